@@ -1,0 +1,56 @@
+package channels
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Provider is an opened provider.
+type Provider struct {
+	Name        string
+	Type        Type
+	MsgType     string // used when a template names none
+	OnUncertain OnUncertain
+	Interval    time.Duration // from one call to the next, over all replicas; 0 for no limit
+	Sender      Sender
+}
+
+// OpenProvider opens the provider called name from its validated configuration.
+func OpenProvider(name string, t Type, c Config) (Provider, error) {
+	sender, err := c.Open()
+	if err != nil {
+		return Provider{}, fmt.Errorf("provider %s: %w", name, err)
+	}
+	p := Provider{Name: name, Type: t, OnUncertain: t.OnUncertain, Interval: c.Common().RateLimit.Interval(), Sender: sender}
+	if o := c.Common().OnUncertain; o != "" {
+		p.OnUncertain = o
+	}
+	if m, ok := c.(MsgTyper); ok {
+		p.MsgType = m.DefaultMsgType()
+	}
+	return p, nil
+}
+
+// Registry says which provider serves which channel right now. It never
+// changes: a reload makes a new one.
+type Registry struct {
+	byChannel map[string]Provider
+}
+
+// NewRegistry makes a registry from the provider of each enabled channel.
+func NewRegistry(byChannel map[string]Provider) *Registry {
+	return &Registry{byChannel: maps.Clone(byChannel)}
+}
+
+// Provider returns the provider of a channel; false when the channel is off.
+func (r *Registry) Provider(channel string) (Provider, bool) {
+	p, ok := r.byChannel[channel]
+	return p, ok
+}
+
+// Channels returns the names of the channels that are on, sorted.
+func (r *Registry) Channels() []string {
+	return slices.Sorted(maps.Keys(r.byChannel))
+}

@@ -1,0 +1,34 @@
+package store
+
+import "time"
+
+// Config is the `database` section.
+type Config struct {
+	Driver   string `yaml:"driver" env:"DRIVER" doc:"postgres or sqlite"`
+	Host     string `yaml:"host" env:"HOST" doc:"PostgreSQL host"`
+	Port     int    `yaml:"port" env:"PORT" doc:"PostgreSQL port"`
+	User     string `yaml:"user" env:"USER" doc:"database user"`
+	Password string `yaml:"password" env:"PASSWORD" secret:"true" doc:"database password"`
+	DBName   string `yaml:"dbname" env:"DBNAME" doc:"database name"`
+	SSLMode  string `yaml:"sslMode" env:"SSL_MODE" doc:"disable, allow, prefer, require, verify-ca or verify-full"`
+	// MaxOpenConns counts the connections for work; LISTEN takes one more.
+	MaxOpenConns    int           `yaml:"maxOpenConns" env:"MAX_OPEN_CONNS" doc:"most connections"`
+	MaxIdleConns    int           `yaml:"maxIdleConns" env:"MAX_IDLE_CONNS" doc:"connections kept open while idle"`
+	ConnMaxLifetime time.Duration `yaml:"connMaxLifetime" env:"CONN_MAX_LIFETIME" doc:"longest life of a connection"`
+	Path            string        `yaml:"path" env:"PATH" doc:"SQLite file"`
+}
+
+// Drivers.
+const (
+	DriverPostgres = "postgres"
+	DriverSQLite   = "sqlite"
+)
+
+// DefaultConfig returns the documented defaults.
+func DefaultConfig() Config {
+	return Config{
+		Driver: DriverPostgres, Host: "localhost", Port: 5432, User: "postgres",
+		DBName: "sealos_notify", SSLMode: "disable",
+		MaxOpenConns: 25, MaxIdleConns: 5, ConnMaxLifetime: 5 * time.Minute,
+	}
+}

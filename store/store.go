@@ -1,0 +1,116 @@
+// Package store holds the domain's types and the contract of the two engines
+// that keep them. The engines (store/postgres, store/sqlite) are dumb: no rule
+// of the business lives in them. store/storetest is the contract as a test suite.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+)
+
+// Sentinels that every engine returns, wrapped or bare.
+var (
+	// ErrNotFound says that no such row exists.
+	ErrNotFound = errors.New("not found")
+	// ErrExists says that a row of that name exists already.
+	ErrExists = errors.New("already exists")
+	// ErrUnavailable says that the database can not do it now and may later: it
+	// is not reachable, starting, stopping, read-only, or out of room.
+	ErrUnavailable = errors.New("database unavailable")
+)
+
+// Store is everything an engine does. Consumers ask for the role they need.
+type Store interface {
+	Notifications
+	Deliveries
+	Templates
+	Limits
+	// Ping answers nil when the database can be written to.
+	Ping(ctx context.Context) error
+	// Close waits for running statements and closes the connections.
+	Close()
+}
+
+// Notifications accepts and reads notifications.
+type Notifications interface {
+	// Accept writes each acceptance (notification, messages, River jobs,
+	// deliveries) in one transaction for the whole batch: all or nothing. One
+	// result for each acceptance, in the same order. An acceptance whose
+	// (app, idempotency key) exists already, in the database or earlier in the
+	// batch, writes nothing and is answered with the notification that has it.
+	Accept(ctx context.Context, batch []Acceptance) ([]Accepted, error)
+	// Notification returns one notification, or ErrNotFound.
+	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
+	// NotificationByKey returns the notification an app sent with that
+	// idempotency key, or ErrNotFound.
+	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
+}
+
+// Deliveries reads deliveries and records what became of them.
+type Deliveries interface {
+	// Delivery returns one delivery, or ErrNotFound.
+	Delivery(ctx context.Context, id uuid.UUID) (Delivery, error)
+	// Message returns a rendered message, or ErrNotFound. Messages never change.
+	Message(ctx context.Context, id uuid.UUID) (Message, error)
+	// DeliveriesOf lists a notification's deliveries by id, after the given id
+	// (uuid.Nil for the start), at most limit. A delivery whose job is running
+	// is shown as DeliveryProcessing; the stored status never is.
+	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]Delivery, error)
+	// Attempts lists a delivery's attempts, oldest first.
+	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
+
+	// Record writes outcomes, their attempts and the roll-up of the counts, in
+	// one transaction: all or nothing. Delivery ids are unique in a batch. An
+	// outcome is fenced (false, and nothing written) when its job is no longer
+	// the delivery's, when its attempt or a later one was recorded before, or
+	// when the delivery has arrived already: success is final.
+	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
+	// Strays lists open deliveries whose River job will not run them any more:
+	// it is gone, cancelled, discarded or completed. By id, after the given id.
+	Strays(ctx context.Context, after uuid.UUID, limit int) ([]Stray, error)
+	// Settle closes strays that are still open and still belong to the job, and
+	// rolls up the counts, in one transaction. It returns how many it closed.
+	Settle(ctx context.Context, batch []Settlement) (int, error)
+}
+
+// Templates keeps templates. Names are unique over all channels.
+type Templates interface {
+	// CreateTemplate returns ErrExists when the name is taken.
+	CreateTemplate(ctx context.Context, t Template) error
+	// UpdateTemplate replaces everything but the name, the channel and
+	// CreatedAt of the template called t.Name; it returns the stored row, or
+	// ErrNotFound.
+	UpdateTemplate(ctx context.Context, t Template) (Template, error)
+	// DeleteTemplate returns ErrNotFound when there is none.
+	DeleteTemplate(ctx context.Context, name string) error
+	// Template returns one template, or ErrNotFound.
+	Template(ctx context.Context, name string) (Template, error)
+	// ListTemplates lists by name, after the given name, at most limit; all
+	// channels when channel is empty.
+	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)
+}
+
+// Acceptance is one notification with all that is written when it is accepted.
+type Acceptance struct {
+	Notification Notification
+	Messages     []Message
+	// Deliveries and Jobs belong together by position.
+	Deliveries []Delivery
+	Jobs       []river.InsertManyParams
+}
+
+// Accepted answers an Acceptance.
+type Accepted struct {
+	// Notification is the one that was written, or the one that has the key.
+	Notification Notification
+	// Replayed says that the key was taken before; nothing was written.
+	Replayed bool
+}
+
+// Now returns the current time as the engines keep it: UTC, whole microseconds
+// (PostgreSQL has no finer ones), so that what is read equals what was written.
+func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
