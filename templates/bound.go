@@ -1,0 +1,84 @@
+package templates
+
+import (
+	"fmt"
+	"time"
+)
+
+// Bounds of one rendering. Together they keep the worst template to a fraction
+// of a second and a few MiB beyond its params: maxProduced bounds the values that
+// functions make, maxNesting × maxDepth the stack, maxSteps the rest.
+//
+// The execution leaves a nest of loops by a panic for each of them, in time that
+// grows with their square. That is why maxNesting × maxDepth is not larger.
+const (
+	maxSteps    = 100_000                // iterations, template calls, params read, values printed, functions called
+	maxProduced = 1 << 20                // bytes made by functions
+	maxDepth    = 10                     // templates calling templates
+	maxNesting  = 100                    // actions and parentheses within each other, in the source
+	maxTime     = 500 * time.Millisecond // for what is few steps and yet slow, such as huge params
+)
+
+// budget is what one rendering may still use.
+type budget struct {
+	steps    int
+	produced int
+	depth    int
+	deadline time.Time
+}
+
+func newBudget() budget {
+	return budget{steps: maxSteps, produced: maxProduced, depth: maxDepth, deadline: time.Now().Add(maxTime)}
+}
+
+// step is called at the head of everything the template can make us do.
+func (b *budget) step() error {
+	if b.steps--; b.steps < 0 {
+		return &LimitError{fmt.Sprintf("the template does more than %d steps", maxSteps)}
+	}
+	if time.Now().After(b.deadline) {
+		return &LimitError{fmt.Sprintf("the template takes longer than %s", maxTime)}
+	}
+	return nil
+}
+
+// produce counts the text that a function made.
+func (b *budget) produce(s string) (string, error) {
+	if len(s) > MaxOutput {
+		return "", errOutput
+	}
+	if b.produced -= len(s); b.produced < 0 {
+		return "", &LimitError{fmt.Sprintf("the template's functions make more than %d bytes", maxProduced)}
+	}
+	return s, nil
+}
+
+// tick is the head of every loop's body.
+func (b *budget) tick() (string, error) { return "", b.step() }
+
+// enter is the head of every template, leave its end. An execution that fails
+// in between never leaves, and never needs to.
+func (b *budget) enter() (string, error) {
+	if b.depth--; b.depth < 0 {
+		return "", &LimitError{fmt.Sprintf("templates call each other more than %d deep", maxDepth)}
+	}
+	return "", b.step()
+}
+
+func (b *budget) leave() string {
+	b.depth++
+	return ""
+}
+
+var errOutput = &LimitError{fmt.Sprintf("the rendered body is larger than %d bytes", MaxOutput)}
+
+// buffer collects at most MaxOutput bytes.
+type buffer struct{ bytes []byte }
+
+func (b *buffer) Write(p []byte) (int, error) {
+	if len(b.bytes)+len(p) > MaxOutput {
+		return 0, errOutput
+	}
+	b.bytes = append(b.bytes, p...)
+	return len(p), nil
+}

@@ -1,0 +1,99 @@
+package templates
+
+import "cmp"
+
+// Comparisons take an int and a float64 for what they are to people, numbers.
+
+// eq says whether v equals any of the others.
+func (r *rendering) eq(v any, others ...any) (bool, error) {
+	if err := r.step(); err != nil {
+		return false, err
+	}
+	if len(others) == 0 {
+		return false, valueError("eq: nothing to compare with")
+	}
+	for _, other := range others {
+		if same, err := equal(v, other); same || err != nil {
+			return same, err
+		}
+	}
+	return false, nil
+}
+
+func (r *rendering) ne(a, b any) (bool, error) {
+	same, err := r.eq(a, b)
+	return !same, err
+}
+
+func (r *rendering) lt(a, b any) (bool, error) {
+	n, err := r.compare(a, b)
+	return n < 0, err
+}
+
+func (r *rendering) le(a, b any) (bool, error) {
+	n, err := r.compare(a, b)
+	return n <= 0, err
+}
+
+func (r *rendering) gt(a, b any) (bool, error) {
+	n, err := r.compare(a, b)
+	return n > 0, err
+}
+
+func (r *rendering) ge(a, b any) (bool, error) {
+	n, err := r.compare(a, b)
+	return n >= 0, err
+}
+
+// equal compares scalars of one type. Null equals null only.
+func equal(a, b any) (bool, error) {
+	if a == nil || b == nil {
+		return a == nil && b == nil, nil
+	}
+	x, isBool := a.(bool)
+	y, alsoBool := b.(bool)
+	if isBool && alsoBool {
+		return x == y, nil
+	}
+	n, err := order(a, b)
+	return n == 0, err
+}
+
+func (r *rendering) compare(a, b any) (int, error) {
+	if err := r.step(); err != nil {
+		return 0, err
+	}
+	return order(a, b)
+}
+
+// order compares two numbers or two strings: negative when a comes first, 0 when
+// they are equal.
+func order(a, b any) (int, error) {
+	m, aInt := a.(int)
+	n, bInt := b.(int)
+	if aInt && bInt {
+		return cmp.Compare(m, n), nil
+	}
+	f, aNumber := float(a)
+	g, bNumber := float(b)
+	if aNumber && bNumber {
+		return cmp.Compare(f, g), nil
+	}
+	s, aString := a.(string)
+	t, bString := b.(string)
+	if aString && bString {
+		return cmp.Compare(s, t), nil
+	}
+	return 0, valueErrorf("cannot compare %s with %s", typeName(a), typeName(b))
+}
+
+// float returns a number's value.
+func float(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}

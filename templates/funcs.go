@@ -1,0 +1,193 @@
+package templates
+
+import (
+	"net/url"
+	"strings"
+	"text/template"
+	"unicode/utf8"
+)
+
+// builtins are the text/template functions that are used as they are. They are
+// harmless, and `and` and `or` cannot be replaced: only the originals stop at
+// the first argument that decides.
+var builtins = map[string]any{"and": true, "or": true, "not": true}
+
+// functions are the author's functions beside the builtins. Those that share
+// their name with one of text/template differ from it where that one would be
+// unbounded, or would make a message depend on whether a sender wrote 1 or 1.0.
+func (r *rendering) functions() template.FuncMap {
+	return template.FuncMap{
+		"default":  r.orDefault,
+		"eq":       r.eq,
+		"ge":       r.ge,
+		"gt":       r.gt,
+		"index":    r.index,
+		"json":     r.json,
+		"le":       r.le,
+		"len":      r.len,
+		"lt":       r.lt,
+		"ne":       r.ne,
+		"print":    r.concat,
+		"printf":   r.printf,
+		"slice":    r.slice,
+		"urlquery": r.urlquery,
+	}
+}
+
+// orDefault returns the fallback in place of null, of what is missing, and of
+// an empty string.
+func (r *rendering) orDefault(fallback, v any) (any, error) {
+	if v == nil || v == "" {
+		v = fallback
+	}
+	return v, r.step()
+}
+
+// index returns an element of a list or an object, and of its element in turn.
+// What is not there is null, so that a param can be optional.
+func (r *rendering) index(v any, keys ...any) (any, error) {
+	if err := r.step(); err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		switch from := v.(type) {
+		case nil:
+			return nil, nil
+		case map[string]any:
+			name, ok := key.(string)
+			if !ok {
+				return nil, valueErrorf("index: an object has no element at %s", typeName(key))
+			}
+			v = from[name]
+		case []any:
+			i, ok := key.(int)
+			if !ok {
+				return nil, valueErrorf("index: a position in a list is a whole number")
+			}
+			if i < 0 || i >= len(from) {
+				return nil, valueErrorf("index: %d is out of range for a list of %d", i, len(from))
+			}
+			v = from[i]
+		default:
+			return nil, valueErrorf("index: an element of %s", typeName(v))
+		}
+	}
+	return v, nil
+}
+
+// len counts the characters of a string, or the elements of a list or an object.
+func (r *rendering) len(v any) (int, error) {
+	if err := r.step(); err != nil {
+		return 0, err
+	}
+	switch v := v.(type) {
+	case string:
+		return utf8.RuneCountInString(v), nil
+	case rawJSON:
+		return utf8.RuneCountInString(string(v)), nil
+	case []any:
+		return len(v), nil
+	case map[string]any:
+		return len(v), nil
+	}
+	return 0, valueErrorf("len of %s", typeName(v))
+}
+
+// slice returns the characters of a string, or the elements of a list, from the
+// first bound up to and without the second. Bounds beyond the end are the end,
+// so that it can be used to shorten.
+func (r *rendering) slice(v any, bounds ...any) (any, error) {
+	length, err := r.len(v) // which is the step
+	if err != nil {
+		return nil, err
+	}
+	from, to := 0, length
+	for i, bound := range bounds {
+		n, ok := bound.(int)
+		if !ok || n < 0 || i > 1 {
+			return nil, valueError("slice: at most two bounds, which are whole numbers from 0")
+		}
+		if i == 0 {
+			from = min(n, length)
+		} else {
+			to = min(n, length)
+		}
+	}
+	if from > to {
+		return nil, valueErrorf("slice: from %d to %d", from, to)
+	}
+	switch v := v.(type) {
+	case string:
+		return characters(v, from, to), nil
+	case rawJSON: // a part of a document is no document
+		return characters(string(v), from, to), nil
+	case []any:
+		return v[from:to], nil
+	}
+	return nil, valueErrorf("slice of %s", typeName(v))
+}
+
+// characters returns s without its first `from` and after its first `to` characters.
+func characters(s string, from, to int) string {
+	start, end, n := len(s), len(s), 0
+	for i := range s {
+		if n == from {
+			start = i
+		}
+		if n == to {
+			end = i
+			break
+		}
+		n++
+	}
+	return s[start:end]
+}
+
+// json returns the whole value as a JSON document, null included.
+func (r *rendering) json(v any) (rawJSON, error) {
+	if err := r.step(); err != nil {
+		return "", err
+	}
+	s, err := r.produce(string(appendJSON(nil, v)))
+	return rawJSON(s), err
+}
+
+// concat joins values, with a space between two that are no strings, as Go's
+// print does.
+func (r *rendering) concat(values ...any) (string, error) {
+	if err := r.step(); err != nil {
+		return "", err
+	}
+	var joined strings.Builder
+	afterString := true
+	for _, v := range values {
+		s, err := text(v)
+		if err != nil {
+			return "", err
+		}
+		_, isString := v.(string)
+		if !isString && !afterString {
+			joined.WriteByte(' ')
+		}
+		afterString = isString
+		if joined.WriteString(s); joined.Len() > MaxOutput {
+			return "", errOutput
+		}
+	}
+	return r.produce(joined.String())
+}
+
+// urlquery escapes the value for the query of a URL.
+func (r *rendering) urlquery(v any) (string, error) {
+	if err := r.step(); err != nil {
+		return "", err
+	}
+	s, err := text(v)
+	if err != nil {
+		return "", err
+	}
+	if len(s) > MaxOutput {
+		return "", errOutput
+	}
+	return r.produce(url.QueryEscape(s))
+}

@@ -1,0 +1,114 @@
+package templates
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func FuzzParse(f *testing.F) {
+	f.Add("{{ .a }}")
+	f.Add("{{if .a}}{{else if index . \"b\"}}{{end}}")
+	f.Add("{{define \"x\"}}{{template \"x\" .}}{{end}}{{range $i, $v := .l}}{{break}}{{end}}")
+	f.Add("{{(print 1 .a | printf \"%d\").b.c}}")
+	f.Fuzz(func(t *testing.T, source string) {
+		for _, format := range []Format{Text, JSON} {
+			if _, err := Parse(format, source); err != nil {
+				requireSyntaxError(t, source, err)
+			}
+		}
+	})
+}
+
+func requireSyntaxError(t *testing.T, source string, err error) {
+	var syntax *SyntaxError
+	require.ErrorAs(t, err, &syntax)
+	require.GreaterOrEqual(t, syntax.Line, 1)
+	require.LessOrEqual(t, syntax.Line, 1+strings.Count(source, "\n"))
+	require.NotEmpty(t, syntax.Message)
+}
+
+func FuzzRender(f *testing.F) {
+	f.Add(`{{.a}} {{index .l 0}} {{json .}}`, `{"a":1.5,"l":["x"]}`)
+	f.Add(`["{{.a}}",{{.a}},{{json .l}}]`, `{"a":"\"\\","l":[null]}`)
+	f.Add(`{{range $k, $v := .}}{{$k | printf "%-9s"}}{{slice (print $v) 1}}{{end}}`, `{"a":{"b":[1]},"c":"警"}`)
+	f.Add(`{{if and (lt .a 2) (eq .b "x")}}{{urlquery .b | default .a}}{{end}}`, `{"a":1,"b":"x"}`)
+	f.Fuzz(func(t *testing.T, source, params string) {
+		var decoded map[string]any
+		d := json.NewDecoder(strings.NewReader(params))
+		d.UseNumber()
+		if d.Decode(&decoded) != nil {
+			return
+		}
+		for _, format := range []Format{Text, JSON} {
+			template, err := Parse(format, source)
+			if err != nil {
+				requireSyntaxError(t, source, err)
+				continue
+			}
+			got, err := template.Render(decoded)
+			if err != nil {
+				requireRenderError(t, source, err)
+				require.Empty(t, got)
+				continue
+			}
+			require.LessOrEqual(t, len(got), MaxOutput)
+			if format == JSON {
+				require.True(t, json.Valid([]byte(got)))
+			}
+			for _, leak := range []string{"<no value>", "<nil>", "%!"} {
+				if !strings.Contains(source+params, leak[:2]) {
+					require.NotContains(t, got, leak)
+				}
+			}
+		}
+	})
+}
+
+func requireRenderError(t *testing.T, source string, err error) {
+	var missing *MissingParamError
+	var limit *LimitError
+	var exec *ExecError
+	switch {
+	case errors.As(err, &missing), errors.As(err, &limit), errors.Is(err, ErrInvalidJSON):
+	case errors.As(err, &exec):
+		require.GreaterOrEqual(t, exec.Line, 1)
+		require.LessOrEqual(t, exec.Line, 1+strings.Count(source, "\n"))
+		require.GreaterOrEqual(t, exec.Column, 1)
+		require.NotEmpty(t, exec.Message)
+	default:
+		require.NoError(t, err, "an error of no known type")
+	}
+}
+
+// FuzzJSONShape puts a value between any three texts.
+func FuzzJSONShape(f *testing.F) {
+	f.Add(`{"a":"`, `","b":`, `}`, `","c":"`)
+	f.Add(`["\\`, `",`, `]`, `\`)
+	f.Add(`["\u00`, `2",`, `]`, `2`)
+	f.Add(`{"`, `":"x"}`, ``, `"`)
+	f.Fuzz(func(t *testing.T, before, between, after, v string) {
+		if strings.Contains(before+"|"+between+"|"+after, "{{") {
+			return // a condition may well decide by the value
+		}
+		source := before + "{{.v}}" + between + "{{json .v}}" + after
+		template, err := Parse(JSON, source)
+		if err != nil {
+			requireSyntaxError(t, source, err)
+			return
+		}
+		harmless, err := template.Render(map[string]any{"v": "harmless"})
+		if err != nil {
+			return
+		}
+		got, err := template.Render(map[string]any{"v": v})
+		if err != nil {
+			require.ErrorAs(t, err, new(*LimitError), "a card that one value fits, every value fits")
+			return
+		}
+		require.Equal(t, shapeOf(t, harmless), shapeOf(t, got))
+	})
+}

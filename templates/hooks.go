@@ -1,0 +1,64 @@
+package templates
+
+import (
+	"strings"
+	"text/template"
+)
+
+// Names of the functions that only the rewritten tree calls.
+const (
+	fnTick  = "_tick"
+	fnEnter = "_enter"
+	fnLeave = "_leave"
+	fnGet   = "_get"
+	fnItems = "_items"
+	fnPrint = "_print"
+)
+
+func (r *rendering) internals() template.FuncMap {
+	return template.FuncMap{
+		fnTick:  r.tick,
+		fnEnter: r.enter,
+		fnLeave: r.leave,
+		fnGet:   r.get,
+		fnItems: r.items,
+		fnPrint: r.print,
+	}
+}
+
+// get reads a field of a field of from. The prefix names from in errors.
+func (r *rendering) get(from any, prefix string, fields ...string) (any, error) {
+	if err := r.step(); err != nil {
+		return nil, err
+	}
+	for i, field := range fields {
+		object, ok := from.(map[string]any)
+		if !ok && from != nil {
+			return nil, valueErrorf("%s: a field of %s", prefix+strings.Join(fields[:i+1], "."), typeName(from))
+		}
+		if from, ok = object[field]; !ok {
+			return nil, &MissingParamError{prefix + strings.Join(fields[:i+1], ".")}
+		}
+	}
+	return from, nil
+}
+
+// items checks what a range goes over.
+func (r *rendering) items(v any) (any, error) {
+	switch v.(type) {
+	case nil, int, []any, map[string]any:
+		return v, nil
+	}
+	return nil, valueErrorf("range over %s", typeName(v))
+}
+
+// print is the end of every action that prints.
+func (r *rendering) print(name string, v any) (string, error) {
+	if v == nil {
+		return "", &MissingParamError{name}
+	}
+	if err := r.step(); err != nil {
+		return "", err
+	}
+	return r.output.value(v)
+}

@@ -1,0 +1,85 @@
+package templates
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// formatVerb is one verb of printf at the beginning of a text. Two digits bound
+// what a width can make.
+var formatVerb = regexp.MustCompile(`^%[-+ 0]*\d{0,2}(?:\.\d{1,2})?([dxfgsvq])`)
+
+// printf formats values as Go does, one verb at a time so that the result stays
+// bounded. Unlike Go it takes any number for %f and %g, and refuses what Go
+// would print as %!d(string=…).
+func (r *rendering) printf(format any, args ...any) (string, error) {
+	if err := r.step(); err != nil {
+		return "", err
+	}
+	rest, ok := format.(string)
+	if !ok {
+		return "", valueErrorf("printf: the format is %s", typeName(format))
+	}
+	var out strings.Builder
+	for {
+		before, _, found := strings.Cut(rest, "%")
+		out.WriteString(before)
+		if out.Len() > MaxOutput {
+			return "", errOutput
+		}
+		if !found {
+			break
+		}
+		rest = rest[len(before):]
+		if strings.HasPrefix(rest, "%%") {
+			out.WriteByte('%')
+			rest = rest[2:]
+			continue
+		}
+		verb := formatVerb.FindStringSubmatch(rest)
+		if verb == nil {
+			return "", valueError("printf: a % that is no %%, %d, %x, %f, %g, %s, %v or %q, " +
+				"with at most two digits of width and precision")
+		}
+		if len(args) == 0 {
+			return "", valueError("printf: more verbs than arguments")
+		}
+		s, err := formatted(verb[0], verb[1], args[0])
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(s)
+		rest, args = rest[len(verb[0]):], args[1:]
+	}
+	if len(args) > 0 {
+		return "", valueError("printf: more arguments than verbs")
+	}
+	return r.produce(out.String())
+}
+
+// formatted formats one value with one verb, for example "%-5.2f" and "f".
+func formatted(format, verb string, v any) (string, error) {
+	switch verb {
+	case "d", "x":
+		n, ok := v.(int)
+		if !ok {
+			return "", valueErrorf("printf: %s for %s: it takes a whole number", typeName(v), format)
+		}
+		return fmt.Sprintf(format, n), nil
+	case "f", "g":
+		f, ok := float(v)
+		if !ok {
+			return "", valueErrorf("printf: %s for %s: it takes a number", typeName(v), format)
+		}
+		return fmt.Sprintf(format, f), nil
+	}
+	s, err := text(v)
+	if err != nil {
+		return "", err
+	}
+	if len(s) > MaxOutput {
+		return "", errOutput
+	}
+	return fmt.Sprintf(format, s), nil
+}

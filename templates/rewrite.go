@@ -1,0 +1,235 @@
+package templates
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/template/parse"
+	"unicode/utf8"
+)
+
+// rewrite makes the trees safe to execute:
+//
+//	{{.user.name}}             {{_get . "" "user" "name" | _print "user.name"}}
+//	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{_tick}}…{{end}}
+//	{{define "x"}}…{{end}}     {{define "x"}}{{_enter}}…{{_leave}}{{end}}
+//
+// What is wrong in a way that the parser lets pass is a *SyntaxError.
+func rewrite(source string, trees map[string]*parse.Tree) error {
+	w := &rewriter{source: source, trees: trees}
+	for _, tree := range trees {
+		if err := w.list(tree.Root); err != nil {
+			return err
+		}
+		nodes := []parse.Node{action(tree.Root.Pos, fnEnter)}
+		nodes = append(nodes, tree.Root.Nodes...)
+		tree.Root.Nodes = append(nodes, action(tree.Root.Pos, fnLeave))
+	}
+	return nil
+}
+
+type rewriter struct {
+	source  string
+	trees   map[string]*parse.Tree
+	nesting int
+}
+
+func (w *rewriter) list(l *parse.ListNode) error {
+	if l == nil {
+		return nil
+	}
+	if err := w.nest(l.Pos); err != nil {
+		return err
+	}
+	for _, n := range l.Nodes {
+		if err := w.node(n); err != nil {
+			return err
+		}
+	}
+	w.nesting--
+	return nil
+}
+
+func (w *rewriter) node(n parse.Node) error {
+	switch n := n.(type) {
+	case *parse.ActionNode:
+		name := paramName(n.Pipe)
+		if err := w.pipe(n.Pipe); err != nil {
+			return err
+		}
+		if len(n.Pipe.Decl) == 0 { // an assignment prints nothing
+			then(n.Pipe, fnPrint, str(n.Pos, name))
+		}
+	case *parse.IfNode:
+		return w.branch(&n.BranchNode)
+	case *parse.WithNode:
+		return w.branch(&n.BranchNode)
+	case *parse.RangeNode:
+		if err := w.branch(&n.BranchNode); err != nil {
+			return err
+		}
+		then(n.Pipe, fnItems)
+		n.List.Nodes = append([]parse.Node{action(n.Pos, fnTick)}, n.List.Nodes...)
+	case *parse.TemplateNode:
+		if w.trees[n.Name] == nil {
+			return w.errorf(n.Pos, "template %q is not defined", n.Name)
+		}
+		if n.Pipe != nil {
+			return w.pipe(n.Pipe)
+		}
+	}
+	return nil
+}
+
+func (w *rewriter) branch(b *parse.BranchNode) error {
+	if err := w.pipe(b.Pipe); err != nil {
+		return err
+	}
+	if err := w.list(b.List); err != nil {
+		return err
+	}
+	return w.list(b.ElseList)
+}
+
+func (w *rewriter) pipe(p *parse.PipeNode) error {
+	if err := w.nest(p.Pos); err != nil {
+		return err
+	}
+	for stage, cmd := range p.Cmds {
+		first := cmd.Args[0]
+		if first.Type() == parse.NodeNil {
+			return w.errorf(first.Position(), "nil is not a command")
+		}
+		if first.Type() != parse.NodeIdentifier && (stage > 0 || len(cmd.Args) > 1) {
+			return w.errorf(first.Position(), "%s is not a function: it takes no arguments", first)
+		}
+		for i, arg := range cmd.Args {
+			var err error
+			if cmd.Args[i], err = w.operand(arg); err != nil {
+				return err
+			}
+		}
+	}
+	w.nesting--
+	return nil
+}
+
+// operand returns what stands in the operand's place: the same, or a call of
+// fnGet for a field.
+func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
+	switch n := n.(type) {
+	case *parse.FieldNode:
+		return get(n.Pos, &parse.DotNode{NodeType: parse.NodeDot, Pos: n.Pos}, "", n.Ident), nil
+	case *parse.VariableNode:
+		if len(n.Ident) == 1 {
+			return n, nil
+		}
+		variable := &parse.VariableNode{NodeType: parse.NodeVariable, Pos: n.Pos, Ident: n.Ident[:1]}
+		prefix := strings.TrimPrefix(n.Ident[0]+".", "$.")
+		return get(n.Pos, variable, prefix, n.Ident[1:]), nil
+	case *parse.ChainNode:
+		prefix := n.Node.String()
+		if pipe, ok := n.Node.(*parse.PipeNode); ok {
+			prefix = paramName(pipe)
+		}
+		from, err := w.operand(n.Node)
+		if err != nil {
+			return nil, err
+		}
+		return get(n.Pos, from, prefix+".", n.Field), nil
+	case *parse.PipeNode:
+		return n, w.pipe(n)
+	case *parse.NumberNode:
+		if n.IsComplex {
+			return nil, w.errorf(n.Pos, "%s: complex numbers are not supported", n.Text)
+		}
+	}
+	return n, nil
+}
+
+// nest bounds how deep the execution can recurse within one template.
+func (w *rewriter) nest(pos parse.Pos) error {
+	if w.nesting++; w.nesting > maxNesting {
+		return w.errorf(pos, "more than %d actions or parentheses within each other", maxNesting)
+	}
+	return nil
+}
+
+func (w *rewriter) errorf(pos parse.Pos, format string, args ...any) error {
+	before := w.source[:pos]
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	return &SyntaxError{
+		Line:    1 + strings.Count(before, "\n"),
+		Column:  1 + utf8.RuneCountInString(line),
+		Message: fmt.Sprintf(format, args...),
+	}
+}
+
+// paramName is how to name what the pipeline prints when there is nothing to
+// print: the param where it is one, else the pipeline as written.
+func paramName(p *parse.PipeNode) string {
+	args := p.Cmds[0].Args
+	if len(p.Cmds) > 1 {
+		return p.String()
+	}
+	switch first := args[0].(type) {
+	case *parse.FieldNode:
+		return strings.Join(first.Ident, ".")
+	case *parse.VariableNode:
+		return strings.TrimPrefix(strings.Join(first.Ident, "."), "$.")
+	case *parse.IdentifierNode:
+		if name, ok := indexedName(first.Ident, args[1:]); ok {
+			return name
+		}
+	}
+	return p.String()
+}
+
+// indexedName names the param that `index . "user" "name"` reads.
+func indexedName(function string, args []parse.Node) (string, bool) {
+	if function != "index" || len(args) < 2 || (args[0].String() != "." && args[0].String() != "$") {
+		return "", false
+	}
+	var path []string
+	for _, arg := range args[1:] {
+		key, ok := arg.(*parse.StringNode)
+		if !ok {
+			return "", false
+		}
+		path = append(path, key.Text)
+	}
+	return strings.Join(path, "."), true
+}
+
+// then appends a function to the pipeline.
+func then(p *parse.PipeNode, function string, args ...parse.Node) {
+	p.Cmds = append(p.Cmds, command(p.Pos, function, args...))
+}
+
+// action makes {{function}}.
+func action(pos parse.Pos, function string) *parse.ActionNode {
+	return &parse.ActionNode{NodeType: parse.NodeAction, Pos: pos, Pipe: call(pos, function)}
+}
+
+// get makes (_get from "prefix" "field"…).
+func get(pos parse.Pos, from parse.Node, prefix string, fields []string) parse.Node {
+	args := []parse.Node{from, str(pos, prefix)}
+	for _, f := range fields {
+		args = append(args, str(pos, f))
+	}
+	return call(pos, fnGet, args...)
+}
+
+// call makes (function args…).
+func call(pos parse.Pos, function string, args ...parse.Node) *parse.PipeNode {
+	return &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{command(pos, function, args...)}}
+}
+
+func command(pos parse.Pos, function string, args ...parse.Node) *parse.CommandNode {
+	nodes := append([]parse.Node{parse.NewIdentifier(function).SetPos(pos)}, args...)
+	return &parse.CommandNode{NodeType: parse.NodeCommand, Pos: pos, Args: nodes}
+}
+
+func str(pos parse.Pos, s string) parse.Node {
+	return &parse.StringNode{NodeType: parse.NodeString, Pos: pos, Quoted: strconv.Quote(s), Text: s}
+}

@@ -1,0 +1,120 @@
+// Package templates checks and renders message templates: Go's text/template
+// syntax, bounded in time, output and loops, with nothing in reach that could
+// touch the outside, and with every value escaped for the place it stands in.
+//
+// The standard library parses and executes. In between the parse tree is
+// rewritten (rewrite.go) so that every access to a param, every loop and every
+// printed value goes through a function of ours, which keeps the bounds
+// (bound.go) and escapes (text.go, json.go). Authors cannot call those
+// functions, because the parser does not know their names.
+package templates
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/template"
+	"text/template/parse"
+)
+
+// Format says how values are escaped. It has the same names as channels.Format.
+type Format string
+
+// Formats.
+const (
+	Text Format = "text" // values as they are
+	JSON Format = "json" // values escaped for the JSON document; the result must be valid JSON
+)
+
+// Limits of a template and its rendering.
+const (
+	MaxSource = 64 << 10 // bytes of a template's body
+	MaxOutput = 64 << 10 // bytes of a rendered body
+)
+
+// rootName is what the standard library calls the template in its errors.
+const rootName = "message"
+
+// Template is a parsed template. It is safe for concurrent use.
+type Template struct {
+	format Format
+	source string
+	trees  map[string]*parse.Tree // rewritten; only read from here on
+}
+
+// Parse checks the source. A failure is a *SyntaxError, unless the format is unknown.
+func Parse(format Format, source string) (*Template, error) {
+	if newOutput(format) == nil {
+		return nil, fmt.Errorf("unknown template format %q", format)
+	}
+	if len(source) > MaxSource {
+		line := 1 + strings.Count(source[:MaxSource], "\n")
+		return nil, &SyntaxError{Line: line, Message: fmt.Sprintf("the template is larger than %d bytes", MaxSource)}
+	}
+	trees, err := parse.Parse(rootName, source, "", "", new(rendering).functions(), builtins)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	if err := rewrite(source, trees); err != nil {
+		return nil, err
+	}
+	return &Template{format: format, source: source, trees: trees}, nil
+}
+
+// Render renders the template. The params are JSON values: nil, bool,
+// json.Number, float64, string, []any and map[string]any. Failures are
+// *MissingParamError, *LimitError, *ExecError and ErrInvalidJSON.
+func (t *Template) Render(params map[string]any) (string, error) {
+	data, err := normalise(params)
+	if err != nil {
+		return "", err
+	}
+	r := newRendering(t.format)
+	if err := t.bind(r).Execute(r.output, data); err != nil {
+		return "", t.renderError(err)
+	}
+	return r.output.result()
+}
+
+// bind makes an executable template whose functions belong to one rendering. It
+// is cheap, because the trees are shared, and it leaves nothing to share between
+// concurrent renderings.
+func (t *Template) bind(r *rendering) *template.Template {
+	bound := template.New(rootName).Funcs(r.functions()).Funcs(r.internals())
+	for name, tree := range t.trees {
+		// It cannot fail: the error is there for html/template's sake.
+		template.Must(bound.AddParseTree(name, tree))
+	}
+	return bound
+}
+
+// rendering is one Render in progress.
+type rendering struct {
+	budget
+	output output
+}
+
+func newRendering(format Format) *rendering {
+	return &rendering{budget: newBudget(), output: newOutput(format)}
+}
+
+// output collects what a template prints, in one format.
+type output interface {
+	// Write takes what the template prints: its own text, and what value returned.
+	io.Writer
+	// value returns v as it is written at this place of the output. v is not nil.
+	value(v any) (string, error)
+	// result returns the finished body.
+	result() (string, error)
+}
+
+// newOutput returns nil for an unknown format.
+func newOutput(format Format) output {
+	switch format {
+	case Text:
+		return new(textOutput)
+	case JSON:
+		return new(jsonOutput)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package templates
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Inside a template a value is nil, bool, int, float64, string, rawJSON, []any
+// or map[string]any. None has a method that a template could call.
+
+// rawJSON is a JSON document that the function json made. No other function
+// may return it: it goes into a JSON body as it is.
+type rawJSON string
+
+// normalise copies a JSON value into the types above.
+func normalise(v any) (any, error) {
+	switch v := v.(type) {
+	case nil, bool, string:
+		return v, nil
+	case json.Number:
+		return number(string(v)), nil
+	case float64:
+		return number(strconv.FormatFloat(v, 'g', -1, 64)), nil
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			var err error
+			if list[i], err = normalise(item); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for key, item := range v {
+			var err error
+			if object[key], err = normalise(item); err != nil {
+				return nil, err
+			}
+		}
+		return object, nil
+	}
+	return nil, fmt.Errorf("params hold a %T, which is not a JSON value", v)
+}
+
+// number returns an int where the number is whole (1, 1.0, 1e3), else a
+// float64. What fits neither stays as it is written: no digit is lost.
+func number(digits string) any {
+	if n, err := strconv.Atoi(digits); err == nil {
+		return n
+	}
+	f, err := strconv.ParseFloat(digits, 64)
+	if err != nil || !strings.ContainsAny(digits, ".eE") {
+		return digits
+	}
+	const exact = 1 << 53 // whole numbers beyond it are rounded already
+	if f == math.Trunc(f) && math.Abs(f) < exact {
+		return int(f)
+	}
+	return f
+}
+
+// text returns the value as people read it. Lists and objects are shown as JSON.
+func text(v any) (string, error) {
+	switch v := v.(type) {
+	case nil:
+		return "", valueError("the value is null or missing")
+	case string:
+		return v, nil
+	case rawJSON:
+		return string(v), nil
+	}
+	return string(appendJSON(nil, v)), nil
+}
+
+// appendJSON appends the value as JSON. It stops early once the result is
+// longer than MaxOutput, which is for the caller to refuse.
+func appendJSON(dst []byte, v any) []byte {
+	switch v := v.(type) {
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case float64:
+		return appendFloat(dst, v)
+	case string:
+		return append(appendEscaped(append(dst, '"'), v), '"')
+	case rawJSON:
+		return append(dst, v...)
+	case []any:
+		dst = append(dst, '[')
+		for i, item := range v {
+			if len(dst) > MaxOutput {
+				return dst
+			}
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSON(dst, item)
+		}
+		return append(dst, ']')
+	case map[string]any:
+		dst = append(dst, '{')
+		for i, key := range slices.Sorted(maps.Keys(v)) {
+			if len(dst) > MaxOutput {
+				return dst
+			}
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSON(dst, key)
+			dst = appendJSON(append(dst, ':'), v[key])
+		}
+		return append(dst, '}')
+	}
+	return append(dst, "null"...)
+}
+
+// appendFloat writes 1234567.5, not 1.2345675e+06; only the very large and the
+// very small take an exponent, as in JSON elsewhere.
+func appendFloat(dst []byte, f float64) []byte {
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		return strconv.AppendFloat(dst, f, 'e', -1, 64)
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+}
+
+// appendEscaped appends the inside of a JSON string. It stops as appendJSON does.
+func appendEscaped(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	for _, r := range s {
+		switch {
+		case len(dst) > MaxOutput:
+			return dst
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r == '\n':
+			dst = append(dst, `\n`...)
+		case r == '\r':
+			dst = append(dst, `\r`...)
+		case r == '\t':
+			dst = append(dst, `\t`...)
+		case r < 0x20:
+			dst = append(dst, `\u00`...)
+			dst = append(dst, hex[r>>4], hex[r&0xf])
+		default:
+			dst = utf8.AppendRune(dst, r) // U+FFFD for what is not UTF-8
+		}
+	}
+	return dst
+}
+
+// typeName names a value's type in errors.
+func typeName(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case int, float64:
+		return "a number"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	case rawJSON:
+		return "a JSON document"
+	}
+	return "a string"
+}
