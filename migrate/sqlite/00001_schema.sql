@@ -1,0 +1,111 @@
+-- +goose Up
+
+-- The same tables as on PostgreSQL. UUIDs are their canonical text, which sorts
+-- like the UUIDs do; times are integers, microseconds since 1970 in UTC.
+
+CREATE TABLE notifications (
+    id              TEXT PRIMARY KEY,
+    app_id          TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    request_hash    BLOB NOT NULL,
+    unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
+    -- Deliveries by stored status. Those that are pending are the rest of total.
+    total           INTEGER NOT NULL CHECK (total > 0),
+    failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
+    success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
+    dead            INTEGER NOT NULL DEFAULT 0 CHECK (dead >= 0),
+    cancelled       INTEGER NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
+    -- Derived, so that it can never disagree with the counts.
+    status          TEXT NOT NULL GENERATED ALWAYS AS (CASE
+        WHEN failed + success + dead + cancelled = 0 THEN 'pending'
+        WHEN success + dead + cancelled < total THEN 'processing'
+        WHEN dead > 0 THEN 'failed'
+        WHEN cancelled > 0 THEN 'cancelled'
+        ELSE 'success' END) STORED,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    UNIQUE (app_id, idempotency_key),
+    CHECK (failed + success + dead + cancelled <= total)
+) STRICT, WITHOUT ROWID;
+
+-- With rowids: bodies are large.
+CREATE TABLE messages (
+    id              TEXT PRIMARY KEY NOT NULL,
+    notification_id TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    template_name   TEXT NOT NULL,
+    msg_type        TEXT NOT NULL,
+    subject         TEXT NOT NULL,
+    body            TEXT NOT NULL,
+    template_code   TEXT NOT NULL,
+    params          TEXT CHECK (json_valid(params))
+) STRICT;
+
+CREATE TABLE deliveries (
+    id              TEXT PRIMARY KEY,
+    notification_id TEXT NOT NULL,
+    message_id      TEXT NOT NULL,
+    job_id          INTEGER NOT NULL,
+    channel         TEXT NOT NULL,
+    provider        TEXT NOT NULL,
+    template_name   TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    recipient_value TEXT NOT NULL,
+    status          TEXT NOT NULL DEFAULT 'pending'
+        CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    max_retry       INTEGER NOT NULL,
+    next_retry_at   INTEGER,
+    last_code       TEXT NOT NULL DEFAULT '',
+    last_error      TEXT NOT NULL DEFAULT '',
+    details         TEXT CHECK (json_valid(details)),
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- For the list of a notification's deliveries.
+CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
+
+-- For strays: only what is open, so it stays small.
+CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
+
+CREATE TABLE attempts (
+    id          TEXT NOT NULL,
+    delivery_id TEXT NOT NULL,
+    job_id      INTEGER NOT NULL,
+    attempt     INTEGER NOT NULL, -- a throttled attempt leaves a row and its number is used again
+    provider    TEXT NOT NULL,
+    class       TEXT NOT NULL,
+    code        TEXT NOT NULL,
+    error       TEXT NOT NULL,
+    details     TEXT CHECK (json_valid(details)),
+    started_at  INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    PRIMARY KEY (delivery_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE templates (
+    name          TEXT PRIMARY KEY,
+    channel       TEXT NOT NULL,
+    description   TEXT NOT NULL,
+    msg_type      TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    body          TEXT NOT NULL,
+    template_code TEXT NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- When each provider may be called next.
+CREATE TABLE provider_slots (
+    provider TEXT PRIMARY KEY,
+    next_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- +goose Down
+DROP TABLE provider_slots;
+DROP TABLE templates;
+DROP TABLE attempts;
+DROP TABLE deliveries;
+DROP TABLE messages;
+DROP TABLE notifications;

@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// queueDeliveries queues the insert of new deliveries; jobs holds the River job of
+// each, by position.
+func queueDeliveries(batch *pgx.Batch, deliveries []store.Delivery, jobs []int64) {
+	batch.Queue(`
+		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
+			recipient_type, recipient_value, max_retry, created_at, updated_at)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[])`,
+		column(deliveries, func(d *store.Delivery) [16]byte { return d.ID }),
+		column(deliveries, func(d *store.Delivery) [16]byte { return d.NotificationID }),
+		column(deliveries, func(d *store.Delivery) [16]byte { return d.MessageID }),
+		jobs,
+		column(deliveries, func(d *store.Delivery) string { return d.Channel }),
+		column(deliveries, func(d *store.Delivery) string { return d.Provider }),
+		column(deliveries, func(d *store.Delivery) string { return d.TemplateName }),
+		column(deliveries, func(d *store.Delivery) string { return d.Recipient.Type }),
+		column(deliveries, func(d *store.Delivery) string { return d.Recipient.Value }),
+		column(deliveries, func(d *store.Delivery) int { return d.MaxRetry }),
+		column(deliveries, func(d *store.Delivery) time.Time { return d.CreatedAt }),
+		column(deliveries, func(d *store.Delivery) time.Time { return d.UpdatedAt }))
+}
+
+// deliveryColumns are followed by the status, stored or derived.
+const deliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider, d.template_name,
+	d.recipient_type, d.recipient_value, d.attempts, d.max_retry, d.next_retry_at,
+	d.last_code, d.last_error, d.details, d.created_at, d.updated_at`
+
+func scanDelivery(row pgx.CollectableRow) (store.Delivery, error) {
+	var d store.Delivery
+	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider, &d.TemplateName,
+		&d.Recipient.Type, &d.Recipient.Value, &d.Attempts, &d.MaxRetry, &d.NextRetryAt,
+		&d.LastCode, &d.LastError, &d.Details, &d.CreatedAt, &d.UpdatedAt, &d.Status)
+	return d, err
+}
+
+// Delivery implements store.Deliveries.
+func (s *Store) Delivery(ctx context.Context, id uuid.UUID) (store.Delivery, error) {
+	d, err := queryOne(ctx, s.pool, scanDelivery,
+		`SELECT `+deliveryColumns+`, d.status FROM deliveries d WHERE d.id = $1`, id)
+	if err != nil {
+		return store.Delivery{}, fmt.Errorf("delivery %s: %w", id, err)
+	}
+	return d, nil
+}
+
+// DeliveriesOf implements store.Deliveries.
+func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error) {
+	deliveries, err := query(ctx, s.pool, scanDelivery, `
+		SELECT `+deliveryColumns+`, CASE WHEN j.id IS NULL THEN d.status ELSE 'processing' END
+		FROM deliveries d
+		LEFT JOIN river_job j ON j.id = d.job_id AND j.state = 'running' AND d.status IN ('pending', 'failed')
+		WHERE d.notification_id = $1 AND d.id > $2
+		ORDER BY d.id LIMIT $3`, notificationID, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("deliveries of notification %s: %w", notificationID, err)
+	}
+	return deliveries, nil
+}
+
+// Message implements store.Deliveries.
+func (s *Store) Message(ctx context.Context, id uuid.UUID) (store.Message, error) {
+	m, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[store.Message], `
+		SELECT id, notification_id, channel, template_name, msg_type, subject, body, template_code, params
+		FROM messages WHERE id = $1`, id)
+	if err != nil {
+		return store.Message{}, fmt.Errorf("message %s: %w", id, err)
+	}
+	return m, nil
+}
+
+// Attempts implements store.Deliveries.
+func (s *Store) Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error) {
+	attempts, err := query(ctx, s.pool, pgx.RowToStructByPos[store.Attempt], `
+		SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
+		FROM attempts WHERE delivery_id = $1 ORDER BY started_at, id`, deliveryID)
+	if err != nil {
+		return nil, fmt.Errorf("attempts of delivery %s: %w", deliveryID, err)
+	}
+	return attempts, nil
+}

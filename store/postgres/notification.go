@@ -1,0 +1,237 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// key is what makes a notification unique.
+type key struct{ app, idempotency string }
+
+func keyOf(n store.Notification) key { return key{n.AppID, n.IdempotencyKey} }
+
+// Accept implements store.Notifications.
+func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error) {
+	// The first of each key, in the order of keys: replicas that insert the same
+	// keys wait for each other and can not deadlock.
+	unique := slices.Clone(batch)
+	slices.SortStableFunc(unique, func(a, b store.Acceptance) int {
+		return cmp.Or(cmp.Compare(a.Notification.AppID, b.Notification.AppID),
+			cmp.Compare(a.Notification.IdempotencyKey, b.Notification.IdempotencyKey))
+	})
+	unique = slices.CompactFunc(unique, func(a, b store.Acceptance) bool {
+		return keyOf(a.Notification) == keyOf(b.Notification)
+	})
+
+	var written, existing map[key]store.Notification
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var err error
+		if written, err = insertNotifications(ctx, tx, unique); err != nil {
+			return err
+		}
+		var fresh, repeated []store.Acceptance
+		for _, a := range unique {
+			if _, ok := written[keyOf(a.Notification)]; ok {
+				fresh = append(fresh, a)
+			} else {
+				repeated = append(repeated, a)
+			}
+		}
+		if err := s.insertContents(ctx, tx, fresh); err != nil {
+			return err
+		}
+		existing, err = notificationsByKey(ctx, tx, repeated)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("accept: %w", err)
+	}
+
+	accepted := make([]store.Accepted, len(batch))
+	for i, a := range batch {
+		k := keyOf(a.Notification)
+		n, isNew := written[k]
+		if !isNew {
+			n = existing[k]
+		}
+		accepted[i] = store.Accepted{Notification: n, Replayed: !isNew}
+		if isNew { // what comes later in the batch repeats it
+			delete(written, k)
+			existing[k] = n
+		}
+	}
+	return accepted, nil
+}
+
+// insertNotifications writes those whose key is free and returns them.
+func insertNotifications(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) (map[key]store.Notification, error) {
+	unmatched := make([][]byte, len(batch))
+	for i, a := range batch {
+		if len(a.Notification.Unmatched) == 0 {
+			continue
+		}
+		var err error
+		if unmatched[i], err = json.Marshal(a.Notification.Unmatched); err != nil {
+			return nil, fmt.Errorf("unmatched recipients: %w", err)
+		}
+	}
+	written, err := query(ctx, tx, scanNotification, `
+		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at)
+		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
+			$7::timestamptz[], $8::timestamptz[])
+		ON CONFLICT (app_id, idempotency_key) DO NOTHING
+		RETURNING `+notificationColumns,
+		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
+		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
+		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }),
+		column(batch, func(a *store.Acceptance) []byte { return a.Notification.RequestHash }),
+		unmatched,
+		column(batch, func(a *store.Acceptance) int { return len(a.Deliveries) }),
+		column(batch, func(a *store.Acceptance) time.Time { return a.Notification.CreatedAt }),
+		column(batch, func(a *store.Acceptance) time.Time { return a.Notification.UpdatedAt }))
+	if err != nil {
+		return nil, fmt.Errorf("insert notifications: %w", err)
+	}
+	return byKey(written), nil
+}
+
+// insertContents writes what belongs to notifications that were just written.
+func (s *Store) insertContents(ctx context.Context, tx pgx.Tx, fresh []store.Acceptance) error {
+	var (
+		messages   []store.Message
+		deliveries []store.Delivery
+		jobs       []river.InsertManyParams
+	)
+	for _, a := range fresh {
+		messages = append(messages, a.Messages...)
+		deliveries = append(deliveries, a.Deliveries...)
+		jobs = append(jobs, a.Jobs...)
+	}
+	if len(deliveries) != len(jobs) {
+		return fmt.Errorf("%d jobs for %d deliveries", len(jobs), len(deliveries))
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	ids, err := s.insertJobs(ctx, tx, jobs)
+	if err != nil {
+		return fmt.Errorf("insert jobs: %w", err)
+	}
+
+	var inserts pgx.Batch
+	queueMessages(&inserts, messages)
+	queueDeliveries(&inserts, deliveries, ids)
+	if err := tx.SendBatch(ctx, &inserts).Close(); err != nil {
+		return fmt.Errorf("insert messages and deliveries: %w", err)
+	}
+	return nil
+}
+
+// insertJobs inserts River jobs and returns their ids in the same order.
+func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []river.InsertManyParams) ([]int64, error) {
+	// A client announces a queue only once in its fetch cooldown, and jobs that are
+	// not announced wait for the next poll. A new client (some microseconds)
+	// announces always.
+	client, err := river.NewClient(s.river, &river.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	results, err := client.InsertManyTx(ctx, tx, jobs)
+	if err != nil {
+		return nil, err
+	}
+	// River inserts with one INSERT … SELECT unnest(…), which draws the ids from the
+	// sequence in the order of the jobs; the order of RETURNING promises nothing.
+	ids := column(results, func(r **rivertype.JobInsertResult) int64 { return (*r).Job.ID })
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func queueMessages(batch *pgx.Batch, messages []store.Message) {
+	batch.Queue(`
+		INSERT INTO messages (id, notification_id, channel, template_name, msg_type, subject, body, template_code, params)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+			$8::text[], $9::json[])`,
+		column(messages, func(m *store.Message) [16]byte { return m.ID }),
+		column(messages, func(m *store.Message) [16]byte { return m.NotificationID }),
+		column(messages, func(m *store.Message) string { return m.Channel }),
+		column(messages, func(m *store.Message) string { return m.TemplateName }),
+		column(messages, func(m *store.Message) string { return m.MsgType }),
+		column(messages, func(m *store.Message) string { return m.Subject }),
+		column(messages, func(m *store.Message) string { return m.Body }),
+		column(messages, func(m *store.Message) string { return m.TemplateCode }),
+		column(messages, func(m *store.Message) []byte { return m.Params }))
+}
+
+const notificationColumns = `id, app_id, idempotency_key, request_hash, unmatched,
+	total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
+	status, created_at, updated_at`
+
+func scanNotification(row pgx.CollectableRow) (store.Notification, error) {
+	var n store.Notification
+	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched,
+		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
+		&n.Status, &n.CreatedAt, &n.UpdatedAt)
+	return n, err
+}
+
+// Notification implements store.Notifications.
+func (s *Store) Notification(ctx context.Context, id uuid.UUID) (store.Notification, error) {
+	n, err := queryOne(ctx, s.pool, scanNotification,
+		`SELECT `+notificationColumns+` FROM notifications WHERE id = $1`, id)
+	if err != nil {
+		return store.Notification{}, fmt.Errorf("notification %s: %w", id, err)
+	}
+	return n, nil
+}
+
+// NotificationByKey implements store.Notifications.
+func (s *Store) NotificationByKey(ctx context.Context, appID, idempotencyKey string) (store.Notification, error) {
+	n, err := queryOne(ctx, s.pool, scanNotification,
+		`SELECT `+notificationColumns+` FROM notifications WHERE app_id = $1 AND idempotency_key = $2`,
+		appID, idempotencyKey)
+	if err != nil {
+		return store.Notification{}, fmt.Errorf("notification by key: %w", err)
+	}
+	return n, nil
+}
+
+// notificationsByKey returns the notifications that have the keys of the batch.
+func notificationsByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) (map[key]store.Notification, error) {
+	if len(batch) == 0 {
+		return map[key]store.Notification{}, nil
+	}
+	found, err := query(ctx, tx, scanNotification,
+		`SELECT `+notificationColumns+` FROM notifications
+		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
+		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }))
+	if err != nil {
+		return nil, fmt.Errorf("read notifications: %w", err)
+	}
+	if len(found) != len(batch) {
+		return nil, errors.New("a notification was removed while its key was repeated")
+	}
+	return byKey(found), nil
+}
+
+func byKey(notifications []store.Notification) map[key]store.Notification {
+	m := make(map[key]store.Notification, len(notifications))
+	for _, n := range notifications {
+		m[keyOf(n)] = n
+	}
+	return m
+}

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// base answers every setting that pgx would otherwise take from PG* variables and
+// the home directory: only the service's own configuration counts. verify-ca and
+// verify-full trust the system's certificates (SSL_CERT_FILE adds to them).
+const base = `dbname='' password='' passfile='' connect_timeout=5 target_session_attrs=read-write ` +
+	`sslrootcert='' sslcert='' sslkey='' sslpassword='' sslcertmode=allow sslsni=1 sslnegotiation=postgres ` +
+	`channel_binding=prefer require_auth='' min_protocol_version='' max_protocol_version='' `
+
+// SQLSTATE of a write on a standby, or on a primary that was demoted.
+const readOnlyTransaction = "25006"
+
+// poolConfig translates the settings.
+//
+// The pool has MaxOpenConns connections for work and one for LISTEN. It never
+// shrinks below MaxIdleConns; what it has beyond them is closed after a minute
+// without use.
+func poolConfig(c store.Config) (*pgxpool.Config, error) {
+	// Host and sslMode go through pgx's parser, because it makes the TLS settings
+	// from them; the rest, secrets first of all, is set as fields.
+	config, err := pgxpool.ParseConfig(base + fmt.Sprintf("user=unset host=%s port=%d sslmode=%s",
+		quote(c.Host), c.Port, quote(c.SSLMode)))
+	if err != nil {
+		return nil, fmt.Errorf("database settings: %w", err)
+	}
+	conn := config.ConnConfig
+	conn.User, conn.Password, conn.Database = c.User, c.Password, c.DBName
+	conn.RuntimeParams = map[string]string{"application_name": "sealos-notify"}
+
+	// After a failover a connection may still lead to the old primary, which is
+	// read-only now. New connections to it are refused by target_session_attrs;
+	// the ones at hand are dropped when it refuses a write.
+	keep := conn.OnPgError
+	conn.OnPgError = func(c *pgconn.PgConn, e *pgconn.PgError) bool {
+		return e.Code != readOnlyTransaction && keep(c, e)
+	}
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID,
+			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		return nil
+	}
+
+	config.MaxConns = int32(c.MaxOpenConns) + 1 //nolint:gosec // validated
+	config.MinConns = int32(min(c.MaxIdleConns, c.MaxOpenConns))
+	config.MinIdleConns = 0
+	config.MaxConnIdleTime = time.Minute
+	config.HealthCheckPeriod = 30 * time.Second
+	config.MaxConnLifetime = c.ConnMaxLifetime
+	config.MaxConnLifetimeJitter = c.ConnMaxLifetime / 10
+	config.PingTimeout = 2 * time.Second // of a connection that was idle, before it is used
+	return config, nil
+}
+
+// quote makes a value of a connection string out of any text.
+func quote(s string) string {
+	return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'`
+}

@@ -1,0 +1,99 @@
+package postgres_test
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/postgres"
+	"github.com/labring/sealos-notify/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) (store.Store, *sql.DB) {
+		s := open(t, testdb.New(t))
+		db := stdlib.OpenDBFromPool(s.Pool())
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		return s, db
+	})
+}
+
+func open(t *testing.T, c store.Config) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// After a failover the connections at hand lead to a server that has become
+// read-only. They are dropped as soon as one refuses a write.
+func TestReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
+	config := testdb.New(t)
+	s := open(t, config)
+	ctx := t.Context()
+	require.NoError(t, s.Ping(ctx))
+
+	readOnly := func(on string) {
+		conn, err := s.Pool().Acquire(ctx) // the only connection: it was just given back
+		require.NoError(t, err)
+		defer conn.Release()
+		_, err = conn.Exec(ctx, "SET default_transaction_read_only = "+on)
+		require.NoError(t, err)
+	}
+	readOnly("on")
+	require.ErrorContains(t, s.Ping(ctx), "read-only transaction")
+	require.NoError(t, s.Ping(ctx), "on a new connection")
+	readOnly("on")
+	require.ErrorContains(t, s.CreateTemplate(ctx, store.Template{Name: "alert"}), "read-only transaction")
+	require.NoError(t, s.CreateTemplate(ctx, store.Template{Name: "alert"}), "on a new connection")
+
+	// New connections to a read-only database are refused.
+	_, err := s.Pool().Exec(ctx, `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$`)
+	require.NoError(t, err)
+	_, err = postgres.Open(ctx, config)
+	require.ErrorContains(t, err, "read only connection")
+}
+
+func TestErrorsDoNotShowThePassword(t *testing.T) {
+	t.Parallel()
+	config := testdb.New(t)
+	config.Password = "canary-secret"
+	_, err := postgres.Open(t.Context(), config)
+	require.ErrorContains(t, err, "password authentication failed")
+	require.NotContains(t, err.Error(), "canary-secret")
+}
+
+// A worker that polls rarely must not leave jobs waiting because another batch
+// was accepted just before theirs.
+func TestEveryAcceptanceIsAnnounced(t *testing.T) {
+	t.Parallel()
+	s := open(t, testdb.New(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	listener := riverpgxv5.New(s.Pool()).GetListener(&riverdriver.GetListenenerParams{})
+	require.NoError(t, listener.Connect(ctx))
+	defer func() { require.NoError(t, listener.Close(ctx)) }()
+	require.NoError(t, listener.Listen(ctx, "river_insert"))
+
+	for _, key := range []string{"1", "2", "3"} {
+		_, err := s.Accept(ctx, []store.Acceptance{storetest.Acceptance("app", key, 1)})
+		require.NoError(t, err)
+	}
+	for range 3 {
+		announced, err := listener.WaitForNotification(ctx)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"queue": "email"}`, announced.Payload)
+	}
+}

@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// insertDeliveries writes new deliveries; jobs holds the River job of each, by
+// position.
+func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delivery, jobs []int64) error {
+	insert, err := tx.PrepareContext(ctx, `
+		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
+			recipient_type, recipient_value, max_retry, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = insert.Close() }()
+	for i, d := range deliveries {
+		_, err := insert.ExecContext(ctx, d.ID, d.NotificationID, d.MessageID, jobs[i], d.Channel, d.Provider,
+			d.TemplateName, d.Recipient.Type, d.Recipient.Value, d.MaxRetry,
+			d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliveryColumns are followed by the status, stored or derived.
+const deliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider, d.template_name,
+	d.recipient_type, d.recipient_value, d.attempts, d.max_retry, d.next_retry_at,
+	d.last_code, d.last_error, d.details, d.created_at, d.updated_at`
+
+func scanDelivery(row row) (store.Delivery, error) {
+	var (
+		d                store.Delivery
+		next             sql.NullInt64
+		created, updated int64
+	)
+	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider, &d.TemplateName,
+		&d.Recipient.Type, &d.Recipient.Value, &d.Attempts, &d.MaxRetry, &next,
+		&d.LastCode, &d.LastError, &d.Details, &created, &updated, &d.Status)
+	d.NextRetryAt = fromMicrosOrNull(next)
+	d.CreatedAt, d.UpdatedAt = fromMicros(created), fromMicros(updated)
+	return d, err
+}
+
+// Delivery implements store.Deliveries.
+func (s *Store) Delivery(ctx context.Context, id uuid.UUID) (store.Delivery, error) {
+	d, err := scanDelivery(s.read.QueryRowContext(ctx,
+		`SELECT `+deliveryColumns+`, d.status FROM deliveries d WHERE d.id = ?`, id))
+	if err != nil {
+		return store.Delivery{}, fmt.Errorf("delivery %s: %w", id, found(err))
+	}
+	return d, nil
+}
+
+// DeliveriesOf implements store.Deliveries.
+func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error) {
+	deliveries, err := query(ctx, s.read, scanDelivery, `
+		SELECT `+deliveryColumns+`, CASE WHEN j.id IS NULL THEN d.status ELSE 'processing' END
+		FROM deliveries d
+		LEFT JOIN river_job j ON j.id = d.job_id AND j.state = 'running' AND d.status IN ('pending', 'failed')
+		WHERE d.notification_id = ? AND d.id > ?
+		ORDER BY d.id LIMIT ?`, notificationID, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("deliveries of notification %s: %w", notificationID, err)
+	}
+	return deliveries, nil
+}
+
+// Message implements store.Deliveries.
+func (s *Store) Message(ctx context.Context, id uuid.UUID) (store.Message, error) {
+	var m store.Message
+	err := s.read.QueryRowContext(ctx, `
+		SELECT id, notification_id, channel, template_name, msg_type, subject, body, template_code, params
+		FROM messages WHERE id = ?`, id).
+		Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.MsgType, &m.Subject, &m.Body,
+			&m.TemplateCode, &m.Params)
+	if err != nil {
+		return store.Message{}, fmt.Errorf("message %s: %w", id, found(err))
+	}
+	return m, nil
+}
+
+func scanAttempt(row row) (store.Attempt, error) {
+	var (
+		a                 store.Attempt
+		started, finished int64
+	)
+	err := row.Scan(&a.ID, &a.DeliveryID, &a.JobID, &a.Attempt, &a.Provider, &a.Class, &a.Code, &a.Error,
+		&a.Details, &started, &finished)
+	a.StartedAt, a.FinishedAt = fromMicros(started), fromMicros(finished)
+	return a, err
+}
+
+// Attempts implements store.Deliveries.
+func (s *Store) Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error) {
+	attempts, err := query(ctx, s.read, scanAttempt, `
+		SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
+		FROM attempts WHERE delivery_id = ? ORDER BY started_at, id`, deliveryID)
+	if err != nil {
+		return nil, fmt.Errorf("attempts of delivery %s: %w", deliveryID, err)
+	}
+	return attempts, nil
+}

@@ -1,0 +1,84 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+var deliveryCases = map[string]func(*testing.T, bundle){
+	"DeliveriesOf/pages":                 deliveryPages,
+	"DeliveriesOf/of one notification":   deliveriesOfOne,
+	"DeliveriesOf/processing is derived": deliveryProcessing,
+	"Delivery/not found":                 deliveryNotFound,
+}
+
+func deliveryPages(t *testing.T, b bundle) {
+	a := Acceptance("app", "key", 7)
+	b.accept(t, a)
+	var got []uuid.UUID
+	after := uuid.Nil
+	for _, size := range []int{3, 3, 1, 0} {
+		page, err := b.DeliveriesOf(t.Context(), a.Notification.ID, after, 3)
+		require.NoError(t, err)
+		require.Len(t, page, size)
+		for _, d := range page {
+			got = append(got, d.ID)
+			after = d.ID
+		}
+	}
+	var want []uuid.UUID
+	for _, d := range a.Deliveries {
+		want = append(want, d.ID)
+	}
+	require.Equal(t, want, got)
+}
+
+func deliveriesOfOne(t *testing.T, b bundle) {
+	one, other := Acceptance("app", "1", 2), Acceptance("app", "2", 3)
+	b.accept(t, one, other)
+	deliveries, err := b.DeliveriesOf(t.Context(), other.Notification.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Len(t, deliveries, 3)
+	deliveries, err = b.DeliveriesOf(t.Context(), newID(), uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Empty(t, deliveries)
+}
+
+func deliveryProcessing(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 4)
+	pending, failed, success, idle := deliveries[0], deliveries[1], deliveries[2], deliveries[3]
+	b.record(t.Context(), t, outcome(failed, 1, store.DeliveryFailed), outcome(success, 1, store.DeliverySuccess))
+	for _, d := range []store.Delivery{pending, failed, success} {
+		b.setJobState(t, d.JobID, rivertype.JobStateRunning)
+	}
+
+	shown, err := b.DeliveriesOf(t.Context(), n.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	status := make(map[uuid.UUID]store.DeliveryStatus)
+	for _, d := range shown {
+		status[d.ID] = d.Status
+	}
+	require.Equal(t, map[uuid.UUID]store.DeliveryStatus{
+		pending.ID: store.DeliveryProcessing,
+		failed.ID:  store.DeliveryProcessing,
+		success.ID: store.DeliverySuccess, // River completes a job after its outcome was recorded
+		idle.ID:    store.DeliveryPending,
+	}, status)
+	require.Equal(t, store.DeliveryPending, b.delivery(t, pending.ID).Status, "the stored status")
+	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
+}
+
+func deliveryNotFound(t *testing.T, b bundle) {
+	_, err := b.Delivery(t.Context(), newID())
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = b.Message(t.Context(), newID())
+	require.ErrorIs(t, err, store.ErrNotFound)
+	attempts, err := b.Attempts(t.Context(), newID())
+	require.NoError(t, err)
+	require.Empty(t, attempts)
+}

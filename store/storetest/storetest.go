@@ -1,0 +1,175 @@
+// Package storetest is the contract of package store as a suite of tests. Each
+// engine runs it; where one differed from the other, there is a case.
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// Open returns a fresh, migrated store and a way into the same database behind
+// its back. It registers its own clean-up.
+type Open func(t *testing.T) (store.Store, *sql.DB)
+
+// Run runs the suite. Each case gets a fresh store.
+func Run(t *testing.T, open Open) {
+	for _, cases := range []map[string]func(*testing.T, bundle){
+		acceptCases, deliveryCases, recordCases, rollUpCases, strayCases, templateCases, limitCases,
+	} {
+		for name, test := range cases {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s, db := open(t)
+				test(t, bundle{Store: s, db: db})
+			})
+		}
+	}
+}
+
+// bundle is what each case works with.
+type bundle struct {
+	store.Store
+	db *sql.DB
+}
+
+// accept accepts notifications that are all new.
+func (b bundle) accept(t *testing.T, batch ...store.Acceptance) {
+	t.Helper()
+	accepted, err := b.Accept(t.Context(), batch)
+	require.NoError(t, err)
+	require.Len(t, accepted, len(batch))
+	for _, a := range accepted {
+		require.False(t, a.Replayed)
+	}
+}
+
+// acceptOne accepts one notification and returns its deliveries, with their jobs.
+func (b bundle) acceptOne(t *testing.T, recipients int) (store.Notification, []store.Delivery) {
+	t.Helper()
+	a := Acceptance("app", uuid.NewString(), recipients)
+	b.accept(t, a)
+	deliveries, err := b.DeliveriesOf(t.Context(), a.Notification.ID, uuid.Nil, recipients+1)
+	require.NoError(t, err)
+	require.Len(t, deliveries, recipients)
+	return a.Notification, deliveries
+}
+
+// count counts the rows of a table.
+func (b bundle) count(t *testing.T, table string) int {
+	t.Helper()
+	var n int
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT count(*) FROM `+table).Scan(&n))
+	return n
+}
+
+// setJobState does to a job what River, or an operator in its UI, does.
+func (b bundle) setJobState(t *testing.T, job int64, state rivertype.JobState) {
+	t.Helper()
+	var finalized *time.Time
+	switch state {
+	case rivertype.JobStateCancelled, rivertype.JobStateCompleted, rivertype.JobStateDiscarded:
+		now := store.Now()
+		finalized = &now
+	}
+	_, err := b.db.ExecContext(t.Context(),
+		`UPDATE river_job SET state = $1, finalized_at = $2, attempt = 2 WHERE id = $3`, string(state), finalized, job)
+	require.NoError(t, err)
+}
+
+// deleteJob does what River's cleaner, or an operator in its UI, does.
+func (b bundle) deleteJob(t *testing.T, job int64) {
+	t.Helper()
+	_, err := b.db.ExecContext(t.Context(), `DELETE FROM river_job WHERE id = $1`, job)
+	require.NoError(t, err)
+}
+
+// notification reads a notification back.
+func (b bundle) notification(t *testing.T, id uuid.UUID) store.Notification {
+	t.Helper()
+	n, err := b.Notification(t.Context(), id)
+	require.NoError(t, err)
+	return n
+}
+
+// delivery reads a delivery back.
+func (b bundle) delivery(t *testing.T, id uuid.UUID) store.Delivery {
+	t.Helper()
+	d, err := b.Delivery(t.Context(), id)
+	require.NoError(t, err)
+	return d
+}
+
+// record records outcomes and returns which were.
+func (b bundle) record(ctx context.Context, t *testing.T, batch ...store.Outcome) []bool {
+	t.Helper()
+	recorded, err := b.Record(ctx, batch)
+	require.NoError(t, err)
+	require.Len(t, recorded, len(batch))
+	return recorded
+}
+
+// jobArgs are the arguments of the jobs in these tests.
+type jobArgs struct {
+	DeliveryID uuid.UUID `json:"delivery_id"`
+}
+
+func (jobArgs) Kind() string { return "storetest" }
+
+// Acceptance makes a notification of one message to many recipients.
+func Acceptance(app, key string, recipients int) store.Acceptance {
+	now := store.Now()
+	notification := store.Notification{
+		ID: newID(), AppID: app, IdempotencyKey: key, RequestHash: []byte{0, 1, 0xff},
+		CreatedAt: now, UpdatedAt: now,
+	}
+	message := store.Message{
+		ID: newID(), NotificationID: notification.ID, Channel: "email", TemplateName: "alert",
+		MsgType: "html", Subject: "Alert", Body: "Disk is full",
+	}
+	a := store.Acceptance{Notification: notification, Messages: []store.Message{message}}
+	for i := range recipients {
+		d := store.Delivery{
+			ID: newID(), NotificationID: notification.ID, MessageID: message.ID,
+			Channel: "email", Provider: "smtp", TemplateName: "alert",
+			Recipient: store.Recipient{Type: "email", Value: fmt.Sprintf("user%d@example.com", i)},
+			Status:    store.DeliveryPending, MaxRetry: 3, CreatedAt: now, UpdatedAt: now,
+		}
+		a.Deliveries = append(a.Deliveries, d)
+		a.Jobs = append(a.Jobs, river.InsertManyParams{
+			Args: jobArgs{DeliveryID: d.ID}, InsertOpts: &river.InsertOpts{Queue: "email", MaxAttempts: 4},
+		})
+	}
+	return a
+}
+
+// outcome makes the outcome of one attempt, as a failure unless it is a success.
+func outcome(d store.Delivery, attempt int, status store.DeliveryStatus) store.Outcome {
+	now := store.Now()
+	o := store.Outcome{
+		Attempt: store.Attempt{
+			ID: newID(), DeliveryID: d.ID, JobID: d.JobID, Attempt: attempt, Provider: "smtp",
+			StartedAt: now.Add(-time.Second), FinishedAt: now,
+		},
+		Status: status,
+	}
+	if status != store.DeliverySuccess {
+		o.Attempt.Class, o.Attempt.Code, o.Attempt.Error = "transient", "timeout", "no answer"
+	}
+	if status == store.DeliveryFailed {
+		next := now.Add(30 * time.Second)
+		o.NextRetryAt = &next
+	}
+	return o
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
