@@ -1,0 +1,99 @@
+// Package feishuapp sends messages as a Feishu (Lark) app, and urges the
+// recipient afterwards when it is told to.
+package feishuapp
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+// Type describes the provider type.
+var Type = channels.Type{
+	Name:           "feishu_app",
+	Channel:        "feishu_app",
+	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
+	MsgTypes: []channels.MsgType{
+		{Name: msgText, Format: channels.FormatText},
+		{Name: msgPost, Format: channels.FormatJSON},
+		{Name: msgInteractive, Format: channels.FormatJSON},
+	},
+	OnUncertain: channels.Resend, // Feishu drops a second message with the same uuid
+	NewConfig: func() channels.Config {
+		return &Config{ReceiveIDType: openID, MsgType: msgText, BaseURL: "https://open.feishu.cn"}
+	},
+}
+
+// Message types.
+const (
+	msgText        = "text"
+	msgPost        = "post"
+	msgInteractive = "interactive"
+)
+
+// Id types of receivers and users.
+const (
+	openID  = "open_id"
+	userID  = "user_id"
+	unionID = "union_id"
+	email   = "email"
+)
+
+// Kinds of urgent calls.
+const (
+	urgentApp   = "app"
+	urgentSMS   = "sms"
+	urgentPhone = "phone"
+)
+
+// Config is the configuration of a Feishu app.
+type Config struct {
+	channels.CommonConfig `yaml:",inline"`
+
+	AppID            string `yaml:"appId" required:"true" doc:"the app's id"`
+	AppSecret        string `yaml:"appSecret" required:"true" secret:"true" doc:"the app's secret"`
+	ReceiveIDType    string `yaml:"receiveIdType" doc:"what a feishu_user_id recipient is: open_id, user_id, union_id; email: told by its prefix"`
+	UrgentUserIDType string `yaml:"urgentUserIdType" doc:"id type of the urgent call: open_id, user_id or union_id; when empty that of the message, or open_id for an email recipient"`
+	MsgType          string `yaml:"msgType" doc:"text, post or interactive, when the template names none"`
+	UrgentType       string `yaml:"urgentType" doc:"urge by app, sms or phone after the message; not when empty"`
+	BaseURL          string `yaml:"baseUrl" doc:"the platform's address: Feishu, Lark or a private deployment"`
+}
+
+// DefaultMsgType implements channels.MsgTyper.
+func (c *Config) DefaultMsgType() string { return c.MsgType }
+
+// Validate implements channels.Config.
+func (c *Config) Validate() error {
+	for _, key := range []struct {
+		name, value string
+		allowed     []string
+	}{
+		{"receiveIdType", c.ReceiveIDType, []string{openID, userID, unionID, email}},
+		{"urgentUserIdType", c.UrgentUserIDType, []string{"", openID, userID, unionID}},
+		{"msgType", c.MsgType, []string{msgText, msgPost, msgInteractive}},
+		{"urgentType", c.UrgentType, []string{"", urgentApp, urgentSMS, urgentPhone}},
+	} {
+		if !slices.Contains(key.allowed, key.value) {
+			return fmt.Errorf("%s: %q is none of %q", key.name, key.value, key.allowed)
+		}
+	}
+	// The address is not repeated in the error: it may hold a password.
+	u, err := url.Parse(c.BaseURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return errors.New("baseUrl: not an http or https address")
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("baseUrl: a user, a query and a fragment have no place in it")
+	}
+	return nil
+}
+
+// Open implements channels.Config.
+func (c *Config) Open() (channels.Sender, error) {
+	return newSender(*c, strings.TrimRight(c.BaseURL, "/"), vendorhttp.NewClient()), nil
+}

@@ -1,0 +1,93 @@
+package feishuapp
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	larkcore "github.com/larksuite/oapi-sdk-go/v3/core"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+const codeInvalidToken = 99991663
+
+// classes says what the platform's codes mean. Codes that are not here are
+// transient.
+var classes = map[int]channels.Class{
+	99991400: channels.Throttled, // the app's limit
+	230020:   channels.Throttled, // the user's or the chat's limit
+
+	230001: channels.Permanent, // bad parameter
+	230002: channels.Permanent, // bot not in the chat
+	230013: channels.Permanent, // user outside the app's scope
+	230018: channels.Permanent, // sending denied
+	230022: channels.Permanent, // content refused
+	230025: channels.Permanent, // too long
+	230028: channels.Permanent, // content refused
+	230035: channels.Permanent, // sending denied
+	230038: channels.Permanent, // another tenant's user
+	232009: channels.Permanent, // chat dissolved
+
+	10003:            channels.Misconfigured, // bad app id
+	10014:            channels.Misconfigured, // bad app secret
+	230006:           channels.Misconfigured, // bot disabled
+	99991672:         channels.Misconfigured, // scope missing
+	codeInvalidToken: channels.Misconfigured, // and a new one was refused as well
+
+	1500: channels.Transient, // internal errors
+	2200: channels.Transient,
+}
+
+// errUnexpected is an answer that says neither yes nor no.
+var errUnexpected = errors.New("the platform's answer is not understood")
+
+// refusal returns what an answer of the platform says went wrong, or nil. The
+// values in hide are struck from its text: the platform repeats what it was sent.
+func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) error {
+	if code.Code == 0 && resp.StatusCode < http.StatusBadRequest {
+		return nil
+	}
+	if code.Code == 0 {
+		return vendorhttp.StatusError(resp.StatusCode)
+	}
+	e := &channels.Error{Class: channels.Transient, Code: codeText(code.Code), Message: strike(code.Msg, hide)}
+	if class, ok := classes[code.Code]; ok {
+		e.Class = class
+	}
+	if e.Class == channels.Throttled {
+		e.RetryAfter = vendorhttp.RetryAfter(resp.Header)
+	}
+	if id := resp.LogId(); id != "" {
+		e.Message = fmt.Sprintf("%s (log id %s)", e.Message, channels.CleanText(id))
+	}
+	return e
+}
+
+func codeText(code int) string { return "feishu_" + strconv.Itoa(code) }
+
+// strike makes a text of the platform safe to keep.
+func strike(text string, hide []string) string {
+	for _, value := range hide {
+		if value != "" {
+			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
+		}
+	}
+	return channels.CleanText(text)
+}
+
+// asError returns the typed error of a call. One that the SDK makes of its own
+// can only be about an answer, so the request had left.
+func asError(err error) *channels.Error {
+	var e *channels.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &channels.Error{
+		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,
+		Message: errUnexpected.Error(), Cause: err,
+	}
+}

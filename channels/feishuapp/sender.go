@@ -1,0 +1,203 @@
+package feishuapp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	larkcore "github.com/larksuite/oapi-sdk-go/v3/core"
+	larkcontact "github.com/larksuite/oapi-sdk-go/v3/service/contact/v3"
+	larkim "github.com/larksuite/oapi-sdk-go/v3/service/im/v1"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// maxContent is the largest content of each message type, in bytes.
+var maxContent = map[string]int{msgText: 150 << 10, msgPost: 30 << 10, msgInteractive: 30 << 10}
+
+// urgentReserve is the longest part of a call's time that is kept for the urgent
+// call.
+const urgentReserve = 5 * time.Second
+
+// sender sends as one app.
+type sender struct {
+	config  Config
+	im      *larkim.V1
+	contact *larkcontact.V3
+	tokens  *tokens
+}
+
+var _ channels.Sender = (*sender)(nil)
+
+func newSender(c Config, baseURL string, client *http.Client) *sender {
+	sdk := &larkcore.Config{
+		BaseUrl:   baseURL,
+		AppId:     c.AppID,
+		AppSecret: c.AppSecret,
+		AppType:   larkcore.AppTypeSelfBuilt,
+		// Tokens are given with each call (see tokens); this also keeps the SDK
+		// from repeating calls by itself.
+		EnableTokenCache: false,
+		HttpClient:       client,
+		Logger:           silent{},
+		Serializable:     &larkcore.DefaultSerialization{},
+	}
+	return &sender{
+		config:  c,
+		im:      larkim.New(sdk),
+		contact: larkcontact.New(sdk),
+		tokens:  &tokens{config: sdk, turn: make(chan struct{}, 1)},
+	}
+}
+
+// silent drops what the SDK logs, because it logs requests and answers.
+type silent struct{}
+
+// Debug implements larkcore.Logger.
+func (silent) Debug(context.Context, ...any) {}
+
+// Info implements larkcore.Logger.
+func (silent) Info(context.Context, ...any) {}
+
+// Warn implements larkcore.Logger.
+func (silent) Warn(context.Context, ...any) {}
+
+// Error implements larkcore.Logger.
+func (silent) Error(context.Context, ...any) {}
+
+// Send implements channels.Sender. The receipt's details are message_id and, with
+// urging on, urgent_type; and when that reached nobody urgent_error and, if the
+// platform named them, invalid_user_id_list.
+func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+	content, err := content(m)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	idType, err := s.receiveIDType(m.Recipient)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	id, err := s.create(ctx, m, idType, content)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	details := map[string]any{"message_id": id}
+	if s.config.UrgentType != "" {
+		s.urge(ctx, m.Recipient, idType, id, details)
+	}
+	return channels.Receipt{Details: details}, nil
+}
+
+// content returns the body in the platform's form.
+func content(m channels.Message) (string, error) {
+	limit, ok := maxContent[m.MsgType]
+	if !ok {
+		return "", permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+	}
+	content := m.Body
+	if m.MsgType == msgText {
+		// Not json.Marshal: it would blow up <, > and & to six bytes each.
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(map[string]string{"text": m.Body}) // strings always encode
+		content = strings.TrimSuffix(b.String(), "\n")
+	}
+	if len(content) > limit {
+		return "", permanent("too_long", fmt.Sprintf("the message is %d bytes long; %s takes %d", len(content), m.MsgType, limit))
+	}
+	return content, nil
+}
+
+func permanent(code, message string) error {
+	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
+}
+
+// receiveIDType returns what the recipient's value is.
+func (s *sender) receiveIDType(r channels.Recipient) (string, error) {
+	switch {
+	case r.Type == channels.RecipientEmail:
+		return email, nil
+	case r.Type != channels.RecipientFeishuUserID:
+		return "", permanent("recipient_type", fmt.Sprintf("no Feishu recipient: %q", r.Type))
+	case s.config.ReceiveIDType != email:
+		return s.config.ReceiveIDType, nil
+	// A provider set up for e-mail addresses says nothing about ids; their prefix does.
+	case strings.HasPrefix(r.Value, "ou_"):
+		return openID, nil
+	case strings.HasPrefix(r.Value, "on_"):
+		return unionID, nil
+	default:
+		return userID, nil
+	}
+}
+
+// create sends the message and returns the platform's id of it.
+func (s *sender) create(ctx context.Context, m channels.Message, idType, content string) (string, error) {
+	ctx, cancel := s.leaveTimeToUrge(ctx)
+	defer cancel()
+	req := larkim.NewCreateMessageReqBuilder().
+		ReceiveIdType(idType).
+		Body(larkim.NewCreateMessageReqBodyBuilder().
+			ReceiveId(m.Recipient.Value).
+			MsgType(m.MsgType).
+			Content(content).
+			Uuid(m.DeliveryID.String()).
+			Build()).
+		Build()
+	var id string
+	err := s.call(ctx, []string{m.Recipient.Value}, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
+		resp, err := s.im.Message.Create(ctx, req, token)
+		if err != nil {
+			return nil, larkcore.CodeError{}, err
+		}
+		if resp.Data != nil {
+			id = larkcore.StringValue(resp.Data.MessageId)
+		}
+		return resp.ApiResp, resp.CodeError, nil
+	})
+	if err == nil && id == "" {
+		err = asError(errUnexpected)
+	}
+	return id, err
+}
+
+// leaveTimeToUrge ends early by what the urgent call needs, which would be lost
+// if a slow message took all the time.
+func (s *sender) leaveTimeToUrge(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || s.config.UrgentType == "" {
+		return ctx, func() {}
+	}
+	reserve := min(time.Until(deadline)/4, urgentReserve)
+	return context.WithDeadline(ctx, deadline.Add(-reserve))
+}
+
+// call makes one call of the platform with the app's token, and once more with a
+// new token when the platform refuses it. Every error is a *channels.Error, whose
+// text does not have the values in hide.
+func (s *sender) call(
+	ctx context.Context, hide []string,
+	do func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error),
+) error {
+	refused := ""
+	for {
+		token, err := s.tokens.get(ctx, refused)
+		if err != nil {
+			return err
+		}
+		resp, code, err := do(larkcore.WithTenantAccessToken(token))
+		if err != nil {
+			return asError(err)
+		}
+		if code.Code == codeInvalidToken && refused == "" {
+			refused = token
+			continue
+		}
+		return refusal(resp, code, append(hide, token, s.config.AppSecret)...)
+	}
+}

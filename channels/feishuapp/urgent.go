@@ -1,0 +1,141 @@
+package feishuapp
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	larkcore "github.com/larksuite/oapi-sdk-go/v3/core"
+	larkcontact "github.com/larksuite/oapi-sdk-go/v3/service/contact/v3"
+	larkim "github.com/larksuite/oapi-sdk-go/v3/service/im/v1"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+const (
+	urgentTries = 3
+	// urgentWait is the pause between tries when the platform asks for none.
+	urgentWait = 200 * time.Millisecond
+)
+
+// urge urges the recipient of a message that has arrived, and writes into the
+// details what came of it. It never fails: the message is not sent again because
+// nobody was urged.
+func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, messageID string, details map[string]any) {
+	details["urgent_type"] = s.config.UrgentType
+	if s.config.UrgentUserIDType != "" {
+		idType = s.config.UrgentUserIDType
+	} else if idType == email {
+		idType = openID
+	}
+
+	var unreached []string
+	err := retry(ctx, func() error {
+		user := r.Value
+		if r.Type == channels.RecipientEmail {
+			var err error
+			if user, err = s.lookUp(ctx, r.Value, idType); err != nil {
+				return err
+			}
+		}
+		var err error
+		unreached, err = s.callUrgent(ctx, messageID, idType, user)
+		return err
+	})
+	switch {
+	case err != nil:
+		details["urgent_error"] = err.Error()
+	case len(unreached) > 0:
+		details["urgent_error"] = "the platform cannot urge this user"
+		details["invalid_user_id_list"] = unreached
+	}
+}
+
+// retry tries again, within the context's time, after failures that are known
+// not to have reached anybody. An uncertain one may have, and a second text
+// message or phone call is paid for.
+func retry(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		var e *channels.Error
+		if !errors.As(err, &e) || e.Class != channels.Transient && e.Class != channels.Throttled || try == urgentTries {
+			return err
+		}
+		wait := max(e.RetryAfter, urgentWait)
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// lookUp returns the id of the user who has the e-mail address.
+func (s *sender) lookUp(ctx context.Context, address, idType string) (string, error) {
+	req := larkcontact.NewBatchGetIdUserReqBuilder().
+		UserIdType(idType).
+		Body(larkcontact.NewBatchGetIdUserReqBodyBuilder().Emails([]string{address}).Build()).
+		Build()
+	var user string
+	err := s.call(ctx, []string{address}, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
+		resp, err := s.contact.User.BatchGetId(ctx, req, token)
+		if err != nil {
+			return nil, larkcore.CodeError{}, err
+		}
+		if resp.Data != nil && len(resp.Data.UserList) > 0 {
+			user = larkcore.StringValue(resp.Data.UserList[0].UserId)
+		}
+		return resp.ApiResp, resp.CodeError, nil
+	})
+	if err == nil && user == "" {
+		err = permanent("user_not_found", "the app can see no user with this e-mail address")
+	}
+	return user, err
+}
+
+// callUrgent makes the urgent call and returns the users whom it did not reach.
+func (s *sender) callUrgent(ctx context.Context, messageID, idType, user string) ([]string, error) {
+	var unreached []string
+	err := s.call(ctx, []string{user}, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
+		resp, err := s.sdkUrgent(ctx, messageID, idType, user, token)
+		if err != nil {
+			return nil, larkcore.CodeError{}, err
+		}
+		if resp.Data != nil {
+			unreached = resp.Data.InvalidUserIdList
+		}
+		return resp.ApiResp, resp.CodeError, nil
+	})
+	return unreached, err
+}
+
+// sdkUrgent picks the SDK's call. The three answers differ in their names only.
+func (s *sender) sdkUrgent(
+	ctx context.Context, messageID, idType, user string, token larkcore.RequestOptionFunc,
+) (*larkim.UrgentAppMessageResp, error) {
+	receivers := larkim.NewUrgentReceiversBuilder().UserIdList([]string{user}).Build()
+	switch s.config.UrgentType {
+	case urgentSMS:
+		resp, err := s.im.Message.UrgentSms(ctx, larkim.NewUrgentSmsMessageReqBuilder().
+			MessageId(messageID).UserIdType(idType).UrgentReceivers(receivers).Build(), token)
+		if err != nil {
+			return nil, err
+		}
+		data := (*larkim.UrgentAppMessageRespData)(resp.Data)
+		return &larkim.UrgentAppMessageResp{ApiResp: resp.ApiResp, CodeError: resp.CodeError, Data: data}, nil
+	case urgentPhone:
+		resp, err := s.im.Message.UrgentPhone(ctx, larkim.NewUrgentPhoneMessageReqBuilder().
+			MessageId(messageID).UserIdType(idType).UrgentReceivers(receivers).Build(), token)
+		if err != nil {
+			return nil, err
+		}
+		data := (*larkim.UrgentAppMessageRespData)(resp.Data)
+		return &larkim.UrgentAppMessageResp{ApiResp: resp.ApiResp, CodeError: resp.CodeError, Data: data}, nil
+	default:
+		return s.im.Message.UrgentApp(ctx, larkim.NewUrgentAppMessageReqBuilder().
+			MessageId(messageID).UserIdType(idType).UrgentReceivers(receivers).Build(), token)
+	}
+}

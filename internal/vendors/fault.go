@@ -1,0 +1,136 @@
+package vendors
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Fault is a misbehaviour of a vendor that speaks HTTP. A fault that only delays
+// or hangs is followed by the true answer.
+type Fault struct {
+	Where string // operation it is met at, as the vendor names it; any when empty
+	Times int    // requests that meet it; all until it is lifted when 0
+	After bool   // the request takes effect first: only its answer is spoiled
+
+	Delay time.Duration // before the answer
+	Hang  bool          // no answer until the fault is lifted or the client is gone
+	Reset bool          // the connection is cut instead of an answer
+
+	HTTPStatus int         // 200 when 0
+	Header     http.Header // of the answer
+	Code       string      // the vendor's error code, answered in its own envelope
+	Message    string      // goes with Code
+	Body       string      // an answer that is not the vendor's, as it stands
+}
+
+// Answers says whether the fault replaces the true answer.
+func (f Fault) Answers() bool {
+	return f.HTTPStatus != 0 || f.Code != "" || f.Body != ""
+}
+
+// Faults are the faults a vendor has now. The zero value has none.
+type Faults struct {
+	mu     sync.Mutex
+	active []*Injection
+}
+
+// Injection is a fault at work.
+type Injection struct {
+	Fault
+	faults *Faults
+	lifted chan struct{}
+	met    int
+	change chan struct{} // closed and made anew at each request that meets the fault
+}
+
+// Inject makes the vendor have the fault. The oldest fault that fits is met first.
+func (f *Faults) Inject(fault Fault) *Injection {
+	i := &Injection{Fault: fault, faults: f, lifted: make(chan struct{}), change: make(chan struct{})}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.active = append(f.active, i)
+	return i
+}
+
+// Meet returns the fault that a request for the operation meets, or nil.
+func (f *Faults) Meet(where string) *Injection {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n, i := range f.active {
+		if i.Where != "" && i.Where != where {
+			continue
+		}
+		i.met++
+		close(i.change)
+		i.change = make(chan struct{})
+		if i.met == i.Times {
+			f.active = slices.Delete(f.active, n, n+1)
+		}
+		return i
+	}
+	return nil
+}
+
+// Lift ends the fault: requests that hang go on, later ones do not meet it.
+// Lifting it again does nothing.
+func (i *Injection) Lift() {
+	i.faults.mu.Lock()
+	defer i.faults.mu.Unlock()
+	select {
+	case <-i.lifted:
+		return
+	default:
+	}
+	close(i.lifted)
+	i.faults.active = slices.DeleteFunc(i.faults.active, func(other *Injection) bool { return other == i })
+}
+
+// Wait returns once n requests have met the fault, or with ctx's error.
+func (i *Injection) Wait(ctx context.Context, n int) error {
+	for {
+		i.faults.mu.Lock()
+		met, change := i.met, i.change
+		i.faults.mu.Unlock()
+		if met >= n {
+			return nil
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Hold delays and hangs the request. It returns false when its client has gone.
+func (i *Injection) Hold(ctx context.Context) bool {
+	if i.Delay > 0 {
+		select {
+		case <-time.After(i.Delay):
+		case <-ctx.Done():
+		}
+	}
+	if i.Hang {
+		select {
+		case <-i.lifted:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// Cut resets the connection of a request.
+func Cut(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // HTTP/2: the next best thing
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // RST instead of FIN
+	}
+	_ = conn.Close()
+}

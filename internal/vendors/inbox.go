@@ -1,0 +1,169 @@
+// Package vendors holds what the simulated vendors share: the inbox where their
+// messages arrive, and the faults they can be told to have.
+package vendors
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxArrivals bounds the arrivals that an inbox keeps with their text. The marks
+// are kept for ever.
+const maxArrivals = 10_000
+
+// Arrival is one message that reached its recipient.
+type Arrival struct {
+	ID       string    `json:"id"` // the vendor's
+	At       time.Time `json:"at"`
+	Channel  string    `json:"channel"`
+	ToType   string    `json:"toType,omitempty"` // for example "open_id"
+	To       string    `json:"to"`
+	Kind     string    `json:"kind,omitempty"` // for example "text" or "html"
+	Subject  string    `json:"subject,omitempty"`
+	Text     string    `json:"text"`
+	Mark     string    `json:"mark,omitempty"`     // what the sender marked the message with
+	Requests int       `json:"requests,omitempty"` // that carried the mark
+	Notes    []string  `json:"notes,omitempty"`    // what happened to it later
+}
+
+// Mark counts what came with one mark: two arrivals mean that somebody got the
+// message twice.
+type Mark struct {
+	Requests int `json:"requests"`
+	Arrivals int `json:"arrivals"`
+}
+
+// Inbox is what has arrived at one or more vendors. It is safe for concurrent use.
+type Inbox struct {
+	mu       sync.Mutex
+	arrivals []*Arrival // the last ones, oldest first
+	byID     map[string]*Arrival
+	marks    map[string]Mark
+	total    int
+	changed  chan struct{} // closed at the next arrival; nil when nobody waits
+}
+
+// NewInbox returns an empty inbox.
+func NewInbox() *Inbox {
+	return &Inbox{byID: map[string]*Arrival{}, marks: map[string]Mark{}}
+}
+
+// Request counts a request that carries the mark.
+func (i *Inbox) Request(mark string) {
+	if mark == "" {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	m := i.marks[mark]
+	m.Requests++
+	i.marks[mark] = m
+}
+
+// Add adds a message that has just arrived. Its ID is unique.
+func (i *Inbox) Add(a Arrival) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	a.At = time.Now()
+	if a.Mark != "" {
+		m := i.marks[a.Mark]
+		m.Arrivals++
+		i.marks[a.Mark] = m
+	}
+	if len(i.arrivals) == maxArrivals {
+		delete(i.byID, i.arrivals[0].ID)
+		i.arrivals = i.arrivals[1:]
+	}
+	i.arrivals = append(i.arrivals, &a)
+	i.byID[a.ID] = &a
+	i.total++
+	if i.changed != nil {
+		close(i.changed)
+		i.changed = nil
+	}
+}
+
+// Get returns the arrival with the ID; false when it is unknown or forgotten.
+func (i *Inbox) Get(id string) (Arrival, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	a, ok := i.byID[id]
+	if !ok {
+		return Arrival{}, false
+	}
+	return i.view(a), true
+}
+
+// Note writes on an arrival what happened to it.
+func (i *Inbox) Note(id, note string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if a, ok := i.byID[id]; ok {
+		a.Notes = append(a.Notes, note)
+	}
+}
+
+// Arrivals returns the last 10,000 arrivals, oldest first.
+func (i *Inbox) Arrivals() []Arrival {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	list := make([]Arrival, len(i.arrivals))
+	for n, a := range i.arrivals {
+		list[n] = i.view(a)
+	}
+	return list
+}
+
+// view returns a copy that nobody changes, with its mark's count.
+func (i *Inbox) view(a *Arrival) Arrival {
+	v := *a
+	v.Notes = slices.Clone(a.Notes)
+	v.Requests = i.marks[a.Mark].Requests
+	return v
+}
+
+// Total returns how many messages ever arrived.
+func (i *Inbox) Total() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.total
+}
+
+// Mark returns what came with the mark.
+func (i *Inbox) Mark(mark string) Mark {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.marks[mark]
+}
+
+// Marks returns what came with each mark that was ever seen.
+func (i *Inbox) Marks() map[string]Mark {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Clone(i.marks)
+}
+
+// Wait returns once n messages have arrived in all, or with ctx's error.
+func (i *Inbox) Wait(ctx context.Context, n int) error {
+	for {
+		i.mu.Lock()
+		if i.total >= n {
+			i.mu.Unlock()
+			return nil
+		}
+		if i.changed == nil {
+			i.changed = make(chan struct{})
+		}
+		changed := i.changed
+		i.mu.Unlock()
+
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
