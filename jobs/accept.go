@@ -1,0 +1,208 @@
+package jobs
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Accept takes a notification: everything it needs to be delivered is checked,
+// rendered and committed before Accept returns. A *Refusal says what is wrong
+// with the request; after any other error the same request can be sent again.
+func (s *Service) Accept(ctx context.Context, req Request) (Accepted, error) {
+	hash := req.hash()
+	acceptance, err := s.prepare(ctx, req, hash)
+	if err != nil {
+		// The world may have changed since the request was first accepted (its
+		// template deleted, its channel off). It is still the same request.
+		var refusal *Refusal
+		if !errors.As(err, &refusal) {
+			return Accepted{}, err
+		}
+		n, lookupErr := s.store.NotificationByKey(ctx, req.AppID, req.IdempotencyKey)
+		switch {
+		case lookupErr == nil:
+			return answer(store.Accepted{Notification: n, Replayed: true}, hash)
+		case errors.Is(lookupErr, store.ErrNotFound):
+			return Accepted{}, refusal
+		default:
+			return Accepted{}, lookupErr
+		}
+	}
+	accepted, err := s.accepts.do(ctx, acceptance)
+	if err != nil {
+		return Accepted{}, fmt.Errorf("accept notification: %w", err)
+	}
+	return answer(accepted, hash)
+}
+
+func answer(a store.Accepted, hash []byte) (Accepted, error) {
+	if a.Replayed && !bytes.Equal(a.Notification.RequestHash, hash) {
+		return Accepted{}, &Refusal{
+			Code: CodeIdempotencyConflict, Field: "idempotencyKey",
+			Message: "this key was used for a different request",
+		}
+	}
+	return Accepted{
+		NotificationID: a.Notification.ID,
+		Deliveries:     a.Notification.Counts.Total,
+		Unmatched:      a.Notification.Unmatched,
+		Replayed:       a.Replayed,
+	}, nil
+}
+
+// prepare makes all rows of a notification. It writes nothing.
+func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.Acceptance, error) {
+	settings := s.settings.Load()
+	recipients, err := checkRecipients(req.Recipients, settings.Defaults.MaxRecipients)
+	if err != nil {
+		return store.Acceptance{}, err
+	}
+
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Acceptance{}, err
+	}
+	now := store.Now()
+	a := store.Acceptance{Notification: store.Notification{
+		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
+		Status: store.NotificationPending, CreatedAt: now, UpdatedAt: now,
+	}}
+
+	matched := make([]bool, len(recipients))
+	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
+		message, provider, err := s.render(ctx, settings.Registry, channel, req.Channels[channel])
+		if err != nil {
+			return store.Acceptance{}, err
+		}
+		message.NotificationID = id
+		before := len(a.Deliveries)
+		checker, checks := provider.Sender.(channels.RecipientChecker)
+		for i, r := range recipients {
+			if !slices.Contains(provider.Type.RecipientTypes, r.Type) {
+				continue
+			}
+			if checks {
+				if err := checker.CheckRecipient(channels.Recipient(r.Recipient)); err != nil {
+					return store.Acceptance{}, r.refuse(channel + ": " + err.Error())
+				}
+			}
+			matched[i] = true
+			deliveryID, err := uuid.NewV7()
+			if err != nil {
+				return store.Acceptance{}, err
+			}
+			a.Deliveries = append(a.Deliveries, store.Delivery{
+				ID: deliveryID, NotificationID: id, MessageID: message.ID,
+				Channel: channel, Provider: provider.Name, TemplateName: message.TemplateName,
+				Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: settings.Defaults.MaxRetry,
+				CreatedAt: now, UpdatedAt: now,
+			})
+			a.Jobs = append(a.Jobs, river.InsertManyParams{
+				Args:       DeliverArgs{DeliveryID: deliveryID},
+				InsertOpts: &river.InsertOpts{Queue: channel, MaxAttempts: settings.Defaults.MaxRetry + 1},
+			})
+		}
+		if len(a.Deliveries) > before {
+			a.Messages = append(a.Messages, message)
+		}
+	}
+
+	a.Notification.Unmatched = []store.Recipient{}
+	for i, r := range recipients {
+		if !matched[i] {
+			a.Notification.Unmatched = append(a.Notification.Unmatched, r.Recipient)
+		}
+	}
+	if len(a.Deliveries) == 0 {
+		return store.Acceptance{}, &Refusal{
+			Code: CodeNoRecipients, Field: "recipients", Message: "no recipient fits any of the channels: " + s.fits(req.Channels),
+		}
+	}
+	a.Notification.Counts = store.Counts{Total: len(a.Deliveries), Pending: len(a.Deliveries)}
+	return a, nil
+}
+
+// render makes the message of one channel and says which provider is to send it.
+func (s *Service) render(
+	ctx context.Context, registry *channels.Registry, channel string, req ChannelRequest,
+) (store.Message, channels.Provider, error) {
+	refuse := func(code, field, format string, args ...any) (store.Message, channels.Provider, error) {
+		return store.Message{}, channels.Provider{}, &Refusal{
+			Code: code, Field: "channels." + channel + field, Message: fmt.Sprintf(format, args...),
+		}
+	}
+	if _, known := s.types[channel]; !known {
+		return refuse(CodeUnknownChannel, "", "unknown channel; known are %s", s.channelNames())
+	}
+	provider, on := registry.Provider(channel)
+	if !on {
+		return refuse(CodeChannelOff, "", "this channel is not enabled here")
+	}
+	t, err := s.store.Template(ctx, req.Template)
+	if errors.Is(err, store.ErrNotFound) {
+		return refuse(CodeUnknownTemplate, ".template", "there is no template %q", req.Template)
+	}
+	if err != nil {
+		return store.Message{}, channels.Provider{}, fmt.Errorf("read template: %w", err)
+	}
+	if t.Channel != channel {
+		return refuse(CodeTemplateChannel, ".template", "template %q belongs to channel %s", t.Name, t.Channel)
+	}
+	msgType, ok := provider.Type.MsgType(cmp.Or(t.MsgType, provider.MsgType))
+	if !ok {
+		return refuse(CodeRenderFailed, ".template", "template %q has msgType %q, which this channel does not take", t.Name, t.MsgType)
+	}
+
+	message, err := s.renderTemplate(t, msgType, req.Params)
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refuse(refusal.Code, refusal.Field, "%s", refusal.Message)
+	}
+	return message, provider, err
+}
+
+// hash identifies the request's meaning: the order of keys and of recipients,
+// and repeated recipients, make no difference.
+func (r Request) hash() []byte {
+	recipients := slices.Clone(r.Recipients)
+	slices.SortFunc(recipients, func(a, b store.Recipient) int {
+		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
+	})
+	canonical, err := json.Marshal(struct {
+		Channels   map[string]ChannelRequest
+		Recipients []store.Recipient
+	}{r.Channels, slices.Compact(recipients)})
+	if err != nil {
+		// Params are JSON values by contract, and those can be encoded.
+		panic(fmt.Sprintf("jobs: params are not JSON values: %v", err))
+	}
+	sum := sha256.Sum256(canonical)
+	return sum[:]
+}
+
+func (s *Service) channelNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(s.types)), ", ")
+}
+
+// fits says which recipient types the requested channels take.
+func (s *Service) fits(requested map[string]ChannelRequest) string {
+	var parts []string
+	for _, channel := range slices.Sorted(maps.Keys(requested)) {
+		parts = append(parts, fmt.Sprintf("%s takes %s", channel, strings.Join(s.types[channel].RecipientTypes, ", ")))
+	}
+	return strings.Join(parts, "; ")
+}

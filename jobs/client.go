@@ -1,0 +1,111 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"riverqueue.com/riverui"
+	"riverqueue.com/riverui/uiendpoints"
+)
+
+// maintenanceQueue carries the periodic jobs, apart from what people wait for.
+const maintenanceQueue = "maintenance"
+
+// Client works the queues. River's type parameter for transactions ends here.
+type Client struct {
+	// UI are the endpoints that River UI shows.
+	UI uiendpoints.Bundle
+
+	service *Service
+	worker  worker // nil on a replica that does not work the queues
+}
+
+// worker is the part of river.Client without its type parameter.
+type worker interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	StopAndCancel(ctx context.Context) error
+}
+
+// NewClient makes the River client of this replica: one queue for each channel,
+// so that a dead provider cannot hold up the others. With d.Enabled false it
+// works nothing.
+func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher, log *slog.Logger) (*Client, error) {
+	cfg := &river.Config{Logger: log}
+	if d.Enabled {
+		workers := river.NewWorkers()
+		river.AddWorker(workers, &deliverWorker{service: s})
+		river.AddWorker(workers, &reconcileWorker{service: s})
+
+		queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 1}}
+		for channel := range s.types {
+			queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
+		}
+
+		cfg.Workers = workers
+		cfg.Queues = queues
+		cfg.FetchPollInterval = d.Interval
+		cfg.RescueStuckJobsAfter = d.LeaseTimeout
+		// The provider call is bounded by itself. What is left until the rescue is
+		// for recording its outcome, should the database be away.
+		cfg.JobTimeout = d.LeaseTimeout - time.Second
+		// Stop waits for running jobs and cuts them itself; without this value
+		// the end of Start's context would be a hard stop.
+		cfg.SoftStopTimeout = d.LeaseTimeout
+		cfg.PeriodicJobs = []*river.PeriodicJob{
+			river.NewPeriodicJob(river.PeriodicInterval(reconcileInterval), func() (river.JobArgs, *river.InsertOpts) {
+				return reconcileArgs{}, &river.InsertOpts{Queue: maintenanceQueue, MaxAttempts: 1}
+			}, &river.PeriodicJobOpts{ID: "reconcile", RunOnStart: true}),
+		}
+	}
+	rc, err := river.NewClient(driver, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("river client: %w", err)
+	}
+	c := &Client{UI: riverui.NewEndpoints(rc, nil), service: s}
+	if d.Enabled {
+		c.worker = rc
+	}
+	return c, nil
+}
+
+// Start begins to work the queues. The client runs until Stop: it is detached
+// from ctx, whose end must not cut sends.
+func (c *Client) Start(ctx context.Context) error {
+	if c.worker == nil {
+		return nil
+	}
+	if err := c.worker.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start river: %w", err)
+	}
+	return nil
+}
+
+// stopGrace is what running jobs have beyond the provider's timeout when the
+// client stops, to record their outcomes.
+const stopGrace = 7 * time.Second
+
+// Stop fetches no more jobs and waits for the running ones: their provider call
+// and their record, at most timeoutSeconds and 7 seconds. What is not over by then
+// is abandoned and rescued later by another worker.
+func (c *Client) Stop() error {
+	if c.worker == nil {
+		return nil
+	}
+	c.service.stopPacing()
+	patience := c.service.settings.Load().Defaults.timeout() + stopGrace
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := c.worker.Stop(ctx)
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return c.worker.StopAndCancel(ctx)
+}

@@ -1,0 +1,150 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A flush takes at most this many items and this much weight (deliveries), so
+// that one transaction stays short.
+const (
+	flushMaxItems  = 512
+	flushMaxWeight = 20_000
+)
+
+// errClosed answers calls made after close.
+var errClosed = errors.New("shutting down")
+
+// flusher is group commit: it takes whatever is waiting, commits it as one
+// transaction, and answers every waiter. Batches form from load alone; an idle
+// flusher commits a lone item at once. A batch that fails is committed again one
+// by one, so that one poisonous item cannot hurt its neighbours.
+type flusher[In, Out any] struct {
+	commit  func(ctx context.Context, batch []In) ([]Out, error)
+	weigh   func(In) int
+	timeout time.Duration // bounds one flush, with its fall-back
+	queue   chan flushCall[In, Out]
+	closing chan struct{}
+	stopped chan struct{}
+}
+
+type flushCall[In, Out any] struct {
+	in    In
+	reply chan flushReply[Out] // buffered: the flusher never waits for a waiter that left
+}
+
+type flushReply[Out any] struct {
+	out Out
+	err error
+}
+
+func newFlusher[In, Out any](
+	timeout time.Duration, weigh func(In) int, commit func(context.Context, []In) ([]Out, error),
+) *flusher[In, Out] {
+	f := &flusher[In, Out]{
+		commit: commit, weigh: weigh, timeout: timeout,
+		queue:   make(chan flushCall[In, Out], flushMaxItems),
+		closing: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	go f.run()
+	return f
+}
+
+// do returns after in was committed. When ctx ends first, in may still be
+// committed later.
+func (f *flusher[In, Out]) do(ctx context.Context, in In) (Out, error) {
+	var none Out
+	c := flushCall[In, Out]{in: in, reply: make(chan flushReply[Out], 1)}
+	select {
+	case f.queue <- c:
+	case <-f.closing:
+		return none, errClosed
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+	select {
+	case r := <-c.reply:
+		return r.out, r.err
+	case <-f.stopped:
+		// The flusher may have answered just before it stopped.
+		select {
+		case r := <-c.reply:
+			return r.out, r.err
+		default:
+			return none, errClosed
+		}
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}
+
+// close commits what is queued and stops. Call it when nobody calls do any more.
+func (f *flusher[In, Out]) close() {
+	close(f.closing)
+	<-f.stopped
+}
+
+func (f *flusher[In, Out]) run() {
+	defer close(f.stopped)
+	for {
+		select {
+		case first := <-f.queue:
+			f.flush(f.gather(first))
+		case <-f.closing:
+			for {
+				select {
+				case first := <-f.queue:
+					f.flush(f.gather(first))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather adds to first what is waiting already.
+func (f *flusher[In, Out]) gather(first flushCall[In, Out]) []flushCall[In, Out] {
+	batch := []flushCall[In, Out]{first}
+	weight := f.weigh(first.in)
+	for len(batch) < flushMaxItems && weight < flushMaxWeight {
+		select {
+		case c := <-f.queue:
+			batch = append(batch, c)
+			weight += f.weigh(c.in)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (f *flusher[In, Out]) flush(batch []flushCall[In, Out]) {
+	ctx, cancel := context.WithTimeout(context.Background(), f.timeout)
+	defer cancel()
+
+	ins := make([]In, len(batch))
+	for i, c := range batch {
+		ins[i] = c.in
+	}
+	outs, err := f.commit(ctx, ins)
+	if err == nil {
+		for i, c := range batch {
+			c.reply <- flushReply[Out]{out: outs[i]}
+		}
+		return
+	}
+	if len(batch) == 1 {
+		batch[0].reply <- flushReply[Out]{err: err}
+		return
+	}
+	for i, c := range batch {
+		outs, err := f.commit(ctx, ins[i:i+1])
+		if err != nil {
+			c.reply <- flushReply[Out]{err: err}
+			continue
+		}
+		c.reply <- flushReply[Out]{out: outs[0]}
+	}
+}

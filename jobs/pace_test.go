@@ -1,0 +1,79 @@
+package jobs
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Two replicas together never call a provider more often than its limit.
+func TestPaceOverReplicas(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		const interval, deliveries = 20 * time.Millisecond, 60
+		var mu sync.Mutex
+		var calls []time.Time
+		b.provider.then(func(channels.Message) (channels.Receipt, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls = append(calls, time.Now())
+			return channels.Receipt{}, nil
+		})
+		settings := b.settings(channels.Resend)
+		provider, _ := settings.Registry.Provider("test")
+		provider.Interval = interval
+		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": provider})
+		b.service.Apply(settings)
+		b.start()
+		b.start() // a second client on the same database
+		a, err := b.service.Accept(t.Context(), request("k", deliveries))
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			n, err := b.store.Notification(t.Context(), a.NotificationID)
+			return err == nil && n.Status == store.NotificationSuccess
+		}, 30*time.Second, 20*time.Millisecond)
+		for _, d := range b.deliveries(a.NotificationID) {
+			require.Equal(t, 1, d.Attempts, "waiting for a slot spends no attempt")
+		}
+		// No call is before its slot, however late the machine makes some of them.
+		for i, at := range calls {
+			require.GreaterOrEqual(t, at.Sub(calls[0])+interval, time.Duration(i)*interval, "call %d", i)
+		}
+	})
+}
+
+// What finds no slot near sleeps until about its turn, one behind the other.
+func TestPaceLinesUp(t *testing.T) {
+	t.Parallel()
+	var q queues
+	for i := range 5 {
+		require.InDelta(t, (time.Hour + time.Duration(i)*time.Minute).Seconds(),
+			q.behind("p", time.Hour, time.Minute).Seconds(), 10)
+	}
+	require.InDelta(t, time.Hour.Seconds(), q.behind("q", time.Hour, time.Minute).Seconds(), 10)
+}
+
+func TestPaceSnoozesWhatIsFar(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		settings := b.settings(channels.Resend)
+		provider, _ := settings.Registry.Provider("test")
+		provider.Interval = time.Hour
+		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": provider})
+		b.service.Apply(settings)
+		first := b.accept("first")
+		b.start()
+		b.until(first.ID, store.DeliverySuccess)
+		second := b.accept("second")
+		// Its job is put off, and the delivery stays as it was.
+		require.Eventually(t, func() bool { return b.jobState(second.JobID) == "scheduled" }, 30*time.Second, 5*time.Millisecond)
+		d, err := b.store.Delivery(t.Context(), second.ID)
+		require.NoError(t, err)
+		require.Equal(t, store.DeliveryPending, d.Status)
+		require.Zero(t, d.Attempts)
+		require.Len(t, b.provider.calls, 1)
+	})
+}

@@ -1,0 +1,92 @@
+// Package jobs accepts notifications and moves their deliveries: it decides what
+// is sent to whom, hands each delivery to River, makes the provider call, and
+// settles what became of it. It is the only package with a working River client.
+package jobs
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+const (
+	// acceptTimeout bounds the commit of accepted notifications: past it the
+	// caller is told to come back.
+	acceptTimeout = 5 * time.Second
+	// recordTimeout bounds one try at recording outcomes; recording is tried
+	// again until the job's time is up.
+	recordTimeout = 3 * time.Second
+)
+
+// Settings are what a reload can change.
+type Settings struct {
+	Defaults Defaults
+	Registry *channels.Registry
+}
+
+// Service accepts notifications and delivers them. Create it with New, close it
+// after the API and the River client have stopped.
+type Service struct {
+	store    store.Store
+	types    map[string]channels.Type // by channel
+	settings atomic.Pointer[Settings]
+	log      *zap.Logger
+
+	accepts   *flusher[store.Acceptance, store.Accepted]
+	records   *flusher[store.Outcome, bool]
+	templates parsedTemplates
+	messages  messageCache
+
+	queued       queues
+	draining     chan struct{} // closed when the queues are about to stop
+	stopDraining func()
+}
+
+// New starts a service on the store. types is the table of provider types, one a channel.
+func New(st store.Store, types []channels.Type, settings Settings, log *zap.Logger) *Service {
+	s := &Service{store: st, types: make(map[string]channels.Type, len(types)), log: log, draining: make(chan struct{})}
+	s.stopDraining = sync.OnceFunc(func() { close(s.draining) })
+	for _, t := range types {
+		s.types[t.Channel] = t
+	}
+	s.Apply(settings)
+	s.accepts = newFlusher(acceptTimeout, func(a store.Acceptance) int { return len(a.Deliveries) }, st.Accept)
+	s.records = newFlusher(recordTimeout, func(store.Outcome) int { return 1 }, s.recordBatch)
+	return s
+}
+
+// Apply swaps the settings. Work in flight finishes on the old ones.
+func (s *Service) Apply(settings Settings) { s.settings.Store(&settings) }
+
+// Close commits what is waiting and stops.
+func (s *Service) Close() {
+	s.accepts.close()
+	s.records.close()
+}
+
+// recordBatch records outcomes. The store wants each delivery once in a batch;
+// twice happens when a stuck attempt wakes up beside its successor.
+func (s *Service) recordBatch(ctx context.Context, batch []store.Outcome) ([]bool, error) {
+	seen := make(map[[16]byte]struct{}, len(batch))
+	for i, o := range batch {
+		if _, twice := seen[o.Attempt.DeliveryID]; twice {
+			first, err := s.store.Record(ctx, batch[:i])
+			if err != nil {
+				return nil, err
+			}
+			rest, err := s.recordBatch(ctx, batch[i:])
+			if err != nil {
+				return nil, err
+			}
+			return append(first, rest...), nil
+		}
+		seen[o.Attempt.DeliveryID] = struct{}{}
+	}
+	return s.store.Record(ctx, batch)
+}

@@ -1,0 +1,139 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/templates"
+)
+
+// Codes of a Refusal of a template.
+const (
+	CodeInvalidMsgType  = "invalid_msg_type"
+	CodeInvalidTemplate = "invalid_template" // does not parse; the message has line and column
+)
+
+// CheckTemplate says whether a template may be stored. A failure is a *Refusal
+// that names the field.
+func (s *Service) CheckTemplate(t store.Template) error {
+	typ, known := s.types[t.Channel]
+	if !known {
+		return &Refusal{Code: CodeUnknownChannel, Field: "channel", Message: "unknown channel; known are " + s.channelNames()}
+	}
+	msgType, ok := typ.MsgType(t.MsgType)
+	if !ok {
+		names := make([]string, len(typ.MsgTypes))
+		for i, mt := range typ.MsgTypes {
+			names[i] = mt.Name
+		}
+		return &Refusal{
+			Code: CodeInvalidMsgType, Field: "msgType",
+			Message: fmt.Sprintf("channel %s takes %s", t.Channel, strings.Join(names, ", ")),
+		}
+	}
+	if _, err := templates.Parse(templates.Text, t.Subject); err != nil {
+		return &Refusal{Code: CodeInvalidTemplate, Field: "subject", Message: err.Error()}
+	}
+	if _, err := templates.Parse(templates.Format(msgType.Format), t.Body); err != nil {
+		return &Refusal{Code: CodeInvalidTemplate, Field: "body", Message: err.Error()}
+	}
+	return nil
+}
+
+// renderTemplate makes the message. The Field of a *Refusal starts at the channel
+// (".params.name", ".template").
+func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, params map[string]any) (store.Message, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Message{}, err
+	}
+	m := store.Message{
+		ID: id, Channel: t.Channel, TemplateName: t.Name, MsgType: msgType.Name, TemplateCode: t.TemplateCode,
+	}
+	if m.Subject, err = s.renderText(templates.Text, t.Name, "subject", t.Subject, params); err != nil {
+		return store.Message{}, err
+	}
+	if m.Body, err = s.renderText(templates.Format(msgType.Format), t.Name, "body", t.Body, params); err != nil {
+		return store.Message{}, err
+	}
+	if t.TemplateCode != "" {
+		if m.Params, err = json.Marshal(params); err != nil {
+			return store.Message{}, err
+		}
+	}
+	return m, nil
+}
+
+func (s *Service) renderText(format templates.Format, name, part, source string, params map[string]any) (string, error) {
+	if source == "" {
+		return "", nil
+	}
+	parsed, err := s.templates.get(format, source)
+	if err != nil {
+		return "", &Refusal{Code: CodeRenderFailed, Field: ".template", Message: fmt.Sprintf("the %s of template %q: %v", part, name, err)}
+	}
+	out, err := parsed.Render(params)
+	var missing *templates.MissingParamError
+	switch {
+	case errors.As(err, &missing):
+		return "", &Refusal{
+			Code: CodeMissingParam, Field: ".params." + missing.Param,
+			Message: fmt.Sprintf("template %q needs the param %q", name, missing.Param),
+		}
+	case err != nil:
+		return "", &Refusal{Code: CodeRenderFailed, Field: ".params", Message: fmt.Sprintf("the %s of template %q: %v", part, name, err)}
+	case strings.ContainsRune(out, 0) || !utf8.ValidString(out):
+		return "", &Refusal{Code: CodeRenderFailed, Field: ".params", Message: fmt.Sprintf("the %s of template %q renders to NUL or invalid UTF-8", part, name)}
+	}
+	return out, nil
+}
+
+// parsedTemplates keeps parsed templates by their source, so that a changed
+// template is another entry and nothing has to be invalidated.
+type parsedTemplates struct {
+	mu      sync.Mutex
+	entries map[parsedKey]*templates.Template
+	source  int // bytes of all entries' sources
+}
+
+type parsedKey struct {
+	format templates.Format
+	source string
+}
+
+// Parsing can take a hundred times the source's size in memory, so sources are
+// bounded by their sum as well as by their number.
+const (
+	maxParsedTemplates = 256
+	maxParsedSource    = 1 << 20 // bytes
+)
+
+func (c *parsedTemplates) get(format templates.Format, source string) (*templates.Template, error) {
+	key := parsedKey{format, source}
+	c.mu.Lock()
+	t, ok := c.entries[key]
+	c.mu.Unlock()
+	if ok {
+		return t, nil
+	}
+	t, err := templates.Parse(format, source)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries == nil || len(c.entries) >= maxParsedTemplates || c.source+len(source) > maxParsedSource {
+		c.entries, c.source = make(map[parsedKey]*templates.Template), 0
+	}
+	c.entries[key] = t
+	c.source += len(source)
+	return t, nil
+}
