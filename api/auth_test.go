@@ -1,0 +1,166 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/labring/sealos-notify/api"
+)
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	pair := func(id, secret string) http.Header { return http.Header{"X-App-Id": {id}, "X-App-Secret": {secret}} }
+	authorization := func(v string) http.Header { return http.Header{"Authorization": {v}} }
+
+	refused := map[string]string{}
+	for name, c := range map[string]struct {
+		header http.Header
+		in     bool
+	}{
+		"headers":               {pair("console", "console-secret"), true},
+		"bearer":                {authorization("Bearer console:console-secret"), true},
+		"bearer in lower case":  {authorization("bearer console:console-secret"), true},
+		"old of two secrets":    {pair("rotating", "old-secret"), true},
+		"new of two secrets":    {authorization("Bearer rotating:new-secret"), true},
+		"nothing":               {nil, false},
+		"id only":               {http.Header{"X-App-Id": {"console"}}, false},
+		"secret only":           {http.Header{"X-App-Secret": {"console-secret"}}, false},
+		"wrong secret":          {pair("console", "console-secre"), false},
+		"longer secret":         {pair("console", "console-secret2"), false},
+		"empty secret":          {pair("console", ""), false},
+		"another app's secret":  {pair("console", "sender-secret"), false},
+		"id in another case":    {pair("Console", "console-secret"), false},
+		"unknown":               {pair("nobody", "console-secret"), false},
+		"unknown without":       {pair("nobody", ""), false},
+		"disabled":              {pair("off", "off-secret"), false},
+		"disabled and wrong":    {pair("off", "x"), false},
+		"third of two secrets":  {pair("rotating", "older-secret"), false},
+		"bearer wrong":          {authorization("Bearer console:x"), false},
+		"bearer without secret": {authorization("Bearer console"), false},
+		"bearer with colon":     {authorization("Bearer console:console-secret:"), false},
+		"bearer empty":          {authorization("Bearer "), false},
+		"no scheme":             {authorization("console:console-secret"), false},
+		"basic is for browsers": {authorization("Basic " + base64.StdEncoding.EncodeToString([]byte("console:console-secret"))), false},
+		"wrong headers, right bearer": {http.Header{
+			"X-App-Id": {"console"}, "X-App-Secret": {"x"}, "Authorization": {"Bearer console:console-secret"},
+		}, false},
+	} {
+		a := b.call(t, request{method: "GET", path: "/api/v1/templates", header: c.header})
+		if c.in {
+			require.Equal(t, 200, a.status, name)
+			continue
+		}
+		require.Equal(t, 401, a.status, name)
+		require.Equal(t, `Bearer realm="sealos-notify"`, a.header.Get("WWW-Authenticate"))
+		code, _ := a.problem(t)
+		require.Equal(t, "unauthorized", code)
+		refused[a.text] = name
+	}
+	require.Len(t, refused, 1, "nobody can tell why")
+}
+
+// TestEveryRouteIsGuarded reads the routes from the running server, so that a
+// new one cannot be forgotten.
+func TestEveryRouteIsGuarded(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	needs := map[string]string{ // role, by the first element below /api/v1
+		"notifications": "send",
+		"templates":     "templates",
+	}
+	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
+	guarded := 0
+	for _, route := range b.routes {
+		method, path := route[0], route[1]
+		path = strings.NewReplacer(":id", uuid.NewString(), ":name", "some-name").Replace(path)
+		below, guardedPath := strings.CutPrefix(path, "/api/v1/")
+		if !guardedPath {
+			require.Contains(t, []string{"/health", "/livez", "/readyz", "/openapi.yaml"}, path, "a route that asks for no credentials")
+			continue
+		}
+		guarded++
+		require.Equal(t, 401, b.call(t, request{method: method, path: path, body: "{}"}).status, "%s %s", method, path)
+		need := needs[strings.Split(below, "/")[0]]
+		require.NotEmpty(t, need, path)
+		for app, role := range roles {
+			a := b.call(t, request{method: method, path: path, app: app, body: "{}"})
+			if role == need || role == "admin" {
+				require.NotContains(t, []int{401, 403}, a.status, "%s %s by %s", method, path, app)
+				continue
+			}
+			require.Equal(t, 403, a.status, "%s %s by %s", method, path, app)
+			code, _ := a.problem(t)
+			require.Equal(t, "forbidden", code)
+			require.Contains(t, a.text, "role "+need)
+		}
+	}
+	require.Equal(t, 8, guarded)
+}
+
+func TestUnknownPathsBelowTheAPINeedCredentialsToo(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for _, path := range []string{"/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/notifications/a/b/c"} {
+		require.Equal(t, 401, b.callUndescribed(t, request{method: "GET", path: path}).status, path)
+		a := b.callUndescribed(t, request{method: "GET", path: path, app: "root"})
+		require.Equal(t, 404, a.status, path)
+		code, _ := a.problem(t)
+		require.Equal(t, "not_found", code)
+	}
+}
+
+func TestCredentialsAreSwappedWhileServing(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	list := request{method: "GET", path: "/api/v1/templates", app: "console"}
+	require.Equal(t, 200, b.call(t, list).status)
+
+	others, err := api.ParseCredentials([]byte("apps: [{appId: other, appSecret: other-secret}]"))
+	require.NoError(t, err)
+	b.auth.Set(others)
+	require.Equal(t, 401, b.call(t, list).status)
+	list.app = "other"
+	require.Equal(t, 200, b.call(t, list).status)
+}
+
+func TestAuthenticationOff(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.WarnLevel)
+	b := start(t, func(o *api.Options) { o.Auth = api.NewAuth(api.Unprotected(), zap.New(core)) })
+	require.Equal(t, 1, logs.Len(), "it is said loudly")
+	require.Equal(t, 202, b.call(t, post("", goodNotification)).status)
+	require.Equal(t, "anonymous", b.accepter.requests[0].AppID)
+	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/templates", app: "nobody"}).status)
+	require.Equal(t, 1, logs.Len(), "and once")
+}
+
+func TestNoSecretIsLogged(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.accepter.err = errBroken
+	for _, header := range []http.Header{
+		{"X-App-Id": {"console"}, "X-App-Secret": {"canary-secret"}},
+		{"Authorization": {"Bearer console:canary-secret"}},
+		{"X-App-Id": {"console"}, "X-App-Secret": {"console-secret"}},
+	} {
+		r := post("", strings.Replace(goodNotification, "alice@", "canary-alice@", 1))
+		r.path += "?token=canary-query"
+		r.header = header
+		b.call(t, r)
+	}
+	require.Equal(t, 4, b.logs.Len())
+	for _, line := range b.logs.All() {
+		for _, field := range line.Context {
+			require.NotContains(t, field.String, "canary", line.Message)
+			require.NotContains(t, field.String, "console-secret", line.Message)
+		}
+	}
+}

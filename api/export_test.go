@@ -1,0 +1,13 @@
+package api
+
+// ParseCredentials lets the tests of the API write apps.yaml in place.
+var ParseCredentials = parseCredentials
+
+// Routes lists method and path of everything that is mounted for exactly that path.
+func (s *Server) Routes() [][2]string {
+	var routes [][2]string
+	for _, r := range s.app.GetRoutes(true) {
+		routes = append(routes, [2]string{r.Method, r.Path})
+	}
+	return routes
+}

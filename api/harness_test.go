@@ -1,0 +1,291 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+// apps.yaml of the tests.
+const apps = `
+apps:
+  - {appId: console, appSecret: console-secret}
+  - {appId: sender, appSecret: sender-secret, roles: [send]}
+  - {appId: editor, appSecret: editor-secret, roles: [templates]}
+  - {appId: root, appSecret: root-secret, roles: [admin]}
+  - {appId: off, appSecret: off-secret, enabled: false}
+  - {appId: rotating, appSecrets: [old-secret, new-secret]}
+`
+
+// bench is a server on a real port. Below it the engines' place is taken by
+// memory, so that each failure can be brought about.
+type bench struct {
+	url      string
+	client   *http.Client
+	auth     *api.Auth
+	accepter *accepter
+	store    *memory
+	rules    *rules
+	ready    atomic.Bool
+	routes   [][2]string // method and path
+	logs     *observer.ObservedLogs
+}
+
+func start(t *testing.T, change ...func(*api.Options)) *bench {
+	t.Helper()
+	core, logs := observer.New(zap.DebugLevel)
+	log := zap.New(core)
+	credentials, err := api.ParseCredentials([]byte(apps))
+	require.NoError(t, err)
+	b := &bench{
+		client: &http.Client{Transport: &http.Transport{}},
+		auth:   api.NewAuth(credentials, log), accepter: &accepter{}, store: newMemory(), rules: &rules{}, logs: logs,
+	}
+	b.ready.Store(true)
+	o := api.Options{
+		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, Templates: b.rules, Store: b.store,
+		Ready: b.ready.Load, Log: log,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	server, err := api.New(o)
+	require.NoError(t, err)
+	b.routes = server.Routes()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	b.url = "http://" + listener.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		b.client.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, server.Shutdown(ctx))
+		require.NoError(t, <-served)
+	})
+	return b
+}
+
+// request is one call. The zero value of a field leaves it out.
+type request struct {
+	method, path string
+	app          string // its secret is "<app>-secret"
+	header       http.Header
+	body         string
+}
+
+type answer struct {
+	status int
+	header http.Header
+	text   string
+}
+
+func (a answer) json(t *testing.T) map[string]any {
+	t.Helper()
+	var v map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.text), &v), a.text)
+	return v
+}
+
+// problem checks the answer's form and returns its code and the first field.
+func (a answer) problem(t *testing.T) (code, field string) {
+	t.Helper()
+	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"), a.text)
+	v := a.json(t)
+	require.EqualValues(t, a.status, v["status"])
+	require.Equal(t, http.StatusText(a.status), v["title"])
+	require.NotEmpty(t, v["detail"])
+	if errs, ok := v["errors"].([]any); ok {
+		field = errs[0].(map[string]any)["field"].(string)
+		require.NotEmpty(t, errs[0].(map[string]any)["message"])
+	}
+	return v["code"].(string), field
+}
+
+// call makes a call and holds the answer against the description.
+func (b *bench) call(t *testing.T, r request) answer {
+	t.Helper()
+	req, resp := b.send(t, r)
+	apitest.Validate(t, req, resp)
+	return read(t, resp)
+}
+
+// callUndescribed is call for paths and methods that are not in the description.
+func (b *bench) callUndescribed(t *testing.T, r request) answer {
+	t.Helper()
+	_, resp := b.send(t, r)
+	return read(t, resp)
+}
+
+func (b *bench) send(t *testing.T, r request) (*http.Request, *http.Response) {
+	t.Helper()
+	req, err := http.NewRequest(r.method, b.url+r.path, strings.NewReader(r.body))
+	require.NoError(t, err)
+	if r.header != nil {
+		req.Header = r.header.Clone()
+	}
+	if r.app != "" {
+		req.Header.Set("X-App-Id", r.app)
+		req.Header.Set("X-App-Secret", r.app+"-secret")
+	}
+	if r.body != "" && req.Header.Values("Content-Type") == nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := b.client.Do(req)
+	require.NoError(t, err)
+	return req, resp
+}
+
+func read(t *testing.T, resp *http.Response) answer {
+	t.Helper()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
+	return answer{resp.StatusCode, resp.Header, string(bytes.TrimSpace(body))}
+}
+
+// accepter keeps what it was asked and answers what it is told.
+type accepter struct {
+	mu       sync.Mutex
+	requests []jobs.Request
+	accepted jobs.Accepted
+	err      error
+	panics   bool
+}
+
+func (a *accepter) Accept(_ context.Context, r jobs.Request) (jobs.Accepted, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.panics {
+		panic("boom")
+	}
+	a.requests = append(a.requests, r)
+	return a.accepted, a.err
+}
+
+type rules struct{ err error }
+
+func (r *rules) CheckTemplate(store.Template) error { return r.err }
+
+// memory is a store in memory. err, when set, is the answer to everything.
+type memory struct {
+	mu            sync.Mutex
+	notifications map[uuid.UUID]store.Notification
+	deliveries    []store.Delivery
+	templates     map[string]store.Template
+	err           error
+}
+
+func newMemory() *memory {
+	return &memory{notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}}
+}
+
+func (m *memory) lock() func() {
+	m.mu.Lock()
+	return m.mu.Unlock
+}
+
+func (m *memory) fail(err error) {
+	defer m.lock()()
+	m.err = err
+}
+
+func (m *memory) Ping(context.Context) error {
+	defer m.lock()()
+	return m.err
+}
+
+func (m *memory) Notification(_ context.Context, id uuid.UUID) (store.Notification, error) {
+	defer m.lock()()
+	n, ok := m.notifications[id]
+	if !ok && m.err == nil {
+		return n, store.ErrNotFound
+	}
+	return n, m.err
+}
+
+func (m *memory) DeliveriesOf(_ context.Context, of, after uuid.UUID, limit int) ([]store.Delivery, error) {
+	defer m.lock()()
+	var rows []store.Delivery
+	for _, d := range m.deliveries {
+		if d.NotificationID == of && d.ID.String() > after.String() && len(rows) < limit {
+			rows = append(rows, d)
+		}
+	}
+	return rows, m.err
+}
+
+func (m *memory) CreateTemplate(_ context.Context, t store.Template) error {
+	defer m.lock()()
+	if _, taken := m.templates[t.Name]; taken {
+		return store.ErrExists
+	}
+	m.templates[t.Name] = t
+	return m.err
+}
+
+func (m *memory) UpdateTemplate(_ context.Context, t store.Template) (store.Template, error) {
+	defer m.lock()()
+	old, ok := m.templates[t.Name]
+	if !ok {
+		return t, store.ErrNotFound
+	}
+	t.Channel, t.CreatedAt = old.Channel, old.CreatedAt
+	m.templates[t.Name] = t
+	return t, m.err
+}
+
+func (m *memory) DeleteTemplate(_ context.Context, name string) error {
+	defer m.lock()()
+	if _, ok := m.templates[name]; !ok && m.err == nil {
+		return store.ErrNotFound
+	}
+	delete(m.templates, name)
+	return m.err
+}
+
+func (m *memory) Template(_ context.Context, name string) (store.Template, error) {
+	defer m.lock()()
+	t, ok := m.templates[name]
+	if !ok && m.err == nil {
+		return t, store.ErrNotFound
+	}
+	return t, m.err
+}
+
+func (m *memory) ListTemplates(_ context.Context, channel, after string, limit int) ([]store.Template, error) {
+	defer m.lock()()
+	var rows []store.Template
+	for _, name := range slices.Sorted(maps.Keys(m.templates)) {
+		t := m.templates[name]
+		if name > after && (channel == "" || t.Channel == channel) && len(rows) < limit {
+			rows = append(rows, t)
+		}
+	}
+	return rows, m.err
+}
+
+var errBroken = errors.New("secret inside: pq relation broken")

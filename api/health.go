@@ -1,0 +1,52 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// pingTimeout bounds how long a probe waits for the database.
+const pingTimeout = 2 * time.Second
+
+type healthView struct {
+	Status string `json:"status" example:"healthy"`
+}
+
+type healthOutput struct {
+	Status int
+	Body   healthView
+}
+
+// isProbe says whether a path is asked by machines every few seconds.
+func isProbe(path string) bool { return path == "/health" || path == "/livez" || path == "/readyz" }
+
+func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+	if !s.databaseAnswers(ctx) {
+		return &healthOutput{http.StatusServiceUnavailable, healthView{"unhealthy"}}, nil
+	}
+	return &healthOutput{http.StatusOK, healthView{"healthy"}}, nil
+}
+
+func (s *Server) live(context.Context, *struct{}) (*healthOutput, error) {
+	return &healthOutput{http.StatusOK, healthView{"alive"}}, nil
+}
+
+func (s *Server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+	if !s.isReady() || !s.databaseAnswers(ctx) {
+		return &healthOutput{http.StatusServiceUnavailable, healthView{"not ready"}}, nil
+	}
+	return &healthOutput{http.StatusOK, healthView{"ready"}}, nil
+}
+
+func (s *Server) databaseAnswers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := s.store.Ping(ctx); err != nil {
+		s.log.Warn("the database does not answer a probe", zap.Error(err))
+		return false
+	}
+	return true
+}

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzNotificationBody holds that a body is either a notification whose texts
+// can be stored, or a problem of bounded size that names what is wrong.
+func FuzzNotificationBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"idempotencyKey":"k","channels":{"email":{"template":"t","params":{"a":[1,{"b":null}]}}},"recipients":[{"type":"email","value":"a@b.c"}]}`,
+		`{"idempotencyKey":"\ud83d\ude00","channels":{"a.b[0]":{"template":"t","params":null}},"recipients":[{"type":"phone","value":"1"}]}`,
+		`{"a":"\u0000"}`, `{"a":"\ud83d"}`, `{"a":1,"a":2}`, `{} {}`, `[1,]`, `{"a":1e999999}`, "\xff", `"`, ``,
+		strings.Repeat(`[`, 100), strings.Repeat(`{"a":`, 40),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		document, err := parseJSON(body)
+		if err == nil {
+			require.True(t, json.Valid(body))
+			if members, ok := document.(map[string]any); ok {
+				o := object{members: members, faults: new([]FieldError)}
+				r, shapeErr := parseNotification(o)
+				if shapeErr == nil {
+					require.NotEmpty(t, r.IdempotencyKey)
+					require.NotEmpty(t, r.Channels)
+					require.NotEmpty(t, r.Recipients)
+					encoded, err := json.Marshal(r)
+					require.NoError(t, err)
+					require.True(t, utf8.Valid(encoded))
+					require.NotContains(t, string(encoded), `\u0000`)
+				}
+				err = shapeErr
+			}
+		}
+		if err != nil {
+			var problem *Problem
+			require.True(t, errors.As(err, &problem))
+			require.Equal(t, 400, problem.Status)
+			text, err := json.Marshal(problem)
+			require.NoError(t, err)
+			require.Less(t, len(text), 64<<10)
+		}
+	})
+}
+
+func BenchmarkNotificationBody(b *testing.B) {
+	body := []byte(`{"idempotencyKey":"incident-001","channels":{"feishu_app":{"template":"feishu-alert",` +
+		`"params":{"incident":"database down","severity":"P0","count":3}}},` +
+		`"recipients":[{"type":"feishu_user_id","value":"ou_xxxxxxxx"},{"type":"email","value":"alice@example.com"}]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		document, err := parseJSON(body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := parseNotification(object{members: document.(map[string]any), faults: new([]FieldError)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+const (
+	maxIdempotencyKey = 255
+	maxRecipient      = 320 // characters: the longest e-mail address
+)
+
+const sendDescription = "Once this answers 202 the notification is stored with all its deliveries. " +
+	"The same request with the same idempotencyKey answers 200 with the same id; another request with that key is refused. " +
+	"Recipients that fit none of the channels are listed as unmatched."
+
+// notificationRequest documents the body of a notification; parseNotification is
+// what enforces it, and a test holds the two together.
+type notificationRequest struct {
+	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"the same key is the same notification, for each app" example:"incident-001"`
+	Channels       map[string]channelRequest `json:"channels" minProperties:"1" doc:"what goes out over which channel, by channel name" example:"{\"feishu_app\": {\"template\": \"feishu-alert\", \"params\": {\"incident\": \"database down\", \"severity\": \"P0\"}}}"`
+	Recipients     []recipientView           `json:"recipients" minItems:"1" doc:"who gets it; repeated ones count once"`
+}
+
+type channelRequest struct {
+	Template string         `json:"template" minLength:"1" maxLength:"64" doc:"name of the template" example:"feishu-alert"`
+	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
+}
+
+type recipientView struct {
+	Type  string `json:"type" enum:"email,phone,user_id,feishu_user_id" doc:"decides which channels fit" example:"feishu_user_id"`
+	Value string `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
+}
+
+type acceptedView struct {
+	NotificationID uuid.UUID       `json:"notificationId" format:"uuid"`
+	Status         string          `json:"status" enum:"accepted"`
+	Deliveries     int             `json:"deliveries" doc:"recipient × channel"`
+	Unmatched      []recipientView `json:"unmatched" doc:"recipients that fit none of the channels"`
+}
+
+type notificationView struct {
+	ID             uuid.UUID       `json:"id" format:"uuid"`
+	IdempotencyKey string          `json:"idempotencyKey"`
+	SenderAppID    string          `json:"senderAppId" doc:"the app that sent it"`
+	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled"`
+	Counts         countsView      `json:"counts" doc:"deliveries by status"`
+	Unmatched      []recipientView `json:"unmatched"`
+	CreatedAt      time.Time       `json:"createdAt"`
+	UpdatedAt      time.Time       `json:"updatedAt"`
+	Tasks          []deliveryView  `json:"tasks" doc:"the deliveries"`
+}
+
+type countsView struct {
+	Total     int `json:"total"`
+	Pending   int `json:"pending"`
+	Failed    int `json:"failed" doc:"waiting for a retry"`
+	Success   int `json:"success"`
+	Dead      int `json:"dead"`
+	Cancelled int `json:"cancelled"`
+}
+
+type sendInput struct {
+	request jobs.Request
+}
+
+// Resolve implements huma.Resolver: it reads the body.
+func (in *sendInput) Resolve(ctx huma.Context) []error {
+	body, err := readObject(ctx)
+	if err != nil {
+		return []error{err}
+	}
+	if in.request, err = parseNotification(body); err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+func parseNotification(body object) (jobs.Request, error) {
+	r := jobs.Request{
+		IdempotencyKey: body.text("idempotencyKey", 1, maxIdempotencyKey),
+		Channels:       map[string]jobs.ChannelRequest{},
+	}
+	_, given := body.members["channels"]
+	channels := body.object("channels")
+	names := channels.names()
+	if given && len(names) == 0 {
+		body.fault("channels", "must not be empty")
+	}
+	for _, name := range names {
+		channel := channels.object(name)
+		r.Channels[name] = jobs.ChannelRequest{
+			Template: channel.text("template", 1, maxTemplateName),
+			Params:   channel.values("params"),
+		}
+		channel.end()
+	}
+	recipients := body.objects("recipients")
+	r.Recipients = make([]store.Recipient, len(recipients))
+	for i, recipient := range recipients {
+		r.Recipients[i] = store.Recipient{
+			Type:  recipient.choice("type", "email", "phone", "user_id", "feishu_user_id"),
+			Value: recipient.text("value", 1, maxRecipient),
+		}
+		recipient.end()
+	}
+	body.end()
+	return r, body.err()
+}
+
+type sendOutput struct {
+	Status   int
+	Replayed string `header:"Idempotent-Replayed" enum:"true" doc:"true when the request was accepted before"`
+	Body     acceptedView
+}
+
+func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutput, error) {
+	in.request.AppID = callerOf(ctx).AppID
+	accepted, err := s.accepter.Accept(ctx, in.request)
+	if err != nil {
+		return nil, err
+	}
+	out := &sendOutput{Status: http.StatusAccepted, Body: acceptedView{
+		NotificationID: accepted.NotificationID,
+		Status:         "accepted",
+		Deliveries:     accepted.Deliveries,
+		Unmatched:      viewRecipients(accepted.Unmatched),
+	}}
+	if accepted.Replayed {
+		out.Status, out.Replayed = http.StatusOK, "true"
+	}
+	return out, nil
+}
+
+type getNotificationInput struct {
+	ID string `path:"id" doc:"id of the notification"`
+}
+
+type notificationOutput struct{ Body notificationView }
+
+func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) (*notificationOutput, error) {
+	n, err := s.notificationOf(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, _, err := s.deliveries(ctx, n.ID, uuid.Nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &notificationOutput{notificationView{
+		ID:             n.ID,
+		IdempotencyKey: n.IdempotencyKey,
+		SenderAppID:    n.AppID,
+		Status:         string(n.Status),
+		Counts:         countsView(n.Counts),
+		Unmatched:      viewRecipients(n.Unmatched),
+		CreatedAt:      n.CreatedAt.UTC(),
+		UpdatedAt:      n.UpdatedAt.UTC(),
+		Tasks:          deliveries,
+	}}, nil
+}
+
+// notificationOf returns a notification that the caller may see.
+func (s *Server) notificationOf(ctx context.Context, id string) (store.Notification, error) {
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return store.Notification{}, errNotFound
+	}
+	n, err := s.store.Notification(ctx, parsed)
+	if err != nil {
+		return store.Notification{}, err
+	}
+	if caller := callerOf(ctx); n.AppID != caller.AppID && !caller.may(RoleAdmin) {
+		return store.Notification{}, errNotFound
+	}
+	return n, nil
+}
+
+func viewRecipients(recipients []store.Recipient) []recipientView {
+	bodies := make([]recipientView, len(recipients))
+	for i, r := range recipients {
+		bodies[i] = recipientView(r)
+	}
+	return bodies
+}

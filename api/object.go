@@ -1,0 +1,175 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+)
+
+// maxFaults bounds how many faults one answer lists.
+const maxFaults = 20
+
+// object is a JSON object of a request whose members are taken one after the
+// other; end finds those that nobody took. Faults are collected over the whole
+// body, which huma's own reading cannot do: it decodes twice, takes repeated
+// keys and turns numbers into floats.
+type object struct {
+	path    string // "" for the body itself
+	members map[string]any
+	faults  *[]FieldError
+}
+
+// readObject reads the body of a request. The error is a *Problem.
+func readObject(ctx huma.Context) (object, error) {
+	c := humafiber.Unwrap(ctx)
+	if given := c.Get(fiber.HeaderContentType); given != "" {
+		mediaType, _, err := mime.ParseMediaType(given)
+		if err != nil || mediaType != fiber.MIMEApplicationJSON {
+			return object{}, newProblem(http.StatusUnsupportedMediaType, codeByStatus[http.StatusUnsupportedMediaType],
+				"the Content-Type must be application/json")
+		}
+	}
+	// A few KiB can unpack to gigabytes.
+	if len(c.Request().Header.PeekAll(fiber.HeaderContentEncoding)) > 0 {
+		return object{}, newProblem(http.StatusUnsupportedMediaType, codeByStatus[http.StatusUnsupportedMediaType],
+			"compressed bodies are not taken")
+	}
+	document, err := parseJSON(c.BodyRaw())
+	if err != nil {
+		return object{}, err
+	}
+	members, ok := document.(map[string]any)
+	if !ok {
+		return object{}, newProblem(http.StatusBadRequest, codeInvalidJSON, "the body must be a JSON object")
+	}
+	return object{members: members, faults: new([]FieldError)}, nil
+}
+
+// err returns the faults as a *Problem, or nil.
+func (o object) err() error {
+	if len(*o.faults) == 0 {
+		return nil
+	}
+	first := (*o.faults)[0]
+	return newProblem(http.StatusBadRequest, codeInvalidRequest, first.Field+": "+first.Message, *o.faults...)
+}
+
+// text takes a string of min to max characters; when min is 0 it may be missing.
+func (o object) text(name string, min, max int) string {
+	v, there := o.take(name)
+	if !there {
+		if min > 0 {
+			o.fault(name, "is required")
+		}
+		return ""
+	}
+	s, ok := v.(string)
+	if !ok {
+		o.fault(name, "must be a string")
+		return ""
+	}
+	if n := utf8.RuneCountInString(s); n < min || n > max {
+		o.fault(name, fmt.Sprintf("must have %d to %d characters", min, max))
+	}
+	return s
+}
+
+// choice takes a required string that is one of a few.
+func (o object) choice(name string, choices ...string) string {
+	v, there := o.take(name)
+	s, _ := v.(string)
+	switch {
+	case !there:
+		o.fault(name, "is required")
+	case !slices.Contains(choices, s):
+		o.fault(name, "must be one of "+strings.Join(choices, ", "))
+	}
+	return s
+}
+
+// values takes an object of any values; null is as good as missing.
+func (o object) values(name string) map[string]any {
+	v, _ := o.take(name)
+	members, ok := v.(map[string]any)
+	if v != nil && !ok {
+		o.fault(name, "must be an object")
+	}
+	return members
+}
+
+// object takes a required object.
+func (o object) object(name string) object {
+	v, there := o.take(name)
+	if !there {
+		o.fault(name, "is required")
+		return object{faults: o.faults}
+	}
+	return o.enter(o.field(name), v)
+}
+
+// objects takes a required array of objects, at least one.
+func (o object) objects(name string) []object {
+	v, there := o.take(name)
+	items, ok := v.([]any)
+	switch {
+	case !there:
+		o.fault(name, "is required")
+	case !ok:
+		o.fault(name, "must be an array")
+	case len(items) == 0:
+		o.fault(name, "must not be empty")
+	}
+	objects := make([]object, len(items))
+	for i, item := range items {
+		objects[i] = o.enter(o.field(name)+"["+strconv.Itoa(i)+"]", item)
+	}
+	return objects
+}
+
+func (o object) enter(path string, v any) object {
+	members, ok := v.(map[string]any)
+	if !ok {
+		o.faultAt(path, "must be an object")
+	}
+	return object{path: path, members: members, faults: o.faults}
+}
+
+// names lists the members, sorted.
+func (o object) names() []string { return slices.Sorted(maps.Keys(o.members)) }
+
+// end faults the members that were not taken.
+func (o object) end() {
+	for _, name := range o.names() {
+		o.fault(name, "is not known here")
+	}
+}
+
+func (o object) take(name string) (v any, there bool) {
+	v, there = o.members[name]
+	delete(o.members, name)
+	return v, there
+}
+
+func (o object) field(name string) string {
+	if o.path == "" {
+		return name
+	}
+	return o.path + "." + name
+}
+
+func (o object) fault(name, message string) { o.faultAt(o.field(name), message) }
+
+func (o object) faultAt(path, message string) {
+	if len(*o.faults) < maxFaults {
+		*o.faults = append(*o.faults, FieldError{Field: shortField(path), Message: message})
+	}
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// requestIDPattern is what is taken over from a caller's X-Request-Id.
+var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// maxLoggedPath bounds what one request can put into a log line, in bytes.
+const maxLoggedPath = 256
+
+// observe is around everything: it names the request, bounds its time, turns
+// errors and panics into answers, and writes the one log line. The line has
+// neither query, body, headers nor addresses.
+func (s *Server) observe(c *fiber.Ctx) error {
+	start := time.Now()
+	id := setHead(c)
+	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+	defer cancel()
+	c.SetUserContext(ctx)
+
+	if err := s.next(c); err != nil {
+		if err := s.writeError(c, err); err != nil {
+			return err
+		}
+	}
+
+	level := zapcore.InfoLevel
+	if isProbe(c.Path()) {
+		level = zapcore.DebugLevel
+	}
+	if line := s.log.Check(level, "request"); line != nil {
+		caller, _ := c.Locals(callerKey{}).(Caller)
+		line.Write(
+			zap.String("method", c.Method()),
+			zap.String("path", c.Path()[:min(len(c.Path()), maxLoggedPath)]),
+			zap.Int("status", c.Response().StatusCode()),
+			zap.Duration("duration", time.Since(start)),
+			zap.String("appId", caller.AppID),
+			zap.String("requestId", id),
+		)
+	}
+	return nil
+}
+
+// reject answers what fasthttp turned away before it came to observe: a body that
+// is too large, a request that is not HTTP.
+func (s *Server) reject(c *fiber.Ctx, err error) error {
+	setHead(c)
+	return s.writeError(c, err)
+}
+
+// setHead sets the headers that every answer has and returns the request's id.
+func setHead(c *fiber.Ctx) (requestID string) {
+	requestID = c.Get(fiber.HeaderXRequestID)
+	if !requestIDPattern.MatchString(requestID) {
+		requestID = uuid.NewString()
+	}
+	c.Set(fiber.HeaderXRequestID, requestID)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderXFrameOptions, "DENY")
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	return requestID
+}
+
+// next runs the handlers; a panic in one becomes an error.
+func (s *Server) next(c *fiber.Ctx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("panic in a handler", zap.String("panic", fmt.Sprint(r)), zap.Stack("stack"))
+			c.Response().ResetBody()
+			err = errors.New("panic in a handler")
+		}
+	}()
+	return c.Next()
+}

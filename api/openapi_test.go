@@ -1,0 +1,24 @@
+package api
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write openapi.yaml")
+
+// Run `go test ./api -run TestOpenAPI -update` after a change of the API.
+func TestOpenAPIIsCommitted(t *testing.T) {
+	t.Parallel()
+	spec, err := OpenAPI()
+	require.NoError(t, err)
+	if *update {
+		require.NoError(t, os.WriteFile("openapi.yaml", spec, 0o644))
+	}
+	committed, err := os.ReadFile("openapi.yaml")
+	require.NoError(t, err)
+	require.Equal(t, string(committed), string(spec), "openapi.yaml is out of date: run with -update")
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Codes of a Problem that are not a jobs.Refusal's. They are stable.
+const (
+	codeInvalidJSON    = "invalid_json"    // 400: not one well-formed JSON object
+	codeInvalidRequest = "invalid_request" // 400: a field or parameter has the wrong shape
+	codeUnauthorized   = "unauthorized"
+	codeForbidden      = "forbidden"
+	codeNotFound       = "not_found"
+	codeTemplateExists = "template_exists"
+	codeImmutableField = "immutable_field"
+	codeUnavailable    = "unavailable"
+	codeInternal       = "internal"
+)
+
+// codeByStatus is for failures that come from the router or from huma.
+var codeByStatus = map[int]string{
+	http.StatusBadRequest:                  codeInvalidRequest,
+	http.StatusNotFound:                    codeNotFound,
+	http.StatusMethodNotAllowed:            "method_not_allowed",
+	http.StatusRequestTimeout:              "request_timeout",
+	http.StatusRequestEntityTooLarge:       "body_too_large",
+	http.StatusUnsupportedMediaType:        "unsupported_media_type",
+	http.StatusRequestHeaderFieldsTooLarge: "headers_too_large",
+}
+
+const problemContentType = "application/problem+json"
+
+// Problem is an error as RFC 9457 has it, with a stable code. Status 400 is
+// about the shape of a request, 422 about what it asks for.
+type Problem struct {
+	Title  string       `json:"title" doc:"what the status means"`
+	Status int          `json:"status" doc:"HTTP status"`
+	Code   string       `json:"code" doc:"stable name of the error, for programs"`
+	Detail string       `json:"detail" doc:"what is wrong, for people"`
+	Errors []FieldError `json:"errors,omitempty" doc:"the fields at fault"`
+}
+
+// FieldError names one field at fault.
+type FieldError struct {
+	Field   string `json:"field" doc:"path in the request, for example recipients[0].type; query and path parameters start with query. and path."`
+	Message string `json:"message"`
+}
+
+func newProblem(status int, code, detail string, fields ...FieldError) *Problem {
+	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Errors: fields}
+}
+
+var (
+	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
+	// errNotFound answers for what does not exist and for what belongs to another
+	// app: nobody can tell the two apart.
+	errNotFound    = newProblem(http.StatusNotFound, codeNotFound, "there is nothing here")
+	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again")
+	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "something went wrong here; it was logged")
+)
+
+// fieldProblem is a problem with one field.
+func fieldProblem(status int, code, field, message string) *Problem {
+	return newProblem(status, code, field+": "+message, FieldError{Field: field, Message: message})
+}
+
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return problemContentType }
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	if p.Status == http.StatusServiceUnavailable {
+		return http.Header{fiber.HeaderRetryAfter: {"1"}}
+	}
+	return nil
+}
+
+// problem says what an error is to the caller. What is our fault is logged, and
+// nothing of it shown.
+func (s *Server) problem(err error) *Problem {
+	var (
+		problem *Problem
+		refusal *jobs.Refusal
+		routing *fiber.Error
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &refusal):
+		return refused(refusal)
+	case errors.As(err, &routing):
+		code, known := codeByStatus[routing.Code]
+		if !known {
+			break
+		}
+		return newProblem(routing.Code, code, strings.ToLower(http.StatusText(routing.Code)))
+	case errors.Is(err, store.ErrNotFound):
+		return errNotFound
+	case errors.Is(err, store.ErrUnavailable),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		s.log.Warn("the database does not answer", zap.Error(err))
+		return errUnavailable
+	}
+	s.log.Error("request failed", zap.Error(err))
+	return errInternal
+}
+
+func refused(r *jobs.Refusal) *Problem {
+	status := http.StatusUnprocessableEntity
+	switch r.Code {
+	case jobs.CodeIdempotencyConflict:
+		status = http.StatusConflict
+	case jobs.CodeInvalidTemplate:
+		status = http.StatusBadRequest
+	}
+	return fieldProblem(status, r.Code, r.Field, r.Message)
+}
+
+// writeError answers with the problem that err is.
+func (s *Server) writeError(c *fiber.Ctx, err error) error {
+	p := s.problem(err)
+	for name, values := range p.GetHeaders() {
+		c.Set(name, values[0])
+	}
+	return c.Status(p.Status).JSON(p, problemContentType)
+}
+
+// humaProblem makes a problem of an error that huma found itself (parameters) or
+// was given (the reading of a body). The offending value is not repeated.
+func humaProblem(status int, message string, errs ...error) huma.StatusError {
+	var fields []FieldError
+	for _, err := range errs {
+		var problem *Problem
+		if errors.As(err, &problem) {
+			return problem
+		}
+		var detail *huma.ErrorDetail
+		if errors.As(err, &detail) {
+			fields = append(fields, FieldError{Field: detail.Location, Message: detail.Message})
+		}
+	}
+	if status == http.StatusUnprocessableEntity { // huma's word for the shape
+		status = http.StatusBadRequest
+	}
+	code, known := codeByStatus[status]
+	if !known {
+		return errInternal
+	}
+	if len(fields) > 0 {
+		message = fields[0].Field + ": " + fields[0].Message
+	}
+	return newProblem(status, code, message, fields...)
+}

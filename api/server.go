@@ -1,0 +1,179 @@
+// Package api is the HTTP door of the service: routes, authentication, reading
+// requests strictly, and errors as RFC 9457 problem documents.
+package api
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+const (
+	// maxBody bounds a request's body, in bytes.
+	maxBody = 4 << 20
+	// maxHead bounds a request's line and headers, in bytes.
+	maxHead = 8 << 10
+	// handleTimeout bounds the work on one request, so that a database that does
+	// not answer becomes a 503.
+	handleTimeout = 10 * time.Second
+)
+
+// Accepter takes notifications. Its *jobs.Refusal is the caller's fault.
+type Accepter interface {
+	Accept(ctx context.Context, req jobs.Request) (jobs.Accepted, error)
+}
+
+// TemplateRules says whether a template may be stored; a *jobs.Refusal says why not.
+type TemplateRules interface {
+	CheckTemplate(t store.Template) error
+}
+
+// Store is what the API reads, and where templates are kept.
+type Store interface {
+	store.Templates
+	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
+	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
+	Ping(ctx context.Context) error
+}
+
+// Options is what the server is made of.
+type Options struct {
+	Config    ServerConfig
+	Auth      *Auth
+	Accepter  Accepter
+	Templates TemplateRules
+	Store     Store
+	RiverUI   http.Handler // serves below /riverui; nil leaves it out
+	Ready     func() bool  // false once shutdown has begun
+	Log       *zap.Logger
+}
+
+// Server serves the API.
+type Server struct {
+	app      *fiber.App
+	auth     *Auth
+	accepter Accepter
+	rules    TemplateRules
+	store    Store
+	isReady  func() bool
+	log      *zap.Logger
+	listener atomic.Pointer[quietListener] // set by Serve
+}
+
+// New makes a server. It does not listen yet.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		auth: o.Auth, accepter: o.Accepter, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
+	}
+	s.app = fiber.New(fiber.Config{
+		AppName:               "sealos-notify",
+		BodyLimit:             maxBody,
+		ReadBufferSize:        maxHead,
+		ReadTimeout:           o.Config.ReadTimeout,
+		WriteTimeout:          o.Config.WriteTimeout,
+		IdleTimeout:           o.Config.IdleTimeout,
+		CaseSensitive:         true,
+		DisableStartupMessage: true,
+		Immutable:             true, // strings outlive the handler: a queued notification keeps them
+		ErrorHandler:          s.reject,
+	})
+	s.app.Server().CloseOnShutdown = true
+
+	s.app.Use(s.observe)
+	s.app.Use(apiPrefix, s.authenticate) // unknown paths too: 401 comes before 404
+	spec := newHuma(s.app)
+	s.routes(spec)
+	if err := s.serveSpec(spec); err != nil {
+		return nil, err
+	}
+	if o.RiverUI != nil {
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, riverUI(o.RiverUI))
+	}
+	return s, nil
+}
+
+// Serve answers requests until Shutdown; then it returns nil.
+func (s *Server) Serve(l net.Listener) error {
+	listener := newQuietListener(l)
+	s.listener.Store(listener)
+	return s.app.Listener(listener)
+}
+
+// Shutdown closes the listener and waits for the requests in flight, at most
+// until ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if l := s.listener.Load(); l != nil {
+		l.closeQuiet()
+	}
+	return s.app.ShutdownWithContext(ctx)
+}
+
+const apiPrefix = "/api/v1"
+
+// routes is every operation of the API.
+func (s *Server) routes(api huma.API) {
+	const (
+		notifications = apiPrefix + "/notifications"
+		templates     = apiPrefix + "/templates"
+	)
+	add(s, api, route{
+		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend,
+		summary: "Send a notification", description: sendDescription, status: http.StatusAccepted,
+		body: notificationRequest{}, faults: []int{400, 409, 413, 415, 422},
+	}, s.sendNotification)
+	add(s, api, route{
+		method: http.MethodGet, path: notifications + "/{id}", id: "getNotification", role: RoleSend,
+		summary: "Read a notification with its deliveries", faults: []int{404},
+	}, s.getNotification)
+	add(s, api, route{
+		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
+		summary: "List a notification's deliveries", faults: []int{400, 404},
+	}, s.listDeliveries)
+
+	add(s, api, route{
+		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,
+		summary: "Create a template", status: http.StatusCreated,
+		body: templateRequest{}, faults: []int{400, 409, 413, 415, 422},
+	}, s.createTemplate)
+	add(s, api, route{
+		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
+		summary: "List templates by name", faults: []int{400},
+	}, s.listTemplates)
+	add(s, api, route{
+		method: http.MethodGet, path: templates + "/{name}", id: "getTemplate", role: RoleTemplates,
+		summary: "Read a template", faults: []int{404},
+	}, s.getTemplate)
+	add(s, api, route{
+		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
+		summary: "Replace a template", description: replaceDescription,
+		body: templateReplacement{}, faults: []int{400, 404, 413, 415, 422},
+	}, s.replaceTemplate)
+	add(s, api, route{
+		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,
+		summary: "Delete a template", description: "Notifications that were accepted keep what they say.",
+		faults: []int{404},
+	}, s.deleteTemplate)
+
+	add(s, api, route{
+		method: http.MethodGet, path: "/health", id: "health",
+		summary: "Say whether the service and its database work",
+	}, s.health)
+	add(s, api, route{
+		method: http.MethodGet, path: "/livez", id: "live",
+		summary: "Say whether the process answers; the database is not asked",
+	}, s.live)
+	add(s, api, route{
+		method: http.MethodGet, path: "/readyz", id: "ready",
+		summary: "Say whether this replica takes requests",
+	}, s.ready)
+}

@@ -1,0 +1,201 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/jobs"
+)
+
+const goodTemplate = `{"name":"feishu-incident","channel":"feishu_app","description":"d","subject":"","body":"[{{ .severity }}]","msgType":"text","templateCode":""}`
+
+func (b *bench) template(t *testing.T, method, name, body string) answer {
+	t.Helper()
+	path := "/api/v1/templates"
+	if name != "" {
+		path += "/" + name
+	}
+	return b.call(t, request{method: method, path: path, app: "editor", body: body})
+}
+
+func TestTemplateLifeCycle(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	created := b.template(t, "POST", "", goodTemplate)
+	require.Equal(t, http.StatusCreated, created.status)
+	v := created.json(t)
+	require.NotEmpty(t, v["createdAt"])
+	require.Equal(t, v["createdAt"], v["updatedAt"])
+	delete(v, "createdAt")
+	delete(v, "updatedAt")
+	require.Equal(t, map[string]any{
+		"name": "feishu-incident", "channel": "feishu_app", "description": "d", "subject": "",
+		"body": "[{{ .severity }}]", "msgType": "text", "templateCode": "",
+	}, v)
+
+	got := b.template(t, "GET", "feishu-incident", "")
+	require.Equal(t, 200, got.status)
+	require.JSONEq(t, created.text, got.text)
+
+	again := b.template(t, "POST", "", goodTemplate)
+	require.Equal(t, http.StatusConflict, again.status)
+	code, field := again.problem(t)
+	require.Equal(t, "template_exists", code)
+	require.Equal(t, "name", field)
+
+	replaced := b.template(t, "PUT", "feishu-incident", `{"body":"new"}`)
+	require.Equal(t, 200, replaced.status)
+	w := replaced.json(t)
+	require.Equal(t, "new", w["body"])
+	require.Equal(t, "", w["description"], "what is left out becomes empty")
+	require.Equal(t, "feishu_app", w["channel"])
+	require.Equal(t, created.json(t)["createdAt"], w["createdAt"])
+	require.Equal(t, 200, b.template(t, "PUT", "feishu-incident", goodTemplate).status, "the same name and channel may be given")
+
+	gone := b.template(t, "DELETE", "feishu-incident", "")
+	require.Equal(t, http.StatusNoContent, gone.status)
+	require.Empty(t, gone.text)
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		body := ""
+		if method == "PUT" {
+			body = goodTemplate
+		}
+		a := b.template(t, method, "feishu-incident", body)
+		require.Equal(t, 404, a.status, method)
+		code, _ := a.problem(t)
+		require.Equal(t, "not_found", code)
+	}
+}
+
+func TestTemplateNameAndChannelCannotChange(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
+	for body, field := range map[string]string{
+		`{"name":"other","body":"x"}`:    "name",
+		`{"channel":"email","body":"x"}`: "channel",
+	} {
+		a := b.template(t, "PUT", "feishu-incident", body)
+		require.Equal(t, 422, a.status)
+		code, at := a.problem(t)
+		require.Equal(t, "immutable_field", code)
+		require.Equal(t, field, at)
+	}
+	require.Equal(t, "[{{ .severity }}]", b.template(t, "GET", "feishu-incident", "").json(t)["body"])
+}
+
+func TestTemplateIsCheckedBeforeItIsStored(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
+	other := strings.Replace(goodTemplate, "feishu-incident", "other", 1)
+	for _, c := range []struct {
+		refusal jobs.Refusal
+		status  int
+	}{
+		{jobs.Refusal{Code: jobs.CodeInvalidTemplate, Field: "body", Message: "line 1, column 5: unclosed action"}, 400},
+		{jobs.Refusal{Code: jobs.CodeInvalidTemplate, Field: "subject", Message: "line 1, column 5: unclosed action"}, 400},
+		{jobs.Refusal{Code: jobs.CodeUnknownChannel, Field: "channel", Message: "unknown channel"}, 422},
+		{jobs.Refusal{Code: jobs.CodeInvalidMsgType, Field: "msgType", Message: "takes text"}, 422},
+	} {
+		b.rules.err = &c.refusal
+		for _, a := range []answer{b.template(t, "POST", "", other), b.template(t, "PUT", "feishu-incident", `{"body":"changed"}`)} {
+			require.Equal(t, c.status, a.status)
+			code, field := a.problem(t)
+			require.Equal(t, c.refusal.Code, code)
+			require.Equal(t, c.refusal.Field, field)
+			require.Contains(t, a.text, c.refusal.Message)
+		}
+	}
+	require.Equal(t, 404, b.template(t, "GET", "other", "").status)
+	require.Equal(t, "[{{ .severity }}]", b.template(t, "GET", "feishu-incident", "").json(t)["body"])
+}
+
+func TestMalformedTemplates(t *testing.T) {
+	t.Parallel()
+	template := func(members string) string { return `{"name":"n","channel":"email"` + members + `}` }
+	for name, c := range map[string]struct {
+		body, code, field string
+		described         bool // openapi.yaml cannot say it
+	}{
+		"not JSON":         {body: "x", code: "invalid_json"},
+		"array":            {body: "[]", code: "invalid_json"},
+		"NUL":              {body: template(`,"body":"a\u0000"`), code: "invalid_json", field: "body", described: true},
+		"twice":            {body: template(`,"body":"a","body":"b"`), code: "invalid_json", field: "body", described: true},
+		"no name":          {body: `{"channel":"email","body":"x"}`, code: "invalid_request", field: "name"},
+		"no channel":       {body: `{"name":"n","body":"x"}`, code: "invalid_request", field: "channel"},
+		"empty channel":    {body: `{"name":"n","channel":"","body":"x"}`, code: "invalid_request", field: "channel"},
+		"no body":          {body: template(``), code: "invalid_request", field: "body", described: true},
+		"empty body":       {body: template(`,"body":""`), code: "invalid_request", field: "body", described: true},
+		"null body":        {body: template(`,"body":null`), code: "invalid_request", field: "body"},
+		"long body":        {body: template(`,"body":"` + strings.Repeat("x", 65537) + `"`), code: "invalid_request", field: "body"},
+		"long subject":     {body: template(`,"body":"x","subject":"` + strings.Repeat("x", 1025) + `"`), code: "invalid_request", field: "subject"},
+		"long description": {body: template(`,"body":"x","description":"` + strings.Repeat("x", 1025) + `"`), code: "invalid_request", field: "description"},
+		"long code":        {body: template(`,"body":"x","templateCode":"` + strings.Repeat("x", 129) + `"`), code: "invalid_request", field: "templateCode"},
+		"msgType":          {body: template(`,"body":"x","msgType":1`), code: "invalid_request", field: "msgType"},
+		"unknown":          {body: template(`,"body":"x","id":1`), code: "invalid_request", field: "id"},
+		"slash in name":    {body: `{"name":"a/b","channel":"email","body":"x"}`, code: "invalid_request", field: "name"},
+		"space in name":    {body: `{"name":"a b","channel":"email","body":"x"}`, code: "invalid_request", field: "name"},
+		"dot first":        {body: `{"name":".a","channel":"email","body":"x"}`, code: "invalid_request", field: "name"},
+		"line feed last":   {body: `{"name":"a\n","channel":"email","body":"x"}`, code: "invalid_request", field: "name"},
+		"CJK name":         {body: `{"name":"模板","channel":"email","body":"x"}`, code: "invalid_request", field: "name"},
+		"long name":        {body: `{"name":"` + strings.Repeat("n", 65) + `","channel":"email","body":"x"}`, code: "invalid_request", field: "name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			a := b.template(t, "POST", "", c.body)
+			require.Equal(t, 400, a.status, a.text)
+			code, field := a.problem(t)
+			require.Equal(t, c.code, code)
+			require.Equal(t, c.field, field)
+			require.Empty(t, b.store.templates)
+			require.Equal(t, c.described, apitest.Describes(t, "POST", "/api/v1/templates", []byte(c.body)))
+		})
+	}
+}
+
+func TestTemplateOfTheVendorNeedsNoBody(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	require.Equal(t, 201, b.template(t, "POST", "", `{"name":"Code.1_a-B","channel":"sms","templateCode":"SMS_1"}`).status)
+}
+
+func TestListTemplates(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	require.JSONEq(t, `{"templates":[]}`, b.template(t, "GET", "", "").text)
+	for i := range 5 {
+		channel := []string{"email", "sms"}[i%2]
+		a := b.template(t, "POST", "", fmt.Sprintf(`{"name":"t%d","channel":%q,"body":"x"}`, i, channel))
+		require.Equal(t, 201, a.status)
+	}
+	for query, want := range map[string]struct {
+		names string
+		next  any
+	}{
+		"":                              {"t0 t1 t2 t3 t4", nil},
+		"?channel=email":                {"t0 t2 t4", nil},
+		"?channel=none":                 {"", nil},
+		"?limit=2":                      {"t0 t1", "t1"},
+		"?limit=2&after=t1":             {"t2 t3", "t3"},
+		"?limit=2&after=t3":             {"t4", nil},
+		"?limit=5":                      {"t0 t1 t2 t3 t4", nil},
+		"?channel=email&limit=1":        {"t0", "t0"},
+		"?channel=email&after=t0":       {"t2 t4", nil},
+		"?after=t3&channel=sms&limit=1": {"", nil},
+	} {
+		v := b.call(t, request{method: "GET", path: "/api/v1/templates" + query, app: "editor"}).json(t)
+		var names []string
+		for _, item := range v["templates"].([]any) {
+			names = append(names, item.(map[string]any)["name"].(string))
+		}
+		require.Equal(t, want.names, strings.Join(names, " "), query)
+		require.Equal(t, want.next, v["next"], query)
+	}
+}

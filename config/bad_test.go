@@ -1,0 +1,207 @@
+package config_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// bad says what is wrong with each testdata/conf.NAME.yml, after the file's name.
+// Every secret and every misplaced value in those files has canary in it.
+var bad = map[string][]string{
+	"alias": {
+		":3: anchors, aliases, tags, directives and complex keys are not supported",
+	},
+	"auth-without-credentials": {
+		":1: auth.credentialsFilePath: is required while auth.enabled is true",
+	},
+	"bad-on-uncertain": {
+		":8: providers.feishu.onUncertain: must be resend or hold",
+	},
+	"bad-rate-limit": {
+		":9: providers.feishu.rateLimit.perSecond: must be from 0 to 1000000",
+	},
+	"channel-with-provider-of-another": {
+		":6: channels.sms.provider: provider feishu is of type feishu_app, which serves the channel feishu_app",
+	},
+	"channel-with-unknown-provider": {
+		":6: channels.feishu_app.provider: there is no provider of that name",
+	},
+	"channel-without-provider": {
+		":4: channels.feishu_app.provider: is required while the channel is enabled",
+	},
+	"colon-in-the-wrong-place": {
+		":4: database.(not a plain name): unknown key",
+	},
+	"duplicate-key": {
+		":6: database.password: is given twice",
+	},
+	"duplicate-provider": {
+		":8: providers.feishu: is given twice",
+	},
+	"empty-backoff": {
+		":4: defaults.retryBackoffSeconds: must have at least one element",
+	},
+	"file-missing": {
+		":7: providers.feishu.appSecretFile: can not be read: no such file or directory",
+		":9: database.passwordFile: can not be read: is a directory",
+	},
+	"file-of-plain-key": {
+		":4: database.hostFile: unknown key",
+	},
+	"invalid-provider-value": {
+		":8: providers.feishu.receiveIdType: must be open_id",
+	},
+	"merge": {
+		":4: anchors, aliases, tags, directives and complex keys are not supported",
+	},
+	"missing-provider-keys": {
+		":6: providers.unused.appId: is required",
+		":4: providers.unused.appSecret: is required",
+	},
+	"not-a-mapping": {
+		":1: must be a mapping of keys to values",
+	},
+	"out-of-range": {
+		":4: server.address: must be host:port or :port, with a port from 0 to 65535",
+		":5: server.readTimeout: must be more than 0",
+		":6: server.writeTimeout: must be more than 0",
+		":7: server.idleTimeout: must be more than 0",
+		":10: database.host: is required",
+		":9: database.port: must be from 1 to 65535",
+		":11: database.sslMode: must be one of disable, allow, prefer, require, verify-ca, verify-full",
+		":12: database.maxOpenConns: must be from 1 to 10000",
+		":13: database.maxIdleConns: must be from 0 to 10000",
+		":14: database.connMaxLifetime: must be more than 0",
+		":16: logging.level: must be one of debug, info, warn, error",
+		":17: logging.format: must be one of json, console",
+		":19: dispatcher.interval: must be at least 100ms",
+		":20: dispatcher.batchSize: must be from 1 to 1000",
+		":18: dispatcher.leaseTimeout: must be at least defaults.timeoutSeconds + 10s",
+		":22: defaults.maxRetry: must be from 0 to 20",
+		":23: defaults.retryBackoffSeconds[1]: must be from 0 to 86400",
+		":24: defaults.timeoutSeconds: must be from 1 to 300",
+		":25: defaults.maxRecipients: must be from 1 to 10000",
+	},
+	"provider-name": {
+		":4: providers.(not a plain name): a provider's name has letters, digits, '.', '_' and '-', at most 64",
+	},
+	"provider-without-type": {
+		":4: providers.feishu.type: is required; there are: feishu_app, test_sms",
+		":6: providers.empty.type: is required; there are: feishu_app, test_sms",
+	},
+	"short-lease": {
+		":4: dispatcher.leaseTimeout: must be at least defaults.timeoutSeconds + 10s",
+	},
+	"sqlite-without-path": {
+		":3: database.path: is required",
+	},
+	"syntax-quote": {
+		":4: not valid YAML: could not find end character of double-quoted text",
+	},
+	"syntax": {
+		":5: not valid YAML: non-map value is specified",
+	},
+	"tag": {
+		":4: anchors, aliases, tags, directives and complex keys are not supported",
+	},
+	"two-documents": {
+		":4: only one YAML document is allowed",
+	},
+	"unknown-channel-key": {
+		":5: channels.feishu_app.enable: unknown key",
+	},
+	"unknown-channel": {
+		":4: channels.carrier_pigeon: unknown channel; there are: feishu_app, sms",
+	},
+	"unknown-driver": {
+		":4: database.driver: must be one of postgres, sqlite",
+	},
+	"unknown-key": {
+		":4: server.adress: unknown key",
+		":7: database.poolMode: unknown key",
+	},
+	"unknown-provider-key": {
+		":8: providers.feishu.appSecrt: unknown key",
+		":10: providers.feishu.nested.wrong: unknown key",
+	},
+	"unknown-provider-type": {
+		":5: providers.feishu.type: unknown provider type; there are: feishu_app, test_sms",
+	},
+	"unknown-section": {
+		":3: servers: unknown key",
+	},
+	"value-and-file": {
+		":8: providers.feishu.appSecretFile: give appSecret or appSecretFile, not both",
+		":10: database.password: give password or passwordFile, not both",
+	},
+	"variable-empty": {
+		":7: providers.feishu.appSecret: is required",
+	},
+	"variable-malformed": {
+		":6: providers.feishu.appId: has ${ that begins no ${VARIABLE}; write $${ for the characters themselves",
+		":7: providers.feishu.appSecret: has ${ that begins no ${VARIABLE}; write $${ for the characters themselves",
+	},
+	"variable-not-set": {
+		":7: providers.feishu.appSecret: environment variable NOT_SET_ANYWHERE is not set",
+	},
+	"wrong-types": {
+		`:4: server.readTimeout: must be a duration with its unit, such as "30s"`,
+		`:5: server.writeTimeout: must be a duration with its unit, such as "30s"`,
+		":7: database.port: must be a whole number",
+		":8: database.password: must be a text",
+		":10: dispatcher.enabled: must be true or false",
+		":11: dispatcher.batchSize: must be a whole number",
+		":13: defaults.retryBackoffSeconds[1]: must be a whole number",
+		":14: defaults.maxRetry: must be a whole number",
+		":15: logging: must be a mapping of keys to values",
+		":16: channels: must be a mapping of keys to values",
+		":19: providers.feishu: must be a mapping of keys to values",
+	},
+}
+
+func TestBadFilesAreRefusedWithKeyAndLine(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/conf.*.yml")
+	require.NoError(t, err)
+	require.Len(t, files, len(bad)+1, "each file but conf.good.yml has its problems listed here")
+	for name, want := range bad {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := "testdata/conf." + name + ".yml"
+			cfg, err := load(path)
+			require.Error(t, err)
+			require.Nil(t, cfg)
+			var lines []string
+			for _, line := range strings.Split(err.Error(), "\n") {
+				lines = append(lines, strings.TrimPrefix(line, path))
+			}
+			require.Equal(t, want, lines)
+			require.NotContains(t, err.Error(), "canary")
+		})
+	}
+}
+
+func TestFilesThatWouldKeepTheParserBusyAreRefused(t *testing.T) {
+	t.Parallel()
+	const size = 1 << 19
+	for name, text := range map[string]string{
+		"lists in lists":        strings.Repeat("[", size),
+		"lists on many lines":   strings.Repeat("[\n", 5000),
+		"mappings in mappings":  strings.Repeat("{a: ", 4000),
+		"entries in entries":    strings.Repeat("- ", 4000),
+		"keys in keys":          strings.Repeat("? ", 4000),
+		"mappings on a line":    strings.Repeat("a: ", 4000),
+		"many keys":             strings.Repeat("key: value\n", size/11),
+		"many tags":             strings.Repeat("!a ", 4000),
+		"aliases that multiply": "a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(write(t, "server:\n  address: "+text))
+			require.Error(t, err)
+		})
+	}
+}

@@ -1,0 +1,105 @@
+// Package config reads the service's configuration: one Config made of each
+// package's own section.
+//
+// A value comes from the first of: the command line, the environment, the file,
+// the defaults. Reading is strict and reports everything that is wrong at once,
+// each problem with its key and line. No problem shows a value: it may be a
+// secret that slipped into the wrong place.
+package config
+
+import (
+	"reflect"
+
+	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Config is the whole configuration. Printing it, or marshalling it to JSON,
+// shows no secret.
+type Config struct {
+	Server     api.ServerConfig
+	Database   store.Config
+	Logging    Logging
+	Dispatcher jobs.Dispatcher
+	Auth       api.AuthConfig
+	Defaults   jobs.Defaults
+	Channels   map[string]Channel  // by channel name
+	Providers  map[string]Provider // by provider name
+}
+
+// Logging is the `logging` section.
+type Logging struct {
+	Level  string `yaml:"level" env:"LEVEL" doc:"debug, info, warn or error"`
+	Format string `yaml:"format" env:"FORMAT" doc:"json or console"`
+}
+
+// Channel is one entry of the `channels` section.
+type Channel struct {
+	Enabled  bool   `yaml:"enabled" doc:"accept and deliver notifications for this channel"`
+	Provider string `yaml:"provider" doc:"name of the provider that sends; required when enabled"`
+}
+
+// Provider is one entry of the `providers` section.
+type Provider struct {
+	Name   string
+	Type   channels.Type
+	Config channels.Config // of the type's own struct
+}
+
+// Default returns the documented defaults: no channel, no provider.
+func Default() *Config {
+	return &Config{
+		Server:     api.DefaultServerConfig(),
+		Database:   store.DefaultConfig(),
+		Logging:    Logging{Level: "info", Format: "json"},
+		Dispatcher: jobs.DefaultDispatcher(),
+		Auth:       api.DefaultAuthConfig(),
+		Defaults:   jobs.DefaultDefaults(),
+		Channels:   map[string]Channel{},
+		Providers:  map[string]Provider{},
+	}
+}
+
+// section is a part of the configuration with fixed keys.
+type section struct {
+	key     string
+	env     string // prefix of its environment variables
+	restart bool   // a change takes effect at the next start only
+	value   reflect.Value
+}
+
+func (c *Config) sections() []section {
+	return []section{
+		{"server", "SERVER_", true, reflect.ValueOf(&c.Server).Elem()},
+		{"database", "DATABASE_", true, reflect.ValueOf(&c.Database).Elem()},
+		{"logging", "LOGGING_", false, reflect.ValueOf(&c.Logging).Elem()},
+		{"dispatcher", "DISPATCHER_", true, reflect.ValueOf(&c.Dispatcher).Elem()},
+		{"auth", "AUTH_", false, reflect.ValueOf(&c.Auth).Elem()},
+		{"defaults", "DEFAULTS_", false, reflect.ValueOf(&c.Defaults).Elem()},
+	}
+}
+
+// changed lists the section keys whose values differ, for example "server.address".
+func changed(a, b *Config, which func(section) bool) []string {
+	var keys []string
+	bs := b.sections()
+	for i, s := range a.sections() {
+		if !which(s) {
+			continue
+		}
+		other := fieldsOf(bs[i].value)
+		for j, f := range fieldsOf(s.value) {
+			if !reflect.DeepEqual(f.value.Interface(), other[j].value.Interface()) {
+				keys = append(keys, s.key+"."+f.key)
+			}
+		}
+	}
+	return keys
+}
+
+// RestartNeeded lists the keys that differ and take effect at the next start only.
+func RestartNeeded(running, next *Config) []string {
+	return changed(running, next, func(s section) bool { return s.restart })
+}

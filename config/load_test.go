@@ -1,0 +1,249 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/config"
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+// fileEnv is the environment of the files in testdata.
+var fileEnv = map[string]string{"APP_ID": "cli_$$x", "SECRETS": "testdata", "FLAG": "true", "EMPTY": ""}
+
+func load(path string) (*config.Config, error) {
+	return config.Loader{Path: path, Types: types, Env: fileEnv}.Load()
+}
+
+// write makes a configuration file with authentication off.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("auth: {enabled: false}\n"+text), 0o600))
+	return path
+}
+
+func TestLoadsEveryKey(t *testing.T) {
+	t.Parallel()
+	cfg, err := load("testdata/conf.good.yml")
+	require.NoError(t, err)
+
+	require.Equal(t, api.ServerConfig{
+		Address: "127.0.0.1:9090", ReadTimeout: 90 * time.Second, WriteTimeout: 31 * time.Second, IdleTimeout: 61 * time.Second,
+	}, cfg.Server)
+	require.Equal(t, store.Config{
+		Driver: "sqlite", Host: "db", Port: 5433, User: "0123", Password: "from a file $${APP_ID}", DBName: "notify",
+		SSLMode: "verify-full", MaxOpenConns: 26, MaxIdleConns: 6, ConnMaxLifetime: 6 * time.Minute, Path: "notify.db",
+	}, cfg.Database)
+	require.Equal(t, config.Logging{Level: "debug", Format: "console"}, cfg.Logging)
+	require.Equal(t, jobs.Dispatcher{
+		Enabled: false, Interval: 11 * time.Second, BatchSize: 101, LeaseTimeout: 41 * time.Second,
+	}, cfg.Dispatcher)
+	require.Equal(t, api.AuthConfig{Enabled: true, CredentialsFilePath: "testdata/apps.yaml"}, cfg.Auth)
+	require.Equal(t, jobs.Defaults{
+		MaxRetry: 0, RetryBackoffSeconds: []int{0, 60}, TimeoutSeconds: 31, MaxRecipients: 100,
+	}, cfg.Defaults)
+	require.Equal(t, map[string]config.Channel{
+		"feishu_app": {Enabled: true, Provider: "feishu.app-urgent"},
+		"sms":        {Provider: "not-there-yet"},
+	}, cfg.Channels)
+
+	app := &appConfig{
+		CommonConfig:  channels.CommonConfig{Type: "feishu_app", OnUncertain: channels.Hold},
+		AppID:         "cli_$$x",
+		AppSecret:     "from a file $${APP_ID}",
+		ReceiveIDType: "open_id",
+		BaseURL:       "https://open.feishu.cn",
+		Tokens:        []string{"acli_$$x", "$b$"},
+	}
+	app.Nested.PerSecond, app.Nested.Token, app.Nested.Enabled = 2.5, "nested-secret", true
+	require.Len(t, cfg.Providers, 2)
+	require.Equal(t, app, cfg.Providers["feishu.app-urgent"].Config)
+	require.Equal(t, "feishu_app", cfg.Providers["feishu.app-urgent"].Type.Name)
+	require.Equal(t, &smsConfig{
+		CommonConfig: channels.CommonConfig{Type: "test_sms"}, Key: "two\nlines\n", Port: 465, CAFile: "/etc/ca.pem",
+		Labels: map[string]string{"region": "cli_$$x"},
+	}, cfg.Providers["sms"].Config)
+}
+
+func TestDefaultsHoldWhereNothingIsGiven(t *testing.T) {
+	t.Parallel()
+	want := config.Default()
+	want.Auth.Enabled = false
+	for name, text := range map[string]string{
+		"no key":             "",
+		"keys without value": "server:\ndatabase:\n  port:\n  password: ~\nchannels:\nproviders:\n",
+		"comments only":      "# nothing\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := load(write(t, text))
+			require.NoError(t, err)
+			require.Equal(t, want, cfg)
+		})
+	}
+	t.Run("no file", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := config.Loader{Env: map[string]string{"AUTH_ENABLED": "false"}}.Load()
+		require.NoError(t, err)
+		require.Equal(t, want, cfg)
+	})
+}
+
+func TestFlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
+	t.Parallel()
+	path := write(t, "server: {address: ':1', readTimeout: 1s, writeTimeout: 1s}\ndatabase: {host: file, password: file}\n")
+	cfg, err := config.Loader{
+		Path: path,
+		Env: map[string]string{
+			"SERVER_ADDRESS": ":2", "SERVER_READ_TIMEOUT": "2s", "SERVER_WRITE_TIMEOUT": "",
+			"DATABASE_PASSWORD": "environment", "LOGGING_LEVEL": "warn", "DISPATCHER_ENABLED": "false",
+			"AUTH_CREDENTIALS_FILE_PATH": "apps.yaml", "DEFAULTS_RETRY_BACKOFF_SECONDS": "1, 2,3",
+		},
+		Override: func(c *config.Config) { c.Server.Address = ":3" },
+	}.Load()
+	require.NoError(t, err)
+	require.Equal(t, ":3", cfg.Server.Address)
+	require.Equal(t, 2*time.Second, cfg.Server.ReadTimeout)
+	require.Equal(t, time.Second, cfg.Server.WriteTimeout, "an empty variable counts as not set")
+	require.Equal(t, 60*time.Second, cfg.Server.IdleTimeout)
+	require.Equal(t, "file", cfg.Database.Host)
+	require.Equal(t, "environment", cfg.Database.Password)
+	require.Equal(t, "warn", cfg.Logging.Level)
+	require.False(t, cfg.Dispatcher.Enabled)
+	require.Equal(t, "apps.yaml", cfg.Auth.CredentialsFilePath)
+	require.Equal(t, []int{1, 2, 3}, cfg.Defaults.RetryBackoffSeconds)
+}
+
+func TestProblemsNameTheVariableOrTheCommandLine(t *testing.T) {
+	t.Parallel()
+	_, err := config.Loader{
+		Path: write(t, "dispatcher: {batchSize: 5000}\ndatabase: {port: x}\n"),
+		Env: map[string]string{
+			"DATABASE_PORT":                  "tcp://10.0.0.1:5432", // as Kubernetes sets for a Service called database
+			"DATABASE_PASSWORD":              "canary",
+			"DATABASE_PASSWORD_FILE":         "testdata/secret.txt",
+			"DISPATCHER_BATCH_SIZE":          "0",
+			"SERVER_IDLE_TIMEOUT":            "30",
+			"DEFAULTS_RETRY_BACKOFF_SECONDS": "1,canary",
+		},
+		Override: func(c *config.Config) { c.Server.Address = "canary" },
+	}.Load()
+	require.Error(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	require.Subset(t, lines, []string{
+		"environment DATABASE_PORT: database.port: must be a whole number",
+		"environment DATABASE_PASSWORD_FILE: database.password: set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE, not both",
+		"environment DISPATCHER_BATCH_SIZE: dispatcher.batchSize: must be from 1 to 1000",
+		`environment SERVER_IDLE_TIMEOUT: server.idleTimeout: must be a duration with its unit, such as "30s"`,
+		"environment DEFAULTS_RETRY_BACKOFF_SECONDS: defaults.retryBackoffSeconds: each element, separated by commas, must be a whole number",
+		"command line: server.address: must be host:port or :port, with a port from 0 to 65535",
+	})
+	require.NotContains(t, err.Error(), "canary")
+	require.NotContains(t, err.Error(), "10.0.0.1")
+}
+
+func TestDatabasePasswordFromFile(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "password")
+	for content, want := range map[string]string{
+		"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", "s3cret\n\n": "s3cret\n", " s3cret ": " s3cret ", "": "",
+	} {
+		require.NoError(t, os.WriteFile(secret, []byte(content), 0o600))
+		cfg, err := config.Loader{
+			Path: write(t, "database: {password: from the config file}\n"),
+			Env:  map[string]string{"DATABASE_PASSWORD_FILE": secret},
+		}.Load()
+		require.NoError(t, err)
+		require.Equal(t, want, cfg.Database.Password, "%q", content)
+	}
+
+	_, err := config.Loader{Env: map[string]string{"AUTH_ENABLED": "false", "DATABASE_PASSWORD_FILE": "canary"}}.Load()
+	require.EqualError(t, err,
+		"environment DATABASE_PASSWORD_FILE: database.password: can not be read: no such file or directory")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestDollarsInProviderTexts(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		"plain": "plain", "a$b": "a$b", "$": "$", "$$": "$", "$$$": "$$", "$${APP_ID}": "${APP_ID}", "x${APP_ID}y": "xcli_$$xy",
+		"${EMPTY}z": "z", "$APP_ID": "$APP_ID", "a}b": "a}b",
+	} {
+		cfg, err := load(write(t, "providers: {p: {type: feishu_app, appId: '"+written+"', appSecret: s}}\n"))
+		require.NoError(t, err, written)
+		require.Equal(t, want, cfg.Providers["p"].Config.(*appConfig).AppID, written)
+	}
+}
+
+func TestOtherSectionsKeepTheirDollars(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(write(t, "database: {password: 'a$$b${c'}\n"))
+	require.NoError(t, err)
+	require.Equal(t, "a$$b${c", cfg.Database.Password)
+}
+
+func TestConfigFileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	_, err := config.Loader{Path: "nowhere.yaml", Env: map[string]string{"AUTH_ENABLED": "false"}}.Load()
+	require.EqualError(t, err, "nowhere.yaml: can not be read: no such file or directory")
+	require.ErrorIs(t, err, os.ErrNotExist)
+
+	large := write(t, "#"+strings.Repeat("x", 1<<20))
+	_, err = config.Loader{Path: large, Env: map[string]string{"AUTH_ENABLED": "false"}}.Load()
+	require.EqualError(t, err, large+": is larger than 1048576 bytes")
+}
+
+func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
+	t.Parallel()
+	running, err := load(write(t, ""))
+	require.NoError(t, err)
+
+	next := config.Loader{Types: types, Env: fileEnv, Path: write(t, `
+server: {address: ":9"}
+database: {password: new}
+dispatcher: {leaseTimeout: 1m}
+logging: {level: debug}
+`)}
+	cfg, restart, err := next.Reload(running)
+	require.NoError(t, err)
+	require.Equal(t, []string{"server.address", "database.password", "dispatcher.leaseTimeout"}, restart)
+	require.Equal(t, restart, config.RestartNeeded(cfg, mustLoad(t, next)), "they stay to be named at the next reload")
+	require.Equal(t, running.Server, cfg.Server)
+	require.Equal(t, running.Database, cfg.Database)
+	require.Equal(t, running.Dispatcher, cfg.Dispatcher)
+	require.Equal(t, "debug", cfg.Logging.Level)
+
+	path := write(t, "dispatcher: {leaseTimeout: 10m}\ndefaults:\n  timeoutSeconds: 300\n")
+	cfg, _, err = config.Loader{Path: path, Env: fileEnv}.Reload(running)
+	require.EqualError(t, err,
+		path+":4: defaults.timeoutSeconds: is too long for the running dispatcher.leaseTimeout: restart")
+	require.Nil(t, cfg)
+}
+
+func TestReloadOfABrokenFileSaysOnlyThat(t *testing.T) {
+	t.Parallel()
+	running, err := load(write(t, "dispatcher: {leaseTimeout: 15s}\ndefaults: {timeoutSeconds: 5}\n"))
+	require.NoError(t, err)
+	path := write(t, "server: {\n")
+	cfg, restart, err := config.Loader{Path: path, Env: fileEnv}.Reload(running)
+	require.ErrorContains(t, err, path+":2: not valid YAML: ")
+	require.NotContains(t, err.Error(), "\n")
+	require.Nil(t, cfg)
+	require.Empty(t, restart)
+}
+
+func mustLoad(t *testing.T, l config.Loader) *config.Config {
+	t.Helper()
+	cfg, err := l.Load()
+	require.NoError(t, err)
+	return cfg
+}

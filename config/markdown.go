@@ -1,0 +1,97 @@
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"reflect"
+	"strings"
+	"text/template"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+//go:embed configuration.md.tmpl
+var documentation string
+
+// Markdown writes docs/configuration.md: its prose is in configuration.md.tmpl,
+// its tables come from the structs that are decoded into.
+func Markdown(types []channels.Type) (string, error) {
+	tmpl, err := template.New("configuration").Parse(documentation)
+	if err != nil {
+		return "", err
+	}
+	tables := map[string]string{"channels": table(reflect.ValueOf(Channel{}), "")}
+	for _, s := range Default().sections() {
+		tables[s.key] = table(s.value, s.env)
+	}
+	var providers strings.Builder
+	for _, t := range types {
+		describe(&providers, t)
+	}
+	var out strings.Builder
+	err = tmpl.Execute(&out, map[string]any{"tables": tables, "providers": providers.String()})
+	return out.String(), err
+}
+
+// describe writes the part of one provider type.
+func describe(b *strings.Builder, t channels.Type) {
+	var kinds []string
+	for _, m := range t.MsgTypes {
+		kinds = append(kinds, "`"+m.Name+"`")
+	}
+	fmt.Fprintf(b, "### `type: %s`\n\n", t.Name)
+	fmt.Fprintf(b, "Serves the channel `%s`, for recipients of type `%s`; message types %s. ",
+		t.Channel, strings.Join(t.RecipientTypes, "`, `"), strings.Join(kinds, ", "))
+	fmt.Fprintf(b, "When an answer is lost: `%s`.\n\n", t.OnUncertain)
+	b.WriteString(table(reflect.ValueOf(t.NewConfig()).Elem(), ""))
+	b.WriteString("\n")
+}
+
+// table lists the keys of a struct filled with its defaults.
+func table(v reflect.Value, env string) string {
+	var b strings.Builder
+	if env == "" {
+		b.WriteString("| Key | Default | Meaning |\n|---|---|---|\n")
+	} else {
+		b.WriteString("| Key | Default | Environment | Meaning |\n|---|---|---|---|\n")
+	}
+	rows(&b, v, "", env)
+	return b.String()
+}
+
+func rows(b *strings.Builder, v reflect.Value, prefix, env string) {
+	for _, f := range fieldsOf(v) {
+		nested := f.value.Kind() == reflect.Struct
+		value := ""
+		if !nested {
+			value = written(f.value)
+		}
+		fmt.Fprintf(b, "| `%s%s` | %s |", prefix, f.key, value)
+		if env != "" {
+			fmt.Fprintf(b, " `%s%s` |", env, f.env)
+		}
+		meaning := f.doc
+		if f.required {
+			meaning = "**Required.** " + meaning
+		}
+		if f.secret {
+			meaning += "; secret"
+		}
+		fmt.Fprintf(b, " %s |\n", meaning)
+		if nested {
+			rows(b, f.value, prefix+f.key+".", env)
+		}
+	}
+}
+
+// written is a default as it is written in YAML; nothing for an empty one.
+func written(v reflect.Value) string {
+	if v.IsZero() && v.Kind() != reflect.Bool {
+		return ""
+	}
+	text := fmt.Sprint(shown(v))
+	if v.Kind() == reflect.Slice {
+		text = strings.ReplaceAll(text, " ", ", ")
+	}
+	return "`" + text + "`"
+}

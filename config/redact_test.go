@@ -1,0 +1,90 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/config"
+)
+
+func TestRedactedShowsWhatIsInEffectWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	cfg, err := load("testdata/conf.good.yml")
+	require.NoError(t, err)
+	sections, providers, found := strings.Cut(cfg.Redacted(), "providers:\n")
+	require.True(t, found)
+	require.Equal(t, `server:
+  address: 127.0.0.1:9090
+  readTimeout: 1m30s
+  writeTimeout: 31s
+  idleTimeout: 1m1s
+database:
+  driver: sqlite
+  host: db
+  port: 5433
+  user: "0123"
+  password: "***"
+  dbname: notify
+  sslMode: verify-full
+  maxOpenConns: 26
+  maxIdleConns: 6
+  connMaxLifetime: 6m
+  path: notify.db
+logging:
+  level: debug
+  format: console
+dispatcher:
+  enabled: false
+  interval: 11s
+  batchSize: 101
+  leaseTimeout: 41s
+auth:
+  enabled: true
+  credentialsFilePath: testdata/apps.yaml
+defaults:
+  maxRetry: 0
+  retryBackoffSeconds:
+  - 0
+  - 60
+  timeoutSeconds: 31
+  maxRecipients: 100
+channels:
+  feishu_app:
+    enabled: true
+    provider: feishu.app-urgent
+  sms:
+    enabled: false
+    provider: not-there-yet
+`, sections)
+	for _, shown := range []string{
+		"  feishu.app-urgent:\n    type: feishu_app\n    onUncertain: hold\n",
+		"    appId: cli_$$x\n    appSecret: \"***\"\n    receiveIdType: open_id\n    baseUrl: https://open.feishu.cn\n",
+		"    tokens: \"***\"\n    nested:\n      perSecond: 2.5\n      token: \"***\"\n      enabled: true\n",
+		"  sms:\n    type: test_sms\n    onUncertain: \"\"\n",
+		"    key: \"***\"\n    port: 465\n    caFile: /etc/ca.pem\n    labels:\n      region: cli_$$x\n",
+	} {
+		require.Contains(t, providers, shown)
+	}
+}
+
+func TestPrintingShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(write(t, `
+database: {password: canary}
+providers: {p: {type: feishu_app, appId: shown, appSecret: canary, tokens: [canary], nested: {token: canary}}}
+`))
+	require.NoError(t, err)
+	asJSON, err := json.Marshal(map[string]any{"pointer": cfg, "value": *cfg})
+	require.NoError(t, err)
+	for _, text := range []string{
+		cfg.Redacted(), fmt.Sprint(cfg), fmt.Sprintf("%v %+v %#v %s %q", cfg, cfg, cfg, cfg, cfg),
+		fmt.Sprintf("%v %+v %#v", *cfg, *cfg, []config.Config{*cfg}), string(asJSON),
+	} {
+		require.Contains(t, text, "shown")
+		require.NotContains(t, text, "canary")
+	}
+}

@@ -1,0 +1,35 @@
+package config
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// Registry opens every provider, those that no channel uses included, and
+// returns those of the enabled channels. It makes no network call.
+func (c *Config) Registry() (*channels.Registry, error) {
+	opened := map[string]channels.Provider{}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
+		p := c.Providers[name]
+		provider, err := channels.OpenProvider(name, p.Type, p.Config)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		opened[name] = provider
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	byChannel := map[string]channels.Provider{}
+	for name, channel := range c.Channels {
+		if channel.Enabled {
+			byChannel[name] = opened[channel.Provider]
+		}
+	}
+	return channels.NewRegistry(byChannel), nil
+}

@@ -1,0 +1,40 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+func TestRegistryHasTheProvidersOfEnabledChannels(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(write(t, `
+channels:
+  feishu_app: {enabled: true, provider: urgent}
+  sms: {enabled: false, provider: sms}
+providers:
+  urgent: {type: feishu_app, appId: a, appSecret: b, onUncertain: hold}
+  spare: {type: feishu_app, appId: a, appSecret: b}
+  sms: {type: test_sms}
+`))
+	require.NoError(t, err)
+	registry, err := cfg.Registry()
+	require.NoError(t, err)
+	require.Equal(t, []string{"feishu_app"}, registry.Channels())
+	p, ok := registry.Provider("feishu_app")
+	require.True(t, ok)
+	require.Equal(t, "urgent", p.Name)
+	require.Equal(t, "feishu_app", p.Type.Name)
+	require.Equal(t, channels.Hold, p.OnUncertain)
+	require.NotNil(t, p.Sender)
+}
+
+func TestRegistryOpensProvidersThatNoChannelUses(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(write(t, "providers: {spare: {type: test_sms, key: unusable}}\n"))
+	require.NoError(t, err)
+	_, err = cfg.Registry()
+	require.EqualError(t, err, "provider spare: key can not be used")
+}

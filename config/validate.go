@@ -1,0 +1,216 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+// leaseMargin is what a lease has beyond the longest provider call, so that a job
+// is never taken from a worker that still sends.
+const leaseMargin = 10 * time.Second
+
+// minInterval is the shortest poll River takes.
+const minInterval = 100 * time.Millisecond
+
+var sslModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+
+func (r *reader) validate() {
+	r.validateServer()
+	r.validateDatabase()
+	r.validateLogging()
+	r.validateDispatcher()
+	r.validateDefaults()
+	if a := r.cfg.Auth; a.Enabled && a.CredentialsFilePath == "" {
+		r.problem("auth.credentialsFilePath", "is required while auth.enabled is true")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Channels)) {
+		r.validateChannel(name, r.cfg.Channels[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Providers)) {
+		if p := r.cfg.Providers[name]; p.Config != nil {
+			r.validateProvider(p)
+		}
+	}
+}
+
+func (r *reader) validateServer() {
+	s := r.cfg.Server
+	_, port, err := net.SplitHostPort(s.Address)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		r.problem("server.address", `must be host:port or :port, with a port from 0 to 65535`)
+	}
+	r.positive("server.readTimeout", s.ReadTimeout)
+	r.positive("server.writeTimeout", s.WriteTimeout)
+	r.positive("server.idleTimeout", s.IdleTimeout)
+}
+
+func (r *reader) validateDatabase() {
+	d := r.cfg.Database
+	switch d.Driver {
+	case store.DriverPostgres:
+		r.required("database.host", d.Host)
+		r.required("database.user", d.User)
+		r.required("database.dbname", d.DBName)
+		r.between("database.port", d.Port, 1, 65535)
+		r.oneOf("database.sslMode", d.SSLMode, sslModes)
+	case store.DriverSQLite:
+		r.required("database.path", d.Path)
+	default:
+		r.oneOf("database.driver", d.Driver, []string{store.DriverPostgres, store.DriverSQLite})
+	}
+	r.between("database.maxOpenConns", d.MaxOpenConns, 1, 10_000)
+	r.between("database.maxIdleConns", d.MaxIdleConns, 0, 10_000)
+	r.positive("database.connMaxLifetime", d.ConnMaxLifetime)
+}
+
+func (r *reader) validateLogging() {
+	r.oneOf("logging.level", r.cfg.Logging.Level, []string{"debug", "info", "warn", "error"})
+	r.oneOf("logging.format", r.cfg.Logging.Format, []string{"json", "console"})
+}
+
+func (r *reader) validateDispatcher() {
+	d := r.cfg.Dispatcher
+	if d.Interval < minInterval {
+		r.problem("dispatcher.interval", "must be at least %s", minInterval)
+	}
+	r.between("dispatcher.batchSize", d.BatchSize, 1, 1000)
+	if !leaseCovers(r.cfg) {
+		r.problem("dispatcher.leaseTimeout", "must be at least defaults.timeoutSeconds + %s", leaseMargin)
+	}
+}
+
+func leaseCovers(c *Config) bool {
+	return c.Dispatcher.LeaseTimeout >= time.Duration(c.Defaults.TimeoutSeconds)*time.Second+leaseMargin
+}
+
+func (r *reader) validateDefaults() {
+	d := r.cfg.Defaults
+	r.between("defaults.maxRetry", d.MaxRetry, 0, 20)
+	if len(d.RetryBackoffSeconds) == 0 {
+		r.problem("defaults.retryBackoffSeconds", "must have at least one element")
+	}
+	for i, s := range d.RetryBackoffSeconds {
+		r.between(fmt.Sprintf("defaults.retryBackoffSeconds[%d]", i), s, 0, 86_400)
+	}
+	r.between("defaults.timeoutSeconds", d.TimeoutSeconds, 1, 300)
+	r.between("defaults.maxRecipients", d.MaxRecipients, 1, 10_000)
+}
+
+func (r *reader) validateChannel(name string, c Channel) {
+	key := join("channels", printable(name))
+	known := slices.ContainsFunc(r.Types, func(t channels.Type) bool { return t.Channel == name })
+	if !known {
+		r.problem(key, "unknown channel; there are: %s", channelNames(r.Types))
+		return
+	}
+	if !c.Enabled {
+		return
+	}
+	p, ok := r.cfg.Providers[c.Provider]
+	switch {
+	case c.Provider == "":
+		r.problem(key+".provider", "is required while the channel is enabled")
+	case !ok:
+		r.problem(key+".provider", "there is no provider of that name")
+	case p.Config != nil && p.Type.Channel != name:
+		r.problem(key+".provider", "provider %s is of type %s, which serves the channel %s", p.Name, p.Type.Name, p.Type.Channel)
+	}
+}
+
+// validateProvider checks a provider whether or not a channel uses it: one that
+// is half configured can not start.
+func (r *reader) validateProvider(p Provider) {
+	key := "providers." + p.Name
+	config := reflect.ValueOf(p.Config).Elem()
+	complete := r.validateRequired(key, config)
+	common := p.Config.Common()
+	r.between(key+".rateLimit.perSecond", common.RateLimit.PerSecond, 0, 1_000_000)
+	r.between(key+".rateLimit.perMinute", common.RateLimit.PerMinute, 0, 1_000_000)
+	switch common.OnUncertain {
+	case "", channels.Resend, channels.Hold:
+	default:
+		r.problem(key+".onUncertain", "must be %s or %s", channels.Resend, channels.Hold)
+	}
+	if !complete {
+		return
+	}
+	if err := p.Config.Validate(); err != nil {
+		named, message := splitKey(config, err.Error())
+		r.problem(strings.TrimSuffix(key+"."+named, "."), "%s", message)
+	}
+}
+
+func (r *reader) validateRequired(key string, v reflect.Value) bool {
+	complete := true
+	for _, f := range fieldsOf(v) {
+		if f.value.Kind() == reflect.Struct {
+			complete = r.validateRequired(key+"."+f.key, f.value) && complete
+		}
+		if f.required && f.value.IsZero() {
+			r.problem(key+"."+f.key, "is required")
+			complete = false
+		}
+	}
+	return complete
+}
+
+// splitKey takes the key that a provider type's error names first ("port must
+// be…", "port: must be…") off its message, so that the problem shows its line.
+func splitKey(v reflect.Value, message string) (key, rest string) {
+	first, rest, _ := strings.Cut(message, " ")
+	for _, f := range fieldsOf(v) {
+		if f.key == strings.TrimSuffix(first, ":") {
+			return f.key, rest
+		}
+	}
+	return "", message
+}
+
+func (r *reader) required(key, value string) {
+	if value == "" {
+		r.problem(key, "is required")
+	}
+}
+
+func (r *reader) positive(key string, d time.Duration) {
+	if d <= 0 {
+		r.problem(key, "must be more than 0")
+	}
+}
+
+func (r *reader) between(key string, n, low, high int) {
+	if n < low || n > high {
+		r.problem(key, "must be from %d to %d", low, high)
+	}
+}
+
+func (r *reader) oneOf(key, value string, known []string) {
+	if !slices.Contains(known, value) {
+		r.problem(key, "must be one of %s", strings.Join(known, ", "))
+	}
+}
+
+func typeNames(types []channels.Type) string {
+	var names []string
+	for _, t := range types {
+		names = append(names, t.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func channelNames(types []channels.Type) string {
+	var names []string
+	for _, t := range types {
+		names = append(names, t.Channel)
+	}
+	return strings.Join(names, ", ")
+}
