@@ -1,0 +1,58 @@
+# Every target below with a `##` comment shows up in `make help`.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMAGE   ?= sealos-notify
+
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT    := go tool -modfile=internal/tools/go.mod golangci-lint
+# Runs a command beside a private PostgreSQL, or on TEST_DATABASE_URL when that is set.
+WITH_PG := go run ./internal/testdb/cmd/withpostgres --
+
+.PHONY: help
+help: ## Show what make can do
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the binary ./sealos-notify
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o sealos-notify .
+
+.PHONY: run
+run: ## Run the service with config.yaml
+	go run . -c config.yaml
+
+.PHONY: dev
+dev: ## Try the service: nothing but Go is needed
+	go run . dev
+
+.PHONY: test
+test: ## Run all tests on both engines; finds or installs PostgreSQL
+	$(WITH_PG) go test -timeout 20m ./...
+
+.PHONY: race
+race: ## Run all tests with the race detector
+	$(WITH_PG) go test -race -timeout 40m ./...
+
+.PHONY: lint
+lint: ## Run the linters, the table of allowed imports among them
+	$(LINT) run ./...
+
+.PHONY: generate
+generate: ## Write the generated files anew (OpenAPI, configuration reference)
+	go test ./api -run '^TestOpenAPI$$' -count=1 -update
+	go test ./config -run '^TestMarkdown$$' -count=1 -update
+
+.PHONY: verify
+verify: ## Check that generated files and go.mod are current
+	go test ./api -run '^TestOpenAPI$$' -count=1
+	go test ./config -run '^TestMarkdown$$' -count=1
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: docker-build
+docker-build: ## Build the image IMAGE:VERSION
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE):$(VERSION) .
+
+.PHONY: docker-push
+docker-push: ## Push the image IMAGE:VERSION
+	docker push $(IMAGE):$(VERSION)
+
+.DEFAULT_GOAL := help

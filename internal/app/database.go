@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/migrate"
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/postgres"
+	"github.com/labring/sealos-notify/store/sqlite"
+)
+
+// Database is an opened engine with what belongs to it.
+type Database struct {
+	store.Store
+	Migrator *migrate.Migrator
+
+	newClient func(*jobs.Service, jobs.Dispatcher, *slog.Logger) (*jobs.Client, error)
+}
+
+// OpenDatabase connects to the configured engine. The schema is not touched.
+func OpenDatabase(ctx context.Context, c store.Config) (*Database, error) {
+	if c.Driver == store.DriverSQLite {
+		st, err := sqlite.Open(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return &Database{
+			Store: st, Migrator: migrate.SQLite(st.DB()),
+			newClient: func(s *jobs.Service, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
+				return jobs.NewClient(riversqlite.New(st.DB()), s, d, log)
+			},
+		}, nil
+	}
+	st, err := postgres.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Database{
+		Store: st, Migrator: migrate.Postgres(st.Pool()),
+		newClient: func(s *jobs.Service, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
+			return jobs.NewClient(riverpgxv5.New(st.Pool()), s, d, log)
+		},
+	}, nil
+}

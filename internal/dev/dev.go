@@ -1,0 +1,137 @@
+// Package dev runs the whole service for somebody who wants to see it work: the
+// embedded database, simulated vendors in the same process, and one sample
+// notification that is sent through the real API.
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/labring/sealos-notify/internal/app"
+)
+
+// Options of the dev command.
+type Options struct {
+	Once    bool   `help:"Stop after the sample; exit code 0 only when it arrived."`
+	Fresh   bool   `help:"Start over: forget what earlier runs kept."`
+	State   string `placeholder:"DIR" default:".sealos-notify-dev" help:"Folder for the database and the configuration (${default})."`
+	Address string `kong:"-"`
+	Vendors string `placeholder:"HOST:PORT" default:"127.0.0.1:8081" help:"Where the simulated vendors listen (${default})."`
+
+	LogLevel string `kong:"-"`
+}
+
+// DefaultAddress is where the API listens when nothing else is asked for.
+const DefaultAddress = "127.0.0.1:8080"
+
+// arriveTime is how long the sample may take.
+const arriveTime = 20 * time.Second
+
+// Run starts everything, sends the sample, prints what came of it, and serves
+// until ctx ends, or stops at once with o.Once.
+func Run(ctx context.Context, o Options, out io.Writer) error {
+	if o.Address == "" {
+		o.Address = DefaultAddress
+	}
+	for _, address := range []struct{ what, flag, at string }{{"API", "--address", o.Address}, {"simulated vendors", "--vendors", o.Vendors}} {
+		if err := free(ctx, address.at); err != nil {
+			return fmt.Errorf("the %s cannot listen on %s: %w; choose another with %s", address.what, address.at, err, address.flag)
+		}
+	}
+
+	state, err := openState(o.State, o.Fresh)
+	if err != nil {
+		return err
+	}
+	defer state.close()
+
+	world := newVendors()
+	vendorsAt, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Vendors)
+	if err != nil {
+		return fmt.Errorf("simulated vendors: %w", err)
+	}
+	simulated := &http.Server{Handler: world, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = simulated.Serve(vendorsAt) }() // it ends with Close, below
+	defer func() { _ = simulated.Close() }()
+
+	if err := state.configure(o, "http://"+vendorsAt.Addr().String()); err != nil {
+		return err
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	serving := make(chan net.Addr, 1)
+	stopped := make(chan error, 1)
+	go func() {
+		stopped <- app.Run(ctx, app.Options{
+			ConfigPath: state.path(configFile), LogOutput: state.log,
+			Serving: func(address net.Addr) { serving <- address },
+		})
+	}()
+
+	var address net.Addr
+	select {
+	case err := <-stopped:
+		return err
+	case address = <-serving:
+	}
+	api := client{base: "http://" + address.String()}
+	_, _ = fmt.Fprintf(out, "State is kept in %s (start over with --fresh).\n\n", state.dir)
+	sampled := sample(ctx, api, world.inbox, out)
+	if o.Once || ctx.Err() != nil {
+		cancel()
+		return errors.Join(sampled, <-stopped)
+	}
+	if sampled != nil {
+		_, _ = fmt.Fprintf(out, "The sample failed: %v\n", sampled)
+	}
+	printAddresses(out, api.base, "http://"+vendorsAt.Addr().String())
+	return <-stopped
+}
+
+// free says in words why an address cannot be listened on.
+func free(ctx context.Context, address string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return errors.New("another program is using it")
+	case err != nil:
+		return err
+	}
+	return l.Close()
+}
+
+func printAddresses(out io.Writer, api, vendors string) {
+	_, _ = fmt.Fprintf(out, `
+Serving. Ctrl-C stops.
+
+  API                 %[1]s          (OpenAPI: %[1]s/openapi.yaml)
+  River UI            %[1]s/riverui/   (user %[3]s, password %[4]s)
+  Simulated inbox     %[2]s/inbox
+
+Send one yourself:
+
+  curl -X POST %[1]s/api/v1/notifications \
+    -H 'Content-Type: application/json' -H 'X-App-Id: %[3]s' -H 'X-App-Secret: %[4]s' \
+    -d '{"idempotencyKey": "hello-1", "recipients": [{"type": "feishu_user_id", "value": "ou_you"}],
+         "channels": {"feishu_app": {"template": "%[5]s", "params": {"incident": "disk full", "severity": "P1"}}}}'
+
+`, api, vendors, appID, appSecret, sampleTemplate)
+}
+
+// removeAll is what --fresh forgets: the files that dev made, and nothing else.
+func removeAll(paths ...string) error {
+	for _, p := range paths {
+		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

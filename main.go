@@ -1,0 +1,182 @@
+// Command sealos-notify accepts notifications over HTTP and delivers them to
+// every recipient over every channel they ask for.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/labring/sealos-notify/config"
+	"github.com/labring/sealos-notify/internal/app"
+	"github.com/labring/sealos-notify/internal/dev"
+	"github.com/labring/sealos-notify/migrate"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+// commandLine is what can be typed.
+type commandLine struct {
+	Config   string `short:"c" default:"config.yaml" placeholder:"FILE" help:"Configuration file (${default})."`
+	Address  string `placeholder:"HOST:PORT" help:"Listen here instead of server.address."`
+	LogLevel string `placeholder:"LEVEL" enum:",debug,info,warn,error" default:"" help:"Log at this level instead of logging.level."`
+
+	Serve   serveCommand `cmd:"" default:"withargs" help:"Serve the API and work the queues (the default)."`
+	Migrate struct {
+		Up     migrateUp     `cmd:"" help:"Bring the schema up to date. Serving does this by itself."`
+		Down   migrateDown   `cmd:"" help:"Undo the newest migration. Data it added is lost."`
+		Status migrateStatus `cmd:"" help:"List the migrations and when they were applied."`
+	} `cmd:"" help:"Look after the database schema."`
+	ConfigCmd struct {
+		Check configCheck `cmd:"" help:"Check the configuration and show it, secrets as ***."`
+	} `cmd:"" name:"config" help:"Look after the configuration."`
+	Dev     devCommand     `cmd:"" help:"Try the service: embedded database, simulated vendors, one sample notification."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// options are what all commands that read the configuration share.
+func (c *commandLine) options() app.Options {
+	return app.Options{
+		ConfigPath: c.Config,
+		LogOutput:  os.Stderr,
+		Override: func(cfg *config.Config) {
+			if c.Address != "" {
+				cfg.Server.Address = c.Address
+			}
+			if c.LogLevel != "" {
+				cfg.Logging.Level = c.LogLevel
+			}
+		},
+	}
+}
+
+func main() {
+	var line commandLine
+	parsed := kong.Parse(&line, kong.Name("sealos-notify"), kong.UsageOnError(),
+		kong.Description("A notification service: one API, many channels, nothing lost."))
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(&line); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "sealos-notify: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		os.Exit(1)
+	}
+}
+
+type serveCommand struct{}
+
+func (serveCommand) Run(ctx context.Context, line *commandLine) error {
+	options := line.options()
+	options.Reload = hangups(ctx)
+	return app.Run(ctx, options)
+}
+
+// hangups passes on each SIGHUP.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	requests := make(chan struct{})
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+				requests <- struct{}{}
+			}
+		}
+	}()
+	return requests
+}
+
+type (
+	migrateUp     struct{}
+	migrateDown   struct{}
+	migrateStatus struct{}
+)
+
+func (migrateUp) Run(ctx context.Context, line *commandLine) error {
+	return line.migrate(ctx, (*migrate.Migrator).Up)
+}
+
+func (migrateDown) Run(ctx context.Context, line *commandLine) error {
+	return line.migrate(ctx, (*migrate.Migrator).Down)
+}
+
+func (migrateStatus) Run(ctx context.Context, line *commandLine) error {
+	return line.migrate(ctx, func(*migrate.Migrator, context.Context) error { return nil })
+}
+
+// migrate does something to the schema and prints what it is like then.
+func (c *commandLine) migrate(ctx context.Context, do func(*migrate.Migrator, context.Context) error) error {
+	cfg, err := c.options().Loader().Load()
+	if err != nil {
+		return err
+	}
+	db, err := app.OpenDatabase(ctx, cfg.Database)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := do(db.Migrator, ctx); err != nil {
+		return err
+	}
+	versions, err := db.Migrator.Status(ctx)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	for _, v := range versions {
+		applied := "not applied"
+		if v.AppliedAt != nil {
+			applied = v.AppliedAt.Format(time.RFC3339)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", v.Line, v.Version, v.Name, applied)
+	}
+	return table.Flush()
+}
+
+type configCheck struct{}
+
+func (configCheck) Run(line *commandLine) error {
+	cfg, err := line.options().Loader().Load()
+	if err != nil {
+		return err
+	}
+	if _, err := cfg.Registry(); err != nil {
+		return err
+	}
+	fmt.Print(cfg.Redacted())
+	fmt.Fprintf(os.Stderr, "%s is valid\n", line.Config)
+	return nil
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run() error {
+	fmt.Println("sealos-notify " + version)
+	return nil
+}
+
+type devCommand struct {
+	dev.Options
+}
+
+func (c devCommand) Run(ctx context.Context, line *commandLine) error {
+	c.LogLevel = line.LogLevel
+	if line.Address != "" {
+		c.Address = line.Address
+	}
+	return dev.Run(ctx, c.Options, os.Stdout)
+}
