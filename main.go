@@ -73,10 +73,13 @@ func main() {
 	}
 }
 
-type serveCommand struct{}
+type serveCommand struct {
+	Probe bool `help:"Reach every provider first, and do not start with one that would refuse everything."`
+}
 
-func (serveCommand) Run(ctx context.Context, line *commandLine) error {
+func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
 	options := line.options()
+	options.Probe = c.Probe
 	options.Reload = hangups(ctx)
 	return app.Run(ctx, options)
 }
@@ -147,19 +150,24 @@ func (c *commandLine) migrate(ctx context.Context, do func(*migrate.Migrator, co
 	return table.Flush()
 }
 
-type configCheck struct{}
+type configCheck struct {
+	Probe bool `help:"Also reach every provider, without sending anything."`
+}
 
-func (configCheck) Run(line *commandLine) error {
+func (c configCheck) Run(ctx context.Context, line *commandLine) error {
 	cfg, err := line.options().Loader().Load()
 	if err != nil {
 		return err
 	}
-	if _, err := cfg.Registry(); err != nil {
+	if _, err := cfg.Open(); err != nil {
 		return err
 	}
 	fmt.Print(cfg.Redacted())
 	fmt.Fprintf(os.Stderr, "%s is valid\n", line.Config)
-	return nil
+	if !c.Probe {
+		return nil
+	}
+	return app.Probe(ctx, cfg, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
 }
 
 type versionCommand struct{}

@@ -90,12 +90,12 @@ type Type struct {
 	// MsgTypes are the kinds of body the channel takes; the first is used when
 	// neither the template nor the provider names one.
 	MsgTypes []MsgType
-	// TemplateCode: the vendor renders from a template of its own. Templates of
-	// the channel need a templateCode, and their body is for people only.
+	// TemplateCode says that the vendor renders from a template of its own:
+	// templates of the channel need a templateCode, and their body is for people only.
 	TemplateCode bool
-	// Dedupes: the vendor drops a repeated delivery id.
+	// Dedupes says that the vendor drops a repeated delivery id.
 	Dedupes bool
-	// Urgent: the channel can remind the recipient beyond the message itself.
+	// Urgent says that the channel can remind the recipient beyond the message itself.
 	Urgent bool
 	// OnUncertain is what happens to a delivery whose request left and whose
 	// answer never came, unless the provider's configuration says otherwise.

@@ -12,15 +12,15 @@ import (
 type Class string
 
 const (
-	// Permanent: this message will never arrive. Dead at once.
+	// Permanent means that this message will never arrive: dead at once.
 	Permanent Class = "permanent"
-	// Transient: try again by the retry table.
+	// Transient means: try again by the retry table.
 	Transient Class = "transient"
-	// Throttled: the vendor asks to wait. No attempt is spent.
+	// Throttled means that the vendor asks to wait. No attempt is spent.
 	Throttled Class = "throttled"
-	// Misconfigured: the provider is at fault, not the message. Retried, and reported loudly.
+	// Misconfigured means that the provider is at fault, not the message: retried, and reported loudly.
 	Misconfigured Class = "misconfigured"
-	// Uncertain: the request left and no answer came.
+	// Uncertain means that the request left and no answer came.
 	Uncertain Class = "uncertain"
 )
 

@@ -7,21 +7,17 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+
+	"github.com/caarlos0/env/v11"
 )
 
-func environ() map[string]string {
-	env := map[string]string{}
-	for _, kv := range os.Environ() {
-		name, value, _ := strings.Cut(kv, "=")
-		env[name] = value
-	}
-	return env
-}
+func environ() map[string]string { return env.ToMap(os.Environ()) }
 
 // readEnv lets the environment override the sections. An empty variable counts
 // as not set. A secret can also be read from the file that NAME_FILE names.
 func (r *reader) readEnv() {
 	for _, s := range r.cfg.sections() {
+		given := map[string]string{}
 		for _, f := range fieldsOf(s.value) {
 			name, key := s.env+f.env, s.key+"."+f.key
 			text := r.Env[name]
@@ -29,19 +25,43 @@ func (r *reader) readEnv() {
 				r.readEnvFile(f, name, key, path, text != "")
 				continue
 			}
-			if text == "" {
+			if f.value.Kind() == reflect.Slice {
+				text = strings.ReplaceAll(text, " ", "") // people write "30, 120"
+			}
+			if text != "" {
+				given[name] = text
+				r.origin[key] = "environment " + name
+			}
+		}
+		err := env.ParseWithOptions(s.value.Addr().Interface(), env.Options{Environment: given, Prefix: s.env})
+		r.envProblems(s, err)
+	}
+}
+
+// envProblems notes what the environment has wrong. The library's errors name
+// struct fields and show values; ours name keys and show none.
+func (r *reader) envProblems(s section, err error) {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return
+	}
+	for _, err := range all.Errors {
+		var wrong env.ParseError
+		if !errors.As(err, &wrong) {
+			r.problem(s.key, "can not be read from the environment: %T", err)
+			continue
+		}
+		for _, f := range fieldsOf(s.value) {
+			if f.name != wrong.Name {
 				continue
 			}
-			r.origin[key] = "environment " + name
-			set := setText
+			key := s.key + "." + f.key
+			r.reported[key] = false // the environment overrides the file, so its problem is the one to show
 			if f.value.Kind() == reflect.Slice {
-				set = setList
+				r.problem(key, "each element, separated by commas, %s", takes(f.value.Type().Elem()))
+				continue
 			}
-			if err := set(f.value, text); err != nil {
-				// The environment overrides the file, so its problem is the one to show.
-				r.reported[key] = false
-				r.problem(key, "%w", err)
-			}
+			r.problem(key, "%s", takes(f.value.Type()))
 		}
 	}
 }
@@ -63,7 +83,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // expand replaces ${VAR} by the variable's value and $$ by a dollar; any other
 // dollar stays. What a variable holds is not expanded again.
-func expand(text string, env map[string]string) (string, error) {
+func expand(text string, variables map[string]string) (string, error) {
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(text, "$")
@@ -80,7 +100,7 @@ func expand(text string, env map[string]string) (string, error) {
 			if !closed || !variableName.MatchString(name) {
 				return "", errors.New("has ${ that begins no ${VARIABLE}; write $${ for the characters themselves")
 			}
-			value, ok := env[name]
+			value, ok := variables[name]
 			if !ok {
 				return "", fmt.Errorf("environment variable %s is not set", name)
 			}

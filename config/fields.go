@@ -10,6 +10,7 @@ import (
 
 // field is one key of a configuration struct, as its tags describe it.
 type field struct {
+	name     string // the struct field's
 	key      string
 	env      string // without the section's prefix
 	doc      string
@@ -29,6 +30,7 @@ func fieldsOf(v reflect.Value) []field {
 			fields = append(fields, fieldsOf(v.Field(i))...)
 		case key != "" && key != "-":
 			fields = append(fields, field{
+				name:     sf.Name,
 				key:      key,
 				env:      sf.Tag.Get("env"),
 				doc:      sf.Tag.Get("doc"),
@@ -76,19 +78,6 @@ func setText(v reflect.Value, text string) error {
 	if err != nil {
 		return errors.New(takes(v.Type()))
 	}
-	return nil
-}
-
-// setList gives the slice v the elements written as text, separated by commas.
-func setList(v reflect.Value, text string) error {
-	parts := strings.Split(text, ",")
-	list := reflect.MakeSlice(v.Type(), len(parts), len(parts))
-	for i, part := range parts {
-		if err := setText(list.Index(i), strings.TrimSpace(part)); err != nil {
-			return errors.New("each element, separated by commas, " + err.Error())
-		}
-	}
-	v.Set(list)
 	return nil
 }
 

@@ -8,9 +8,9 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Registry opens every provider, those that no channel uses included, and
-// returns those of the enabled channels. It makes no network call.
-func (c *Config) Registry() (*channels.Registry, error) {
+// Open opens every provider, those that no channel uses included, by name. It
+// makes no network call.
+func (c *Config) Open() (map[string]channels.Provider, error) {
 	opened := map[string]channels.Provider{}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
@@ -22,8 +22,14 @@ func (c *Config) Registry() (*channels.Registry, error) {
 		}
 		opened[name] = provider
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+	return opened, errors.Join(problems...)
+}
+
+// Registry opens every provider and returns those of the enabled channels.
+func (c *Config) Registry() (*channels.Registry, error) {
+	opened, err := c.Open()
+	if err != nil {
+		return nil, err
 	}
 	byChannel := map[string]channels.Provider{}
 	for name, channel := range c.Channels {

@@ -19,6 +19,7 @@ import (
 const (
 	CodeInvalidMsgType  = "invalid_msg_type"
 	CodeInvalidTemplate = "invalid_template" // does not parse; the message has line and column
+	CodeNoTemplateCode  = "template_code_required"
 )
 
 // CheckTemplate says whether a template may be stored. A failure is a *Refusal
@@ -37,6 +38,12 @@ func (s *Service) CheckTemplate(t store.Template) error {
 		return &Refusal{
 			Code: CodeInvalidMsgType, Field: "msgType",
 			Message: fmt.Sprintf("channel %s takes %s", t.Channel, strings.Join(names, ", ")),
+		}
+	}
+	if typ.TemplateCode && t.TemplateCode == "" {
+		return &Refusal{
+			Code: CodeNoTemplateCode, Field: "templateCode",
+			Message: fmt.Sprintf("channel %s needs the code of the vendor's template", t.Channel),
 		}
 	}
 	if _, err := templates.Parse(templates.Text, t.Subject); err != nil {

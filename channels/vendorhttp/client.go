@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -38,14 +39,25 @@ const maxAnswer = 1 << 20
 
 // NewClient returns a client for one provider. The caller's context bounds each
 // call. It has no timeout of its own, because net/http's hides the typed error.
-func NewClient() *http.Client {
+func NewClient() *http.Client { return newClient(NewDialer(), http.ProxyFromEnvironment) }
+
+// NewDirectClient returns a client that connects with the dialer and never
+// through a proxy, which would connect to what the dialer refuses.
+func NewDirectClient(dialer *net.Dialer) *http.Client { return newClient(dialer, nil) }
+
+// NewDialer returns a dialer with the timeouts of the clients.
+func NewDialer() *net.Dialer {
+	return &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
+}
+
+func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	// HTTP/1.1 only: HTTP/2 shares one connection among requests and repeats some
 	// of them by itself, which blurs whether a request had left.
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	return &http.Client{Transport: &transport{base: &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		Proxy:               proxy,
+		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
 		Protocols:           &http1,
 		// As many as a busy queue has workers, so that none waits for a handshake.

@@ -30,6 +30,9 @@ type Options struct {
 	Override func(*config.Config)
 	// LogOutput receives the log.
 	LogOutput io.Writer
+	// Probe reaches every provider before serving; one that is misconfigured stops
+	// the start.
+	Probe bool
 	// Reload asks for a reload whenever something arrives; may be nil.
 	Reload <-chan struct{}
 	// Serving is called once, when the address is bound and the service is
@@ -66,6 +69,12 @@ func Run(ctx context.Context, o Options) error {
 	credentials, err := loadCredentials(cfg.Auth)
 	if err != nil {
 		return err
+	}
+	if o.Probe {
+		err := Probe(ctx, cfg, func(p Probed) { log.Info("probe", zap.String("provider", p.Provider), zap.Stringer("result", p)) })
+		if err != nil {
+			return err
+		}
 	}
 	db, err := OpenDatabase(ctx, cfg.Database)
 	if err != nil {

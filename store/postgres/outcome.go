@@ -47,7 +47,8 @@ const record = `
 			attempt_id, provider, class, code, error, details, started_at, at)
 	), changed AS (
 		SELECT d.notification_id, d.status AS was, o.*
-		FROM outcome o JOIN deliveries d ON d.id = o.delivery_id AND d.job_id = o.job_id AND d.attempts < o.attempt
+		FROM outcome o JOIN deliveries d ON d.id = o.delivery_id AND d.job_id = o.job_id
+			AND d.attempts < o.attempt AND d.status <> 'success'
 	), updated AS (
 		UPDATE deliveries d SET
 			status = c.status,

@@ -33,7 +33,7 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 	a := o.Attempt
 	notification, was, err := current(ctx, tx,
-		`SELECT notification_id, status FROM deliveries WHERE id = ? AND job_id = ? AND attempts < ?`,
+		`SELECT notification_id, status FROM deliveries WHERE id = ? AND job_id = ? AND attempts < ? AND status <> 'success'`,
 		a.DeliveryID, a.JobID, a.Attempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

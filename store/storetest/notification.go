@@ -155,24 +155,26 @@ func acceptConcurrently(t *testing.T, b bundle) {
 
 // Replicas accept batches of the same keys in opposite orders.
 func acceptOppositeBatches(t *testing.T, b bundle) {
-	const callers, keys = 8, 1000
-	errs := make([]error, callers)
-	var wg sync.WaitGroup
-	for i := range callers {
-		batch := make([]store.Acceptance, keys)
-		for k := range keys {
-			batch[k] = Acceptance("app", fmt.Sprint(k), 1)
+	const rounds, callers, keys = 5, 4, 200
+	for round := range rounds { // the first ones open the connections
+		errs := make([]error, callers)
+		var wg sync.WaitGroup
+		for i := range callers {
+			batch := make([]store.Acceptance, keys)
+			for k := range keys {
+				batch[k] = Acceptance("app", fmt.Sprint(round, k), 1)
+			}
+			if i%2 == 1 {
+				slices.Reverse(batch)
+			}
+			wg.Go(func() { _, errs[i] = b.Accept(t.Context(), batch) })
 		}
-		if i%2 == 1 {
-			slices.Reverse(batch)
+		wg.Wait()
+		for _, err := range errs {
+			require.NoError(t, err)
 		}
-		wg.Go(func() { _, errs[i] = b.Accept(t.Context(), batch) })
 	}
-	wg.Wait()
-	for _, err := range errs {
-		require.NoError(t, err)
-	}
-	requireRows(t, b, keys, keys)
+	requireRows(t, b, rounds*keys, rounds*keys)
 }
 
 func acceptAllOrNothing(t *testing.T, b bundle) {

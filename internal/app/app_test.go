@@ -1,0 +1,113 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Whatever Run starts has ended when it returns.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	for _, engine := range []string{store.DriverPostgres, store.DriverSQLite} {
+		t.Run(engine, func(t *testing.T) {
+			dir := t.TempDir()
+			database := fmt.Sprintf("{driver: sqlite, path: %q}", filepath.Join(dir, "notify.db"))
+			if engine == store.DriverPostgres {
+				db := testdb.New(t)
+				database = fmt.Sprintf("{host: %q, port: %d, user: %q, password: %q, dbname: %q}", db.Host, db.Port, db.User, db.Password, db.DBName)
+			}
+			path := filepath.Join(dir, "config.yaml")
+			require.NoError(t, os.WriteFile(path, []byte("server: {address: '127.0.0.1:0'}\nauth: {enabled: false}\ndatabase: "+database+"\n"), 0o600))
+			before := goleak.IgnoreCurrent()
+
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			serving := make(chan net.Addr, 1)
+			reload := make(chan struct{})
+			stopped := make(chan error, 1)
+			var log buffer
+			go func() {
+				stopped <- Run(ctx, Options{ConfigPath: path, LogOutput: &log, Reload: reload, Serving: func(a net.Addr) { serving <- a }})
+			}()
+			var address net.Addr
+			select {
+			case address = <-serving:
+			case err := <-stopped:
+				require.FailNow(t, "not serving", "%v", err)
+			}
+			resp, err := http.Get("http://" + address.String() + "/health")
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+			reload <- struct{}{}
+			http.DefaultClient.CloseIdleConnections()
+
+			stop()
+			select {
+			case err := <-stopped:
+				require.NoError(t, err)
+			case <-time.After(time.Minute):
+				require.FailNow(t, "Run did not return")
+			}
+			goleak.VerifyNone(t, before,
+				// fasthttp's own: one ends with its next look at idle workers, one lives as long as the process.
+				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+			require.Contains(t, log.String(), "AUTHENTICATION IS OFF")
+		})
+	}
+}
+
+func TestRunSaysWhyItDoesNotStart(t *testing.T) {
+	t.Parallel()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = busy.Close() }()
+	sqlite := "database: {driver: sqlite, path: '" + filepath.Join(t.TempDir(), "notify.db") + "'}\n"
+	for name, c := range map[string]struct{ config, want string }{
+		"no credentials file": {sqlite + "auth: {credentialsFilePath: /nonexistent/apps.yaml}", "credentials"},
+		"no database":         {"database: {host: 127.0.0.1, port: 1}\nauth: {enabled: false}", "open the database"},
+		"no folder":           {"database: {driver: sqlite, path: /nonexistent/notify.db}\nauth: {enabled: false}", "open the database"},
+		"address taken":       {sqlite + "auth: {enabled: false}\nserver: {address: '" + busy.Addr().String() + "'}", "address already in use"},
+		"unknown key":         {"sevrer: {}", "config.yaml:1: sevrer: unknown key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "config.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(c.config), 0o600))
+			err := Run(t.Context(), Options{ConfigPath: path, LogOutput: &bytes.Buffer{}})
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

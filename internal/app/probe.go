@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/config"
+)
+
+// probeTime bounds the probe of one provider.
+const probeTime = 15 * time.Second
+
+// Probed is what a probe found out about one provider.
+type Probed struct {
+	Provider string
+	Err      error // nil when it would take a message
+}
+
+func (p Probed) String() string {
+	if p.Err != nil {
+		return fmt.Sprintf("provider %s: %s", p.Provider, channels.AsError(p.Err))
+	}
+	return fmt.Sprintf("provider %s: ok", p.Provider)
+}
+
+// Probe reaches every provider without sending anything, and tells what it found
+// of each. Its error joins those of providers that would refuse every message; one
+// that is only away for now is told, and no error.
+func Probe(ctx context.Context, cfg *config.Config, tell func(Probed)) error {
+	opened, err := cfg.Open()
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(opened)) {
+		prober, ok := opened[name].Sender.(channels.Prober)
+		if !ok {
+			continue
+		}
+		p := Probed{Provider: name, Err: probe(ctx, prober)}
+		tell(p)
+		if p.Err != nil && channels.AsError(p.Err).Class == channels.Misconfigured {
+			problems = append(problems, errors.New(p.String()))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func probe(ctx context.Context, p channels.Prober) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	return p.Probe(ctx)
+}
