@@ -165,7 +165,8 @@ func (s *Service) record(ctx context.Context, o store.Outcome) (bool, error) {
 	}
 }
 
-// logAttempt writes the one line of each attempt. It holds no address.
+// logAttempt writes the one line of each attempt. It holds no address, and so not
+// the vendor's text either, which may: the API shows that.
 func (s *Service) logAttempt(d store.Delivery, o store.Outcome) {
 	level := zap.InfoLevel
 	if o.Attempt.Class == string(channels.Misconfigured) {
@@ -175,7 +176,7 @@ func (s *Service) logAttempt(d store.Delivery, o store.Outcome) {
 		zap.Stringer("delivery", d.ID), zap.Stringer("notification", d.NotificationID),
 		zap.String("channel", d.Channel), zap.String("provider", o.Attempt.Provider),
 		zap.Int("attempt", o.Attempt.Attempt), zap.String("status", string(o.Status)),
-		zap.String("class", o.Attempt.Class), zap.String("code", o.Attempt.Code), zap.String("error", o.Attempt.Error),
+		zap.String("class", o.Attempt.Class), zap.String("code", o.Attempt.Code),
 		zap.Duration("took", o.Attempt.FinishedAt.Sub(o.Attempt.StartedAt)))
 }
 

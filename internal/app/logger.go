@@ -39,5 +39,5 @@ func riverLogger(log *zap.Logger) *slog.Logger {
 	if quiet, err := zapcore.NewIncreaseLevelCore(core, zapcore.WarnLevel); err == nil {
 		core = quiet // it fails only when the level is higher already
 	}
-	return slog.New(zapslog.NewHandler(core, zapslog.WithName("river")))
+	return slog.New(zapslog.NewHandler(core, zapslog.WithName("river"), zapslog.AddStacktraceAt(slog.LevelError+1)))
 }

@@ -24,6 +24,7 @@ type reloader struct {
 
 	mu      sync.Mutex // a signal and a changed file may come at once
 	running *config.Config
+	refused int // reloads that changed nothing, since the start
 }
 
 // reloading is a reloader at work.
@@ -96,5 +97,7 @@ func (r *reloader) reload() {
 
 // refuse says why the running configuration stays. The reason may have many lines.
 func (r *reloader) refuse(err error) {
-	r.log.Error("configuration not reloaded: the running one stays", zap.Strings("problems", strings.Split(err.Error(), "\n")))
+	r.refused++
+	r.log.Error("configuration not reloaded: the running one stays", zap.Int("refusedSoFar", r.refused),
+		zap.Strings("problems", strings.Split(err.Error(), "\n")))
 }

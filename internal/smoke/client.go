@@ -55,11 +55,17 @@ func (r *replica) try(id, secret, method, path string, body any) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
+	return newAnswer(r.t, resp, raw), nil
+}
+
+func newAnswer(t *testing.T, resp *http.Response, raw []byte) answer {
 	a := answer{status: resp.StatusCode, header: resp.Header, raw: string(raw)}
 	if len(raw) > 0 && raw[0] == '{' {
-		err = json.Unmarshal(raw, &a.body)
+		if err := json.Unmarshal(raw, &a.body); err != nil {
+			t.Errorf("not JSON: %v: %s", err, raw)
+		}
 	}
-	return a, err
+	return a
 }
 
 // do is call as the usual app, with the status it must have.

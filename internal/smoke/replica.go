@@ -60,7 +60,14 @@ type replica struct {
 // start runs the program on the world's configuration until it serves.
 func (w *world) start(flags ...string) *replica {
 	w.t.Helper()
+	return w.startWith(nil, flags...)
+}
+
+// startWith is start with variables added to the environment.
+func (w *world) startWith(env []string, flags ...string) *replica {
+	w.t.Helper()
 	r := &replica{t: w.t, cmd: w.program(append([]string{"-c", "config.yaml"}, flags...)...), log: newLogbook(), exited: make(chan struct{})}
+	r.cmd.Env = append(r.cmd.Environ(), env...)
 	stderr, err := r.cmd.StderrPipe()
 	require.NoError(w.t, err)
 	require.NoError(w.t, r.cmd.Start())

@@ -94,8 +94,9 @@ func (w *world) database() string {
 }
 
 // provider is the providers section; more is put behind the provider's own keys.
+// The simulated vendor takes messages as fast as they come.
 func (w *world) provider(more string) string {
-	return fmt.Sprintf(`{feishu: {type: feishu_app, appId: %q, appSecret: %q, baseUrl: %q%s}}`,
+	return fmt.Sprintf(`{feishu: {type: feishu_app, appId: %q, appSecret: %q, baseUrl: %q, rateLimit: {perSecond: 0, perMinute: 0}%s}}`,
 		feishuID, feishuSecret, w.vendor.URL, more)
 }
 

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/labring/sealos-notify/store"
 )
 
 // Cluster is a private PostgreSQL server on 127.0.0.1, in a folder of its own.
@@ -136,6 +138,13 @@ func (c *Cluster) URL() string {
 		RawQuery: "sslmode=disable",
 	}
 	return u.String()
+}
+
+// Config returns the settings that connect to the database postgres.
+func (c *Cluster) Config() store.Config {
+	config := store.DefaultConfig()
+	config.Host, config.Port, config.User, config.Password, config.DBName = "127.0.0.1", c.port, "postgres", c.password, "postgres"
+	return config
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }

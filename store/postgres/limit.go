@@ -26,7 +26,7 @@ func (s *Store) TakeSlot(ctx context.Context, provider string, interval, horizon
 	var taken bool
 	err := s.pool.QueryRow(ctx, takeSlot, provider, interval, horizon).Scan(&seconds, &taken)
 	if err != nil {
-		return 0, false, fmt.Errorf("take a slot: %w", err)
+		return 0, false, fmt.Errorf("take a slot: %w", marked(err))
 	}
 	return max(0, time.Duration(seconds*float64(time.Second))), taken, nil
 }

@@ -57,7 +57,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("accept: %w", err)
+		return nil, fmt.Errorf("accept: %w", marked(err))
 	}
 
 	accepted := make([]store.Accepted, len(batch))

@@ -153,7 +153,7 @@ func (s *Store) change(ctx context.Context, deliveries [][16]byte, sql string, a
 	})
 	// Close reads all answers, the commit's among them.
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return nil, err
+		return nil, marked(err)
 	}
 	return changed, nil
 }

@@ -50,7 +50,7 @@ func (s *Store) Close() { s.pool.Close() }
 // database refuses it, as it will refuse all else.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := s.pool.Exec(ctx, `SELECT FROM notifications LIMIT 0 FOR UPDATE`); err != nil {
-		return fmt.Errorf("ping the database: %w", err)
+		return fmt.Errorf("ping the database: %w", marked(err))
 	}
 	return nil
 }
@@ -59,9 +59,10 @@ func (s *Store) Ping(ctx context.Context) error {
 func query[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, err
+		return nil, marked(err)
 	}
-	return pgx.CollectRows(rows, scan)
+	all, err := pgx.CollectRows(rows, scan)
+	return all, marked(err)
 }
 
 // queryOne runs a statement that finds one row, or store.ErrNotFound.
@@ -69,13 +70,13 @@ func queryOne[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		var zero T
-		return zero, err
+		return zero, marked(err)
 	}
 	row, err := pgx.CollectExactlyOneRow(rows, scan)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return row, store.ErrNotFound
 	}
-	return row, err
+	return row, marked(err)
 }
 
 // querier is a pool or a transaction.

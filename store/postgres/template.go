@@ -18,7 +18,7 @@ func (s *Store) CreateTemplate(ctx context.Context, t store.Template) error {
 		ON CONFLICT (name) DO NOTHING`,
 		t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.CreatedAt, t.UpdatedAt)
 	if err != nil {
-		return fmt.Errorf("create template: %w", err)
+		return fmt.Errorf("create template: %w", marked(err))
 	}
 	if tag.RowsAffected() == 0 {
 		return fmt.Errorf("template %q: %w", t.Name, store.ErrExists)
@@ -42,7 +42,7 @@ func (s *Store) UpdateTemplate(ctx context.Context, t store.Template) (store.Tem
 func (s *Store) DeleteTemplate(ctx context.Context, name string) error {
 	tag, err := s.pool.Exec(ctx, `DELETE FROM templates WHERE name = $1`, name)
 	if err != nil {
-		return fmt.Errorf("delete template %q: %w", name, err)
+		return fmt.Errorf("delete template %q: %w", name, marked(err))
 	}
 	if tag.RowsAffected() == 0 {
 		return fmt.Errorf("template %q: %w", name, store.ErrNotFound)

@@ -82,7 +82,7 @@ func (s *Store) Close() {
 // Ping implements store.Store. An immediate transaction takes the write lock.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.inTx(ctx, func(*sql.Tx) error { return nil }); err != nil {
-		return fmt.Errorf("ping the database: %w", err)
+		return fmt.Errorf("ping the database: %w", marked(err))
 	}
 	return nil
 }
@@ -92,13 +92,13 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return marked(err)
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	if err := f(tx); err != nil {
-		return err
+		return marked(err)
 	}
-	return tx.Commit()
+	return marked(tx.Commit())
 }
 
 // row is a *sql.Row or *sql.Rows.
@@ -108,7 +108,7 @@ type row interface{ Scan(dest ...any) error }
 func query[T any](ctx context.Context, db *sql.DB, scan func(row) (T, error), sql string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, sql, args...)
 	if err != nil {
-		return nil, err
+		return nil, marked(err)
 	}
 	defer func() { _ = rows.Close() }()
 	var all []T
@@ -119,7 +119,7 @@ func query[T any](ctx context.Context, db *sql.DB, scan func(row) (T, error), sq
 		}
 		all = append(all, one)
 	}
-	return all, rows.Err()
+	return all, marked(rows.Err())
 }
 
 // found turns "no rows" into store.ErrNotFound.
@@ -127,7 +127,7 @@ func found(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.ErrNotFound
 	}
-	return err
+	return marked(err)
 }
 
 // Times are stored as microseconds since 1970, in UTC.

@@ -63,7 +63,7 @@ func (s *Store) DeleteTemplate(ctx context.Context, name string) error {
 func (s *Store) exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	result, err := s.write.ExecContext(ctx, sql, args...)
 	if err != nil {
-		return 0, err
+		return 0, marked(err)
 	}
 	return result.RowsAffected()
 }
