@@ -81,7 +81,7 @@ type credentialsFile struct {
 // LoadCredentials reads a credentials file (apps.yaml). Errors name the line and
 // never repeat what stands there.
 func LoadCredentials(path string) (*Credentials, error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // the operator says which file
 	if err != nil {
 		return nil, fmt.Errorf("read credentials: %w", err)
 	}
@@ -126,12 +126,12 @@ func parseCredentials(data []byte) (*Credentials, error) {
 		if entry.AppSecret != "" {
 			a.digests = append(a.digests, sha256.Sum256([]byte(entry.AppSecret)))
 			if !isSecret(entry.AppSecret) {
-				return nil, fault("appSecret", secretRule)
+				return nil, fault("appSecret", asciiRule)
 			}
 		}
 		for j, secret := range entry.AppSecrets {
 			if !isSecret(secret) {
-				return nil, fault(fmt.Sprintf("appSecrets[%d]", j), secretRule)
+				return nil, fault(fmt.Sprintf("appSecrets[%d]", j), asciiRule)
 			}
 			a.digests = append(a.digests, sha256.Sum256([]byte(secret)))
 		}
@@ -143,7 +143,7 @@ func parseCredentials(data []byte) (*Credentials, error) {
 	return c, nil
 }
 
-const secretRule = "must not be empty, and have printable ASCII characters without spaces only"
+const asciiRule = "must not be empty, and have printable ASCII characters without spaces only"
 
 // isSecret says whether a secret can travel in a header unchanged.
 func isSecret(s string) bool {

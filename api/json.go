@@ -112,14 +112,18 @@ func (p *parser) array() (any, error) {
 func (p *parser) token() (json.Token, []byte, error) {
 	start := p.dec.InputOffset()
 	token, err := p.dec.Token()
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return nil, nil, p.fault(fmt.Sprintf("is not valid JSON: %s (at byte %d)", syntax.Error(), p.dec.InputOffset()))
-	case err != nil:
-		return nil, nil, p.fault("is not valid JSON: it ends too early")
+	if err != nil {
+		return nil, nil, p.syntaxFault(err)
 	}
 	return token, p.body[start:p.dec.InputOffset()], nil
+}
+
+func (p *parser) syntaxFault(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return p.fault(fmt.Sprintf("is not valid JSON: %s (at byte %d)", syntax.Error(), p.dec.InputOffset()))
+	}
+	return p.fault("is not valid JSON: it ends too early")
 }
 
 func (p *parser) checkText(text string, raw []byte) error {
@@ -157,7 +161,7 @@ func (p *parser) fault(message string) error {
 	if b.Len() == 0 {
 		return newProblem(http.StatusBadRequest, codeInvalidJSON, "the body "+message)
 	}
-	return fieldProblem(http.StatusBadRequest, codeInvalidJSON, shortField(b.String()), message)
+	return fieldProblem(http.StatusBadRequest, codeInvalidJSON, b.String(), message)
 }
 
 // shortField bounds a path: its names are the caller's.

@@ -79,6 +79,8 @@ func TestRefusalsAndFailuresOfAccept(t *testing.T) {
 		"conflict":      {&jobs.Refusal{Code: jobs.CodeIdempotencyConflict, Field: "idempotencyKey", Message: "m"}, 409, jobs.CodeIdempotencyConflict, "idempotencyKey"},
 		"missing param": {&jobs.Refusal{Code: jobs.CodeMissingParam, Field: "channels.email.params.x", Message: "m"}, 422, jobs.CodeMissingParam, "channels.email.params.x"},
 		"wrapped":       {fmt.Errorf("w: %w", &jobs.Refusal{Code: jobs.CodeNoRecipients, Field: "recipients", Message: "m"}), 422, jobs.CodeNoRecipients, "recipients"},
+		"without field": {&jobs.Refusal{Code: jobs.CodeNoRecipients, Message: "m"}, 422, jobs.CodeNoRecipients, ""},
+		"endless field": {&jobs.Refusal{Code: jobs.CodeUnknownChannel, Field: strings.Repeat("x", 300), Message: "m"}, 422, jobs.CodeUnknownChannel, strings.Repeat("x", 256) + "…"},
 		"unavailable":   {fmt.Errorf("accept: %w", store.ErrUnavailable), 503, "unavailable", ""},
 		"too slow":      {fmt.Errorf("accept: %w", context.DeadlineExceeded), 503, "unavailable", ""},
 		"unexpected":    {errBroken, 500, "internal", ""},
@@ -140,6 +142,7 @@ func TestMalformedNotifications(t *testing.T) {
 	params := func(p string) string { return with("channels", `{"email":{"template":"t","params":`+p+`}}`) }
 	recipient := func(r string) string { return with("recipients", `[{"type":"email","value":"a@b.c"},`+r+`]`) }
 
+	b := start(t)
 	for name, c := range map[string]struct{ body, code, field string }{
 		"empty":                     {"", badJSON, ""},
 		"blank":                     {"  \n", badJSON, ""},
@@ -225,7 +228,6 @@ func TestMalformedNotifications(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := start(t)
 			a := b.call(t, request{
 				method: "POST", path: "/api/v1/notifications", app: "console", body: c.body,
 				header: http.Header{"Content-Type": {"application/json"}},

@@ -43,7 +43,12 @@ func readObject(ctx huma.Context) (object, error) {
 		return object{}, newProblem(http.StatusUnsupportedMediaType, codeByStatus[http.StatusUnsupportedMediaType],
 			"compressed bodies are not taken")
 	}
-	document, err := parseJSON(c.BodyRaw())
+	body := c.BodyRaw()
+	if len(body) > maxBody {
+		return object{}, newProblem(http.StatusRequestEntityTooLarge, codeByStatus[http.StatusRequestEntityTooLarge],
+			fmt.Sprintf("the body must have at most %d bytes", maxBody))
+	}
+	document, err := parseJSON(body)
 	if err != nil {
 		return object{}, err
 	}
@@ -63,11 +68,11 @@ func (o object) err() error {
 	return newProblem(http.StatusBadRequest, codeInvalidRequest, first.Field+": "+first.Message, *o.faults...)
 }
 
-// text takes a string of min to max characters; when min is 0 it may be missing.
-func (o object) text(name string, min, max int) string {
+// text takes a string of least to most characters; when least is 0 it may be missing.
+func (o object) text(name string, least, most int) string {
 	v, there := o.take(name)
 	if !there {
-		if min > 0 {
+		if least > 0 {
 			o.fault(name, "is required")
 		}
 		return ""
@@ -77,8 +82,8 @@ func (o object) text(name string, min, max int) string {
 		o.fault(name, "must be a string")
 		return ""
 	}
-	if n := utf8.RuneCountInString(s); n < min || n > max {
-		o.fault(name, fmt.Sprintf("must have %d to %d characters", min, max))
+	if n := utf8.RuneCountInString(s); n < least || n > most {
+		o.fault(name, fmt.Sprintf("must have %d to %d characters", least, most))
 	}
 	return s
 }

@@ -156,7 +156,7 @@ var exampleProblems = map[int]*Problem{
 	http.StatusConflict: fieldProblem(http.StatusConflict, jobs.CodeIdempotencyConflict,
 		"idempotencyKey", "this key was used for a different request"),
 	http.StatusRequestEntityTooLarge: newProblem(http.StatusRequestEntityTooLarge,
-		codeByStatus[http.StatusRequestEntityTooLarge], "request entity too large"),
+		codeByStatus[http.StatusRequestEntityTooLarge], "the body must have at most 4194304 bytes"),
 	http.StatusUnsupportedMediaType: newProblem(http.StatusUnsupportedMediaType,
 		codeByStatus[http.StatusUnsupportedMediaType], "the Content-Type must be application/json"),
 	http.StatusUnprocessableEntity: fieldProblem(http.StatusUnprocessableEntity, jobs.CodeMissingParam,

@@ -71,6 +71,10 @@ var (
 
 // fieldProblem is a problem with one field.
 func fieldProblem(status int, code, field, message string) *Problem {
+	if field == "" {
+		return newProblem(status, code, message)
+	}
+	field = shortField(field)
 	return newProblem(status, code, field+": "+message, FieldError{Field: field, Message: message})
 }
 

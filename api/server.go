@@ -21,6 +21,9 @@ import (
 const (
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 4 << 20
+	// maxRead is where reading stops and the connection is closed. A body between
+	// the two is read to its end: otherwise the answer is often lost in the reset.
+	maxRead = 2 * maxBody
 	// maxHead bounds a request's line and headers, in bytes.
 	maxHead = 8 << 10
 	// handleTimeout bounds the work on one request, so that a database that does
@@ -77,7 +80,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
-		BodyLimit:             maxBody,
+		BodyLimit:             maxRead,
 		ReadBufferSize:        maxHead,
 		ReadTimeout:           o.Config.ReadTimeout,
 		WriteTimeout:          o.Config.WriteTimeout,

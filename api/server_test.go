@@ -98,6 +98,7 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 			require.NoError(t, err)
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
 			answer{resp.StatusCode, resp.Header, string(body)}.problem(t)
 			require.Equal(t, c.status, resp.StatusCode, string(body))
 		})

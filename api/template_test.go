@@ -118,6 +118,7 @@ func TestTemplateIsCheckedBeforeItIsStored(t *testing.T) {
 
 func TestMalformedTemplates(t *testing.T) {
 	t.Parallel()
+	b := start(t)
 	template := func(members string) string { return `{"name":"n","channel":"email"` + members + `}` }
 	for name, c := range map[string]struct {
 		body, code, field string
@@ -148,7 +149,6 @@ func TestMalformedTemplates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := start(t)
 			a := b.template(t, "POST", "", c.body)
 			require.Equal(t, 400, a.status, a.text)
 			code, field := a.problem(t)
