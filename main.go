@@ -173,8 +173,8 @@ func (c configCheck) Run(ctx context.Context, line *commandLine) error {
 type versionCommand struct{}
 
 func (versionCommand) Run() error {
-	fmt.Println("sealos-notify " + version)
-	return nil
+	_, err := fmt.Println("sealos-notify " + version)
+	return err
 }
 
 type devCommand struct {

@@ -25,6 +25,7 @@ type Config struct {
 	Dispatcher jobs.Dispatcher
 	Auth       api.AuthConfig
 	Defaults   jobs.Defaults
+	Retention  jobs.Retention
 	Channels   map[string]Channel  // by channel name
 	Providers  map[string]Provider // by provider name
 }
@@ -57,6 +58,7 @@ func Default() *Config {
 		Dispatcher: jobs.DefaultDispatcher(),
 		Auth:       api.DefaultAuthConfig(),
 		Defaults:   jobs.DefaultDefaults(),
+		Retention:  jobs.DefaultRetention(),
 		Channels:   map[string]Channel{},
 		Providers:  map[string]Provider{},
 	}
@@ -78,6 +80,7 @@ func (c *Config) sections() []section {
 		{"dispatcher", "DISPATCHER_", true, reflect.ValueOf(&c.Dispatcher).Elem()},
 		{"auth", "AUTH_", false, reflect.ValueOf(&c.Auth).Elem()},
 		{"defaults", "DEFAULTS_", false, reflect.ValueOf(&c.Defaults).Elem()},
+		{"retention", "RETENTION_", false, reflect.ValueOf(&c.Retention).Elem()},
 	}
 }
 

@@ -52,6 +52,8 @@ defaults:
   - 60
   timeoutSeconds: 31
   maxRecipients: 100
+retention:
+  days: 30
 channels:
   feishu_app:
     enabled: true

@@ -103,6 +103,7 @@ func (r *reader) validateDefaults() {
 	}
 	r.between("defaults.timeoutSeconds", d.TimeoutSeconds, 1, 300)
 	r.between("defaults.maxRecipients", d.MaxRecipients, 1, 10_000)
+	r.between("retention.days", r.cfg.Retention.Days, 0, 36_500)
 }
 
 func (r *reader) validateChannel(name string, c Channel) {

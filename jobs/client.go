@@ -41,6 +41,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher
 		workers := river.NewWorkers()
 		river.AddWorker(workers, &deliverWorker{service: s})
 		river.AddWorker(workers, &reconcileWorker{service: s})
+		river.AddWorker(workers, &retentionWorker{service: s})
 
 		queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 1}}
 		for channel := range s.types {
@@ -61,6 +62,9 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher
 			river.NewPeriodicJob(river.PeriodicInterval(reconcileInterval), func() (river.JobArgs, *river.InsertOpts) {
 				return reconcileArgs{}, &river.InsertOpts{Queue: maintenanceQueue, MaxAttempts: 1}
 			}, &river.PeriodicJobOpts{ID: "reconcile", RunOnStart: true}),
+			river.NewPeriodicJob(river.PeriodicInterval(retentionInterval), func() (river.JobArgs, *river.InsertOpts) {
+				return retentionArgs{}, &river.InsertOpts{Queue: maintenanceQueue, MaxAttempts: 1}
+			}, &river.PeriodicJobOpts{ID: "retention", RunOnStart: true}),
 		}
 	}
 	rc, err := river.NewClient(driver, cfg)

@@ -18,6 +18,14 @@ type Defaults struct {
 	MaxRecipients       int   `yaml:"maxRecipients" env:"MAX_RECIPIENTS" doc:"most recipients in one request"`
 }
 
+// Retention is the `retention` section: how long finished notifications are kept.
+type Retention struct {
+	Days int `yaml:"days" env:"DAYS" doc:"days after which a finished notification is deleted; 0 keeps all"`
+}
+
+// DefaultRetention returns the documented defaults.
+func DefaultRetention() Retention { return Retention{Days: 90} }
+
 // DefaultDispatcher returns the documented defaults.
 func DefaultDispatcher() Dispatcher {
 	return Dispatcher{Enabled: true, Interval: 10 * time.Second, BatchSize: 100, LeaseTimeout: 5 * time.Minute}

@@ -217,8 +217,8 @@ func TestStopFinishesSends(t *testing.T) {
 		stopped := make(chan error, 1)
 		go func() { stopped <- c.Stop() }()
 		select {
-		case <-stopped:
-			require.FailNow(t, "Stop did not wait for the send")
+		case err := <-stopped:
+			require.FailNow(t, "Stop did not wait for the send", "%v", err)
 		case <-time.After(50 * time.Millisecond):
 		}
 		close(release)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,7 +42,7 @@ type reconcileWorker struct {
 func (w *reconcileWorker) Work(ctx context.Context, _ *river.Job[reconcileArgs]) error {
 	if _, err := w.service.Reconcile(ctx); err != nil {
 		w.service.log.Error("reconcile", zap.Error(err))
-		return fmt.Errorf("reconcile failed") // the next one is due soon; the log has the cause
+		return errors.New("reconcile failed") // the next one is due soon; the log has the cause
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func TestRetriedByHand(t *testing.T) {
 
 // The periodic job does it without being asked.
 func TestReconcileByItself(t *testing.T) {
-	eachEngine(t, func(t *testing.T, b *bundle) {
+	eachEngine(t, func(_ *testing.T, b *bundle) {
 		d := b.accept("k")
 		b.exec("DELETE FROM river_job WHERE id = $1", d.JobID)
 		b.start()

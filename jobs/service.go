@@ -26,8 +26,9 @@ const (
 
 // Settings are what a reload can change.
 type Settings struct {
-	Defaults Defaults
-	Registry *channels.Registry
+	Defaults  Defaults
+	Retention Retention
+	Registry  *channels.Registry
 }
 
 // Service accepts notifications and delivers them. Create it with New, close it

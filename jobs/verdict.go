@@ -72,7 +72,7 @@ func (s *Service) decide(job *rivertype.JobRow, d store.Delivery, p channels.Pro
 			wait = throttleWait
 		}
 		// Spread the crowd that was throttled together.
-		wait += time.Duration(rand.Int64N(int64(wait)/4 + 1))
+		wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // a spread is no secret
 		if now.Add(wait).After(d.CreatedAt.Add(throttleDeadline)) {
 			v.outcome.Attempt.Error = channels.CleanText("throttled for too long; " + e.Message)
 			return dead()

@@ -48,6 +48,12 @@ type Notifications interface {
 	// NotificationByKey returns the notification an app sent with that
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
+	// DeleteClosed deletes the oldest notifications that were accepted before the
+	// given time and of which nothing is open any more, with all that belongs to
+	// them; their idempotency keys are free again. One call is one transaction of
+	// at most limit deliveries, and at least one notification. It returns how many
+	// notifications it deleted: 0 when there is none left.
+	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Deliveries reads deliveries and records what became of them.
@@ -109,6 +115,17 @@ type Accepted struct {
 	Notification Notification
 	// Replayed says that the key was taken before; nothing was written.
 	Replayed bool
+}
+
+// FirstID returns the lowest id (UUIDv7) of what is made at that time, to a
+// millisecond: ids tell times apart without another index.
+func FirstID(t time.Time) uuid.UUID {
+	var id uuid.UUID
+	milliseconds := uint64(max(0, t.UnixMilli())) //nolint:gosec // not negative
+	for i := range 6 {
+		id[i] = byte(milliseconds >> (40 - 8*i))
+	}
+	return id
 }
 
 // Now returns the current time as the engines keep it: UTC, whole microseconds

@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 
-	service := jobs.New(db.Store, builtin.Types(), jobs.Settings{Defaults: cfg.Defaults, Registry: registry}, log)
+	service := jobs.New(db.Store, builtin.Types(), jobs.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry}, log)
 	defer service.Close()
 	client, err := db.newClient(service, cfg.Dispatcher, riverLogger(log))
 	if err != nil {

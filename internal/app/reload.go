@@ -82,7 +82,7 @@ func (r *reloader) reload() {
 	}
 
 	// From here on nothing can fail.
-	r.service.Apply(jobs.Settings{Defaults: next.Defaults, Registry: registry})
+	r.service.Apply(jobs.Settings{Defaults: next.Defaults, Retention: next.Retention, Registry: registry})
 	r.auth.Set(credentials)
 	r.level.SetLevel(level)
 	if len(restart) > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -138,7 +139,8 @@ func (c client) putTemplate(ctx context.Context) error {
 	}
 	var stored struct{}
 	err := c.do(ctx, http.MethodPost, "/api/v1/templates", template, &stored)
-	if e, ok := err.(*apiError); ok && e.status == http.StatusConflict {
+	var refused *apiError
+	if errors.As(err, &refused) && refused.status == http.StatusConflict {
 		return c.do(ctx, http.MethodPut, "/api/v1/templates/"+sampleTemplate, template, &stored)
 	}
 	return err

@@ -10,7 +10,7 @@ import (
 // Credentials of the simulated vendors.
 const (
 	feishuAppID     = "cli_dev"
-	feishuAppSecret = "dev-feishu-secret"
+	feishuAppSecret = "dev-feishu-secret" //nolint:gosec // of a vendor that is simulated
 )
 
 // simulatedVendors are all vendors behind one address, with one inbox.

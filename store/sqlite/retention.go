@@ -1,0 +1,57 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// DeleteClosed implements store.Notifications.
+func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error) {
+	chosen, err := s.closedBefore(ctx, before, limit)
+	if err != nil || len(chosen) == 0 {
+		return 0, err
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		for _, id := range chosen {
+			// A closed notification may be tried again by hand, but never gets new rows.
+			for _, statement := range []string{
+				`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE notification_id = ?)`,
+				`DELETE FROM messages WHERE id IN (SELECT message_id FROM deliveries WHERE notification_id = ?)`,
+				`DELETE FROM deliveries WHERE notification_id = ?`,
+				`DELETE FROM notifications WHERE id = ?`,
+			} {
+				if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete closed notifications: %w", err)
+	}
+	return len(chosen), nil
+}
+
+// closedBefore lists the oldest closed notifications, of limit deliveries together.
+func (s *Store) closedBefore(ctx context.Context, before time.Time, limit int) ([]uuid.UUID, error) {
+	chosen, err := query(ctx, s.read, func(row row) (id uuid.UUID, err error) {
+		err = row.Scan(&id)
+		return id, err
+	}, `SELECT id FROM (
+			SELECT id, total, sum(total) OVER (ORDER BY id) AS running FROM (
+				SELECT id, total FROM notifications
+				WHERE id < ?1 AND status IN ('success', 'failed', 'cancelled')
+				ORDER BY id LIMIT ?2))
+		WHERE running <= ?2 OR running = total`, store.FirstID(before), limit)
+	if err != nil {
+		return nil, fmt.Errorf("closed notifications: %w", err)
+	}
+	return chosen, nil
+}
