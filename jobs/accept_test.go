@@ -90,7 +90,7 @@ func TestAcceptConcurrentlyWithOneKey(t *testing.T) {
 }
 
 func TestAcceptRefusals(t *testing.T) {
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		change      func(*Request)
 		code, field string
 	}{
@@ -111,13 +111,14 @@ func TestAcceptRefusals(t *testing.T) {
 			CodeInvalidRecipient, "recipients[0].value"},
 		"unknown recipient type": {func(r *Request) { r.Recipients[0].Type = "fax" }, CodeInvalidRecipient, "recipients[0].value"},
 		"too many":               {func(r *Request) { *r = request("k", 10_001) }, CodeTooManyRecipients, "recipients"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			eachEngine(t, func(t *testing.T, b *bundle) {
-				b.template("nul", "text", `{{ printf "%c" 0 }}`)
-				require.NoError(t, b.store.CreateTemplate(t.Context(), store.Template{
-					Name: "sms", Channel: "other", CreatedAt: store.Now(), UpdatedAt: store.Now(),
-				}))
+	}
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		b.template("nul", "text", `{{ printf "%c" 0 }}`)
+		require.NoError(t, b.store.CreateTemplate(t.Context(), store.Template{
+			Name: "sms", Channel: "other", CreatedAt: store.Now(), UpdatedAt: store.Now(),
+		}))
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) {
 				req := request("k", 1)
 				c.change(&req)
 				_, err := b.service.Accept(t.Context(), req)
@@ -125,8 +126,8 @@ func TestAcceptRefusals(t *testing.T) {
 				_, err = b.store.NotificationByKey(t.Context(), "app", "k")
 				require.ErrorIs(t, err, store.ErrNotFound, "a refused request writes nothing")
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestAcceptManyRecipients(t *testing.T) {

@@ -46,7 +46,7 @@ func (s *Service) CheckTemplate(t store.Template) error {
 			Message: fmt.Sprintf("channel %s needs the code of the vendor's template", t.Channel),
 		}
 	}
-	if _, err := templates.Parse(templates.Text, t.Subject); err != nil {
+	if _, err := templates.Parse(templates.Line, t.Subject); err != nil {
 		return &Refusal{Code: CodeInvalidTemplate, Field: "subject", Message: err.Error()}
 	}
 	if _, err := templates.Parse(templates.Format(msgType.Format), t.Body); err != nil {
@@ -65,7 +65,7 @@ func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, par
 	m := store.Message{
 		ID: id, Channel: t.Channel, TemplateName: t.Name, MsgType: msgType.Name, TemplateCode: t.TemplateCode,
 	}
-	if m.Subject, err = s.renderText(templates.Text, t.Name, "subject", t.Subject, params); err != nil {
+	if m.Subject, err = s.renderText(templates.Line, t.Name, "subject", t.Subject, params); err != nil {
 		return store.Message{}, err
 	}
 	if m.Body, err = s.renderText(templates.Format(msgType.Format), t.Name, "body", t.Body, params); err != nil {

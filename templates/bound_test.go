@@ -83,7 +83,7 @@ func TestHugeParams(t *testing.T) {
 		`{{.v}}`, `{{.l}}`, `{{print .v}}`, `{{printf "%q" .v}}`, `{{json .v}}`, `{{json .l}}`, `{{urlquery .v}}`,
 		`{{range .l}}x{{end}}`, `["{{.v}}"]`, `["{{.l}}"]`, `[{{.v}}]`,
 	} {
-		for _, format := range []Format{Text, JSON} {
+		for _, format := range formats {
 			t.Run(string(format)+source, func(t *testing.T) {
 				t.Parallel()
 				template, err := Parse(format, source)

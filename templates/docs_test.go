@@ -22,12 +22,8 @@ func TestDocumentedExamples(t *testing.T) {
 	require.NotEmpty(t, blocks)
 	for i := 0; i < len(blocks); i += 3 {
 		template, params, want := blocks[i], blocks[i+1], blocks[i+2]
-		format := Text
-		if template[1] == "template json" {
-			format = JSON
-		} else {
-			require.Equal(t, "template", template[1])
-		}
+		format, known := map[string]Format{"template": Text, "template json": JSON, "template html": HTML}[template[1]]
+		require.True(t, known, template[1])
 		require.Equal(t, "params", params[1])
 		got, err := render(t, format, template[2], params[2])
 		switch want[1] {

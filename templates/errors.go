@@ -6,11 +6,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"text/template/parse"
 	"unicode/utf8"
 )
 
 // ErrInvalidJSON says that a JSON template rendered to something else.
 var ErrInvalidJSON = errors.New("the rendered body is not valid JSON")
+
+// ErrUnsafeHTML says that a value would have done harm where it stands in an
+// HTML template.
+var ErrUnsafeHTML = errors.New("a value is not safe where it stands in the HTML: " +
+	"a link is http, https, mailto or relative; a style is a plain value; an attribute without quotes is not empty")
+
+// ErrLineBreak says that what must be one line is not.
+var ErrLineBreak = errors.New("the rendered text has a line break or another control character in it")
 
 // SyntaxError says where a template is wrong.
 type SyntaxError struct {
@@ -62,6 +71,16 @@ func syntaxError(err error) *SyntaxError {
 	}
 	line, _ := strconv.Atoi(m[1]) // digits, by the expression
 	return &SyntaxError{Line: line, Message: strings.Replace(m[2], " started at "+rootName+":", " started at line ", 1)}
+}
+
+func syntaxErrorAt(source string, pos parse.Pos, message string) *SyntaxError {
+	before := source[:pos]
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	return &SyntaxError{
+		Line:    1 + strings.Count(before, "\n"),
+		Column:  1 + utf8.RuneCountInString(line),
+		Message: message,
+	}
 }
 
 // renderError turns an error of the execution into ours.

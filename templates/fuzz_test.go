@@ -3,19 +3,23 @@ package templates
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
+var formats = []Format{Text, Line, JSON, HTML}
+
 func FuzzParse(f *testing.F) {
 	f.Add("{{ .a }}")
 	f.Add("{{if .a}}{{else if index . \"b\"}}{{end}}")
 	f.Add("{{define \"x\"}}{{template \"x\" .}}{{end}}{{range $i, $v := .l}}{{break}}{{end}}")
 	f.Add("{{(print 1 .a | printf \"%d\").b.c}}")
+	f.Add("<a href='/?q={{.q}}' {{range .l}}title={{.}}{{end}}><!-- {{.c}} --><script>var x = {{.x}}</script>")
 	f.Fuzz(func(t *testing.T, source string) {
-		for _, format := range []Format{Text, JSON} {
+		for _, format := range formats {
 			if _, err := Parse(format, source); err != nil {
 				requireSyntaxError(t, source, err)
 			}
@@ -35,6 +39,7 @@ func FuzzRender(f *testing.F) {
 	f.Add(`{{.a}} {{index .l 0}} {{json .}}`, `{"a":1.5,"l":["x"]}`)
 	f.Add(`["{{.a}}",{{.a}},{{json .l}}]`, `{"a":"\"\\","l":[null]}`)
 	f.Add(`{{range $k, $v := .}}{{$k | printf "%-9s"}}{{slice (print $v) 1}}{{end}}`, `{"a":{"b":[1]},"c":"警"}`)
+	f.Add(`<a href="{{.u}}?q={{urlquery .u}}">{{.u}}</a>`, `{"u":"javascript:<b>&\""}`)
 	f.Add(`{{if and (lt .a 2) (eq .b "x")}}{{urlquery .b | default .a}}{{end}}`, `{"a":1,"b":"x"}`)
 	f.Fuzz(func(t *testing.T, source, params string) {
 		var decoded map[string]any
@@ -43,7 +48,7 @@ func FuzzRender(f *testing.F) {
 		if d.Decode(&decoded) != nil {
 			return
 		}
-		for _, format := range []Format{Text, JSON} {
+		for _, format := range formats {
 			template, err := Parse(format, source)
 			if err != nil {
 				requireSyntaxError(t, source, err)
@@ -73,7 +78,7 @@ func requireRenderError(t *testing.T, source string, err error) {
 	var limit *LimitError
 	var exec *ExecError
 	switch {
-	case errors.As(err, &missing), errors.As(err, &limit), errors.Is(err, ErrInvalidJSON):
+	case errors.As(err, &missing), errors.As(err, &limit), errors.Is(err, ErrInvalidJSON), errors.Is(err, ErrUnsafeHTML), errors.Is(err, ErrLineBreak):
 	case errors.As(err, &exec):
 		require.GreaterOrEqual(t, exec.Line, 1)
 		require.LessOrEqual(t, exec.Line, 1+strings.Count(source, "\n"))
@@ -110,5 +115,42 @@ func FuzzJSONShape(f *testing.F) {
 			return
 		}
 		require.Equal(t, shapeOf(t, harmless), shapeOf(t, got))
+	})
+}
+
+// wellNamed is what elementsOf makes of a tag with plain names.
+var wellNamed = regexp.MustCompile(`^\w+( [a-z][a-z0-9-]*)*$`)
+
+// FuzzHTMLShape puts a value between any three texts.
+func FuzzHTMLShape(f *testing.F) {
+	f.Add(`<a href="`, `" title='`, `'>x</a>`, `" onclick="x`)
+	f.Add(`<p>`, `<p class=`, `>`, `<script>`)
+	f.Add(`<style>p{color:`, `}</style><script>var x = "`, `"</script>`, `</style></script>"`)
+	f.Fuzz(func(t *testing.T, before, between, after, v string) {
+		if strings.Contains(before+"|"+between+"|"+after, "{{") {
+			return // a condition may well decide by the value
+		}
+		source := before + "{{.v}}" + between + "{{urlquery .v}}" + after
+		template, err := Parse(HTML, source)
+		if err != nil {
+			requireSyntaxError(t, source, err)
+			return
+		}
+		harmless, err := template.Render(map[string]any{"v": "harmless"})
+		if err != nil {
+			return
+		}
+		elements := elementsOf(harmless)
+		for _, e := range elements {
+			if !wellNamed.MatchString(e) {
+				return // browsers end a malformed name elsewhere than html/template does
+			}
+		}
+		got, err := template.Render(map[string]any{"v": v})
+		if err != nil {
+			requireRenderError(t, source, err)
+			return
+		}
+		require.Equal(t, elements, elementsOf(got))
 	})
 }

@@ -1,28 +1,31 @@
 package templates
 
 import (
+	htmltemplate "html/template"
 	"strings"
 	"text/template"
 )
 
 // Names of the functions that only the rewritten tree calls.
 const (
-	fnTick  = "_tick"
-	fnEnter = "_enter"
-	fnLeave = "_leave"
-	fnGet   = "_get"
-	fnItems = "_items"
-	fnPrint = "_print"
+	fnTick       = "_tick"
+	fnEnter      = "_enter"
+	fnLeave      = "_leave"
+	fnGet        = "_get"
+	fnItems      = "_items"
+	fnPrint      = "_print"
+	fnPrintQuery = "_printQuery"
 )
 
 func (r *rendering) internals() template.FuncMap {
 	return template.FuncMap{
-		fnTick:  r.tick,
-		fnEnter: r.enter,
-		fnLeave: r.leave,
-		fnGet:   r.get,
-		fnItems: r.items,
-		fnPrint: r.print,
+		fnTick:       r.tick,
+		fnEnter:      r.enter,
+		fnLeave:      r.leave,
+		fnGet:        r.get,
+		fnItems:      r.items,
+		fnPrint:      r.print,
+		fnPrintQuery: r.printQuery,
 	}
 }
 
@@ -52,7 +55,7 @@ func (r *rendering) items(v any) (any, error) {
 	return nil, valueErrorf("range over %s", typeName(v))
 }
 
-// print is the end of every action that prints.
+// print is the end of every action that prints, but for printQuery's.
 func (r *rendering) print(name string, v any) (string, error) {
 	if v == nil {
 		return "", &MissingParamError{name}
@@ -61,4 +64,12 @@ func (r *rendering) print(name string, v any) (string, error) {
 		return "", err
 	}
 	return r.output.value(v)
+}
+
+// printQuery prints what urlquery has just made. The type keeps html/template
+// from escaping it for a URL a second time; it is plain letters, digits and
+// signs that are safe anywhere.
+func (r *rendering) printQuery(name string, v any) (htmltemplate.URL, error) {
+	s, err := r.print(name, v)
+	return htmltemplate.URL(s), err //nolint:gosec // G203: see above
 }

@@ -5,14 +5,13 @@ import (
 	"strconv"
 	"strings"
 	"text/template/parse"
-	"unicode/utf8"
 )
 
 // rewrite makes the trees safe to execute:
 //
-//	{{.user.name}}             {{_get . "" "user" "name" | _print "user.name"}}
-//	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{_tick}}…{{end}}
-//	{{define "x"}}…{{end}}     {{define "x"}}{{_enter}}…{{_leave}}{{end}}
+//	{{.user.name}}             {{_print "user.name" (_get . "" "user" "name")}}
+//	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{$- := _tick}}…{{end}}
+//	{{define "x"}}…{{end}}     {{define "x"}}{{$- := _enter}}…{{$- := _leave}}{{end}}
 //
 // What is wrong in a way that the parser lets pass is a *SyntaxError.
 func rewrite(source string, trees map[string]*parse.Tree) error {
@@ -53,12 +52,12 @@ func (w *rewriter) list(l *parse.ListNode) error {
 func (w *rewriter) node(n parse.Node) error {
 	switch n := n.(type) {
 	case *parse.ActionNode:
-		name := paramName(n.Pipe)
+		name, function := paramName(n.Pipe), printFunction(n.Pipe)
 		if err := w.pipe(n.Pipe); err != nil {
 			return err
 		}
 		if len(n.Pipe.Decl) == 0 { // an assignment prints nothing
-			then(n.Pipe, fnPrint, str(n.Pos, name))
+			n.Pipe = call(n.Pipe.Pos, function, str(n.Pos, name), n.Pipe)
 		}
 	case *parse.IfNode:
 		return w.branch(&n.BranchNode)
@@ -68,7 +67,7 @@ func (w *rewriter) node(n parse.Node) error {
 		if err := w.branch(&n.BranchNode); err != nil {
 			return err
 		}
-		then(n.Pipe, fnItems)
+		n.Pipe.Cmds = append(n.Pipe.Cmds, command(n.Pipe.Pos, fnItems))
 		n.List.Nodes = append([]parse.Node{action(n.Pos, fnTick)}, n.List.Nodes...)
 	case *parse.TemplateNode:
 		if w.trees[n.Name] == nil {
@@ -156,13 +155,7 @@ func (w *rewriter) nest(pos parse.Pos) error {
 }
 
 func (w *rewriter) errorf(pos parse.Pos, format string, args ...any) error {
-	before := w.source[:pos]
-	line := before[strings.LastIndexByte(before, '\n')+1:]
-	return &SyntaxError{
-		Line:    1 + strings.Count(before, "\n"),
-		Column:  1 + utf8.RuneCountInString(line),
-		Message: fmt.Sprintf(format, args...),
-	}
+	return syntaxErrorAt(w.source, pos, fmt.Sprintf(format, args...))
 }
 
 // paramName is how to name what the pipeline prints when there is nothing to
@@ -201,14 +194,21 @@ func indexedName(function string, args []parse.Node) (string, bool) {
 	return strings.Join(path, "."), true
 }
 
-// then appends a function to the pipeline.
-func then(p *parse.PipeNode, function string, args ...parse.Node) {
-	p.Cmds = append(p.Cmds, command(p.Pos, function, args...))
+// printFunction returns the function that prints what the pipeline ends in.
+func printFunction(p *parse.PipeNode) string {
+	last := p.Cmds[len(p.Cmds)-1].Args[0]
+	if id, ok := last.(*parse.IdentifierNode); ok && id.Ident == "urlquery" {
+		return fnPrintQuery
+	}
+	return fnPrint
 }
 
-// action makes {{function}}.
+// action makes {{$- := function}}, which prints nothing: in HTML even an empty
+// text is escaped for its place. No author can write that name.
 func action(pos parse.Pos, function string) *parse.ActionNode {
-	return &parse.ActionNode{NodeType: parse.NodeAction, Pos: pos, Pipe: call(pos, function)}
+	pipe := call(pos, function)
+	pipe.Decl = []*parse.VariableNode{{NodeType: parse.NodeVariable, Pos: pos, Ident: []string{"$-"}}}
+	return &parse.ActionNode{NodeType: parse.NodeAction, Pos: pos, Pipe: pipe}
 }
 
 // get makes (_get from "prefix" "field"…).

@@ -5,8 +5,9 @@
 // The standard library parses and executes. In between the parse tree is
 // rewritten (rewrite.go) so that every access to a param, every loop and every
 // printed value goes through a function of ours, which keeps the bounds
-// (bound.go) and escapes (text.go, json.go). Authors cannot call those
-// functions, because the parser does not know their names.
+// (bound.go) and escapes (text.go, json.go; for HTML html/template does, see
+// html.go). Authors cannot call those functions, because the parser does not
+// know their names.
 package templates
 
 import (
@@ -23,7 +24,9 @@ type Format string
 // Formats.
 const (
 	Text Format = "text" // values as they are
+	Line Format = "line" // text whose result must be one line, for a mail's subject
 	JSON Format = "json" // values escaped for the JSON document; the result must be valid JSON
+	HTML Format = "html" // values escaped for the HTML document by html/template
 )
 
 // Limits of a template and its rendering.
@@ -58,12 +61,19 @@ func Parse(format Format, source string) (*Template, error) {
 	if err := rewrite(source, trees); err != nil {
 		return nil, err
 	}
-	return &Template{format: format, source: source, trees: trees}, nil
+	t := &Template{format: format, source: source, trees: trees}
+	if format == HTML {
+		if err := t.checkHTML(); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // Render renders the template. The params are JSON values: nil, bool,
 // json.Number, float64, string, []any and map[string]any. Failures are
-// *MissingParamError, *LimitError, *ExecError and ErrInvalidJSON.
+// *MissingParamError, *LimitError, *ExecError, ErrInvalidJSON, ErrUnsafeHTML and
+// ErrLineBreak.
 func (t *Template) Render(params map[string]any) (string, error) {
 	data, err := normalise(params)
 	if err != nil {
@@ -76,10 +86,18 @@ func (t *Template) Render(params map[string]any) (string, error) {
 	return r.output.result()
 }
 
+// executable is a template of text/template or html/template.
+type executable interface {
+	Execute(w io.Writer, data any) error
+}
+
 // bind makes an executable template whose functions belong to one rendering. It
-// is cheap, because the trees are shared, and it leaves nothing to share between
-// concurrent renderings.
-func (t *Template) bind(r *rendering) *template.Template {
+// leaves nothing to share between concurrent renderings, but for the trees, which
+// text/template only reads.
+func (t *Template) bind(r *rendering) executable {
+	if t.format == HTML {
+		return t.bindHTML(r)
+	}
 	bound := template.New(rootName).Funcs(r.functions()).Funcs(r.internals())
 	for name, tree := range t.trees {
 		// It cannot fail: the error is there for html/template's sake.
@@ -113,8 +131,12 @@ func newOutput(format Format) output {
 	switch format {
 	case Text:
 		return new(textOutput)
+	case Line:
+		return new(lineOutput)
 	case JSON:
 		return new(jsonOutput)
+	case HTML:
+		return new(htmlOutput)
 	}
 	return nil
 }

@@ -75,6 +75,22 @@ func TestRenderText(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	t.Parallel()
+	got, err := render(t, Line, "【{{.a}}】{{/* one\nline */ -}}\n {{.b}}", `{"a":"警报","b":"<&>"}`)
+	require.NoError(t, err)
+	require.Equal(t, "【警报】<&>", got)
+	for _, v := range []string{"a\nb", "a\r", "\x00", "\u0085", "a\tb"} {
+		template, err := Parse(Line, "x {{.v}}")
+		require.NoError(t, err)
+		got, err := template.Render(map[string]any{"v": v})
+		require.ErrorIs(t, err, ErrLineBreak)
+		require.Empty(t, got)
+	}
+	_, err = render(t, Line, "x\n", `{}`)
+	require.ErrorIs(t, err, ErrLineBreak)
+}
+
 func TestFloat64ParamsPrintAsTheirDigits(t *testing.T) {
 	t.Parallel()
 	template, err := Parse(Text, "{{.a}} {{.b}} {{range .a}}{{.}}{{end}}")
@@ -109,7 +125,7 @@ func TestMissingParamIsNamed(t *testing.T) {
 		{`{{index $ "a-b" "c"}}`, `{"a-b":{}}`, "a-b.c"},
 		{`{{(index . "a-b").c}}`, `{"a-b":{}}`, "a-b.c"},
 	} {
-		for _, format := range []Format{Text, JSON} {
+		for _, format := range formats {
 			t.Run(fmt.Sprint(format, c.source, c.params), func(t *testing.T) {
 				t.Parallel()
 				got, err := render(t, format, c.source, c.params)
@@ -277,6 +293,11 @@ func BenchmarkRenderText(b *testing.B) {
 func BenchmarkRenderJSON(b *testing.B) {
 	benchmark(b, JSON, `{"header":{"title":{"tag":"plain_text","content":"{{ .severity }}"}},`+
 		`"elements":[{"tag":"markdown","content":"**{{ .incident }}** {{ .name }}"}]}`)
+}
+
+func BenchmarkRenderHTML(b *testing.B) {
+	benchmark(b, HTML, `<h1 style="color: red">{{ .severity }}</h1><p title="{{ .name }}">{{ .incident }}</p>`+
+		`<a href="https://example.com/?q={{ .incident }}">{{ .name }}</a>`)
 }
 
 func benchmark(b *testing.B, format Format, source string) {

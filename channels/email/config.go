@@ -1,0 +1,159 @@
+// Package email sends mail through an SMTP server.
+package email
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// Type describes the provider type.
+var Type = channels.Type{
+	Name:           "smtp",
+	Channel:        "email",
+	RecipientTypes: []string{channels.RecipientEmail},
+	MsgTypes: []channels.MsgType{
+		{Name: msgText, Format: channels.FormatText},
+		{Name: msgHTML, Format: channels.FormatHTML},
+	},
+	// A mail that comes twice does no harm, and many clients show it once,
+	// because its Message-ID is the same.
+	OnUncertain: channels.Resend,
+	NewConfig:   func() channels.Config { return &Config{StartTLS: startTLSRequired} },
+}
+
+// Message types.
+const (
+	msgText = "text"
+	msgHTML = "html"
+)
+
+// Values of startTLS.
+const (
+	startTLSRequired = "required"
+	startTLSOptional = "optional"
+	startTLSOff      = "off"
+)
+
+// The ports with a meaning of their own.
+const (
+	portRelay      = 25
+	portTLS        = 465
+	portSubmission = 587
+)
+
+// Config is the configuration of an SMTP server.
+type Config struct {
+	channels.CommonConfig `yaml:",inline"`
+
+	Host     string `yaml:"host" required:"true" doc:"the mail server's name or IP address"`
+	Port     int    `yaml:"port" doc:"465 with useTLS and 587 without when 0"`
+	Username string `yaml:"username" doc:"account to log in with; none when empty"`
+	Password string `yaml:"password" secret:"true" doc:"the account's password"`
+	From     string `yaml:"from" required:"true" doc:"sender: Name <address> or an address"`
+	UseTLS   bool   `yaml:"useTLS" doc:"TLS from the first byte, as on port 465"`
+	StartTLS string `yaml:"startTLS" doc:"TLS by STARTTLS when useTLS is false: required, optional or off"`
+	CA       string `yaml:"ca" doc:"certificates (PEM) of a private CA, trusted in place of the system's; caFile names a file of them"`
+}
+
+// Validate implements channels.Config.
+func (c *Config) Validate() error {
+	if strings.ContainsAny(c.Host, "/@[] \t\r\n\x00") || strings.Contains(c.Host, ":") && net.ParseIP(c.Host) == nil {
+		return errors.New("host: not a name or an IP address; the port is a key of its own")
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		return fmt.Errorf("port: %d is not between 1 and 65535", c.Port)
+	}
+	if (c.Username == "") != (c.Password == "") {
+		return errors.New("username: it goes with a password and a password with it; leave both out to send without an account")
+	}
+	if _, err := c.sender(); err != nil {
+		return err
+	}
+	if _, err := c.roots(); err != nil {
+		return err
+	}
+	return c.validateTLS()
+}
+
+func (c *Config) validateTLS() error {
+	allowed := []string{startTLSRequired, startTLSOptional, startTLSOff}
+	switch {
+	case !slices.Contains(allowed, c.StartTLS):
+		return fmt.Errorf("startTLS: %q is none of %q", c.StartTLS, allowed)
+	case c.UseTLS && (c.Port == portRelay || c.Port == portSubmission):
+		return fmt.Errorf("useTLS: port %d does not begin with TLS; use port %d, or leave useTLS out and have startTLS", c.Port, portTLS)
+	case !c.UseTLS && c.Port == portTLS:
+		return fmt.Errorf("useTLS: port %d begins with TLS; set it to true", portTLS)
+	case !c.UseTLS && c.StartTLS != startTLSRequired && c.Username != "" && !loopback(c.Host):
+		return errors.New("startTLS: must be required, because the password would travel in the clear")
+	}
+	return nil
+}
+
+// loopback names the hosts that a password may reach in the clear. They are the
+// same as go-mail's.
+func loopback(host string) bool {
+	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, host)
+}
+
+// sender is the parsed From.
+func (c *Config) sender() (*mail.Address, error) {
+	from, err := mail.ParseAddress(c.From)
+	if err != nil || hasBreak(c.From) {
+		return nil, errors.New("from: not an address such as notify@example.com or Notify <notify@example.com>")
+	}
+	return from, nil
+}
+
+// roots are the CAs to trust; nil stands for the system's.
+func (c *Config) roots() (*x509.CertPool, error) {
+	if c.CA == "" {
+		return nil, nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(c.CA)) {
+		return nil, errors.New("ca: no PEM certificate in it")
+	}
+	return roots, nil
+}
+
+// address is host:port.
+func (c *Config) address() string {
+	port := c.Port
+	switch {
+	case port != 0:
+	case c.UseTLS:
+		port = portTLS
+	default:
+		port = portSubmission
+	}
+	return net.JoinHostPort(c.Host, strconv.Itoa(port))
+}
+
+// Open implements channels.Config.
+func (c *Config) Open() (channels.Sender, error) {
+	from, err := c.sender()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := c.roots()
+	if err != nil {
+		return nil, err
+	}
+	return &sender{
+		config: *c,
+		from:   from,
+		tls:    &tls.Config{ServerName: c.Host, RootCAs: roots, MinVersion: tls.VersionTLS12},
+		slots:  make(chan struct{}, maxConnections),
+		hide:   secrets(c.Username, c.Password),
+	}, nil
+}

@@ -1,0 +1,152 @@
+package email
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// Codes of the failures that are no answer of the server.
+const (
+	codeConnectFailed  = "connect_failed"
+	codeConnectionLost = "connection_lost" // before the mail's end was sent
+	codeNoAnswer       = "no_answer"       // after it
+	codeTimeout        = "timeout"
+	codeTLSFailed      = "tls_failed"
+	codeNotSMTP        = "not_smtp"
+)
+
+// stage is how far a mail has come. It says what a failure means.
+type stage int
+
+const (
+	opening  stage = iota // up to the sender: what is refused is the provider, not the mail
+	transfer              // from the recipient on: a server forgets a mail without its end
+	sent                  // the mail's end was sent
+)
+
+// failure classes what went wrong at the stage.
+func (s *sender) failure(ctx context.Context, at stage, err error, to string) *channels.Error {
+	var own *channels.Error
+	var reply *textproto.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &reply):
+		return s.refusal(at, reply, to)
+	}
+	e := &channels.Error{Class: channels.Transient, Cause: err}
+	if at == sent {
+		e.Class = channels.Uncertain
+	}
+	switch {
+	case ctx.Err() != nil:
+		e.Code, e.Message, e.Cause = codeTimeout, "the mail server did not answer within the time allowed", ctx.Err()
+	case at == sent:
+		e.Code, e.Message = codeNoAnswer, "the connection broke before the mail server's answer"
+	case at == transfer:
+		e.Code, e.Message = codeConnectionLost, "the connection to the mail server broke"
+	case brokenTLS(err):
+		e.Class, e.Code, e.Message = channels.Misconfigured, codeTLSFailed, s.strike(err.Error(), to)
+	case ended(err):
+		e.Code, e.Message = codeConnectFailed, "cannot connect to the mail server"
+	default:
+		e.Code, e.Message = codeNotSMTP, "what answers there does not speak SMTP"
+	}
+	return e
+}
+
+// brokenTLS says that the two sides cannot agree, now or later.
+func brokenTLS(err error) bool {
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) ||
+		errors.As(err, new(tls.AlertError)) || strings.HasPrefix(err.Error(), "tls: ")
+}
+
+// ended says that the connection could not be made or is no more. A server that
+// closes an idle one may say 421 first.
+func ended(err error) bool {
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return reply.Code == 421
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// account are the codes by which a server refuses the account, at any stage.
+var account = []int{530, 534, 535, 538}
+
+// refusal classes an answer of the server. It does not keep the answer as its
+// cause, because that names the recipient.
+func (s *sender) refusal(at stage, reply *textproto.Error, to string) *channels.Error {
+	e := &channels.Error{
+		Class: channels.Transient, Code: replyCode(reply),
+		Message: s.strike(fmt.Sprintf("%d %s", reply.Code, reply.Msg), to),
+	}
+	switch {
+	case reply.Code == 454 && strings.Contains(strings.ToLower(reply.Msg), "throttl"):
+		e.Class = channels.Throttled
+	case reply.Code/100 == 5 && (at == opening || slices.Contains(account, reply.Code)):
+		e.Class = channels.Misconfigured
+	case reply.Code/100 == 5:
+		e.Class = channels.Permanent
+	case reply.Code/100 != 4 && at == sent:
+		e.Class = channels.Uncertain // neither yes nor no
+	}
+	return e
+}
+
+// enhancedCode begins a line of a server's answer (RFC 3463).
+var enhancedCode = regexp.MustCompile(`(?m)^[245]\.\d{1,3}\.\d{1,3}\b`)
+
+// replyCode is smtp_5.1.1, or smtp_550 where the server has no finer code.
+func replyCode(reply *textproto.Error) string {
+	if code := enhancedCode.FindString(reply.Msg); code != "" {
+		return "smtp_" + code
+	}
+	return fmt.Sprintf("smtp_%d", reply.Code)
+}
+
+// secrets are the forms in which the account goes over the wire.
+func secrets(username, password string) []string {
+	if username == "" {
+		return nil
+	}
+	encode := base64.StdEncoding.EncodeToString
+	return []string{
+		encode([]byte("\x00" + username + "\x00" + password)),
+		encode([]byte(password)), encode([]byte(username)), password, username,
+	}
+}
+
+// word is what stands between the signs that set off a name in a text.
+var word = regexp.MustCompile(`[^\s<>()\[\]:;,"'@]+`)
+
+// strike makes a text of the server safe to keep: it has the account and the
+// recipient cut out, who is often named by the part before the @ alone.
+func (s *sender) strike(text, to string) string {
+	for _, secret := range append([]string{to}, s.hide...) {
+		if secret != "" {
+			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(secret)).ReplaceAllLiteralString(text, "***")
+		}
+	}
+	if local, _, found := strings.Cut(to, "@"); found {
+		text = word.ReplaceAllStringFunc(text, func(w string) string {
+			if strings.EqualFold(strings.TrimRight(w, "."), local) {
+				return "***"
+			}
+			return w
+		})
+	}
+	return channels.CleanText(text)
+}

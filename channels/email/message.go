@@ -1,0 +1,66 @@
+package email
+
+import (
+	"bytes"
+	"fmt"
+	"net/mail"
+	"strings"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// composed is a mail ready to be sent.
+type composed struct {
+	sender, to string // bare addresses
+	id         string // of the Message-ID header, without its angle brackets
+	raw        []byte
+}
+
+// compose makes the mail of a message, or a permanent error.
+func (s *sender) compose(m channels.Message) (composed, error) {
+	if m.Recipient.Type != channels.RecipientEmail {
+		return composed{}, permanent("recipient_type", fmt.Sprintf("no mail recipient: %q", m.Recipient.Type))
+	}
+	// A header's line break would begin another header, of somebody else's choice.
+	if hasBreak(m.Recipient.Value) || hasBreak(m.Subject) {
+		return composed{}, permanent("line_break", "the recipient or the subject has a line break or a NUL character in it")
+	}
+	to, err := mail.ParseAddress(m.Recipient.Value)
+	if err != nil || to.Address != m.Recipient.Value {
+		return composed{}, permanent("invalid_address", "the recipient is not a plain e-mail address")
+	}
+
+	_, domain, _ := strings.Cut(s.from.Address, "@")
+	c := composed{sender: s.from.Address, to: to.Address, id: m.DeliveryID.String() + "@" + domain}
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	msg.FromMailAddress(s.from)
+	msg.ToMailAddress(to)
+	msg.Subject(m.Subject)
+	msg.SetDate()
+	msg.SetMessageIDWithValue(c.id)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // no out-of-office replies (RFC 3834)
+	switch m.MsgType {
+	case msgText:
+		msg.SetBodyString(gomail.TypeTextPlain, m.Body)
+	case msgHTML:
+		msg.SetBodyString(gomail.TypeTextPlain, plainText(m.Body))
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.Body)
+	default:
+		return composed{}, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+	}
+	var raw bytes.Buffer
+	if _, err := msg.WriteTo(&raw); err != nil {
+		return composed{}, &channels.Error{Class: channels.Permanent, Code: "invalid_message", Message: "the mail cannot be composed", Cause: err}
+	}
+	c.raw = raw.Bytes()
+	return c, nil
+}
+
+// hasBreak says whether a header's value would end its line.
+func hasBreak(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }
+
+func permanent(code, message string) error {
+	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
+}

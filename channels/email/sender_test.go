@@ -1,0 +1,257 @@
+package email_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/email"
+	"github.com/labring/sealos-notify/internal/vendors"
+	"github.com/labring/sealos-notify/internal/vendors/smtp"
+)
+
+func TestSend(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		message channels.Message
+		text    string
+	}{
+		{textTo(user), textTo(user).Body},
+		{htmlTo(user), htmlAsText},
+	} {
+		server, sender := setup(t, nil)
+		receipt, err := sender.Send(t.Context(), tc.message)
+		require.NoError(t, err)
+		require.Equal(t, map[string]any{
+			"message_id": tc.message.DeliveryID.String() + "@example.com", "response": "2.0.0 OK: queued",
+		}, receipt.Details)
+		arrivals := server.Inbox().Arrivals()
+		require.Len(t, arrivals, 1)
+		require.Equal(t, user, arrivals[0].To)
+		require.Equal(t, tc.message.MsgType, arrivals[0].Kind)
+		require.Equal(t, subject, arrivals[0].Subject)
+		require.Equal(t, tc.text, arrivals[0].Text)
+		require.Equal(t, tc.message.DeliveryID.String(), arrivals[0].Mark)
+	}
+}
+
+func TestSendWithoutSubject(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	m := textTo(user)
+	m.Subject = ""
+	_, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	require.Empty(t, server.Inbox().Arrivals()[0].Subject)
+}
+
+func TestRefusedBeforeTheConnection(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		code   string
+		change func(*channels.Message)
+	}{
+		{"recipient_type", func(m *channels.Message) { m.Recipient.Type = channels.RecipientPhone }},
+		{"msg_type", func(m *channels.Message) { m.MsgType = "post" }},
+		{"line_break", func(m *channels.Message) { m.Subject = "a\r\nBcc: evil@example.com" }},
+		{"line_break", func(m *channels.Message) { m.Subject = "a\nb" }},
+		{"line_break", func(m *channels.Message) { m.Subject = "a\rb" }},
+		{"line_break", func(m *channels.Message) { m.Subject = "a\x00b" }},
+		{"line_break", func(m *channels.Message) { m.Recipient.Value = user + "\r\nRCPT TO:<evil@example.com>" }},
+		{"line_break", func(m *channels.Message) { m.Recipient.Value = "a\x00b@example.com" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "nobody" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "A <a@example.com>" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "a@example.com,b@example.com" }},
+	} {
+		server, sender := setup(t, nil)
+		m := textTo(user)
+		tc.change(&m)
+		_, err := sender.Send(t.Context(), m)
+		requireError(t, err, channels.Permanent, tc.code)
+		require.NotContains(t, err.Error(), "example.com")
+		require.Zero(t, server.Requests(smtp.Hello))
+	}
+}
+
+// SMTPUTF8 is asked for when an address needs it, and only then.
+func TestNonASCIIAddress(t *testing.T) {
+	t.Parallel()
+	for address, envelope := range map[string]string{
+		"用户@例子.中国": "MAIL FROM:<notify@example.com> SMTPUTF8\r\nRCPT TO:<用户@例子.中国>\r\n",
+		user:       "MAIL FROM:<notify@example.com>\r\nRCPT TO:<" + user + ">\r\n",
+	} {
+		heard := make(chan string, 1)
+		l := serve(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "220 hi\r\n250-hi\r\n250-AUTH LOGIN\r\n250 SMTPUTF8\r\n334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n235 ok\r\n"+
+				"250 ok\r\n250 ok\r\n550 no\r\n221 bye\r\n")
+			all, _ := io.ReadAll(c)
+			heard <- string(all)
+		})
+		_, err := open(t, l.Addr(), nil).Send(t.Context(), textTo(address))
+		requireError(t, err, channels.Permanent, "smtp_550")
+		require.Contains(t, <-heard, envelope)
+
+		server, sender := setup(t, nil)
+		_, err = sender.Send(t.Context(), textTo(address))
+		require.NoError(t, err)
+		require.Equal(t, address, server.Inbox().Arrivals()[0].To)
+	}
+}
+
+func TestConnectionIsReused(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	const mails = 20
+	for range mails {
+		_, err := sender.Send(t.Context(), textTo(user))
+		require.NoError(t, err)
+	}
+	require.Equal(t, mails, server.Inbox().Total())
+	require.Equal(t, 1, server.Requests(smtp.Hello))
+	require.Equal(t, 1, server.Requests(smtp.Auth))
+}
+
+// An idle connection that has ended is replaced; the mail arrives once.
+func TestIdleConnectionThatEnded(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []smtp.Fault{
+		{Where: smtp.Mail, Times: 1, Reset: true},
+		{Where: smtp.Mail, Times: 1, Code: "421", Message: "4.4.2 idle for too long"},
+	} {
+		server, sender := setup(t, nil)
+		_, err := sender.Send(t.Context(), textTo(user))
+		require.NoError(t, err)
+		server.Fail(fault)
+		m := textTo(user)
+		_, err = sender.Send(t.Context(), m)
+		require.NoError(t, err)
+		require.Equal(t, 2, server.Requests(smtp.Hello))
+		require.Equal(t, vendors.Mark{Requests: 1, Arrivals: 1}, server.Inbox().Mark(m.DeliveryID.String()))
+	}
+}
+
+// Nothing but that is tried twice within an attempt.
+func TestNewConnectionThatEnds(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	server.Fail(smtp.Fault{Where: smtp.Mail, Reset: true})
+	_, err := sender.Send(t.Context(), textTo(user))
+	requireError(t, err, channels.Transient, "connect_failed")
+	require.Equal(t, 1, server.Requests(smtp.Mail))
+
+	server, sender = setup(t, nil)
+	_, err = sender.Send(t.Context(), textTo(user))
+	require.NoError(t, err)
+	server.Fail(smtp.Fault{Where: smtp.Rcpt, Reset: true})
+	_, err = sender.Send(t.Context(), textTo(user))
+	requireError(t, err, channels.Transient, "connection_lost")
+	require.Equal(t, 2, server.Requests(smtp.Rcpt))
+}
+
+// A refused mail leaves nothing behind for the next one.
+func TestNextMailAfterARefusal(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{smtp.Mail, smtp.Rcpt, smtp.Data} {
+		server, sender := setup(t, nil)
+		server.Fail(smtp.Fault{Where: where, Times: 1, Code: "451", Message: "later"})
+		_, err := sender.Send(t.Context(), textTo("first@example.com"))
+		requireError(t, err, channels.Transient, "smtp_451")
+		_, err = sender.Send(t.Context(), textTo(user))
+		require.NoError(t, err)
+		require.Equal(t, 1, server.Inbox().Total())
+		require.Equal(t, user, server.Inbox().Arrivals()[0].To)
+	}
+}
+
+func TestConcurrentSends(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	const senders = 100
+	errs := make(chan error, senders)
+	var wg sync.WaitGroup
+	for n := range senders {
+		wg.Go(func() {
+			m := textTo(fmt.Sprintf("user%d@example.com", n))
+			_, err := sender.Send(t.Context(), m)
+			if err == nil && server.Inbox().Mark(m.DeliveryID.String()) != (vendors.Mark{Requests: 1, Arrivals: 1}) {
+				err = fmt.Errorf("%s: not one mail", m.DeliveryID)
+			}
+			errs <- err
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	require.Equal(t, senders, server.Inbox().Total())
+	require.LessOrEqual(t, server.Requests(smtp.Hello), 10)
+}
+
+// The connections are bounded; who finds none in time has spent no attempt.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	const most = 10
+	hang := server.Fail(smtp.Fault{Where: smtp.Data, Times: most, Hang: true})
+	errs := make(chan error, most)
+	for range most {
+		go func() {
+			_, err := sender.Send(t.Context(), textTo(user))
+			errs <- err
+		}()
+	}
+	require.NoError(t, hang.Wait(t.Context(), most))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := sender.Send(ctx, textTo(user))
+	requireError(t, err, channels.Throttled, "connections_busy")
+	require.Equal(t, most, server.Requests(smtp.Hello))
+
+	hang.Lift()
+	for range most {
+		require.NoError(t, <-errs)
+	}
+	_, err = sender.Send(t.Context(), textTo(user))
+	require.NoError(t, err)
+	require.Equal(t, most, server.Requests(smtp.Hello))
+}
+
+func TestSameMarkOnEachAttempt(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	server.Fail(smtp.Fault{Where: smtp.Data, Times: 1, After: true, Reset: true})
+	m := textTo(user)
+	_, err := sender.Send(t.Context(), m)
+	requireError(t, err, channels.Uncertain, "no_answer")
+	m.Attempt = 2
+	_, err = sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	require.Equal(t, vendors.Mark{Requests: 2, Arrivals: 2}, server.Inbox().Mark(m.DeliveryID.String()))
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	require.NoError(t, sender.(channels.Prober).Probe(t.Context()))
+	require.Equal(t, 1, server.Requests(smtp.Auth))
+	require.Equal(t, 1, server.Requests(smtp.Mail))
+	require.Zero(t, server.Requests(smtp.Rcpt)+server.Inbox().Total())
+
+	_, sender = setup(t, func(c *email.Config) { c.Password = "wrong" })
+	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "smtp_5.7.8")
+
+	server, sender = setup(t, nil)
+	server.Fail(smtp.Fault{Where: smtp.Mail, Code: "553", Message: "5.7.1 sender address rejected: not owned by user " + username})
+	err := sender.(channels.Prober).Probe(t.Context())
+	requireError(t, err, channels.Misconfigured, "smtp_5.7.1")
+	require.NotContains(t, err.Error(), username)
+}

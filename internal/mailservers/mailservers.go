@@ -1,0 +1,87 @@
+// Package mailservers runs real mail servers for tests: Mailpit, a mail catcher
+// with an API, and Exim, a mail transfer agent. What is missing on the machine is
+// built or installed.
+package mailservers
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Host is where all servers listen. Their certificate is for this address.
+const Host = "127.0.0.1"
+
+// The account that each server knows.
+const (
+	Username = "notify@example.com"
+	Password = "canary-password-81c4"
+)
+
+// freePort returns a port that was free a moment ago.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(Host, "0"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func address(port int) string { return net.JoinHostPort(Host, strconv.Itoa(port)) }
+
+// start runs a server until the test ends, and returns once it listens at the
+// ports. account is who runs it; nil for this process's.
+func start(t testing.TB, account *syscall.Credential, program string, args []string, ports ...int) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	output, err := os.Create(log)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, output.Close()) }()
+
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	// Its own group: a server has children.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account, Setpgid: true}
+	require.NoError(t, cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it is killed
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-ended
+		if t.Failed() {
+			said, _ := os.ReadFile(log)
+			t.Logf("%s:\n%s", filepath.Base(program), said)
+		}
+	})
+
+	for _, port := range ports {
+		require.NoError(t, listens(port, ended), "%s does not listen", program)
+	}
+}
+
+// listens returns once something listens at the port, or with an error when the
+// server has ended.
+func listens(port int, ended chan struct{}) error {
+	for {
+		conn, err := net.Dial("tcp", address(port))
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ended:
+			return errors.New("it has ended")
+		case <-time.After(10 * time.Millisecond): // its port opens without a sign
+		}
+	}
+}

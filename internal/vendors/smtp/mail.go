@@ -1,0 +1,91 @@
+package smtp
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/mail"
+	"net/textproto"
+	"strings"
+)
+
+// Message is a mail as its reader sees it.
+type Message struct {
+	Header  mail.Header // as it was sent
+	Subject string      // decoded
+	Text    string      // the plain text; its lines end in \n
+	HTML    string      // likewise; empty when there is none
+}
+
+// Parse reads a mail that is one text, or alternatives of one message.
+func Parse(raw []byte) (Message, error) {
+	m, err := mail.ReadMessage(bytes.NewReader(raw))
+	if err != nil {
+		return Message{}, err
+	}
+	parsed := Message{Header: m.Header}
+	if parsed.Subject, err = new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil {
+		return Message{}, err
+	}
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil {
+		return Message{}, err
+	}
+	if kind != "multipart/alternative" {
+		return parsed, parsed.part(textproto.MIMEHeader(m.Header), m.Body)
+	}
+	parts := multipart.NewReader(m.Body, params["boundary"])
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return parsed, nil
+		}
+		if err != nil {
+			return Message{}, err
+		}
+		if err := parsed.part(part.Header, part); err != nil {
+			return Message{}, err
+		}
+	}
+}
+
+func (m *Message) part(header textproto.MIMEHeader, body io.Reader) error {
+	switch encoding := strings.ToLower(header.Get("Content-Transfer-Encoding")); encoding {
+	case "quoted-printable":
+		body = quotedprintable.NewReader(body)
+	case "base64":
+		body = base64.NewDecoder(base64.StdEncoding, body)
+	case "", "7bit", "8bit":
+	default:
+		return fmt.Errorf("unknown encoding %q", encoding)
+	}
+	content, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	text := strings.ReplaceAll(string(content), "\r\n", "\n")
+	kind, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil || !strings.EqualFold(params["charset"], "utf-8") {
+		return errors.New("a part is not text in UTF-8")
+	}
+	switch kind {
+	case "text/plain":
+		m.Text = text
+	case "text/html":
+		m.HTML = text
+	default:
+		return fmt.Errorf("unknown part %q", kind)
+	}
+	return nil
+}
+
+// mark is what the sender marks a mail with: its Message-ID's first half.
+func (m Message) mark() string {
+	mark, _, _ := strings.Cut(strings.Trim(m.Header.Get("Message-Id"), "<>"), "@")
+	return mark
+}

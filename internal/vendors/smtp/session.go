@@ -1,0 +1,71 @@
+package smtp
+
+import (
+	"io"
+	"net"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+)
+
+// session is one client's. It is reset, not made anew, between two mails.
+type session struct {
+	server *Server
+	conn   net.Conn
+	authed bool
+	to     string
+}
+
+var _ smtp.AuthSession = (*session)(nil)
+
+// AuthMechanisms implements smtp.AuthSession.
+func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+// Auth implements smtp.AuthSession.
+func (s *session) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, username, password string) error {
+		return s.server.meet(s.conn, Auth, func() error {
+			if username != s.server.username || password != s.server.password {
+				return smtp.ErrAuthFailed
+			}
+			s.authed = true
+			return nil
+		})
+	}), nil
+}
+
+// Mail implements smtp.Session.
+func (s *session) Mail(string, *smtp.MailOptions) error {
+	return s.server.meet(s.conn, Mail, func() error {
+		if !s.authed {
+			return &smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "Authentication required"}
+		}
+		return nil
+	})
+}
+
+// Rcpt implements smtp.Session.
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	return s.server.meet(s.conn, Rcpt, func() error {
+		s.to = to
+		return nil
+	})
+}
+
+// Data implements smtp.Session.
+func (s *session) Data(r io.Reader) error {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err // the client has gone in the middle of it
+	}
+	if mail, err := Parse(raw); err == nil {
+		s.server.inbox.Request(mail.mark())
+	}
+	return s.server.meet(s.conn, Data, func() error { return s.server.deliver(s.to, raw) })
+}
+
+// Reset implements smtp.Session.
+func (s *session) Reset() { s.to = "" }
+
+// Logout implements smtp.Session.
+func (*session) Logout() error { return nil }

@@ -1,0 +1,141 @@
+// Package smtp is a simulated mail server with one account. It takes mail for
+// everybody and delivers it to an inbox, and can be told to misbehave.
+package smtp
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"strconv"
+	"sync"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// Operations, for Fault.Where and Requests. A fault at Data is met when the whole
+// mail is there.
+const (
+	Hello = "hello"
+	Auth  = "auth"
+	Mail  = "mail"
+	Rcpt  = "rcpt"
+	Data  = "data"
+)
+
+// Fault is a misbehaviour of the server. Code is an SMTP code ("550"), and Message
+// the text behind it ("5.1.1 no such user").
+type Fault = vendors.Fault
+
+// Server is a simulated mail server. It speaks no TLS.
+type Server struct {
+	username, password string
+	inbox              *vendors.Inbox
+	faults             vendors.Faults
+	server             *smtp.Server
+	running            context.Context // until Close
+	stop               context.CancelFunc
+
+	mu       sync.Mutex
+	requests map[string]int // by operation
+}
+
+// New returns a server that knows one account and delivers to the inbox.
+func New(username, password string, inbox *vendors.Inbox) *Server {
+	s := &Server{username: username, password: password, inbox: inbox, requests: map[string]int{}}
+	s.running, s.stop = context.WithCancel(context.Background())
+	s.server = smtp.NewServer(smtp.BackendFunc(s.session))
+	s.server.Domain = "mail.example.com"
+	s.server.AllowInsecureAuth = true
+	s.server.EnableSMTPUTF8 = true
+	return s
+}
+
+// Serve takes connections until Close. It returns nil then.
+func (s *Server) Serve(l net.Listener) error {
+	// go-smtp's Close misses a Serve that has only just begun.
+	defer context.AfterFunc(s.running, func() { _ = l.Close() })()
+	return s.server.Serve(l)
+}
+
+// Close ends the server and all its connections.
+func (s *Server) Close() error {
+	defer s.stop()
+	return s.server.Close()
+}
+
+// Inbox returns the inbox that the server delivers to.
+func (s *Server) Inbox() *vendors.Inbox { return s.inbox }
+
+// Fail makes the server have the fault.
+func (s *Server) Fail(f Fault) *vendors.Injection { return s.faults.Inject(f) }
+
+// Requests returns how often the operation was asked for.
+func (s *Server) Requests(operation string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests[operation]
+}
+
+// session answers EHLO and HELO.
+func (s *Server) session(conn *smtp.Conn) (smtp.Session, error) {
+	session := &session{server: s, conn: conn.Conn()}
+	return session, s.meet(session.conn, Hello, func() error { return nil })
+}
+
+// meet counts the operation and lets it meet the fault that waits for it, before
+// or after it takes effect.
+func (s *Server) meet(conn net.Conn, operation string, effect func() error) error {
+	s.mu.Lock()
+	s.requests[operation]++
+	s.mu.Unlock()
+
+	fault := s.faults.Meet(operation)
+	if fault == nil {
+		return effect()
+	}
+	var err error
+	if fault.After {
+		err = effect()
+	}
+	switch {
+	case !fault.Hold(s.running):
+		return smtp.ErrServerClosed
+	case fault.Reset:
+		cut(conn)
+		return net.ErrClosed
+	case fault.Answers():
+		code, _ := strconv.Atoi(fault.Code)
+		return &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: fault.Message}
+	case fault.After:
+		return err
+	default:
+		return effect()
+	}
+}
+
+// cut resets the connection.
+func cut(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // RST instead of FIN
+	}
+	_ = conn.Close()
+}
+
+// deliver puts a mail into the inbox.
+func (s *Server) deliver(to string, raw []byte) error {
+	mail, err := Parse(raw)
+	if err != nil {
+		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "the message is malformed"}
+	}
+	arrival := vendors.Arrival{
+		ID: rand.Text(), Channel: "email", ToType: "email", To: to,
+		Kind: "text", Subject: mail.Subject, Text: mail.Text, Mark: mail.mark(),
+	}
+	if mail.HTML != "" {
+		arrival.Kind = "html"
+	}
+	s.inbox.Add(arrival)
+	return nil
+}
