@@ -24,8 +24,9 @@ dev: ## Try the service: nothing but Go is needed
 	go run . dev
 
 .PHONY: test
-test: ## Run all tests on both engines; finds or installs PostgreSQL
+test: ## Run all tests: both engines, real mail servers, a real Kubernetes API; installs what is missing
 	$(WITH_PG) go test -timeout 20m ./...
+	cd internal/k8stest && go test -timeout 10m ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector
@@ -37,13 +38,13 @@ lint: ## Run the linters, the table of allowed imports among them
 
 .PHONY: generate
 generate: ## Write the generated files anew (OpenAPI, configuration reference)
-	go test ./api -run '^TestOpenAPI$$' -count=1 -update
-	go test ./config -run '^TestMarkdown$$' -count=1 -update
+	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1 -update
+	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1 -update
 
 .PHONY: verify
 verify: ## Check that generated files and go.mod are current
-	go test ./api -run '^TestOpenAPI$$' -count=1
-	go test ./config -run '^TestMarkdown$$' -count=1
+	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1
+	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
 	go mod tidy -diff
 	go mod verify
 

@@ -159,15 +159,23 @@ func (c configCheck) Run(ctx context.Context, line *commandLine) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cfg.Open(); err != nil {
+	registry, err := cfg.Registry()
+	if err != nil {
 		return err
 	}
 	fmt.Print(cfg.Redacted())
-	fmt.Fprintf(os.Stderr, "%s is valid\n", line.Config)
-	if !c.Probe {
-		return nil
+	fmt.Fprintf(os.Stderr, "%s is valid\n\n", line.Config)
+	table := tabwriter.NewWriter(os.Stderr, 0, 0, 3, ' ', 0)
+	_, _ = fmt.Fprintln(table, "CHANNEL\tPROVIDER\tTYPE\tRECIPIENTS\tANSWER LOST\tCAN")
+	for _, channel := range registry.Channels() {
+		p, _ := registry.Provider(channel)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", channel, p.Name, p.Type.Name,
+			strings.Join(p.Type.RecipientTypes, ", "), p.OnUncertain, strings.Join(p.Type.Abilities(), ", "))
 	}
-	return app.Probe(ctx, cfg, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
+	if err := table.Flush(); err != nil || !c.Probe {
+		return err
+	}
+	return app.Probe(ctx, registry, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
 }
 
 type versionCommand struct{}

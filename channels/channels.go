@@ -10,6 +10,7 @@ package channels
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,7 +40,7 @@ type Message struct {
 	Recipient Recipient
 
 	MsgType string // one of the type's MsgTypes
-	Subject string // e-mail only
+	Subject string // e-mail and in-app only
 	Body    string
 	// TemplateCode and Params are for vendors that render themselves (SMS,
 	// voice). Params is a JSON object.
@@ -113,6 +114,25 @@ func (t Type) MsgType(name string) (MsgType, bool) {
 		}
 	}
 	return MsgType{}, false
+}
+
+// Abilities names what the type can beyond plain text: "dedupe" (the vendor drops
+// a repeated delivery id), "html", "urgent", "vendor-template" (the vendor renders).
+func (t Type) Abilities() []string {
+	var can []string
+	if t.Dedupes {
+		can = append(can, "dedupe")
+	}
+	if slices.ContainsFunc(t.MsgTypes, func(m MsgType) bool { return m.Format == FormatHTML }) {
+		can = append(can, "html")
+	}
+	if t.Urgent {
+		can = append(can, "urgent")
+	}
+	if t.TemplateCode {
+		can = append(can, "vendor-template")
+	}
+	return can
 }
 
 // OnUncertain is what to do with a delivery that may or may not have arrived.

@@ -32,12 +32,12 @@ func TestExampleLoadsAsItIs(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Loader{Path: "../config.example.yaml", Types: builtin.Types(), Env: map[string]string{}}.Load()
 	require.NoError(t, err)
-	registry, err := cfg.Registry()
+	_, err = cfg.Registry()
 	require.NoError(t, err)
 	for _, typ := range builtin.Types() {
-		p, ok := registry.Provider(typ.Channel)
+		channel, ok := cfg.Channels[typ.Channel]
 		require.True(t, ok, typ.Channel)
-		require.Equal(t, typ.Name, p.Type.Name)
+		require.Equal(t, typ.Name, cfg.Providers[channel.Provider].Type.Name)
 	}
 }
 

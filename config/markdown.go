@@ -42,7 +42,11 @@ func describe(b *strings.Builder, t channels.Type) {
 	fmt.Fprintf(b, "### `type: %s`\n\n", t.Name)
 	fmt.Fprintf(b, "Serves the channel `%s`, for recipients of type `%s`; message types %s. ",
 		t.Channel, strings.Join(t.RecipientTypes, "`, `"), strings.Join(kinds, ", "))
-	fmt.Fprintf(b, "When an answer is lost: `%s`.\n\n", t.OnUncertain)
+	fmt.Fprintf(b, "When an answer is lost: `%s`.", t.OnUncertain)
+	if can := t.Abilities(); len(can) > 0 {
+		fmt.Fprintf(b, " It can: %s.", strings.Join(can, ", "))
+	}
+	b.WriteString("\n\n")
 	b.WriteString(table(reflect.ValueOf(t.NewConfig()).Elem(), ""))
 	b.WriteString("\n")
 }

@@ -8,34 +8,26 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Open opens every provider, those that no channel uses included, by name. It
-// makes no network call.
-func (c *Config) Open() (map[string]channels.Provider, error) {
-	opened := map[string]channels.Provider{}
+// Registry opens the providers of the enabled channels. It makes no network call.
+// A provider that no channel uses is checked, and not opened: what it needs may
+// not be there (a cluster around it, say).
+func (c *Config) Registry() (*channels.Registry, error) {
+	byChannel := map[string]channels.Provider{}
 	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
-		p := c.Providers[name]
-		provider, err := channels.OpenProvider(name, p.Type, p.Config)
+	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
+		if !c.Channels[name].Enabled {
+			continue
+		}
+		p := c.Providers[c.Channels[name].Provider]
+		provider, err := channels.OpenProvider(p.Name, p.Type, p.Config)
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		opened[name] = provider
+		byChannel[name] = provider
 	}
-	return opened, errors.Join(problems...)
-}
-
-// Registry opens every provider and returns those of the enabled channels.
-func (c *Config) Registry() (*channels.Registry, error) {
-	opened, err := c.Open()
-	if err != nil {
-		return nil, err
-	}
-	byChannel := map[string]channels.Provider{}
-	for name, channel := range c.Channels {
-		if channel.Enabled {
-			byChannel[name] = opened[channel.Provider]
-		}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
 	}
 	return channels.NewRegistry(byChannel), nil
 }

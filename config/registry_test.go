@@ -31,9 +31,15 @@ providers:
 	require.NotNil(t, p.Sender)
 }
 
-func TestRegistryOpensProvidersThatNoChannelUses(t *testing.T) {
+func TestRegistryOpensWhatEnabledChannelsUse(t *testing.T) {
 	t.Parallel()
-	cfg, err := load(write(t, "providers: {spare: {type: test_sms, key: unusable}}\n"))
+	const providers = "providers: {spare: {type: test_sms, key: unusable}}\n"
+	cfg, err := load(write(t, providers))
+	require.NoError(t, err)
+	_, err = cfg.Registry()
+	require.NoError(t, err)
+
+	cfg, err = load(write(t, "channels: {sms: {enabled: true, provider: spare}}\n"+providers))
 	require.NoError(t, err)
 	_, err = cfg.Registry()
 	require.EqualError(t, err, "provider spare: key can not be used")

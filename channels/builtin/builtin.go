@@ -3,32 +3,22 @@ package builtin
 
 import (
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/email"
 	"github.com/labring/sealos-notify/channels/feishuapp"
+	"github.com/labring/sealos-notify/channels/feishuwebhook"
+	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/channels/sms"
+	"github.com/labring/sealos-notify/channels/voice"
 )
 
 // Types are all provider types the service knows, one a channel.
 func Types() []channels.Type {
 	return []channels.Type{
+		inapp.Type,
+		email.Type,
+		sms.Type,
+		voice.Type,
+		feishuwebhook.Type,
 		feishuapp.Type,
 	}
-}
-
-// Type returns the provider type of that name.
-func Type(name string) (channels.Type, bool) {
-	for _, t := range Types() {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return channels.Type{}, false
-}
-
-// Channel returns the provider type that serves the channel.
-func Channel(channel string) (channels.Type, bool) {
-	for _, t := range Types() {
-		if t.Channel == channel {
-			return t, true
-		}
-	}
-	return channels.Type{}, false
 }

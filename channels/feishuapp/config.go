@@ -23,9 +23,17 @@ var Type = channels.Type{
 		{Name: msgPost, Format: channels.FormatJSON},
 		{Name: msgInteractive, Format: channels.FormatJSON},
 	},
+	Dedupes:     true,
+	Urgent:      true,
 	OnUncertain: channels.Resend, // Feishu drops a second message with the same uuid
 	NewConfig: func() channels.Config {
-		return &Config{ReceiveIDType: openID, MsgType: msgText, BaseURL: "https://open.feishu.cn"}
+		return &Config{
+			// What the platform allows one app.
+			CommonConfig:  channels.CommonConfig{RateLimit: channels.RateLimit{PerSecond: 50, PerMinute: 1000}},
+			ReceiveIDType: openID,
+			MsgType:       msgText,
+			BaseURL:       "https://open.feishu.cn",
+		}
 	},
 }
 

@@ -31,7 +31,10 @@ type sender struct {
 	tokens  *tokens
 }
 
-var _ channels.Sender = (*sender)(nil)
+var (
+	_ channels.Sender = (*sender)(nil)
+	_ channels.Prober = (*sender)(nil)
+)
 
 func newSender(c Config, baseURL string, client *http.Client) *sender {
 	sdk := &larkcore.Config{
@@ -90,6 +93,14 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 		s.urge(ctx, m.Recipient, idType, id, details)
 	}
 	return channels.Receipt{Details: details}, nil
+}
+
+// Probe implements channels.Prober: the platform gives the app a token, or has
+// given one that is still valid. Whether the app has the permissions to send and
+// to urge, only a message tells.
+func (s *sender) Probe(ctx context.Context) error {
+	_, err := s.tokens.get(ctx, "")
+	return err
 }
 
 // content returns the body in the platform's form.

@@ -299,6 +299,39 @@ func TestEachProviderHasItsOwnToken(t *testing.T) {
 	require.Equal(t, 1, platform.Requests(feishu.Messages))
 }
 
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		fault  feishu.Fault
+		change func(*feishuapp.Config)
+		class  channels.Class // none when all is well
+		code   string
+	}{
+		{name: "well"},
+		{name: "bad secret", change: func(c *feishuapp.Config) { c.AppSecret = "old" }, class: channels.Misconfigured, code: "feishu_10014"},
+		{name: "bad app", change: func(c *feishuapp.Config) { c.AppID = "cli_other" }, class: channels.Misconfigured, code: "feishu_10003"},
+		{name: "another's page", fault: feishu.Fault{Where: feishu.Token, HTTPStatus: 404, Body: "<html>"}, class: channels.Misconfigured, code: "http_404"},
+		{name: "down", fault: feishu.Fault{Where: feishu.Token, HTTPStatus: 503}, class: channels.Transient, code: "http_503"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			platform, sender := setup(t, tc.change)
+			if tc.fault.Where != "" {
+				platform.Fail(tc.fault)
+			}
+			err := sender.(channels.Prober).Probe(t.Context())
+			require.Equal(t, 1, platform.Requests(feishu.Token))
+			require.Zero(t, platform.Requests(feishu.Messages))
+			if tc.class == "" {
+				require.NoError(t, err)
+			} else {
+				requireError(t, err, tc.class, tc.code)
+			}
+		})
+	}
+}
+
 func TestManyGoroutines(t *testing.T) {
 	t.Parallel()
 	const senders = 200

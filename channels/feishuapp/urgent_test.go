@@ -149,7 +149,7 @@ func TestTimeIsKeptForTheUrgentCall(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, urgent("app"))
 	platform.Fail(feishu.Fault{Where: feishu.Messages, Hang: true})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	_, err := sender.Send(ctx, toOpenID())
 	requireError(t, err, channels.Uncertain, "timeout")

@@ -68,6 +68,9 @@ func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) 
 	}}}
 }
 
+// Wrap classes the failures of base, for an SDK that makes its own connections.
+func Wrap(base http.RoundTripper) http.RoundTripper { return &transport{base: base} }
+
 // transport classes the failures of its base.
 type transport struct{ base http.RoundTripper }
 

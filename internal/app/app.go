@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Probe {
-		err := Probe(ctx, cfg, func(p Probed) { log.Info("probe", zap.String("provider", p.Provider), zap.Stringer("result", p)) })
+		err := Probe(ctx, registry, func(p Probed) { log.Info("probe", zap.String("provider", p.Provider), zap.Stringer("result", p)) })
 		if err != nil {
 			return err
 		}

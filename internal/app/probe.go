@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/config"
 )
 
 // probeTime bounds the probe of one provider.
@@ -28,21 +25,18 @@ func (p Probed) String() string {
 	return fmt.Sprintf("provider %s: ok", p.Provider)
 }
 
-// Probe reaches every provider without sending anything, and tells what it found
-// of each. Its error joins those of providers that would refuse every message; one
-// that is only away for now is told, and no error.
-func Probe(ctx context.Context, cfg *config.Config, tell func(Probed)) error {
-	opened, err := cfg.Open()
-	if err != nil {
-		return err
-	}
+// Probe reaches the provider of every channel without sending anything, and tells
+// what it found of each. Its error joins those of providers that would refuse every
+// message; one that is only away for now is told, and no error.
+func Probe(ctx context.Context, registry *channels.Registry, tell func(Probed)) error {
 	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(opened)) {
-		prober, ok := opened[name].Sender.(channels.Prober)
+	for _, channel := range registry.Channels() {
+		provider, _ := registry.Provider(channel)
+		prober, ok := provider.Sender.(channels.Prober)
 		if !ok {
 			continue
 		}
-		p := Probed{Provider: name, Err: probe(ctx, prober)}
+		p := Probed{Provider: provider.Name, Err: probe(ctx, prober)}
 		tell(p)
 		if p.Err != nil && channels.AsError(p.Err).Class == channels.Misconfigured {
 			problems = append(problems, errors.New(p.String()))

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"os"
 	"syscall"
 	"time"
 
@@ -23,7 +21,7 @@ type Options struct {
 	Fresh   bool   `help:"Start over: forget what earlier runs kept."`
 	State   string `placeholder:"DIR" default:".sealos-notify-dev" help:"Folder for the database and the configuration (${default})."`
 	Address string `kong:"-"`
-	Vendors string `placeholder:"HOST:PORT" default:"127.0.0.1:8081" help:"Where the simulated vendors listen (${default})."`
+	Vendors string `placeholder:"HOST:PORT" default:"127.0.0.1:8081" help:"Where the simulated vendors show their inbox (${default})."`
 
 	LogLevel string `kong:"-"`
 }
@@ -40,7 +38,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	if o.Address == "" {
 		o.Address = DefaultAddress
 	}
-	for _, address := range []struct{ what, flag, at string }{{"API", "--address", o.Address}, {"simulated vendors", "--vendors", o.Vendors}} {
+	for _, address := range []struct{ what, flag, at string }{{"API", "--address", o.Address}, {"inbox of the simulated vendors", "--vendors", o.Vendors}} {
 		if err := free(ctx, address.at); err != nil {
 			return fmt.Errorf("the %s cannot listen on %s: %w; choose another with %s", address.what, address.at, err, address.flag)
 		}
@@ -52,17 +50,13 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	}
 	defer state.close()
 
-	world := newVendors()
-	vendorsAt, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Vendors)
+	vendors, err := startVendors(ctx, o.Vendors)
 	if err != nil {
-		return fmt.Errorf("simulated vendors: %w", err)
-	}
-	simulated := &http.Server{Handler: world, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = simulated.Serve(vendorsAt) }() // it ends with Close, below
-	defer func() { _ = simulated.Close() }()
-
-	if err := state.configure(o, "http://"+vendorsAt.Addr().String()); err != nil {
 		return err
+	}
+	defer func() { _ = vendors.close() }()
+	if err := state.configure(o, vendors); err != nil {
+		return fmt.Errorf("state folder: %w", err)
 	}
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -84,7 +78,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	}
 	api := client{base: "http://" + address.String()}
 	_, _ = fmt.Fprintf(out, "State is kept in %s (start over with --fresh).\n\n", state.dir)
-	sampled := sample(ctx, api, world.inbox, out)
+	sampled := sample(ctx, api, vendors.inbox, out)
 	if o.Once || ctx.Err() != nil {
 		cancel()
 		return errors.Join(sampled, <-stopped)
@@ -92,7 +86,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	if sampled != nil {
 		_, _ = fmt.Fprintf(out, "The sample failed: %v\n", sampled)
 	}
-	printAddresses(out, api.base, "http://"+vendorsAt.Addr().String())
+	printAddresses(out, api.base, vendors.inboxURL)
 	return <-stopped
 }
 
@@ -108,30 +102,20 @@ func free(ctx context.Context, address string) error {
 	return l.Close()
 }
 
-func printAddresses(out io.Writer, api, vendors string) {
+func printAddresses(out io.Writer, api, inbox string) {
 	_, _ = fmt.Fprintf(out, `
 Serving. Ctrl-C stops.
 
   API                 %[1]s          (OpenAPI: %[1]s/openapi.yaml)
   River UI            %[1]s/riverui/   (user %[3]s, password %[4]s)
-  Simulated inbox     %[2]s/inbox
+  Simulated inbox     %[2]s/inbox    (what has arrived, over all channels)
 
 Send one yourself:
 
   curl -X POST %[1]s/api/v1/notifications \
     -H 'Content-Type: application/json' -H 'X-App-Id: %[3]s' -H 'X-App-Secret: %[4]s' \
     -d '{"idempotencyKey": "hello-1", "recipients": [{"type": "feishu_user_id", "value": "ou_you"}],
-         "channels": {"feishu_app": {"template": "%[5]s", "params": {"incident": "disk full", "severity": "P1"}}}}'
+         "channels": {"feishu_app": {"template": "feishu-alert", "params": {"incident": "disk full", "severity": "P1"}}}}'
 
-`, api, vendors, appID, appSecret, sampleTemplate)
-}
-
-// removeAll is what --fresh forgets: the files that dev made, and nothing else.
-func removeAll(paths ...string) error {
-	for _, p := range paths {
-		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+`, api, inbox, appID, appSecret)
 }

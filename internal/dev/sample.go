@@ -14,12 +14,37 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// Credentials of the one app that dev knows, and the template it makes.
-const (
-	appID          = "notify-console"
-	appSecret      = "dev-secret"
-	sampleTemplate = "feishu-alert"
-)
+// Credentials of the one app that dev knows.
+const appID, appSecret = "notify-console", "dev-secret"
+
+// sampleTemplates are the templates of the sample, one for each channel.
+var sampleTemplates = []map[string]string{
+	{
+		"name": "inapp-alert", "channel": "inapp",
+		"subject": "{{ .severity }} 告警", "body": "{{ .incident }}",
+	},
+	{
+		"name": "email-alert", "channel": "email", "msgType": "html",
+		"subject": "【{{ .severity }}】{{ .incident }}", "body": "<h1>{{ .incident }}</h1><p>严重级别:<b>{{ .severity }}</b></p>",
+	},
+	{"name": "sms-alert", "channel": "sms", "templateCode": "SMS_0001"},
+	{"name": "voice-alert", "channel": "voice", "templateCode": "TPL_0001"},
+	{
+		"name": "group-alert", "channel": "feishu_webhook", "msgType": "text",
+		"body": "【告警】{{ .incident }}(严重级别:{{ .severity }})",
+	},
+	{
+		"name": "feishu-alert", "channel": "feishu_app", "msgType": "text",
+		"body": "【告警】{{ .incident }}(严重级别:{{ .severity }})",
+	},
+}
+
+// sampleRecipients reach each channel once.
+var sampleRecipients = []map[string]string{
+	{"type": "user_id", "value": "alice"},
+	{"type": "email", "value": "alice@example.com"},
+	{"type": "phone", "value": "+8613800000000"},
+}
 
 // task is a delivery as the API shows it.
 type task struct {
@@ -32,16 +57,22 @@ type task struct {
 	} `json:"recipient"`
 }
 
-// sample sends one notification through the API, waits until it has ended and
-// prints what came of it.
+// sample sends one notification over all channels, through the API, waits until
+// it has ended and prints what came of it.
 func sample(ctx context.Context, api client, inbox *vendors.Inbox, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, arriveTime)
 	defer cancel()
 
-	if err := api.putTemplate(ctx); err != nil {
-		return err
+	channels := map[string]any{}
+	for _, t := range sampleTemplates {
+		if err := api.putTemplate(ctx, t); err != nil {
+			return err
+		}
+		channels[t["channel"]] = map[string]any{
+			"template": t["name"],
+			"params":   map[string]any{"incident": "DB 主节点不可用", "severity": "P0"},
+		}
 	}
-	before := inbox.Total()
 	started := time.Now()
 	var accepted struct {
 		NotificationID string `json:"notificationId"`
@@ -49,16 +80,8 @@ func sample(ctx context.Context, api client, inbox *vendors.Inbox, out io.Writer
 	}
 	err := api.do(ctx, http.MethodPost, "/api/v1/notifications", map[string]any{
 		"idempotencyKey": "dev-sample-" + started.Format(time.RFC3339Nano),
-		"channels": map[string]any{
-			"feishu_app": map[string]any{
-				"template": sampleTemplate,
-				"params":   map[string]any{"incident": "DB 主节点不可用", "severity": "P0"},
-			},
-		},
-		"recipients": []map[string]string{
-			{"type": "feishu_user_id", "value": "ou_alice"},
-			{"type": "email", "value": "bob@example.com"},
-		},
+		"channels":       channels,
+		"recipients":     sampleRecipients,
 	}, &accepted)
 	if err != nil {
 		return err
@@ -66,32 +89,33 @@ func sample(ctx context.Context, api client, inbox *vendors.Inbox, out io.Writer
 	_, _ = fmt.Fprintf(out, "Accepted notification %s with %d deliveries in %s.\n\n",
 		accepted.NotificationID, accepted.Deliveries, time.Since(started).Round(time.Millisecond))
 
-	// Arrival comes first, its record a moment later.
-	_ = inbox.Wait(ctx, before+accepted.Deliveries) // what did not arrive is told below
-	notification, err := api.await(ctx, accepted.NotificationID)
+	n, err := api.await(ctx, accepted.NotificationID)
 	if err != nil {
 		return err
 	}
-	arrivedAt := map[string]time.Time{}
-	for _, a := range inbox.Arrivals() {
-		arrivedAt[a.Mark] = a.At
+	if err := printTasks(out, n.Tasks, inbox.Arrivals(), started); err != nil {
+		return err
 	}
+	if n.Status != "success" {
+		return fmt.Errorf("the sample notification ended as %s", n.Status)
+	}
+	return nil
+}
+
+// printTasks prints each delivery with when and what its vendor received.
+func printTasks(out io.Writer, tasks []task, arrivals []vendors.Arrival, started time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHANNEL\tRECIPIENT\tSTATUS\tARRIVED AFTER\tERROR")
-	for _, t := range notification.Tasks {
+	for _, t := range tasks {
 		after := "-"
-		if at, ok := arrivedAt[t.ID]; ok {
-			after = at.Sub(started).Round(time.Millisecond).String()
+		for _, a := range arrivals {
+			if a.Mark == t.ID {
+				after = a.At.Sub(started).Round(time.Millisecond).String()
+			}
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", t.Channel, t.Recipient.Value, t.Status, after, t.LastError)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	if notification.Status != "success" {
-		return fmt.Errorf("the sample notification ended as %s", notification.Status)
-	}
-	return nil
+	return table.Flush()
 }
 
 // client calls the API as any app would.
@@ -131,17 +155,13 @@ func (c client) do(ctx context.Context, method, path string, body, answer any) e
 	return json.Unmarshal(read, answer)
 }
 
-// putTemplate makes the sample template, or puts it right when it is there.
-func (c client) putTemplate(ctx context.Context) error {
-	template := map[string]any{
-		"name": sampleTemplate, "channel": "feishu_app", "msgType": "text",
-		"body": "【告警】{{ .incident }}(严重级别:{{ .severity }})",
-	}
+// putTemplate makes a template, or puts it right when it is there.
+func (c client) putTemplate(ctx context.Context, template map[string]string) error {
 	var stored struct{}
 	err := c.do(ctx, http.MethodPost, "/api/v1/templates", template, &stored)
 	var refused *apiError
 	if errors.As(err, &refused) && refused.status == http.StatusConflict {
-		return c.do(ctx, http.MethodPut, "/api/v1/templates/"+sampleTemplate, template, &stored)
+		return c.do(ctx, http.MethodPut, "/api/v1/templates/"+template["name"], template, &stored)
 	}
 	return err
 }

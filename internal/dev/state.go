@@ -1,17 +1,23 @@
 package dev
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/labring/sealos-notify/internal/vendors/feishubot"
+	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
 
 // Files in the state folder.
 const (
-	configFile = "config.yaml"
-	appsFile   = "apps.yaml"
-	dbFile     = "notify.db"
-	logFile    = "service.log"
+	configFile     = "config.yaml"
+	appsFile       = "apps.yaml"
+	kubeconfigFile = "kubeconfig.yaml"
+	dbFile         = "notify.db"
+	logFile        = "service.log"
 )
 
 // state is the folder where dev keeps things from one run to the next.
@@ -30,9 +36,7 @@ func openState(dir string, fresh bool) (*state, error) {
 	}
 	s := &state{dir: dir}
 	if fresh {
-		err := removeAll(s.path(configFile), s.path(appsFile), s.path(logFile),
-			s.path(dbFile), s.path(dbFile+"-wal"), s.path(dbFile+"-shm"))
-		if err != nil {
+		if err := s.forget(); err != nil {
 			return nil, fmt.Errorf("state folder: %w", err)
 		}
 	}
@@ -46,14 +50,21 @@ func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *state) close() { _ = s.log.Close() }
 
+// forget deletes the files that dev makes, and nothing else: the folder may be a
+// mistake.
+func (s *state) forget() error {
+	for _, name := range []string{configFile, appsFile, kubeconfigFile, logFile, dbFile, dbFile + "-wal", dbFile + "-shm"} {
+		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // configure writes the files that the service reads. It is a configuration like
 // any other: people are welcome to look at it, and it reloads when they edit it.
-func (s *state) configure(o Options, vendors string) error {
-	level := o.LogLevel
-	if level == "" {
-		level = "info"
-	}
-	cfg := fmt.Sprintf(`# Written anew by every "sealos-notify dev".
+func (s *state) configure(o Options, v *simulatedVendors) error {
+	config := fmt.Sprintf(`# Written anew by every "sealos-notify dev".
 server:
   address: %q
 database:
@@ -68,23 +79,64 @@ auth:
 defaults:
   retryBackoffSeconds: [1, 5, 30]
 channels:
+  inapp: {enabled: true, provider: sealos-inapp}
+  email: {enabled: true, provider: smtp-default}
+  sms: {enabled: true, provider: aliyun-sms}
+  voice: {enabled: true, provider: volcengine-vms}
+  feishu_webhook: {enabled: true, provider: feishu-group}
   feishu_app: {enabled: true, provider: feishu-app-urgent}
 providers:
+  sealos-inapp:
+    type: inapp_crd
+    kubeconfig: %q
+  smtp-default:
+    type: smtp
+    host: %s
+    port: %d
+    username: %q
+    password: %q
+    from: "Sealos <notify@example.com>"
+    startTLS: "off"
+  aliyun-sms:
+    type: aliyun_sms
+    endpoint: %q
+    accessKeyId: %q
+    accessKeySecret: %q
+    signName: "Sealos"
+  volcengine-vms:
+    type: volcengine_vms
+    endpoint: %q
+    accessKeyId: %q
+    accessKeySecret: %q
+    numberPool: "NP001"
+  feishu-group:
+    type: feishu_webhook
+    webhookUrl: %q
+    secret: %q
+    allowedHosts: [%q]
+    allowPrivateNetworks: true # the simulated bot is on this machine
   feishu-app-urgent:
     type: feishu_app
     appId: %q
     appSecret: %q
     baseUrl: %q
     urgentType: app
-`, o.Address, s.path(dbFile), level, s.path(appsFile), feishuAppID, feishuAppSecret, vendors)
+`,
+		o.Address, s.path(dbFile), cmp.Or(o.LogLevel, "info"), s.path(appsFile),
+		s.path(kubeconfigFile),
+		v.mail.IP, v.mail.Port, vendorID, vendorSecret,
+		v.sms, vendorID, vendorSecret,
+		v.voice, vendorID, vendorSecret,
+		v.bot+feishubot.Path(vendorID), vendorSecret, v.bot[len("http://"):],
+		vendorID, vendorSecret, v.feishu)
 	apps := fmt.Sprintf(`apps:
   - appId: %q
     appSecret: %q
     name: "Notify Console"
     roles: [send, templates, admin]
 `, appID, appSecret)
-	if err := os.WriteFile(s.path(appsFile), []byte(apps), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(s.path(configFile), []byte(cfg), 0o600)
+	return errors.Join(
+		os.WriteFile(s.path(kubeconfigFile), k8s.Kubeconfig(v.kubernetes, "", nil), 0o600),
+		os.WriteFile(s.path(appsFile), []byte(apps), 0o600),
+		os.WriteFile(s.path(configFile), []byte(config), 0o600))
 }

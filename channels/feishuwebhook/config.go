@@ -1,0 +1,116 @@
+// Package feishuwebhook posts messages to a Feishu (Lark) group through the
+// webhook of a custom bot.
+package feishuwebhook
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+// Type describes the provider type.
+var Type = channels.Type{
+	Name:           "feishu_webhook",
+	Channel:        "feishu_webhook",
+	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
+	MsgTypes: []channels.MsgType{
+		{Name: msgText, Format: channels.FormatText},
+		{Name: msgPost, Format: channels.FormatJSON},
+		{Name: msgInteractive, Format: channels.FormatJSON},
+	},
+	OnUncertain: channels.Resend, // a group that reads a message twice takes no harm
+	NewConfig: func() channels.Config {
+		return &Config{
+			// What Feishu allows one bot.
+			CommonConfig: channels.CommonConfig{RateLimit: channels.RateLimit{PerSecond: 5, PerMinute: 100}},
+			MsgType:      msgText,
+			AllowedHosts: []string{"open.feishu.cn", "open.larksuite.com"},
+		}
+	},
+}
+
+// Message types.
+const (
+	msgText        = "text"
+	msgPost        = "post"
+	msgInteractive = "interactive"
+)
+
+// Config is the configuration of a custom bot.
+type Config struct {
+	channels.CommonConfig `yaml:",inline"`
+
+	WebhookURL string `yaml:"webhookUrl" required:"true" secret:"true" doc:"the bot's address; its last part is the bot's token"`
+	Secret     string `yaml:"secret" secret:"true" doc:"signs requests, for a bot with signature verification on"`
+	MsgType    string `yaml:"msgType" doc:"text, post or interactive, when the template names none"`
+
+	AllowedHosts         []string `yaml:"allowedHosts" doc:"hosts that webhookUrl may have, each exactly as it stands there; with its port if it has one"`
+	AllowPrivateNetworks bool     `yaml:"allowPrivateNetworks" doc:"dangerous: also connect to internal addresses, and by http; for a private deployment of Feishu"`
+}
+
+// DefaultMsgType implements channels.MsgTyper.
+func (c *Config) DefaultMsgType() string { return c.MsgType }
+
+// Validate implements channels.Config. Its errors do not repeat the webhook's
+// address, which holds the token.
+func (c *Config) Validate() error {
+	if types := []string{msgText, msgPost, msgInteractive}; !slices.Contains(types, c.MsgType) {
+		return fmt.Errorf("msgType: %q is none of %q", c.MsgType, types)
+	}
+	for _, host := range c.AllowedHosts {
+		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" {
+			return fmt.Errorf("allowedHosts: %q is no host, such as open.feishu.cn or feishu.example.com:8443", host)
+		}
+	}
+	return c.validateURL()
+}
+
+// validateURL refuses what can be told from the address alone. Where its host
+// really leads is checked at each connection.
+func (c *Config) validateURL() error {
+	u, err := url.Parse(c.WebhookURL)
+	switch {
+	case err != nil || u.Host == "":
+		return errors.New("webhookUrl: is no address")
+	case u.Scheme != "https" && (u.Scheme != "http" || !c.AllowPrivateNetworks):
+		return errors.New("webhookUrl: must start with https://")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.ContainsAny(c.WebhookURL, "#%"):
+		return errors.New("webhookUrl: a user, a query, a fragment and escapes have no place in it")
+	case !slices.Contains(c.AllowedHosts, u.Host):
+		return errors.New("webhookUrl: its host is not in allowedHosts, where it must stand exactly as in the address, with its port if it has one")
+	case token(u) == "":
+		return errors.New("webhookUrl: has no token at its end")
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !c.AllowPrivateNetworks && !public(ip) {
+		return errors.New("webhookUrl: " + errInternal.Error())
+	}
+	return nil
+}
+
+// token returns the secret part of a webhook's address.
+func token(u *url.URL) string { return u.Path[strings.LastIndexByte(u.Path, '/')+1:] }
+
+// Open implements channels.Config.
+func (c *Config) Open() (channels.Sender, error) { return c.open(nil) }
+
+// open makes a sender that looks names up with the resolver, or as the system
+// does with nil.
+func (c *Config) open(resolver *net.Resolver) (channels.Sender, error) {
+	u, err := url.Parse(c.WebhookURL)
+	if err != nil {
+		return nil, errors.New("webhookUrl: is no address")
+	}
+	dialer := vendorhttp.NewDialer()
+	dialer.Resolver = resolver
+	if !c.AllowPrivateNetworks {
+		dialer.Control = publicOnly
+	}
+	return &sender{url: u, secret: c.Secret, dialer: dialer, client: vendorhttp.NewDirectClient(dialer)}, nil
+}

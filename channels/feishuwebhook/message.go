@@ -1,0 +1,97 @@
+package feishuwebhook
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// maxBody is the largest request that Feishu takes, in bytes.
+const maxBody = 20 << 10
+
+// userID is what an id of a Feishu user is made of. Nothing else may come into
+// the tag that mentions the user.
+var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)
+
+// payload is a request of the bot's webhook.
+type payload struct {
+	Timestamp string `json:"timestamp,omitempty"`
+	Sign      string `json:"sign,omitempty"`
+	MsgType   string `json:"msg_type"`
+	Content   any    `json:"content,omitempty"`
+	Card      any    `json:"card,omitempty"`
+}
+
+func newPayload(m channels.Message) (payload, error) {
+	switch m.MsgType {
+	case msgText:
+		return payload{MsgType: m.MsgType, Content: map[string]string{"text": mention(m.Recipient) + m.Body}}, nil
+	case msgPost:
+		return payload{MsgType: m.MsgType, Content: map[string]any{"post": json.RawMessage(m.Body)}}, nil
+	case msgInteractive:
+		return payload{MsgType: m.MsgType, Card: json.RawMessage(m.Body)}, nil
+	default:
+		return payload{}, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+	}
+}
+
+// sign adds the signature. Feishu signs an empty text; its key is made of what
+// others sign.
+func (p *payload) sign(secret string, now time.Time) {
+	p.Timestamp = strconv.FormatInt(now.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(p.Timestamp+"\n"+secret))
+	p.Sign = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (p *payload) encode() ([]byte, error) {
+	// Not json.Marshal: it would blow up <, > and & to six bytes each.
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(p); err != nil {
+		return nil, permanent("not_json", "the body of a "+p.MsgType+" message is not JSON")
+	}
+	body := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if len(body) > maxBody {
+		return nil, permanent("too_long", fmt.Sprintf("the request is %d bytes long; a bot takes %d", len(body), maxBody))
+	}
+	return body, nil
+}
+
+// mention returns the tag that mentions the recipient. A bot's webhook can not
+// find a user by an e-mail address.
+func mention(r channels.Recipient) string {
+	if r.Type != channels.RecipientFeishuUserID {
+		return ""
+	}
+	return `<at user_id="` + r.Value + `"></at> `
+}
+
+// checkRecipient says why the bot cannot take a recipient.
+func checkRecipient(r channels.Recipient) error {
+	switch {
+	case r.Type == channels.RecipientEmail:
+		return nil
+	case r.Type != channels.RecipientFeishuUserID:
+		return errors.New("is no recipient of a Feishu group")
+	case strings.EqualFold(r.Value, "all"): // would mention everybody
+		return errors.New("is not the id of one user")
+	case !userID.MatchString(r.Value):
+		return errors.New("is not an id of a Feishu user")
+	}
+	return nil
+}
+
+func permanent(code, message string) error {
+	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
+}

@@ -1,0 +1,109 @@
+package feishuwebhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+// requestID carries the delivery's id. Feishu does not read it; it is for those
+// who look for a delivery in the log of a gateway on the way.
+const requestID = "X-Request-Id"
+
+// sender posts as one bot.
+type sender struct {
+	url    *url.URL
+	secret string
+	dialer *net.Dialer
+	client *http.Client
+}
+
+var (
+	_ channels.Sender           = (*sender)(nil)
+	_ channels.Prober           = (*sender)(nil)
+	_ channels.RecipientChecker = (*sender)(nil)
+)
+
+// CheckRecipient implements channels.RecipientChecker.
+func (s *sender) CheckRecipient(r channels.Recipient) error { return checkRecipient(r) }
+
+// Send implements channels.Sender. The receipt's details have the vendor's
+// log_id, when it gave one.
+func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+	if err := checkRecipient(m.Recipient); err != nil {
+		return channels.Receipt{}, permanent("recipient", "the recipient "+err.Error())
+	}
+	p, err := newPayload(m)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	if s.secret != "" {
+		p.sign(s.secret, time.Now())
+	}
+	body, err := p.encode()
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(body))
+	if err != nil {
+		return channels.Receipt{}, errors.New("webhookUrl: is no address") // Validate would have said so
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req.Header.Set(requestID, m.DeliveryID.String())
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return channels.Receipt{}, asError(err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read before, by the client
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return channels.Receipt{}, asError(err)
+	}
+	if err := refusal(resp, answer, token(s.url), s.secret, p.Sign, m.Recipient.Value); err != nil {
+		return channels.Receipt{}, err
+	}
+	if id := logID(resp); id != "" {
+		return channels.Receipt{Details: map[string]any{"log_id": id}}, nil
+	}
+	return channels.Receipt{}, nil
+}
+
+// Probe implements channels.Prober. It connects, and asks nothing: a bot has no
+// call that sends no message, so a wrong token or secret stays unseen.
+func (s *sender) Probe(ctx context.Context) error {
+	port := s.url.Port()
+	if port == "" {
+		port = s.url.Scheme // the dialer knows both by name
+	}
+	address := net.JoinHostPort(s.url.Hostname(), port)
+	dial := s.dialer.DialContext
+	if s.url.Scheme == "https" {
+		dial = (&tls.Dialer{NetDialer: s.dialer}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", address)
+	if err == nil {
+		_ = conn.Close() // nothing was written
+		return nil
+	}
+	var unknown *net.DNSError
+	var untrusted *tls.CertificateVerificationError
+	e := &channels.Error{Class: channels.Transient, Code: vendorhttp.CodeConnectFailed, Message: "cannot connect to the vendor", Cause: err}
+	switch {
+	case errors.Is(err, errInternal):
+		return internalAddress()
+	case errors.As(err, &unknown):
+		e.Message = "the name of the vendor's host cannot be looked up"
+	case errors.As(err, &untrusted):
+		e.Message = "the vendor's certificate is not trusted"
+	}
+	return e
+}

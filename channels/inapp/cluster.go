@@ -1,0 +1,100 @@
+package inapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+var notifications = schema.GroupVersionResource{Group: "notification.sealos.io", Version: "v1", Resource: "notifications"}
+
+// cluster is the API of a cluster.
+type cluster struct {
+	client  *dynamic.DynamicClient // nil outside a cluster
+	secrets []string               // struck from what the API says
+}
+
+// connect makes the client. It makes no network call.
+func connect(kubeconfig string) (*cluster, error) {
+	config, err := restConfig(kubeconfig)
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return &cluster{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w", err)
+	}
+	config.UserAgent = "sealos-notify"
+	config.Dial = vendorhttp.NewDialer().DialContext
+	config.QPS = -1 // no limit of the client's own: it would hold up the workers
+	config.WarningHandler = rest.NoWarnings{}
+	config.Wrap(func(base http.RoundTripper) http.RoundTripper { return &once{vendorhttp.Wrap(base)} })
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, errors.New("kubeconfig: its certificates or credentials cannot be used")
+	}
+	return &cluster{client: client, secrets: []string{config.BearerToken, config.Password}}, nil
+}
+
+// restConfig reads how to reach the cluster.
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		return rest.InClusterConfig()
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	var unreadable *fs.PathError
+	if errors.As(err, &unreadable) {
+		return nil, unreadable
+	}
+	if err != nil {
+		return nil, errors.New("not a complete kubeconfig file") // the error may quote a secret
+	}
+	return config, nil
+}
+
+// once keeps the client from repeating a call by itself, which it does when the
+// answer says how long to wait.
+type once struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := o.base.RoundTrip(req)
+	if err == nil {
+		resp.Header.Del("Retry-After") // the same wait is in the answer's body
+	}
+	return resp, err
+}
+
+// create creates a notification. One of that name is there already when an
+// earlier call had made it and its answer was lost. Every error is a
+// *channels.Error.
+func (c *cluster) create(ctx context.Context, n *unstructured.Unstructured, options metav1.CreateOptions) error {
+	if c.client == nil {
+		return &channels.Error{
+			Class: channels.Misconfigured, Code: "not_in_cluster",
+			Message: "kubeconfig is empty, and the service does not run in a cluster",
+		}
+	}
+	created, err := c.client.Resource(notifications).Namespace(n.GetNamespace()).Create(ctx, n, options)
+	switch {
+	case apierrors.IsAlreadyExists(err) && !apierrors.IsUnexpectedServerError(err):
+		return nil
+	case err != nil:
+		return asError(ctx, err, c.secrets)
+	case created.GetName() != n.GetName():
+		return asError(ctx, errors.New("the answer is about something else"), nil)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+// Package inapp delivers to the notification centre of the Sealos desktop: it
+// creates a Notification in the user's namespace.
+package inapp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// Type describes the provider type.
+var Type = channels.Type{
+	Name:           "inapp_crd",
+	Channel:        "inapp",
+	RecipientTypes: []string{channels.RecipientUserID},
+	MsgTypes: []channels.MsgType{
+		{Name: msgText, Format: channels.FormatText},
+		{Name: msgJSON, Format: channels.FormatJSON},
+	},
+	Dedupes:     true, // by the object's name
+	OnUncertain: channels.Resend,
+	NewConfig: func() channels.Config {
+		return &Config{Namespace: "ns-" + userPlace, From: "Sealos", Importance: medium, DesktopPopup: true}
+	},
+}
+
+// Message types.
+const (
+	msgText = "text"
+	msgJSON = "json"
+)
+
+// Degrees of importance.
+const (
+	high   = "High"
+	medium = "Medium"
+	low    = "Low"
+)
+
+var importances = []string{high, medium, low}
+
+// userPlace is where a user_id goes in the pattern of namespaces.
+const userPlace = "{{user}}"
+
+// probeUser stands for any user when no message is sent.
+const probeUser = "notify-probe"
+
+// Config is the configuration of a cluster.
+type Config struct {
+	channels.CommonConfig `yaml:",inline"`
+
+	Kubeconfig   string `yaml:"kubeconfig" doc:"file that says how to reach the cluster; when empty the cluster it runs in"`
+	Namespace    string `yaml:"namespace" doc:"where the notifications go; {{user}} stands for the user_id"`
+	From         string `yaml:"from" doc:"who sends, when the template does not say"`
+	Importance   string `yaml:"importance" doc:"High, Medium or Low, when the template does not say"`
+	DesktopPopup bool   `yaml:"desktopPopup" doc:"pop up on the desktop, when the template does not say"`
+}
+
+// Validate implements channels.Config.
+func (c *Config) Validate() error {
+	if _, err := c.namespace(probeUser); err != nil {
+		return fmt.Errorf("namespace: %q is neither a namespace nor a short pattern of one such as \"ns-%s\"", c.Namespace, userPlace)
+	}
+	if !slices.Contains(importances, c.Importance) {
+		return fmt.Errorf("importance: %q is none of %q", c.Importance, importances)
+	}
+	return nil
+}
+
+// namespace returns the user's namespace. The user's part is checked by itself,
+// so that it is never more than a part of the name. The error does not repeat it.
+func (c *Config) namespace(user string) (string, error) {
+	namespace := strings.ReplaceAll(c.Namespace, userPlace, user)
+	if !isLabel(namespace) || namespace != c.Namespace && !isLabel(user) {
+		return "", errors.New("must be part of a namespace's name: lower-case letters, digits and '-', not too long")
+	}
+	return namespace, nil
+}
+
+func isLabel(s string) bool { return len(validation.IsDNS1123Label(s)) == 0 }
+
+// Open implements channels.Config. A configuration for the cluster it runs in
+// opens outside of one as well, so that it can be checked anywhere; nothing can
+// be sent then.
+func (c *Config) Open() (channels.Sender, error) {
+	cluster, err := connect(c.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return &sender{config: *c, cluster: cluster}, nil
+}

@@ -1,0 +1,117 @@
+package inapp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+// Codes of our own.
+const (
+	codeNoNamespace = "namespace_not_found"
+	codeTerminating = "namespace_terminating"
+	codeNotServed   = "notifications_not_served"
+)
+
+// namespaceTerminating is the cause in a refusal to create anything in a
+// namespace that is being deleted.
+const namespaceTerminating metav1.CauseType = "NamespaceTerminating"
+
+// classes says what the HTTP status of a refusal means. One that is not here is
+// the provider's fault below 500, and the server's from there on.
+var classes = map[int32]channels.Class{
+	http.StatusBadRequest:            channels.Permanent,
+	http.StatusRequestEntityTooLarge: channels.Permanent,
+	http.StatusUnprocessableEntity:   channels.Permanent,
+	http.StatusRequestTimeout:        channels.Transient,
+	http.StatusConflict:              channels.Transient, // of a quota's count: nothing was made
+	http.StatusTooManyRequests:       channels.Throttled,
+}
+
+// asError returns the typed error of a call. The values in hide are struck from
+// the server's text.
+func asError(ctx context.Context, err error, hide []string) *channels.Error {
+	var e *channels.Error
+	var answer apierrors.APIStatus
+	switch {
+	case errors.As(err, &e):
+		if e.Code == "http_404" { // a page, as the real server answers
+			return errNotServed()
+		}
+		return e
+	case errors.As(err, &answer) && answer.Status().Code != 0:
+		if apierrors.IsUnexpectedServerError(err) {
+			return vendorhttp.StatusError(int(answer.Status().Code))
+		}
+		return refusal(answer.Status(), hide)
+	case ctx.Err() != nil:
+		return &channels.Error{
+			Class: channels.Transient, Code: vendorhttp.CodeTimeout,
+			Message: "no time was left to call the cluster", Cause: ctx.Err(),
+		}
+	}
+	// The client found it in the answer, so the request had left.
+	return &channels.Error{
+		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer, Message: "the cluster's answer is not understood",
+	}
+}
+
+// refusal says what a refusal of the API server's means.
+func refusal(s metav1.Status, hide []string) *channels.Error {
+	e := &channels.Error{Class: channels.Misconfigured, Code: "k8s_" + string(s.Reason), Message: strike(s.Message, hide)}
+	if s.Reason == "" {
+		e.Code += strconv.Itoa(int(s.Code))
+	}
+	if class, ok := classes[s.Code]; ok {
+		e.Class = class
+	} else if s.Code >= http.StatusInternalServerError {
+		e.Class = channels.Transient
+	}
+	details := s.Details
+	if details == nil {
+		details = &metav1.StatusDetails{}
+	}
+	switch {
+	case s.Code == http.StatusNotFound && details.Kind == "namespaces":
+		e.Class, e.Code = channels.Permanent, codeNoNamespace
+	case s.Code == http.StatusNotFound:
+		return errNotServed()
+	case hasCause(details, namespaceTerminating):
+		e.Class, e.Code = channels.Permanent, codeTerminating
+	}
+	if e.Class == channels.Transient || e.Class == channels.Throttled {
+		e.RetryAfter = time.Duration(max(0, details.RetryAfterSeconds)) * time.Second
+	}
+	return e
+}
+
+func errNotServed() *channels.Error {
+	return &channels.Error{
+		Class: channels.Misconfigured, Code: codeNotServed,
+		Message: "no " + notifications.Resource + " of " + notifications.GroupVersion().String() + " there: the resource is not installed, or this is no cluster's address",
+	}
+}
+
+// strike makes a text of the server's safe to keep.
+func strike(text string, hide []string) string {
+	for _, value := range hide {
+		if value != "" {
+			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
+		}
+	}
+	return channels.CleanText(text)
+}
+
+func hasCause(details *metav1.StatusDetails, cause metav1.CauseType) bool {
+	return slices.ContainsFunc(details.Causes, func(c metav1.StatusCause) bool { return c.Type == cause })
+}

@@ -1,0 +1,112 @@
+package inapp
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// deliveryAnnotation holds the delivery's id. It is no label, because the desktop
+// replaces all labels when it marks a notification as read.
+const deliveryAnnotation = "notify.sealos.io/delivery-id"
+
+// maxTitle bounds a title that is made from the message, in characters.
+const maxTitle = 80
+
+// content is what a template says of a notification.
+type content struct {
+	Title        string                 `json:"title"`
+	Message      string                 `json:"message"`
+	From         string                 `json:"from,omitempty"`
+	Importance   string                 `json:"importance"`
+	DesktopPopup *bool                  `json:"desktopPopup"`
+	I18ns        map[string]translation `json:"i18ns,omitempty"` // by language
+}
+
+type translation struct {
+	Title   string `json:"title"`
+	Message string `json:"message"`
+	From    string `json:"from,omitempty"`
+}
+
+// notification returns the message as an object, the same on every attempt.
+func (c *Config) notification(m channels.Message, namespace string) (*unstructured.Unstructured, error) {
+	content, err := c.content(m)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&content)
+	if err != nil {
+		return nil, err
+	}
+	// The id holds the time of its making: every attempt has the same.
+	spec["timestamp"], _ = m.DeliveryID.Time().UnixTime()
+
+	id := m.DeliveryID.String()
+	n := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	n.SetAPIVersion(notifications.GroupVersion().String())
+	n.SetKind("Notification")
+	n.SetNamespace(namespace)
+	n.SetName("notify-" + id)
+	n.SetAnnotations(map[string]string{deliveryAnnotation: id})
+	return n, nil
+}
+
+// content reads the message, and completes it from the configuration.
+func (c *Config) content(m channels.Message) (content, error) {
+	var t content
+	switch m.MsgType {
+	case msgText:
+		t.Message = m.Body
+	case msgJSON:
+		decoder := json.NewDecoder(bytes.NewReader([]byte(m.Body)))
+		decoder.DisallowUnknownFields() // a key that is misspelt would be lost
+		if err := decoder.Decode(&t); err != nil {
+			return t, permanent("invalid_body", "the body is no notification: "+channels.CleanText(err.Error()))
+		}
+	default:
+		return t, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+	}
+	t.Title = cmp.Or(t.Title, m.Subject, firstLine(t.Message))
+	t.From = cmp.Or(t.From, c.From)
+	t.Importance = cmp.Or(t.Importance, c.Importance)
+	if t.DesktopPopup == nil {
+		t.DesktopPopup = &c.DesktopPopup
+	}
+	if t.Title == "" {
+		return t, permanent("empty", "there is neither a title nor a message")
+	}
+	if !slices.Contains(importances, t.Importance) {
+		return t, permanent("invalid_body", fmt.Sprintf("importance is none of %q", importances))
+	}
+	for language, translated := range t.I18ns {
+		if translated.Title == "" || translated.Message == "" {
+			return t, permanent("invalid_body", fmt.Sprintf("i18ns: %q has no title or no message", channels.CleanText(language)))
+		}
+		translated.From = cmp.Or(translated.From, t.From)
+		t.I18ns[language] = translated
+	}
+	return t, nil
+}
+
+// firstLine returns the first line of a text that says something, cut to maxTitle.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	line = strings.TrimSpace(line)
+	if characters := []rune(line); len(characters) > maxTitle {
+		return string(characters[:maxTitle-1]) + "…"
+	}
+	return line
+}
+
+func permanent(code, message string) error {
+	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
+}

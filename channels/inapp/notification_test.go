@@ -1,0 +1,132 @@
+package inapp_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/inapp"
+)
+
+// created sends the message and returns the object that the API got.
+func created(t *testing.T, change func(*inapp.Config), m channels.Message) map[string]any {
+	t.Helper()
+	bodies := make(chan []byte, 1)
+	sender := open(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body json.RawMessage
+		if json.NewDecoder(r.Body).Decode(&body) == nil {
+			bodies <- body
+			_, _ = w.Write(body)
+		}
+	})), change)
+	_, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	var object map[string]any
+	require.NoError(t, json.Unmarshal(<-bodies, &object))
+	return object
+}
+
+func TestObject(t *testing.T) {
+	t.Parallel()
+	m := text()
+	object := created(t, nil, m)
+	require.Equal(t, "notification.sealos.io/v1", object["apiVersion"])
+	require.Equal(t, "Notification", object["kind"])
+	require.Equal(t, map[string]any{
+		"name": "notify-" + m.DeliveryID.String(), "namespace": "ns-" + user,
+		"annotations": map[string]any{"notify.sealos.io/delivery-id": m.DeliveryID.String()},
+	}, object["metadata"])
+	seconds, _ := m.DeliveryID.Time().UnixTime()
+	require.Equal(t, map[string]any{
+		"title": m.Subject, "message": m.Body, "timestamp": float64(seconds),
+		"from": "Sealos", "importance": "Medium", "desktopPopup": true,
+	}, object["spec"])
+}
+
+// What the template says comes before what the provider says.
+func TestTemplateComesFirst(t *testing.T) {
+	t.Parallel()
+	m := text()
+	m.MsgType = "json"
+	quiet := func(c *inapp.Config) { c.From, c.Importance, c.DesktopPopup = "", "Low", false }
+	for _, tc := range []struct {
+		name, body string
+		change     func(*inapp.Config)
+		want       map[string]any
+	}{
+		{"all", `{"title": "T", "message": "M", "from": "Billing", "importance": "High", "desktopPopup": false, "i18ns": {
+			"zh": {"title": "题", "message": "文", "from": "账单"}, "ja": {"title": "件名", "message": "本文"}}}`, nil,
+			map[string]any{
+				"title": "T", "message": "M", "from": "Billing", "importance": "High", "desktopPopup": false,
+				"i18ns": map[string]any{
+					"zh": map[string]any{"title": "题", "message": "文", "from": "账单"},
+					"ja": map[string]any{"title": "件名", "message": "本文", "from": "Billing"},
+				},
+			}},
+		{"the least", `{"message": "M"}`, quiet,
+			map[string]any{"title": m.Subject, "message": "M", "importance": "Low", "desktopPopup": false}},
+		{"pops up", `{"title": "T", "desktopPopup": true}`, quiet,
+			map[string]any{"title": "T", "message": "", "importance": "Low", "desktopPopup": true}},
+		{"null is nothing", `{"title": null, "message": "M", "from": null, "desktopPopup": null, "i18ns": null}`, nil,
+			map[string]any{"title": m.Subject, "message": "M", "from": "Sealos", "importance": "Medium", "desktopPopup": true}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			m := m
+			m.Body = tc.body
+			spec := created(t, tc.change, m)["spec"].(map[string]any)
+			delete(spec, "timestamp")
+			require.Equal(t, tc.want, spec)
+		})
+	}
+}
+
+func TestTitle(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("磁", 81)
+	for _, tc := range []struct{ subject, body, title string }{
+		{"Subject", "first\nsecond", "Subject"},
+		{"", "first\nsecond", "first"},
+		{"", "\n  first \r\nsecond", "first"},
+		{"", long[3:], long[3:]},
+		{"", long, long[6:] + "…"},
+	} {
+		m := text()
+		m.Subject, m.Body = tc.subject, tc.body
+		spec := created(t, nil, m)["spec"].(map[string]any)
+		require.Equal(t, tc.title, spec["title"])
+		require.Equal(t, tc.body, spec["message"], "the message is whole")
+	}
+}
+
+func TestRefusedBeforeTheCall(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ msgType, subject, body, code string }{
+		{"markdown", "T", "M", "msg_type"},
+		{"text", "", " \n", "empty"},
+		{"json", "", `{}`, "empty"},
+		{"json", "", `null`, "empty"},
+		{"json", "T", `[]`, "invalid_body"},
+		{"json", "T", `"M"`, "invalid_body"},
+		{"json", "T", `{`, "invalid_body"},
+		{"json", "T", `{"titel": "T"}`, "invalid_body"},
+		{"json", "T", `{"timestamp": 1}`, "invalid_body"},
+		{"json", "T", `{"title": 7}`, "invalid_body"},
+		{"json", "T", `{"desktopPopup": "yes"}`, "invalid_body"},
+		{"json", "T", `{"importance": "high"}`, "invalid_body"},
+		{"json", "T", `{"i18ns": [{"language": "zh", "title": "题", "message": "文"}]}`, "invalid_body"},
+		{"json", "T", `{"i18ns": {"zh": {"title": "题"}}}`, "invalid_body"},
+		{"json", "T", `{"i18ns": {"zh": {"message": "文"}}}`, "invalid_body"},
+	} {
+		cluster, sender := setup(t, nil)
+		m := text()
+		m.MsgType, m.Subject, m.Body = tc.msgType, tc.subject, tc.body
+		_, err := sender.Send(t.Context(), m)
+		requireError(t, err, channels.Permanent, tc.code)
+		require.Zero(t, cluster.Requests("create"))
+	}
+}

@@ -1,0 +1,82 @@
+package inapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// sender sends to the users of one cluster.
+type sender struct {
+	config  Config
+	cluster *cluster
+}
+
+var (
+	_ channels.Sender           = (*sender)(nil)
+	_ channels.Prober           = (*sender)(nil)
+	_ channels.RecipientChecker = (*sender)(nil)
+)
+
+// CheckRecipient implements channels.RecipientChecker.
+func (s *sender) CheckRecipient(r channels.Recipient) error {
+	_, err := s.config.namespace(r.Value)
+	return err
+}
+
+// Send implements channels.Sender. The receipt's details are the namespace and
+// the name of the Notification.
+func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+	if m.Recipient.Type != channels.RecipientUserID {
+		return channels.Receipt{}, permanent("recipient_type", fmt.Sprintf("no user of the cluster: %q", m.Recipient.Type))
+	}
+	namespace, err := s.config.namespace(m.Recipient.Value)
+	if err != nil {
+		return channels.Receipt{}, permanent("recipient", "the user_id "+err.Error())
+	}
+	n, err := s.config.notification(m, namespace)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	if err := s.cluster.create(ctx, n, metav1.CreateOptions{}); err != nil {
+		e := channels.AsError(err)
+		e.Message = strike(e.Message, []string{m.Recipient.Value})
+		return channels.Receipt{}, e
+	}
+	return channels.Receipt{Details: map[string]any{"namespace": namespace, "name": n.GetName()}}, nil
+}
+
+// Probe implements channels.Prober: a dry run of a message. It meets everything
+// that a message does (credentials, permission, the resource, its schema) and
+// leaves nothing behind.
+func (s *sender) Probe(ctx context.Context) error {
+	namespace, err := s.config.namespace(probeUser)
+	if err != nil {
+		return permanent("namespace", err.Error())
+	}
+	m := channels.Message{DeliveryID: uuid.Must(uuid.NewV7()), MsgType: msgText, Body: "probe"}
+	n, err := s.config.notification(m, namespace)
+	if err != nil {
+		return err
+	}
+	err = s.cluster.create(ctx, n, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	var e *channels.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch {
+	case e.Code == codeNoNamespace && strings.Contains(s.config.Namespace, userPlace):
+		return nil // nobody has that name; the server asks for it after all the rest
+	case e.Class == channels.Permanent:
+		e.Class = channels.Misconfigured // every message would be refused
+	case e.Class == channels.Uncertain:
+		e.Class = channels.Transient // nothing was sent
+	}
+	return e
+}

@@ -1,0 +1,156 @@
+package sms
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/alibabacloud-go/tea/dara"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+const (
+	codeOK            = "OK"
+	codeBusinessLimit = "isv.BUSINESS_LIMIT_CONTROL"
+	codeBadSignature  = "SignatureDoesNotMatch"
+)
+
+// classes says what the vendor's codes mean. Those of its gateway stand here
+// without what follows the first dot ("Throttling.User"). Codes that are not here
+// are transient.
+var classes = map[string]channels.Class{
+	"isv.MOBILE_NUMBER_ILLEGAL":         channels.Permanent,
+	"isv.MOBILE_COUNT_OVER_LIMIT":       channels.Permanent,
+	"isv.TEMPLATE_MISSING_PARAMETERS":   channels.Permanent,
+	"isv.TEMPLATE_PARAMS_ILLEGAL":       channels.Permanent,
+	"isv.PARAM_LENGTH_LIMIT":            channels.Permanent,
+	"isv.PARAM_NOT_SUPPORT_URL":         channels.Permanent,
+	"isv.INVALID_JSON_PARAM":            channels.Permanent,
+	"isv.INVALID_PARAMETERS":            channels.Permanent,
+	"isv.BLACK_KEY_CONTROL_LIMIT":       channels.Permanent, // a forbidden word in a param
+	"isv.SMS_CONTENT_ILLEGAL":           channels.Permanent,
+	"isv.DOMESTIC_NUMBER_NOT_SUPPORTED": channels.Permanent, // a template for abroad only
+	"InvalidParameter":                  channels.Permanent,
+	"MissingParameter":                  channels.Permanent,
+
+	"isv.SMS_TEMPLATE_ILLEGAL":        channels.Misconfigured, // not approved, or another account's
+	"isv.SMS_SIGNATURE_ILLEGAL":       channels.Misconfigured,
+	"isv.SMS_SIGNATURE_SCENE_ILLEGAL": channels.Misconfigured, // the signature does not fit the template
+	"isv.SIGNATURE_SCENE_ILLEGAL":     channels.Misconfigured,
+	"isv.SMS_SIGN_ILLEGAL":            channels.Misconfigured,
+	"isv.SIGN_STATE_ILLEGAL":          channels.Misconfigured,
+	"isv.OUT_OF_SERVICE":              channels.Misconfigured, // not paid
+	"isv.AMOUNT_NOT_ENOUGH":           channels.Misconfigured,
+	"isv.PRODUCT_UN_SUBSCRIPT":        channels.Misconfigured,
+	"isv.PRODUCT_UNSUBSCRIBE":         channels.Misconfigured,
+	"isv.ACCOUNT_NOT_EXISTS":          channels.Misconfigured,
+	"isv.ACCOUNT_ABNORMAL":            channels.Misconfigured,
+	"isp.RAM_PERMISSION_DENY":         channels.Misconfigured,
+	"isv.DENY_IP_RANGE":               channels.Misconfigured,
+	"isv.DAY_LIMIT_CONTROL":           channels.Misconfigured, // limits that were set in the console
+	"isv.MONTH_LIMIT_CONTROL":         channels.Misconfigured,
+	codeBadSignature:                  channels.Misconfigured,
+	"IncompleteSignature":             channels.Misconfigured,
+	"InvalidAccessKeyId":              channels.Misconfigured,
+	"InvalidTimeStamp":                channels.Misconfigured, // the clock is off
+	"Forbidden":                       channels.Misconfigured,
+	"NoPermission":                    channels.Misconfigured,
+	"InvalidAction":                   channels.Misconfigured,
+	"InvalidVersion":                  channels.Misconfigured,
+
+	"Throttling": channels.Throttled,
+
+	// Something on the way repeated the request; the first one may have been taken.
+	"SignatureNonceUsed": channels.Uncertain,
+
+	"isp.SYSTEM_ERROR":   channels.Transient,
+	"isp.GATEWAY_ERROR":  channels.Transient,
+	"InternalError":      channels.Transient,
+	"ServiceUnavailable": channels.Transient,
+}
+
+// classOf returns what a code means and how long to wait.
+func classOf(code, message string) (channels.Class, time.Duration) {
+	if code == codeBusinessLimit {
+		// One code for the limits of a number; only the text tells which was met.
+		switch {
+		case strings.Contains(message, "天级"): // a day
+			return channels.Permanent, 0
+		case strings.Contains(message, "小时级"): // an hour
+			return channels.Throttled, 10 * time.Minute
+		case strings.Contains(message, "分钟级"): // a minute
+			return channels.Throttled, time.Minute
+		}
+		return channels.Transient, 0
+	}
+	if class, ok := classes[code]; ok {
+		return class, 0
+	}
+	family, _, _ := strings.Cut(code, ".")
+	if class, ok := classes[family]; ok {
+		return class, 0
+	}
+	return channels.Transient, 0
+}
+
+// problem returns what went wrong in a call, from what the SDK returns of it: an
+// error, or the fields of the answer. It is nil when nothing did.
+func problem(err error, code, message, requestID *string) *channels.Error {
+	switch {
+	case err != nil:
+		return failure(err)
+	case code == nil:
+		return unexpected()
+	case *code == codeOK:
+		return nil
+	default:
+		return refusal(*code, dara.StringValue(message), dara.StringValue(requestID))
+	}
+}
+
+// failure returns the typed error of a call that ended with an error of the SDK.
+func failure(err error) *channels.Error {
+	var e *channels.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	var answered interface { // HTTP 400 and above
+		GetStatusCode() *int
+		GetData() map[string]any
+	}
+	if !errors.As(err, &answered) {
+		return unexpected()
+	}
+	text := func(name string) string { s, _ := answered.GetData()[name].(string); return s }
+	if text("Code") == "" {
+		return vendorhttp.StatusError(dara.IntValue(answered.GetStatusCode()))
+	}
+	return refusal(text("Code"), text("Message"), text("RequestId"))
+}
+
+// unexpected is an answer that says neither yes nor no. The SDK's error is not kept
+// as its cause: it quotes the answer.
+func unexpected() *channels.Error {
+	return &channels.Error{
+		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,
+		Message: "the vendor's answer is not understood",
+	}
+}
+
+// refusal returns what a code of the vendor means.
+func refusal(code, message, requestID string) *channels.Error {
+	class, wait := classOf(code, message)
+	if code == codeBadSignature {
+		// The vendor's own text quotes the whole request.
+		message = "the vendor calculates another signature: accessKeySecret is wrong"
+	}
+	if requestID != "" {
+		message = fmt.Sprintf("%s (request id %s)", message, requestID)
+	}
+	return &channels.Error{
+		Class: class, Code: channels.CleanText("aliyun_" + code), Message: channels.CleanText(message), RetryAfter: wait,
+	}
+}

@@ -1,0 +1,56 @@
+// Package voice makes phone calls through Volcengine VMS. The vendor speaks a text
+// from an approved template of its own.
+package voice
+
+import (
+	"fmt"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/phone"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+// Type describes the provider type.
+var Type = channels.Type{
+	Name:           "volcengine_vms",
+	Channel:        "voice",
+	RecipientTypes: []string{channels.RecipientPhone},
+	MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
+	TemplateCode:   true,
+	// The vendor has a failure for a repeated SingleOpenId, but does not say that it
+	// always finds it.
+	Dedupes:     false,
+	OnUncertain: channels.Hold,
+	NewConfig: func() channels.Config {
+		return &Config{
+			Endpoint:  "cloud-vms.volcengineapi.com",
+			Region:    "cn-north-1",
+			Countries: []string{"CN"},
+		}
+	},
+}
+
+// Config is the configuration of a Volcengine account and its pool of numbers.
+type Config struct {
+	channels.CommonConfig `yaml:",inline"`
+
+	Endpoint        string   `yaml:"endpoint" required:"true" doc:"the API's host, or its http or https URL"`
+	Region          string   `yaml:"region" required:"true" doc:"the region that requests are signed for"`
+	AccessKeyID     string   `yaml:"accessKeyId" required:"true" doc:"access key of a user that may call SingleBatchAppend and QuerySingleInfo"`
+	AccessKeySecret string   `yaml:"accessKeySecret" required:"true" secret:"true" doc:"the access key's secret"`
+	NumberPool      string   `yaml:"numberPool" required:"true" doc:"the pool (NP…) of the numbers that calls come from"`
+	Countries       []string `yaml:"countries" doc:"regions (ISO 3166) whose numbers are called"`
+}
+
+func (c *Config) numbers() phone.Rule { return phone.Rule{Countries: c.Countries} }
+
+// Validate implements channels.Config.
+func (c *Config) Validate() error {
+	if _, _, err := vendorhttp.Endpoint(c.Endpoint); err != nil {
+		return fmt.Errorf("endpoint: %w", err)
+	}
+	return c.numbers().Validate()
+}
+
+// Open implements channels.Config.
+func (c *Config) Open() (channels.Sender, error) { return newSender(c) }

@@ -1,0 +1,104 @@
+package voice
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+const (
+	codePrefix = "volcengine_"
+	// duplicateItem is the failure of a call that the vendor was asked for before,
+	// by an attempt whose answer was lost: the recipient is called once.
+	duplicateItem = "REDUPLICATED_ITEM"
+	// forbiddenTime is the failure of a call at night.
+	forbiddenTime = "FORBIDDEN_TIME"
+	forbiddenWait = 10 * time.Minute
+)
+
+// classes says what the vendor's codes mean: those of its gateway and service, and
+// the types of failure of a single call. Codes that are not here are transient.
+var classes = map[string]channels.Class{
+	"手机号格式错误":                channels.Permanent, // the phone's format
+	"BLACK_LIST_PHONE":       channels.Permanent,
+	"MissingParameter":       channels.Permanent,
+	"InvalidParameter":       channels.Permanent,
+	"IllegalArgument":        channels.Permanent,
+	"RequestParametersError": channels.Permanent,
+
+	"OperationDenied":            channels.Misconfigured, // the service is not activated
+	"NOT_AUTH":                   channels.Misconfigured, // the account's real name is not known
+	"QUALIFICATION_MISSING":      channels.Misconfigured,
+	"QUALIFICATION_REJECTED":     channels.Misconfigured,
+	"NOT_IN_NUMBER_POOL":         channels.Misconfigured,
+	"NO_USABLE_NUMBER":           channels.Misconfigured,
+	"RESOURCE_NOT_FOUND":         channels.Misconfigured, // no such template, or not approved
+	"MissingAuthenticationToken": channels.Misconfigured,
+	"MissingRequestInfo":         channels.Misconfigured,
+	"MissingSignature":           channels.Misconfigured,
+	"InvalidAuthorization":       channels.Misconfigured,
+	"InvalidCredential":          channels.Misconfigured,
+	"InvalidAccessKey":           channels.Misconfigured,
+	"InvalidClientTokenId":       channels.Misconfigured,
+	"InvalidSecretToken":         channels.Misconfigured,
+	"SignatureDoesNotMatch":      channels.Misconfigured,
+	"InvalidTimestamp":           channels.Misconfigured, // the clock is off
+	"AccessDenied":               channels.Misconfigured,
+	"LackPolicy":                 channels.Misconfigured,
+	"LackProjectPolicy":          channels.Misconfigured,
+	"ServiceNotFound":            channels.Misconfigured,
+	"InvalidActionOrVersion":     channels.Misconfigured,
+
+	"FlowLimitExceeded":        channels.Throttled,
+	"AccountFlowLimitExceeded": channels.Throttled,
+	"RequestLimitExceeded":     channels.Throttled,
+	forbiddenTime:              channels.Throttled,
+
+	// Something failed behind the vendor's door; the call may have been made.
+	"SystemError":            channels.Uncertain,
+	"DownStreamError":        channels.Uncertain,
+	"InternalError":          channels.Uncertain,
+	"InternalServiceError":   channels.Uncertain,
+	"InternalServiceTimeout": channels.Uncertain,
+	"UndefinedError":         channels.Uncertain,
+
+	"FailToConnect":          channels.Transient, // the gateway, to the service
+	"ServiceUnavailableTemp": channels.Transient,
+}
+
+// failure returns the typed error of a call that failed.
+func failure(err error) *channels.Error {
+	var e *channels.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	// The SDK could not make a request of it, so nothing has left.
+	return &channels.Error{Class: channels.Transient, Code: "no_request", Message: "the request could not be made", Cause: err}
+}
+
+// unexpected is an answer that says neither yes nor no.
+func unexpected() *channels.Error {
+	return &channels.Error{
+		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,
+		Message: "the vendor's answer is not understood",
+	}
+}
+
+// refusal returns what a code of the vendor means.
+func refusal(code, message, requestID string) *channels.Error {
+	e := &channels.Error{Class: channels.Transient, Code: channels.CleanText(codePrefix + code)}
+	if class, ok := classes[code]; ok {
+		e.Class = class
+	}
+	if code == forbiddenTime {
+		e.RetryAfter = forbiddenWait
+	}
+	if requestID != "" {
+		message = fmt.Sprintf("%s (request id %s)", message, requestID)
+	}
+	e.Message = channels.CleanText(message)
+	return e
+}

@@ -1,0 +1,130 @@
+package voice
+
+import (
+	"context"
+	"strings"
+
+	"github.com/volcengine/volcengine-go-sdk/service/vms"
+	"github.com/volcengine/volcengine-go-sdk/volcengine"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/phone"
+)
+
+// resourceTTS says that the resource is a template of a text, not a recording.
+const resourceTTS = 1
+
+// sender calls from one pool of numbers.
+type sender struct {
+	numberPool string
+	numbers    phone.Rule
+	sdk        *vms.VMS
+}
+
+var (
+	_ channels.Sender           = (*sender)(nil)
+	_ channels.Prober           = (*sender)(nil)
+	_ channels.RecipientChecker = (*sender)(nil)
+)
+
+func newSender(c *Config) (*sender, error) {
+	sdk, err := newClient(c)
+	if err != nil {
+		return nil, err
+	}
+	return &sender{numberPool: c.NumberPool, numbers: c.numbers(), sdk: sdk}, nil
+}
+
+// CheckRecipient implements channels.RecipientChecker.
+func (s *sender) CheckRecipient(r channels.Recipient) error {
+	_, err := s.numbers.Parse(r.Value)
+	return err
+}
+
+// Send implements channels.Sender. The receipt's details are request_id and, when
+// the vendor had the call from an earlier attempt, duplicate.
+func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+	if m.Recipient.Type != channels.RecipientPhone {
+		return channels.Receipt{}, permanent("recipient_type", "no phone: "+m.Recipient.Type)
+	}
+	number, err := s.numbers.Parse(m.Recipient.Value)
+	if err != nil {
+		return channels.Receipt{}, permanent("recipient", "the recipient "+err.Error())
+	}
+	if m.TemplateCode == "" {
+		return channels.Receipt{}, permanent("template_code", "the template has no templateCode")
+	}
+	params, err := phone.Params(m.Params)
+	if err != nil {
+		return channels.Receipt{}, permanent("params", err.Error())
+	}
+
+	call := (&vms.ListForSingleBatchAppendInput{}).
+		SetPhone(number.Digits()).
+		SetType(resourceTTS).
+		SetResource(m.TemplateCode).
+		SetNumberPoolNo(s.numberPool).
+		SetSingleOpenId(m.DeliveryID.String())
+	if params != "" {
+		call.SetPhoneParam(params)
+	}
+	details, e := s.place(ctx, call)
+	if e != nil {
+		// The vendor repeats what it was sent.
+		e.Code, e.Message = number.Strike(e.Code), number.Strike(e.Message)
+		return channels.Receipt{}, e
+	}
+	return channels.Receipt{Details: details}, nil
+}
+
+// place asks for one call and returns the receipt's details.
+func (s *sender) place(ctx context.Context, call *vms.ListForSingleBatchAppendInput) (map[string]any, *channels.Error) {
+	request, result := s.sdk.SingleBatchAppendRequest(&vms.SingleBatchAppendInput{
+		List: []*vms.ListForSingleBatchAppendInput{call},
+	})
+	request.SetContext(ctx)
+	if err := request.Send(); err != nil {
+		return nil, failure(err)
+	}
+	details := map[string]any{"request_id": request.RequestID}
+	switch {
+	case len(result.FailList) > 0 && result.FailList[0] != nil:
+		failed := volcengine.StringValue(result.FailList[0].Type)
+		if failed == duplicateItem {
+			details["duplicate"] = true
+			return details, nil
+		}
+		return nil, refusal(failed, "the call was refused", request.RequestID)
+	case len(result.SuccessList) > 0:
+		return details, nil
+	default:
+		return nil, unexpected()
+	}
+}
+
+func permanent(code, message string) error {
+	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
+}
+
+// noCall is the id of a call that was never made.
+const noCall = "00000000-0000-0000-0000-000000000000"
+
+// Probe implements channels.Prober. It asks for a call that was never made.
+func (s *sender) Probe(ctx context.Context) error {
+	request, _ := s.sdk.QuerySingleInfoRequest((&vms.QuerySingleInfoInput{}).SetSingleOpenId(noCall))
+	request.SetContext(ctx)
+	err := request.Send()
+	if err == nil {
+		return nil
+	}
+	e := failure(err)
+	code, answered := strings.CutPrefix(e.Code, codePrefix)
+	_, known := classes[code]
+	switch {
+	case e.Class == channels.Permanent, answered && !known:
+		return nil // the id is refused, in whatever words, by a vendor who knows us
+	case e.Class == channels.Uncertain:
+		e.Class = channels.Transient // nobody was to be called
+	}
+	return e
+}

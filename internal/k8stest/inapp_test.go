@@ -1,0 +1,210 @@
+package k8stest
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/internal/vendors/k8s"
+)
+
+// provider opens a provider of the cluster that is the client.
+func (c *cluster) provider(t *testing.T, client string, change func(*inapp.Config)) channels.Sender {
+	t.Helper()
+	config := inapp.Type.NewConfig().(*inapp.Config)
+	config.Kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, os.WriteFile(config.Kubeconfig, k8s.Kubeconfig(c.url, token(client), c.authority), 0o600))
+	if change != nil {
+		change(config)
+	}
+	require.NoError(t, config.Validate())
+	sender, err := config.Open()
+	require.NoError(t, err)
+	return sender
+}
+
+// inbox returns the desktop's view of a namespace.
+func (c *cluster) inbox(t *testing.T, namespace string) dynamic.ResourceInterface {
+	t.Helper()
+	config, err := clientcmd.RESTConfigFromKubeConfig(k8s.Kubeconfig(c.url, token(desktop), c.authority))
+	require.NoError(t, err)
+	client, err := dynamic.NewForConfig(config)
+	require.NoError(t, err)
+	return client.Resource(notifications).Namespace(namespace)
+}
+
+func message(user string) channels.Message {
+	return channels.Message{
+		DeliveryID: uuid.Must(uuid.NewV7()), Attempt: 1,
+		Recipient: channels.Recipient{Type: channels.RecipientUserID, Value: user},
+		MsgType:   "json", Subject: "磁盘已满",
+		Body: `{"message": "disk <sda> is \"full\" & 数据库", "from": "Storage", "importance": "High", "desktopPopup": false,
+			"i18ns": {"zh": {"title": "题", "message": "文"}}}`,
+	}
+}
+
+func requireError(t *testing.T, err error, class channels.Class, code string) {
+	t.Helper()
+	var e *channels.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, class, e.Class, e.Error())
+	require.Equal(t, code, e.Code, e.Error())
+}
+
+func TestNotification(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, nil))
+	sender := c.provider(t, notifier, nil)
+	inbox := c.inbox(t, "ns-alice")
+	m := message("alice")
+
+	receipt, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"namespace": "ns-alice", "name": "notify-" + m.DeliveryID.String()}, receipt.Details)
+	list, err := inbox.List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1)
+	seconds, _ := m.DeliveryID.Time().UnixTime()
+	require.Equal(t, map[string]any{
+		"title": "磁盘已满", "message": `disk <sda> is "full" & 数据库`, "timestamp": seconds,
+		"from": "Storage", "importance": "High", "desktopPopup": false,
+		"i18ns": map[string]any{"zh": map[string]any{"title": "题", "message": "文", "from": "Storage"}},
+	}, list.Items[0].Object["spec"])
+	require.Equal(t, m.DeliveryID.String(), list.Items[0].GetAnnotations()["notify.sealos.io/delivery-id"])
+	require.Empty(t, list.Items[0].GetLabels())
+
+	// The desktop marks it as read, and an attempt whose answer was lost is repeated.
+	read, err := inbox.Patch(t.Context(), list.Items[0].GetName(), types.JSONPatchType,
+		[]byte(`[{"op": "add", "path": "/metadata/labels", "value": {"isRead": "true"}}]`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	again, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	require.Equal(t, receipt, again)
+	list, err = inbox.List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Equal(t, []unstructured.Unstructured{*read}, list.Items, "the repetition changes nothing")
+	require.Equal(t, map[string]string{"isRead": "true"}, list.Items[0].GetLabels())
+	require.Equal(t, m.DeliveryID.String(), list.Items[0].GetAnnotations()["notify.sealos.io/delivery-id"])
+
+	require.NoError(t, sender.(channels.Prober).Probe(t.Context()))
+	fixed := c.provider(t, notifier, func(c *inapp.Config) { c.Namespace = "ns-alice" })
+	require.NoError(t, fixed.(channels.Prober).Probe(t.Context()))
+	list, err = inbox.List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1, "a probe leaves nothing behind")
+}
+
+func TestConcurrentAttemptsAreOneNotification(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, nil))
+	const deliveries, attempts = 20, 10
+	sender := c.provider(t, notifier, nil)
+	errs := make(chan error, deliveries*attempts)
+	var wg sync.WaitGroup
+	for range deliveries {
+		m := message("alice")
+		for range attempts {
+			wg.Go(func() {
+				_, err := sender.Send(t.Context(), m)
+				errs <- err
+			})
+		}
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	list, err := c.inbox(t, "ns-alice").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, deliveries)
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, []string{"ns-bob"}, notificationCRD(t, nil))
+	for _, tc := range []struct {
+		name, client, user string
+		class              channels.Class
+		code, message      string
+	}{
+		{"unknown credentials", "nobody", "alice", channels.Misconfigured, "k8s_Unauthorized", "Unauthorized"},
+		{"no permission", stranger, "alice", channels.Misconfigured, "k8s_Forbidden",
+			`notifications.notification.sealos.io is forbidden: User "stranger" cannot create resource "notifications" in API group "notification.sealos.io" in the namespace "ns-***"`},
+		{"no namespace", notifier, "carol", channels.Permanent, "namespace_not_found", `namespaces "ns-***" not found`},
+		{"namespace going", notifier, "bob", channels.Permanent, "namespace_terminating", "because it is being terminated"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			sender := c.provider(t, tc.client, nil)
+			_, err := sender.Send(t.Context(), message(tc.user))
+			requireError(t, err, tc.class, tc.code)
+			require.ErrorContains(t, err, tc.message)
+			require.NotContains(t, err.Error(), "ns-"+tc.user)
+
+			probed := sender.(channels.Prober).Probe(t.Context())
+			if tc.class == channels.Permanent {
+				require.NoError(t, probed, "it is about one user")
+			} else {
+				requireError(t, probed, tc.class, tc.code)
+			}
+		})
+	}
+
+	t.Run("fixed namespace", func(t *testing.T) {
+		t.Parallel()
+		sender := c.provider(t, notifier, func(c *inapp.Config) { c.Namespace = "sealos" })
+		_, err := sender.Send(t.Context(), message("alice"))
+		requireError(t, err, channels.Permanent, "namespace_not_found")
+		requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "namespace_not_found")
+	})
+}
+
+// An older revision of the resource has a list of translations.
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, map[string]any{
+		"type": "array", "items": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+	}))
+	sender := c.provider(t, notifier, nil)
+	_, err := sender.Send(t.Context(), message("alice"))
+	requireError(t, err, channels.Permanent, "k8s_Invalid")
+	require.ErrorContains(t, err, "spec.i18ns")
+
+	plain := message("alice")
+	plain.MsgType, plain.Body = "text", "no translations"
+	_, err = sender.Send(t.Context(), plain)
+	require.NoError(t, err)
+}
+
+func TestNotInstalled(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, nil, nil)
+	sender := c.provider(t, notifier, nil)
+	_, err := sender.Send(t.Context(), message("alice"))
+	requireError(t, err, channels.Misconfigured, "notifications_not_served")
+	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "notifications_not_served")
+}
+
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, nil))
+	sender := c.provider(t, notifier, nil)
+	_, err := sender.Send(t.Context(), message("alice"))
+	require.NoError(t, err)
+	c.stop()
+	_, err = sender.Send(t.Context(), message("alice"))
+	requireError(t, err, channels.Transient, "connect_failed")
+	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Transient, "connect_failed")
+}

@@ -1,0 +1,124 @@
+package feishubot
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+const (
+	maxBody = 20 << 10  // bytes of a request
+	maxSkew = time.Hour // between the sender's clock and ours
+)
+
+// post is the webhook's effect. A real bot checks in this order: a wrong token is
+// told whatever the body is.
+func (b *Bot) post(r *http.Request, body []byte) answer {
+	// Feishu does not read it; the inbox shows it as a gateway on the way would.
+	mark := r.Header.Get("X-Request-Id")
+	b.inbox.Request(mark)
+
+	var m message
+	decoded := json.Unmarshal(body, &m)
+	text, valid := m.text()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case r.PathValue("token") != b.token:
+		return refused(19001, "param invalid: incoming webhook access token invalid")
+	case decoded != nil || len(body) > maxBody:
+		a := refused(9499, "Bad Request")
+		a.status = http.StatusBadRequest
+		return a
+	case b.secret != "" && !m.signed(b.secret):
+		return refused(19021, "sign match fail or timestamp is not within one hour from current time")
+	case m.MsgType == "":
+		return refused(19002, "params error, msg_type need")
+	case !valid:
+		return refused(19001, "param invalid: "+m.MsgType)
+	case !strings.Contains(text, b.keyword):
+		return refused(19024, "Key Words Not Found")
+	case !b.take(time.Now()):
+		return refused(11232, "frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]")
+	}
+	idType, to := mentioned(text)
+	b.inbox.Add(vendors.Arrival{
+		ID: rand.Text(), Channel: "feishu_webhook", ToType: idType, To: to, Kind: m.MsgType, Text: text, Mark: mark,
+	})
+	return success()
+}
+
+// message is a request of the webhook.
+type message struct {
+	Timestamp string `json:"timestamp"`
+	Sign      string `json:"sign"`
+	MsgType   string `json:"msg_type"`
+	Content   struct {
+		Text string         `json:"text"`
+		Post map[string]any `json:"post"`
+	} `json:"content"`
+	Card map[string]any `json:"card"`
+}
+
+// text returns the message as a person would read it.
+func (m message) text() (text string, valid bool) {
+	switch m.MsgType {
+	case "text":
+		return m.Content.Text, m.Content.Text != ""
+	case "post":
+		return encode(m.Content.Post), len(m.Content.Post) > 0
+	case "interactive":
+		return encode(m.Card), len(m.Card) > 0
+	default:
+		return "", false
+	}
+}
+
+func encode(object map[string]any) string {
+	b, _ := json.Marshal(object) // it was decoded from JSON
+	return string(b)
+}
+
+// mentioned returns the user whom a text mentions at its start, or the group.
+func mentioned(text string) (idType, id string) {
+	rest, found := strings.CutPrefix(text, `<at user_id="`)
+	id, _, closed := strings.Cut(rest, `"></at>`)
+	if !found || !closed {
+		return "", "group"
+	}
+	return "open_id", id
+}
+
+// signed checks the signature and the clock.
+func (m message) signed(secret string) bool {
+	seconds, err := strconv.ParseInt(m.Timestamp, 10, 64)
+	if err != nil || time.Since(time.Unix(seconds, 0)).Abs() > maxSkew {
+		return false
+	}
+	mac := hmac.New(sha256.New, []byte(m.Timestamp+"\n"+secret))
+	return hmac.Equal([]byte(base64.StdEncoding.EncodeToString(mac.Sum(nil))), []byte(m.Sign))
+}
+
+// take counts a message against the limit; false when it is one too many. It is
+// called with b.mu held.
+func (b *Bot) take(now time.Time) bool {
+	if b.limit == 0 {
+		return true
+	}
+	for len(b.taken) > 0 && now.Sub(b.taken[0]) >= b.window {
+		b.taken = b.taken[1:]
+	}
+	if len(b.taken) >= b.limit {
+		return false
+	}
+	b.taken = append(b.taken, now)
+	return true
+}

@@ -1,0 +1,121 @@
+package k8s
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// object is a Notification.
+type object struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Metadata   metadata `json:"metadata"`
+	Spec       spec     `json:"spec"`
+}
+
+type metadata struct {
+	Name              string            `json:"name"`
+	Namespace         string            `json:"namespace"`
+	UID               string            `json:"uid"`
+	CreationTimestamp time.Time         `json:"creationTimestamp"`
+	Annotations       map[string]string `json:"annotations,omitempty"`
+}
+
+// spec has pointers where the schema requires a value.
+type spec struct {
+	Title        *string                `json:"title"`
+	Message      *string                `json:"message"`
+	Timestamp    *int64                 `json:"timestamp"` // Unix seconds
+	From         string                 `json:"from,omitempty"`
+	Importance   string                 `json:"importance,omitempty"`
+	DesktopPopup bool                   `json:"desktopPopup,omitempty"`
+	I18ns        map[string]translation `json:"i18ns,omitempty"` // by language
+}
+
+type translation struct {
+	Title   *string `json:"title"`
+	Message *string `json:"message"`
+	From    string  `json:"from,omitempty"`
+}
+
+// markAnnotation holds what the sender marks its notifications with.
+const markAnnotation = "notify.sealos.io/delivery-id"
+
+// create makes a Notification, or only says whether it would with dryRun. It runs
+// with c.mu held, so that a name is looked up and taken in one.
+func (c *Cluster) create(r *http.Request, body []byte) answer {
+	var o object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return refused(apierrors.NewBadRequest("the object provided is unrecognized: " + err.Error()))
+	}
+	dryRun := r.URL.Query().Get("dryRun") == "All"
+	mark := o.Metadata.Annotations[markAnnotation]
+	if !dryRun {
+		c.inbox.Request(mark)
+	}
+	namespace, name := r.PathValue("namespace"), o.Metadata.Name
+	switch invalid := o.invalid(); {
+	case o.APIVersion != notifications.Group+"/v1" || o.Kind != kind.Kind:
+		return refused(apierrors.NewBadRequest("the API version or the kind in the data does not match the expected ones"))
+	case o.Metadata.Namespace != namespace:
+		return refused(apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request"))
+	case c.deleted[namespace]:
+		return refused(apierrors.NewNotFound(namespaces, namespace))
+	case len(invalid) > 0:
+		return refused(apierrors.NewInvalid(kind, name, invalid))
+	}
+	id := namespace + "/" + name
+	if _, exists := c.objects[id]; exists {
+		return refused(apierrors.NewAlreadyExists(notifications, name))
+	}
+	o.Metadata.UID, o.Metadata.CreationTimestamp = uuid.NewString(), time.Now().UTC().Truncate(time.Second)
+	if !dryRun {
+		c.objects[id] = o
+		c.inbox.Add(vendors.Arrival{
+			ID: id, Channel: "inapp", ToType: "namespace", To: namespace,
+			Kind: o.Spec.Importance, Subject: *o.Spec.Title, Text: *o.Spec.Message, Mark: mark,
+		})
+	}
+	return answer{http.StatusCreated, o}
+}
+
+// invalid lists what the resource's schema refuses.
+func (o object) invalid() field.ErrorList {
+	var list field.ErrorList
+	path := field.NewPath("spec")
+	require := func(path *field.Path, has bool) {
+		if !has {
+			list = append(list, field.Required(path, ""))
+		}
+	}
+	require(path.Child("title"), o.Spec.Title != nil)
+	require(path.Child("message"), o.Spec.Message != nil)
+	require(path.Child("timestamp"), o.Spec.Timestamp != nil)
+	for language, t := range o.Spec.I18ns {
+		require(path.Child("i18ns", language, "title"), t.Title != nil)
+		require(path.Child("i18ns", language, "message"), t.Message != nil)
+	}
+	if problems := validation.IsDNS1123Subdomain(o.Metadata.Name); len(problems) > 0 {
+		list = append(list, field.Invalid(field.NewPath("metadata", "name"), o.Metadata.Name, strings.Join(problems, "; ")))
+	}
+	return list
+}
+
+// get runs with c.mu held.
+func (c *Cluster) get(r *http.Request, _ []byte) answer {
+	name := r.PathValue("name")
+	o, exists := c.objects[r.PathValue("namespace")+"/"+name]
+	if !exists {
+		return refused(apierrors.NewNotFound(notifications, name))
+	}
+	return answer{http.StatusOK, o}
+}

@@ -1,0 +1,115 @@
+package volcengine
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// Types of resource that a call plays.
+const (
+	typeRecording = 0
+	typeTTS       = 1
+)
+
+// Types of failure of a single item.
+const (
+	PhoneFormat = "手机号格式错误"
+	Duplicate   = "REDUPLICATED_ITEM"
+)
+
+var phone = regexp.MustCompile(`^[0-9]{7,15}$`)
+
+// call is one call that was made.
+type call struct {
+	item
+	uuid string
+	at   time.Time
+}
+
+// item is one call that is asked for.
+type item struct {
+	Phone, PhoneParam, Resource, NumberPoolNo, SingleOpenId string
+	Type                                                    *int
+}
+
+// singleBatchAppend makes calls. It runs with v.mu held. It does not drop a
+// repeated SingleOpenId: the vendor does not say that it does, so a repetition is
+// to be seen here as a second call.
+func (v *VMS) singleBatchAppend(body []byte) answer {
+	var request struct{ List []item }
+	if err := json.Unmarshal(body, &request); err != nil {
+		return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter List is invalid.")
+	}
+	for _, i := range request.List {
+		v.inbox.Request(i.SingleOpenId)
+	}
+	if len(request.List) == 0 {
+		return refused(http.StatusBadRequest, "MissingParameter", "The required parameter List is missing.")
+	}
+	for _, i := range request.List {
+		for _, p := range []struct{ name, value string }{
+			{"Phone", i.Phone}, {"Resource", i.Resource}, {"NumberPoolNo", i.NumberPoolNo}, {"SingleOpenId", i.SingleOpenId},
+		} {
+			if p.value == "" {
+				return refused(http.StatusBadRequest, "MissingParameter", "The required parameter "+p.name+" is missing.")
+			}
+		}
+		params := map[string]string{}
+		if i.Type == nil || *i.Type != typeRecording && *i.Type != typeTTS {
+			return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter Type is invalid.")
+		}
+		if i.PhoneParam != "" && json.Unmarshal([]byte(i.PhoneParam), &params) != nil {
+			return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter PhoneParam is invalid.")
+		}
+	}
+
+	succeeded, failed := []map[string]any{}, []map[string]any{}
+	for _, i := range request.List {
+		failure := v.refused[i.Phone]
+		if failure == "" && !phone.MatchString(i.Phone) {
+			failure = PhoneFormat
+		}
+		result := map[string]any{"Phone": i.Phone, "SingleOpenId": i.SingleOpenId}
+		if failure != "" {
+			result["Type"] = failure
+			failed = append(failed, result)
+			continue
+		}
+		v.make(i)
+		succeeded = append(succeeded, result)
+	}
+	return success(map[string]any{"SuccessList": succeeded, "FailList": failed})
+}
+
+func (v *VMS) make(i item) {
+	c := call{item: i, uuid: fmt.Sprintf("V%d", time.Now().UnixNano()), at: time.Now()}
+	v.calls[i.SingleOpenId] = c
+	v.inbox.Add(vendors.Arrival{
+		ID: c.uuid, Channel: "voice", ToType: "phone", To: i.Phone, Kind: i.Resource,
+		Text: strings.TrimSpace(i.Resource + " " + i.PhoneParam), Mark: i.SingleOpenId,
+	})
+}
+
+// querySingleInfo tells of a call. It runs with v.mu held.
+func (v *VMS) querySingleInfo(body []byte) answer {
+	var request struct {
+		SingleOpenId string
+	}
+	if err := json.Unmarshal(body, &request); err != nil || request.SingleOpenId == "" {
+		return refused(http.StatusBadRequest, "MissingParameter", "The required parameter SingleOpenId is missing.")
+	}
+	c, ok := v.calls[request.SingleOpenId]
+	if !ok {
+		return refused(http.StatusBadRequest, "IllegalArgument", "非法的参数")
+	}
+	return success(map[string]any{
+		"SingleOpenId": c.SingleOpenId, "ResourceKey": c.Resource, "Phone": c.Phone, "State": "3",
+		"CallUuid": c.uuid, "CreateTime": c.at.Format(time.DateTime), "Duration": 4,
+	})
+}
