@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -121,10 +122,7 @@ type Accepted struct {
 // millisecond: ids tell times apart without another index.
 func FirstID(t time.Time) uuid.UUID {
 	var id uuid.UUID
-	milliseconds := uint64(max(0, t.UnixMilli())) //nolint:gosec // not negative
-	for i := range 6 {
-		id[i] = byte(milliseconds >> (40 - 8*i))
-	}
+	binary.BigEndian.PutUint64(id[:8], uint64(max(0, t.UnixMilli()))<<16)
 	return id
 }
 

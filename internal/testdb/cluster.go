@@ -93,7 +93,7 @@ func (c *Cluster) giveTo(account string, paths ...string) error {
 			return err
 		}
 	}
-	c.account = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // ids fit
+	c.account = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	return nil
 }
 
