@@ -3,14 +3,18 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 )
 
@@ -41,15 +45,19 @@ func callerOf(ctx context.Context) Caller {
 	return caller
 }
 
-// Auth says who is calling, by credentials that can be swapped at any time.
+// Auth says who is calling, by credentials that can be swapped at any time, and
+// slows down who guesses them.
 type Auth struct {
 	current atomic.Pointer[Credentials]
 	log     *zap.Logger
+
+	mu      sync.Mutex
+	guesses *throttle
 }
 
 // NewAuth starts with the given credentials.
 func NewAuth(c *Credentials, log *zap.Logger) *Auth {
-	a := &Auth{log: log}
+	a := &Auth{log: log, guesses: newThrottle()}
 	a.Set(c)
 	return a
 }
@@ -62,17 +70,34 @@ func (a *Auth) Set(c *Credentials) {
 	a.current.Store(c)
 }
 
-func (a *Auth) check(appID, secret string) (Caller, bool) {
-	return a.current.Load().check(appID, secret)
+// check says who has that id and secret, or returns a *Problem: errUnauthorized,
+// or that there were too many wrong ones.
+func (a *Auth) check(appID, secret string, address netip.Addr) (Caller, error) {
+	from := origin{appID, networkOf(address)}
+	// All of it at once, so that a crowd of guesses cannot get past the count together.
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if wait := a.guesses.wait(from); wait > 0 {
+		return Caller{}, errTooManyAttempts(wait)
+	}
+	caller, ok := a.current.Load().check(appID, secret)
+	switch {
+	case ok:
+		a.guesses.succeeded(from)
+		return caller, nil
+	case secret != "": // nothing presented is no guess
+		a.guesses.failed(from)
+	}
+	return Caller{}, errUnauthorized
 }
 
 // authenticate lets in known apps below /api/v1.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	caller, ok := s.auth.check(presented(c))
-	if !ok {
+	caller, err := s.auth.check(presentedBy(c))
+	if err != nil {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="sealos-notify"`)
-		return errUnauthorized
+		return err
 	}
 	c.Locals(callerKey{}, caller)
 	return c.Next()
@@ -80,14 +105,14 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 
 // authenticateAdmin lets in admins, who may come with a browser.
 func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
-	appID, secret := presented(c)
+	appID, secret := presented(&c.Request().Header)
 	if appID == "" {
-		appID, secret = presentedBasic(c)
+		appID, secret = presentedBasic(&c.Request().Header)
 	}
-	caller, ok := s.auth.check(appID, secret)
-	if !ok {
+	caller, err := s.auth.check(appID, secret, peer(c))
+	if err != nil {
 		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
-		return errUnauthorized
+		return err
 	}
 	c.Locals(callerKey{}, caller)
 	if !caller.may(RoleAdmin) {
@@ -96,20 +121,36 @@ func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// presentedBy returns what a request presents, and from where.
+func presentedBy(c *fiber.Ctx) (appID, secret string, address netip.Addr) {
+	appID, secret = presented(&c.Request().Header)
+	return appID, secret, peer(c)
+}
+
+// peer is who is at the other end of the connection. Behind a proxy that is the
+// proxy: what X-Forwarded-For says, anybody can write.
+func peer(c *fiber.Ctx) netip.Addr {
+	tcp, ok := c.Context().RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr()
+}
+
 // presented returns the credentials of a request, empty when it has none.
-func presented(c *fiber.Ctx) (appID, secret string) {
-	appID, secret = c.Get("X-App-Id"), c.Get("X-App-Secret")
+func presented(h *fasthttp.RequestHeader) (appID, secret string) {
+	appID, secret = string(h.Peek("X-App-Id")), string(h.Peek("X-App-Secret"))
 	if appID != "" || secret != "" {
 		return appID, secret
 	}
-	if token, ok := authorization(c, "Bearer"); ok {
+	if token, ok := authorization(h, "Bearer"); ok {
 		appID, secret, _ = strings.Cut(token, ":")
 	}
 	return appID, secret
 }
 
-func presentedBasic(c *fiber.Ctx) (appID, secret string) {
-	if token, ok := authorization(c, "Basic"); ok {
+func presentedBasic(h *fasthttp.RequestHeader) (appID, secret string) {
+	if token, ok := authorization(h, "Basic"); ok {
 		if pair, err := base64.StdEncoding.DecodeString(token); err == nil {
 			appID, secret, _ = strings.Cut(string(pair), ":")
 		}
@@ -117,8 +158,8 @@ func presentedBasic(c *fiber.Ctx) (appID, secret string) {
 	return appID, secret
 }
 
-func authorization(c *fiber.Ctx, scheme string) (token string, ok bool) {
-	given, token, ok := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+func authorization(h *fasthttp.RequestHeader, scheme string) (token string, ok bool) {
+	given, token, ok := strings.Cut(string(h.Peek(fiber.HeaderAuthorization)), " ")
 	return strings.TrimSpace(token), ok && strings.EqualFold(given, scheme)
 }
 

@@ -3,6 +3,8 @@ package api_test
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -105,6 +107,42 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	require.Equal(t, 8, guarded)
 }
 
+// TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so
+// that a new one cannot be forgotten: whatever an id in a path is of, another app
+// gets the answer that there is no such thing.
+func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	// Whose id stands behind which element of a path. Templates have no owner.
+	owned := map[string]string{"notifications": b.notificationOf("sender", 1).ID.String()}
+	shared := []string{"templates"}
+	hidden := 0
+	for _, route := range b.routes {
+		method, path := route[0], route[1]
+		elements, theirs, nobodys := strings.Split(path, "/"), path, path
+		for i, element := range elements {
+			if !strings.HasPrefix(element, ":") || slices.Contains(shared, elements[i-1]) {
+				continue
+			}
+			require.Contains(t, owned, elements[i-1], "whose is the id in %s?", path)
+			theirs = strings.Replace(theirs, element, owned[elements[i-1]], 1)
+			nobodys = strings.Replace(nobodys, element, uuid.NewString(), 1)
+		}
+		if theirs == path {
+			continue
+		}
+		hidden++
+		a := b.call(t, request{method: method, path: theirs, app: "console", body: "{}"})
+		require.Equal(t, 404, a.status, "%s %s", method, path)
+		require.Equal(t, b.call(t, request{method: method, path: nobodys, app: "console", body: "{}"}).text, a.text)
+		for _, app := range []string{"sender", "root"} {
+			a := b.call(t, request{method: method, path: theirs, app: app, body: "{}"})
+			require.NotContains(t, []int{401, 403, 404}, a.status, "%s %s by %s", method, path, app)
+		}
+	}
+	require.Equal(t, 2, hidden)
+}
+
 func TestUnknownPathsBelowTheAPINeedCredentialsToo(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -129,6 +167,42 @@ func TestCredentialsAreSwappedWhileServing(t *testing.T) {
 	require.Equal(t, 401, b.call(t, list).status)
 	list.app = "other"
 	require.Equal(t, 200, b.call(t, list).status)
+}
+
+func TestGuessesAreAnswered429(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	list := func(app, secret string) answer {
+		return b.call(t, request{method: "GET", path: "/api/v1/templates", header: http.Header{
+			"X-App-Id": {app}, "X-App-Secret": {secret},
+			// Whoever guesses writes into it what they like.
+			"X-Forwarded-For": {uuid.NewString()},
+		}})
+	}
+	require.Equal(t, 200, list("editor", "editor-secret").status)
+	statuses := map[int]int{}
+	for range 20 {
+		statuses[list("console", "guess").status]++
+	}
+	require.Equal(t, map[int]int{401: 10, 429: 10}, statuses)
+
+	a := list("console", "console-secret")
+	require.Equal(t, 429, a.status)
+	code, _ := a.problem(t)
+	require.Equal(t, "too_many_attempts", code)
+	wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.LessOrEqual(t, wait, 60)
+	require.Positive(t, wait)
+	require.Equal(t, 200, list("editor", "editor-secret").status)
+
+	// From this address nobody new is looked at when enough was guessed here.
+	for range 40 {
+		list(uuid.NewString(), "guess")
+	}
+	require.Equal(t, 429, list("root", "root-secret").status)
+	require.Equal(t, 200, list("editor", "editor-secret").status)
+	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/livez"}).status)
 }
 
 func TestAuthenticationOff(t *testing.T) {

@@ -19,7 +19,8 @@ const (
 
 const sendDescription = "Once this answers 202 the notification is stored with all its deliveries. " +
 	"The same request with the same idempotencyKey answers 200 with the same id; another request with that key is refused. " +
-	"Recipients that fit none of the channels are listed as unmatched."
+	"Recipients that fit none of the channels are listed as unmatched. " +
+	"One request takes at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
 
 // notificationRequest documents the body of a notification; parseNotification is
 // what enforces it, and a test holds the two together.

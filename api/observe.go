@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -43,7 +45,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		caller, _ := c.Locals(callerKey{}).(Caller)
 		line.Write(
 			zap.String("method", c.Method()),
-			zap.String("path", c.Path()[:min(len(c.Path()), maxLoggedPath)]),
+			zap.String("path", loggedPath(c.Path())),
 			zap.Int("status", c.Response().StatusCode()),
 			zap.Duration("duration", time.Since(start)),
 			zap.String("appId", caller.AppID),
@@ -53,10 +55,26 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
+// loggedPath keeps what a terminal would obey out of the log: it is the caller's.
+func loggedPath(path string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, path[:min(len(path), maxLoggedPath)])
+}
+
 // reject answers what fasthttp turned away before it came to observe: a body that
 // is too large, a request that is not HTTP.
 func (s *Server) reject(c *fiber.Ctx, err error) error {
 	setHead(c)
+	if strings.HasPrefix(c.Path(), apiPrefix) && errors.Is(err, fiber.ErrRequestEntityTooLarge) {
+		// A stranger's body may be large because its credentials are wrong.
+		if _, denied := s.auth.check(presentedBy(c)); denied != nil {
+			err = denied
+		}
+	}
 	return s.writeError(c, err)
 }
 

@@ -90,7 +90,7 @@ func add[I, O any](s *Server, api huma.API, r route, handle func(context.Context
 	}
 	faults := append([]int{500}, r.faults...)
 	if r.role != "" {
-		faults = append(faults, 401, 403, 503)
+		faults = append(faults, 401, 403, 429, 503)
 		op.Middlewares = huma.Middlewares{s.requires(r.role)}
 		op.Security = []map[string][]string{{"appId": {}, "appSecret": {}}, {"bearer": {}}}
 		op.Description = strings.TrimSpace(fmt.Sprintf("Needs the role `%s`. %s", r.role, r.description))
@@ -161,6 +161,7 @@ var exampleProblems = map[int]*Problem{
 		codeByStatus[http.StatusUnsupportedMediaType], "the Content-Type must be application/json"),
 	http.StatusUnprocessableEntity: fieldProblem(http.StatusUnprocessableEntity, jobs.CodeMissingParam,
 		"channels.feishu_app.params.incident", `template "feishu-alert" needs the param "incident"`),
+	http.StatusTooManyRequests:     errTooManyAttempts(guessWindow),
 	http.StatusInternalServerError: errInternal,
 	http.StatusServiceUnavailable:  errUnavailable,
 }

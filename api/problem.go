@@ -3,8 +3,11 @@ package api
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -19,6 +22,7 @@ const (
 	codeInvalidJSON    = "invalid_json"    // 400: not one well-formed JSON object
 	codeInvalidRequest = "invalid_request" // 400: a field or parameter has the wrong shape
 	codeUnauthorized   = "unauthorized"
+	codeTooMany        = "too_many_attempts"
 	codeForbidden      = "forbidden"
 	codeNotFound       = "not_found"
 	codeTemplateExists = "template_exists"
@@ -48,6 +52,8 @@ type Problem struct {
 	Code   string       `json:"code" doc:"stable name of the error, for programs"`
 	Detail string       `json:"detail" doc:"what is wrong, for people"`
 	Errors []FieldError `json:"errors,omitempty" doc:"the fields at fault"`
+
+	retryAfter time.Duration // 0 when waiting is of no use
 }
 
 // FieldError names one field at fault.
@@ -60,12 +66,22 @@ func newProblem(status int, code, detail string, fields ...FieldError) *Problem 
 	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Errors: fields}
 }
 
+// in says that the same request may be sent again after a while.
+func (p *Problem) in(wait time.Duration) *Problem {
+	p.retryAfter = wait
+	return p
+}
+
+func errTooManyAttempts(wait time.Duration) *Problem {
+	return newProblem(http.StatusTooManyRequests, codeTooMany, "too many wrong secrets for this app or from this address; try again later").in(wait)
+}
+
 var (
 	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
 	// errNotFound answers for what does not exist and for what belongs to another
 	// app: nobody can tell the two apart.
 	errNotFound    = newProblem(http.StatusNotFound, codeNotFound, "there is nothing here")
-	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again")
+	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again").in(time.Second)
 	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "something went wrong here; it was logged")
 )
 
@@ -88,8 +104,8 @@ func (p *Problem) ContentType(string) string { return problemContentType }
 
 // GetHeaders implements huma.HeadersError.
 func (p *Problem) GetHeaders() http.Header {
-	if p.Status == http.StatusServiceUnavailable {
-		return http.Header{fiber.HeaderRetryAfter: {"1"}}
+	if p.retryAfter > 0 {
+		return http.Header{fiber.HeaderRetryAfter: {strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds())))}}
 	}
 	return nil
 }

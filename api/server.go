@@ -6,12 +6,14 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs"
@@ -24,6 +26,9 @@ const (
 	// maxRead is where reading stops and the connection is closed. A body between
 	// the two is read to its end: otherwise the answer is often lost in the reset.
 	maxRead = 2 * maxBody
+	// maxStranger is maxRead for who is not a known app. Bodies are read into memory
+	// before a handler is asked, and there may be thousands of strangers at once.
+	maxStranger = 16 << 10
 	// maxHead bounds a request's line and headers, in bytes.
 	maxHead = 8 << 10
 	// handleTimeout bounds the work on one request, so that a database that does
@@ -89,8 +94,11 @@ func New(o Options) (*Server, error) {
 		DisableStartupMessage: true,
 		Immutable:             true, // strings outlive the handler: a queued notification keeps them
 		ErrorHandler:          s.reject,
+		// A form is refused like any other body that is not JSON, not taken apart before.
+		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().CloseOnShutdown = true
+	s.app.Server().HeaderReceived = s.bound
 
 	s.app.Use(s.observe)
 	s.app.Use(apiPrefix, s.authenticate) // unknown paths too: 401 comes before 404
@@ -103,6 +111,20 @@ func New(o Options) (*Server, error) {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, riverUI(o.RiverUI))
 	}
 	return s, nil
+}
+
+// bound says how large a request may be, before its body is read. Guesses made
+// here count like any other: the limit would tell a right secret from a wrong one.
+func (s *Server) bound(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	const chunked = -1
+	if n := h.ContentLength(); n != chunked && n <= maxStranger {
+		return fasthttp.RequestConfig{}
+	}
+	appID, secret := presented(h)
+	if _, err := s.auth.check(appID, secret, netip.Addr{}); err != nil { // the address is not known yet
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxStranger}
+	}
+	return fasthttp.RequestConfig{}
 }
 
 // Serve answers requests until Shutdown; then it returns nil.

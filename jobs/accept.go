@@ -19,6 +19,10 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
+// maxDeliveries bounds recipients × channels of one request: what one transaction
+// commits well within acceptTimeout, on either engine and a slow machine.
+const maxDeliveries = 30_000
+
 // Accept takes a notification: everything it needs to be delivered is checked,
 // rendered and committed before Accept returns. A *Refusal says what is wrong
 // with the request; after any other error the same request can be sent again.
@@ -101,6 +105,12 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 				}
 			}
 			matched[i] = true
+			if len(a.Deliveries) == maxDeliveries {
+				return store.Acceptance{}, &Refusal{
+					Code: CodeTooManyDeliveries, Field: "recipients",
+					Message: fmt.Sprintf("these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries),
+				}
+			}
 			deliveryID, err := uuid.NewV7()
 			if err != nil {
 				return store.Acceptance{}, err

@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/store"
@@ -53,8 +54,8 @@ func checkRecipients(in []store.Recipient, limit int) ([]recipient, error) {
 // checkRecipient says what is wrong with an address. Its errors do not repeat
 // the address: it is personal data.
 func checkRecipient(r store.Recipient) error {
-	if strings.IndexFunc(r.Value, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) }) >= 0 {
-		return errors.New("must not contain spaces or control characters")
+	if !utf8.ValidString(r.Value) || strings.ContainsFunc(r.Value, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) }) {
+		return errors.New("must not contain spaces, control characters or invalid UTF-8")
 	}
 	switch r.Type {
 	case channels.RecipientEmail:

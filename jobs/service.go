@@ -18,7 +18,7 @@ import (
 const (
 	// acceptTimeout bounds the commit of accepted notifications: past it the
 	// caller is told to come back.
-	acceptTimeout = 5 * time.Second
+	acceptTimeout = 8 * time.Second
 	// recordTimeout bounds one try at recording outcomes; recording is tried
 	// again until the job's time is up.
 	recordTimeout = 3 * time.Second

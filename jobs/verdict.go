@@ -63,11 +63,12 @@ func (s *Service) decide(job *rivertype.JobRow, d store.Delivery, p channels.Pro
 		return v
 	}
 
+	asked := min(e.RetryAfter, throttleDeadline) // a vendor may name the year 9999
 	switch e.Class {
 	case channels.Permanent:
 		return dead()
 	case channels.Throttled:
-		wait := e.RetryAfter
+		wait := asked
 		if wait <= 0 {
 			wait = throttleWait
 		}
@@ -94,7 +95,7 @@ func (s *Service) decide(job *rivertype.JobRow, d store.Delivery, p channels.Pro
 		v.result = reason // River discards a job whose attempts are spent
 		return v
 	}
-	return retry(max(s.settings.Load().Defaults.backoff(job.Attempt), e.RetryAfter))
+	return retry(max(s.settings.Load().Defaults.backoff(job.Attempt), asked))
 }
 
 // retriedByHand says whether somebody sent the job of a closed delivery again (in

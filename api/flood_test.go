@@ -1,0 +1,137 @@
+package api_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/api"
+)
+
+// Thousands of connections that say nothing, or say it slowly, cost little: the
+// service answers beside them, and closes them when their time is up.
+func TestSlowConnectionsDoNotStopTheService(t *testing.T) { // not parallel: it measures memory
+	const (
+		each   = 500
+		upload = "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	)
+	slow := []string{
+		"", "", "", "", // most of them are idle
+		"GET /li",
+		"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+		upload + "Content-Length: 10000\r\n\r\n{",
+		upload + "Transfer-Encoding: chunked\r\n\r\n3e8\r\n{",
+	}
+	b := start(t, func(o *api.Options) { o.Config.ReadTimeout = 3 * time.Second })
+	before := inUse()
+	conns := make([]net.Conn, each*len(slow))
+	var dialled sync.WaitGroup
+	for i := range conns {
+		dialled.Go(func() { conns[i] = b.dial(t, slow[i%len(slow)]) })
+	}
+	dialled.Wait()
+	require.False(t, t.Failed(), "not all are connected")
+	b.requireAlive(t)
+	require.Less(t, inUse()-before, int64(len(conns)*64<<10))
+	for i, conn := range conns {
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+		_, err := io.Copy(io.Discard, conn)
+		var network net.Error
+		require.False(t, errors.As(err, &network) && network.Timeout(), "left open: %q", slow[i%len(slow)])
+		require.NoError(t, conn.Close())
+	}
+}
+
+// The body of somebody unknown takes no memory, however large it calls itself.
+func TestHugeBodiesOfStrangersTakeNoMemory(t *testing.T) { // not parallel: it measures memory
+	const strangers = 100
+	b := start(t, func(o *api.Options) { o.Config.ReadTimeout = 5 * time.Second })
+	before := allocated()
+	var refused sync.WaitGroup
+	for range strangers {
+		refused.Go(func() {
+			conn := b.dial(t, "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n[")
+			_, _ = io.Copy(io.Discard, conn) // until it is closed
+			_ = conn.Close()
+		})
+	}
+	refused.Wait()
+	require.Less(t, allocated()-before, int64(strangers*256<<10))
+	b.requireAlive(t)
+}
+
+func TestHugeHeadsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	const tail = " HTTP/1.1\r\nHost: x\r\n\r\n"
+	for name, said := range map[string]string{
+		"many headers":     "GET /livez HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: b\r\n", 100_000) + "\r\n",
+		"long header":      "GET /livez HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 10<<20) + "\r\n\r\n",
+		"long path":        "GET /" + strings.Repeat("a/", 1<<20) + tail,
+		"long query":       "GET /livez?" + strings.Repeat("a=b&", 1<<20) + tail,
+		"long method":      strings.Repeat("A", 1<<20) + " /livez" + tail,
+		"endless line":     strings.Repeat("a", 1<<20),
+		"many empty lines": strings.Repeat("\r\n", 1<<20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := b.dial(t, "")
+			defer func() { _ = conn.Close() }()
+			go func() { _, _ = io.WriteString(conn, said) }() // it is not read to its end
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil { // the answer is lost when the client is still writing
+				var network net.Error
+				require.False(t, errors.As(err, &network) && network.Timeout(), "no answer")
+				return
+			}
+			_ = resp.Body.Close()
+			require.Contains(t, []int{400, 431}, resp.StatusCode)
+		})
+	}
+}
+
+// dial connects and says something.
+func (b *bench) dial(t *testing.T, said string) net.Conn {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	if _, err := io.WriteString(conn, said); err != nil {
+		t.Error(err)
+	}
+	return conn
+}
+
+// requireAlive asks the service while it is being tried.
+func (b *bench) requireAlive(t *testing.T) {
+	t.Helper()
+	b.client.Timeout = 10 * time.Second // a probe's patience
+	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/livez"}).status)
+	require.Equal(t, 202, b.call(t, post("console", goodNotification)).status)
+}
+
+// inUse is how much memory is taken, in bytes.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+// allocated is how much memory was taken since the start, in bytes.
+func allocated() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.TotalAlloc)
+}
