@@ -17,6 +17,14 @@ import (
 
 var phoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
+// refusals are all that checkRecipient says of an address of a known type.
+var refusals = []string{
+	"must not contain spaces, control characters or invalid UTF-8",
+	"is not a plain e-mail address such as alice@example.com",
+	"is not a phone number in international form such as +8613800000000",
+	"must have 1 to 128 characters",
+}
+
 // FuzzCheckRecipient holds that an address that passes is one address, fit for a
 // header and a command of any vendor, and that a refusal does not repeat it.
 func FuzzCheckRecipient(f *testing.F) {
@@ -36,9 +44,7 @@ func FuzzCheckRecipient(f *testing.F) {
 		err := checkRecipient(r)
 		require.Less(t, time.Since(start), time.Second)
 		if err != nil {
-			if utf8.RuneCountInString(value) > 8 && !strings.Contains("is not a plain e-mail address such as alice@example.com", value) {
-				require.NotContains(t, err.Error(), value)
-			}
+			require.Contains(t, refusals, err.Error()) // texts of ours, whatever the address
 			return
 		}
 		require.NotEmpty(t, value)

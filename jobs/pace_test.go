@@ -29,7 +29,7 @@ func TestPaceOverReplicas(t *testing.T) {
 		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": provider})
 		b.service.Apply(settings)
 		b.start()
-		b.start() // a second client on the same database
+		b.start()           // a second client on the same database
 		begun := time.Now() // the first slot is later than this
 		a, err := b.service.Accept(t.Context(), request("k", deliveries))
 		require.NoError(t, err)

@@ -42,7 +42,7 @@ const (
 	CodeNoRecipients        = "no_matching_recipient"
 	CodeInvalidRecipient    = "invalid_recipient"
 	CodeTooManyRecipients   = "too_many_recipients"
-	CodeTooManyDeliveries   = "too_many_deliveries" // recipients × channels
+	CodeTooManyDeliveries   = "too_many_deliveries"  // recipients × channels
 	CodeIdempotencyConflict = "idempotency_conflict" // the key was used for another request
 )
 
