@@ -102,7 +102,7 @@ func problem(err error, code, message, requestID *string) *channels.Error {
 	switch {
 	case err != nil:
 		return failure(err)
-	case code == nil:
+	case dara.StringValue(code) == "":
 		return unexpected()
 	case *code == codeOK:
 		return nil

@@ -99,6 +99,7 @@ func TestAnswersWithoutCode(t *testing.T) {
 		{aliyun.Fault{Body: `null`}, channels.Uncertain, "unexpected_answer"},
 		{aliyun.Fault{Body: `"OK"`}, channels.Uncertain, "unexpected_answer"},
 		{aliyun.Fault{Body: `{"Code":null}`}, channels.Uncertain, "unexpected_answer"},
+		{aliyun.Fault{Body: `{"Code":""}`}, channels.Uncertain, "unexpected_answer"},
 		{aliyun.Fault{Body: `{"Code":{"a":"` + mobileDigits + `"}}`}, channels.Uncertain, "unexpected_answer"},
 		{aliyun.Fault{HTTPStatus: 401, Body: `{"message":"x"}`}, channels.Misconfigured, "http_401"},
 		{aliyun.Fault{HTTPStatus: 404, Body: `[]`}, channels.Misconfigured, "http_404"},

@@ -77,17 +77,17 @@ func requireError(t *testing.T, err error, class channels.Class, code string) {
 	require.NotEmpty(t, e.Message)
 }
 
-func TestSuite(t *testing.T) { // not parallel: it looks for leaked goroutines
-	channeltest.Run(t, channeltest.Channel{
-		Open:    func(t *testing.T, address string) channels.Sender { return open(t, "http://"+address, nil) },
-		Message: message,
-		Private: []string{accessKeySecret, mobile, mobileDigits},
-		Vendor: func() http.Handler {
-			return aliyun.New(accessKeyID, accessKeySecret, vendors.NewInbox())
-		},
-		Mark: func(r *http.Request, _ []byte) string { return r.URL.Query().Get("OutId") },
-	})
+var suite = channeltest.Channel{
+	Open:    func(t *testing.T, address string) channels.Sender { return open(t, "http://"+address, nil) },
+	Message: message,
+	Private: []string{accessKeySecret, mobile, mobileDigits},
+	Vendor: func() http.Handler {
+		return aliyun.New(accessKeyID, accessKeySecret, vendors.NewInbox())
+	},
+	Mark: func(r *http.Request, _ []byte) string { return r.URL.Query().Get("OutId") },
 }
+
+func TestSuite(t *testing.T) { channeltest.Run(t, suite) } // not parallel: it looks for leaked goroutines
 
 func TestSend(t *testing.T) {
 	t.Parallel()

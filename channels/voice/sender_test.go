@@ -76,27 +76,27 @@ func requireError(t *testing.T, err error, class channels.Class, code string) {
 	require.NotEmpty(t, e.Message)
 }
 
-func TestSuite(t *testing.T) { // not parallel: it looks for leaked goroutines
-	channeltest.Run(t, channeltest.Channel{
-		Open:    func(t *testing.T, address string) channels.Sender { return open(t, "http://"+address, nil) },
-		Message: message,
-		Private: []string{accessKeySecret, mobile, mobileDigits},
-		Vendor: func() http.Handler {
-			return volcengine.New(accessKeyID, accessKeySecret, vendors.NewInbox())
-		},
-		Mark: func(_ *http.Request, body []byte) string {
-			var request struct {
-				List []struct {
-					ID string `json:"SingleOpenId"`
-				}
+var suite = channeltest.Channel{
+	Open:    func(t *testing.T, address string) channels.Sender { return open(t, "http://"+address, nil) },
+	Message: message,
+	Private: []string{accessKeySecret, mobile, mobileDigits},
+	Vendor: func() http.Handler {
+		return volcengine.New(accessKeyID, accessKeySecret, vendors.NewInbox())
+	},
+	Mark: func(_ *http.Request, body []byte) string {
+		var request struct {
+			List []struct {
+				ID string `json:"SingleOpenId"`
 			}
-			if json.Unmarshal(body, &request) != nil || len(request.List) != 1 {
-				return ""
-			}
-			return request.List[0].ID
-		},
-	})
+		}
+		if json.Unmarshal(body, &request) != nil || len(request.List) != 1 {
+			return ""
+		}
+		return request.List[0].ID
+	},
 }
+
+func TestSuite(t *testing.T) { channeltest.Run(t, suite) } // not parallel: it looks for leaked goroutines
 
 func TestSend(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	}
 	api := client{base: "http://" + address.String()}
 	_, _ = fmt.Fprintf(out, "State is kept in %s (start over with --fresh).\n\n", state.dir)
-	sampled := sample(ctx, api, vendors.inbox, out)
+	sampled := sample(ctx, api, vendors.Inbox, out)
 	if o.Once || ctx.Err() != nil {
 		cancel()
 		return errors.Join(sampled, <-stopped)

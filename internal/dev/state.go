@@ -7,8 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/labring/sealos-notify/internal/vendors/feishubot"
-	"github.com/labring/sealos-notify/internal/vendors/k8s"
+	"github.com/labring/sealos-notify/internal/vendors/world"
 )
 
 // Files in the state folder.
@@ -78,57 +77,9 @@ auth:
   credentialsFilePath: %q
 defaults:
   retryBackoffSeconds: [1, 5, 30]
-channels:
-  inapp: {enabled: true, provider: sealos-inapp}
-  email: {enabled: true, provider: smtp-default}
-  sms: {enabled: true, provider: aliyun-sms}
-  voice: {enabled: true, provider: volcengine-vms}
-  feishu_webhook: {enabled: true, provider: feishu-group}
-  feishu_app: {enabled: true, provider: feishu-app-urgent}
-providers:
-  sealos-inapp:
-    type: inapp_crd
-    kubeconfig: %q
-  smtp-default:
-    type: smtp
-    host: %s
-    port: %d
-    username: %q
-    password: %q
-    from: "Sealos <notify@example.com>"
-    startTLS: "off"
-  aliyun-sms:
-    type: aliyun_sms
-    endpoint: %q
-    accessKeyId: %q
-    accessKeySecret: %q
-    signName: "Sealos"
-  volcengine-vms:
-    type: volcengine_vms
-    endpoint: %q
-    accessKeyId: %q
-    accessKeySecret: %q
-    numberPool: "NP001"
-  feishu-group:
-    type: feishu_webhook
-    webhookUrl: %q
-    secret: %q
-    allowedHosts: [%q]
-    allowPrivateNetworks: true # the simulated bot is on this machine
-  feishu-app-urgent:
-    type: feishu_app
-    appId: %q
-    appSecret: %q
-    baseUrl: %q
-    urgentType: app
-`,
+channels:%sproviders:%s`,
 		o.Address, s.path(dbFile), cmp.Or(o.LogLevel, "info"), s.path(appsFile),
-		s.path(kubeconfigFile),
-		v.mail.IP, v.mail.Port, vendorID, vendorSecret,
-		v.sms, vendorID, vendorSecret,
-		v.voice, vendorID, vendorSecret,
-		v.bot+feishubot.Path(vendorID), vendorSecret, v.bot[len("http://"):],
-		vendorID, vendorSecret, v.feishu)
+		world.Channels, v.Providers(v.Addresses, s.path(kubeconfigFile)))
 	apps := fmt.Sprintf(`apps:
   - appId: %q
     appSecret: %q
@@ -136,7 +87,7 @@ providers:
     roles: [send, templates, admin]
 `, appID, appSecret)
 	return errors.Join(
-		os.WriteFile(s.path(kubeconfigFile), k8s.Kubeconfig(v.kubernetes, "", nil), 0o600),
+		os.WriteFile(s.path(kubeconfigFile), world.Kubeconfig(v.Addresses), 0o600),
 		os.WriteFile(s.path(appsFile), []byte(apps), 0o600),
 		os.WriteFile(s.path(configFile), []byte(config), 0o600))
 }

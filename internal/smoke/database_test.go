@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/harness"
 	"github.com/labring/sealos-notify/internal/testdb"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
@@ -19,31 +20,31 @@ func TestDatabaseGoesAway(t *testing.T) {
 	cluster, err := testdb.NewCluster(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cluster.Remove(context.Background())) })
-	w := newWorld(t, cluster.Config())
-	r := w.start()
-	r.template()
-	hang := w.feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true, After: true})
-	id := r.send("k", 1)
+	w := harness.NewWorld(t, cluster.Config())
+	r := w.Start()
+	r.Template()
+	hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true, After: true})
+	id := r.Send("k", 1)
 	require.NoError(t, hang.Wait(t.Context(), 1))
 
 	require.NoError(t, cluster.Kill(t.Context()))
 	hang.Lift() // its answer comes when nothing can be recorded
-	a := r.call(appID, appSecret, http.MethodGet, "/health", nil)
-	require.Equal(t, http.StatusServiceUnavailable, a.status)
-	require.Equal(t, http.StatusServiceUnavailable, r.call(appID, appSecret, http.MethodGet, "/readyz", nil).status)
-	require.Equal(t, http.StatusOK, r.call(appID, appSecret, http.MethodGet, "/livez", nil).status)
+	a := r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/health", nil)
+	require.Equal(t, http.StatusServiceUnavailable, a.Status)
+	require.Equal(t, http.StatusServiceUnavailable, r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/readyz", nil).Status)
+	require.Equal(t, http.StatusOK, r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/livez", nil).Status)
 	started := time.Now()
-	a = r.call(appID, appSecret, http.MethodPost, "/api/v1/notifications", notification("later", 1))
-	require.Equal(t, http.StatusServiceUnavailable, a.status, a.raw)
-	require.NotEmpty(t, a.header.Get("Retry-After"))
+	a = r.Call(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", harness.Notification("later", 1))
+	require.Equal(t, http.StatusServiceUnavailable, a.Status, a.Raw)
+	require.NotEmpty(t, a.Header.Get("Retry-After"))
 	require.Less(t, time.Since(started), 5*time.Second)
 
 	require.NoError(t, cluster.Start(t.Context()))
 	require.Eventually(t, func() bool {
-		return r.call(appID, appSecret, http.MethodGet, "/health", nil).status == http.StatusOK
-	}, patience, tick)
-	tasks := r.until(id, "success")
-	requireOnceEach(t, w, ids(tasks))
-	require.Equal(t, 1, w.feishu.Inbox().Mark(tasks[0].ID).Requests, "the outcome waited for the database")
-	requireOnceEach(t, w, ids(r.until(r.send("later", 1), "success")))
+		return r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/health", nil).Status == http.StatusOK
+	}, harness.Patience, harness.Tick)
+	tasks := r.Until(id, "success")
+	harness.RequireOnceEach(t, w, harness.IDs(tasks))
+	require.Equal(t, 1, w.Vendors.Feishu.Inbox().Mark(tasks[0].ID).Requests, "the outcome waited for the database")
+	harness.RequireOnceEach(t, w, harness.IDs(r.Until(r.Send("later", 1), "success")))
 }

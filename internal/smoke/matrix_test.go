@@ -9,14 +9,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/harness"
 )
 
 // Each type of recipient goes out over the channels that take it, over all six
 // channels of a running dev.
 func TestRecipientsReachTheirChannels(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, newSQLiteConfig(t))
-	r := w.startDev()
+	w := harness.NewSQLite(t)
+	r := startDev(t, w)
 	channels := map[string]any{}
 	for channel, template := range map[string]string{
 		"inapp": "inapp-alert", "email": "email-alert", "sms": "sms-alert", "voice": "voice-alert",
@@ -33,12 +35,12 @@ func TestRecipientsReachTheirChannels(t *testing.T) {
 		"user_id":        {"alice", []string{"inapp"}},
 		"feishu_user_id": {"ou_alice", []string{"feishu_app", "feishu_webhook"}},
 	} {
-		a := r.do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", map[string]any{
+		a := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", map[string]any{
 			"idempotencyKey": recipient, "channels": channels,
 			"recipients": []map[string]string{{"type": recipient, "value": c.value}},
 		})
 		var reached []string
-		for _, task := range r.until(a.body["notificationId"].(string), "success") {
+		for _, task := range r.Until(a.Body["notificationId"].(string), "success") {
 			reached = append(reached, task.Channel)
 		}
 		slices.Sort(reached)
@@ -48,34 +50,34 @@ func TestRecipientsReachTheirChannels(t *testing.T) {
 	for field, body := range map[string]map[string]string{
 		"recipients[0].value": {"type": "phone", "value": "+12025550123"}, // not on the country allow-list
 	} {
-		a := r.do(http.StatusUnprocessableEntity, http.MethodPost, "/api/v1/notifications", map[string]any{
+		a := r.Do(http.StatusUnprocessableEntity, http.MethodPost, "/api/v1/notifications", map[string]any{
 			"idempotencyKey": "refused", "recipients": []map[string]string{body},
 			"channels": map[string]any{"sms": channels["sms"]},
 		})
-		require.Equal(t, "invalid_recipient", a.body["code"])
-		require.Contains(t, a.raw, field)
-		require.NotContains(t, a.raw, body["value"])
+		require.Equal(t, "invalid_recipient", a.Body["code"])
+		require.Contains(t, a.Raw, field)
+		require.NotContains(t, a.Raw, body["value"])
 	}
 }
 
 // startDev runs the dev command until the test ends and waits until it serves.
-func (w *world) startDev() *replica {
-	w.t.Helper()
-	cmd := w.program("dev", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.path("state"))
+func startDev(t *testing.T, w *harness.World) *harness.Replica {
+	t.Helper()
+	cmd := w.Program("dev", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state"))
 	stdout, err := cmd.StdoutPipe()
-	require.NoError(w.t, err)
-	require.NoError(w.t, cmd.Start())
-	w.t.Cleanup(func() {
-		require.NoError(w.t, cmd.Process.Signal(os.Interrupt))
-		require.NoError(w.t, cmd.Wait(), "Ctrl-C ends it in good order")
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		require.NoError(t, cmd.Wait(), "Ctrl-C ends it in good order")
 	})
 	said := ""
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		said += lines.Text() + "\n"
 		if _, address, found := strings.Cut(lines.Text(), "  API "); found {
-			return &replica{t: w.t, base: strings.Fields(address)[0]}
+			return w.At(strings.Fields(address)[0])
 		}
 	}
-	require.FailNow(w.t, "dev does not serve", said)
+	require.FailNow(t, "dev does not serve", said)
 	return nil
 }

@@ -1,0 +1,16 @@
+package voice_test
+
+import (
+	"testing"
+
+	"github.com/labring/sealos-notify/channels/channeltest"
+)
+
+func FuzzAnswer(f *testing.F) {
+	channeltest.Fuzz(f, suite,
+		`{"ResponseMetadata":{"RequestId":"r"},"Result":{"SuccessList":[{"SingleOpenId":"1"}],"FailList":[]}}`,
+		`{"ResponseMetadata":{"RequestId":"r","Error":{"Code":"SystemError","CodeN":1,"Message":"m"}}}`,
+		`{"Result":{"FailList":[{"SingleOpenId":"x","ErrMsg":"phone","ErrCode":1}]}}`,
+		`{"ResponseMetadata":{"Error":null},"Result":null}`,
+	)
+}

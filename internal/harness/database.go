@@ -1,0 +1,83 @@
+package harness
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// Pool returns connections of the test's own to the world's PostgreSQL database.
+func (w *World) Pool() *pgxpool.Pool {
+	w.t.Helper()
+	config, err := pgxpool.ParseConfig("sslmode=disable")
+	require.NoError(w.t, err)
+	conn := config.ConnConfig
+	conn.Host, conn.Port, conn.User, conn.Password, conn.Database = w.DB.Host, uint16(w.DB.Port), w.DB.User, w.DB.Password, w.DB.DBName
+	// A test may turn the server read-only, and has to turn it back.
+	conn.RuntimeParams = map[string]string{"application_name": "test", "default_transaction_read_only": "off"}
+	config.MaxConns = 4
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	require.NoError(w.t, err)
+	w.t.Cleanup(pool.Close)
+	return pool
+}
+
+// tables are those of which anything might tell a secret.
+var tables = []string{"river_job", "notifications", "messages", "deliveries", "attempts", "templates"}
+
+// Dump returns the whole content of the database, by table.
+func (w *World) Dump() map[string]string {
+	w.t.Helper()
+	content := make(map[string]string, len(tables))
+	if w.DB.Driver == store.DriverSQLite {
+		db, err := sql.Open("sqlite", w.DB.Path)
+		require.NoError(w.t, err)
+		defer func() { _ = db.Close() }()
+		for _, table := range tables {
+			content[table] = dumpRows(w.t, db, table)
+		}
+		return content
+	}
+	pool := w.Pool()
+	for _, table := range tables {
+		rows, err := pool.Query(context.Background(), "SELECT t::text FROM "+table+" t")
+		require.NoError(w.t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(w.t, err)
+		for _, line := range lines {
+			content[table] += line + "\n"
+		}
+	}
+	return content
+}
+
+func dumpRows(t *testing.T, db *sql.DB, table string) string {
+	t.Helper()
+	rows, err := db.QueryContext(context.Background(), "SELECT * FROM "+table)
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	content := ""
+	for rows.Next() {
+		values := make([]sql.NullString, len(columns))
+		targets := make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		require.NoError(t, rows.Scan(targets...))
+		for _, v := range values {
+			content += v.String + "\t"
+		}
+		content += "\n"
+	}
+	require.NoError(t, rows.Err())
+	return content
+}

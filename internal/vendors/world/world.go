@@ -1,0 +1,100 @@
+// Package world runs all simulated vendors at once, each at an address of its own,
+// with one inbox, and knows the configuration of a service that uses them.
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
+	"github.com/labring/sealos-notify/internal/vendors/aliyun"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
+	"github.com/labring/sealos-notify/internal/vendors/feishubot"
+	"github.com/labring/sealos-notify/internal/vendors/k8s"
+	"github.com/labring/sealos-notify/internal/vendors/smtp"
+	"github.com/labring/sealos-notify/internal/vendors/volcengine"
+)
+
+// World is all vendors at work.
+type World struct {
+	Inbox *vendors.Inbox
+
+	Cluster *k8s.Cluster
+	Mail    *smtp.Server
+	SMS     *aliyun.SMS
+	Voice   *volcengine.VMS
+	Bot     *feishubot.Bot
+	Feishu  *feishu.Platform
+
+	Addresses Addresses
+
+	id, secret string
+	closers    []func() error
+}
+
+// Addresses are where the vendors listen, as host:port.
+type Addresses struct{ Cluster, Mail, SMS, Voice, Bot, Feishu string }
+
+// Start starts all vendors on free ports of this machine. They share one id and
+// one secret.
+func Start(ctx context.Context, id, secret string) (_ *World, err error) {
+	inbox := vendors.NewInbox()
+	w := &World{
+		Inbox:   inbox,
+		Cluster: k8s.New("", inbox),
+		Mail:    smtp.New(id, secret, inbox),
+		SMS:     aliyun.New(id, secret, inbox),
+		Voice:   volcengine.New(id, secret, inbox),
+		Bot:     feishubot.New(id, secret, inbox),
+		Feishu:  feishu.New(id, secret, inbox),
+		id:      id, secret: secret,
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	for address, handler := range map[*string]http.Handler{
+		&w.Addresses.Cluster: w.Cluster, &w.Addresses.SMS: w.SMS, &w.Addresses.Voice: w.Voice,
+		&w.Addresses.Bot: w.Bot, &w.Addresses.Feishu: w.Feishu,
+	} {
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+		if *address, err = w.serve(ctx, server); err != nil {
+			return nil, err
+		}
+	}
+	if w.Addresses.Mail, err = w.serve(ctx, w.Mail); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// server is an http.Server or an SMTP server.
+type server interface {
+	Serve(l net.Listener) error
+	Close() error
+}
+
+// serve lets the server serve until Close and returns its address.
+func (w *World) serve(ctx context.Context, s server) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("simulated vendors: %w", err)
+	}
+	go func() { _ = s.Serve(l) }() // it ends with Close
+	w.closers = append(w.closers, s.Close)
+	return l.Addr().String(), nil
+}
+
+// Close ends all vendors and their connections.
+func (w *World) Close() error {
+	var problems []error
+	for _, c := range w.closers {
+		problems = append(problems, c())
+	}
+	return errors.Join(problems...)
+}
