@@ -32,6 +32,14 @@ test: ## Run all tests: both engines, real mail servers, a real Kubernetes API; 
 race: ## Run all tests with the race detector
 	$(WITH_PG) go test -race -timeout 40m ./...
 
+.PHONY: torture
+torture: ## Kill, freeze and cut everything under load, and count what is lost or doubled
+	TORTURE=long $(WITH_PG) go test -tags torture -count=1 -timeout 60m -v ./internal/torture
+
+.PHONY: bench
+bench: ## Measure the service beside River alone
+	go run ./internal/bench
+
 .PHONY: lint
 lint: ## Run the linters, the table of allowed imports among them
 	$(LINT) run ./...

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -45,7 +44,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		caller, _ := c.Locals(callerKey{}).(Caller)
 		line.Write(
 			zap.String("method", c.Method()),
-			zap.String("path", loggedPath(c.Path())),
+			zap.String("path", c.Path()[:min(len(c.Path()), maxLoggedPath)]),
 			zap.Int("status", c.Response().StatusCode()),
 			zap.Duration("duration", time.Since(start)),
 			zap.String("appId", caller.AppID),
@@ -53,16 +52,6 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		)
 	}
 	return nil
-}
-
-// loggedPath keeps what a terminal would obey out of the log: it is the caller's.
-func loggedPath(path string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, path[:min(len(path), maxLoggedPath)])
 }
 
 // reject answers what fasthttp turned away before it came to observe: a body that

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
+	"unicode"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
@@ -28,8 +30,27 @@ func newLogger(c config.Logging, out io.Writer) (*zap.Logger, zap.AtomicLevel, e
 		enc.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
-	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level)
+	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(oneLine{out})), level)
 	return zap.New(core), level, nil
+}
+
+// oneLine writes each entry as one line of graphic characters: whatever somebody
+// put into it forges no other entry, and is nothing that a terminal obeys. zap
+// writes one entry at a time, and escapes less than that.
+type oneLine struct{ out io.Writer }
+
+// Write implements io.Writer.
+func (w oneLine) Write(entry []byte) (int, error) {
+	line := bytes.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsGraphic(r) {
+			return r
+		}
+		return '?'
+	}, bytes.TrimSuffix(entry, []byte("\n")))
+	if _, err := w.out.Write(append(line, '\n')); err != nil {
+		return 0, err
+	}
+	return len(entry), nil
 }
 
 // riverLogger is the log for River, from warnings up: our own line for each

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/config"
+)
+
+// Whatever stands in a message or a field, an entry is one line, with nothing in it
+// that a terminal would obey.
+func TestLogEntryIsOneLine(t *testing.T) {
+	t.Parallel()
+	const evil = "a\n{\"level\":\"error\",\"msg\":\"forged\"}\r\x1b[2J\x00\x7f\u0085\u009b2J\u2028\u202e\U000e0001\xff"
+	for _, format := range []string{"json", "console"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			log, _, err := newLogger(config.Logging{Level: "debug", Format: format}, &out)
+			require.NoError(t, err)
+			fields := []zap.Field{
+				zap.String("text", evil), zap.String(evil, "key"), zap.Error(errors.New(evil)), zap.ByteString("bytes", []byte(evil)),
+				zap.Strings("list", []string{evil}), zap.Any("any", map[string]string{evil: evil}), zap.Namespace(evil), zap.String("in", evil),
+			}
+			log.Info("request", fields...)
+			log.Info(evil)
+			log.Named(evil).With(fields...).Warn("named")
+			riverLogger(log).Error(evil, evil, evil)
+
+			lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+			require.Len(t, lines, 4, out.String())
+			for _, line := range lines {
+				require.Negative(t, strings.IndexFunc(line, func(r rune) bool { return r != '\t' && !unicode.IsGraphic(r) }), "%q", line)
+				if format == "json" {
+					require.True(t, json.Valid([]byte(line)), line)
+				} else {
+					require.Regexp(t, `^\d{4}-\d\d-\d\dT`, line)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// acceptOnly is what an API-only replica takes, one recipient each.
+func (b *bench) acceptOnly(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	rate, err := b.accept(ctx, setup{database: config}, 1)
+	record("accept", rate)
+	return err
+}
+
+// acceptAtInfo is the same with a log line for each request.
+func (b *bench) acceptAtInfo(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	rate, err := b.accept(ctx, setup{database: config, level: "info"}, 1)
+	record("accept-info", rate)
+	return err
+}
+
+// acceptThousands is what an API-only replica takes at 1,000 recipients each,
+// counted in deliveries.
+func (b *bench) acceptThousands(ctx context.Context, record record) error {
+	const (
+		recipients  = 1000
+		bulkCallers = 16 // as many as fill the largest transaction
+	)
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := b.start(ctx, setup{database: config})
+	if err != nil {
+		return err
+	}
+	requests := 4 * b.backlog / recipients
+	var next atomic.Int64
+	start := time.Now()
+	err = together(bulkCallers, func() error {
+		for i := int(next.Add(1)); i <= requests; i = int(next.Add(1)) {
+			if err := r.post(i, recipients); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	record("accept-1000", float64(requests*recipients)/time.Since(start).Seconds())
+	return r.stop()
+}
+
+// acceptOnReplicas is the sum of what three API-only replicas take.
+func (b *bench) acceptOnReplicas(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	rate, err := b.accept(ctx, setup{database: config}, replicas)
+	record("replicas-accept", rate)
+	return err
+}
+
+// accept starts API-only replicas, and returns how many notifications to one
+// person they take a second together.
+func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, error) {
+	services := make([]*service, replicas)
+	for i := range services {
+		var err error
+		if services[i], err = b.start(ctx, s); err != nil {
+			return 0, err
+		}
+	}
+	rate, err := closedLoop(ctx, callers, b.span, func(i int) error {
+		return services[i%replicas].post(i, 1)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return rate, stop(services...)
+}
+
+// acceptTenThousand is how long one request with 10,000 recipients takes.
+func (b *bench) acceptTenThousand(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := b.start(ctx, setup{database: config})
+	if err != nil {
+		return err
+	}
+	var took []float64
+	for i := range 5 {
+		start := time.Now()
+		if err := r.post(i, 10_000); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start).Seconds())
+	}
+	record("accept-10000", median(took))
+	return r.stop()
+}
+
+// acceptWhileDelivering is what one process takes while it delivers what it has
+// taken.
+func (b *bench) acceptWhileDelivering(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	inbox := vendors.NewInbox()
+	v, err := newVendor(ctx, inbox)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	r, err := b.start(ctx, setup{database: config, vendor: v.url})
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	rate, err := closedLoop(ctx, callers, b.span, func(i int) error { return r.post(i, 1) })
+	if err != nil {
+		return err
+	}
+	record("accept-delivering", rate)
+	record("accept-delivering-arrived", float64(inbox.Total())/time.Since(start).Seconds())
+	return r.stop()
+}
+
+// stop stops services in good order.
+func stop(services ...*service) error {
+	for _, s := range services {
+		if err := s.stop(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

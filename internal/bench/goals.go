@@ -1,0 +1,53 @@
+package main
+
+// goal is a row of the table.
+type goal struct {
+	what   string
+	metric string
+	unit   string
+	// base is the metric that this one is divided by, in the same round; without
+	// one the figure itself is what counts.
+	base        string
+	must, reach float64 // 0: nothing is asked
+	less        bool    // less is better
+}
+
+// goals are the rows, in the order of the table. A row without a must is there
+// to be known.
+var goals = []goal{
+	{what: "River: jobs inserted, one a transaction, 32 callers", metric: "river-insert", unit: "/s"},
+	{what: "River: jobs inserted, 1,000 at once", metric: "river-bulk", unit: "/s"},
+	{what: "River: no-op jobs worked", metric: "river-work", unit: "/s"},
+	{what: "River: insert to work, p50", metric: "river-latency", unit: "ms", less: true},
+	{what: "Feishu SDK and simulated platform alone", metric: "vendor", unit: "/s"},
+
+	{what: "accepted, API-only, one recipient each", metric: "accept", unit: "/s", base: "river-insert", must: 2.5, reach: 4},
+	{what: "accepted while delivering", metric: "accept-delivering", unit: "/s", base: "river-insert", must: 1, reach: 1.6},
+	{what: "… and arrived meanwhile", metric: "accept-delivering-arrived", unit: "/s", base: "river-insert"},
+	{what: "accepted in deliveries, 1,000 recipients each", metric: "accept-1000", unit: "/s", base: "river-bulk", must: 0.6, reach: 0.9},
+	{what: "one POST with 10,000 recipients", metric: "accept-10000", unit: "s", must: 0.5, reach: 0.25, less: true},
+	{what: "delivered from a backlog", metric: "drain", unit: "/s", base: "river-work", must: 0.22, reach: 0.40},
+	{what: "POST to vendor at 200/s, p50", metric: "latency-p50", unit: "ms", base: "river-latency", must: 3, reach: 2, less: true},
+	{what: "POST to vendor at 200/s, p99", metric: "latency-p99", unit: "ms", base: "river-latency", must: 10, reach: 6, less: true},
+	{what: "accepted, logging each request", metric: "accept-info", unit: "/s", base: "accept"},
+	{what: "delivered from a backlog, logging each attempt", metric: "drain-info", unit: "/s", base: "drain"},
+
+	{what: "accepted, with a history", metric: "history-accept", unit: "/s", base: "accept", must: 0.9, reach: 1},
+	{what: "delivered from a backlog, with a history", metric: "history-drain", unit: "/s", base: "drain", must: 0.9, reach: 1},
+	{what: "POST to vendor p50, with a history", metric: "history-latency-p50", unit: "ms", base: "latency-p50", must: 1.11, reach: 1, less: true},
+	{what: "read a notification, with a history, p99", metric: "history-read-p99", unit: "ms", must: 20, reach: 10, less: true},
+	{what: "list a page of deliveries, with a history, p99", metric: "history-page-p99", unit: "ms", must: 20, reach: 10, less: true},
+
+	{what: "start to ready, schema current", metric: "start", unit: "s", must: 1, reach: 0.5, less: true},
+	{what: "resident memory, idle", metric: "idle-memory", unit: "MB", must: 45, reach: 35, less: true},
+	{what: "resident memory, most during a drain", metric: "drain-memory", unit: "MB", must: 150, reach: 100, less: true},
+
+	{what: "SQLite: River's jobs inserted, 32 callers", metric: "river-sqlite-insert", unit: "/s"},
+	{what: "SQLite: River's no-op jobs worked", metric: "river-sqlite-work", unit: "/s"},
+	{what: "SQLite: accepted", metric: "sqlite-accept", unit: "/s", base: "river-sqlite-insert", must: 0.3, reach: 0.5},
+	{what: "SQLite: delivered from a backlog", metric: "sqlite-drain", unit: "/s", base: "river-sqlite-work", must: 0.3, reach: 0.5},
+
+	{what: "three replicas: accepted in sum", metric: "replicas-accept", unit: "/s", base: "accept", must: 1, reach: 1},
+	{what: "three replicas: delivered in sum", metric: "replicas-drain", unit: "/s", base: "drain", must: 1, reach: 1},
+	{what: "three replicas: share of the least busy one", metric: "replicas-share", unit: "of even", must: 0.5, reach: 0.8},
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/labring/sealos-notify/migrate"
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/postgres"
+)
+
+// The history has notifications to few people and some to a crowd, of the last
+// ten days. The jobs of the last day are still in River's table, as they are in
+// real use.
+const (
+	fewPeople = 5
+	crowd     = 10_000
+)
+
+// pastStatements write notifications numbered from $1, $2 of them to $3 people
+// each, evenly spread over the last ten days. Ids are UUIDv7 in the form that the
+// service makes them, so that they sort as they do there.
+var pastStatements = []string{
+	`INSERT INTO notifications (id, app_id, idempotency_key, request_hash, total, success, created_at, updated_at)
+	SELECT pg_temp.id('001', at, n), '` + appID + `', 'past-' || n, '\x00', $3, $3, at, at
+	FROM pg_temp.past($1, $2)`,
+
+	`INSERT INTO messages (id, notification_id, channel, template_name, msg_type, subject, body, template_code)
+	SELECT pg_temp.id('002', at, n), pg_temp.id('001', at, n), 'feishu_app', 'alert', 'text', '',
+		'[alert] the primary database is down (severity P0)', ''
+	FROM pg_temp.past($1, $2) WHERE $3 > 0`,
+
+	`INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
+		recipient_type, recipient_value, status, attempts, max_retry, details, created_at, updated_at)
+	SELECT pg_temp.id('003', at, n * 100000 + i), pg_temp.id('001', at, n), pg_temp.id('002', at, n), 0,
+		'feishu_app', 'feishu', 'alert', 'feishu_user_id', 'ou_past_' || n || '_' || i, 'success', 1, 3,
+		'{"message_id":"om_abcdefghijklmnopqrstuvwxyz"}', at, at
+	FROM pg_temp.past($1, $2), generate_series(1, $3) i`,
+
+	`INSERT INTO attempts (id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at)
+	SELECT pg_temp.id('004', at, n * 100000 + i), pg_temp.id('003', at, n * 100000 + i), 0, 1, 'feishu', '', '', '',
+		'{"message_id":"om_abcdefghijklmnopqrstuvwxyz"}', at, at
+	FROM pg_temp.past($1, $2), generate_series(1, $3) i`,
+
+	`INSERT INTO river_job (state, attempt, max_attempts, args, kind, queue, created_at, scheduled_at, attempted_at, finalized_at)
+	SELECT 'completed', 1, 4, jsonb_build_object('deliveryId', pg_temp.id('003', at, n * 100000 + i)), 'deliver', 'feishu_app', at, at, at, at
+	FROM pg_temp.past($1, $2), generate_series(1, $3) i WHERE at > now() - interval '1 day'`,
+}
+
+const pastFunctions = `
+	CREATE FUNCTION pg_temp.id(kind text, at timestamptz, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+		SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || kind || '8' || lpad(to_hex(n), 15, '0'))::uuid
+	$$;
+	CREATE FUNCTION pg_temp.past(start bigint, amount bigint, OUT n bigint, OUT at timestamptz) RETURNS SETOF record LANGUAGE sql STABLE AS $$
+		SELECT start + i, now() - interval '10 days' * (1 - i::float8 / amount) FROM generate_series(0, amount - 1) i
+	$$`
+
+// history returns the settings of a database that holds finished deliveries, and
+// nothing that is open. It is made once and serves all rounds.
+func (b *bench) history(ctx context.Context) (store.Config, error) {
+	if b.past == nil {
+		config, err := b.createDatabase(ctx)
+		if err != nil {
+			return config, err
+		}
+		if err := b.fill(ctx, config); err != nil {
+			return config, fmt.Errorf("make the history: %w", err)
+		}
+		b.past = &config
+	}
+	// What the measure before has left open.
+	return *b.past, execute(ctx, *b.past,
+		`DELETE FROM river_job WHERE state <> 'completed'`,
+		`DELETE FROM deliveries WHERE status IN ('pending', 'failed')`,
+		`VACUUM (ANALYZE)`, `CHECKPOINT`)
+}
+
+func (b *bench) fill(ctx context.Context, config store.Config) error {
+	st, err := postgres.Open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := migrate.Postgres(st.Pool()).Up(ctx); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, databaseURL(config))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	crowds := max(1, b.finished/(20*crowd))
+	few := (b.finished - crowds*crowd) / fewPeople
+	// One transaction has one now(), and ids are made of times.
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, pastFunctions); err != nil {
+			return err
+		}
+		for _, statement := range pastStatements {
+			if _, err := tx.Exec(ctx, statement, 0, few, fewPeople); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, statement, few, crowds, crowd); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// execute runs statements one by one, each in a transaction of its own.
+func execute(ctx context.Context, config store.Config, statements ...string) error {
+	conn, err := pgx.Connect(ctx, databaseURL(config))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// acceptWithHistory is acceptOnly with finished deliveries in the tables.
+func (b *bench) acceptWithHistory(ctx context.Context, record record) error {
+	config, err := b.history(ctx)
+	if err != nil {
+		return err
+	}
+	rate, err := b.accept(ctx, setup{database: config}, 1)
+	record("history-accept", rate)
+	return err
+}
+
+// drainWithHistory is drainBacklog with finished deliveries in the tables.
+func (b *bench) drainWithHistory(ctx context.Context, record record) error {
+	config, err := b.history(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := b.drain(ctx, setup{database: config}, 1, b.backlog)
+	record("history-drain", d.rate)
+	return err
+}
+
+// latencyWithHistory is postToVendor with finished deliveries in the tables.
+func (b *bench) latencyWithHistory(ctx context.Context, record record) error {
+	config, err := b.history(ctx)
+	if err != nil {
+		return err
+	}
+	return b.timeArrivals(ctx, config, "history-latency", record)
+}
+
+// readWithHistory is the time from the moment a read is due until it is answered:
+// a notification to few people, and a page of 100 deliveries of one to a crowd, in
+// turn.
+func (b *bench) readWithHistory(ctx context.Context, record record) error {
+	config, err := b.history(ctx)
+	if err != nil {
+		return err
+	}
+	notifications, err := b.paths(ctx, config, `SELECT id, id FROM notifications WHERE total = $1 ORDER BY random() LIMIT $2`,
+		fewPeople, "/api/v1/notifications/%[1]s")
+	if err != nil {
+		return err
+	}
+	pages, err := b.paths(ctx, config, `SELECT d.notification_id, d.id FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+		WHERE n.total = $1 ORDER BY random() LIMIT $2`, crowd, "/api/v1/notifications/%s/deliveries?limit=100&after=%s")
+	if err != nil {
+		return err
+	}
+	r, err := b.start(ctx, setup{database: config})
+	if err != nil {
+		return err
+	}
+	warm := latencyRate / 4
+	took := [2][]float64{make([]float64, len(notifications)), make([]float64, len(pages))}
+	err = openLoop(latencyRate, len(notifications)+len(pages), func(i int, due time.Time) error {
+		err := r.call("GET", [2][]string{notifications, pages}[i%2][i/2], nil, 200)
+		took[i%2][i/2] = milliseconds(time.Since(due))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	record("history-read-p99", percentile(took[0][warm:], 99))
+	record("history-page-p99", percentile(took[1][warm:], 99))
+	return r.stop()
+}
+
+// paths makes paths of a format and the pairs of ids that a query finds for
+// notifications of a size.
+func (b *bench) paths(ctx context.Context, config store.Config, query string, size int, format string) ([]string, error) {
+	conn, err := pgx.Connect(ctx, databaseURL(config))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	rows, err := conn.Query(ctx, query, size, b.latencies)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		var notification, delivery uuid.UUID
+		err := row.Scan(&notification, &delivery)
+		return fmt.Sprintf(format, notification, delivery), err
+	})
+}

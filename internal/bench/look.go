@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	_ "modernc.org/sqlite"             // the driver "sqlite"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// look is a look into a database from beside the service.
+type look struct{ db *sql.DB }
+
+func openForLook(c store.Config) (look, error) {
+	driver, source := "pgx", databaseURL(c)
+	if c.Driver == store.DriverSQLite {
+		driver, source = "sqlite", "file:"+c.Path+"?_busy_timeout=10000"
+	}
+	db, err := sql.Open(driver, source)
+	return look{db}, err
+}
+
+func (l look) close() { _ = l.db.Close() }
+
+// awaitIdle returns once no job is left to do and River has noted that. It asks
+// often: begin when nearly all is done.
+func (l look) awaitIdle(ctx context.Context) error {
+	for {
+		var busy bool
+		err := l.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM river_job
+			WHERE state IN ('available', 'running', 'retryable', 'scheduled') AND queue IN ('default', 'feishu_app'))`).Scan(&busy)
+		if err != nil || !busy {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func databaseURL(c store.Config) string {
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(c.User, c.Password),
+		Host: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Path: c.DBName, RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}

@@ -1,0 +1,166 @@
+// Command bench measures the service beside River alone, on the same private
+// PostgreSQL with durable settings and in the same run, so that what counts is a
+// ratio and not the machine. docs/performance.md explains its table.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	short   bool
+	repeat  int
+	only    *regexp.Regexp
+	busy    bool
+	out     string
+	against string
+	profile string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		stop()
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.BoolVar(&o.short, "short", false, "small amounts and one round: to see that it works")
+	flags.IntVar(&o.repeat, "repeat", 0, "rounds; the table shows medians (3, with -short 1)")
+	only := flags.String("only", "", "measure only what matches the `regexp`")
+	flags.BoolVar(&o.busy, "busy", false, "do not wait for a quiet machine")
+	flags.StringVar(&o.out, "out", "", "write the results to the JSON `file`")
+	flags.StringVar(&o.against, "against", "", "compare with the results in the JSON `file`")
+	flags.StringVar(&o.profile, "profile", "", "keep profiles in the `folder`; the figures are no results then")
+	serve := flags.String("serve", "", "used by -profile: serve with the configuration `file`")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *serve != "" {
+		return serveProfiled(ctx, *serve, o.profile)
+	}
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	if o.repeat == 0 {
+		o.repeat = 3
+		if o.short {
+			o.repeat = 1
+		}
+	}
+	// Before the long wait, not after it.
+	var committed results
+	if o.against != "" {
+		if committed, err = readResults(o.against); err != nil {
+			return err
+		}
+	}
+
+	taken, err := measureAll(ctx, o)
+	if err != nil {
+		return err
+	}
+	taken.print(os.Stdout)
+	if o.out != "" {
+		if err := taken.write(o.out); err != nil {
+			return err
+		}
+	}
+	if o.against != "" {
+		return taken.compare(os.Stdout, committed)
+	}
+	return nil
+}
+
+// measureAll takes every measure in each round.
+func measureAll(ctx context.Context, o options) (results, error) {
+	started := time.Now()
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return results{}, err
+	}
+	defer b.close()
+	taken := results{Taken: started.UTC().Truncate(time.Second), Short: o.short, Rounds: o.repeat, Metrics: map[string][]float64{}}
+	if taken.Machine, err = b.machine(ctx); err != nil {
+		return results{}, err
+	}
+	for round := range o.repeat {
+		for _, m := range measures {
+			if !o.only.MatchString(m.name) {
+				continue
+			}
+			if !o.busy {
+				if err := waitQuiet(ctx, os.Stderr); err != nil {
+					return results{}, err
+				}
+			}
+			fmt.Fprintf(os.Stderr, "%5.0fs  round %d of %d  %s\n", time.Since(started).Seconds(), round+1, o.repeat, m.name)
+			err := b.take(ctx, m, func(metric string, value float64) {
+				taken.Metrics[metric] = append(taken.Metrics[metric], value)
+				fmt.Fprintf(os.Stderr, "%40s  %.4g\n", metric, value)
+			})
+			if err != nil {
+				return results{}, fmt.Errorf("%s: %w", m.name, err)
+			}
+		}
+	}
+	taken.settle()
+	return taken, nil
+}
+
+// record keeps one figure of a round. Names of metrics are those of goals.
+type record func(metric string, value float64)
+
+// measure is one thing that is measured, on databases of its own.
+type measure struct {
+	name string
+	run  func(b *bench, ctx context.Context, record record) error
+}
+
+// measures are what is measured, in this order.
+var measures = []measure{
+	{"river-insert", (*bench).riverInsert},
+	{"river-work", (*bench).riverWork},
+	{"river-insert-sqlite", (*bench).riverInsertSQLite},
+	{"river-work-sqlite", (*bench).riverWorkSQLite},
+	{"vendor", (*bench).vendorAlone},
+	{"start", (*bench).startToReady},
+	{"accept", (*bench).acceptOnly},
+	{"accept-1000", (*bench).acceptThousands},
+	{"accept-10000", (*bench).acceptTenThousand},
+	{"accept-delivering", (*bench).acceptWhileDelivering},
+	{"accept-info", (*bench).acceptAtInfo},
+	{"drain", (*bench).drainBacklog},
+	{"drain-info", (*bench).drainAtInfo},
+	{"latency", (*bench).postToVendor},
+	{"history-accept", (*bench).acceptWithHistory},
+	{"history-drain", (*bench).drainWithHistory},
+	{"history-latency", (*bench).latencyWithHistory},
+	{"history-read", (*bench).readWithHistory},
+	{"sqlite", (*bench).onSQLite},
+	{"replicas-accept", (*bench).acceptOnReplicas},
+	{"replicas-drain", (*bench).drainOnReplicas},
+}
+
+// build makes the binary as `make build` does.
+func build(ctx context.Context, folder string) (string, error) {
+	path := filepath.Join(folder, "sealos-notify")
+	return path, command(ctx, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-ldflags", "-s -w",
+		"-o", path, "github.com/labring/sealos-notify")
+}

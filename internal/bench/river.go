@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/labring/sealos-notify/migrate"
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/postgres"
+	"github.com/labring/sealos-notify/store/sqlite"
+)
+
+const (
+	riverCallers = 32
+	riverBulk    = 1000
+)
+
+// riverInsert and the measures below take River alone: what the service can not be
+// faster than, or what it beats by committing many requests at once.
+func (b *bench) riverInsert(ctx context.Context, record record) error {
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.insert(ctx, b.span, "river", record) })
+}
+
+func (b *bench) riverWork(ctx context.Context, record record) error {
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.work(ctx, b.backlog, b.probes, "river", record) })
+}
+
+func (b *bench) riverInsertSQLite(ctx context.Context, record record) error {
+	return b.riverOnSQLite(ctx, func(r *riverAlone[*sql.Tx]) error { return r.insert(ctx, b.span, "river-sqlite", record) })
+}
+
+func (b *bench) riverWorkSQLite(ctx context.Context, record record) error {
+	return b.riverOnSQLite(ctx, func(r *riverAlone[*sql.Tx]) error {
+		return r.work(ctx, b.sqliteBacklog, b.probes, "river-sqlite", record)
+	})
+}
+
+func (b *bench) riverOnPostgres(ctx context.Context, measure func(*riverAlone[pgx.Tx]) error) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	config.MaxOpenConns = riverCallers + 8
+	st, err := postgres.Open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := migrate.Postgres(st.Pool()).Up(ctx); err != nil {
+		return err
+	}
+	return measure(newRiverAlone(riverpgxv5.New(st.Pool()), config))
+}
+
+func (b *bench) riverOnSQLite(ctx context.Context, measure func(*riverAlone[*sql.Tx]) error) error {
+	config := b.sqliteFile()
+	st, err := sqlite.Open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := migrate.SQLite(st.DB()).Up(ctx); err != nil {
+		return err
+	}
+	return measure(newRiverAlone(riversqlite.New(st.DB()), config))
+}
+
+// noop are the args of a job that does nothing, about as large as what people
+// put there.
+type noop struct {
+	Padding string `json:"padding"`
+}
+
+// Kind names the job.
+func (noop) Kind() string { return "noop" }
+
+var padded = noop{Padding: strings.Repeat("x", 180)}
+
+// riverAlone is a River client with workers that do nothing.
+type riverAlone[TTx any] struct {
+	driver   riverdriver.Driver[TTx]
+	database store.Config
+	worked   atomic.Int64
+	target   atomic.Int64
+	reached  chan struct{} // receives when worked comes to target
+}
+
+func newRiverAlone[TTx any](driver riverdriver.Driver[TTx], database store.Config) *riverAlone[TTx] {
+	return &riverAlone[TTx]{driver: driver, database: database, reached: make(chan struct{}, 1)}
+}
+
+// client makes a client with the settings of River's own benchmark; one that
+// only inserts when inserting is all it does.
+func (r *riverAlone[TTx]) client(works bool) (*river.Client[TTx], error) {
+	config := &river.Config{Logger: slog.New(slog.DiscardHandler)}
+	if works {
+		config.Workers = river.NewWorkers()
+		river.AddWorker(config.Workers, river.WorkFunc(func(context.Context, *river.Job[noop]) error {
+			if r.worked.Add(1) == r.target.Load() {
+				r.reached <- struct{}{}
+			}
+			return nil
+		}))
+		config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2000}}
+		config.FetchCooldown, config.FetchPollInterval = 2*time.Millisecond, 20*time.Millisecond
+	}
+	return river.NewClient(r.driver, config)
+}
+
+// insert measures jobs inserted a second: one a transaction, and in bulk.
+func (r *riverAlone[TTx]) insert(ctx context.Context, span time.Duration, name string, record record) error {
+	client, err := r.client(false)
+	if err != nil {
+		return err
+	}
+	rate, err := closedLoop(ctx, riverCallers, span, func(int) error {
+		_, err := client.Insert(ctx, padded, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	record(name+"-insert", rate)
+
+	bulk := slices.Repeat([]river.InsertManyParams{{Args: padded}}, riverBulk)
+	rate, err = closedLoop(ctx, 1, span, func(int) error {
+		_, err := client.InsertManyFast(ctx, bulk)
+		return err
+	})
+	record(name+"-bulk", rate*riverBulk)
+	return err
+}
+
+// work measures no-op jobs worked a second, draining a backlog of n, and then the
+// time from an insert to its work, one job at a time.
+func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, record record) error {
+	look, err := openForLook(r.database)
+	if err != nil {
+		return err
+	}
+	defer look.close()
+	client, err := r.client(true)
+	if err != nil {
+		return err
+	}
+	for range n / riverBulk {
+		bulk := slices.Repeat([]river.InsertManyParams{{Args: padded}}, riverBulk)
+		if _, err := client.InsertManyFast(ctx, bulk); err != nil {
+			return err
+		}
+	}
+
+	r.target.Store(int64(n))
+	start := time.Now()
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	defer func() { _ = client.StopAndCancel(context.Background()) }()
+	if err := r.await(ctx); err != nil {
+		return err
+	}
+	if err := look.awaitIdle(ctx); err != nil {
+		return err
+	}
+	record(name+"-work", float64(n)/time.Since(start).Seconds())
+
+	var took []float64
+	for range probes {
+		time.Sleep(50 * time.Millisecond) // low load
+		r.target.Add(1)
+		start := time.Now()
+		if _, err := client.Insert(ctx, padded, nil); err != nil {
+			return err
+		}
+		if err := r.await(ctx); err != nil {
+			return err
+		}
+		took = append(took, milliseconds(time.Since(start)))
+	}
+	record(name+"-latency", median(took))
+	return nil
+}
+
+func (r *riverAlone[TTx]) await(ctx context.Context) error {
+	select {
+	case <-r.reached:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(2 * time.Minute):
+		return errors.New("no answer: River did not work its jobs")
+	}
+}

@@ -1,0 +1,15 @@
+package main
+
+import "context"
+
+// onSQLite is what the embedded database takes and delivers.
+func (b *bench) onSQLite(ctx context.Context, record record) error {
+	rate, err := b.accept(ctx, setup{database: b.sqliteFile()}, 1)
+	if err != nil {
+		return err
+	}
+	record("sqlite-accept", rate)
+	d, err := b.drain(ctx, setup{database: b.sqliteFile()}, 1, b.sqliteBacklog)
+	record("sqlite-drain", d.rate)
+	return err
+}

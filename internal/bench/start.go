@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// startToReady is how long a replica takes to be ready when the schema is current, and
+// the memory of one that has nothing to do.
+func (b *bench) startToReady(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := newVendor(ctx, vendors.NewInbox())
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	s := setup{database: config, vendor: v.url}
+	r, err := b.start(ctx, s) // makes the schema
+	if err != nil {
+		return err
+	}
+	var took []float64
+	for range 5 {
+		if err := r.stop(); err != nil {
+			return err
+		}
+		if r, err = b.start(ctx, s); err != nil {
+			return err
+		}
+		took = append(took, r.ready.Seconds())
+	}
+	record("start", median(took))
+
+	time.Sleep(3 * time.Second) // it settles
+	memory, err := r.memory("VmRSS")
+	if err != nil {
+		return err
+	}
+	record("idle-memory", memory)
+	return r.stop()
+}
