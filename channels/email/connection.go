@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	netmail "net/mail"
 	"os"
@@ -18,9 +19,13 @@ import (
 // quitTime bounds the farewell. Nothing depends on it.
 const quitTime = 2 * time.Second
 
+// maxReplies bounds what the server says to one mail, in bytes. A reply may have
+// any number of lines, and the client keeps them all.
+const maxReplies = 1 << 20
+
 // connection is a connection to the server, logged in. One mail at a time uses it.
 type connection struct {
-	raw    net.Conn
+	raw    *boundedConn
 	client *smtp.Client
 	// unbind ends bind. It returns false when the context has ended before.
 	unbind   func() bool
@@ -34,7 +39,7 @@ func (s *sender) connect(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{raw: raw}
+	c := &connection{raw: &boundedConn{Conn: raw}}
 	c.bind(ctx)
 	if err := s.logIn(ctx, c); err != nil {
 		c.quit()
@@ -44,7 +49,7 @@ func (s *sender) connect(ctx context.Context) (*connection, error) {
 }
 
 func (s *sender) logIn(ctx context.Context, c *connection) error {
-	conn := c.raw
+	var conn net.Conn = c.raw
 	if s.config.UseTLS {
 		secured := tls.Client(c.raw, s.tls)
 		if err := secured.HandshakeContext(ctx); err != nil {
@@ -91,7 +96,24 @@ func (s *sender) logIn(ctx context.Context, c *connection) error {
 // bind makes ctx end everything that is done on the connection, which is of no
 // use then: the client does nothing about contexts.
 func (c *connection) bind(ctx context.Context) {
+	c.raw.left = maxReplies
 	c.unbind = context.AfterFunc(ctx, func() { _ = c.raw.Close() })
+}
+
+// boundedConn is a connection of which no more is read than is left.
+type boundedConn struct {
+	net.Conn
+	left int // bytes
+}
+
+// Read implements net.Conn.
+func (c *boundedConn) Read(b []byte) (int, error) {
+	if c.left == 0 {
+		return 0, errors.New("the mail server does not stop talking")
+	}
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
 }
 
 // from offers the mail's sender.

@@ -71,6 +71,26 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
+// A server that never ends its reply is left before it takes the memory.
+func TestEndlessReply(t *testing.T) {
+	t.Parallel()
+	l := listen(t)
+	said := make(chan int64, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		n, _ := io.WriteString(conn, "220 mail.example.com\r\n"+strings.Repeat("250-x\r\n", 10<<20))
+		said <- int64(n)
+	}()
+	t.Cleanup(func() { _ = l.Close() })
+	_, err := open(t, l.Addr(), nil).Send(t.Context(), textTo(user))
+	requireError(t, err, channels.Transient, "not_smtp")
+	require.Less(t, <-said, int64(64<<20), "the whole reply was read")
+}
+
 // serveReplies says everything to one client, without waiting for its commands, and
 // nothing more; it listens until ctx ends.
 func serveReplies(ctx context.Context, l net.Listener, replies []string) {

@@ -43,7 +43,7 @@ func newConnection(t *testing.T) (*connection, chan struct{}) {
 		_, _ = io.Copy(io.Discard, far)
 		close(ended)
 	}()
-	c := &connection{raw: near}
+	c := &connection{raw: &boundedConn{Conn: near}}
 	c.bind(t.Context())
 	return c, ended
 }

@@ -67,7 +67,7 @@ func TestDatabaseReadOnly(t *testing.T) {
 		s.exec(`ALTER SYSTEM SET default_transaction_read_only = on`)
 		s.exec(`SELECT pg_reload_conf()`)
 		s.untilRefused()
-		s.run(length(3*time.Second, 20*time.Second))
+		s.run(length(3*time.Second, 8*time.Second)) // outcomes wait, shorter than the lease
 		s.exec(`ALTER SYSTEM RESET default_transaction_read_only`)
 		s.exec(`SELECT pg_reload_conf()`)
 		slowest = max(slowest, s.untilAccepted())

@@ -6,6 +6,5 @@
 //
 // Each torture runs the real program and keeps three ledgers: what the callers were
 // told, what the database says, and what the simulated vendors received. Each has a
-// short form, which is part of the tests, and a long one (TORTURE=long), which
-// ends with one table of figures.
+// short form, and a long one (TORTURE=long). Both end with one table of figures.
 package torture

@@ -35,13 +35,12 @@ func newLink(t *testing.T, upstream string) *link {
 func (l *link) address() string { return l.proxy.Listen }
 
 // spoil gives the answers that come over the link a toxic.
-func (l *link) spoil(toxic string, attributes map[string]int) *toxics.ToxicWrapper {
+func (l *link) spoil(toxic string, attributes map[string]int) {
 	l.t.Helper()
 	request, err := json.Marshal(map[string]any{"name": toxic, "type": toxic, "attributes": attributes})
 	require.NoError(l.t, err)
-	added, err := l.proxy.Toxics.AddToxicJson(bytes.NewReader(request))
+	_, err = l.proxy.Toxics.AddToxicJson(bytes.NewReader(request))
 	require.NoError(l.t, err)
-	return added
 }
 
 // heal takes all toxics away.
@@ -56,8 +55,6 @@ func (l *link) mend() { require.NoError(l.t, l.proxy.Start()) }
 // cutCommit is a toxic for a link to PostgreSQL. It breaks the connection at the
 // moment that the server says that a transaction is committed, every other time.
 type cutCommit struct{ commits atomic.Int64 }
-
-func init() { toxics.Register("cut_commit", &cutCommit{}) }
 
 // committed is the server's answer to a COMMIT.
 var committed = []byte("C\x00\x00\x00\x0bCOMMIT\x00")

@@ -21,12 +21,12 @@ type load struct {
 // load lets callers send a notification each, again and again, with a pause
 // between two. A caller whose notification was not taken sends it again with the
 // same key, as the documentation asks, maybe to another replica.
-func (s *stage) load(callers int, pause time.Duration) *load {
+func (s *stage) load(callers int, every time.Duration) *load {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	l := &load{cancel: cancel}
 	for caller := range callers {
 		l.callers.Go(func() {
-			ticker := time.NewTicker(pause)
+			ticker := time.NewTicker(every)
 			defer ticker.Stop()
 			for i := 0; ; i++ {
 				select {
@@ -51,7 +51,7 @@ func (l *load) stop() {
 func (s *stage) send(key string) {
 	for !s.try(key) {
 		select {
-		case <-time.After(harness.Tick):
+		case <-time.After(pause):
 		case <-s.t.Context().Done():
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/harness"
@@ -56,6 +57,7 @@ func TestCommitReplyCut(t *testing.T) {
 	s.fleet.take() // it delivers, over a good connection, and no caller reaches it
 	database := s.linkDatabase()
 	s.fleet.add(s.StartWith([]string{"DISPATCHER_ENABLED=false"}))
+	toxics.Register("cut_commit", &cutCommit{})
 	database.spoil("cut_commit", nil)
 
 	cuts := length(50, 500)

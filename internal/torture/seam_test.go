@@ -19,7 +19,7 @@ type seam struct {
 	// reach brings a worker's deliveries to the seam and keeps them there. What it
 	// returns lets go.
 	reach func(s *stage, deliveries int) (release func())
-	// sent is what each vendor has received when the worker is dead.
+	// sent is whether each vendor has received the message when the worker is dead.
 	sent bool
 	// recorded is whether the outcome is in the database then.
 	recorded bool

@@ -55,7 +55,7 @@ func newStage(t *testing.T, w *harness.World) *stage {
 	t.Helper()
 	w.UseAllChannels(w.Vendors.Addresses)
 	w.Configure(map[string]string{
-		"dispatcher": fmt.Sprintf(`{interval: 200ms, leaseTimeout: %s, batchSize: 50}`, lease),
+		"dispatcher": fmt.Sprintf(`{interval: 1s, leaseTimeout: %s, batchSize: 50}`, lease),
 		"defaults":   fmt.Sprintf(`{maxRetry: 20, retryBackoffSeconds: [0, 0, 1], timeoutSeconds: %d}`, timeout/time.Second),
 	})
 	return &stage{World: w, t: t, db: w.Pool(), ledger: newLedger()}
@@ -142,7 +142,7 @@ func (s *stage) until(patience time.Duration, n int, sql string, args ...any) {
 	require.Eventually(s.t, func() bool {
 		found = s.count(sql, args...)
 		return found == n
-	}, patience, harness.Tick, "%s", sql)
+	}, patience, pause, "%s", sql)
 }
 
 // run lets things happen for a while.
@@ -152,6 +152,10 @@ func (s *stage) run(d time.Duration) {
 	case <-s.t.Context().Done():
 	}
 }
+
+// pause is between two looks at the database, and between two tries of a caller:
+// there are many of both at once.
+const pause = 100 * time.Millisecond
 
 // openDeliveries are those that may still be sent.
 const openDeliveries = `SELECT count(*) FROM deliveries WHERE status IN ('pending', 'failed')`
