@@ -162,12 +162,12 @@ func (s *Service) render(
 	if !on {
 		return refuse(CodeChannelOff, "", "this channel is not enabled here")
 	}
-	t, err := s.store.Template(ctx, req.Template)
-	if errors.Is(err, store.ErrNotFound) {
-		return refuse(CodeUnknownTemplate, ".template", "there is no template %q", req.Template)
-	}
+	t, err := s.lookups.do(ctx, req.Template)
 	if err != nil {
 		return store.Message{}, channels.Provider{}, fmt.Errorf("read template: %w", err)
+	}
+	if t == nil {
+		return refuse(CodeUnknownTemplate, ".template", "there is no template %q", req.Template)
 	}
 	if t.Channel != channel {
 		return refuse(CodeTemplateChannel, ".template", "template %q belongs to channel %s", t.Name, t.Channel)
@@ -177,7 +177,7 @@ func (s *Service) render(
 		return refuse(CodeRenderFailed, ".template", "template %q has msgType %q, which this channel does not take", t.Name, t.MsgType)
 	}
 
-	message, err := s.renderTemplate(t, msgType, req.Params)
+	message, err := s.renderTemplate(*t, msgType, req.Params)
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		return refuse(refusal.Code, refusal.Field, "%s", refusal.Message)

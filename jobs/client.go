@@ -13,6 +13,11 @@ import (
 	"riverqueue.com/riverui/uiendpoints"
 )
 
+// fetchCooldown is the shortest time between two fetches of a queue. River's own
+// default of 100 ms would add that much to each delivery, and let a queue start no
+// more than its workers ten times a second.
+const fetchCooldown = 2 * time.Millisecond
+
 // maintenanceQueue carries the periodic jobs, apart from what people wait for.
 const maintenanceQueue = "maintenance"
 
@@ -51,6 +56,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher
 		cfg.Workers = workers
 		cfg.Queues = queues
 		cfg.FetchPollInterval = d.Interval
+		cfg.FetchCooldown = fetchCooldown
 		cfg.RescueStuckJobsAfter = d.LeaseTimeout
 		// The provider call is bounded by itself. What is left until the rescue is
 		// for recording its outcome, should the database be away.

@@ -46,15 +46,16 @@ func (w *deliverWorker) NextRetry(job *river.Job[DeliverArgs]) time.Time {
 
 func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) error {
 	s := w.service
-	d, message, err := s.load(ctx, job.Args.DeliveryID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return river.JobCancel(errors.New("the delivery does not exist any more"))
-	case err != nil:
+	l, err := s.loads.do(ctx, job.Args.DeliveryID)
+	if err != nil {
 		// Nothing was sent, so no attempt is spent.
 		s.log.Warn("delivery could not be read", zap.Stringer("delivery", job.Args.DeliveryID), zap.Error(err))
 		return river.JobSnooze(time.Second)
 	}
+	if l == nil {
+		return river.JobCancel(errors.New("the delivery does not exist any more"))
+	}
+	d, message := l.delivery, l.message
 
 	again := retriedByHand(job.JobRow, d)
 	switch {
@@ -93,15 +94,6 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 		TemplateCode: message.TemplateCode, Params: message.Params,
 	})
 	return s.conclude(ctx, job, d, provider, started, receipt, err)
-}
-
-func (s *Service) load(ctx context.Context, id uuid.UUID) (store.Delivery, store.Message, error) {
-	d, err := s.store.Delivery(ctx, id)
-	if err != nil {
-		return store.Delivery{}, store.Message{}, err
-	}
-	m, err := s.messages.get(ctx, s.store, d.MessageID)
-	return d, m, err
 }
 
 // send makes the provider call. It does not run on River's context: a shutdown or

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/channels"
@@ -19,6 +20,8 @@ const (
 	// acceptTimeout bounds the commit of accepted notifications: past it the
 	// caller is told to come back.
 	acceptTimeout = 8 * time.Second
+	// readTimeout bounds the reading of a group of templates or deliveries.
+	readTimeout = 5 * time.Second
 	// recordTimeout bounds one try at recording outcomes; recording is tried
 	// again until the job's time is up.
 	recordTimeout = 3 * time.Second
@@ -39,7 +42,9 @@ type Service struct {
 	settings atomic.Pointer[Settings]
 	log      *zap.Logger
 
+	lookups   *flusher[string, *store.Template] // by name; nil when there is none
 	accepts   *flusher[store.Acceptance, store.Accepted]
+	loads     *flusher[uuid.UUID, *loaded] // by delivery; nil when there is none
 	records   *flusher[store.Outcome, bool]
 	templates parsedTemplates
 	messages  messageCache
@@ -57,6 +62,8 @@ func New(st store.Store, types []channels.Type, settings Settings, log *zap.Logg
 		s.types[t.Channel] = t
 	}
 	s.Apply(settings)
+	s.lookups = newFlusher(readTimeout, func(string) int { return 1 }, s.findTemplates)
+	s.loads = newFlusher(readTimeout, func(uuid.UUID) int { return 1 }, s.loadBatch)
 	s.accepts = newFlusher(acceptTimeout, func(a store.Acceptance) int { return len(a.Deliveries) }, st.Accept)
 	s.records = newFlusher(recordTimeout, func(store.Outcome) int { return 1 }, s.recordBatch)
 	return s
@@ -67,7 +74,9 @@ func (s *Service) Apply(settings Settings) { s.settings.Store(&settings) }
 
 // Close commits what is waiting and stops.
 func (s *Service) Close() {
+	s.lookups.close()
 	s.accepts.close()
+	s.loads.close()
 	s.records.close()
 }
 

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,6 +78,24 @@ func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, par
 		}
 	}
 	return m, nil
+}
+
+// findTemplates reads templates as they are now: many requests wait for one read,
+// and none is answered with what was read before it came.
+func (s *Service) findTemplates(ctx context.Context, names []string) ([]*store.Template, error) {
+	rows, err := s.store.FindTemplates(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]*store.Template, len(rows))
+	for i := range rows {
+		byName[rows[i].Name] = &rows[i]
+	}
+	found := make([]*store.Template, len(names))
+	for i, name := range names {
+		found[i] = byName[name]
+	}
+	return found, nil
 }
 
 func (s *Service) renderText(format templates.Format, name, part, source string, params map[string]any) (string, error) {

@@ -61,8 +61,12 @@ type Notifications interface {
 type Deliveries interface {
 	// Delivery returns one delivery, or ErrNotFound.
 	Delivery(ctx context.Context, id uuid.UUID) (Delivery, error)
+	// FindDeliveries returns those of the ids that exist, in no order.
+	FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]Delivery, error)
 	// Message returns a rendered message, or ErrNotFound. Messages never change.
 	Message(ctx context.Context, id uuid.UUID) (Message, error)
+	// FindMessages returns those of the ids that exist, in no order.
+	FindMessages(ctx context.Context, ids []uuid.UUID) ([]Message, error)
 	// DeliveriesOf lists a notification's deliveries by id, after the given id
 	// (uuid.Nil for the start), at most limit. A delivery whose job is running
 	// is shown as DeliveryProcessing; the stored status never is.
@@ -96,6 +100,8 @@ type Templates interface {
 	DeleteTemplate(ctx context.Context, name string) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
+	// FindTemplates returns those of the names that exist, in no order.
+	FindTemplates(ctx context.Context, names []string) ([]Template, error)
 	// ListTemplates lists by name, after the given name, at most limit; all
 	// channels when channel is empty.
 	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)

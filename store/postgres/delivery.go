@@ -56,6 +56,16 @@ func (s *Store) Delivery(ctx context.Context, id uuid.UUID) (store.Delivery, err
 	return d, nil
 }
 
+// FindDeliveries implements store.Deliveries.
+func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
+	deliveries, err := query(ctx, s.pool, scanDelivery,
+		`SELECT `+deliveryColumns+`, d.status FROM deliveries d WHERE d.id = ANY ($1::uuid[])`, bytesOf(ids))
+	if err != nil {
+		return nil, fmt.Errorf("find deliveries: %w", err)
+	}
+	return deliveries, nil
+}
+
 // DeliveriesOf implements store.Deliveries.
 func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error) {
 	deliveries, err := query(ctx, s.pool, scanDelivery, `
@@ -70,15 +80,26 @@ func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUI
 	return deliveries, nil
 }
 
+const messageColumns = `id, notification_id, channel, template_name, msg_type, subject, body, template_code, params`
+
 // Message implements store.Deliveries.
 func (s *Store) Message(ctx context.Context, id uuid.UUID) (store.Message, error) {
-	m, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[store.Message], `
-		SELECT id, notification_id, channel, template_name, msg_type, subject, body, template_code, params
-		FROM messages WHERE id = $1`, id)
+	m, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[store.Message],
+		`SELECT `+messageColumns+` FROM messages WHERE id = $1`, id)
 	if err != nil {
 		return store.Message{}, fmt.Errorf("message %s: %w", id, err)
 	}
 	return m, nil
+}
+
+// FindMessages implements store.Deliveries.
+func (s *Store) FindMessages(ctx context.Context, ids []uuid.UUID) ([]store.Message, error) {
+	messages, err := query(ctx, s.pool, pgx.RowToStructByPos[store.Message],
+		`SELECT `+messageColumns+` FROM messages WHERE id = ANY ($1::uuid[])`, bytesOf(ids))
+	if err != nil {
+		return nil, fmt.Errorf("find messages: %w", err)
+	}
+	return messages, nil
 }
 
 // Attempts implements store.Deliveries.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -82,6 +83,11 @@ func queryOne[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql
 // querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// bytesOf makes of ids what pgx encodes fastest.
+func bytesOf(ids []uuid.UUID) [][16]byte {
+	return column(ids, func(id *uuid.UUID) [16]byte { return *id })
 }
 
 // column picks one column out of rows, to be sent as one array for unnest. UUIDs

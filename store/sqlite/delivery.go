@@ -61,6 +61,16 @@ func (s *Store) Delivery(ctx context.Context, id uuid.UUID) (store.Delivery, err
 	return d, nil
 }
 
+// FindDeliveries implements store.Deliveries.
+func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
+	deliveries, err := query(ctx, s.read, scanDelivery,
+		`SELECT `+deliveryColumns+`, d.status FROM deliveries d WHERE d.id IN `+among, array(ids))
+	if err != nil {
+		return nil, fmt.Errorf("find deliveries: %w", err)
+	}
+	return deliveries, nil
+}
+
 // DeliveriesOf implements store.Deliveries.
 func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error) {
 	deliveries, err := query(ctx, s.read, scanDelivery, `
@@ -75,18 +85,32 @@ func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUI
 	return deliveries, nil
 }
 
+const messageColumns = `id, notification_id, channel, template_name, msg_type, subject, body, template_code, params`
+
+func scanMessage(row row) (store.Message, error) {
+	var m store.Message
+	err := row.Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.MsgType, &m.Subject, &m.Body,
+		&m.TemplateCode, &m.Params)
+	return m, err
+}
+
 // Message implements store.Deliveries.
 func (s *Store) Message(ctx context.Context, id uuid.UUID) (store.Message, error) {
-	var m store.Message
-	err := s.read.QueryRowContext(ctx, `
-		SELECT id, notification_id, channel, template_name, msg_type, subject, body, template_code, params
-		FROM messages WHERE id = ?`, id).
-		Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.MsgType, &m.Subject, &m.Body,
-			&m.TemplateCode, &m.Params)
+	m, err := scanMessage(s.read.QueryRowContext(ctx, `SELECT `+messageColumns+` FROM messages WHERE id = ?`, id))
 	if err != nil {
 		return store.Message{}, fmt.Errorf("message %s: %w", id, found(err))
 	}
 	return m, nil
+}
+
+// FindMessages implements store.Deliveries.
+func (s *Store) FindMessages(ctx context.Context, ids []uuid.UUID) ([]store.Message, error) {
+	messages, err := query(ctx, s.read, scanMessage,
+		`SELECT `+messageColumns+` FROM messages WHERE id IN `+among, array(ids))
+	if err != nil {
+		return nil, fmt.Errorf("find messages: %w", err)
+	}
+	return messages, nil
 }
 
 func scanAttempt(row row) (store.Attempt, error) {

@@ -4,12 +4,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	_ "modernc.org/sqlite" // the driver
 
@@ -120,6 +122,18 @@ func query[T any](ctx context.Context, db *sql.DB, scan func(row) (T, error), sq
 		all = append(all, one)
 	}
 	return all, marked(rows.Err())
+}
+
+// among stands for the elements of an array.
+const among = `(SELECT value FROM json_each(?))`
+
+// array makes an argument for among.
+func array[T uuid.UUID | string](values []T) string {
+	encoded, err := json.Marshal(values)
+	if err != nil {
+		panic(fmt.Sprintf("sqlite: ids and names are JSON strings: %v", err))
+	}
+	return string(encoded)
 }
 
 // found turns "no rows" into store.ErrNotFound.

@@ -77,6 +77,16 @@ func (s *Store) Template(ctx context.Context, name string) (store.Template, erro
 	return t, nil
 }
 
+// FindTemplates implements store.Templates.
+func (s *Store) FindTemplates(ctx context.Context, names []string) ([]store.Template, error) {
+	templates, err := query(ctx, s.read, scanTemplate,
+		`SELECT `+templateColumns+` FROM templates WHERE name IN `+among, array(names))
+	if err != nil {
+		return nil, fmt.Errorf("find templates: %w", err)
+	}
+	return templates, nil
+}
+
 // ListTemplates implements store.Templates.
 func (s *Store) ListTemplates(ctx context.Context, channel, after string, limit int) ([]store.Template, error) {
 	templates, err := query(ctx, s.read, scanTemplate,

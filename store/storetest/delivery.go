@@ -14,6 +14,7 @@ var deliveryCases = map[string]func(*testing.T, bundle){
 	"DeliveriesOf/pages":                 deliveryPages,
 	"DeliveriesOf/of one notification":   deliveriesOfOne,
 	"DeliveriesOf/processing is derived": deliveryProcessing,
+	"FindDeliveries and FindMessages":    deliveriesFound,
 	"Delivery/not found":                 deliveryNotFound,
 }
 
@@ -73,11 +74,32 @@ func deliveryProcessing(t *testing.T, b bundle) {
 	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
 }
 
+func deliveriesFound(t *testing.T, b bundle) {
+	one, other := Acceptance("app", "1", 2), Acceptance("app", "2", 1)
+	b.accept(t, one, other, Acceptance("app", "3", 1))
+	ids := []uuid.UUID{other.Deliveries[0].ID, newID(), one.Deliveries[1].ID, one.Deliveries[1].ID}
+	found, err := b.FindDeliveries(t.Context(), ids)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []store.Delivery{
+		b.delivery(t, other.Deliveries[0].ID), b.delivery(t, one.Deliveries[1].ID),
+	}, found)
+
+	messages, err := b.FindMessages(t.Context(), []uuid.UUID{newID(), other.Messages[0].ID, one.Messages[0].ID})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []store.Message{one.Messages[0], other.Messages[0]}, messages)
+}
+
 func deliveryNotFound(t *testing.T, b bundle) {
 	_, err := b.Delivery(t.Context(), newID())
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, err = b.Message(t.Context(), newID())
 	require.ErrorIs(t, err, store.ErrNotFound)
+	deliveries, err := b.FindDeliveries(t.Context(), []uuid.UUID{newID()})
+	require.NoError(t, err)
+	require.Empty(t, deliveries)
+	messages, err := b.FindMessages(t.Context(), []uuid.UUID{newID()})
+	require.NoError(t, err)
+	require.Empty(t, messages)
 	attempts, err := b.Attempts(t.Context(), newID())
 	require.NoError(t, err)
 	require.Empty(t, attempts)

@@ -13,6 +13,7 @@ var templateCases = map[string]func(*testing.T, bundle){
 	"Templates/create and read": templateCreate,
 	"Templates/update":          templateUpdate,
 	"Templates/delete":          templateDelete,
+	"Templates/find":            templatesFound,
 	"Templates/not found":       templateNotFound,
 	"Templates/list":            templateList,
 }
@@ -69,6 +70,16 @@ func templateDelete(t *testing.T, b bundle) {
 	_, err = b.Template(t.Context(), "other")
 	require.NoError(t, err)
 	require.NoError(t, b.CreateTemplate(t.Context(), template("alert", "sms")), "the name is free again")
+}
+
+func templatesFound(t *testing.T, b bundle) {
+	one, other := template("alert", "email"), template("other", "sms")
+	for _, created := range []store.Template{one, other, template("third", "email")} {
+		require.NoError(t, b.CreateTemplate(t.Context(), created))
+	}
+	found, err := b.FindTemplates(t.Context(), []string{"other", "none", `"`, "alert", "alert"})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []store.Template{one, other}, found)
 }
 
 func templateNotFound(t *testing.T, b bundle) {
