@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -57,6 +58,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher
 		cfg.Queues = queues
 		cfg.FetchPollInterval = d.Interval
 		cfg.FetchCooldown = fetchCooldown
+		cfg.ReindexerIndexNames = slices.DeleteFunc(river.ReindexerIndexNamesDefault(), dropped)
 		cfg.RescueStuckJobsAfter = d.LeaseTimeout
 		// The provider call is bounded by itself. What is left until the rescue is
 		// for recording its outcome, should the database be away.
@@ -82,6 +84,11 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher
 		c.worker = rc
 	}
 	return c, nil
+}
+
+// dropped says whether our schema does without an index of River's.
+func dropped(index string) bool {
+	return index == "river_job_args_index" || index == "river_job_metadata_index"
 }
 
 // Start begins to work the queues. The client runs until Stop: it is detached

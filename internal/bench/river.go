@@ -15,8 +15,8 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
 
-	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/postgres"
 	"github.com/labring/sealos-notify/store/sqlite"
@@ -58,10 +58,11 @@ func (b *bench) riverOnPostgres(ctx context.Context, measure func(*riverAlone[pg
 		return err
 	}
 	defer st.Close()
-	if err := migrate.Postgres(st.Pool()).Up(ctx); err != nil {
+	driver := riverpgxv5.New(st.Pool())
+	if err := migrateRiver(ctx, driver); err != nil {
 		return err
 	}
-	return measure(newRiverAlone(riverpgxv5.New(st.Pool()), config))
+	return measure(newRiverAlone(driver, config))
 }
 
 func (b *bench) riverOnSQLite(ctx context.Context, measure func(*riverAlone[*sql.Tx]) error) error {
@@ -71,10 +72,21 @@ func (b *bench) riverOnSQLite(ctx context.Context, measure func(*riverAlone[*sql
 		return err
 	}
 	defer st.Close()
-	if err := migrate.SQLite(st.DB()).Up(ctx); err != nil {
+	driver := riversqlite.New(st.DB())
+	if err := migrateRiver(ctx, driver); err != nil {
 		return err
 	}
-	return measure(newRiverAlone(riversqlite.New(st.DB()), config))
+	return measure(newRiverAlone(driver, config))
+}
+
+// migrateRiver makes River's tables as River makes them.
+func migrateRiver[TTx any](ctx context.Context, driver riverdriver.Driver[TTx]) error {
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
 }
 
 // noop are the args of a job that does nothing, about as large as what people
