@@ -17,7 +17,7 @@ import (
 // fetchCooldown is the shortest time between two fetches of a queue. River's own
 // default of 100 ms would add that much to each delivery, and let a queue start no
 // more than its workers ten times a second.
-const fetchCooldown = 2 * time.Millisecond
+const fetchCooldown = 5 * time.Millisecond
 
 // maintenanceQueue carries the periodic jobs, apart from what people wait for.
 const maintenanceQueue = "maintenance"

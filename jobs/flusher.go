@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 )
 
@@ -11,6 +12,10 @@ import (
 const (
 	flushMaxItems  = 512
 	flushMaxWeight = 20_000
+	// An item of this weight gains nothing by company, and would keep it waiting. It
+	// is committed by itself, beside the batches; so many of them at a time.
+	flushAlone    = 250
+	flushAloneMax = 2
 )
 
 // errClosed answers calls made after close.
@@ -25,6 +30,7 @@ type flusher[In, Out any] struct {
 	weigh   func(In) int
 	timeout time.Duration // bounds one flush, with its fall-back
 	queue   chan flushCall[In, Out]
+	alone   chan struct{} // holds a token for each heavy item that is being committed
 	closing chan struct{}
 	stopped chan struct{}
 }
@@ -44,7 +50,7 @@ func newFlusher[In, Out any](
 ) *flusher[In, Out] {
 	f := &flusher[In, Out]{
 		commit: commit, weigh: weigh, timeout: timeout,
-		queue:   make(chan flushCall[In, Out], flushMaxItems),
+		queue: make(chan flushCall[In, Out], flushMaxItems), alone: make(chan struct{}, flushAloneMax),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	go f.run()
@@ -55,6 +61,9 @@ func newFlusher[In, Out any](
 // committed later.
 func (f *flusher[In, Out]) do(ctx context.Context, in In) (Out, error) {
 	var none Out
+	if f.weigh(in) >= flushAlone {
+		return f.commitAlone(ctx, in)
+	}
 	c := flushCall[In, Out]{in: in, reply: make(chan flushReply[Out], 1)}
 	select {
 	case f.queue <- c:
@@ -77,6 +86,24 @@ func (f *flusher[In, Out]) do(ctx context.Context, in In) (Out, error) {
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
+}
+
+// commitAlone commits a heavy item.
+func (f *flusher[In, Out]) commitAlone(ctx context.Context, in In) (Out, error) {
+	var none Out
+	select {
+	case f.alone <- struct{}{}:
+		defer func() { <-f.alone }()
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
+	defer cancel()
+	outs, err := f.commit(ctx, []In{in})
+	if err != nil {
+		return none, err
+	}
+	return outs[0], nil
 }
 
 // close commits what is queued and stops. Call it when nobody calls do any more.
@@ -106,6 +133,8 @@ func (f *flusher[In, Out]) run() {
 
 // gather adds to first what is waiting already.
 func (f *flusher[In, Out]) gather(first flushCall[In, Out]) []flushCall[In, Out] {
+	// Whoever was woken together with the first comes to the queue now, too.
+	runtime.Gosched()
 	batch := []flushCall[In, Out]{first}
 	weight := f.weigh(first.in)
 	for len(batch) < flushMaxItems && weight < flushMaxWeight {

@@ -61,11 +61,13 @@ type Notifications interface {
 type Deliveries interface {
 	// Delivery returns one delivery, or ErrNotFound.
 	Delivery(ctx context.Context, id uuid.UUID) (Delivery, error)
-	// FindDeliveries returns those of the ids that exist, in no order.
+	// FindDeliveries returns those of the ids that exist, in no order; what is
+	// asked twice may come twice.
 	FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]Delivery, error)
 	// Message returns a rendered message, or ErrNotFound. Messages never change.
 	Message(ctx context.Context, id uuid.UUID) (Message, error)
-	// FindMessages returns those of the ids that exist, in no order.
+	// FindMessages returns those of the ids that exist, in no order; what is asked
+	// twice may come twice.
 	FindMessages(ctx context.Context, ids []uuid.UUID) ([]Message, error)
 	// DeliveriesOf lists a notification's deliveries by id, after the given id
 	// (uuid.Nil for the start), at most limit. A delivery whose job is running

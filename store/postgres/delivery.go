@@ -59,7 +59,8 @@ func (s *Store) Delivery(ctx context.Context, id uuid.UUID) (store.Delivery, err
 // FindDeliveries implements store.Deliveries.
 func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
 	deliveries, err := query(ctx, s.pool, scanDelivery,
-		`SELECT `+deliveryColumns+`, d.status FROM deliveries d WHERE d.id = ANY ($1::uuid[])`, bytesOf(ids))
+		`SELECT `+deliveryColumns+`, d.status
+		FROM unnest($1::uuid[]) AS wanted (key), `+rowOf("deliveries", "key")+` d`, bytesOf(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find deliveries: %w", err)
 	}
@@ -95,7 +96,7 @@ func (s *Store) Message(ctx context.Context, id uuid.UUID) (store.Message, error
 // FindMessages implements store.Deliveries.
 func (s *Store) FindMessages(ctx context.Context, ids []uuid.UUID) ([]store.Message, error) {
 	messages, err := query(ctx, s.pool, pgx.RowToStructByPos[store.Message],
-		`SELECT `+messageColumns+` FROM messages WHERE id = ANY ($1::uuid[])`, bytesOf(ids))
+		`SELECT `+messageColumns+` FROM unnest($1::uuid[]) AS wanted (key), `+rowOf("messages", "key")+` m`, bytesOf(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find messages: %w", err)
 	}

@@ -15,10 +15,14 @@ import (
 // deliveries ($1). All lock in the order of ids, so replicas whose batches touch
 // the same notifications wait for each other and can not deadlock; and whoever
 // holds the lock sees, in its next statement, all that was recorded before.
-const lockNotifications = `
-	SELECT FROM notifications
-	WHERE id IN (SELECT notification_id FROM deliveries WHERE id = ANY ($1::uuid[]))
-	ORDER BY id FOR NO KEY UPDATE`
+var lockNotifications = `
+	SELECT FROM (
+		SELECT DISTINCT d.notification_id
+		FROM unnest($1::uuid[]) AS wanted (key), ` + rowOf("deliveries", "key") + ` d
+		ORDER BY d.notification_id
+	) theirs, LATERAL (
+		SELECT FROM notifications WHERE id = theirs.notification_id LIMIT 1 FOR NO KEY UPDATE
+	) locked`
 
 // rollUp moves the counts of notifications by what became of their deliveries. It
 // reads the rows of "changed": notification_id, was, status, at.
@@ -38,7 +42,7 @@ const rollUp = `rolled AS (
 		WHERE n.id = moved.notification_id
 	)`
 
-const record = `
+var record = `
 	WITH outcome AS (
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
 			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
@@ -47,8 +51,8 @@ const record = `
 			attempt_id, provider, class, code, error, details, started_at, at)
 	), changed AS (
 		SELECT d.notification_id, d.status AS was, o.*
-		FROM outcome o JOIN deliveries d ON d.id = o.delivery_id AND d.job_id = o.job_id
-			AND d.attempts < o.attempt AND d.status <> 'success'
+		FROM outcome o, ` + rowOf("deliveries", "o.delivery_id") + ` d
+		WHERE d.job_id = o.job_id AND d.attempts < o.attempt AND d.status <> 'success'
 	), updated AS (
 		UPDATE deliveries d SET
 			status = c.status,
@@ -110,14 +114,14 @@ func (s *Store) Strays(ctx context.Context, after uuid.UUID, limit int) ([]store
 	return strays, nil
 }
 
-const settle = `
+var settle = `
 	WITH settlement AS (
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
 		AS s (delivery_id, job_id, status, code, error, at)
 	), changed AS (
 		SELECT d.notification_id, d.status AS was, s.*
-		FROM settlement s JOIN deliveries d ON d.id = s.delivery_id AND d.job_id = s.job_id
-			AND d.status IN ('pending', 'failed')
+		FROM settlement s, ` + rowOf("deliveries", "s.delivery_id") + ` d
+		WHERE d.job_id = s.job_id AND d.status IN ('pending', 'failed')
 	), updated AS (
 		UPDATE deliveries d SET status = c.status, next_retry_at = NULL,
 			last_code = c.code, last_error = c.error, updated_at = c.at

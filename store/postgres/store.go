@@ -80,6 +80,13 @@ func queryOne[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql
 	return row, marked(err)
 }
 
+// rowOf joins each row on the left with the row of a table that has its id, by one
+// look-up in the primary key. The planner may make a plain join a scan of the table
+// while that is small, and a prepared statement keeps its plan when it has grown.
+func rowOf(table, id string) string {
+	return `LATERAL (SELECT * FROM ` + table + ` WHERE id = ` + id + ` LIMIT 1)`
+}
+
 // querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)

@@ -77,7 +77,7 @@ func deliveryProcessing(t *testing.T, b bundle) {
 func deliveriesFound(t *testing.T, b bundle) {
 	one, other := Acceptance("app", "1", 2), Acceptance("app", "2", 1)
 	b.accept(t, one, other, Acceptance("app", "3", 1))
-	ids := []uuid.UUID{other.Deliveries[0].ID, newID(), one.Deliveries[1].ID, one.Deliveries[1].ID}
+	ids := []uuid.UUID{other.Deliveries[0].ID, newID(), one.Deliveries[1].ID}
 	found, err := b.FindDeliveries(t.Context(), ids)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []store.Delivery{
