@@ -14,35 +14,39 @@ import (
 const readPage = 1000
 
 type deliveryView struct {
-	ID             uuid.UUID       `json:"id" format:"uuid"`
-	NotificationID uuid.UUID       `json:"notificationId" format:"uuid"`
-	Channel        string          `json:"channel"`
-	Provider       string          `json:"provider" doc:"the provider of the last attempt"`
-	TemplateName   string          `json:"templateName"`
-	Recipient      recipientView   `json:"recipient"`
-	Status         string          `json:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed: a retry is scheduled; dead: there will be none"`
-	RetryCount     int             `json:"retryCount" doc:"retries made so far"`
-	MaxRetry       int             `json:"maxRetry"`
-	NextRetryAt    *time.Time      `json:"nextRetryAt" doc:"null when no retry is scheduled"`
-	LastCode       string          `json:"lastCode" doc:"code of the last failure, or empty"`
-	LastError      string          `json:"lastError" doc:"text of the last failure, or empty"`
-	Details        json.RawMessage `json:"details" doc:"what the provider said of the last attempt: an object, or null"`
-	CreatedAt      time.Time       `json:"createdAt"`
-	UpdatedAt      time.Time       `json:"updatedAt"`
+	ID              uuid.UUID       `json:"id" format:"uuid"`
+	NotificationID  uuid.UUID       `json:"notificationId" format:"uuid"`
+	Channel         string          `json:"channel"`
+	Provider        string          `json:"provider" doc:"the provider of the last attempt"`
+	TemplateName    string          `json:"templateName"`
+	TemplateVersion int             `json:"templateVersion" doc:"0: from before versions were kept"`
+	Recipient       recipientView   `json:"recipient"`
+	Status          string          `json:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed: a retry is scheduled; dead: there will be none"`
+	RetryCount      int             `json:"retryCount" doc:"retries made so far"`
+	MaxRetry        int             `json:"maxRetry"`
+	NextRetryAt     *time.Time      `json:"nextRetryAt" doc:"null when no retry is scheduled"`
+	LastCode        string          `json:"lastCode" doc:"code of the last failure, or empty"`
+	LastError       string          `json:"lastError" doc:"text of the last failure, or empty"`
+	Details         json.RawMessage `json:"details" doc:"what the provider said of the last attempt: an object, or null"`
+	CreatedAt       time.Time       `json:"createdAt"`
+	UpdatedAt       time.Time       `json:"updatedAt"`
 }
 
 func viewDelivery(d store.Delivery) deliveryView {
-	v := deliveryView{
+	return deliveryView{
 		ID: d.ID, NotificationID: d.NotificationID, Channel: d.Channel, Provider: d.Provider,
-		TemplateName: d.TemplateName, Recipient: recipientView(d.Recipient), Status: string(d.Status),
+		TemplateName: d.TemplateName, TemplateVersion: d.TemplateVersion, Recipient: recipientView(d.Recipient), Status: string(d.Status),
 		RetryCount: max(d.Attempts-1, 0), MaxRetry: d.MaxRetry, LastCode: d.LastCode, LastError: d.LastError,
-		Details: d.Details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
+		NextRetryAt: utc(d.NextRetryAt), Details: d.Details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
 	}
-	if d.NextRetryAt != nil {
-		at := d.NextRetryAt.UTC()
-		v.NextRetryAt = &at
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
 	}
-	return v
+	in := t.UTC()
+	return &in
 }
 
 type listDeliveriesInput struct {

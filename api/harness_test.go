@@ -186,9 +186,19 @@ func (a *accepter) Accept(_ context.Context, r jobs.Request) (jobs.Accepted, err
 	return a.accepted, a.err
 }
 
-type rules struct{ err error }
+// rules answer what they are told, and keep what was to be previewed.
+type rules struct {
+	err     error
+	preview jobs.Preview
+	params  map[string]any
+}
 
 func (r *rules) CheckTemplate(store.Template) error { return r.err }
+
+func (r *rules) PreviewTemplate(_ store.Template, params map[string]any) (jobs.Preview, error) {
+	r.params = params
+	return r.preview, r.err
+}
 
 // memory is a store in memory. err, when set, is the answer to everything.
 type memory struct {
@@ -196,6 +206,7 @@ type memory struct {
 	notifications map[uuid.UUID]store.Notification
 	deliveries    []store.Delivery
 	templates     map[string]store.Template
+	versions      []store.TemplateVersion // oldest first
 	err           error
 }
 
@@ -238,24 +249,59 @@ func (m *memory) DeliveriesOf(_ context.Context, of, after uuid.UUID, limit int)
 	return rows, m.err
 }
 
-func (m *memory) CreateTemplate(_ context.Context, t store.Template) error {
+func (m *memory) CreateTemplate(_ context.Context, t store.Template, by string) (store.Template, error) {
 	defer m.lock()()
 	if _, taken := m.templates[t.Name]; taken {
-		return store.ErrExists
+		return t, store.ErrExists
 	}
-	m.templates[t.Name] = t
-	return m.err
+	return m.keep(t, by), m.err
 }
 
-func (m *memory) UpdateTemplate(_ context.Context, t store.Template) (store.Template, error) {
+func (m *memory) UpdateTemplate(_ context.Context, t store.Template, by string) (store.Template, error) {
 	defer m.lock()()
 	old, ok := m.templates[t.Name]
 	if !ok {
 		return t, store.ErrNotFound
 	}
 	t.Channel, t.CreatedAt = old.Channel, old.CreatedAt
+	return m.keep(t, by), m.err
+}
+
+// keep stores the template and the version that it makes.
+func (m *memory) keep(t store.Template, by string) store.Template {
+	t.Version = 1
+	for _, v := range m.versions {
+		if v.Name == t.Name {
+			t.Version = v.Version + 1
+		}
+	}
 	m.templates[t.Name] = t
-	return t, m.err
+	m.versions = append(m.versions, store.TemplateVersion{
+		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
+		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, CreatedBy: by, CreatedAt: t.UpdatedAt,
+	})
+	return t
+}
+
+func (m *memory) TemplateVersion(_ context.Context, name string, version int) (store.TemplateVersion, error) {
+	defer m.lock()()
+	for _, v := range m.versions {
+		if v.Name == name && v.Version == version {
+			return v, m.err
+		}
+	}
+	return store.TemplateVersion{}, store.ErrNotFound
+}
+
+func (m *memory) TemplateVersions(_ context.Context, name string, before, limit int) ([]store.TemplateVersion, error) {
+	defer m.lock()()
+	var rows []store.TemplateVersion
+	for _, v := range slices.Backward(m.versions) {
+		if v.Name == name && (before == 0 || v.Version < before) && len(rows) < limit {
+			rows = append(rows, v)
+		}
+	}
+	return rows, m.err
 }
 
 func (m *memory) DeleteTemplate(_ context.Context, name string) error {
@@ -274,6 +320,17 @@ func (m *memory) Template(_ context.Context, name string) (store.Template, error
 		return t, store.ErrNotFound
 	}
 	return t, m.err
+}
+
+func (m *memory) FindTemplates(_ context.Context, names []string) ([]store.Template, error) {
+	defer m.lock()()
+	var rows []store.Template
+	for _, name := range names {
+		if t, ok := m.templates[name]; ok {
+			rows = append(rows, t)
+		}
+	}
+	return rows, m.err
 }
 
 func (m *memory) ListTemplates(_ context.Context, channel, after string, limit int) ([]store.Template, error) {

@@ -28,6 +28,9 @@ type notificationRequest struct {
 	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"the same key is the same notification, for each app" example:"incident-001"`
 	Channels       map[string]channelRequest `json:"channels" minProperties:"1" doc:"what goes out over which channel, by channel name" example:"{\"feishu_app\": {\"template\": \"feishu-alert\", \"params\": {\"incident\": \"database down\", \"severity\": \"P0\"}}}"`
 	Recipients     []recipientView           `json:"recipients" minItems:"1" doc:"who gets it; repeated ones count once"`
+	SendAt         time.Time                 `json:"sendAt,omitzero" doc:"when it is sent, to some 5 seconds; at most 90 days ahead; at once when left out or past"`
+	ExpiresAt      time.Time                 `json:"expiresAt,omitzero" doc:"what has not been sent by then is dead (expired); later than sendAt"`
+	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" default:"normal" doc:"the higher is sent first, whoever asked first"`
 }
 
 type channelRequest struct {
@@ -54,6 +57,10 @@ type notificationView struct {
 	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled"`
 	Counts         countsView      `json:"counts" doc:"deliveries by status"`
 	Unmatched      []recipientView `json:"unmatched"`
+	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
+	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
+	Priority       string          `json:"priority" enum:"high,normal,low"`
+	Test           bool            `json:"test" doc:"whether somebody tried a template"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
 	Tasks          []deliveryView  `json:"tasks" doc:"the deliveries"`
@@ -88,6 +95,9 @@ func parseNotification(body object) (jobs.Request, error) {
 	r := jobs.Request{
 		IdempotencyKey: body.text("idempotencyKey", 1, maxIdempotencyKey),
 		Channels:       map[string]jobs.ChannelRequest{},
+		SendAt:         body.time("sendAt"),
+		ExpiresAt:      body.time("expiresAt"),
+		Priority:       store.Priority(body.option("priority", "high", "normal", "low")),
 	}
 	_, given := body.members["channels"]
 	channels := body.object("channels")
@@ -106,14 +116,19 @@ func parseNotification(body object) (jobs.Request, error) {
 	recipients := body.objects("recipients")
 	r.Recipients = make([]store.Recipient, len(recipients))
 	for i, recipient := range recipients {
-		r.Recipients[i] = store.Recipient{
-			Type:  recipient.choice("type", "email", "phone", "user_id", "feishu_user_id"),
-			Value: recipient.text("value", 1, maxRecipient),
-		}
-		recipient.end()
+		r.Recipients[i] = parseRecipient(recipient)
 	}
 	body.end()
 	return r, body.err()
+}
+
+func parseRecipient(body object) store.Recipient {
+	r := store.Recipient{
+		Type:  body.choice("type", "email", "phone", "user_id", "feishu_user_id"),
+		Value: body.text("value", 1, maxRecipient),
+	}
+	body.end()
+	return r
 }
 
 type sendOutput struct {
@@ -123,8 +138,13 @@ type sendOutput struct {
 }
 
 func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutput, error) {
-	in.request.AppID = callerOf(ctx).AppID
-	accepted, err := s.accepter.Accept(ctx, in.request)
+	return s.send(ctx, in.request)
+}
+
+// send accepts what the caller asks for.
+func (s *Server) send(ctx context.Context, r jobs.Request) (*sendOutput, error) {
+	r.AppID = callerOf(ctx).AppID
+	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +182,10 @@ func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) 
 		Status:         string(n.Status),
 		Counts:         countsView(n.Counts),
 		Unmatched:      viewRecipients(n.Unmatched),
+		SendAt:         utc(n.SendAt),
+		ExpiresAt:      utc(n.ExpiresAt),
+		Priority:       string(n.Priority),
+		Test:           n.Test,
 		CreatedAt:      n.CreatedAt.UTC(),
 		UpdatedAt:      n.UpdatedAt.UTC(),
 		Tasks:          deliveries,

@@ -57,6 +57,19 @@ func TestSendNotificationIsAccepted(t *testing.T) {
 	}}, b.accepter.requests)
 }
 
+func TestScheduleOfANotification(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	body := with("sendAt", `"2026-01-02T11:04:05.1234567+08:00"`)
+	body = strings.TrimSuffix(body, "}") + `,"expiresAt":"2026-01-02T03:05:00Z","priority":"high"}`
+	require.Equal(t, http.StatusAccepted, b.call(t, post("sender", body)).status)
+	got := b.accepter.requests[0]
+	require.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 123_456_000, time.UTC), *got.SendAt, "in UTC, to a microsecond")
+	require.Equal(t, time.Date(2026, 1, 2, 3, 5, 0, 0, time.UTC), *got.ExpiresAt)
+	require.Equal(t, store.PriorityHigh, got.Priority)
+	require.False(t, got.Test)
+}
+
 func TestReplayedNotificationAnswers200WithTheSameID(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -195,7 +208,18 @@ func TestMalformedNotifications(t *testing.T) {
 		"null key":                 {with("idempotencyKey", `null`), badShape, "idempotencyKey"},
 		"number as key":            {with("idempotencyKey", `7`), badShape, "idempotencyKey"},
 		"long key":                 {with("idempotencyKey", `"`+strings.Repeat("键", 256)+`"`), badShape, "idempotencyKey"},
-		"unknown field":            {with("priority", `1`), badShape, "priority"},
+		"unknown field":            {with("urgency", `1`), badShape, "urgency"},
+		"priority as number":       {with("priority", `1`), badShape, "priority"},
+		"unknown priority":         {with("priority", `"urgent"`), badShape, "priority"},
+		"null priority":            {with("priority", `null`), badShape, "priority"},
+		"null time":                {with("sendAt", `null`), badShape, "sendAt"},
+		"time as number":           {with("sendAt", `1767323045`), badShape, "sendAt"},
+		"time in words":            {with("sendAt", `"tomorrow"`), badShape, "sendAt"},
+		"time without zone":        {with("sendAt", `"2026-01-02T03:04:05"`), badShape, "sendAt"},
+		"time without seconds":     {with("expiresAt", `"2026-01-02T03:04Z"`), badShape, "expiresAt"},
+		"date":                     {with("expiresAt", `"2026-01-02"`), badShape, "expiresAt"},
+		"day that is none":         {with("expiresAt", `"2026-02-30T00:00:00Z"`), badShape, "expiresAt"},
+		"zone that is none":        {with("expiresAt", `"2026-01-02T03:04:05+25:00"`), badShape, "expiresAt"},
 		"other case":               {with("IdempotencyKey", `"k"`), badShape, "IdempotencyKey"},
 		"no channels":              {with("channels", ""), badShape, "channels"},
 		"empty channels":           {with("channels", `{}`), badShape, "channels"},
@@ -272,6 +296,9 @@ func TestWhatIsDescribedIsTaken(t *testing.T) {
 		with("idempotencyKey", `"`+strings.Repeat("键", 255)+`"`),
 		with("channels", `{"email":{"template":"t","params":null}}`),
 		with("channels", `{"no such":{"template":"`+strings.Repeat("t", 64)+`","params":{"a":[[[]]],"b":"\ufffd"}}}`),
+		with("sendAt", `"2026-01-02T03:04:05.123456789+08:00"`),
+		with("expiresAt", `"2026-01-02T03:04:05Z"`),
+		with("priority", `"low"`),
 		with("recipients", `[{"type":"phone","value":"1"},{"type":"user_id","value":"1"},{"type":"feishu_user_id","value":"`+strings.Repeat("a", 320)+`"}]`),
 	} {
 		require.True(t, apitest.Describes(t, "POST", "/api/v1/notifications", []byte(body)), body)
@@ -321,12 +348,13 @@ func (b *bench) notificationOf(app string, n int) store.Notification {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.FixedZone("CST", 8*3600))
 	row := store.Notification{
 		ID: uuid.Must(uuid.NewV7()), AppID: app, IdempotencyKey: "k", Status: store.NotificationProcessing,
+		SendAt: &at, Priority: store.PriorityHigh, Test: true,
 		Counts: store.Counts{Total: n, Pending: n}, CreatedAt: at, UpdatedAt: at,
 	}
 	b.store.notifications[row.ID] = row
 	for range n {
 		b.store.deliveries = append(b.store.deliveries, store.Delivery{
-			ID: uuid.Must(uuid.NewV7()), NotificationID: row.ID, Channel: "email", Provider: "mail", TemplateName: "t",
+			ID: uuid.Must(uuid.NewV7()), NotificationID: row.ID, Channel: "email", Provider: "mail", TemplateName: "t", TemplateVersion: 3,
 			Recipient: store.Recipient{Type: "email", Value: "a@b.c"}, Status: store.DeliveryPending, MaxRetry: 3,
 			CreatedAt: at, UpdatedAt: at,
 		})
@@ -343,9 +371,10 @@ func TestGetNotification(t *testing.T) {
 	require.JSONEq(t, fmt.Sprintf(`{
 		"id": %[1]q, "idempotencyKey": "k", "senderAppId": "sender", "status": "processing",
 		"counts": {"total":1,"pending":1,"failed":0,"success":0,"dead":0,"cancelled":0}, "unmatched": [],
+		"sendAt": "2026-01-01T19:04:05.678901Z", "expiresAt": null, "priority": "high", "test": true,
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z",
 		"tasks": [{
-			"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t",
+			"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3,
 			"recipient": {"type":"email","value":"a@b.c"}, "status": "pending", "retryCount": 0, "maxRetry": 3,
 			"nextRetryAt": null, "lastCode": "", "lastError": "", "details": null,
 			"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z"}]

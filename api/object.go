@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"mime"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -99,6 +101,44 @@ func (o object) choice(name string, choices ...string) string {
 		o.fault(name, "must be one of "+strings.Join(choices, ", "))
 	}
 	return s
+}
+
+// option takes a string that is one of a few; empty when it is missing.
+func (o object) option(name string, choices ...string) string {
+	if _, there := o.members[name]; !there {
+		return ""
+	}
+	return o.choice(name, choices...)
+}
+
+// number takes a required whole number from least to most.
+func (o object) number(name string, least, most int) int {
+	v, there := o.take(name)
+	digits, _ := v.(json.Number)
+	n, err := strconv.Atoi(digits.String())
+	switch {
+	case !there:
+		o.fault(name, "is required")
+	case err != nil || n < least || n > most:
+		o.fault(name, fmt.Sprintf("must be a whole number from %d to %d", least, most))
+	}
+	return n
+}
+
+// time takes a time, to a microsecond, as the store keeps it; nil when it is missing.
+func (o object) time(name string) *time.Time {
+	v, there := o.take(name)
+	if !there {
+		return nil
+	}
+	s, _ := v.(string)
+	var t time.Time
+	if err := t.UnmarshalText([]byte(s)); err != nil { // stricter than time.Parse
+		o.fault(name, "must be a time with its zone, as RFC 3339 has it: 2026-01-02T15:04:05+08:00")
+		return nil
+	}
+	t = t.UTC().Truncate(time.Microsecond)
+	return &t
 }
 
 // values takes an object of any values; null is as good as missing.

@@ -76,6 +76,7 @@ func responseName(status int) string { return strings.ReplaceAll(http.StatusText
 type route struct {
 	method, path, id     string
 	role                 Role // that the caller needs; empty below no /api/v1
+	also                 Role // a second one; usually none
 	summary, description string
 	status               int   // of success, when it is not huma's default
 	body                 any   // documents the body
@@ -93,7 +94,12 @@ func add[I, O any](s *Server, api huma.API, r route, handle func(context.Context
 		faults = append(faults, 401, 403, 429, 503)
 		op.Middlewares = huma.Middlewares{s.requires(r.role)}
 		op.Security = []map[string][]string{{"appId": {}, "appSecret": {}}, {"bearer": {}}}
-		op.Description = strings.TrimSpace(fmt.Sprintf("Needs the role `%s`. %s", r.role, r.description))
+		needs := fmt.Sprintf("Needs the role `%s`", r.role)
+		if r.also != "" {
+			op.Middlewares = append(op.Middlewares, s.requires(r.also))
+			needs += fmt.Sprintf(" and the role `%s`", r.also)
+		}
+		op.Description = strings.TrimSpace(needs + ". " + r.description)
 	}
 	for _, status := range faults {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + responseName(status)}
@@ -133,7 +139,7 @@ func operation(api huma.API, r route) *huma.Operation {
 // describeMore adds the second successful status that some operations have.
 func describeMore(op *huma.Operation) {
 	switch op.OperationID {
-	case "sendNotification":
+	case "sendNotification", "testTemplate":
 		accepted := op.Responses["202"]
 		op.Responses["200"] = &huma.Response{
 			Description: "Accepted before", Content: accepted.Content, Headers: accepted.Headers,

@@ -41,9 +41,11 @@ type Accepter interface {
 	Accept(ctx context.Context, req jobs.Request) (jobs.Accepted, error)
 }
 
-// TemplateRules says whether a template may be stored; a *jobs.Refusal says why not.
+// TemplateRules says whether a template may be stored, and what it would send; a
+// *jobs.Refusal says why not.
 type TemplateRules interface {
 	CheckTemplate(t store.Template) error
+	PreviewTemplate(t store.Template, params map[string]any) (jobs.Preview, error)
 }
 
 // Store is what the API reads, and where templates are kept.
@@ -185,9 +187,32 @@ func (s *Server) routes(api huma.API) {
 	}, s.replaceTemplate)
 	add(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,
-		summary: "Delete a template", description: "Notifications that were accepted keep what they say.",
+		summary: "Delete a template", description: "Notifications that were accepted keep what they say. Its versions stay.",
 		faults: []int{404},
 	}, s.deleteTemplate)
+	add(s, api, route{
+		method: http.MethodGet, path: templates + "/{name}/versions", id: "listTemplateVersions", role: RoleTemplates,
+		summary: "List a template's versions, newest first", faults: []int{400, 404},
+	}, s.listVersions)
+	add(s, api, route{
+		method: http.MethodGet, path: templates + "/{name}/versions/{version}", id: "getTemplateVersion", role: RoleTemplates,
+		summary: "Read a version of a template", faults: []int{400, 404},
+	}, s.getVersion)
+	add(s, api, route{
+		method: http.MethodPost, path: templates + "/{name}/restore", id: "restoreTemplate", role: RoleTemplates,
+		summary: "Restore a version of a template", description: restoreDescription,
+		body: restoreRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+	}, s.restoreTemplate)
+	add(s, api, route{
+		method: http.MethodPost, path: templates + "/{name}/preview", id: "previewTemplate", role: RoleTemplates,
+		summary: "Render a template with sample params", description: previewDescription,
+		body: previewRequest{}, faults: []int{400, 404, 413, 415, 422},
+	}, s.previewTemplate)
+	add(s, api, route{
+		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, also: RoleSend,
+		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
+		body: testRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+	}, s.testTemplate)
 
 	add(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",

@@ -60,6 +60,7 @@ type templateView struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
+	Version      int       `json:"version" doc:"from 1; each write makes the next one"`
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
 }
@@ -67,7 +68,7 @@ type templateView struct {
 func viewTemplate(t store.Template) templateView {
 	return templateView{
 		Name: t.Name, Channel: t.Channel, Description: t.Description, Subject: t.Subject, Body: t.Body,
-		MsgType: t.MsgType, TemplateCode: t.TemplateCode, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+		MsgType: t.MsgType, TemplateCode: t.TemplateCode, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 }
 
@@ -121,14 +122,19 @@ func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*
 	}
 	t.CreatedAt = store.Now()
 	t.UpdatedAt = t.CreatedAt
-	err := s.store.CreateTemplate(ctx, t)
-	if errors.Is(err, store.ErrExists) {
-		return nil, fieldProblem(http.StatusConflict, codeTemplateExists, "name", "there is a template of this name")
-	}
+	t, err := s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
 	if err != nil {
-		return nil, err
+		return nil, templateExists(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
+}
+
+// templateExists gives store.ErrExists its problem.
+func templateExists(err error) error {
+	if errors.Is(err, store.ErrExists) {
+		return fieldProblem(http.StatusConflict, codeTemplateExists, "name", "there is a template of this name")
+	}
+	return err
 }
 
 type listTemplatesInput struct {
@@ -214,7 +220,7 @@ func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) 
 	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}
-	if t, err = s.store.UpdateTemplate(ctx, t); err != nil {
+	if t, err = s.store.UpdateTemplate(ctx, t, callerOf(ctx).AppID); err != nil {
 		return nil, err
 	}
 	return &templateOutput{viewTemplate(t)}, nil

@@ -35,7 +35,7 @@ func TestTemplateLifeCycle(t *testing.T) {
 	delete(v, "updatedAt")
 	require.Equal(t, map[string]any{
 		"name": "feishu-incident", "channel": "feishu_app", "description": "d", "subject": "",
-		"body": "[{{ .severity }}]", "msgType": "text", "templateCode": "",
+		"body": "[{{ .severity }}]", "msgType": "text", "templateCode": "", "version": 1.0,
 	}, v)
 
 	got := b.template(t, "GET", "feishu-incident", "")
@@ -52,6 +52,7 @@ func TestTemplateLifeCycle(t *testing.T) {
 	require.Equal(t, 200, replaced.status)
 	w := replaced.json(t)
 	require.Equal(t, "new", w["body"])
+	require.Equal(t, 2.0, w["version"])
 	require.Equal(t, "", w["description"], "what is left out becomes empty")
 	require.Equal(t, "feishu_app", w["channel"])
 	require.Equal(t, created.json(t)["createdAt"], w["createdAt"])

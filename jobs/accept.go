@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
@@ -81,9 +82,18 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 		return store.Acceptance{}, err
 	}
 	now := store.Now()
+	sendAt, err := req.due(now)
+	if err != nil {
+		return store.Acceptance{}, err
+	}
+	job := river.InsertOpts{MaxAttempts: settings.Defaults.MaxRetry + 1, Priority: riverPriority(req.Priority)}
+	if sendAt != nil {
+		job.ScheduledAt = *sendAt
+	}
 	a := store.Acceptance{Notification: store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
-		Status: store.NotificationPending, CreatedAt: now, UpdatedAt: now,
+		Status: store.NotificationPending, SendAt: sendAt, ExpiresAt: req.ExpiresAt,
+		Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test, CreatedAt: now, UpdatedAt: now,
 	}}
 
 	matched := make([]bool, len(recipients))
@@ -93,6 +103,8 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 			return store.Acceptance{}, err
 		}
 		message.NotificationID = id
+		opts := job
+		opts.Queue = channel
 		before := len(a.Deliveries)
 		checker, checks := provider.Sender.(channels.RecipientChecker)
 		for i, r := range recipients {
@@ -117,14 +129,12 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 			}
 			a.Deliveries = append(a.Deliveries, store.Delivery{
 				ID: deliveryID, NotificationID: id, MessageID: message.ID,
-				Channel: channel, Provider: provider.Name, TemplateName: message.TemplateName,
+				Channel: channel, Provider: provider.Name,
+				TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion,
 				Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: settings.Defaults.MaxRetry,
-				CreatedAt: now, UpdatedAt: now,
+				SendAt: sendAt, ExpiresAt: req.ExpiresAt, CreatedAt: now, UpdatedAt: now,
 			})
-			a.Jobs = append(a.Jobs, river.InsertManyParams{
-				Args:       DeliverArgs{DeliveryID: deliveryID},
-				InsertOpts: &river.InsertOpts{Queue: channel, MaxAttempts: settings.Defaults.MaxRetry + 1},
-			})
+			a.Jobs = append(a.Jobs, river.InsertManyParams{Args: DeliverArgs{DeliveryID: deliveryID}, InsertOpts: &opts})
 		}
 		if len(a.Deliveries) > before {
 			a.Messages = append(a.Messages, message)
@@ -174,7 +184,7 @@ func (s *Service) render(
 	}
 	msgType, ok := provider.Type.MsgType(cmp.Or(t.MsgType, provider.MsgType))
 	if !ok {
-		return refuse(CodeRenderFailed, ".template", "template %q has msgType %q, which this channel does not take", t.Name, t.MsgType)
+		return refuse(CodeRenderFailed, ".template", badMsgType, t.Name, t.MsgType)
 	}
 
 	message, err := s.renderTemplate(*t, msgType, req.Params)
@@ -186,16 +196,25 @@ func (s *Service) render(
 }
 
 // hash identifies the request's meaning: the order of keys and of recipients,
-// and repeated recipients, make no difference.
+// and repeated recipients, make no difference. What a request does not ask for is
+// no part of it, so that the hashes of old requests stay what they are.
 func (r Request) hash() []byte {
 	recipients := slices.Clone(r.Recipients)
 	slices.SortFunc(recipients, func(a, b store.Recipient) int {
 		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
 	})
+	priority := r.Priority
+	if priority == store.PriorityNormal {
+		priority = ""
+	}
 	canonical, err := json.Marshal(struct {
 		Channels   map[string]ChannelRequest
 		Recipients []store.Recipient
-	}{r.Channels, slices.Compact(recipients)})
+		SendAt     *time.Time     `json:",omitempty"`
+		ExpiresAt  *time.Time     `json:",omitempty"`
+		Priority   store.Priority `json:",omitempty"`
+		Test       bool           `json:",omitempty"`
+	}{r.Channels, slices.Compact(recipients), r.SendAt, r.ExpiresAt, priority, r.Test})
 	if err != nil {
 		// Params are JSON values by contract, and those can be encoded.
 		panic(fmt.Sprintf("jobs: params are not JSON values: %v", err))

@@ -31,6 +31,7 @@ func TestAccept(t *testing.T) {
 		message, err := b.store.Message(t.Context(), deliveries[0].MessageID)
 		require.NoError(t, err)
 		require.Equal(t, "Hello world", message.Body)
+		require.Equal(t, []int{1, 1}, []int{message.TemplateVersion, deliveries[0].TemplateVersion})
 	})
 }
 
@@ -114,9 +115,10 @@ func TestAcceptRefusals(t *testing.T) {
 	}
 	eachEngine(t, func(t *testing.T, b *bundle) {
 		b.template("nul", "text", `{{ printf "%c" 0 }}`)
-		require.NoError(t, b.store.CreateTemplate(t.Context(), store.Template{
+		_, err := b.store.CreateTemplate(t.Context(), store.Template{
 			Name: "sms", Channel: "other", CreatedAt: store.Now(), UpdatedAt: store.Now(),
-		}))
+		}, "app")
+		require.NoError(t, err)
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
 				req := request("k", 1)

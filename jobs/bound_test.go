@@ -46,7 +46,8 @@ func TestAcceptRefusesBreaksInMailFields(t *testing.T) {
 		now := store.Now()
 		mail := store.Template{Name: "mail", Channel: "test", Subject: "{{ .incident }}", Body: "{{ .incident }}", CreatedAt: now, UpdatedAt: now}
 		require.NoError(t, b.service.CheckTemplate(mail))
-		require.NoError(t, b.store.CreateTemplate(t.Context(), mail))
+		_, err := b.store.CreateTemplate(t.Context(), mail, "app")
+		require.NoError(t, err)
 		accept := func(incident, address string) error {
 			req := request("k", 0)
 			req.Channels["test"] = ChannelRequest{Template: "mail", Params: map[string]any{"incident": incident}}

@@ -83,8 +83,20 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 		})
 	}
 
-	if wait, err := s.pace(ctx, provider); err != nil || wait > 0 {
-		return river.JobSnooze(wait) // nothing was sent, so no attempt is spent
+	expired := d.ExpiredAt(time.Now())
+	if !expired {
+		if wait, err := s.pace(ctx, provider, job.Priority); err != nil || wait > 0 {
+			if d.ExpiresAt != nil {
+				wait = min(wait, max(0, time.Until(*d.ExpiresAt))) // it wakes to expire then
+			}
+			return river.JobSnooze(wait) // nothing was sent, so no attempt is spent
+		}
+		expired = d.ExpiredAt(time.Now()) // the slot may have been seconds away
+	}
+	if expired {
+		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, &channels.Error{
+			Class: channels.Permanent, Code: CodeExpired, Message: "expiresAt has passed",
+		})
 	}
 	started := time.Now()
 	receipt, err := s.send(ctx, provider, settings.Defaults.timeout(), channels.Message{

@@ -36,6 +36,8 @@ type bundle struct {
 	exec func(query string, args ...any)
 	// jobState returns a job's state in River's table.
 	jobState func(id int64) string
+	// jobPriority returns a job's priority there.
+	jobPriority func(id int64) int
 	// open makes a River client; start also starts it.
 	open func(Dispatcher) *Client
 }
@@ -97,6 +99,10 @@ func eachEngine(t *testing.T, test func(t *testing.T, b *bundle)) {
 			_ = st.Pool().QueryRow(context.Background(), "SELECT state::text FROM river_job WHERE id = $1", id).Scan(&state)
 			return state
 		}
+		b.jobPriority = func(id int64) (priority int) {
+			require.NoError(t, st.Pool().QueryRow(context.Background(), "SELECT priority FROM river_job WHERE id = $1", id).Scan(&priority))
+			return priority
+		}
 		b.open = func(d Dispatcher) *Client {
 			c, err := NewClient(riverpgxv5.New(st.Pool()), b.service, d, slog.New(slog.DiscardHandler))
 			require.NoError(t, err)
@@ -117,6 +123,10 @@ func eachEngine(t *testing.T, test func(t *testing.T, b *bundle)) {
 		b.jobState = func(id int64) (state string) {
 			_ = st.DB().QueryRowContext(context.Background(), "SELECT state FROM river_job WHERE id = $1", id).Scan(&state)
 			return state
+		}
+		b.jobPriority = func(id int64) (priority int) {
+			require.NoError(t, st.DB().QueryRowContext(context.Background(), "SELECT priority FROM river_job WHERE id = $1", id).Scan(&priority))
+			return priority
 		}
 		b.open = func(d Dispatcher) *Client {
 			c, err := NewClient[*sql.Tx](riversqlite.New(st.DB()), b.service, d, slog.New(slog.DiscardHandler))
@@ -162,7 +172,8 @@ func (b *bundle) template(name, msgType, body string) {
 	now := store.Now()
 	t := store.Template{Name: name, Channel: "test", MsgType: msgType, Body: body, CreatedAt: now, UpdatedAt: now}
 	require.NoError(b.t, b.service.CheckTemplate(t))
-	require.NoError(b.t, b.store.CreateTemplate(b.t.Context(), t))
+	_, err := b.store.CreateTemplate(b.t.Context(), t, "app")
+	require.NoError(b.t, err)
 }
 
 // request is a valid request to n recipients.

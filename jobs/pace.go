@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
 )
 
 // paceHorizon is how far ahead a worker takes a slot and waits for it. It is
@@ -15,19 +16,34 @@ import (
 // wakes together still fills every slot until the next one.
 const paceHorizon = 6 * time.Second
 
+// urgentHorizon is paceHorizon for jobs of high priority. The others fill the slots
+// up to theirs, so that the first one beyond is free. With a provider call and its
+// record it still fits the shortest leaseTimeout.
+const urgentHorizon = paceHorizon + time.Second
+
 // pace keeps to the provider's rate limit: it waits for the next free slot and
 // returns 0, or it says how long the job should sleep because slots are far away.
-func (s *Service) pace(ctx context.Context, p channels.Provider) (time.Duration, error) {
+// priority is the job's, in River's numbers.
+func (s *Service) pace(ctx context.Context, p channels.Provider, priority int) (time.Duration, error) {
 	if p.Interval <= 0 {
 		return 0, nil
 	}
-	wait, taken, err := s.store.TakeSlot(ctx, p.Name, p.Interval, paceHorizon)
+	horizon := paceHorizon
+	urgent := priority == riverPriority(store.PriorityHigh)
+	if urgent {
+		horizon = urgentHorizon
+	}
+	wait, taken, err := s.store.TakeSlot(ctx, p.Name, p.Interval, horizon)
 	if err != nil {
 		s.log.Warn("no slot could be taken", zap.String("provider", p.Name), zap.Error(err))
 		return time.Second, err
 	}
+	if !taken && urgent {
+		// Awake when the slot comes near, before those whose turn it is.
+		wait = max(wait-horizon, time.Second)
+	}
 	if !taken {
-		return s.queued.behind(p.Name, wait, p.Interval), nil
+		return s.queued.behind(line{p.Name, priority}, wait, p.Interval), nil
 	}
 	select {
 	case <-time.After(wait):
@@ -45,22 +61,30 @@ func (s *Service) stopPacing() { s.stopDraining() }
 // are taken in the database.
 type queues struct {
 	mu   sync.Mutex
-	ends map[string]time.Time // by provider: the turn of the last one in line
+	ends map[line]time.Time // the turn of the last one in line
+}
+
+// line is where jobs wait for a provider's slots. Each priority has its own, so
+// that none stands behind a lower one; of those that wake together River starts
+// the more urgent ones first.
+type line struct {
+	provider string
+	priority int
 }
 
 // behind returns how long the next one in line sleeps. free is how far away the
 // next free slot is.
-func (q *queues) behind(provider string, free, interval time.Duration) time.Duration {
+func (q *queues) behind(l line, free, interval time.Duration) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ends == nil {
-		q.ends = map[string]time.Time{}
+		q.ends = map[line]time.Time{}
 	}
 	now := time.Now()
 	turn := now.Add(free)
-	if end := q.ends[provider]; end.After(turn) {
+	if end := q.ends[l]; end.After(turn) {
 		turn = end
 	}
-	q.ends[provider] = turn.Add(interval)
+	q.ends[l] = turn.Add(interval)
 	return turn.Sub(now)
 }

@@ -54,9 +54,33 @@ func TestPaceLinesUp(t *testing.T) {
 	var q queues
 	for i := range 5 {
 		require.InDelta(t, (time.Hour + time.Duration(i)*time.Minute).Seconds(),
-			q.behind("p", time.Hour, time.Minute).Seconds(), 10)
+			q.behind(line{"p", 2}, time.Hour, time.Minute).Seconds(), 10)
 	}
-	require.InDelta(t, time.Hour.Seconds(), q.behind("q", time.Hour, time.Minute).Seconds(), 10)
+	for _, other := range []line{{"q", 2}, {"p", 1}} {
+		require.InDelta(t, time.Hour.Seconds(), q.behind(other, time.Hour, time.Minute).Seconds(), 10)
+	}
+}
+
+// The others fill the slots up to their horizon; an urgent job gets the next one,
+// however long their line is.
+func TestPaceOfTheUrgent(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		p := channels.Provider{Name: "p", Interval: (paceHorizon + urgentHorizon) / 2}
+		_, taken, err := b.store.TakeSlot(t.Context(), p.Name, p.Interval, 0)
+		require.NoError(t, err)
+		require.True(t, taken, "the next one is beyond the others' horizon")
+		for range 1000 {
+			b.service.queued.behind(line{p.Name, riverPriority(store.PriorityNormal)}, p.Interval, p.Interval)
+		}
+		b.service.stopPacing() // it does not wait for the slot that it takes
+		wait, err := b.service.pace(t.Context(), p, riverPriority(store.PriorityHigh))
+		require.NoError(t, err)
+		require.LessOrEqual(t, wait, p.Interval+time.Second)
+		next, taken, err := b.store.TakeSlot(t.Context(), p.Name, p.Interval, -time.Hour)
+		require.NoError(t, err)
+		require.False(t, taken)
+		require.Greater(t, next, p.Interval, "the slot is taken")
+	})
 }
 
 func TestPaceSnoozesWhatIsFar(t *testing.T) {

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -14,6 +15,10 @@ type Request struct {
 	IdempotencyKey string
 	Channels       map[string]ChannelRequest // by channel name
 	Recipients     []store.Recipient
+	SendAt         *time.Time // at most 90 days ahead; nil or past: at once
+	ExpiresAt      *time.Time // later than SendAt; nil: never
+	Priority       store.Priority
+	Test           bool // somebody tries a template
 }
 
 // ChannelRequest says what goes out over one channel.
@@ -42,7 +47,9 @@ const (
 	CodeNoRecipients        = "no_matching_recipient"
 	CodeInvalidRecipient    = "invalid_recipient"
 	CodeTooManyRecipients   = "too_many_recipients"
-	CodeTooManyDeliveries   = "too_many_deliveries"  // recipients × channels
+	CodeTooManyDeliveries   = "too_many_deliveries" // recipients × channels
+	CodeInvalidSendAt       = "invalid_send_at"
+	CodeInvalidExpiresAt    = "invalid_expires_at"
 	CodeIdempotencyConflict = "idempotency_conflict" // the key was used for another request
 )
 

@@ -56,6 +56,9 @@ func (s *Service) CheckTemplate(t store.Template) error {
 	return nil
 }
 
+// badMsgType says that a template's msgType is not one of its channel's any more.
+const badMsgType = "template %q has msgType %q, which this channel does not take"
+
 // renderTemplate makes the message. The Field of a *Refusal starts at the channel
 // (".params.name", ".template").
 func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, params map[string]any) (store.Message, error) {
@@ -64,7 +67,8 @@ func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, par
 		return store.Message{}, err
 	}
 	m := store.Message{
-		ID: id, Channel: t.Channel, TemplateName: t.Name, MsgType: msgType.Name, TemplateCode: t.TemplateCode,
+		ID: id, Channel: t.Channel, TemplateName: t.Name, TemplateVersion: t.Version,
+		MsgType: msgType.Name, TemplateCode: t.TemplateCode,
 	}
 	if m.Subject, err = s.renderText(templates.Line, t.Name, "subject", t.Subject, params); err != nil {
 		return store.Message{}, err
@@ -102,11 +106,26 @@ func (s *Service) renderText(format templates.Format, name, part, source string,
 	if source == "" {
 		return "", nil
 	}
-	parsed, err := s.templates.get(format, source)
+	parsed, err := s.parse(format, name, part, source)
 	if err != nil {
-		return "", &Refusal{Code: CodeRenderFailed, Field: ".template", Message: fmt.Sprintf("the %s of template %q: %v", part, name, err)}
+		return "", err
 	}
 	out, err := parsed.Render(params)
+	return checkText(name, part, out, err)
+}
+
+// parse can fail on a template that was checked when it was stored: the rules may
+// have changed since.
+func (s *Service) parse(format templates.Format, name, part, source string) (*templates.Template, error) {
+	parsed, err := s.templates.get(format, source)
+	if err != nil {
+		return nil, &Refusal{Code: CodeRenderFailed, Field: ".template", Message: fmt.Sprintf("the %s of template %q: %v", part, name, err)}
+	}
+	return parsed, nil
+}
+
+// checkText says whether what a rendering returned can be sent.
+func checkText(name, part, out string, err error) (string, error) {
 	var missing *templates.MissingParamError
 	switch {
 	case errors.As(err, &missing):

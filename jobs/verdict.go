@@ -16,8 +16,8 @@ import (
 const (
 	// throttleWait is used when the vendor does not say how long to wait.
 	throttleWait = 5 * time.Second
-	// throttleDeadline is how long after its acceptance a delivery may be put
-	// off by throttling. River's snooze has no bound of its own.
+	// throttleDeadline is how long after it was due a delivery may be put off by
+	// throttling. River's snooze has no bound of its own.
 	throttleDeadline = 24 * time.Hour
 )
 
@@ -56,6 +56,11 @@ func (s *Service) decide(job *rivertype.JobRow, d store.Delivery, p channels.Pro
 		return v
 	}
 	retry := func(wait time.Duration) verdict {
+		if d.ExpiredAt(now.Add(wait)) {
+			v.outcome.Attempt.Error = channels.CleanText(v.outcome.Attempt.Code + ": " + e.Message)
+			v.outcome.Attempt.Code = CodeExpired
+			return dead()
+		}
 		v.retryAt = now.Add(wait)
 		v.outcome.Status = store.DeliveryFailed
 		v.outcome.NextRetryAt = &v.retryAt
@@ -74,13 +79,14 @@ func (s *Service) decide(job *rivertype.JobRow, d store.Delivery, p channels.Pro
 		}
 		// Spread the crowd that was throttled together.
 		wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // a spread is no secret
-		if now.Add(wait).After(d.CreatedAt.Add(throttleDeadline)) {
+		if now.Add(wait).After(d.Due().Add(throttleDeadline)) {
 			v.outcome.Attempt.Error = channels.CleanText("throttled for too long; " + e.Message)
 			return dead()
 		}
-		retry(wait)
-		v.outcome.Throttled = true
-		v.result = river.JobSnooze(wait)
+		if retry(wait); v.outcome.Status == store.DeliveryFailed {
+			v.outcome.Throttled = true
+			v.result = river.JobSnooze(wait)
+		}
 		return v
 	case channels.Uncertain:
 		if p.OnUncertain == channels.Hold {

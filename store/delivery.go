@@ -33,17 +33,32 @@ type Delivery struct {
 	Channel        string
 	Provider       string // the one that made the last attempt, at first the one expected to
 	TemplateName   string
-	Recipient      Recipient
-	Status         DeliveryStatus
-	Attempts       int // recorded attempts of this job; throttled ones do not count
-	MaxRetry       int // retries after the first attempt
-	NextRetryAt    *time.Time
-	LastCode       string // of the last failure
-	LastError      string
-	Details        []byte // JSON object of the last attempt, or nil
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	// TemplateVersion is the message's.
+	TemplateVersion int
+	Recipient       Recipient
+	Status          DeliveryStatus
+	Attempts        int // recorded attempts of this job; throttled ones do not count
+	MaxRetry        int // retries after the first attempt
+	NextRetryAt     *time.Time
+	LastCode        string // of the last failure
+	LastError       string
+	Details         []byte     // JSON object of the last attempt, or nil
+	SendAt          *time.Time // the notification's
+	ExpiresAt       *time.Time // the notification's
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
 }
+
+// Due is the time from which the delivery may be sent.
+func (d Delivery) Due() time.Time {
+	if d.SendAt != nil {
+		return *d.SendAt
+	}
+	return d.CreatedAt
+}
+
+// ExpiredAt says whether the delivery is not to be sent at that time any more.
+func (d Delivery) ExpiredAt(t time.Time) bool { return d.ExpiresAt != nil && !t.Before(*d.ExpiresAt) }
 
 // Attempt is one provider call and what came of it.
 type Attempt struct {

@@ -28,11 +28,25 @@ type Notification struct {
 	IdempotencyKey string    // unique for each app
 	RequestHash    []byte    // SHA-256 of the canonical request: tells a replay from a reused key
 	Unmatched      []Recipient
+	SendAt         *time.Time // later than CreatedAt; nil: at once
+	ExpiresAt      *time.Time // from then on nothing is sent any more; nil: never
+	Priority       Priority
+	Test           bool // somebody tries a template
 	Counts         Counts
 	Status         NotificationStatus // read only
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 }
+
+// Priority says which of the deliveries that wait in a queue go first.
+type Priority string
+
+// Priorities.
+const (
+	PriorityHigh   Priority = "high"
+	PriorityNormal Priority = "normal"
+	PriorityLow    Priority = "low"
+)
 
 // Counts are a notification's deliveries by stored status.
 type Counts struct {
@@ -57,9 +71,11 @@ type Message struct {
 	NotificationID uuid.UUID
 	Channel        string
 	TemplateName   string
-	MsgType        string
-	Subject        string
-	Body           string
-	TemplateCode   string
-	Params         []byte // a JSON object, for vendors that render themselves
+	// TemplateVersion is 0 in messages from before versions were kept.
+	TemplateVersion int
+	MsgType         string
+	Subject         string
+	Body            string
+	TemplateCode    string
+	Params          []byte // a JSON object, for vendors that render themselves
 }

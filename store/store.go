@@ -49,8 +49,8 @@ type Notifications interface {
 	// NotificationByKey returns the notification an app sent with that
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
-	// DeleteClosed deletes the oldest notifications that were accepted before the
-	// given time and of which nothing is open any more, with all that belongs to
+	// DeleteClosed deletes the oldest notifications that were accepted, and due,
+	// before the given time and of which nothing is open any more, with all that belongs to
 	// them; their idempotency keys are free again. One call is one transaction of
 	// at most limit deliveries, and at least one notification. It returns how many
 	// notifications it deleted: 0 when there is none left.
@@ -90,15 +90,17 @@ type Deliveries interface {
 	Settle(ctx context.Context, batch []Settlement) (int, error)
 }
 
-// Templates keeps templates. Names are unique over all channels.
+// Templates keeps templates. Names are unique over all channels. Each write is
+// one transaction with the version that it makes, and names the app that made it.
 type Templates interface {
-	// CreateTemplate returns ErrExists when the name is taken.
-	CreateTemplate(ctx context.Context, t Template) error
+	// CreateTemplate returns the stored row, or ErrExists when the name is taken.
+	// A name that was used before goes on counting its versions.
+	CreateTemplate(ctx context.Context, t Template, by string) (Template, error)
 	// UpdateTemplate replaces everything but the name, the channel and
 	// CreatedAt of the template called t.Name; it returns the stored row, or
 	// ErrNotFound.
-	UpdateTemplate(ctx context.Context, t Template) (Template, error)
-	// DeleteTemplate returns ErrNotFound when there is none.
+	UpdateTemplate(ctx context.Context, t Template, by string) (Template, error)
+	// DeleteTemplate keeps the versions. It returns ErrNotFound when there is none.
 	DeleteTemplate(ctx context.Context, name string) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
@@ -107,6 +109,11 @@ type Templates interface {
 	// ListTemplates lists by name, after the given name, at most limit; all
 	// channels when channel is empty.
 	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)
+	// TemplateVersion returns one version of a template, or ErrNotFound.
+	TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error)
+	// TemplateVersions lists a template's versions, newest first, before the given
+	// one (0 for the start), at most limit.
+	TemplateVersions(ctx context.Context, name string, before, limit int) ([]TemplateVersion, error)
 }
 
 // Acceptance is one notification with all that is written when it is accepted.

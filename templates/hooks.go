@@ -40,7 +40,7 @@ func (r *rendering) get(from any, prefix string, fields ...string) (any, error) 
 			return nil, valueErrorf("%s: a field of %s", prefix+strings.Join(fields[:i+1], "."), typeName(from))
 		}
 		if from, ok = object[field]; !ok {
-			return nil, &MissingParamError{prefix + strings.Join(fields[:i+1], ".")}
+			return nil, r.lack(prefix + strings.Join(fields[:i+1], "."))
 		}
 	}
 	return from, nil
@@ -58,7 +58,12 @@ func (r *rendering) items(v any) (any, error) {
 // print is the end of every action that prints, but for printQuery's.
 func (r *rendering) print(name string, v any) (string, error) {
 	if v == nil {
-		return "", &MissingParamError{name}
+		if !r.explained(name) {
+			if err := r.lack(name); err != nil {
+				return "", err
+			}
+		}
+		v = "‹" + name + "›"
 	}
 	if err := r.step(); err != nil {
 		return "", err

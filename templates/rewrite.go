@@ -13,23 +13,25 @@ import (
 //	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{$- := _tick}}…{{end}}
 //	{{define "x"}}…{{end}}     {{define "x"}}{{$- := _enter}}…{{$- := _leave}}{{end}}
 //
-// What is wrong in a way that the parser lets pass is a *SyntaxError.
-func rewrite(source string, trees map[string]*parse.Tree) error {
-	w := &rewriter{source: source, trees: trees}
+// What is wrong in a way that the parser lets pass is a *SyntaxError. The words are
+// the names of all fields, and all strings: `index . "name"` reads a param, too.
+func rewrite(source string, trees map[string]*parse.Tree) (words map[string]bool, err error) {
+	w := &rewriter{source: source, trees: trees, words: map[string]bool{}}
 	for _, tree := range trees {
 		if err := w.list(tree.Root); err != nil {
-			return err
+			return nil, err
 		}
 		nodes := []parse.Node{action(tree.Root.Pos, fnEnter)}
 		nodes = append(nodes, tree.Root.Nodes...)
 		tree.Root.Nodes = append(nodes, action(tree.Root.Pos, fnLeave))
 	}
-	return nil
+	return w.words, nil
 }
 
 type rewriter struct {
 	source  string
 	trees   map[string]*parse.Tree
+	words   map[string]bool
 	nesting int
 }
 
@@ -117,7 +119,10 @@ func (w *rewriter) pipe(p *parse.PipeNode) error {
 // fnGet for a field.
 func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 	switch n := n.(type) {
+	case *parse.StringNode:
+		w.words[n.Text] = true
 	case *parse.FieldNode:
+		w.words[n.Ident[0]] = true
 		return get(n.Pos, &parse.DotNode{NodeType: parse.NodeDot, Pos: n.Pos}, "", n.Ident), nil
 	case *parse.VariableNode:
 		if len(n.Ident) == 1 {
@@ -125,12 +130,14 @@ func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 		}
 		variable := &parse.VariableNode{NodeType: parse.NodeVariable, Pos: n.Pos, Ident: n.Ident[:1]}
 		prefix := strings.TrimPrefix(n.Ident[0]+".", "$.")
+		w.words[n.Ident[1]] = true
 		return get(n.Pos, variable, prefix, n.Ident[1:]), nil
 	case *parse.ChainNode:
 		prefix := n.Node.String()
 		if pipe, ok := n.Node.(*parse.PipeNode); ok {
 			prefix = paramName(pipe)
 		}
+		w.words[n.Field[0]] = true
 		from, err := w.operand(n.Node)
 		if err != nil {
 			return nil, err

@@ -13,6 +13,7 @@ package templates
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -43,6 +44,7 @@ type Template struct {
 	format Format
 	source string
 	trees  map[string]*parse.Tree // rewritten; only read from here on
+	words  map[string]bool        // that may be names of params
 }
 
 // Parse checks the source. A failure is a *SyntaxError, unless the format is unknown.
@@ -58,10 +60,11 @@ func Parse(format Format, source string) (*Template, error) {
 	if err != nil {
 		return nil, syntaxError(err)
 	}
-	if err := rewrite(source, trees); err != nil {
+	words, err := rewrite(source, trees)
+	if err != nil {
 		return nil, err
 	}
-	t := &Template{format: format, source: source, trees: trees}
+	t := &Template{format: format, source: source, trees: trees, words: words}
 	if format == HTML {
 		if err := t.checkHTML(); err != nil {
 			return nil, err
@@ -86,6 +89,31 @@ func (t *Template) Render(params map[string]any) (string, error) {
 	return r.output.result()
 }
 
+// Preview renders like Render, but where a param is missing it goes on with its
+// name in the place. It returns the missing ones in the order they were met. What
+// fails because of them is no error: there is no text then.
+func (t *Template) Preview(params map[string]any) (text string, missing []string, err error) {
+	data, err := normalise(params)
+	if err != nil {
+		return "", nil, err
+	}
+	r := newRendering(t.format)
+	r.lenient = true
+	err = t.bind(r).Execute(r.output, data)
+	if err == nil {
+		text, err = r.output.result()
+	} else {
+		err = t.renderError(err)
+	}
+	if len(r.missing) > 0 {
+		err = nil
+	}
+	return text, r.missing, err
+}
+
+// Names says whether the template mentions a param of that name anywhere.
+func (t *Template) Names(param string) bool { return t.words[param] }
+
 // executable is a template of text/template or html/template.
 type executable interface {
 	Execute(w io.Writer, data any) error
@@ -106,14 +134,35 @@ func (t *Template) bind(r *rendering) executable {
 	return bound
 }
 
-// rendering is one Render in progress.
+// rendering is one Render or Preview in progress.
 type rendering struct {
 	budget
-	output output
+	output  output
+	lenient bool     // a Preview
+	missing []string // params, when lenient
+}
+
+// lack is met where a param is missing. It returns nil when the rendering goes on.
+func (r *rendering) lack(param string) error {
+	if !r.lenient {
+		return &MissingParamError{param}
+	}
+	if !slices.Contains(r.missing, param) {
+		r.missing = append(r.missing, param)
+	}
+	return nil
 }
 
 func newRendering(format Format) *rendering {
 	return &rendering{budget: newBudget(), output: newOutput(format)}
+}
+
+// explained says whether what is called name is null because of a param that is
+// known to be missing: it is the param, or a part of it, or made of it.
+func (r *rendering) explained(name string) bool {
+	return slices.ContainsFunc(r.missing, func(param string) bool {
+		return strings.HasPrefix(name+".", param+".") || strings.Contains(name, "."+param)
+	})
 }
 
 // output collects what a template prints, in one format.

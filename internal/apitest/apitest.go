@@ -11,6 +11,7 @@ import (
 
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/config"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
@@ -25,7 +26,7 @@ var description = sync.OnceValues(func() (validator.Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, errs := validator.NewValidator(document)
+	v, errs := validator.NewValidator(document, config.WithFormatAssertions())
 	if len(errs) > 0 {
 		return nil, errs[0]
 	}

@@ -66,9 +66,15 @@ func TestReadmeRequest(t *testing.T) {
 // shellBlocks returns the sh blocks of a section of the README.
 func shellBlocks(t *testing.T, heading string) []string {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	return shellBlocksOf(t, "README.md", heading)
+}
+
+// shellBlocksOf returns the sh blocks of a section of a page.
+func shellBlocksOf(t *testing.T, page, heading string) []string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", page))
 	require.NoError(t, err)
-	_, section, found := strings.Cut(string(readme), "\n"+heading+"\n")
+	_, section, found := strings.Cut(string(content), "\n"+heading+"\n")
 	require.True(t, found, heading)
 	section, _, _ = strings.Cut(section, "\n## ")
 	var blocks []string

@@ -16,9 +16,10 @@ import (
 func queueDeliveries(batch *pgx.Batch, deliveries []store.Delivery, jobs []int64) {
 	batch.Queue(`
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
-			recipient_type, recipient_value, max_retry, created_at, updated_at)
+			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[])`,
+			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::integer[],
+			$14::timestamptz[], $15::timestamptz[])`,
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.ID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.NotificationID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.MessageID }),
@@ -30,19 +31,23 @@ func queueDeliveries(batch *pgx.Batch, deliveries []store.Delivery, jobs []int64
 		column(deliveries, func(d *store.Delivery) string { return d.Recipient.Value }),
 		column(deliveries, func(d *store.Delivery) int { return d.MaxRetry }),
 		column(deliveries, func(d *store.Delivery) time.Time { return d.CreatedAt }),
-		column(deliveries, func(d *store.Delivery) time.Time { return d.UpdatedAt }))
+		column(deliveries, func(d *store.Delivery) time.Time { return d.UpdatedAt }),
+		column(deliveries, func(d *store.Delivery) int { return d.TemplateVersion }),
+		column(deliveries, func(d *store.Delivery) *time.Time { return d.SendAt }),
+		column(deliveries, func(d *store.Delivery) *time.Time { return d.ExpiresAt }))
 }
 
 // deliveryColumns are followed by the status, stored or derived.
 const deliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider, d.template_name,
 	d.recipient_type, d.recipient_value, d.attempts, d.max_retry, d.next_retry_at,
-	d.last_code, d.last_error, d.details, d.created_at, d.updated_at`
+	d.last_code, d.last_error, d.details, d.created_at, d.updated_at, d.template_version, d.send_at, d.expires_at`
 
 func scanDelivery(row pgx.CollectableRow) (store.Delivery, error) {
 	var d store.Delivery
 	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider, &d.TemplateName,
 		&d.Recipient.Type, &d.Recipient.Value, &d.Attempts, &d.MaxRetry, &d.NextRetryAt,
-		&d.LastCode, &d.LastError, &d.Details, &d.CreatedAt, &d.UpdatedAt, &d.Status)
+		&d.LastCode, &d.LastError, &d.Details, &d.CreatedAt, &d.UpdatedAt,
+		&d.TemplateVersion, &d.SendAt, &d.ExpiresAt, &d.Status)
 	return d, err
 }
 
@@ -81,7 +86,8 @@ func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUI
 	return deliveries, nil
 }
 
-const messageColumns = `id, notification_id, channel, template_name, msg_type, subject, body, template_code, params`
+const messageColumns = `id, notification_id, channel, template_name, template_version, msg_type, subject, body,
+	template_code, params`
 
 // Message implements store.Deliveries.
 func (s *Store) Message(ctx context.Context, id uuid.UUID) (store.Message, error) {

@@ -89,9 +89,10 @@ func insertNotifications(ctx context.Context, tx pgx.Tx, batch []store.Acceptanc
 		}
 	}
 	written, err := query(ctx, tx, scanNotification, `
-		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at)
+		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
+			send_at, expires_at, priority, test)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
-			$7::timestamptz[], $8::timestamptz[])
+			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+notificationColumns,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
@@ -101,7 +102,11 @@ func insertNotifications(ctx context.Context, tx pgx.Tx, batch []store.Acceptanc
 		unmatched,
 		column(batch, func(a *store.Acceptance) int { return len(a.Deliveries) }),
 		column(batch, func(a *store.Acceptance) time.Time { return a.Notification.CreatedAt }),
-		column(batch, func(a *store.Acceptance) time.Time { return a.Notification.UpdatedAt }))
+		column(batch, func(a *store.Acceptance) time.Time { return a.Notification.UpdatedAt }),
+		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.SendAt }),
+		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.ExpiresAt }),
+		column(batch, func(a *store.Acceptance) string { return string(a.Notification.Priority) }),
+		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test }))
 	if err != nil {
 		return nil, fmt.Errorf("insert notifications: %w", err)
 	}
@@ -162,13 +167,15 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []river.InsertMa
 
 func queueMessages(batch *pgx.Batch, messages []store.Message) {
 	batch.Queue(`
-		INSERT INTO messages (id, notification_id, channel, template_name, msg_type, subject, body, template_code, params)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-			$8::text[], $9::json[])`,
+		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
+			template_code, params)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::json[])`,
 		column(messages, func(m *store.Message) [16]byte { return m.ID }),
 		column(messages, func(m *store.Message) [16]byte { return m.NotificationID }),
 		column(messages, func(m *store.Message) string { return m.Channel }),
 		column(messages, func(m *store.Message) string { return m.TemplateName }),
+		column(messages, func(m *store.Message) int { return m.TemplateVersion }),
 		column(messages, func(m *store.Message) string { return m.MsgType }),
 		column(messages, func(m *store.Message) string { return m.Subject }),
 		column(messages, func(m *store.Message) string { return m.Body }),
@@ -178,13 +185,13 @@ func queueMessages(batch *pgx.Batch, messages []store.Message) {
 
 const notificationColumns = `id, app_id, idempotency_key, request_hash, unmatched,
 	total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
-	status, created_at, updated_at`
+	status, created_at, updated_at, send_at, expires_at, priority, test`
 
 func scanNotification(row pgx.CollectableRow) (store.Notification, error) {
 	var n store.Notification
 	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
-		&n.Status, &n.CreatedAt, &n.UpdatedAt)
+		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test)
 	return n, err
 }
 

@@ -16,7 +16,7 @@ import (
 const deleteClosed = `
 	WITH closed AS (
 		SELECT id, total FROM notifications
-		WHERE id < $1 AND status IN ('success', 'failed', 'cancelled')
+		WHERE id < $1 AND status IN ('success', 'failed', 'cancelled') AND (send_at IS NULL OR send_at < $3)
 		ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
 	), chosen AS (
 		SELECT id FROM (SELECT id, total, sum(total) OVER (ORDER BY id) AS running FROM closed) c
@@ -32,7 +32,7 @@ const deleteClosed = `
 
 // DeleteClosed implements store.Notifications.
 func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error) {
-	deleted, err := query(ctx, s.pool, pgx.RowTo[[16]byte], deleteClosed, store.FirstID(before), limit)
+	deleted, err := query(ctx, s.pool, pgx.RowTo[[16]byte], deleteClosed, store.FirstID(before), limit, before)
 	if err != nil {
 		return 0, fmt.Errorf("delete closed notifications: %w", err)
 	}

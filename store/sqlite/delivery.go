@@ -15,8 +15,8 @@ import (
 func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delivery, jobs []int64) error {
 	insert, err := tx.PrepareContext(ctx, `
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
-			recipient_type, recipient_value, max_retry, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,8 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 	for i, d := range deliveries {
 		_, err := insert.ExecContext(ctx, d.ID, d.NotificationID, d.MessageID, jobs[i], d.Channel, d.Provider,
 			d.TemplateName, d.Recipient.Type, d.Recipient.Value, d.MaxRetry,
-			d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro())
+			d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(),
+			d.TemplateVersion, toMicrosOrNull(d.SendAt), toMicrosOrNull(d.ExpiresAt))
 		if err != nil {
 			return err
 		}
@@ -35,18 +36,19 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 // deliveryColumns are followed by the status, stored or derived.
 const deliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider, d.template_name,
 	d.recipient_type, d.recipient_value, d.attempts, d.max_retry, d.next_retry_at,
-	d.last_code, d.last_error, d.details, d.created_at, d.updated_at`
+	d.last_code, d.last_error, d.details, d.created_at, d.updated_at, d.template_version, d.send_at, d.expires_at`
 
 func scanDelivery(row row) (store.Delivery, error) {
 	var (
-		d                store.Delivery
-		next             sql.NullInt64
-		created, updated int64
+		d                 store.Delivery
+		next, send, until sql.NullInt64
+		created, updated  int64
 	)
 	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider, &d.TemplateName,
 		&d.Recipient.Type, &d.Recipient.Value, &d.Attempts, &d.MaxRetry, &next,
-		&d.LastCode, &d.LastError, &d.Details, &created, &updated, &d.Status)
-	d.NextRetryAt = fromMicrosOrNull(next)
+		&d.LastCode, &d.LastError, &d.Details, &created, &updated,
+		&d.TemplateVersion, &send, &until, &d.Status)
+	d.NextRetryAt, d.SendAt, d.ExpiresAt = fromMicrosOrNull(next), fromMicrosOrNull(send), fromMicrosOrNull(until)
 	d.CreatedAt, d.UpdatedAt = fromMicros(created), fromMicros(updated)
 	return d, err
 }
@@ -85,11 +87,12 @@ func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUI
 	return deliveries, nil
 }
 
-const messageColumns = `id, notification_id, channel, template_name, msg_type, subject, body, template_code, params`
+const messageColumns = `id, notification_id, channel, template_name, template_version, msg_type, subject, body,
+	template_code, params`
 
 func scanMessage(row row) (store.Message, error) {
 	var m store.Message
-	err := row.Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.MsgType, &m.Subject, &m.Body,
+	err := row.Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.TemplateVersion, &m.MsgType, &m.Subject, &m.Body,
 		&m.TemplateCode, &m.Params)
 	return m, err
 }

@@ -49,12 +49,14 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 		}
 	}
 	written, err := scanNotification(tx.QueryRowContext(ctx, `
-		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
+			send_at, expires_at, priority, test)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+notificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries),
-		n.CreatedAt.UnixMicro(), n.UpdatedAt.UnixMicro()))
+		n.CreatedAt.UnixMicro(), n.UpdatedAt.UnixMicro(),
+		toMicrosOrNull(n.SendAt), toMicrosOrNull(n.ExpiresAt), n.Priority, n.Test))
 	if err == nil {
 		return store.Accepted{Notification: written}, nil
 	}
@@ -124,14 +126,15 @@ func (s *Store) insertJobs(ctx context.Context, tx *sql.Tx, jobs []river.InsertM
 
 func insertMessages(ctx context.Context, tx *sql.Tx, messages []store.Message) error {
 	insert, err := tx.PrepareContext(ctx, `
-		INSERT INTO messages (id, notification_id, channel, template_name, msg_type, subject, body, template_code, params)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
+			template_code, params)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = insert.Close() }()
 	for _, m := range messages {
-		_, err := insert.ExecContext(ctx, m.ID, m.NotificationID, m.Channel, m.TemplateName, m.MsgType,
+		_, err := insert.ExecContext(ctx, m.ID, m.NotificationID, m.Channel, m.TemplateName, m.TemplateVersion, m.MsgType,
 			m.Subject, m.Body, m.TemplateCode, text(m.Params))
 		if err != nil {
 			return err
@@ -142,7 +145,7 @@ func insertMessages(ctx context.Context, tx *sql.Tx, messages []store.Message) e
 
 const notificationColumns = `id, app_id, idempotency_key, request_hash, unmatched,
 	total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
-	status, created_at, updated_at`
+	status, created_at, updated_at, send_at, expires_at, priority, test`
 
 const notificationByKey = `SELECT ` + notificationColumns + ` FROM notifications
 	WHERE app_id = ? AND idempotency_key = ?`
@@ -152,10 +155,11 @@ func scanNotification(row row) (store.Notification, error) {
 		n                store.Notification
 		unmatched        []byte
 		created, updated int64
+		send, until      sql.NullInt64
 	)
 	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &unmatched,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
-		&n.Status, &created, &updated)
+		&n.Status, &created, &updated, &send, &until, &n.Priority, &n.Test)
 	if err != nil {
 		return store.Notification{}, err
 	}
@@ -165,6 +169,7 @@ func scanNotification(row row) (store.Notification, error) {
 		}
 	}
 	n.CreatedAt, n.UpdatedAt = fromMicros(created), fromMicros(updated)
+	n.SendAt, n.ExpiresAt = fromMicrosOrNull(send), fromMicrosOrNull(until)
 	return n, nil
 }
 

@@ -47,9 +47,9 @@ func (s *Store) closedBefore(ctx context.Context, before time.Time, limit int) (
 	}, `SELECT id FROM (
 			SELECT id, total, sum(total) OVER (ORDER BY id) AS running FROM (
 				SELECT id, total FROM notifications
-				WHERE id < ?1 AND status IN ('success', 'failed', 'cancelled')
+				WHERE id < ?1 AND status IN ('success', 'failed', 'cancelled') AND (send_at IS NULL OR send_at < ?3)
 				ORDER BY id LIMIT ?2))
-		WHERE running <= ?2 OR running = total`, store.FirstID(before), limit)
+		WHERE running <= ?2 OR running = total`, store.FirstID(before), limit, before.UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("closed notifications: %w", err)
 	}

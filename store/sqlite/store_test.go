@@ -36,11 +36,12 @@ func TestOpenTakesAnyPath(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a b?mode=ro&c#d%41.db")
 	s := open(t, path)
-	require.NoError(t, s.CreateTemplate(t.Context(), store.Template{Name: "kept"}))
+	_, err := s.CreateTemplate(t.Context(), store.Template{Name: "kept"}, "app")
+	require.NoError(t, err)
 	s.Close()
 	require.FileExists(t, path)
 
-	_, err := open(t, path).Template(t.Context(), "kept")
+	_, err = open(t, path).Template(t.Context(), "kept")
 	require.NoError(t, err)
 }
 
@@ -65,7 +66,8 @@ func TestConnectionSettings(t *testing.T) {
 func TestReadsDoNotWaitForAWriter(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "notify.db"))
-	require.NoError(t, s.CreateTemplate(t.Context(), store.Template{Name: "alert"}))
+	_, err := s.CreateTemplate(t.Context(), store.Template{Name: "alert"}, "app")
+	require.NoError(t, err)
 	tx, err := s.DB().BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	_, err = tx.ExecContext(t.Context(), `DELETE FROM templates`)

@@ -40,6 +40,11 @@ func acceptReadsBack(t *testing.T, b bundle) {
 	a.Messages[0].TemplateCode = "SMS_1"
 	a.Messages[0].Params = []byte(`{ "b":1.0, "a" : "x\u0041",  "a":null }`) // spaces, order and repeats stay
 	a.Deliveries[1].Recipient = store.Recipient{Type: "feishu_user_id", Value: "ou_ü"}
+	sendAt, expiresAt := store.Now().Add(time.Hour), store.Now().Add(2*time.Hour)
+	a.Notification.SendAt, a.Notification.ExpiresAt = &sendAt, &expiresAt
+	a.Notification.Priority, a.Notification.Test = store.PriorityHigh, true
+	a.Messages[0].TemplateVersion = 7
+	a.Deliveries[0].TemplateVersion, a.Deliveries[0].SendAt, a.Deliveries[0].ExpiresAt = 7, &sendAt, &expiresAt
 
 	accepted, err := b.Accept(t.Context(), []store.Acceptance{a})
 	require.NoError(t, err)

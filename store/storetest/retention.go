@@ -47,6 +47,19 @@ var retentionCases = map[string]func(*testing.T, bundle){
 		b.accept(t, acceptanceAt(time.Now(), "a", 1))
 	},
 
+	"DeleteClosed/counts from when it was due": func(t *testing.T, b bundle) {
+		sendAt := store.Now().AddDate(0, 0, -50)
+		a := acceptanceAt(time.Now().AddDate(0, 0, -100), "scheduled", 1)
+		a.Notification.SendAt = &sendAt
+		b.accept(t, a)
+		b.close(t, a)
+		for _, c := range []struct{ days, want int }{{90, 0}, {51, 0}, {49, 1}} {
+			n, err := b.DeleteClosed(t.Context(), time.Now().AddDate(0, 0, -c.days), 10)
+			require.NoError(t, err)
+			require.Equal(t, c.want, n, "older than %d days", c.days)
+		}
+	},
+
 	"DeleteClosed/takes a large notification alone": func(t *testing.T, b bundle) {
 		for _, key := range []string{"a", "b"} {
 			a := acceptanceAt(time.Now().AddDate(0, 0, -100), key, 10)

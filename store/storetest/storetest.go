@@ -130,7 +130,7 @@ func Acceptance(app, key string, recipients int) store.Acceptance {
 	now := store.Now()
 	notification := store.Notification{
 		ID: newID(), AppID: app, IdempotencyKey: key, RequestHash: []byte{0, 1, 0xff},
-		CreatedAt: now, UpdatedAt: now,
+		Priority: store.PriorityNormal, CreatedAt: now, UpdatedAt: now,
 	}
 	message := store.Message{
 		ID: newID(), NotificationID: notification.ID, Channel: "email", TemplateName: "alert",

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ var templateCases = map[string]func(*testing.T, bundle){
 	"Templates/update":          templateUpdate,
 	"Templates/delete":          templateDelete,
 	"Templates/find":            templatesFound,
+	"Templates/versions":        templateVersions,
+	"Templates/writers at once": templateWriters,
 	"Templates/not found":       templateNotFound,
 	"Templates/list":            templateList,
 }
@@ -26,31 +30,50 @@ func template(name, channel string) store.Template {
 	}
 }
 
+// create creates a template of a free name and returns the stored row.
+func (b bundle) create(t *testing.T, tmpl store.Template, by string) store.Template {
+	t.Helper()
+	created, err := b.CreateTemplate(t.Context(), tmpl, by)
+	require.NoError(t, err)
+	return created
+}
+
+// version is the version that a template is now.
+func version(t store.Template, by string) store.TemplateVersion {
+	return store.TemplateVersion{
+		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
+		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, CreatedBy: by, CreatedAt: t.UpdatedAt,
+	}
+}
+
 func templateCreate(t *testing.T, b bundle) {
 	want := template("alert", "email")
-	require.NoError(t, b.CreateTemplate(t.Context(), want))
+	created := b.create(t, want, "app")
+	want.Version = 1
+	require.Equal(t, want, created)
 	got, err := b.Template(t.Context(), "alert")
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 
 	// Names are unique over all channels, and told apart by case.
-	require.ErrorIs(t, b.CreateTemplate(t.Context(), template("alert", "sms")), store.ErrExists)
-	require.NoError(t, b.CreateTemplate(t.Context(), template("Alert", "sms")))
+	_, err = b.CreateTemplate(t.Context(), template("alert", "sms"), "app")
+	require.ErrorIs(t, err, store.ErrExists)
+	b.create(t, template("Alert", "sms"), "app")
 	got, err = b.Template(t.Context(), "alert")
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+	require.Equal(t, 2, b.count(t, "template_versions"), "what was not written is no version")
 }
 
 func templateUpdate(t *testing.T, b bundle) {
-	first, other := template("alert", "email"), template("other", "email")
-	require.NoError(t, b.CreateTemplate(t.Context(), first))
-	require.NoError(t, b.CreateTemplate(t.Context(), other))
+	first := b.create(t, template("alert", "email"), "app")
+	other := b.create(t, template("other", "email"), "app")
 	later := first.UpdatedAt.Add(time.Minute)
 	got, err := b.UpdateTemplate(t.Context(), store.Template{
-		Name: "alert", Channel: "sms", Body: "new", CreatedAt: later, UpdatedAt: later,
-	})
+		Name: "alert", Channel: "sms", Body: "new", Version: 7, CreatedAt: later, UpdatedAt: later,
+	}, "app")
 	require.NoError(t, err)
-	want := store.Template{Name: "alert", Channel: "email", Body: "new", CreatedAt: first.CreatedAt, UpdatedAt: later}
+	want := store.Template{Name: "alert", Channel: "email", Body: "new", Version: 2, CreatedAt: first.CreatedAt, UpdatedAt: later}
 	require.Equal(t, want, got)
 
 	got, err = b.Template(t.Context(), "alert")
@@ -62,21 +85,70 @@ func templateUpdate(t *testing.T, b bundle) {
 }
 
 func templateDelete(t *testing.T, b bundle) {
-	require.NoError(t, b.CreateTemplate(t.Context(), template("alert", "email")))
-	require.NoError(t, b.CreateTemplate(t.Context(), template("other", "email")))
+	b.create(t, template("alert", "email"), "app")
+	b.create(t, template("other", "email"), "app")
 	require.NoError(t, b.DeleteTemplate(t.Context(), "alert"))
 	_, err := b.Template(t.Context(), "alert")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, err = b.Template(t.Context(), "other")
 	require.NoError(t, err)
-	require.NoError(t, b.CreateTemplate(t.Context(), template("alert", "sms")), "the name is free again")
+	require.Equal(t, 2, b.create(t, template("alert", "sms"), "app").Version, "the name is free again, and its versions go on")
+}
+
+func templateVersions(t *testing.T, b bundle) {
+	first := b.create(t, template("alert", "email"), "author")
+	b.create(t, template("other", "email"), "author")
+	next := first
+	next.Body, next.Description, next.UpdatedAt = "new", "", first.UpdatedAt.Add(time.Minute)
+	second, err := b.UpdateTemplate(t.Context(), next, "editor")
+	require.NoError(t, err)
+	require.NoError(t, b.DeleteTemplate(t.Context(), "alert"))
+	third := b.create(t, template("alert", "sms"), "author")
+
+	all := []store.TemplateVersion{version(third, "author"), version(second, "editor"), version(first, "author")}
+	require.Equal(t, []int{3, 2, 1}, []int{all[0].Version, all[1].Version, all[2].Version})
+	for _, want := range all {
+		got, err := b.TemplateVersion(t.Context(), "alert", want.Version)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	for _, c := range []struct {
+		before, limit int
+		want          []store.TemplateVersion
+	}{
+		{0, 10, all}, {0, 2, all[:2]}, {2, 10, all[2:]}, {1, 10, nil},
+	} {
+		got, err := b.TemplateVersions(t.Context(), "alert", c.before, c.limit)
+		require.NoError(t, err)
+		require.ElementsMatch(t, c.want, got, "%+v", c)
+		require.True(t, slices.IsSortedFunc(got, func(a, b store.TemplateVersion) int { return b.Version - a.Version }))
+	}
+}
+
+// Writers of one template at the same time each make a version of their own.
+func templateWriters(t *testing.T, b bundle) {
+	const writers = 20
+	tmpl := b.create(t, template("alert", "email"), "app")
+	versions, errs := make([]int, writers), make([]error, writers)
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			updated, err := b.UpdateTemplate(t.Context(), tmpl, "app")
+			versions[i], errs[i] = updated.Version, err
+		})
+	}
+	wg.Wait()
+	slices.Sort(versions)
+	for i := range writers {
+		require.NoError(t, errs[i])
+		require.Equal(t, i+2, versions[i])
+	}
+	require.Equal(t, writers+1, b.count(t, "template_versions"))
 }
 
 func templatesFound(t *testing.T, b bundle) {
-	one, other := template("alert", "email"), template("other", "sms")
-	for _, created := range []store.Template{one, other, template("third", "email")} {
-		require.NoError(t, b.CreateTemplate(t.Context(), created))
-	}
+	one, other := b.create(t, template("alert", "email"), "app"), b.create(t, template("other", "sms"), "app")
+	b.create(t, template("third", "email"), "app")
 	found, err := b.FindTemplates(t.Context(), []string{"other", "none", `"`, "alert", "alert"})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []store.Template{one, other}, found)
@@ -85,9 +157,19 @@ func templatesFound(t *testing.T, b bundle) {
 func templateNotFound(t *testing.T, b bundle) {
 	_, err := b.Template(t.Context(), "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
-	_, err = b.UpdateTemplate(t.Context(), template("none", "email"))
+	_, err = b.UpdateTemplate(t.Context(), template("none", "email"), "app")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.ErrorIs(t, b.DeleteTemplate(t.Context(), "none"), store.ErrNotFound)
+	require.Zero(t, b.count(t, "template_versions"))
+
+	b.create(t, template("alert", "email"), "app")
+	_, err = b.TemplateVersion(t.Context(), "alert", 2)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = b.TemplateVersion(t.Context(), "none", 1)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	versions, err := b.TemplateVersions(t.Context(), "none", 0, 10)
+	require.NoError(t, err)
+	require.Empty(t, versions)
 }
 
 func templateList(t *testing.T, b bundle) {
@@ -96,7 +178,7 @@ func templateList(t *testing.T, b bundle) {
 		if name == "a" || name == "B" {
 			channel = "sms"
 		}
-		require.NoError(t, b.CreateTemplate(t.Context(), template(name, channel)))
+		b.create(t, template(name, channel), "app")
 	}
 	for _, c := range []struct {
 		channel, after string

@@ -1,0 +1,75 @@
+package jobs
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+func TestPreviewTemplate(t *testing.T) {
+	t.Parallel()
+	vendors := channels.Type{
+		Name: "vendors", Channel: "vendors", TemplateCode: true,
+		MsgTypes: []channels.MsgType{{Name: "text", Format: channels.FormatText}},
+	}
+	s := &Service{types: map[string]channels.Type{"test": testChannel, "vendors": vendors}}
+	s.Apply(Settings{Registry: channels.NewRegistry(map[string]channels.Provider{
+		"test": {Name: "p", Type: testChannel, MsgType: "card"},
+	})})
+	for name, c := range map[string]struct {
+		template store.Template
+		params   map[string]any
+		want     Preview
+	}{
+		"as it is sent": {
+			store.Template{Channel: "test", MsgType: "text", Subject: "[{{ .a }}]", Body: "{{ .a }} {{ .b }}"},
+			map[string]any{"a": "x", "b": "y"},
+			Preview{MsgType: "text", Subject: "[x]", Body: "x y"},
+		},
+		"the provider's msgType": {
+			store.Template{Channel: "test", Body: `{"text": "{{ .a }}"}`},
+			map[string]any{"a": `"`},
+			Preview{MsgType: "card", Body: `{"text": "\""}`},
+		},
+		"all that is missing": {
+			store.Template{Channel: "test", MsgType: "text", Subject: "{{ .a }} {{ .b }}", Body: "{{ .b }} {{ .c }}"},
+			map[string]any{"b": nil},
+			Preview{MsgType: "text", Subject: "‹a› ‹b›", Body: "‹b› ‹c›", Missing: []string{"a", "b", "c"}},
+		},
+		"no text without it": {
+			store.Template{Channel: "test", MsgType: "text", Body: "{{ if gt .n 5 }}many{{ end }} {{ .a }}"},
+			map[string]any{},
+			Preview{MsgType: "text", Missing: []string{"n"}},
+		},
+		"never mentioned": {
+			store.Template{Channel: "test", MsgType: "text", Subject: "{{ .a }}", Body: `{{ if false }}{{ .b }}{{ end }}{{ index . "c" }}`},
+			map[string]any{"z": 1.0, "a": "x", "b": "y", "c": "z", "y": nil},
+			Preview{MsgType: "text", Subject: "x", Body: "z", Unused: []string{"y", "z"}},
+		},
+		"a vendor renders": {
+			store.Template{Channel: "vendors", TemplateCode: "SMS_1", Body: "for people: {{ .a }}"},
+			map[string]any{"code": "1"},
+			Preview{MsgType: "text", TemplateCode: "SMS_1", Body: "for people: ‹a›", Params: []byte(`{"code":"1"}`), Missing: []string{"a"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := s.PreviewTemplate(c.template, c.params)
+			require.NoError(t, err)
+			if len(got.Unused) == 0 {
+				got.Unused = nil
+			}
+			require.Equal(t, c.want, got)
+		})
+	}
+	for field, refused := range map[string]store.Template{
+		".params":   {Channel: "test", MsgType: "card", Body: `{{ .a }}{`},
+		".template": {Channel: "test", MsgType: "video", Body: "{{ .a }}"},
+	} {
+		_, err := s.PreviewTemplate(refused, map[string]any{"a": 1.0})
+		requireRefusal(t, err, CodeRenderFailed, field)
+	}
+}
