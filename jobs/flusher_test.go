@@ -43,8 +43,9 @@ func TestFlusherBatchesWhatWaits(t *testing.T) {
 func TestFlusherPoisonousItem(t *testing.T) {
 	t.Parallel()
 	poison := errors.New("poison")
-	gate := make(chan struct{})
+	began, gate := make(chan struct{}, 20), make(chan struct{})
 	f := newFlusher(time.Minute, func(int) int { return 1 }, func(_ context.Context, batch []int) ([]int, error) {
+		began <- struct{}{}
 		<-gate
 		for _, i := range batch {
 			if i == 5 {
@@ -57,6 +58,9 @@ func TestFlusherPoisonousItem(t *testing.T) {
 	errs := make([]error, 10)
 	for i := range errs {
 		wg.Go(func() { _, errs[i] = f.do(t.Context(), i) })
+		if i == 0 {
+			<-began // the others wait together
+		}
 	}
 	require.Eventually(t, func() bool { return len(f.queue) == 9 }, 10*time.Second, time.Millisecond)
 	close(gate)
@@ -73,25 +77,32 @@ func TestFlusherPoisonousItem(t *testing.T) {
 
 func TestFlusherWeight(t *testing.T) {
 	t.Parallel()
-	gate := make(chan struct{})
-	var mu sync.Mutex
+	began, gate := make(chan struct{}, 10), make(chan struct{})
 	var sizes []int
 	f := newFlusher(time.Minute, func(w int) int { return w }, func(_ context.Context, batch []int) ([]int, error) {
+		if batch[0] >= flushAlone {
+			return batch, nil
+		}
+		began <- struct{}{}
 		<-gate
-		mu.Lock()
-		defer mu.Unlock()
 		sizes = append(sizes, len(batch))
 		return batch, nil
 	})
+	const light = flushMaxWeight / 100
 	var wg sync.WaitGroup
-	for range 5 {
-		wg.Go(func() { _, _ = f.do(t.Context(), flushMaxWeight/2) })
+	for i := range 151 {
+		wg.Go(func() { _, _ = f.do(t.Context(), light) })
+		if i == 0 {
+			<-began
+		}
 	}
-	require.Eventually(t, func() bool { return len(f.queue) == 4 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(f.queue) == 150 }, 10*time.Second, time.Millisecond)
+	_, err := f.do(t.Context(), flushAlone)
+	require.NoError(t, err, "a heavy item does not wait for the batches")
 	close(gate)
 	wg.Wait()
 	f.close()
-	require.Equal(t, []int{1, 2, 2}, sizes)
+	require.Equal(t, []int{1, 100, 50}, sizes)
 }
 
 func TestFlusherClose(t *testing.T) {
