@@ -21,7 +21,9 @@ func (s *Service) pace(ctx context.Context, p channels.Provider) (time.Duration,
 	if p.Interval <= 0 {
 		return 0, nil
 	}
-	wait, taken, err := s.store.TakeSlot(ctx, p.Name, p.Interval, paceHorizon)
+	asking, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	wait, taken, err := s.store.TakeSlot(asking, p.Name, p.Interval, paceHorizon)
 	if err != nil {
 		s.log.Warn("no slot could be taken", zap.String("provider", p.Name), zap.Error(err))
 		return time.Second, err
