@@ -59,7 +59,7 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 }
 
 func (s *Service) deliver(ctx context.Context, job *river.Job[DeliverArgs]) error {
-	l, err := s.loads.do(ctx, job.Args.DeliveryID)
+	l, err := s.load(ctx, job.Args.DeliveryID)
 	if err != nil {
 		// Nothing was sent, so no attempt is spent.
 		s.log.Warn("delivery could not be read", zap.Stringer("delivery", job.Args.DeliveryID), zap.Error(err))
@@ -112,7 +112,7 @@ func (s *Service) deliver(ctx context.Context, job *river.Job[DeliverArgs]) erro
 		return river.JobSnooze(wait) // nothing was sent, so no attempt is spent
 	}
 	timeout := settings.Defaults.timeout()
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < timeout {
+	if !leaves(ctx, timeout) {
 		return river.JobSnooze(time.Second) // a send must not outlive the lease: another worker would begin its own
 	}
 	started := time.Now()
@@ -123,6 +123,30 @@ func (s *Service) deliver(ctx context.Context, job *river.Job[DeliverArgs]) erro
 		TemplateCode: message.TemplateCode, Params: message.Params,
 	})
 	return s.conclude(ctx, job, d, provider, started, receipt, err)
+}
+
+// load reads what is to be sent; nil when it does not exist. While the database is
+// away it keeps the job: River could not write down that it was given back, so the
+// job would look like one whose worker was lost in its send.
+func (s *Service) load(ctx context.Context, id uuid.UUID) (*loaded, error) {
+	timeout := s.settings.Load().Defaults.timeout()
+	for {
+		l, err := s.loads.do(ctx, id)
+		if !errors.Is(err, store.ErrUnavailable) || !leaves(ctx, timeout+readTimeout) {
+			return l, err
+		}
+		select {
+		case <-time.After(awayPause):
+		case <-s.draining:
+			return nil, err
+		}
+	}
+}
+
+// leaves says whether the job's time leaves so much of it.
+func leaves(ctx context.Context, d time.Duration) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() == nil && (!bounded || time.Until(deadline) >= d)
 }
 
 // send makes the provider call. It does not run on River's context: a shutdown or
@@ -186,7 +210,7 @@ func (s *Service) record(ctx context.Context, o store.Outcome) (bool, error) {
 		select {
 		case <-ctx.Done():
 			return false, err
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(awayPause):
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -292,6 +293,31 @@ func TestDeliverWhenTheReplyToTheRecordIsLost(t *testing.T) {
 			d := b.until(accepted.ID, store.DeliverySuccess)
 			require.Equal(t, 1, d.Attempts)
 		})
+	})
+}
+
+// away is a store that is away the first times that a delivery is read.
+type away struct {
+	store.Store
+	reads atomic.Int64
+}
+
+func (a *away) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
+	if a.reads.Add(1) <= 3 {
+		return nil, store.ErrUnavailable
+	}
+	return a.Store.FindDeliveries(ctx, ids)
+}
+
+// While the database is away, River can write nothing down either: jobs are kept,
+// not given back.
+func TestDeliverWaitsForTheDatabase(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		b.service.store = &away{Store: b.store}
+		b.start()
+		d := b.until(b.accept("k").ID, store.DeliverySuccess)
+		require.Equal(t, 1, d.Attempts)
+		require.Empty(t, b.look("SELECT metadata->>'snoozes' FROM river_job WHERE id = $1", d.JobID))
 	})
 }
 

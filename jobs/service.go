@@ -26,6 +26,8 @@ const (
 	// recordTimeout bounds one try at recording outcomes; recording is tried
 	// again until the job's time is up.
 	recordTimeout = 3 * time.Second
+	// awayPause is between two tries while the database is away.
+	awayPause = 200 * time.Millisecond
 )
 
 // Settings are what a reload can change.
