@@ -26,11 +26,11 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
 	s.open(3)
-	defer s.fail(vendors.Fault{After: true, Delay: 50 * time.Millisecond})()
-	load := s.load(length(2, 4), 100*time.Millisecond)
-	kills := length(4, 100)
+	defer s.fail(vendors.Fault{After: true, Delay: 200 * time.Millisecond})()
+	load := s.load(length(2, 4), length(200*time.Millisecond, 100*time.Millisecond))
+	kills := length(3, 100)
 	for range kills {
-		s.run(length(1500*time.Millisecond, 3*time.Second))
+		s.run(length(time.Second, 3*time.Second))
 		s.fleet.take().Kill()
 		s.fleet.add(s.Start())
 	}
