@@ -99,7 +99,8 @@ func (s *stage) meddle(round int) (slowest time.Duration) {
 }
 
 // An old replica and a new one stand side by side, again and again, while the
-// schema is migrated and looked at by several at once.
+// schema is migrated and looked at by several at once. At last the newest migration
+// is taken back and comes again, with deliveries on their way.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
@@ -109,12 +110,7 @@ func TestUpgrade(t *testing.T) {
 	for range upgrades {
 		var wg sync.WaitGroup
 		for _, command := range []string{"up", "status", "up"} {
-			wg.Go(func() {
-				out, err := s.Program("migrate", command, "-c", "config.yaml").CombinedOutput()
-				if err != nil {
-					t.Errorf("migrate %s: %v: %s", command, err, out)
-				}
-			})
+			wg.Go(func() { s.migrate(command) })
 		}
 		old := s.fleet.any()
 		s.fleet.add(s.Start())
@@ -124,7 +120,24 @@ func TestUpgrade(t *testing.T) {
 		require.Zero(t, old.Terminate())
 	}
 	load.stop()
+	require.Zero(t, s.fleet.take().Terminate())
+	s.fleet.add(s.StartWith([]string{"DISPATCHER_ENABLED=false"}))
+	for i := range length(10, 100) {
+		s.send(fmt.Sprint("on its way ", i))
+	}
+	require.Zero(t, s.fleet.take().Terminate())
+	s.migrate("down")
+	s.migrate("up")
+	s.fleet.add(s.Start())
+
 	b := s.close()
 	results.add(14, fmt.Sprintf("%d upgrades", upgrades), b, "")
 	requireNoDup(t, b, all...)
+}
+
+func (s *stage) migrate(command string) {
+	out, err := s.Program("migrate", command, "-c", "config.yaml").CombinedOutput()
+	if err != nil {
+		s.t.Errorf("migrate %s: %v: %s", command, err, out)
+	}
 }
