@@ -34,7 +34,7 @@ race: ## Run all tests with the race detector
 
 .PHONY: torture
 torture: ## Kill, freeze and cut everything under load, and count what is lost or doubled
-	TORTURE=long $(WITH_PG) go test -tags torture -count=1 -timeout 60m -v ./internal/torture
+	TORTURE=long $(WITH_PG) go test -count=1 -timeout 60m -v ./internal/torture
 
 .PHONY: bench
 bench: ## Measure the service beside River alone
@@ -43,6 +43,10 @@ bench: ## Measure the service beside River alone
 .PHONY: lint
 lint: ## Run the linters, the table of allowed imports among them
 	$(LINT) run ./...
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the program calls (asks vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 .PHONY: generate
 generate: ## Write the generated files anew (OpenAPI, configuration reference)

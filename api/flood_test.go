@@ -69,6 +69,47 @@ func TestHugeBodiesOfStrangersTakeNoMemory(t *testing.T) { // not parallel: it m
 	b.requireAlive(t)
 }
 
+// JSON that is deep, wide, or both, and as large as a body may be: it is refused
+// while the service answers others.
+func TestHostileJSONDoesNotStopTheService(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	const most = 4<<20 - 100
+	var senders sync.WaitGroup
+	for name, body := range map[string]string{
+		"deep arrays":     strings.Repeat("[", most),
+		"deep objects":    strings.Repeat(`{"a":`, most/5),
+		"deep in params":  `{"idempotencyKey":"k","recipients":[],"channels":{"email":{"template":"t","params":{"a":` + strings.Repeat("[", most),
+		"many members":    `{"a":1` + strings.Repeat(`,"a":1`, most/6) + `}`,
+		"many recipients": `{"idempotencyKey":"k","channels":{},"recipients":[{}` + strings.Repeat(",{}", most/3) + `]}`,
+		"many numbers":    `{"recipients":[0` + strings.Repeat(",0", most/2) + `]}`,
+		"a long number":   `{"recipients":` + strings.Repeat("1", most) + `}`,
+		"a long key":      `{"` + strings.Repeat("a", most) + `":1}`,
+		"escapes":         `{"idempotencyKey":"` + strings.Repeat(`\u0061`, most/6) + `"}`,
+	} {
+		for range 4 {
+			senders.Go(func() {
+				a := b.callUndescribed(t, post("console", body))
+				if a.status != 400 {
+					t.Errorf("%s: %d %s", name, a.status, a.text)
+				}
+			})
+		}
+	}
+	refused := make(chan struct{})
+	go func() { senders.Wait(); close(refused) }()
+	for waiting := true; waiting; {
+		asked := time.Now()
+		require.Equal(t, 200, b.call(t, request{method: "GET", path: "/livez"}).status)
+		require.Less(t, time.Since(asked), 10*time.Second, "a probe's patience")
+		select {
+		case <-refused:
+			waiting = false
+		default:
+		}
+	}
+}
+
 func TestHugeHeadsAreRefused(t *testing.T) {
 	t.Parallel()
 	b := start(t)

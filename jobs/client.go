@@ -49,7 +49,8 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher
 		river.AddWorker(workers, &reconcileWorker{service: s})
 		river.AddWorker(workers, &retentionWorker{service: s})
 
-		queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 1}}
+		// Two, so that a long deletion does not hold up the reconciler.
+		queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 2}}
 		for channel := range s.types {
 			queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
 		}

@@ -46,7 +46,20 @@ func (w *deliverWorker) NextRetry(job *river.Job[DeliverArgs]) time.Time {
 
 func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) error {
 	s := w.service
-	l, err := s.loads.do(ctx, job.Args.DeliveryID)
+	err := s.deliver(ctx, job)
+	var snooze *river.JobSnoozeError
+	if errors.As(err, &snooze) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// The lease is over, and River does not ask whose job it is: taking back an
+		// attempt now would take it from the worker that has the job after us, and hide
+		// from a third one that it was started.
+		job.Args.retryAt = s.whenSurelyOver()
+		return errors.New("the job took longer than its lease")
+	}
+	return err
+}
+
+func (s *Service) deliver(ctx context.Context, job *river.Job[DeliverArgs]) error {
+	l, err := s.load(ctx, job.Args.DeliveryID)
 	if err != nil {
 		// Nothing was sent, so no attempt is spent.
 		s.log.Warn("delivery could not be read", zap.Stringer("delivery", job.Args.DeliveryID), zap.Error(err))
@@ -57,11 +70,19 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 	}
 	d, message := l.delivery, l.message
 
-	again := retriedByHand(job.JobRow, d)
 	switch {
+	case d.JobID != job.ID:
+		return river.JobCancel(errors.New("the delivery has another job"))
 	case d.Status == store.DeliverySuccess:
 		return nil // recorded by a worker that did not live to complete the job
-	case !d.Status.Open() && !again:
+	case retriedByHand(job.JobRow, d):
+		// Before the send: should this attempt be lost, the next one is no retry by hand.
+		d.Attempts = job.Attempt - 1
+		if reopened, err := s.store.Reopen(ctx, d.ID, job.ID, d.Attempts); err != nil || !reopened {
+			s.log.Warn("delivery could not be reopened", zap.Stringer("delivery", d.ID), zap.Error(err))
+			return river.JobSnooze(time.Second) // to look again at what it is now
+		}
+	case !d.Status.Open():
 		return river.JobCancel(errors.New("the delivery is closed"))
 	case job.Attempt <= d.Attempts:
 		// This attempt was recorded by a worker that was stopped before River knew.
@@ -71,15 +92,19 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 	settings := s.settings.Load() // once: a reload in the middle must not mix two configurations
 	provider, on := settings.Registry.Provider(d.Channel)
 	if !on {
-		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, &channels.Error{
-			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
-		})
+		provider.OnUncertain = s.types[d.Channel].OnUncertain
 	}
 	// River's attempt number runs ahead of ours: a worker took an attempt and left
-	// no record of it. Whether its request was sent, nobody knows.
-	if job.Attempt > d.Attempts+1 && !again && provider.OnUncertain == channels.Hold {
+	// no record of it. Whether its request was sent, nobody knows. This comes first:
+	// whatever else is recorded closes the gap.
+	if job.Attempt > d.Attempts+1 && provider.OnUncertain == channels.Hold {
 		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, &channels.Error{
 			Class: channels.Uncertain, Code: "worker_lost", Message: "an earlier attempt was started and its result was lost",
+		})
+	}
+	if !on {
+		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, &channels.Error{
+			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
 		})
 	}
 
@@ -98,14 +123,42 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 			Class: channels.Permanent, Code: CodeExpired, Message: "expiresAt has passed",
 		})
 	}
+	timeout := settings.Defaults.timeout()
+	if !leaves(ctx, timeout) {
+		return river.JobSnooze(time.Second) // a send must not outlive the lease: another worker would begin its own
+	}
 	started := time.Now()
-	receipt, err := s.send(ctx, provider, settings.Defaults.timeout(), channels.Message{
+	receipt, err := s.send(ctx, provider, timeout, channels.Message{
 		DeliveryID: d.ID, Attempt: job.Attempt,
 		Recipient: channels.Recipient(d.Recipient),
 		MsgType:   message.MsgType, Subject: message.Subject, Body: message.Body,
 		TemplateCode: message.TemplateCode, Params: message.Params,
 	})
 	return s.conclude(ctx, job, d, provider, started, receipt, err)
+}
+
+// load reads what is to be sent; nil when it does not exist. While the database is
+// away it keeps the job: River could not write down that it was given back, so the
+// job would look like one whose worker was lost in its send.
+func (s *Service) load(ctx context.Context, id uuid.UUID) (*loaded, error) {
+	timeout := s.settings.Load().Defaults.timeout()
+	for {
+		l, err := s.loads.do(ctx, id)
+		if !errors.Is(err, store.ErrUnavailable) || !leaves(ctx, timeout+readTimeout) {
+			return l, err
+		}
+		select {
+		case <-time.After(awayPause):
+		case <-s.draining:
+			return nil, err
+		}
+	}
+}
+
+// leaves says whether the job's time leaves so much of it.
+func leaves(ctx context.Context, d time.Duration) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() == nil && (!bounded || time.Until(deadline) >= d)
 }
 
 // send makes the provider call. It does not run on River's context: a shutdown or
@@ -146,11 +199,16 @@ func (s *Service) conclude(
 		// A later attempt was recorded while this one was stuck. River does not
 		// know which attempt speaks: let the job come back when the later one is
 		// surely over, to be completed by what is recorded then.
-		job.Args.retryAt = time.Now().Add(s.settings.Load().Defaults.timeout() + recordTimeout)
+		job.Args.retryAt = s.whenSurelyOver()
 		return errors.New("a later attempt was recorded before this one")
 	}
 	job.Args.retryAt = v.retryAt
 	return v.result
+}
+
+// whenSurelyOver is when an attempt that another worker may be at is over.
+func (s *Service) whenSurelyOver() time.Time {
+	return time.Now().Add(s.settings.Load().Defaults.timeout() + recordTimeout)
 }
 
 // record tries until ctx ends, at least once, whatever the state of ctx: the
@@ -164,7 +222,7 @@ func (s *Service) record(ctx context.Context, o store.Outcome) (bool, error) {
 		select {
 		case <-ctx.Done():
 			return false, err
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(awayPause):
 		}
 	}
 }

@@ -1,10 +1,18 @@
 package jobs
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
@@ -201,6 +209,151 @@ func TestDeliverRecordedBefore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A worker is lost, the channel is off for a while, and on again: that the lost
+// worker may have sent is not forgotten.
+func TestDeliverAfterLostWorkerWhileTheChannelIsOff(t *testing.T) {
+	held := testChannel
+	held.OnUncertain = channels.Hold
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		b.service.types["test"] = held
+		d := b.accept("k")
+		b.exec("UPDATE river_job SET attempt = 1 WHERE id = $1", d.JobID)
+		off := b.settings(channels.Hold)
+		off.Registry = channels.NewRegistry(nil)
+		b.service.Apply(off)
+		b.start()
+		require.Equal(t, channels.CodeUncertainOutcome, b.until(d.ID, store.DeliveryDead).LastCode)
+		require.Empty(t, b.provider.calls)
+	})
+}
+
+// lossy is a store that loses the replies to commits: what it has recorded it
+// says it has not, once for each outcome.
+type lossy struct {
+	store.Store
+	mu   sync.Mutex
+	lost map[uuid.UUID]bool
+}
+
+func (l *lossy) Record(ctx context.Context, batch []store.Outcome) ([]bool, error) {
+	recorded, err := l.Store.Record(ctx, batch)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range batch {
+		if !l.lost[o.Attempt.ID] {
+			l.lost[o.Attempt.ID] = true
+			err = fmt.Errorf("%w: the reply is lost", store.ErrUnavailable)
+		}
+	}
+	return recorded, err
+}
+
+// An outcome is recorded, and the reply to its commit is lost. What was decided
+// stands: what is dead or held is not sent again, and no attempt is lost.
+func TestDeliverWhenTheReplyToTheRecordIsLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    *channels.Error
+		status store.DeliveryStatus
+		calls  int
+	}{
+		"success":   {nil, store.DeliverySuccess, 1},
+		"dead":      {&channels.Error{Class: channels.Permanent, Code: "refused"}, store.DeliveryDead, 1},
+		"held":      {&channels.Error{Class: channels.Uncertain, Code: "timeout"}, store.DeliveryDead, 1},
+		"transient": {&channels.Error{Class: channels.Transient, Code: "away"}, store.DeliveryDead, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(t *testing.T, b *bundle) {
+				b.service.store = &lossy{Store: b.store, lost: map[uuid.UUID]bool{}}
+				b.service.Apply(b.settings(channels.Hold))
+				if c.err != nil {
+					b.provider.fail(c.err)
+				}
+				b.start()
+				d := b.until(b.accept("k").ID, c.status)
+				require.Equal(t, c.calls, d.Attempts)
+				require.Eventually(t, func() bool {
+					return !slices.Contains([]string{"available", "running", "retryable", "scheduled"}, b.jobState(d.JobID))
+				}, 30*time.Second, 5*time.Millisecond, "the job has ended with its delivery")
+				require.Len(t, b.provider.calls, c.calls)
+				require.Equal(t, d, b.until(d.ID, c.status))
+			})
+		})
+	}
+	t.Run("throttled", func(t *testing.T) {
+		eachEngine(t, func(t *testing.T, b *bundle) {
+			b.service.store = &lossy{Store: b.store, lost: map[uuid.UUID]bool{}}
+			b.service.Apply(b.settings(channels.Hold))
+			b.provider.fail(&channels.Error{Class: channels.Throttled, Code: "slow_down", RetryAfter: time.Millisecond})
+			b.start()
+			accepted := b.accept("k")
+			b.called()
+			b.provider.fail(nil)
+			d := b.until(accepted.ID, store.DeliverySuccess)
+			require.Equal(t, 1, d.Attempts)
+		})
+	})
+}
+
+// away is a store that is away the first times that a delivery is read.
+type away struct {
+	store.Store
+	reads atomic.Int64
+}
+
+func (a *away) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
+	if a.reads.Add(1) <= 3 {
+		return nil, store.ErrUnavailable
+	}
+	return a.Store.FindDeliveries(ctx, ids)
+}
+
+// While the database is away, River can write nothing down either: jobs are kept,
+// not given back.
+func TestDeliverWaitsForTheDatabase(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		b.service.store = &away{Store: b.store}
+		b.start()
+		d := b.until(b.accept("k").ID, store.DeliverySuccess)
+		require.Equal(t, 1, d.Attempts)
+		require.Empty(t, b.look("SELECT metadata->>'snoozes' FROM river_job WHERE id = $1", d.JobID))
+	})
+}
+
+// A job whose time is nearly up is given back instead of being sent: the send
+// would go on while another worker has the job.
+func TestDeliverSendsNothingThatWouldOutliveTheLease(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		settings := b.settings(channels.Hold)
+		settings.Defaults.TimeoutSeconds = 60
+		b.service.Apply(settings)
+		d := b.accept("k")
+		b.start() // with a lease of 30 s
+		require.Eventually(t, func() bool {
+			return b.look("SELECT metadata->>'snoozes' FROM river_job WHERE id = $1", d.JobID) != ""
+		}, 30*time.Second, 5*time.Millisecond, "it is put off")
+		require.Empty(t, b.provider.calls)
+		b.service.Apply(b.settings(channels.Hold))
+		require.Equal(t, 1, b.until(d.ID, store.DeliverySuccess).Attempts)
+	})
+}
+
+// A worker that comes back after its lease takes nothing from the one that has the
+// job by now.
+func TestLateWorkerDoesNotTakeBackTheAttempt(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		d := b.accept("k")
+		late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		defer cancel()
+		job := &river.Job[DeliverArgs]{JobRow: &rivertype.JobRow{ID: d.JobID, Attempt: 1, MaxAttempts: 4}, Args: DeliverArgs{DeliveryID: d.ID}}
+		worker := &deliverWorker{service: b.service}
+		err := worker.Work(late, job)
+		require.Error(t, err)
+		require.False(t, errors.As(err, new(*river.JobSnoozeError)), "%v", err)
+		require.WithinDuration(t, time.Now().Add(5*time.Second+recordTimeout), worker.NextRetry(job), 3*time.Second)
+		require.Empty(t, b.provider.calls)
+	})
 }
 
 func TestStopFinishesSends(t *testing.T) {

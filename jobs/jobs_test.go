@@ -34,10 +34,10 @@ type bundle struct {
 	provider *provider
 	// exec runs SQL behind the service's back.
 	exec func(query string, args ...any)
-	// jobState returns a job's state in River's table.
-	jobState func(id int64) string
 	// jobPriority returns a job's priority there.
 	jobPriority func(id int64) int
+	// look returns the one text that a query finds, or none.
+	look func(query string, args ...any) string
 	// open makes a River client; start also starts it.
 	open func(Dispatcher) *Client
 }
@@ -95,9 +95,9 @@ func eachEngine(t *testing.T, test func(t *testing.T, b *bundle)) {
 			_, err := st.Pool().Exec(context.Background(), query, args...)
 			require.NoError(t, err)
 		}
-		b.jobState = func(id int64) (state string) {
-			_ = st.Pool().QueryRow(context.Background(), "SELECT state::text FROM river_job WHERE id = $1", id).Scan(&state)
-			return state
+		b.look = func(query string, args ...any) (text string) {
+			_ = st.Pool().QueryRow(context.Background(), query, args...).Scan(&text)
+			return text
 		}
 		b.jobPriority = func(id int64) (priority int) {
 			require.NoError(t, st.Pool().QueryRow(context.Background(), "SELECT priority FROM river_job WHERE id = $1", id).Scan(&priority))
@@ -120,9 +120,9 @@ func eachEngine(t *testing.T, test func(t *testing.T, b *bundle)) {
 			_, err := st.DB().ExecContext(context.Background(), query, args...)
 			require.NoError(t, err)
 		}
-		b.jobState = func(id int64) (state string) {
-			_ = st.DB().QueryRowContext(context.Background(), "SELECT state FROM river_job WHERE id = $1", id).Scan(&state)
-			return state
+		b.look = func(query string, args ...any) (text string) {
+			_ = st.DB().QueryRowContext(context.Background(), query, args...).Scan(&text)
+			return text
 		}
 		b.jobPriority = func(id int64) (priority int) {
 			require.NoError(t, st.DB().QueryRowContext(context.Background(), "SELECT priority FROM river_job WHERE id = $1", id).Scan(&priority))
@@ -201,6 +201,11 @@ func (b *bundle) deliveries(notification uuid.UUID) []store.Delivery {
 	list, err := b.store.DeliveriesOf(b.t.Context(), notification, uuid.Nil, 100_000)
 	require.NoError(b.t, err)
 	return list
+}
+
+// jobState returns a job's state in River's table.
+func (b *bundle) jobState(id int64) string {
+	return b.look("SELECT CAST(state AS text) FROM river_job WHERE id = $1", id)
 }
 
 // called waits for the next call to the provider.

@@ -33,7 +33,9 @@ func (s *Service) pace(ctx context.Context, p channels.Provider, priority int) (
 	if urgent {
 		horizon = urgentHorizon
 	}
-	wait, taken, err := s.store.TakeSlot(ctx, p.Name, p.Interval, horizon)
+	asking, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	wait, taken, err := s.store.TakeSlot(asking, p.Name, p.Interval, horizon)
 	if err != nil {
 		s.log.Warn("no slot could be taken", zap.String("provider", p.Name), zap.Error(err))
 		return time.Second, err

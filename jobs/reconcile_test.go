@@ -1,7 +1,10 @@
 package jobs
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -74,6 +77,70 @@ func TestRetriedByHand(t *testing.T) {
 			require.Equal(t, store.NotificationSuccess, n.Status)
 		})
 	})
+}
+
+// A held delivery is sent again by hand, and that worker is lost in the send. The
+// next one does not take itself for sent by hand: the delivery is held again.
+func TestRetriedByHandAndLost(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		b.service.Apply(b.settings(channels.Hold))
+		b.provider.fail(&channels.Error{Class: channels.Uncertain, Code: "timeout"})
+		c := b.start()
+		d := b.accept("k")
+		b.until(d.ID, store.DeliveryDead)
+		require.NoError(t, c.Stop()) // River has taken note of the end by then
+		b.called()
+
+		// The second attempt is in the middle of its send when the rescuer finds it.
+		release := make(chan struct{})
+		defer close(release)
+		b.provider.then(func(channels.Message) (channels.Receipt, error) {
+			<-release
+			return channels.Receipt{}, nil
+		})
+		b.exec("UPDATE river_job SET state = 'available', finalized_at = NULL WHERE id = $1", d.JobID)
+		b.start()
+		b.called()
+		n, err := b.store.Notification(t.Context(), d.NotificationID)
+		require.NoError(t, err)
+		require.Equal(t, store.Counts{Total: 1, Pending: 1}, n.Counts, "it is open again")
+		b.exec("UPDATE river_job SET state = 'available' WHERE id = $1", d.JobID)
+
+		require.Equal(t, channels.CodeUncertainOutcome, b.until(d.ID, store.DeliveryDead).LastCode)
+		require.Empty(t, b.provider.calls)
+	})
+}
+
+// A long deletion does not keep the reconciler from its work.
+func TestReconcileBesideALongRetention(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		slow := &slowRetention{Store: b.store, release: make(chan struct{})}
+		defer close(slow.release)
+		b.service.store = slow
+		settings := b.settings(channels.Resend)
+		settings.Retention.Days = 1
+		b.service.Apply(settings)
+		d := b.accept("k")
+		b.exec("DELETE FROM river_job WHERE id = $1", d.JobID)
+		b.exec("INSERT INTO river_job (kind, args, queue, max_attempts) VALUES ('retention', '{}', 'maintenance', 1)")
+		b.start()
+		b.until(d.ID, store.DeliveryDead)
+		require.Positive(t, slow.calls.Load())
+	})
+}
+
+// slowRetention is a store that has much to delete the first time.
+type slowRetention struct {
+	store.Store
+	calls   atomic.Int64
+	release chan struct{}
+}
+
+func (s *slowRetention) DeleteClosed(context.Context, time.Time, int) (int, error) {
+	if s.calls.Add(1) == 1 {
+		<-s.release
+	}
+	return 0, nil
 }
 
 // The periodic job does it without being asked.

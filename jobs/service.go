@@ -20,11 +20,14 @@ const (
 	// acceptTimeout bounds the commit of accepted notifications: past it the
 	// caller is told to come back.
 	acceptTimeout = 8 * time.Second
-	// readTimeout bounds the reading of a group of templates or deliveries.
+	// readTimeout bounds the reading of a group of templates or deliveries. It
+	// leaves most of a job's lease for the send.
 	readTimeout = 5 * time.Second
 	// recordTimeout bounds one try at recording outcomes; recording is tried
 	// again until the job's time is up.
 	recordTimeout = 3 * time.Second
+	// awayPause is between two tries while the database is away.
+	awayPause = 200 * time.Millisecond
 )
 
 // Settings are what a reload can change.

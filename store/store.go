@@ -80,8 +80,14 @@ type Deliveries interface {
 	// one transaction: all or nothing. Delivery ids are unique in a batch. An
 	// outcome is fenced (false, and nothing written) when its job is no longer
 	// the delivery's, when its attempt or a later one was recorded before, or
-	// when the delivery has arrived already: success is final.
+	// when the delivery has arrived already: success is final. An outcome that is
+	// there already (by its attempt's id: the reply to its commit was lost) is
+	// recorded, and not written again.
 	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
+	// Reopen makes a dead or cancelled delivery pending again that still belongs
+	// to the job, with so many attempts behind it, and rolls up the counts, in one
+	// transaction. It returns false when there is no such delivery.
+	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
 	// Strays lists open deliveries whose River job will not run them any more:
 	// it is gone, cancelled, discarded or completed. By id, after the given id.
 	Strays(ctx context.Context, after uuid.UUID, limit int) ([]Stray, error)

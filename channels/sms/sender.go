@@ -11,6 +11,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
+	_ "github.com/labring/sealos-notify/channels/sms/undebug" // before the SDK
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 

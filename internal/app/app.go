@@ -61,6 +61,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced
+	defer takeOver(log)()
 
 	registry, err := cfg.Registry()
 	if err != nil {
@@ -87,7 +88,7 @@ func Run(ctx context.Context, o Options) error {
 
 	service := jobs.New(db.Store, builtin.Types(), jobs.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry}, log)
 	defer service.Close()
-	client, err := db.newClient(service, cfg.Dispatcher, riverLogger(log))
+	client, err := db.newClient(service, cfg.Dispatcher, libraryLogger(log, "river"))
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func loadCredentials(c api.AuthConfig) (*api.Credentials, error) {
 
 func newRiverUI(ctx context.Context, client *jobs.Client, log *zap.Logger) (http.Handler, error) {
 	ui, err := riverui.NewHandler(&riverui.HandlerOpts{
-		Endpoints: client.UI, Logger: riverLogger(log), Prefix: "/riverui", JobListHideArgsByDefault: true,
+		Endpoints: client.UI, Logger: libraryLogger(log, "river"), Prefix: "/riverui", JobListHideArgsByDefault: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("river ui: %w", err)

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
+	"strings"
 	"unicode"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
+	"k8s.io/klog/v2"
 
 	"github.com/labring/sealos-notify/config"
 )
@@ -53,12 +56,38 @@ func (w oneLine) Write(entry []byte) (int, error) {
 	return len(entry), nil
 }
 
-// riverLogger is the log for River, from warnings up: our own line for each
-// attempt says what River's would, and more.
-func riverLogger(log *zap.Logger) *slog.Logger {
+// takeOver makes entries of what libraries write to the process's own loggers: the
+// standard library's, and that of Kubernetes' client. give back ends it.
+func takeOver(log *zap.Logger) (giveBack func()) {
+	output, flags := stdlog.Writer(), stdlog.Flags()
+	stdlog.SetOutput(unquoted{log.Named("library")})
+	stdlog.SetFlags(0)
+	klog.SetSlogLogger(libraryLogger(log, "kubernetes"))
+	return func() {
+		klog.ClearLogger()
+		stdlog.SetFlags(flags)
+		stdlog.SetOutput(output)
+	}
+}
+
+// unquoted makes an entry of each text, up to the first thing that it quotes: in
+// what net/http says, that is what a vendor has sent.
+type unquoted struct{ log *zap.Logger }
+
+// Write implements io.Writer.
+func (w unquoted) Write(text []byte) (int, error) {
+	said, _, _ := strings.Cut(strings.TrimSpace(string(text)), `"`)
+	w.log.Warn(strings.TrimSpace(said))
+	return len(text), nil
+}
+
+// libraryLogger is the log for a library, from warnings up: below them River says
+// what our own line for each attempt says better, and Kubernetes' client says all
+// that it sends.
+func libraryLogger(log *zap.Logger, name string) *slog.Logger {
 	core := log.Core()
 	if quiet, err := zapcore.NewIncreaseLevelCore(core, zapcore.WarnLevel); err == nil {
 		core = quiet // it fails only when the level is higher already
 	}
-	return slog.New(zapslog.NewHandler(core, zapslog.WithName("river"), zapslog.AddStacktraceAt(slog.LevelError+1)))
+	return slog.New(zapslog.NewHandler(core, zapslog.WithName(name), zapslog.AddStacktraceAt(slog.LevelError+1)))
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	stdlog "log"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"k8s.io/klog/v2"
 
 	"github.com/labring/sealos-notify/config"
 )
@@ -32,7 +34,7 @@ func TestLogEntryIsOneLine(t *testing.T) {
 			log.Info("request", fields...)
 			log.Info(evil)
 			log.Named(evil).With(fields...).Warn("named")
-			riverLogger(log).Error(evil, evil, evil)
+			libraryLogger(log, "river").Error(evil, evil, evil)
 
 			lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 			require.Len(t, lines, 4, out.String())
@@ -46,4 +48,34 @@ func TestLogEntryIsOneLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What libraries write becomes entries, without what a vendor has said. Not
+// parallel: the loggers are the process's.
+func TestLibrariesWriteEntries(t *testing.T) {
+	var before, out bytes.Buffer
+	kept := stdlog.Writer()
+	stdlog.SetOutput(&before)
+	t.Cleanup(func() { stdlog.SetOutput(kept) })
+	log, _, err := newLogger(config.Logging{Level: "debug", Format: "json"}, &out)
+	require.NoError(t, err)
+
+	giveBack := takeOver(log)
+	stdlog.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "HTTP/1.1 200 OK\r\n\r\ncanary", nil)
+	stdlog.Println("two\nlines")
+	klog.V(8).Info("Request Body canary")
+	klog.Errorf("Unable to rotate token: %v", errors.New("no such file"))
+	giveBack()
+	stdlog.Print("mine again")
+
+	require.Contains(t, before.String(), "mine again")
+	require.NotContains(t, out.String(), "canary")
+	var said []string
+	for line := range strings.Lines(out.String()) {
+		var entry struct{ Msg string }
+		require.NoError(t, json.Unmarshal([]byte(line), &entry), line)
+		said = append(said, entry.Msg)
+	}
+	require.Equal(t, []string{"Unsolicited response received on idle HTTP channel starting with", "two\nlines",
+		"Unable to rotate token: no such file"}, said)
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +20,7 @@ const Patience = 60 * time.Second
 type Replica struct {
 	Cmd  *exec.Cmd
 	Base string   // http://host:port
-	Log  *Logbook // nil when the log goes elsewhere
+	Log  *Logbook // all that it writes; nil when the log goes elsewhere
 
 	t      *testing.T
 	exited chan struct{}
@@ -46,6 +47,7 @@ func (w *World) TryStart(env []string, flags ...string) (*Replica, error) {
 	r.Log = newLogbook(r.exited)
 	stderr, err := r.Cmd.StderrPipe()
 	require.NoError(w.t, err)
+	r.Cmd.Stdout = r.Cmd.Stderr // which nothing should be written to
 	require.NoError(w.t, r.Cmd.Start())
 	go func() {
 		defer close(r.exited)
@@ -106,6 +108,23 @@ func (r *Replica) Kill() {
 func (r *Replica) Signal(s os.Signal) {
 	r.t.Helper()
 	require.NoError(r.t, r.Cmd.Process.Signal(s))
+}
+
+// Freeze is kill -STOP. It returns when the whole process stands still, which on a
+// busy machine is a while after the signal was sent.
+func (r *Replica) Freeze() {
+	r.t.Helper()
+	r.Signal(syscall.SIGSTOP)
+	for {
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(r.Cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		require.NoError(r.t, err)
+		require.True(r.t, status.Stopped(), "it ended")
+		return
+	}
 }
 
 // Terminate asks the replica to stop and returns its exit code.

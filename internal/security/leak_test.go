@@ -2,6 +2,7 @@ package security
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -38,7 +39,7 @@ func TestNothingLeaks(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.UseAllChannels(w.Vendors.Addresses)
 		w.Configure(map[string]string{"logging": `{level: debug}`, "defaults": `{maxRetry: 0, retryBackoffSeconds: [0], timeoutSeconds: 1}`})
-		r := w.Start()
+		r := w.StartWith([]string{"DEBUG=tea,dara,credential"}) // with which Aliyun's SDK would print requests
 		templates(r)
 
 		answers := ""
@@ -75,6 +76,9 @@ func TestNothingLeaks(t *testing.T) {
 		secrets := []string{harness.VendorSecret, harness.AppSecret, harness.AdminSecret, hook, guess}
 		if w.DB.Password != "" {
 			secrets = append(secrets, w.DB.Password)
+		}
+		for line := range strings.Lines(r.Log.String()) {
+			require.True(t, json.Valid([]byte(line)), "nobody but our log writes: %s", line)
 		}
 		requireNone(t, "the log", r.Log.String(), append(secrets, mail, national, user, content)...)
 		requireNone(t, "answers", answers, secrets...)

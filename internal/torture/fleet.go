@@ -1,5 +1,3 @@
-//go:build torture
-
 package torture
 
 import (
@@ -44,4 +42,13 @@ func (f *fleet) remove(r *harness.Replica) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.live = slices.DeleteFunc(f.live, func(other *harness.Replica) bool { return other == r })
+}
+
+// leave takes all out of the fleet.
+func (f *fleet) leave() []*harness.Replica {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := f.live
+	f.live = nil
+	return all
 }

@@ -1,5 +1,3 @@
-//go:build torture
-
 package torture
 
 import (
@@ -60,7 +58,7 @@ func TestCommitReplyCut(t *testing.T) {
 	toxics.Register("cut_commit", &cutCommit{})
 	database.spoil("cut_commit", nil)
 
-	cuts := length(50, 500)
+	cuts := length(20, 500)
 	load := s.load(4, time.Millisecond)
 	for s.ledger.refusals() < cuts {
 		s.untilRefused()
@@ -68,7 +66,7 @@ func TestCommitReplyCut(t *testing.T) {
 	load.stop()
 	database.heal()
 	b := s.close()
-	figures.add(line{"04 the commit's reply is cut", s.ledger.refused, b, "sent again with the same key"})
+	results.add(4, fmt.Sprintf("%d replies cut", s.ledger.refused), b, "one notification for each key")
 	notifications := s.count(`SELECT count(*) FROM notifications`)
 	require.Len(t, s.ledger.told(), notifications, "one notification for each key")
 	require.Equal(t, notifications*fanOut, s.Vendors.Inbox.Total())
@@ -104,7 +102,7 @@ func TestBadNetwork(t *testing.T) {
 						l.spoil(bad.toxic, bad.attributes)
 					}
 				}
-				s.run(length(2*time.Second, 10*time.Second))
+				s.run(length(time.Second, 5*time.Second))
 				connections = max(connections, s.count(ourConnections))
 				for _, l := range links[to] {
 					if bad.toxic == "down" {
@@ -126,9 +124,9 @@ func TestBadNetwork(t *testing.T) {
 	for range replicas {
 		goroutines = max(goroutines, countGoroutines(s.fleet.take()))
 	}
-	figures.add(line{"05 bad network to database and vendors", 8 * rounds, b,
-		fmt.Sprintf("email %d and webhook %d twice; sms and voice %d held; at most %d connections to the database; %d goroutines at the end",
-			b.dup["email"], b.dup["feishu_webhook"], b.ended["sms"]["dead"]+b.ended["voice"]["dead"], connections, goroutines)})
+	results.add(5, fmt.Sprintf("%d faults", 8*rounds), b,
+		"e-mail and group bot: %d and %d twice; SMS and voice: %d held; at most %d connections to the database; %d goroutines at the end",
+		b.dup["email"], b.dup["feishu_webhook"], b.ended["sms"]["dead"]+b.ended["voice"]["dead"], connections, goroutines)
 	// The pool's, LISTEN's, and what replaces a broken one before the server knows.
 	require.LessOrEqual(t, connections, replicas*2*(maxOpenConns+1))
 	require.Less(t, goroutines, 1000)

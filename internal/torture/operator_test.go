@@ -1,5 +1,3 @@
-//go:build torture
-
 package torture
 
 import (
@@ -28,7 +26,7 @@ func TestJobsBehindOurBack(t *testing.T) {
 		slowest = max(slowest, s.meddle(round))
 	}
 	b := s.close()
-	figures.add(line{"12 jobs cancelled, retried, deleted", rounds, b, fmt.Sprintf("the slowest delivery followed after %s", slowest.Round(time.Second))})
+	results.add(12, fmt.Sprintf("%d rounds", rounds), b, "the slowest delivery followed after %s", slowest.Round(time.Second))
 	requireNoDup(t, b, all...)
 	require.Less(t, slowest, time.Minute)
 }
@@ -101,22 +99,18 @@ func (s *stage) meddle(round int) (slowest time.Duration) {
 }
 
 // An old replica and a new one stand side by side, again and again, while the
-// schema is migrated and looked at by several at once.
+// schema is migrated and looked at by several at once. At last the newest migration
+// is taken back and comes again, with deliveries on their way.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
 	s.open(1)
 	load := s.load(2, 100*time.Millisecond)
-	upgrades := length(3, 50)
+	upgrades := length(2, 50)
 	for range upgrades {
 		var wg sync.WaitGroup
 		for _, command := range []string{"up", "status", "up"} {
-			wg.Go(func() {
-				out, err := s.Program("migrate", command, "-c", "config.yaml").CombinedOutput()
-				if err != nil {
-					t.Errorf("migrate %s: %v: %s", command, err, out)
-				}
-			})
+			wg.Go(func() { s.migrate(command) })
 		}
 		old := s.fleet.any()
 		s.fleet.add(s.Start())
@@ -126,7 +120,24 @@ func TestUpgrade(t *testing.T) {
 		require.Zero(t, old.Terminate())
 	}
 	load.stop()
+	require.Zero(t, s.fleet.take().Terminate())
+	s.fleet.add(s.StartWith([]string{"DISPATCHER_ENABLED=false"}))
+	for i := range length(10, 100) {
+		s.send(fmt.Sprint("on its way ", i))
+	}
+	require.Zero(t, s.fleet.take().Terminate())
+	s.migrate("down")
+	s.migrate("up")
+	s.fleet.add(s.Start())
+
 	b := s.close()
-	figures.add(line{"14 old and new replica side by side", upgrades, b, "migrate up and status at the same time"})
+	results.add(14, fmt.Sprintf("%d upgrades", upgrades), b, "")
 	requireNoDup(t, b, all...)
+}
+
+func (s *stage) migrate(command string) {
+	out, err := s.Program("migrate", command, "-c", "config.yaml").CombinedOutput()
+	if err != nil {
+		s.t.Errorf("migrate %s: %v: %s", command, err, out)
+	}
 }

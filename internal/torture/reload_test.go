@@ -1,5 +1,3 @@
-//go:build torture
-
 package torture
 
 import (
@@ -24,7 +22,7 @@ func TestReload(t *testing.T) {
 	defer s.fail(vendors.Fault{Delay: 50 * time.Millisecond})()
 	load := s.load(2, 100*time.Millisecond)
 	r := s.fleet.any()
-	reloads := length(6, 240)
+	reloads := length(6, 120)
 	everySecond := time.NewTicker(time.Second)
 	defer everySecond.Stop()
 	for i := range reloads {
@@ -43,7 +41,7 @@ func TestReload(t *testing.T) {
 	if s.Race {
 		note = "race detector clean"
 	}
-	figures.add(line{"10 reload every second, half of them invalid", reloads, b, note})
+	results.add(10, fmt.Sprintf("%d reloads", reloads), b, "%s", note)
 	requireNoDup(t, b, all...)
 	require.Zero(t, r.Terminate(), "the race detector's exit code is 66")
 	require.NotContains(t, r.Log.String(), "DATA RACE")

@@ -1,5 +1,3 @@
-//go:build torture
-
 package torture
 
 import (
@@ -65,16 +63,16 @@ func (seam seam) kill(s *stage, round int) {
 		WHERE datname = current_database() AND application_name = 'sealos-notify'`)
 	release()
 
-	next := s.Start()
+	s.rescue()
 	s.until(harness.Patience*2, 0, openDeliveries)
 	s.until(harness.Patience*2, 0, `SELECT count(*) FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL`)
-	require.Zero(s.t, next.Terminate())
+	require.Zero(s.t, s.fleet.take().Terminate())
 }
 
 func (seam seam) check(s *stage, rounds int) {
 	n := rounds * perRound
 	b := s.close()
-	figures.add(line{"02 kill " + seam.name, rounds, b, fmt.Sprintf("%d deliveries in the worker's hands at each kill", perRound*fanOut)})
+	results.add(2, fmt.Sprintf("%d kills %s", rounds, seam.name), b, "%d deliveries in the worker's hands at each", perRound*fanOut)
 	require.Equal(s.t, n*fanOut, b.accepted)
 	requireNoDup(s.t, b, once...)
 	requireNoDup(s.t, b, held...)

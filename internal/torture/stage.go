@@ -1,5 +1,3 @@
-//go:build torture
-
 package torture
 
 import (
@@ -51,11 +49,16 @@ const (
 	lease   = timeout + 10*time.Second
 )
 
+// dispatcher is the `dispatcher` section with the lease.
+func dispatcher(lease time.Duration) string {
+	return fmt.Sprintf(`{interval: 1s, leaseTimeout: %s, batchSize: 50}`, lease)
+}
+
 func newStage(t *testing.T, w *harness.World) *stage {
 	t.Helper()
 	w.UseAllChannels(w.Vendors.Addresses)
 	w.Configure(map[string]string{
-		"dispatcher": fmt.Sprintf(`{interval: 1s, leaseTimeout: %s, batchSize: 50}`, lease),
+		"dispatcher": dispatcher(lease),
 		"defaults":   fmt.Sprintf(`{maxRetry: 20, retryBackoffSeconds: [0, 0, 1], timeoutSeconds: %d}`, timeout/time.Second),
 	})
 	return &stage{World: w, t: t, db: w.Pool(), ledger: newLedger()}
@@ -143,6 +146,19 @@ func (s *stage) until(patience time.Duration, n int, sql string, args ...any) {
 		found = s.count(sql, args...)
 		return found == n
 	}, patience, pause, "%s", sql)
+}
+
+// rescue lets the leases of what lost workers had end, and puts one new replica in
+// the place of all others. It leads at once, and who begins to lead looks for lost
+// jobs first. (Else they wait for its next look, which is half a minute later.)
+func (s *stage) rescue() {
+	s.t.Helper()
+	s.until(2*lease, 0, `SELECT count(*) FROM river_job
+		WHERE kind = 'deliver' AND state = 'running' AND attempted_at > now() - $1::interval`, lease)
+	for _, r := range s.fleet.leave() {
+		require.Zero(s.t, r.Terminate())
+	}
+	s.fleet.add(s.Start())
 }
 
 // run lets things happen for a while.

@@ -1,5 +1,3 @@
-//go:build torture
-
 package torture
 
 import (
@@ -28,19 +26,20 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
 	s.open(3)
-	defer s.fail(vendors.Fault{After: true, Delay: 50 * time.Millisecond})()
-	load := s.load(length(2, 4), 100*time.Millisecond)
-	kills := length(4, 100)
+	defer s.fail(vendors.Fault{After: true, Delay: 200 * time.Millisecond})()
+	load := s.load(length(2, 4), length(200*time.Millisecond, 100*time.Millisecond))
+	kills := length(3, 100)
 	for range kills {
-		s.run(length(1500*time.Millisecond, 3*time.Second))
+		s.run(length(time.Second, 3*time.Second))
 		s.fleet.take().Kill()
 		s.fleet.add(s.Start())
 	}
 	load.stop()
+	s.rescue()
 	b := s.close()
 	inFlight := s.count(lostSends, resent)
-	figures.add(line{"01 kill -9 of one of three workers", kills, b, fmt.Sprintf("email and webhook %d twice of %d in flight; sms and voice %d held",
-		b.dup["email"]+b.dup["feishu_webhook"], inFlight, b.ended["sms"]["dead"]+b.ended["voice"]["dead"])})
+	results.add(1, fmt.Sprintf("%d kills", kills), b, "e-mail and group bot: %d twice, of %d in flight; SMS and voice: %d held",
+		b.dup["email"]+b.dup["feishu_webhook"], inFlight, b.ended["sms"]["dead"]+b.ended["voice"]["dead"])
 	requireNoDup(t, b, once...)
 	requireNoDup(t, b, held...)
 	require.LessOrEqual(t, b.dup["email"]+b.dup["feishu_webhook"], inFlight)
@@ -54,7 +53,7 @@ func TestTerminate(t *testing.T) {
 	s.open(2)
 	defer s.fail(vendors.Fault{After: true, Delay: 50 * time.Millisecond})()
 	load := s.load(2, 100*time.Millisecond)
-	stops := length(6, 200)
+	stops := length(4, 200)
 	for range stops {
 		r := s.fleet.take()
 		require.Zero(t, r.Terminate(), "the exit code")
@@ -63,7 +62,7 @@ func TestTerminate(t *testing.T) {
 	}
 	load.stop()
 	b := s.close()
-	figures.add(line{"11 SIGTERM under load", stops, b, "every exit code 0"})
+	results.add(11, fmt.Sprintf("%d stops", stops), b, "every exit code 0")
 	requireNoDup(t, b, all...)
 	for _, channel := range all {
 		require.Len(t, b.ended[channel], 1, "%s: nothing but success: %+v", channel, b)
@@ -80,10 +79,10 @@ func TestFrozenWorker(t *testing.T) {
 	s.send("frozen")
 	require.NoError(t, s.Vendors.Inbox.Wait(t.Context(), fanOut))
 	frozen := s.fleet.take()
-	frozen.Signal(syscall.SIGSTOP)
+	frozen.Freeze()
 	lift() // the answers wait for it
 
-	s.fleet.add(s.Start())
+	s.rescue()
 	b := s.close()
 	before := s.count(`SELECT sum(hashtext(d::text)) FROM deliveries d`)
 	require.Zero(t, s.count(`SELECT count(*) FROM attempts WHERE attempt = 1`))
@@ -93,7 +92,7 @@ func TestFrozenWorker(t *testing.T) {
 	require.Equal(t, fanOut, s.count(`SELECT count(*) FROM attempts`))
 	require.Zero(t, s.count(`SELECT count(*) FROM attempts WHERE attempt = 1`), "a late result was recorded")
 	require.Equal(t, before, s.count(`SELECT sum(hashtext(d::text)) FROM deliveries d`), "a late result changed a delivery")
-	figures.add(line{"08 worker frozen beyond its lease", 1, b, fmt.Sprintf("%d late results fenced", fanOut)})
+	results.add(8, "once", b, "%d late results fenced", fanOut)
 	requireNoDup(t, b, once...)
 	requireNoDup(t, b, held...)
 	for _, channel := range held {

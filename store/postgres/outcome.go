@@ -53,6 +53,8 @@ var record = `
 		SELECT d.notification_id, d.status AS was, o.*
 		FROM outcome o, ` + rowOf("deliveries", "o.delivery_id") + ` d
 		WHERE d.job_id = o.job_id AND d.attempts < o.attempt AND d.status <> 'success'
+			-- This fence lets a throttled outcome through a second time: it is not counted.
+			AND NOT (o.throttled AND EXISTS (SELECT FROM attempts a WHERE a.delivery_id = o.delivery_id AND a.id = o.attempt_id))
 	), updated AS (
 		UPDATE deliveries d SET
 			status = c.status,
@@ -93,11 +95,47 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
 	}
-	isChanged := make(map[[16]byte]bool, len(changed))
-	for _, id := range changed {
-		isChanged[id] = true
+	if len(changed) < len(batch) {
+		before, err := s.recordedBefore(ctx, batch)
+		if err != nil {
+			return nil, fmt.Errorf("record outcomes: %w", err)
+		}
+		changed = append(changed, before...)
 	}
-	return column(ids, func(id *[16]byte) bool { return isChanged[*id] }), nil
+	isRecorded := make(map[[16]byte]bool, len(changed))
+	for _, id := range changed {
+		isRecorded[id] = true
+	}
+	return column(ids, func(id *[16]byte) bool { return isRecorded[*id] }), nil
+}
+
+// recordedBefore returns the deliveries of outcomes that are in the database.
+func (s *Store) recordedBefore(ctx context.Context, batch []store.Outcome) ([][16]byte, error) {
+	return query(ctx, s.pool, pgx.RowTo[[16]byte], `
+		SELECT delivery_id FROM attempts
+		WHERE (delivery_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))`,
+		column(batch, func(o *store.Outcome) [16]byte { return o.Attempt.DeliveryID }),
+		column(batch, func(o *store.Outcome) [16]byte { return o.Attempt.ID }))
+}
+
+const reopen = `
+	WITH changed AS (
+		SELECT id AS delivery_id, notification_id, status AS was, 'pending' AS status, $4::timestamptz AS at
+		FROM deliveries WHERE id = ANY ($1::uuid[]) AND job_id = $2 AND status IN ('dead', 'cancelled')
+	), updated AS (
+		UPDATE deliveries d SET status = c.status, attempts = $3, updated_at = c.at
+		FROM changed c WHERE d.id = c.delivery_id
+	), ` + rollUp + `
+	SELECT delivery_id FROM changed`
+
+// Reopen implements store.Deliveries.
+func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error) {
+	ids := [][16]byte{id}
+	changed, err := s.change(ctx, ids, reopen, ids, jobID, attempts, store.Now())
+	if err != nil {
+		return false, fmt.Errorf("reopen delivery %s: %w", id, err)
+	}
+	return len(changed) > 0, nil
 }
 
 // Strays implements store.Deliveries.

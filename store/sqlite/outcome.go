@@ -32,6 +32,12 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 
 func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 	a := o.Attempt
+	var before bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE delivery_id = ? AND id = ?)`,
+		a.DeliveryID, a.ID).Scan(&before)
+	if err != nil || before {
+		return before, err
+	}
 	notification, was, err := current(ctx, tx,
 		`SELECT notification_id, status FROM deliveries WHERE id = ? AND job_id = ? AND attempts < ? AND status <> 'success'`,
 		a.DeliveryID, a.JobID, a.Attempt)
@@ -148,4 +154,32 @@ func settleOne(ctx context.Context, tx *sql.Tx, t store.Settlement) (bool, error
 		return false, err
 	}
 	return true, rollUp(ctx, tx, notification, was, t.Status, t.At)
+}
+
+// Reopen implements store.Deliveries.
+func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error) {
+	reopened := false
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		notification, was, err := current(ctx, tx, `
+			SELECT notification_id, status FROM deliveries
+			WHERE id = ? AND job_id = ? AND status IN ('dead', 'cancelled')`, id, jobID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := store.Now()
+		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET status = 'pending', attempts = ?, updated_at = ? WHERE id = ?`,
+			attempts, now.UnixMicro(), id)
+		if err != nil {
+			return err
+		}
+		reopened = true
+		return rollUp(ctx, tx, notification, was, store.DeliveryPending, now)
+	})
+	if err != nil {
+		return false, fmt.Errorf("reopen delivery %s: %w", id, err)
+	}
+	return reopened, nil
 }

@@ -13,13 +13,14 @@ import (
 
 // DeleteClosed implements store.Notifications.
 func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error) {
-	chosen, err := s.closedBefore(ctx, before, limit)
-	if err != nil || len(chosen) == 0 {
-		return 0, err
-	}
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	var chosen []uuid.UUID
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		var err error
+		// Here and not before: what is closed may be opened again by hand.
+		if chosen, err = closedBefore(ctx, tx, before, limit); err != nil {
+			return err
+		}
 		for _, id := range chosen {
-			// A closed notification may be tried again by hand, but never gets new rows.
 			for _, statement := range []string{
 				`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE notification_id = ?)`,
 				`DELETE FROM messages WHERE id IN (SELECT message_id FROM deliveries WHERE notification_id = ?)`,
@@ -40,8 +41,8 @@ func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (
 }
 
 // closedBefore lists the oldest closed notifications, of limit deliveries together.
-func (s *Store) closedBefore(ctx context.Context, before time.Time, limit int) ([]uuid.UUID, error) {
-	chosen, err := query(ctx, s.read, func(row row) (id uuid.UUID, err error) {
+func closedBefore(ctx context.Context, tx *sql.Tx, before time.Time, limit int) ([]uuid.UUID, error) {
+	return query(ctx, tx, func(row row) (id uuid.UUID, err error) {
 		err = row.Scan(&id)
 		return id, err
 	}, `SELECT id FROM (
@@ -50,8 +51,4 @@ func (s *Store) closedBefore(ctx context.Context, before time.Time, limit int) (
 				WHERE id < ?1 AND status IN ('success', 'failed', 'cancelled') AND (send_at IS NULL OR send_at < ?3)
 				ORDER BY id LIMIT ?2))
 		WHERE running <= ?2 OR running = total`, store.FirstID(before), limit, before.UnixMicro())
-	if err != nil {
-		return nil, fmt.Errorf("closed notifications: %w", err)
-	}
-	return chosen, nil
 }

@@ -18,6 +18,7 @@ var recordCases = map[string]func(*testing.T, bundle){
 	"Record/attempts are kept":           recordAttempts,
 	"Record/throttled spends no attempt": recordThrottled,
 	"Record/fence":                       recordFence,
+	"Record/again":                       recordAgain,
 	"Record/all or nothing":              recordAllOrNothing,
 	"Record/nothing":                     recordNothing,
 	"Record/opposite batches":            recordOppositeBatches,
@@ -133,6 +134,36 @@ func recordFence(t *testing.T, b bundle) {
 	// Success is final: whatever a later attempt says, the message has arrived.
 	require.Equal(t, []bool{false}, b.record(t.Context(), t, outcome(other, 2, store.DeliveryDead)))
 	require.Equal(t, store.DeliverySuccess, b.delivery(t, other.ID).Status)
+}
+
+// The reply to a commit was lost, so the same outcomes come again: they are
+// recorded, once. Another outcome of the same attempt is fenced.
+func recordAgain(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 5)
+	throttled := outcome(deliveries[3], 1, store.DeliveryFailed)
+	throttled.Throttled = true
+	batch := []store.Outcome{
+		outcome(deliveries[0], 1, store.DeliverySuccess), outcome(deliveries[1], 1, store.DeliveryFailed),
+		outcome(deliveries[2], 1, store.DeliveryDead), throttled,
+	}
+	b.record(t.Context(), t, batch...)
+	before, beforeN := make([]store.Delivery, len(batch)), b.notification(t, n.ID)
+	for i := range batch {
+		before[i] = b.delivery(t, deliveries[i].ID)
+	}
+
+	require.Equal(t, []bool{true, true, true, true, true},
+		b.record(t.Context(), t, append(batch, outcome(deliveries[4], 1, store.DeliverySuccess))...), "together with a new one")
+	for i := range batch {
+		require.Equal(t, before[i], b.delivery(t, deliveries[i].ID))
+		require.Equal(t, []bool{true}, b.record(t.Context(), t, batch[i]), "alone")
+	}
+	require.Equal(t, len(deliveries), b.count(t, "attempts"))
+	beforeN.Counts.Pending--
+	beforeN.Counts.Success++
+	require.Equal(t, beforeN.Counts, b.notification(t, n.ID).Counts)
+
+	require.Equal(t, []bool{false, true}, b.record(t.Context(), t, outcome(deliveries[2], 1, store.DeliverySuccess), batch[0]))
 }
 
 func recordAllOrNothing(t *testing.T, b bundle) {

@@ -17,6 +17,8 @@ var strayCases = map[string]func(*testing.T, bundle){
 	"Settle/closes once":               settleOnce,
 	"Settle/fence":                     settleFence,
 	"Settle/a batch":                   settleBatch,
+	"Reopen/what is closed":            reopenClosed,
+	"Reopen/fence":                     reopenFence,
 }
 
 func straysByState(t *testing.T, b bundle) {
@@ -141,4 +143,47 @@ func settlement(d store.Delivery, status store.DeliveryStatus) store.Settlement 
 		DeliveryID: d.ID, JobID: d.JobID, Status: status,
 		Code: "job_gone", Error: "its job is gone", At: store.Now(),
 	}
+}
+
+func reopenClosed(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 3)
+	b.record(t.Context(), t, outcome(deliveries[0], 2, store.DeliveryDead), outcome(deliveries[2], 1, store.DeliverySuccess))
+	_, err := b.Settle(t.Context(), []store.Settlement{settlement(deliveries[1], store.DeliveryCancelled)})
+	require.NoError(t, err)
+	require.Equal(t, store.NotificationFailed, b.notification(t, n.ID).Status)
+
+	for i, attempts := range []int{4, 0} {
+		before := b.delivery(t, deliveries[i].ID)
+		reopened, err := b.Reopen(t.Context(), deliveries[i].ID, deliveries[i].JobID, attempts)
+		require.NoError(t, err)
+		require.True(t, reopened)
+		want, got := before, b.delivery(t, deliveries[i].ID)
+		want.Status, want.Attempts, want.UpdatedAt = store.DeliveryPending, attempts, got.UpdatedAt
+		require.Equal(t, want, got)
+		require.False(t, got.UpdatedAt.Before(before.UpdatedAt))
+	}
+	require.Equal(t, store.Counts{Total: 3, Pending: 2, Success: 1}, b.notification(t, n.ID).Counts)
+	require.Equal(t, store.NotificationProcessing, b.notification(t, n.ID).Status)
+
+	require.Equal(t, []bool{false, true}, b.record(t.Context(), t,
+		outcome(deliveries[0], 4, store.DeliverySuccess), outcome(deliveries[1], 1, store.DeliverySuccess)), "4 attempts are behind it")
+	require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(deliveries[0], 5, store.DeliverySuccess)))
+	require.Equal(t, store.NotificationSuccess, b.notification(t, n.ID).Status)
+}
+
+func reopenFence(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 4)
+	open, failed, arrived, dead := deliveries[0], deliveries[1], deliveries[2], deliveries[3]
+	b.record(t.Context(), t, outcome(failed, 1, store.DeliveryFailed), outcome(arrived, 1, store.DeliverySuccess),
+		outcome(dead, 1, store.DeliveryDead))
+	before := b.notification(t, n.ID)
+	dead.JobID = open.JobID
+	for name, d := range map[string]store.Delivery{
+		"open": open, "waiting": failed, "arrived": arrived, "another job": dead, "unknown": {ID: newID(), JobID: open.JobID},
+	} {
+		reopened, err := b.Reopen(t.Context(), d.ID, d.JobID, 7)
+		require.NoError(t, err, name)
+		require.False(t, reopened, name)
+	}
+	require.Equal(t, before, b.notification(t, n.ID))
 }

@@ -5,6 +5,8 @@ package smtp
 import (
 	"context"
 	"crypto/rand"
+	"io"
+	"log"
 	"net"
 	"strconv"
 	"sync"
@@ -49,6 +51,7 @@ func New(username, password string, inbox *vendors.Inbox) *Server {
 	s.server.Domain = "mail.example.com"
 	s.server.AllowInsecureAuth = true
 	s.server.EnableSMTPUTF8 = true
+	s.server.ErrorLog = log.New(io.Discard, "", 0) // of clients that hang up
 	return s
 }
 
