@@ -56,6 +56,9 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 		return river.JobCancel(errors.New("the delivery does not exist any more"))
 	}
 	d, message := l.delivery, l.message
+	if job.ID != d.JobID {
+		return river.JobCancel(errors.New("the delivery was given another job"))
+	}
 
 	again := retriedByHand(job.JobRow, d)
 	switch {
@@ -69,11 +72,9 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 	}
 
 	settings := s.settings.Load() // once: a reload in the middle must not mix two configurations
-	provider, on := settings.Registry.Provider(d.Channel)
-	if !on {
-		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, &channels.Error{
-			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
-		})
+	provider, err := providerOf(settings.Registry, d)
+	if err != nil {
+		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, err)
 	}
 	// River's attempt number runs ahead of ours: a worker took an attempt and left
 	// no record of it. Whether its request was sent, nobody knows.
@@ -106,6 +107,27 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) e
 		TemplateCode: message.TemplateCode, Params: message.Params,
 	})
 	return s.conclude(ctx, job, d, provider, started, receipt, err)
+}
+
+// providerOf returns the provider that a delivery goes through now: the channel's,
+// or the one that a retry by hand asked for.
+func providerOf(r *channels.Registry, d store.Delivery) (channels.Provider, error) {
+	provider, on := r.Provider(d.Channel)
+	if !on {
+		return channels.Provider{}, &channels.Error{
+			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
+		}
+	}
+	if d.ProviderOverride == "" {
+		return provider, nil
+	}
+	named, known := r.Named(d.ProviderOverride)
+	if !known || named.Type.Channel != d.Channel {
+		return channels.Provider{}, &channels.Error{
+			Class: channels.Misconfigured, Code: "provider_gone", Message: "the provider it was to go through is not configured any more",
+		}
+	}
+	return named, nil
 }
 
 // send makes the provider call. It does not run on River's context: a shutdown or

@@ -106,8 +106,13 @@ func (s *Store) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 // row is a *sql.Row or *sql.Rows.
 type row interface{ Scan(dest ...any) error }
 
-// query runs a statement on the read connections and collects its rows.
-func query[T any](ctx context.Context, db *sql.DB, scan func(row) (T, error), sql string, args ...any) ([]T, error) {
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, sql string, args ...any) (*sql.Rows, error)
+}
+
+// query runs a statement and collects its rows.
+func query[T any](ctx context.Context, db querier, scan func(row) (T, error), sql string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, sql, args...)
 	if err != nil {
 		return nil, marked(err)
