@@ -23,7 +23,7 @@ type Role string
 
 // Roles.
 const (
-	RoleSend      Role = "send"      // send notifications, and read its own
+	RoleSend      Role = "send"      // send notifications, and read, cancel and retry its own
 	RoleTemplates Role = "templates" // manage templates
 	RoleAdmin     Role = "admin"     // everything, for all apps, and River UI
 )

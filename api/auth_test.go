@@ -76,6 +76,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	b := start(t)
 	needs := map[string]string{ // role, by the first element below /api/v1
 		"notifications": "send",
+		"deliveries":    "send",
 		"templates":     "templates",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
@@ -108,7 +109,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 13, guarded)
+	require.Equal(t, 19, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so
@@ -120,6 +121,7 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 	// Whose id stands behind which element of a path. Templates and their versions
 	// have no owner.
 	owned := map[string]string{"notifications": b.notificationOf("sender", 1).ID.String()}
+	owned["deliveries"] = b.store.deliveries[0].ID.String()
 	shared := []string{"templates", "versions"}
 	hidden := 0
 	for _, route := range b.routes {
@@ -145,7 +147,7 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 			require.NotContains(t, []int{401, 403, 404}, a.status, "%s %s by %s", method, path, app)
 		}
 	}
-	require.Equal(t, 2, hidden)
+	require.Equal(t, 5, hidden)
 }
 
 func TestUnknownPathsBelowTheAPINeedCredentialsToo(t *testing.T) {

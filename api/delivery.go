@@ -30,6 +30,28 @@ type deliveryView struct {
 	Details         json.RawMessage `json:"details" doc:"what the provider said of the last attempt: an object, or null"`
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
+	Message         *messageView    `json:"message,omitempty" doc:"as it was rendered; only where one delivery is read"`
+	Attempts        []attemptView   `json:"attempts,omitzero" doc:"oldest first, those before a retry by hand too; only where one delivery is read"`
+}
+
+type messageView struct {
+	MsgType      string          `json:"msgType"`
+	Subject      string          `json:"subject"`
+	Body         string          `json:"body"`
+	TemplateCode string          `json:"templateCode"`
+	Params       json.RawMessage `json:"params" doc:"what a vendor that renders itself is given: an object, or null"`
+}
+
+type attemptView struct {
+	Attempt    int             `json:"attempt" doc:"from 1, and from 1 again after a retry by hand; a throttled attempt leaves its number to the next"`
+	Provider   string          `json:"provider"`
+	StartedAt  time.Time       `json:"startedAt"`
+	FinishedAt time.Time       `json:"finishedAt"`
+	DurationMs int64           `json:"durationMs"`
+	Class      string          `json:"class" doc:"permanent, transient, throttled, misconfigured or uncertain; empty on success"`
+	Code       string          `json:"code"`
+	Error      string          `json:"error"`
+	Details    json.RawMessage `json:"details" doc:"what the provider said: an object, or null"`
 }
 
 func viewDelivery(d store.Delivery) deliveryView {
@@ -47,6 +69,65 @@ func utc(t *time.Time) *time.Time {
 	}
 	in := t.UTC()
 	return &in
+}
+
+func viewMessage(m store.Message) *messageView {
+	return &messageView{MsgType: m.MsgType, Subject: m.Subject, Body: m.Body, TemplateCode: m.TemplateCode, Params: m.Params}
+}
+
+func viewAttempts(attempts []store.Attempt) []attemptView {
+	views := make([]attemptView, len(attempts))
+	for i, a := range attempts {
+		views[i] = attemptView{
+			Attempt: a.Attempt, Provider: a.Provider, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(),
+			DurationMs: a.FinishedAt.Sub(a.StartedAt).Milliseconds(), Class: a.Class, Code: a.Code, Error: a.Error, Details: a.Details,
+		}
+	}
+	return views
+}
+
+type getDeliveryInput struct {
+	ID string `path:"id" doc:"id of the delivery"`
+}
+
+type deliveryOutput struct{ Body deliveryView }
+
+func (s *Server) getDelivery(ctx context.Context, in *getDeliveryInput) (*deliveryOutput, error) {
+	d, err := s.deliveryOf(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	message, err := s.store.Message(ctx, d.MessageID)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := s.store.Attempts(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := viewDelivery(d)
+	v.Message, v.Attempts = viewMessage(message), viewAttempts(attempts)
+	return &deliveryOutput{v}, nil
+}
+
+// deliveryOf returns a delivery that the caller may see.
+func (s *Server) deliveryOf(ctx context.Context, id string) (store.Delivery, error) {
+	parsed, err := uuid.Parse(id)
+	if err != nil || parsed == uuid.Nil { // which would choose all
+		return store.Delivery{}, errNotFound
+	}
+	f := store.DeliveryFilter{ID: parsed}
+	if f.AppID, err = scope(ctx, ""); err != nil {
+		return store.Delivery{}, err
+	}
+	found, err := s.store.ListDeliveries(ctx, f, uuid.Nil, 1)
+	if err != nil {
+		return store.Delivery{}, err
+	}
+	if len(found) == 0 {
+		return store.Delivery{}, errNotFound
+	}
+	return found[0], nil
 }
 
 type listDeliveriesInput struct {

@@ -45,6 +45,7 @@ type bench struct {
 	client   *http.Client
 	auth     *api.Auth
 	accepter *accepter
+	steerer  *steerer
 	store    *memory
 	rules    *rules
 	ready    atomic.Bool
@@ -60,11 +61,11 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	require.NoError(t, err)
 	b := &bench{
 		client: &http.Client{Transport: &http.Transport{}},
-		auth:   api.NewAuth(credentials, log), accepter: &accepter{}, store: newMemory(), rules: &rules{}, logs: logs,
+		auth:   api.NewAuth(credentials, log), accepter: &accepter{}, steerer: &steerer{}, store: newMemory(), rules: &rules{}, logs: logs,
 	}
 	b.ready.Store(true)
 	o := api.Options{
-		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, Templates: b.rules, Store: b.store,
+		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, Steerer: b.steerer, Templates: b.rules, Store: b.store,
 		Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
@@ -186,6 +187,31 @@ func (a *accepter) Accept(_ context.Context, r jobs.Request) (jobs.Accepted, err
 	return a.accepted, a.err
 }
 
+// steerer keeps what it was asked and answers what it is told.
+type steerer struct {
+	cancelled []uuid.UUID
+	retried   []store.Delivery
+	providers []string
+	requests  []jobs.RetryRequest
+	done      jobs.Retried
+	err       error
+}
+
+func (s *steerer) Cancel(_ context.Context, notification uuid.UUID) error {
+	s.cancelled = append(s.cancelled, notification)
+	return s.err
+}
+
+func (s *steerer) Retry(_ context.Context, d store.Delivery, provider string) error {
+	s.retried, s.providers = append(s.retried, d), append(s.providers, provider)
+	return s.err
+}
+
+func (s *steerer) RetryMatching(_ context.Context, r jobs.RetryRequest) (jobs.Retried, error) {
+	s.requests = append(s.requests, r)
+	return s.done, s.err
+}
+
 // rules answer what they are told, and keep what was to be previewed.
 type rules struct {
 	err     error
@@ -205,9 +231,14 @@ type memory struct {
 	mu            sync.Mutex
 	notifications map[uuid.UUID]store.Notification
 	deliveries    []store.Delivery
+	message       store.Message
+	attempts      []store.Attempt
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
 	err           error
+	// What the last lists were asked for.
+	notificationFilter store.NotificationFilter
+	deliveryFilter     store.DeliveryFilter
 }
 
 func newMemory() *memory {
@@ -247,6 +278,44 @@ func (m *memory) DeliveriesOf(_ context.Context, of, after uuid.UUID, limit int)
 		}
 	}
 	return rows, m.err
+}
+
+// ListNotifications knows one filter, the app: the engines know the others.
+func (m *memory) ListNotifications(_ context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error) {
+	defer m.lock()()
+	m.notificationFilter = f
+	var rows []store.Notification
+	for _, n := range m.notifications {
+		if (f.AppID == "" || f.AppID == n.AppID) && (after == uuid.Nil || n.ID.String() < after.String()) {
+			rows = append(rows, n)
+		}
+	}
+	slices.SortFunc(rows, func(a, b store.Notification) int { return strings.Compare(b.ID.String(), a.ID.String()) })
+	return rows[:min(limit, len(rows))], m.err
+}
+
+// ListDeliveries knows the filters app and id: the engines know the others.
+func (m *memory) ListDeliveries(_ context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error) {
+	defer m.lock()()
+	m.deliveryFilter = f
+	var rows []store.Delivery
+	for _, d := range slices.Backward(m.deliveries) {
+		if (f.AppID == "" || f.AppID == m.notifications[d.NotificationID].AppID) && (f.ID == uuid.Nil || f.ID == d.ID) &&
+			(after == uuid.Nil || d.ID.String() < after.String()) {
+			rows = append(rows, d)
+		}
+	}
+	return rows[:min(limit, len(rows))], m.err
+}
+
+func (m *memory) Message(context.Context, uuid.UUID) (store.Message, error) {
+	defer m.lock()()
+	return m.message, m.err
+}
+
+func (m *memory) Attempts(context.Context, uuid.UUID) ([]store.Attempt, error) {
+	defer m.lock()()
+	return m.attempts, m.err
 }
 
 func (m *memory) CreateTemplate(_ context.Context, t store.Template, by string) (store.Template, error) {

@@ -63,7 +63,7 @@ type notificationView struct {
 	Test           bool            `json:"test" doc:"whether somebody tried a template"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
-	Tasks          []deliveryView  `json:"tasks" doc:"the deliveries"`
+	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries; only where one notification is read"`
 }
 
 type countsView struct {
@@ -175,7 +175,13 @@ func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) 
 	if err != nil {
 		return nil, err
 	}
-	return &notificationOutput{notificationView{
+	v := viewNotification(n)
+	v.Tasks = deliveries
+	return &notificationOutput{v}, nil
+}
+
+func viewNotification(n store.Notification) notificationView {
+	return notificationView{
 		ID:             n.ID,
 		IdempotencyKey: n.IdempotencyKey,
 		SenderAppID:    n.AppID,
@@ -188,8 +194,7 @@ func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) 
 		Test:           n.Test,
 		CreatedAt:      n.CreatedAt.UTC(),
 		UpdatedAt:      n.UpdatedAt.UTC(),
-		Tasks:          deliveries,
-	}}, nil
+	}
 }
 
 // notificationOf returns a notification that the caller may see.

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 )
 
 // maxFaults bounds how many faults one answer lists.
@@ -88,6 +89,38 @@ func (o object) text(name string, least, most int) string {
 		o.fault(name, fmt.Sprintf("must have %d to %d characters", least, most))
 	}
 	return s
+}
+
+// given takes a string of 1 to most characters, or none.
+func (o object) given(name string, most int) string {
+	if _, there := o.members[name]; !there {
+		return ""
+	}
+	return o.text(name, 1, most)
+}
+
+// uuid takes an id, or none: the zero value.
+func (o object) uuid(name string) uuid.UUID {
+	v, there := o.take(name)
+	if !there {
+		return uuid.Nil
+	}
+	written, _ := v.(string)
+	id, err := uuid.Parse(written)
+	if err != nil || id == uuid.Nil {
+		o.fault(name, "must be an id (a UUID)")
+	}
+	return id
+}
+
+// flag takes a boolean; one that is missing is false.
+func (o object) flag(name string) bool {
+	v, there := o.take(name)
+	b, ok := v.(bool)
+	if there && !ok {
+		o.fault(name, "must be true or false")
+	}
+	return b
 }
 
 // choice takes a required string that is one of a few.

@@ -79,6 +79,7 @@ type route struct {
 	also                 Role // a second one; usually none
 	summary, description string
 	status               int   // of success, when it is not huma's default
+	strict               bool  // refuses parameters that it does not know: one misspelt would choose all
 	body                 any   // documents the body
 	faults               []int // statuses of the errors of its own; those that all share are added
 }
@@ -87,7 +88,7 @@ type route struct {
 func add[I, O any](s *Server, api huma.API, r route, handle func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: r.description,
-		DefaultStatus: r.status, Responses: map[string]*huma.Response{},
+		DefaultStatus: r.status, RejectUnknownQueryParameters: r.strict, Responses: map[string]*huma.Response{},
 	}
 	faults := append([]int{500}, r.faults...)
 	if r.role != "" {

@@ -27,6 +27,7 @@ const (
 	codeNotFound       = "not_found"
 	codeTemplateExists = "template_exists"
 	codeImmutableField = "immutable_field"
+	codeTooBroad       = "too_broad" // 422: a list that would look through too much
 	codeUnavailable    = "unavailable"
 	codeInternal       = "internal"
 )
@@ -80,7 +81,9 @@ var (
 	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
 	// errNotFound answers for what does not exist and for what belongs to another
 	// app: nobody can tell the two apart.
-	errNotFound    = newProblem(http.StatusNotFound, codeNotFound, "there is nothing here")
+	errNotFound = newProblem(http.StatusNotFound, codeNotFound, "there is nothing here")
+	errTooBroad = newProblem(http.StatusUnprocessableEntity, codeTooBroad,
+		"too few match among too many: narrow the search to a shorter time with since and until, or add another filter")
 	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again").in(time.Second)
 	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "something went wrong here; it was logged")
 )
@@ -131,6 +134,8 @@ func (s *Server) problem(err error) *Problem {
 		return newProblem(routing.Code, code, strings.ToLower(http.StatusText(routing.Code)))
 	case errors.Is(err, store.ErrNotFound):
 		return errNotFound
+	case errors.Is(err, store.ErrTooBroad):
+		return errTooBroad
 	case errors.Is(err, store.ErrUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.log.Warn("the database does not answer", zap.Error(err))
@@ -143,7 +148,7 @@ func (s *Server) problem(err error) *Problem {
 func refused(r *jobs.Refusal) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
-	case jobs.CodeIdempotencyConflict:
+	case jobs.CodeIdempotencyConflict, jobs.CodeDeliveryOpen, jobs.CodeDeliveryArrived, jobs.CodeExpired:
 		status = http.StatusConflict
 	case jobs.CodeInvalidTemplate:
 		status = http.StatusBadRequest

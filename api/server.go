@@ -48,11 +48,22 @@ type TemplateRules interface {
 	PreviewTemplate(t store.Template, params map[string]any) (jobs.Preview, error)
 }
 
+// Steerer stops deliveries and sends them again. Its *jobs.Refusal is the caller's fault.
+type Steerer interface {
+	Cancel(ctx context.Context, notification uuid.UUID) error
+	Retry(ctx context.Context, d store.Delivery, provider string) error
+	RetryMatching(ctx context.Context, req jobs.RetryRequest) (jobs.Retried, error)
+}
+
 // Store is what the API reads, and where templates are kept.
 type Store interface {
 	store.Templates
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
+	ListNotifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
+	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
+	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
+	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
 	Ping(ctx context.Context) error
 }
 
@@ -61,6 +72,7 @@ type Options struct {
 	Config    ServerConfig
 	Auth      *Auth
 	Accepter  Accepter
+	Steerer   Steerer
 	Templates TemplateRules
 	Store     Store
 	RiverUI   http.Handler // serves below /riverui; nil leaves it out
@@ -73,6 +85,7 @@ type Server struct {
 	app      *fiber.App
 	auth     *Auth
 	accepter Accepter
+	steerer  Steerer
 	rules    TemplateRules
 	store    Store
 	isReady  func() bool
@@ -83,7 +96,7 @@ type Server struct {
 // New makes a server. It does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
+		auth: o.Auth, accepter: o.Accepter, steerer: o.Steerer, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
@@ -103,7 +116,7 @@ func New(o Options) (*Server, error) {
 	s.app.Server().HeaderReceived = s.bound
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate) // unknown paths too: 401 comes before 404
+	s.app.Use(apiPrefix, s.authenticate, checkQuery) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app)
 	s.routes(spec)
 	if err := s.serveSpec(spec); err != nil {
@@ -151,6 +164,7 @@ const apiPrefix = "/api/v1"
 func (s *Server) routes(api huma.API) {
 	const (
 		notifications = apiPrefix + "/notifications"
+		deliveries    = apiPrefix + "/deliveries"
 		templates     = apiPrefix + "/templates"
 	)
 	add(s, api, route{
@@ -166,6 +180,35 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
 		summary: "List a notification's deliveries", faults: []int{400, 404},
 	}, s.listDeliveries)
+	add(s, api, route{
+		method: http.MethodGet, path: notifications, id: "listNotifications", role: RoleSend,
+		summary: "List notifications, newest first", description: listDescription,
+		strict: true, faults: []int{400, 422},
+	}, s.listNotifications)
+	add(s, api, route{
+		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
+		summary: "Cancel what was not sent", description: cancelDescription, faults: []int{404},
+	}, s.cancelNotification)
+
+	add(s, api, route{
+		method: http.MethodGet, path: deliveries, id: "findDeliveries", role: RoleSend,
+		summary: "List deliveries, newest first", description: listDescription,
+		strict: true, faults: []int{400, 422},
+	}, s.findDeliveries)
+	add(s, api, route{
+		method: http.MethodGet, path: deliveries + "/{id}", id: "getDelivery", role: RoleSend,
+		summary: "Read a delivery with its message and its attempts", faults: []int{404},
+	}, s.getDelivery)
+	add(s, api, route{
+		method: http.MethodPost, path: deliveries + "/{id}/retry", id: "retryDelivery", role: RoleSend,
+		summary: "Send a dead or cancelled delivery again", description: retryDescription, status: http.StatusAccepted,
+		body: retryRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+	}, s.retryDelivery)
+	add(s, api, route{
+		method: http.MethodPost, path: deliveries + "/retry", id: "retryDeliveries", role: RoleSend,
+		summary: "Send dead deliveries again", description: retryManyDescription, status: http.StatusAccepted,
+		body: retryManyRequest{}, faults: []int{400, 413, 415, 422},
+	}, s.retryDeliveries)
 
 	add(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,

@@ -31,7 +31,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		{"GET", "/docs", 404, "not_found"},
 		{"GET", "/health/x", 404, "not_found"},
 		{"POST", "/health", 405, "method_not_allowed"},
-		{"GET", "/api/v1/notifications", 405, "method_not_allowed"},
+		{"PUT", "/api/v1/notifications", 405, "method_not_allowed"},
 		{"DELETE", "/api/v1/notifications", 405, "method_not_allowed"},
 		{"PATCH", "/api/v1/templates/x", 405, "method_not_allowed"},
 		{"POST", "/api/v1/templates/x", 405, "method_not_allowed"},

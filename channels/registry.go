@@ -37,17 +37,44 @@ func OpenProvider(name string, t Type, c Config) (Provider, error) {
 // changes: a reload makes a new one.
 type Registry struct {
 	byChannel map[string]Provider
+	byName    map[string]Provider
 }
 
-// NewRegistry makes a registry from the provider of each enabled channel.
-func NewRegistry(byChannel map[string]Provider) *Registry {
-	return &Registry{byChannel: maps.Clone(byChannel)}
+// NewRegistry makes a registry from the provider of each enabled channel. Spares
+// are further ones, for deliveries that are sent again through them by hand.
+func NewRegistry(byChannel map[string]Provider, spares ...Provider) *Registry {
+	r := &Registry{byChannel: maps.Clone(byChannel), byName: map[string]Provider{}}
+	for _, p := range byChannel {
+		r.byName[p.Name] = p
+	}
+	for _, p := range spares {
+		r.byName[p.Name] = p
+	}
+	return r
 }
 
 // Provider returns the provider of a channel; false when the channel is off.
 func (r *Registry) Provider(channel string) (Provider, bool) {
 	p, ok := r.byChannel[channel]
 	return p, ok
+}
+
+// Named returns the provider of that name, spare or not.
+func (r *Registry) Named(name string) (Provider, bool) {
+	p, ok := r.byName[name]
+	return p, ok
+}
+
+// Providers returns the names of a channel's providers, spares too, sorted; of
+// all channels when channel is empty.
+func (r *Registry) Providers(channel string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
+		if channel == "" || r.byName[name].Type.Channel == channel {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Channels returns the names of the channels that are on, sorted.

@@ -9,8 +9,8 @@ import (
 )
 
 // Registry opens the providers of the enabled channels. It makes no network call.
-// A provider that no channel uses is checked, and not opened: what it needs may
-// not be there (a cluster around it, say).
+// One that its channel does not use is a spare, and left out when it cannot be
+// opened: what it needs may not be there (a cluster around it, say).
 func (c *Config) Registry() (*channels.Registry, error) {
 	byChannel := map[string]channels.Provider{}
 	var problems []error
@@ -29,5 +29,16 @@ func (c *Config) Registry() (*channels.Registry, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return channels.NewRegistry(byChannel), nil
+	var spares []channels.Provider
+	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
+		p := c.Providers[name]
+		used, on := byChannel[p.Type.Channel]
+		if !on || used.Name == name {
+			continue
+		}
+		if spare, err := channels.OpenProvider(p.Name, p.Type, p.Config); err == nil {
+			spares = append(spares, spare)
+		}
+	}
+	return channels.NewRegistry(byChannel, spares...), nil
 }

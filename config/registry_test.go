@@ -29,6 +29,26 @@ providers:
 	require.Equal(t, "feishu_app", p.Type.Name)
 	require.Equal(t, channels.Hold, p.OnUncertain)
 	require.NotNil(t, p.Sender)
+
+	// Others of the channel can be asked for by name.
+	require.Equal(t, []string{"spare", "urgent"}, registry.Providers(""))
+	spare, ok := registry.Named("spare")
+	require.True(t, ok)
+	require.NotNil(t, spare.Sender)
+}
+
+func TestRegistryLeavesOutSparesThatCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(write(t, `
+channels: {sms: {enabled: true, provider: sms}}
+providers:
+  sms: {type: test_sms}
+  spare: {type: test_sms, key: unusable}
+`))
+	require.NoError(t, err)
+	registry, err := cfg.Registry()
+	require.NoError(t, err)
+	require.Equal(t, []string{"sms"}, registry.Providers(""))
 }
 
 func TestRegistryOpensWhatEnabledChannelsUse(t *testing.T) {

@@ -72,7 +72,7 @@ func (s *Service) deliver(ctx context.Context, job *river.Job[DeliverArgs]) erro
 
 	switch {
 	case d.JobID != job.ID:
-		return river.JobCancel(errors.New("the delivery has another job"))
+		return river.JobCancel(errors.New("the delivery was given another job"))
 	case d.Status == store.DeliverySuccess:
 		return nil // recorded by a worker that did not live to complete the job
 	case retriedByHand(job.JobRow, d):
@@ -90,10 +90,7 @@ func (s *Service) deliver(ctx context.Context, job *river.Job[DeliverArgs]) erro
 	}
 
 	settings := s.settings.Load() // once: a reload in the middle must not mix two configurations
-	provider, on := settings.Registry.Provider(d.Channel)
-	if !on {
-		provider.OnUncertain = s.types[d.Channel].OnUncertain
-	}
+	provider, unusable := s.providerOf(settings.Registry, d)
 	// River's attempt number runs ahead of ours: a worker took an attempt and left
 	// no record of it. Whether its request was sent, nobody knows. This comes first:
 	// whatever else is recorded closes the gap.
@@ -102,10 +99,8 @@ func (s *Service) deliver(ctx context.Context, job *river.Job[DeliverArgs]) erro
 			Class: channels.Uncertain, Code: "worker_lost", Message: "an earlier attempt was started and its result was lost",
 		})
 	}
-	if !on {
-		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, &channels.Error{
-			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
-		})
+	if unusable != nil {
+		return s.conclude(ctx, job, d, provider, time.Now(), channels.Receipt{}, unusable)
 	}
 
 	expired := d.ExpiredAt(time.Now())
@@ -159,6 +154,29 @@ func (s *Service) load(ctx context.Context, id uuid.UUID) (*loaded, error) {
 func leaves(ctx context.Context, d time.Duration) bool {
 	deadline, bounded := ctx.Deadline()
 	return ctx.Err() == nil && (!bounded || time.Until(deadline) >= d)
+}
+
+// providerOf returns the provider that a delivery goes through now: the channel's,
+// or the one that a retry by hand asked for. With an error it knows no more of it
+// than what the channel does with uncertain deliveries.
+func (s *Service) providerOf(r *channels.Registry, d store.Delivery) (channels.Provider, error) {
+	unknown := channels.Provider{OnUncertain: s.types[d.Channel].OnUncertain}
+	provider, on := r.Provider(d.Channel)
+	if !on {
+		return unknown, &channels.Error{
+			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
+		}
+	}
+	if d.ProviderOverride == "" {
+		return provider, nil
+	}
+	named, known := r.Named(d.ProviderOverride)
+	if !known || named.Type.Channel != d.Channel {
+		return unknown, &channels.Error{
+			Class: channels.Misconfigured, Code: "provider_gone", Message: "the provider it was to go through is not configured any more",
+		}
+	}
+	return named, nil
 }
 
 // send makes the provider call. It does not run on River's context: a shutdown or

@@ -16,8 +16,8 @@ import (
 const (
 	// throttleWait is used when the vendor does not say how long to wait.
 	throttleWait = 5 * time.Second
-	// throttleDeadline is how long after it was due a delivery may be put off by
-	// throttling. River's snooze has no bound of its own.
+	// throttleDeadline is how long after it was due, or sent again by hand, a
+	// delivery may be put off by throttling. River's snooze has no bound of its own.
 	throttleDeadline = 24 * time.Hour
 )
 
@@ -79,7 +79,11 @@ func (s *Service) decide(job *rivertype.JobRow, d store.Delivery, p channels.Pro
 		}
 		// Spread the crowd that was throttled together.
 		wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // a spread is no secret
-		if now.Add(wait).After(d.Due().Add(throttleDeadline)) {
+		since := d.Due()
+		if job.CreatedAt.After(since) {
+			since = job.CreatedAt
+		}
+		if now.Add(wait).After(since.Add(throttleDeadline)) {
 			v.outcome.Attempt.Error = channels.CleanText("throttled for too long; " + e.Message)
 			return dead()
 		}

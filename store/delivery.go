@@ -32,7 +32,10 @@ type Delivery struct {
 	JobID          int64 // the River job that moves it; set by Accept
 	Channel        string
 	Provider       string // the one that made the last attempt, at first the one expected to
-	TemplateName   string
+	// ProviderOverride is the provider that a retry by hand asked for; empty for
+	// the channel's.
+	ProviderOverride string
+	TemplateName     string
 	// TemplateVersion is the message's.
 	TemplateVersion int
 	Recipient       Recipient

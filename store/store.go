@@ -22,7 +22,12 @@ var (
 	// ErrUnavailable says that the database can not do it now and may later: it
 	// is not reachable, starting, stopping, read-only, or out of room.
 	ErrUnavailable = errors.New("database unavailable")
+	// ErrTooBroad says that a list looked at too many rows without finding enough.
+	ErrTooBroad = errors.New("too much to look through")
 )
+
+// ListTime bounds a list: past it the answer is ErrTooBroad.
+const ListTime = 3 * time.Second
 
 // Store is everything an engine does. Consumers ask for the role they need.
 type Store interface {
@@ -49,6 +54,10 @@ type Notifications interface {
 	// NotificationByKey returns the notification an app sent with that
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
+	// ListNotifications lists what the filter chooses, newest first, from behind
+	// the given id on (uuid.Nil for the start), at most limit. It may return
+	// ErrTooBroad.
+	ListNotifications(ctx context.Context, f NotificationFilter, after uuid.UUID, limit int) ([]Notification, error)
 	// DeleteClosed deletes the oldest notifications that were accepted, and due,
 	// before the given time and of which nothing is open any more, with all that belongs to
 	// them; their idempotency keys are free again. One call is one transaction of
@@ -73,7 +82,11 @@ type Deliveries interface {
 	// (uuid.Nil for the start), at most limit. A delivery whose job is running
 	// is shown as DeliveryProcessing; the stored status never is.
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]Delivery, error)
-	// Attempts lists a delivery's attempts, oldest first.
+	// ListDeliveries lists what the filter chooses, newest first, from behind the
+	// given id on (uuid.Nil for the start), at most limit. Statuses are shown as
+	// by DeliveriesOf. It may return ErrTooBroad.
+	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
+	// Attempts lists a delivery's attempts, of all its jobs, oldest first.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 
 	// Record writes outcomes, their attempts and the roll-up of the counts, in
@@ -94,6 +107,17 @@ type Deliveries interface {
 	// Settle closes strays that are still open and still belong to the job, and
 	// rolls up the counts, in one transaction. It returns how many it closed.
 	Settle(ctx context.Context, batch []Settlement) (int, error)
+	// Retry gives deliveries a new job and makes them pending, with no attempts
+	// recorded and their old ones kept, and rolls up the counts, in one
+	// transaction: all or nothing. Delivery ids are unique in a batch. A delivery
+	// that is neither dead nor cancelled, or has another job by now, is left alone
+	// (false).
+	Retry(ctx context.Context, batch []Retrial) (retried []bool, err error)
+	// Cancel removes the jobs of a notification's open deliveries that wait and
+	// cancels those deliveries, in one transaction. A delivery whose job is running
+	// stays open; River will not run that job again, so that what comes of it is an
+	// outcome or a stray.
+	Cancel(ctx context.Context, c Cancellation) (Cancelled, error)
 }
 
 // Templates keeps templates. Names are unique over all channels. Each write is

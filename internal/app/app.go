@@ -100,7 +100,7 @@ func Run(ctx context.Context, o Options) error {
 	var ready atomic.Bool
 	auth := api.NewAuth(credentials, log)
 	server, err := api.New(api.Options{
-		Config: cfg.Server, Auth: auth, Accepter: service, Templates: service,
+		Config: cfg.Server, Auth: auth, Accepter: service, Steerer: service, Templates: service,
 		Store: db.Store, RiverUI: ui, Ready: ready.Load, Log: log,
 	})
 	if err != nil {

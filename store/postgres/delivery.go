@@ -38,18 +38,24 @@ func queueDeliveries(batch *pgx.Batch, deliveries []store.Delivery, jobs []int64
 }
 
 // deliveryColumns are followed by the status, stored or derived.
-const deliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider, d.template_name,
-	d.recipient_type, d.recipient_value, d.attempts, d.max_retry, d.next_retry_at,
+const deliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider,
+	coalesce(d.provider_override, ''), d.template_name, d.recipient_type, d.recipient_value, d.attempts, d.max_retry, d.next_retry_at,
 	d.last_code, d.last_error, d.details, d.created_at, d.updated_at, d.template_version, d.send_at, d.expires_at`
 
 func scanDelivery(row pgx.CollectableRow) (store.Delivery, error) {
 	var d store.Delivery
-	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider, &d.TemplateName,
-		&d.Recipient.Type, &d.Recipient.Value, &d.Attempts, &d.MaxRetry, &d.NextRetryAt,
+	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
+		&d.ProviderOverride, &d.TemplateName, &d.Recipient.Type, &d.Recipient.Value, &d.Attempts, &d.MaxRetry, &d.NextRetryAt,
 		&d.LastCode, &d.LastError, &d.Details, &d.CreatedAt, &d.UpdatedAt,
 		&d.TemplateVersion, &d.SendAt, &d.ExpiresAt, &d.Status)
 	return d, err
 }
+
+// shown is the end of a SELECT of deliveries as people see them: the status of one
+// whose job is running is derived.
+const shown = `, CASE WHEN j.id IS NULL THEN d.status ELSE 'processing' END
+	FROM deliveries d
+	LEFT JOIN river_job j ON j.id = d.job_id AND j.state = 'running' AND d.status IN ('pending', 'failed')`
 
 // Delivery implements store.Deliveries.
 func (s *Store) Delivery(ctx context.Context, id uuid.UUID) (store.Delivery, error) {
@@ -75,9 +81,7 @@ func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.De
 // DeliveriesOf implements store.Deliveries.
 func (s *Store) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error) {
 	deliveries, err := query(ctx, s.pool, scanDelivery, `
-		SELECT `+deliveryColumns+`, CASE WHEN j.id IS NULL THEN d.status ELSE 'processing' END
-		FROM deliveries d
-		LEFT JOIN river_job j ON j.id = d.job_id AND j.state = 'running' AND d.status IN ('pending', 'failed')
+		SELECT `+deliveryColumns+shown+`
 		WHERE d.notification_id = $1 AND d.id > $2
 		ORDER BY d.id LIMIT $3`, notificationID, after, limit)
 	if err != nil {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,17 @@ func marked(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
+
+// tooBroad wraps the error of a list in store.ErrTooBroad when the server stopped it
+// at its time. The caller's own end, by contrast, is none of the server's.
+func tooBroad(ctx context.Context, err error) error {
+	const queryCanceled = "57014"
+	var stopped *pgconn.PgError
+	if errors.As(err, &stopped) && stopped.Code == queryCanceled && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", store.ErrTooBroad, stopped)
+	}
+	return marked(err)
 }
 
 func isAway(err error) bool {

@@ -145,12 +145,16 @@ func (s *Store) insertContents(ctx context.Context, tx pgx.Tx, fresh []store.Acc
 	return nil
 }
 
+// newClient makes a River client that works nothing. One announces a queue only once
+// in its fetch cooldown, and jobs that are not announced wait for the next poll; a
+// new one (some microseconds) announces always.
+func (s *Store) newClient() (*river.Client[pgx.Tx], error) {
+	return river.NewClient(s.river, &river.Config{Logger: slog.New(slog.DiscardHandler)})
+}
+
 // insertJobs inserts River jobs and returns their ids in the same order.
 func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []river.InsertManyParams) ([]int64, error) {
-	// A client announces a queue only once in its fetch cooldown, and jobs that are
-	// not announced wait for the next poll. A new client (some microseconds)
-	// announces always.
-	client, err := river.NewClient(s.river, &river.Config{Logger: slog.New(slog.DiscardHandler)})
+	client, err := s.newClient()
 	if err != nil {
 		return nil, err
 	}

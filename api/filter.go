@@ -1,0 +1,124 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+const listDescription = "Parameters together choose what all of them fit. An app sees its own, an administrator everyone's. " +
+	"A search that finds too few among too many is given up after three seconds (`too_broad`): narrow it with since and until."
+
+type listNotificationsInput struct {
+	Status    string    `query:"status" enum:"pending,processing,success,failed,cancelled"`
+	Channel   string    `query:"channel" maxLength:"64" doc:"of a delivery"`
+	App       string    `query:"app" maxLength:"128" doc:"the app that sent it; others than one's own for administrators only"`
+	Key       string    `query:"key" maxLength:"255" doc:"the idempotencyKey"`
+	Recipient string    `query:"recipient" maxLength:"320" doc:"of a delivery: the exact address"`
+	Template  string    `query:"template" maxLength:"64" doc:"of a delivery"`
+	Since     time.Time `query:"since" doc:"accepted at this time or later"`
+	Until     time.Time `query:"until" doc:"accepted before this time"`
+	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"most notifications in the answer"`
+	After     uuid.UUID `query:"after" format:"uuid" doc:"go on behind this notification: next of the page before"`
+}
+
+type listNotificationsOutput struct{ Body notificationListView }
+
+type notificationListView struct {
+	Notifications []notificationView `json:"notifications"`
+	Next          *uuid.UUID         `json:"next,omitempty" format:"uuid" doc:"after for the next page; missing on the last one"`
+}
+
+func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInput) (*listNotificationsOutput, error) {
+	app, err := scope(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.store.ListNotifications(ctx, store.NotificationFilter{
+		AppID: app, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
+		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Since: in.Since, Until: in.Until,
+	}, in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &listNotificationsOutput{notificationListView{Notifications: []notificationView{}}}
+	for _, n := range rows[:min(len(rows), in.Limit)] {
+		out.Body.Notifications = append(out.Body.Notifications, viewNotification(n))
+	}
+	if len(rows) > in.Limit {
+		out.Body.Next = &rows[in.Limit-1].ID
+	}
+	return out, nil
+}
+
+type findDeliveriesInput struct {
+	Status       string    `query:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"dead ones that may have arrived have the code uncertain_outcome"`
+	Channel      string    `query:"channel" maxLength:"64"`
+	Provider     string    `query:"provider" maxLength:"64" doc:"the provider of the last attempt"`
+	Code         string    `query:"code" maxLength:"128" doc:"of the last failure"`
+	Recipient    string    `query:"recipient" maxLength:"320" doc:"the exact address"`
+	Template     string    `query:"template" maxLength:"64"`
+	Notification uuid.UUID `query:"notification" format:"uuid"`
+	App          string    `query:"app" maxLength:"128" doc:"the app that sent it; others than one's own for administrators only"`
+	Since        time.Time `query:"since" doc:"accepted at this time or later"`
+	Until        time.Time `query:"until" doc:"accepted before this time"`
+	Limit        int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"most deliveries in the answer"`
+	After        uuid.UUID `query:"after" format:"uuid" doc:"go on behind this delivery: next of the page before"`
+}
+
+func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*listDeliveriesOutput, error) {
+	app, err := scope(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.store.ListDeliveries(ctx, store.DeliveryFilter{
+		NotificationID: in.Notification, AppID: app, Status: store.DeliveryStatus(in.Status),
+		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
+		Since: in.Since, Until: in.Until,
+	}, in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &listDeliveriesOutput{deliveryListView{Deliveries: []deliveryView{}}}
+	for _, d := range rows[:min(len(rows), in.Limit)] {
+		out.Body.Deliveries = append(out.Body.Deliveries, viewDelivery(d))
+	}
+	if len(rows) > in.Limit {
+		out.Body.Next = &rows[in.Limit-1].ID
+	}
+	return out, nil
+}
+
+// scope returns the app whose things a caller gets when it asks for those of app,
+// or names none: everyone's (empty) for administrators, its own for others.
+func scope(ctx context.Context, app string) (string, error) {
+	caller := callerOf(ctx)
+	if caller.may(RoleAdmin) {
+		return app, nil
+	}
+	if app != "" && app != caller.AppID {
+		return "", errForbidden(RoleAdmin)
+	}
+	return caller.AppID, nil
+}
+
+// checkQuery refuses parameters that no database can be asked for.
+func checkQuery(c *fiber.Ctx) (err error) {
+	c.Context().QueryArgs().VisitAll(func(name, value []byte) {
+		if err == nil && (bytes.IndexByte(value, 0) >= 0 || !utf8.Valid(value)) {
+			err = fieldProblem(http.StatusBadRequest, codeInvalidRequest,
+				"query."+string(bytes.ToValidUTF8(name, nil)), "must be valid UTF-8 without NUL characters")
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return c.Next()
+}

@@ -1,0 +1,112 @@
+package api_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+func TestRetryDelivery(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.notificationOf("sender", 1)
+	id := b.store.deliveries[0].ID
+	path := "/api/v1/deliveries/" + id.String() + "/retry"
+	for _, body := range []string{`{}`, `{"provider":"spare"}`} {
+		a := b.call(t, request{method: "POST", path: path, app: "sender", body: body})
+		require.Equal(t, 202, a.status, a.text)
+		require.Equal(t, id.String(), a.json(t)["id"])
+	}
+	require.Equal(t, []string{"", "spare"}, b.steerer.providers)
+	require.Equal(t, id, b.steerer.retried[0].ID)
+
+	for code, status := range map[string]int{
+		jobs.CodeDeliveryOpen: 409, jobs.CodeDeliveryArrived: 409, jobs.CodeUnknownProvider: 422, jobs.CodeChannelOff: 422,
+	} {
+		b.steerer.err = &jobs.Refusal{Code: code, Message: "no"}
+		a := b.call(t, request{method: "POST", path: path, app: "sender", body: `{}`})
+		require.Equal(t, status, a.status, code)
+		got, _ := a.problem(t)
+		require.Equal(t, code, got)
+	}
+}
+
+func TestRetryBodiesAreChecked(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.notificationOf("console", 1)
+	one := "/api/v1/deliveries/" + b.store.deliveries[0].ID.String() + "/retry"
+	const many = "/api/v1/deliveries/retry"
+	for _, c := range []struct{ path, body, field string }{
+		{one, `{"provider":""}`, "provider"},
+		{one, `{"provider":1}`, "provider"},
+		{one, `{"providr":"x"}`, "providr"},
+		{many, `{}`, "filter"},
+		{many, `{"filter":{}}`, "filter"},
+		{many, `{"filter":[]}`, "filter"},
+		{many, `{"filter":{"code":""}}`, "filter.code"},
+		{many, `{"filter":{"cod":"x"}}`, "filter.cod"},
+		{many, `{"filter":{"status":"failed"}}`, "filter.status"},
+		{many, `{"filter":{"notification":"x"}}`, "filter.notification"},
+		{many, `{"filter":{"notification":"00000000-0000-0000-0000-000000000000"}}`, "filter.notification"},
+		{many, `{"filter":{"since":"today"}}`, "filter.since"},
+		{many, `{"filter":{"until":5}}`, "filter.until"},
+		{many, `{"filter":{"code":"x"},"dryRun":"yes"}`, "dryRun"},
+		{many, `{"filter":{"code":"x"},"limit":0}`, "limit"},
+		{many, `{"filter":{"code":"x"},"limit":10001}`, "limit"},
+		{many, `{"filter":{"code":"x"},"limit":1.5}`, "limit"},
+		{many, `{"filter":{"code":"x"},"limit":"1"}`, "limit"},
+		{many, `{"filter":{"code":"x"},"provider":""}`, "provider"},
+	} {
+		a := b.call(t, request{method: "POST", path: c.path, app: "console", body: c.body})
+		require.Equal(t, 400, a.status, c.body)
+		_, field := a.problem(t)
+		require.Equal(t, c.field, field, c.body)
+		if c.field != "filter.notification" && c.field != "filter.since" { // formats are no more than a hint in a schema
+			require.False(t, apitest.Describes(t, "POST", c.path, []byte(c.body)), "%s is refused, and described as right", c.body)
+		}
+	}
+	require.Empty(t, b.steerer.requests)
+	require.Empty(t, b.steerer.retried)
+}
+
+func TestRetryDeliveries(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.steerer.done = jobs.Retried{Matched: 3, Retried: 2, More: true}
+	n := uuid.New()
+	body := `{"filter":{"status":"dead","channel":"email","provider":"mail","code":"c","recipient":"a@b.c","template":"t",
+		"notification":"` + n.String() + `","app":"sender"},"provider":"spare","dryRun":true,"limit":7}`
+	require.True(t, apitest.Describes(t, "POST", "/api/v1/deliveries/retry", []byte(body)))
+	a := b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "root", body: body})
+	require.Equal(t, 202, a.status, a.text)
+	require.JSONEq(t, `{"matched":3,"retried":2,"dryRun":true,"more":true}`, a.text)
+
+	a = b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "console", body: `{"filter":{"since":"2026-01-02T03:04:05Z"}}`})
+	require.Equal(t, 202, a.status, a.text)
+	require.Equal(t, jobs.RetryRequest{
+		Filter: store.DeliveryFilter{
+			NotificationID: n, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
+		},
+		Provider: "spare", DryRun: true, Limit: 7,
+	}, b.steerer.requests[0])
+	require.Equal(t, "console", b.steerer.requests[1].Filter.AppID, "its own only")
+	require.Equal(t, jobs.MaxRetried, b.steerer.requests[1].Limit)
+	require.False(t, b.steerer.requests[1].DryRun)
+}
+
+func TestCancelNotification(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	n := b.notificationOf("sender", 2)
+	a := b.call(t, request{method: "POST", path: "/api/v1/notifications/" + n.ID.String() + "/cancel", app: "sender"})
+	require.Equal(t, 200, a.status, a.text)
+	require.Equal(t, n.ID.String(), a.json(t)["id"])
+	require.NotContains(t, a.json(t), "tasks")
+	require.Equal(t, []uuid.UUID{n.ID}, b.steerer.cancelled)
+}

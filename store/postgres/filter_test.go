@@ -1,0 +1,38 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/store"
+)
+
+// A list that finds too little in its time is given up by the server, and the
+// connection is as good as before.
+func TestListIsBounded(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), testdb.New(t))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	const slow = `SELECT pg_sleep(60)::text`
+	started := time.Now()
+	_, err = list(t.Context(), s, pgx.RowTo[string], slow, nil)
+	require.ErrorIs(t, err, store.ErrTooBroad)
+	require.NotErrorIs(t, err, store.ErrUnavailable)
+	require.Less(t, time.Since(started), 30*time.Second)
+	var timeout string
+	require.NoError(t, s.pool.QueryRow(t.Context(), `SHOW statement_timeout`).Scan(&timeout))
+	require.Equal(t, "0", timeout, "the bound is the list's alone")
+
+	// A caller that goes away has not asked for too much.
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = list(ctx, s, pgx.RowTo[string], slow, nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, store.ErrTooBroad)
+}

@@ -1,0 +1,33 @@
+package sqlite
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// A list that finds too little in its time is given up.
+func TestListIsBounded(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "notify.db"), MaxOpenConns: 1})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	const endless = `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c WHERE n < 0`
+	number := func(row row) (n int, err error) { return n, row.Scan(&n) }
+	started := time.Now()
+	_, err = list(t.Context(), s, number, endless, nil)
+	require.ErrorIs(t, err, store.ErrTooBroad)
+	require.Less(t, time.Since(started), 30*time.Second)
+
+	// A caller that goes away has not asked for too much.
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = list(ctx, s, number, endless, nil)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, store.ErrTooBroad)
+}

@@ -1,0 +1,127 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+var cancelCases = map[string]func(*testing.T, bundle){
+	"Cancel/what waits":       cancelWaiting,
+	"Cancel/in parts":         cancelInParts,
+	"Cancel/leaves strays":    cancelStrays,
+	"Cancel/and retry":        cancelThenRetry,
+	"Cancel/while it records": cancelWhileRecording,
+}
+
+func (b bundle) cancel(t *testing.T, n store.Notification) store.Cancelled {
+	t.Helper()
+	cancelled, err := b.Cancel(t.Context(), cancellation(n))
+	require.NoError(t, err)
+	return cancelled
+}
+
+func cancellation(n store.Notification) store.Cancellation {
+	return store.Cancellation{NotificationID: n.ID, Limit: 100, Code: "cancelled", Error: "it was cancelled", At: store.Now()}
+}
+
+func cancelWaiting(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 6)
+	_, others := b.acceptOne(t, 1)
+	pending, failed, scheduled, success, dead, running := deliveries[0], deliveries[1], deliveries[2], deliveries[3], deliveries[4], deliveries[5]
+	b.record(t.Context(), t, outcome(failed, 1, store.DeliveryFailed), outcome(scheduled, 1, store.DeliveryFailed),
+		outcome(success, 1, store.DeliverySuccess), outcome(dead, 1, store.DeliveryDead))
+	b.setJobState(t, failed.JobID, rivertype.JobStateRetryable)
+	b.setJobState(t, scheduled.JobID, rivertype.JobStateScheduled)
+	b.setJobState(t, success.JobID, rivertype.JobStateCompleted)
+	b.setJobState(t, dead.JobID, rivertype.JobStateDiscarded)
+	b.setJobState(t, running.JobID, rivertype.JobStateRunning)
+
+	c := cancellation(n)
+	cancelled, err := b.Cancel(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, store.Cancelled{Deliveries: 3, Last: running.ID}, cancelled)
+	require.Equal(t, store.Counts{Total: 6, Pending: 1, Success: 1, Dead: 1, Cancelled: 3}, b.notification(t, n.ID).Counts)
+	for _, d := range []store.Delivery{pending, failed, scheduled} {
+		got := b.delivery(t, d.ID)
+		require.Equal(t, store.DeliveryCancelled, got.Status)
+		require.Equal(t, []string{"cancelled", "it was cancelled"}, []string{got.LastCode, got.LastError})
+		require.Nil(t, got.NextRetryAt)
+		require.Equal(t, c.At, got.UpdatedAt)
+	}
+	require.Equal(t, 4, b.count(t, "river_job"), "the jobs that waited are gone, so that nobody can start them")
+	require.Equal(t, store.DeliveryPending, b.delivery(t, running.ID).Status)
+	var marked string
+	require.NoError(t, b.db.QueryRowContext(t.Context(),
+		`SELECT metadata ->> 'cancel_attempted_at' FROM river_job WHERE id = $1`, running.JobID).Scan(&marked))
+	require.NotEmpty(t, marked, "River does not run it again")
+	require.Equal(t, store.DeliveryPending, b.delivery(t, others[0].ID).Status)
+
+	require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(running, 1, store.DeliverySuccess)), "what is being sent may arrive")
+	require.Equal(t, store.Cancelled{}, b.cancel(t, n), "again")
+	require.Equal(t, store.Counts{Total: 6, Success: 2, Dead: 1, Cancelled: 3}, b.notification(t, n.ID).Counts)
+	require.Equal(t, store.Cancelled{}, b.cancel(t, store.Notification{ID: newID()}), "of nothing")
+}
+
+func cancelInParts(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 5)
+	b.setJobState(t, deliveries[1].JobID, rivertype.JobStateRunning)
+	c := cancellation(n)
+	c.Limit = 2
+	for _, want := range []store.Cancelled{{Deliveries: 1, Last: deliveries[1].ID}, {Deliveries: 2, Last: deliveries[3].ID}, {Deliveries: 1, Last: deliveries[4].ID}, {}} {
+		got, err := b.Cancel(t.Context(), c)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		c.After = got.Last
+	}
+	require.Equal(t, store.Counts{Total: 5, Pending: 1, Cancelled: 4}, b.notification(t, n.ID).Counts)
+}
+
+// What became of a job that ended without us is not for a cancellation to say.
+func cancelStrays(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 4)
+	b.deleteJob(t, deliveries[0].JobID)
+	b.setJobState(t, deliveries[1].JobID, rivertype.JobStateDiscarded)
+	b.setJobState(t, deliveries[2].JobID, rivertype.JobStateCompleted)
+	b.setJobState(t, deliveries[3].JobID, rivertype.JobStateCancelled)
+	require.Equal(t, 1, b.cancel(t, n).Deliveries)
+	require.Equal(t, store.Counts{Total: 4, Pending: 3, Cancelled: 1}, b.notification(t, n.ID).Counts)
+	require.Equal(t, store.DeliveryCancelled, b.delivery(t, deliveries[3].ID).Status)
+}
+
+func cancelThenRetry(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 1)
+	b.cancel(t, n)
+	require.Equal(t, []bool{true}, b.retry(t, retrial(deliveries[0])))
+	require.Equal(t, store.Counts{Total: 1, Pending: 1}, b.notification(t, n.ID).Counts)
+	require.Equal(t, 1, b.cancel(t, n).Deliveries)
+	require.Equal(t, 0, b.count(t, "river_job"))
+}
+
+func cancelWhileRecording(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 40)
+	for _, d := range deliveries[:20] {
+		b.setJobState(t, d.JobID, rivertype.JobStateRunning)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range 2 {
+		wg.Go(func() {
+			for _, d := range deliveries[i*10 : i*10+10] {
+				if _, errs[i] = b.Record(t.Context(), []store.Outcome{outcome(d, 1, store.DeliverySuccess)}); errs[i] != nil {
+					return
+				}
+			}
+		})
+		wg.Go(func() { _, errs[2+i] = b.Cancel(t.Context(), cancellation(n)) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	require.Equal(t, store.Counts{Total: 40, Success: 20, Cancelled: 20}, b.notification(t, n.ID).Counts)
+}

@@ -1,0 +1,193 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/riverqueue/river"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+var retryCases = map[string]func(*testing.T, bundle){
+	"Retry/dead and cancelled go again":      retryEnded,
+	"Retry/through another provider":         retryProvider,
+	"Retry/what is open or arrived does not": retryFence,
+	"Retry/the old job is fenced":            retryOldJob,
+	"Retry/jobs belong to their deliveries":  retryJobsMatch,
+	"Retry/twice at the same time":           retryConcurrently,
+	"Retry/all or nothing":                   retryAllOrNothing,
+	"Retry/nothing":                          retryNothing,
+}
+
+func retrial(d store.Delivery) store.Retrial {
+	return store.Retrial{DeliveryID: d.ID, JobID: d.JobID, At: store.Now(), Job: river.InsertManyParams{
+		Args: jobArgs{DeliveryID: d.ID}, InsertOpts: &river.InsertOpts{Queue: "email", MaxAttempts: 4},
+	}}
+}
+
+func (b bundle) retry(t *testing.T, batch ...store.Retrial) []bool {
+	t.Helper()
+	retried, err := b.Retry(t.Context(), batch)
+	require.NoError(t, err)
+	require.Len(t, retried, len(batch))
+	return retried
+}
+
+func retryEnded(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 3)
+	dead, cancelled := deliveries[0], deliveries[1]
+	o := outcome(dead, 1, store.DeliveryDead)
+	o.Attempt.Details = jsonObject(t, map[string]any{"n": 1})
+	b.record(t.Context(), t, o, outcome(cancelled, 1, store.DeliveryFailed), outcome(deliveries[2], 1, store.DeliverySuccess))
+	_, err := b.Settle(t.Context(), []store.Settlement{settlement(cancelled, store.DeliveryCancelled)})
+	require.NoError(t, err)
+	require.Equal(t, store.Counts{Total: 3, Success: 1, Dead: 1, Cancelled: 1}, b.notification(t, n.ID).Counts)
+
+	batch := []store.Retrial{retrial(dead), retrial(cancelled)}
+	require.Equal(t, []bool{true, true}, b.retry(t, batch...))
+	for i, old := range []store.Delivery{dead, cancelled} {
+		want, got := old, b.delivery(t, old.ID)
+		require.Greater(t, got.JobID, old.JobID, "a new job")
+		want.JobID, want.UpdatedAt = got.JobID, batch[i].At
+		require.Equal(t, want, got, "pending as on the first day")
+	}
+	require.Equal(t, 5, b.count(t, "river_job"))
+	got := b.notification(t, n.ID)
+	require.Equal(t, store.Counts{Total: 3, Pending: 2, Success: 1}, got.Counts)
+	require.Equal(t, store.NotificationProcessing, got.Status)
+	require.Equal(t, batch[1].At, got.UpdatedAt)
+
+	attempts, err := b.Attempts(t.Context(), dead.ID)
+	require.NoError(t, err)
+	require.Equal(t, []store.Attempt{o.Attempt}, attempts, "what was tried before is kept")
+}
+
+func retryProvider(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 1)
+	d := deliveries[0]
+	again := func(provider string) store.Delivery {
+		b.record(t.Context(), t, outcome(d, 1, store.DeliveryDead))
+		r := retrial(d)
+		r.Provider = provider
+		require.Equal(t, []bool{true}, b.retry(t, r))
+		d = b.delivery(t, d.ID)
+		return d
+	}
+	require.Equal(t, "smtp", again("").Provider)
+	require.Empty(t, d.ProviderOverride)
+	require.Equal(t, "spare", again("spare").Provider)
+	require.Equal(t, "spare", d.ProviderOverride)
+	require.Empty(t, again("").ProviderOverride, "the channel's own again")
+}
+
+func retryFence(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 4)
+	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliverySuccess),
+		outcome(deliveries[1], 1, store.DeliveryFailed), outcome(deliveries[2], 1, store.DeliveryDead))
+	otherJob := retrial(deliveries[2])
+	otherJob.JobID = deliveries[3].JobID
+	unknown := retrial(store.Delivery{ID: newID(), JobID: 1})
+	before := b.notification(t, n.ID)
+	require.Equal(t, []bool{false, false, false, false, false},
+		b.retry(t, retrial(deliveries[0]), retrial(deliveries[1]), retrial(deliveries[3]), otherJob, unknown))
+	require.Equal(t, before, b.notification(t, n.ID))
+	require.Equal(t, 4, b.count(t, "river_job"))
+
+	// They do not hold up the others of their batch.
+	require.Equal(t, []bool{false, true, false}, b.retry(t, retrial(deliveries[0]), retrial(deliveries[2]), unknown))
+	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
+	require.Equal(t, []bool{false}, b.retry(t, retrial(deliveries[2])), "once")
+}
+
+// A worker of the old job that was stuck all the time must not speak for the new one.
+func retryOldJob(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 1)
+	old := deliveries[0]
+	b.record(t.Context(), t, outcome(old, 1, store.DeliveryDead))
+	b.retry(t, retrial(old))
+	for _, status := range []store.DeliveryStatus{store.DeliverySuccess, store.DeliveryDead} {
+		require.Equal(t, []bool{false}, b.record(t.Context(), t, outcome(old, 2, status)))
+	}
+	settled, err := b.Settle(t.Context(), []store.Settlement{settlement(old, store.DeliveryDead)})
+	require.NoError(t, err)
+	require.Zero(t, settled)
+
+	now := b.delivery(t, old.ID)
+	require.Equal(t, store.DeliveryPending, now.Status)
+	require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(now, 1, store.DeliverySuccess)))
+	attempts, err := b.Attempts(t.Context(), old.ID)
+	require.NoError(t, err)
+	require.Len(t, attempts, 2)
+	require.Equal(t, []int64{old.JobID, now.JobID}, []int64{attempts[0].JobID, attempts[1].JobID})
+}
+
+func retryJobsMatch(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 300)
+	var outcomes []store.Outcome
+	var batch []store.Retrial
+	for i, d := range deliveries {
+		if i%3 > 0 {
+			outcomes = append(outcomes, outcome(d, 1, store.DeliveryDead))
+		}
+		batch = append(batch, retrial(d))
+	}
+	b.record(t.Context(), t, outcomes...)
+	for i, retried := range b.retry(t, batch...) {
+		require.Equal(t, i%3 > 0, retried)
+	}
+	var matching int
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `
+		SELECT count(*) FROM deliveries d JOIN river_job j ON j.id = d.job_id
+		WHERE j.args ->> 'delivery_id' = CAST(d.id AS text) AND j.state = 'available'`).Scan(&matching))
+	require.Equal(t, 300, matching)
+	require.Equal(t, 500, b.count(t, "river_job"))
+}
+
+func retryConcurrently(t *testing.T, b bundle) {
+	const callers = 6
+	n, deliveries := b.acceptOne(t, 20)
+	var outcomes []store.Outcome
+	var batch []store.Retrial
+	for _, d := range deliveries {
+		outcomes = append(outcomes, outcome(d, 1, store.DeliveryDead))
+		batch = append(batch, retrial(d))
+	}
+	b.record(t.Context(), t, outcomes...)
+	retried, errs := make([][]bool, callers), make([]error, callers)
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() { retried[i], errs[i] = b.Retry(t.Context(), batch) })
+	}
+	wg.Wait()
+	times := make([]int, len(batch))
+	for i := range callers {
+		require.NoError(t, errs[i])
+		for place, again := range retried[i] {
+			if again {
+				times[place]++
+			}
+		}
+	}
+	for _, n := range times {
+		require.Equal(t, 1, n)
+	}
+	require.Equal(t, store.Counts{Total: 20, Pending: 20}, b.notification(t, n.ID).Counts)
+	require.Equal(t, 40, b.count(t, "river_job"))
+}
+
+func retryAllOrNothing(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 2)
+	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryDead), outcome(deliveries[1], 1, store.DeliveryDead))
+	bad := retrial(deliveries[1])
+	bad.Job.InsertOpts = &river.InsertOpts{Queue: "email", Priority: 99}
+	_, err := b.Retry(t.Context(), []store.Retrial{retrial(deliveries[0]), bad})
+	require.Error(t, err)
+	require.Equal(t, store.Counts{Total: 2, Dead: 2}, b.notification(t, n.ID).Counts)
+	require.Equal(t, 2, b.count(t, "river_job"))
+}
+
+func retryNothing(t *testing.T, b bundle) {
+	require.Empty(t, b.retry(t))
+}
