@@ -13,7 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs"
@@ -63,8 +65,10 @@ type Options struct {
 	Accepter  Accepter
 	Templates TemplateRules
 	Store     Store
-	RiverUI   http.Handler // serves below /riverui; nil leaves it out
-	Ready     func() bool  // false once shutdown has begun
+	RiverUI   http.Handler          // serves below /riverui; nil leaves it out
+	Ready     func() bool           // false once shutdown has begun
+	Metrics   prometheus.Registerer // nil shows them nowhere
+	Tracer    trace.Tracer          // nil traces nothing
 	Log       *zap.Logger
 }
 
@@ -76,6 +80,8 @@ type Server struct {
 	rules    TemplateRules
 	store    Store
 	isReady  func() bool
+	metrics  *metrics
+	tracer   trace.Tracer // may be nil
 	log      *zap.Logger
 	listener atomic.Pointer[quietListener] // set by Serve
 }
@@ -84,6 +90,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
+		metrics: newMetrics(o.Metrics), tracer: o.Tracer,
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
@@ -103,8 +110,8 @@ func New(o Options) (*Server, error) {
 	s.app.Server().HeaderReceived = s.bound
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate) // unknown paths too: 401 comes before 404
-	spec := newHuma(s.app)
+	s.app.Use(apiPrefix, s.authenticate, s.traced) // unknown paths too: 401 comes before 404
+	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	if err := s.serveSpec(spec); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ type Open func(t *testing.T) (store.Store, *sql.DB)
 // Run runs the suite. Each case gets a fresh store.
 func Run(t *testing.T, open Open) {
 	for _, cases := range []map[string]func(*testing.T, bundle){
-		acceptCases, deliveryCases, recordCases, rollUpCases, strayCases, templateCases, limitCases, retentionCases,
+		acceptCases, deliveryCases, recordCases, rollUpCases, strayCases, templateCases, limitCases, retentionCases, queueCases,
 	} {
 		for name, test := range cases {
 			t.Run(name, func(t *testing.T) {
