@@ -24,9 +24,10 @@ dev: ## Try the service: nothing but Go is needed
 	go run . dev
 
 .PHONY: test
-test: ## Run all tests: both engines, real mail servers, a real Kubernetes API; installs what is missing
+test: ## Run all tests: both engines, real mail servers, a real Kubernetes API, Prometheus' engine; installs what is missing
 	$(WITH_PG) go test -timeout 20m ./...
 	cd internal/k8stest && go test -timeout 10m ./...
+	cd internal/promtest && go test -timeout 10m ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector

@@ -36,6 +36,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		}
 	}
 
+	s.metrics.countRequest(c, time.Since(start))
 	level := zapcore.InfoLevel
 	if isProbe(c.Path()) {
 		level = zapcore.DebugLevel
@@ -49,6 +50,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			zap.Duration("duration", time.Since(start)),
 			zap.String("appId", caller.AppID),
 			zap.String("requestId", id),
+			traceField(c),
 		)
 	}
 	return nil

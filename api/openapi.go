@@ -42,12 +42,13 @@ func (s *Server) serveSpec(api huma.API) error {
 	return nil
 }
 
-func newHuma(app *fiber.App) huma.API {
+func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 	config := huma.DefaultConfig("sealos-notify", "1")
 	config.Info.Description = "Notifications over six channels. Errors are problem documents (RFC 9457) with a stable code: " +
 		"400 is about the shape of a request, 422 about what it asks for."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // the description is served by serveSpec; huma's page loads from a CDN
 	config.CreateHooks = nil                                             // no $schema in answers
+	config.Transformers = transformers
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"appId":     {Type: "apiKey", In: "header", Name: "X-App-Id"},
 		"appSecret": {Type: "apiKey", In: "header", Name: "X-App-Secret"},

@@ -159,6 +159,7 @@ func refused(r *jobs.Refusal) *Problem {
 // writeError answers with the problem that err is.
 func (s *Server) writeError(c *fiber.Ctx, err error) error {
 	p := s.problem(err)
+	s.metrics.refusals.WithLabelValues(p.Code).Inc()
 	for name, values := range p.GetHeaders() {
 		c.Set(name, values[0])
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs"
@@ -75,8 +77,10 @@ type Options struct {
 	Steerer   Steerer
 	Templates TemplateRules
 	Store     Store
-	RiverUI   http.Handler // serves below /riverui; nil leaves it out
-	Ready     func() bool  // false once shutdown has begun
+	RiverUI   http.Handler          // serves below /riverui; nil leaves it out
+	Ready     func() bool           // false once shutdown has begun
+	Metrics   prometheus.Registerer // nil shows them nowhere
+	Tracer    trace.Tracer          // nil traces nothing
 	Log       *zap.Logger
 }
 
@@ -89,6 +93,8 @@ type Server struct {
 	rules    TemplateRules
 	store    Store
 	isReady  func() bool
+	metrics  *metrics
+	tracer   trace.Tracer // may be nil
 	log      *zap.Logger
 	listener atomic.Pointer[quietListener] // set by Serve
 }
@@ -97,6 +103,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, steerer: o.Steerer, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
+		metrics: newMetrics(o.Metrics), tracer: o.Tracer,
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
@@ -116,8 +123,8 @@ func New(o Options) (*Server, error) {
 	s.app.Server().HeaderReceived = s.bound
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate, checkQuery) // unknown paths too: 401 comes before 404
-	spec := newHuma(s.app)
+	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery) // unknown paths too: 401 comes before 404
+	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	if err := s.serveSpec(spec); err != nil {
 		return nil, err

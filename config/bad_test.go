@@ -84,6 +84,8 @@ var bad = map[string][]string{
 		":23: defaults.retryBackoffSeconds[1]: must be from 0 to 86400",
 		":24: defaults.timeoutSeconds: must be from 1 to 300",
 		":25: defaults.maxRecipients: must be from 1 to 10000",
+		":27: metrics.address: must be host:port or :port, with a port from 0 to 65535",
+		":29: tracing.endpoint: must be a URL such as http://collector:4318",
 	},
 	"provider-name": {
 		":4: providers.(not a plain name): a provider's name has letters, digits, '.', '_' and '-', at most 64",

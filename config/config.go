@@ -26,6 +26,8 @@ type Config struct {
 	Auth       api.AuthConfig
 	Defaults   jobs.Defaults
 	Retention  jobs.Retention
+	Metrics    Metrics
+	Tracing    Tracing
 	Channels   map[string]Channel  // by channel name
 	Providers  map[string]Provider // by provider name
 }
@@ -34,6 +36,16 @@ type Config struct {
 type Logging struct {
 	Level  string `yaml:"level" env:"LEVEL" doc:"debug, info, warn or error"`
 	Format string `yaml:"format" env:"FORMAT" doc:"json or console"`
+}
+
+// Metrics is the `metrics` section.
+type Metrics struct {
+	Address string `yaml:"address" env:"ADDRESS" doc:"serves Prometheus metrics at /metrics, without authentication; empty: nowhere"`
+}
+
+// Tracing is the `tracing` section.
+type Tracing struct {
+	Endpoint string `yaml:"endpoint" env:"ENDPOINT" doc:"URL of an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; empty: no traces"`
 }
 
 // Channel is one entry of the `channels` section.
@@ -59,6 +71,7 @@ func Default() *Config {
 		Auth:       api.DefaultAuthConfig(),
 		Defaults:   jobs.DefaultDefaults(),
 		Retention:  jobs.DefaultRetention(),
+		Metrics:    Metrics{Address: ":9090"},
 		Channels:   map[string]Channel{},
 		Providers:  map[string]Provider{},
 	}
@@ -81,6 +94,8 @@ func (c *Config) sections() []section {
 		{"auth", "AUTH_", false, reflect.ValueOf(&c.Auth).Elem()},
 		{"defaults", "DEFAULTS_", false, reflect.ValueOf(&c.Defaults).Elem()},
 		{"retention", "RETENTION_", false, reflect.ValueOf(&c.Retention).Elem()},
+		{"metrics", "METRICS_", true, reflect.ValueOf(&c.Metrics).Elem()},
+		{"tracing", "TRACING_", true, reflect.ValueOf(&c.Tracing).Elem()},
 	}
 }
 

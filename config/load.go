@@ -38,6 +38,7 @@ func (l Loader) Reload(running *Config) (*Config, []string, error) {
 	}
 	restart := RestartNeeded(running, r.cfg)
 	r.cfg.Server, r.cfg.Database, r.cfg.Dispatcher = running.Server, running.Database, running.Dispatcher
+	r.cfg.Metrics, r.cfg.Tracing = running.Metrics, running.Tracing
 	if !leaseCovers(r.cfg) {
 		r.problem("defaults.timeoutSeconds", "is too long for the running dispatcher.leaseTimeout: restart")
 		return nil, nil, errors.Join(r.problems...)

@@ -51,6 +51,8 @@ func TestLoadsEveryKey(t *testing.T) {
 	require.Equal(t, jobs.Defaults{
 		MaxRetry: 0, RetryBackoffSeconds: []int{0, 60}, TimeoutSeconds: 31, MaxRecipients: 100,
 	}, cfg.Defaults)
+	require.Equal(t, config.Metrics{Address: "127.0.0.1:9091"}, cfg.Metrics)
+	require.Equal(t, config.Tracing{Endpoint: "https://collector:4318"}, cfg.Tracing)
 	require.Equal(t, map[string]config.Channel{
 		"feishu_app": {Enabled: true, Provider: "feishu.app-urgent"},
 		"sms":        {Provider: "not-there-yet"},

@@ -54,6 +54,10 @@ defaults:
   maxRecipients: 100
 retention:
   days: 30
+metrics:
+  address: 127.0.0.1:9091
+tracing:
+  endpoint: https://collector:4318
 channels:
   feishu_app:
     enabled: true

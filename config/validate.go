@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -29,6 +30,7 @@ func (r *reader) validate() {
 	r.validateLogging()
 	r.validateDispatcher()
 	r.validateDefaults()
+	r.validateTelemetry()
 	if a := r.cfg.Auth; a.Enabled && a.CredentialsFilePath == "" {
 		r.problem("auth.credentialsFilePath", "is required while auth.enabled is true")
 	}
@@ -44,10 +46,7 @@ func (r *reader) validate() {
 
 func (r *reader) validateServer() {
 	s := r.cfg.Server
-	_, port, err := net.SplitHostPort(s.Address)
-	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
-		r.problem("server.address", `must be host:port or :port, with a port from 0 to 65535`)
-	}
+	r.listenable("server.address", s.Address)
 	r.positive("server.readTimeout", s.ReadTimeout)
 	r.positive("server.writeTimeout", s.WriteTimeout)
 	r.positive("server.idleTimeout", s.IdleTimeout)
@@ -104,6 +103,18 @@ func (r *reader) validateDefaults() {
 	r.between("defaults.timeoutSeconds", d.TimeoutSeconds, 1, 300)
 	r.between("defaults.maxRecipients", d.MaxRecipients, 1, 10_000)
 	r.between("retention.days", r.cfg.Retention.Days, 0, 36_500)
+}
+
+func (r *reader) validateTelemetry() {
+	if address := r.cfg.Metrics.Address; address != "" {
+		r.listenable("metrics.address", address)
+	}
+	if endpoint := r.cfg.Tracing.Endpoint; endpoint != "" {
+		u, err := url.Parse(endpoint)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			r.problem("tracing.endpoint", "must be a URL such as http://collector:4318")
+		}
+	}
 }
 
 func (r *reader) validateChannel(name string, c Channel) {
@@ -179,6 +190,13 @@ func splitKey(v reflect.Value, message string) (key, rest string) {
 func (r *reader) required(key, value string) {
 	if value == "" {
 		r.problem(key, "is required")
+	}
+}
+
+func (r *reader) listenable(key, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		r.problem(key, `must be host:port or :port, with a port from 0 to 65535`)
 	}
 }
 

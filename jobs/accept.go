@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/store"
@@ -28,6 +29,16 @@ const maxDeliveries = 30_000
 // rendered and committed before Accept returns. A *Refusal says what is wrong
 // with the request; after any other error the same request can be sent again.
 func (s *Service) Accept(ctx context.Context, req Request) (Accepted, error) {
+	ctx, span := startSpan(ctx, "accept", trace.SpanKindInternal)
+	accepted, err := s.accept(ctx, req)
+	endAccept(span, accepted, err)
+	if err == nil && accepted.Replayed {
+		s.metrics.replayed.Inc()
+	}
+	return accepted, err
+}
+
+func (s *Service) accept(ctx context.Context, req Request) (Accepted, error) {
 	hash := req.hash()
 	acceptance, err := s.prepare(ctx, req, hash)
 	if err != nil {
@@ -50,6 +61,9 @@ func (s *Service) Accept(ctx context.Context, req Request) (Accepted, error) {
 	accepted, err := s.accepts.do(ctx, acceptance)
 	if err != nil {
 		return Accepted{}, fmt.Errorf("accept notification: %w", err)
+	}
+	if !accepted.Replayed {
+		s.metrics.countAccepted(acceptance)
 	}
 	return answer(accepted, hash)
 }
@@ -86,7 +100,9 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 	if err != nil {
 		return store.Acceptance{}, err
 	}
-	job := river.InsertOpts{MaxAttempts: settings.Defaults.MaxRetry + 1, Priority: riverPriority(req.Priority)}
+	job := river.InsertOpts{
+		MaxAttempts: settings.Defaults.MaxRetry + 1, Priority: riverPriority(req.Priority), Metadata: traceMetadata(ctx),
+	}
 	if sendAt != nil {
 		job.ScheduledAt = *sendAt
 	}

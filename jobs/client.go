@@ -10,6 +10,7 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivertype"
 	"riverqueue.com/riverui"
 	"riverqueue.com/riverui/uiendpoints"
 )
@@ -55,6 +56,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher
 			queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
 		}
 
+		cfg.Hooks = []rivertype.Hook{s.metrics.river}
 		cfg.Workers = workers
 		cfg.Queues = queues
 		cfg.FetchPollInterval = d.Interval

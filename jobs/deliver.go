@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/channels"
@@ -46,6 +48,8 @@ func (w *deliverWorker) NextRetry(job *river.Job[DeliverArgs]) time.Time {
 
 func (w *deliverWorker) Work(ctx context.Context, job *river.Job[DeliverArgs]) error {
 	s := w.service
+	ctx, span := s.traceJob(ctx, job.JobRow)
+	defer span.End()
 	err := s.deliver(ctx, job)
 	var snooze *river.JobSnoozeError
 	if errors.As(err, &snooze) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -179,10 +183,22 @@ func (s *Service) providerOf(r *channels.Registry, d store.Delivery) (channels.P
 	return named, nil
 }
 
-// send makes the provider call. It does not run on River's context: a shutdown or
+// send makes the provider call, timed and in a span of its own.
+func (s *Service) send(
+	ctx context.Context, p channels.Provider, timeout time.Duration, m channels.Message,
+) (channels.Receipt, error) {
+	ctx, span := startSpan(ctx, "send", trace.SpanKindClient)
+	started := time.Now()
+	receipt, err := s.call(ctx, p, timeout, m)
+	s.metrics.countCall(p, time.Since(started), err)
+	endSend(span, p, err)
+	return receipt, err
+}
+
+// call makes the provider call. It does not run on River's context: a shutdown or
 // a cancelled job must not cut a request in two, so that only the provider's own
 // timeout ends it.
-func (s *Service) send(
+func (s *Service) call(
 	ctx context.Context, p channels.Provider, timeout time.Duration, m channels.Message,
 ) (receipt channels.Receipt, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
@@ -205,7 +221,8 @@ func (s *Service) conclude(
 ) error {
 	v := s.decide(job.JobRow, d, p, receipt, sendErr)
 	v.outcome.Attempt.StartedAt = started.UTC().Truncate(time.Microsecond)
-	s.logAttempt(d, v.outcome)
+	s.logAttempt(ctx, job.JobRow, d, v.outcome)
+	traceOutcome(ctx, d, v.outcome)
 
 	recorded, err := s.record(ctx, v.outcome)
 	switch {
@@ -220,6 +237,7 @@ func (s *Service) conclude(
 		job.Args.retryAt = s.whenSurelyOver()
 		return errors.New("a later attempt was recorded before this one")
 	}
+	s.metrics.countAttempt(d, v.outcome)
 	job.Args.retryAt = v.retryAt
 	return v.result
 }
@@ -245,19 +263,21 @@ func (s *Service) record(ctx context.Context, o store.Outcome) (bool, error) {
 	}
 }
 
-// logAttempt writes the one line of each attempt. It holds no address, and so not
+// logAttempt writes the one line of each attempt: waited is the time in the queue,
+// took the provider's call, sinceDue all of it. It holds no address, and so not
 // the vendor's text either, which may: the API shows that.
-func (s *Service) logAttempt(d store.Delivery, o store.Outcome) {
+func (s *Service) logAttempt(ctx context.Context, job *rivertype.JobRow, d store.Delivery, o store.Outcome) {
 	level := zap.InfoLevel
 	if o.Attempt.Class == string(channels.Misconfigured) {
 		level = zap.ErrorLevel // nothing gets through until somebody acts
 	}
 	s.log.Log(level, "attempt",
-		zap.Stringer("delivery", d.ID), zap.Stringer("notification", d.NotificationID),
+		zap.Stringer("delivery", d.ID), zap.Stringer("notification", d.NotificationID), zap.Int64("job", job.ID),
 		zap.String("channel", d.Channel), zap.String("provider", o.Attempt.Provider),
 		zap.Int("attempt", o.Attempt.Attempt), zap.String("status", string(o.Status)),
 		zap.String("class", o.Attempt.Class), zap.String("code", o.Attempt.Code),
-		zap.Duration("took", o.Attempt.FinishedAt.Sub(o.Attempt.StartedAt)))
+		zap.Duration("waited", queueWait(job)), zap.Duration("took", o.Attempt.FinishedAt.Sub(o.Attempt.StartedAt)),
+		zap.Duration("sinceDue", o.Attempt.FinishedAt.Sub(d.Due())), traceField(ctx))
 }
 
 func encodeDetails(details map[string]any) []byte {

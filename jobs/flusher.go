@@ -5,6 +5,8 @@ import (
 	"errors"
 	"runtime"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A flush takes at most this many items and this much weight (deliveries), so
@@ -26,6 +28,7 @@ var errClosed = errors.New("shutting down")
 // flusher commits a lone item at once. A batch that fails is committed again one
 // by one, so that one poisonous item cannot hurt its neighbours.
 type flusher[In, Out any] struct {
+	name    string
 	commit  func(ctx context.Context, batch []In) ([]Out, error)
 	weigh   func(In) int
 	timeout time.Duration // bounds one flush, with its fall-back
@@ -37,6 +40,7 @@ type flusher[In, Out any] struct {
 
 type flushCall[In, Out any] struct {
 	in    In
+	span  trace.Span           // of who waits
 	reply chan flushReply[Out] // buffered: the flusher never waits for a waiter that left
 }
 
@@ -46,10 +50,10 @@ type flushReply[Out any] struct {
 }
 
 func newFlusher[In, Out any](
-	timeout time.Duration, weigh func(In) int, commit func(context.Context, []In) ([]Out, error),
+	watch batchMetrics, timeout time.Duration, weigh func(In) int, commit func(context.Context, []In) ([]Out, error),
 ) *flusher[In, Out] {
 	f := &flusher[In, Out]{
-		commit: commit, weigh: weigh, timeout: timeout,
+		name: watch.name, commit: measured(watch, commit), weigh: weigh, timeout: timeout,
 		queue: make(chan flushCall[In, Out], flushMaxItems), alone: make(chan struct{}, flushAloneMax),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -64,7 +68,7 @@ func (f *flusher[In, Out]) do(ctx context.Context, in In) (Out, error) {
 	if f.weigh(in) >= flushAlone {
 		return f.commitAlone(ctx, in)
 	}
-	c := flushCall[In, Out]{in: in, reply: make(chan flushReply[Out], 1)}
+	c := flushCall[In, Out]{in: in, span: trace.SpanFromContext(ctx), reply: make(chan flushReply[Out], 1)}
 	select {
 	case f.queue <- c:
 	case <-f.closing:
@@ -99,6 +103,8 @@ func (f *flusher[In, Out]) commitAlone(ctx context.Context, in In) (Out, error) 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
 	defer cancel()
+	ctx, span := startSpan(ctx, "batch "+f.name, trace.SpanKindInternal)
+	defer span.End()
 	outs, err := f.commit(ctx, []In{in})
 	if err != nil {
 		return none, err
@@ -152,6 +158,8 @@ func (f *flusher[In, Out]) gather(first flushCall[In, Out]) []flushCall[In, Out]
 func (f *flusher[In, Out]) flush(batch []flushCall[In, Out]) {
 	ctx, cancel := context.WithTimeout(context.Background(), f.timeout)
 	defer cancel()
+	ctx, span := traceBatch(ctx, f.name, batch)
+	defer span.End()
 
 	ins := make([]In, len(batch))
 	for i, c := range batch {

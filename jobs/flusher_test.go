@@ -14,7 +14,7 @@ import (
 func TestFlusherBatchesWhatWaits(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan int), make(chan struct{})
-	f := newFlusher(time.Minute, func(int) int { return 1 }, func(_ context.Context, batch []int) ([]int, error) {
+	f := newFlusher(newMetrics(nil).batch("test"), time.Minute, func(int) int { return 1 }, func(_ context.Context, batch []int) ([]int, error) {
 		entered <- len(batch)
 		<-release
 		return batch, nil
@@ -44,7 +44,7 @@ func TestFlusherPoisonousItem(t *testing.T) {
 	t.Parallel()
 	poison := errors.New("poison")
 	began, gate := make(chan struct{}, 20), make(chan struct{})
-	f := newFlusher(time.Minute, func(int) int { return 1 }, func(_ context.Context, batch []int) ([]int, error) {
+	f := newFlusher(newMetrics(nil).batch("test"), time.Minute, func(int) int { return 1 }, func(_ context.Context, batch []int) ([]int, error) {
 		began <- struct{}{}
 		<-gate
 		for _, i := range batch {
@@ -79,7 +79,7 @@ func TestFlusherWeight(t *testing.T) {
 	t.Parallel()
 	began, gate := make(chan struct{}, 10), make(chan struct{})
 	var sizes []int
-	f := newFlusher(time.Minute, func(w int) int { return w }, func(_ context.Context, batch []int) ([]int, error) {
+	f := newFlusher(newMetrics(nil).batch("test"), time.Minute, func(w int) int { return w }, func(_ context.Context, batch []int) ([]int, error) {
 		if batch[0] >= flushAlone {
 			return batch, nil
 		}
@@ -107,7 +107,7 @@ func TestFlusherWeight(t *testing.T) {
 
 func TestFlusherClose(t *testing.T) {
 	t.Parallel()
-	f := newFlusher(time.Minute, func(int) int { return 1 }, func(_ context.Context, batch []int) ([]int, error) { return batch, nil })
+	f := newFlusher(newMetrics(nil).batch("test"), time.Minute, func(int) int { return 1 }, func(_ context.Context, batch []int) ([]int, error) { return batch, nil })
 	f.close()
 	_, err := f.do(t.Context(), 1)
 	require.ErrorIs(t, err, errClosed)
@@ -115,7 +115,7 @@ func TestFlusherClose(t *testing.T) {
 
 func TestFlusherTimeout(t *testing.T) {
 	t.Parallel()
-	f := newFlusher(time.Millisecond, func(int) int { return 1 }, func(ctx context.Context, _ []int) ([]int, error) {
+	f := newFlusher(newMetrics(nil).batch("test"), time.Millisecond, func(int) int { return 1 }, func(ctx context.Context, _ []int) ([]int, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})

@@ -11,9 +11,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
@@ -32,6 +36,9 @@ type bundle struct {
 	store    store.Store
 	service  *Service
 	provider *provider
+	metrics  *prometheus.Registry
+	spans    *tracetest.SpanRecorder
+	tracer   trace.Tracer
 	// exec runs SQL behind the service's back.
 	exec func(query string, args ...any)
 	// jobPriority returns a job's priority there.
@@ -142,7 +149,10 @@ func newBundle(t *testing.T, st store.Store) *bundle {
 	t.Cleanup(st.Close)
 	b := &bundle{t: t, store: st, provider: &provider{calls: make(chan channels.Message, 10_000)}}
 	b.provider.fail(nil)
-	b.service = New(st, []channels.Type{testChannel, otherChannel}, b.settings(channels.Resend), zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel)))
+	b.metrics, b.spans = prometheus.NewRegistry(), tracetest.NewSpanRecorder()
+	b.tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test")
+	b.service = New(st, []channels.Type{testChannel, otherChannel}, b.settings(channels.Resend), zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel)),
+		Telemetry{Metrics: b.metrics, Tracer: b.tracer})
 	t.Cleanup(b.service.Close)
 	b.template("hello", "text", "Hello {{ .name }}")
 	return b
@@ -191,7 +201,12 @@ func request(key string, n int) Request {
 // accept takes a request to one recipient and returns its delivery.
 func (b *bundle) accept(key string) store.Delivery {
 	b.t.Helper()
-	a, err := b.service.Accept(b.t.Context(), request(key, 1))
+	return b.acceptIn(b.t.Context(), key)
+}
+
+func (b *bundle) acceptIn(ctx context.Context, key string) store.Delivery {
+	b.t.Helper()
+	a, err := b.service.Accept(ctx, request(key, 1))
 	require.NoError(b.t, err)
 	return b.deliveries(a.NotificationID)[0]
 }

@@ -69,6 +69,7 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 		}
 		closed += n
 		for _, st := range batch {
+			s.metrics.strays.WithLabelValues(st.Code).Inc()
 			s.log.Warn("delivery settled without an outcome", zap.Stringer("delivery", st.DeliveryID),
 				zap.String("status", string(st.Status)), zap.String("code", st.Code))
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/channels"
@@ -37,6 +39,13 @@ type Settings struct {
 	Registry  *channels.Registry
 }
 
+// Telemetry is where the service shows what it does. The zero value shows nothing.
+type Telemetry struct {
+	Metrics prometheus.Registerer
+	// Tracer makes the spans of jobs whose request was traced.
+	Tracer trace.Tracer
+}
+
 // Service accepts notifications and delivers them. Create it with New, close it
 // after the API and the River client have stopped.
 type Service struct {
@@ -44,6 +53,8 @@ type Service struct {
 	types    map[string]channels.Type // by channel
 	settings atomic.Pointer[Settings]
 	log      *zap.Logger
+	metrics  *metrics
+	tracer   trace.Tracer // may be nil
 
 	lookups   *flusher[string, *store.Template] // by name; nil when there is none
 	accepts   *flusher[store.Acceptance, store.Accepted]
@@ -58,22 +69,28 @@ type Service struct {
 }
 
 // New starts a service on the store. types is the table of provider types, one a channel.
-func New(st store.Store, types []channels.Type, settings Settings, log *zap.Logger) *Service {
-	s := &Service{store: st, types: make(map[string]channels.Type, len(types)), log: log, draining: make(chan struct{})}
+func New(st store.Store, types []channels.Type, settings Settings, log *zap.Logger, watch Telemetry) *Service {
+	s := &Service{
+		store: st, types: make(map[string]channels.Type, len(types)), log: log, draining: make(chan struct{}),
+		metrics: newMetrics(watch.Metrics), tracer: watch.Tracer,
+	}
 	s.stopDraining = sync.OnceFunc(func() { close(s.draining) })
 	for _, t := range types {
 		s.types[t.Channel] = t
 	}
 	s.Apply(settings)
-	s.lookups = newFlusher(readTimeout, func(string) int { return 1 }, s.findTemplates)
-	s.loads = newFlusher(readTimeout, func(uuid.UUID) int { return 1 }, s.loadBatch)
-	s.accepts = newFlusher(acceptTimeout, func(a store.Acceptance) int { return len(a.Deliveries) }, st.Accept)
-	s.records = newFlusher(recordTimeout, func(store.Outcome) int { return 1 }, s.recordBatch)
+	s.lookups = newFlusher(s.metrics.batch("lookup"), readTimeout, func(string) int { return 1 }, s.findTemplates)
+	s.loads = newFlusher(s.metrics.batch("load"), readTimeout, func(uuid.UUID) int { return 1 }, s.loadBatch)
+	s.accepts = newFlusher(s.metrics.batch("accept"), acceptTimeout, func(a store.Acceptance) int { return len(a.Deliveries) }, st.Accept)
+	s.records = newFlusher(s.metrics.batch("record"), recordTimeout, func(store.Outcome) int { return 1 }, s.recordBatch)
 	return s
 }
 
 // Apply swaps the settings. Work in flight finishes on the old ones.
-func (s *Service) Apply(settings Settings) { s.settings.Store(&settings) }
+func (s *Service) Apply(settings Settings) {
+	s.metrics.expect(settings.Registry)
+	s.settings.Store(&settings)
+}
 
 // Close commits what is waiting and stops.
 func (s *Service) Close() {

@@ -35,6 +35,7 @@ type Store interface {
 	Deliveries
 	Templates
 	Limits
+	Queues
 	// Ping answers nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.

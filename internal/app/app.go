@@ -18,6 +18,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/config"
+	"github.com/labring/sealos-notify/internal/telemetry"
 	"github.com/labring/sealos-notify/jobs"
 )
 
@@ -86,8 +87,16 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 
-	service := jobs.New(db.Store, builtin.Types(), jobs.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry}, log)
+	metrics := telemetry.NewRegistry()
+	tracer, stopTracing, err := telemetry.NewTracer(ctx, cfg.Tracing.Endpoint, log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
+	service := jobs.New(db.Store, builtin.Types(), jobs.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry},
+		log, jobs.Telemetry{Metrics: metrics, Tracer: tracer})
 	defer service.Close()
+	metrics.MustRegister(service.QueueCollector(cfg.Dispatcher.LeaseTimeout), telemetry.NewPoolCollector(db.pool))
 	client, err := db.newClient(service, cfg.Dispatcher, libraryLogger(log, "river"))
 	if err != nil {
 		return err
@@ -101,13 +110,13 @@ func Run(ctx context.Context, o Options) error {
 	auth := api.NewAuth(credentials, log)
 	server, err := api.New(api.Options{
 		Config: cfg.Server, Auth: auth, Accepter: service, Steerer: service, Templates: service,
-		Store: db.Store, RiverUI: ui, Ready: ready.Load, Log: log,
+		Store: db.Store, RiverUI: ui, Ready: ready.Load, Metrics: metrics, Tracer: tracer, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 
-	reloader := &reloader{loader: loader, running: cfg, service: service, auth: auth, level: level, log: log}
+	reloader := &reloader{loader: loader, running: cfg, service: service, auth: auth, level: level, log: log, metrics: newReloadMetrics(metrics)}
 	watcher, err := loader.Watch(log)
 	if err != nil {
 		return fmt.Errorf("watch the configuration: %w", err)
@@ -115,6 +124,15 @@ func Run(ctx context.Context, o Options) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Server.Address)
 	if err != nil {
 		return fmt.Errorf("server.address: %w", err)
+	}
+	scraped := zap.Skip()
+	if cfg.Metrics.Address != "" {
+		server, err := telemetry.ServeMetrics(ctx, cfg.Metrics.Address, metrics, log)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		defer server.Close()
+		scraped = zap.Stringer("metrics", server.Address())
 	}
 
 	if err := client.Start(ctx); err != nil {
@@ -124,8 +142,8 @@ func Run(ctx context.Context, o Options) error {
 	go func() { served <- server.Serve(listener) }()
 	reloading := reloader.start(watcher, o.Reload)
 	ready.Store(true)
-	log.Info("serving", zap.Stringer("address", listener.Addr()), zap.String("database", cfg.Database.Driver),
-		zap.Strings("channels", registry.Channels()), zap.Bool("dispatcher", cfg.Dispatcher.Enabled))
+	log.Info("serving", zap.Stringer("address", listener.Addr()), scraped, zap.String("database", cfg.Database.Driver),
+		zap.Strings("channels", registry.Channels()), zap.Bool("dispatcher", cfg.Dispatcher.Enabled), zap.Bool("tracing", tracer != nil))
 	if o.Serving != nil {
 		o.Serving(listener.Addr())
 	}

@@ -31,7 +31,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 				database = fmt.Sprintf("{host: %q, port: %d, user: %q, password: %q, dbname: %q}", db.Host, db.Port, db.User, db.Password, db.DBName)
 			}
 			path := filepath.Join(dir, "config.yaml")
-			require.NoError(t, os.WriteFile(path, []byte("server: {address: '127.0.0.1:0'}\nauth: {enabled: false}\ndatabase: "+database+"\n"), 0o600))
+			require.NoError(t, os.WriteFile(path, []byte("server: {address: '127.0.0.1:0'}\nmetrics: {address: '127.0.0.1:0'}\nauth: {enabled: false}\ndatabase: "+database+"\n"), 0o600))
 			before := goleak.IgnoreCurrent()
 
 			ctx, stop := context.WithCancel(t.Context())
@@ -83,7 +83,11 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 		"no database":         {"database: {host: 127.0.0.1, port: 1}\nauth: {enabled: false}", "open the database"},
 		"no folder":           {"database: {driver: sqlite, path: /nonexistent/notify.db}\nauth: {enabled: false}", "open the database"},
 		"address taken":       {sqlite + "auth: {enabled: false}\nserver: {address: '" + busy.Addr().String() + "'}", "address already in use"},
-		"unknown key":         {"sevrer: {}", "config.yaml:1: sevrer: unknown key"},
+		"metrics address taken": {
+			sqlite + "auth: {enabled: false}\nserver: {address: '127.0.0.1:0'}\nmetrics: {address: '" + busy.Addr().String() + "'}",
+			"metrics.address: listen tcp",
+		},
+		"unknown key": {"sevrer: {}", "config.yaml:1: sevrer: unknown key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.yaml")

@@ -7,6 +7,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 
+	"github.com/labring/sealos-notify/internal/telemetry"
 	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store"
@@ -19,6 +20,7 @@ type Database struct {
 	store.Store
 	Migrator *migrate.Migrator
 
+	pool      func() telemetry.Pool
 	newClient func(*jobs.Service, jobs.Dispatcher, *slog.Logger) (*jobs.Client, error)
 }
 
@@ -31,6 +33,10 @@ func OpenDatabase(ctx context.Context, c store.Config) (*Database, error) {
 		}
 		return &Database{
 			Store: st, Migrator: migrate.SQLite(st.DB()),
+			pool: func() telemetry.Pool {
+				s := st.DB().Stats()
+				return telemetry.Pool{Used: s.InUse, Idle: s.Idle, Max: s.MaxOpenConnections, Waits: s.WaitCount, Waited: s.WaitDuration}
+			},
 			newClient: func(s *jobs.Service, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
 				return jobs.NewClient(riversqlite.New(st.DB()), s, d, log)
 			},
@@ -42,6 +48,13 @@ func OpenDatabase(ctx context.Context, c store.Config) (*Database, error) {
 	}
 	return &Database{
 		Store: st, Migrator: migrate.Postgres(st.Pool()),
+		pool: func() telemetry.Pool {
+			s := st.Pool().Stat()
+			return telemetry.Pool{
+				Used: int(s.AcquiredConns()), Idle: int(s.IdleConns()), Max: int(s.MaxConns()),
+				Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime(),
+			}
+		},
 		newClient: func(s *jobs.Service, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
 			return jobs.NewClient(riverpgxv5.New(st.Pool()), s, d, log)
 		},

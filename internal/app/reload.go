@@ -21,6 +21,7 @@ type reloader struct {
 	auth    *api.Auth
 	level   zap.AtomicLevel
 	log     *zap.Logger
+	metrics *reloadMetrics
 
 	mu      sync.Mutex // a signal and a changed file may come at once
 	running *config.Config
@@ -92,12 +93,14 @@ func (r *reloader) reload() {
 		r.log.Warn("some changes take effect at the next start only", zap.Strings("keys", []string{"logging.format"}))
 	}
 	r.running = next
+	r.metrics.succeeded()
 	r.log.Info("configuration reloaded", zap.Strings("channels", registry.Channels()))
 }
 
 // refuse says why the running configuration stays. The reason may have many lines.
 func (r *reloader) refuse(err error) {
 	r.refused++
+	r.metrics.refused()
 	r.log.Error("configuration not reloaded: the running one stays", zap.Int("refusedSoFar", r.refused),
 		zap.Strings("problems", strings.Split(err.Error(), "\n")))
 }

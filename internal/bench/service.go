@@ -109,6 +109,7 @@ database: %s
 logging: {level: %s}
 dispatcher: {enabled: %t}
 auth: {credentialsFilePath: %q}
+metrics: {address: ""}
 channels: {%s: {enabled: true, provider: feishu}}
 providers: {feishu: {type: feishu_app, appId: %s, appSecret: %s, baseUrl: %q, rateLimit: {perSecond: 0, perMinute: 0}}}
 `, address, database, level, s.vendor != "", apps, channel, feishuID, feishuSecret, cmp.Or(s.vendor, nowhere)), 0o600))

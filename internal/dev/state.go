@@ -73,6 +73,8 @@ logging:
   level: %s
 dispatcher:
   interval: 1s
+metrics:
+  address: "" # of no use here, and the port may be taken
 auth:
   credentialsFilePath: %q
 defaults:

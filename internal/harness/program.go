@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/stretchr/testify/require"
@@ -16,14 +17,22 @@ var (
 	raceBinary  = sync.OnceValues(func() (string, error) { return build("-race") })
 )
 
+const module = "github.com/labring/sealos-notify"
+
 func build(flags ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "sealos-notify-program-")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "sealos-notify")
-	args := append([]string{"build", "-o", path}, flags...)
-	if out, err := exec.Command("go", append(args, "github.com/labring/sealos-notify")...).CombinedOutput(); err != nil {
+	// From its own folder: a test may be in another module.
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", module, err)
+	}
+	build := exec.Command("go", append([]string{"build", "-o", path}, flags...)...)
+	build.Dir = strings.TrimSpace(string(root))
+	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
 	return path, nil

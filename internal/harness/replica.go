@@ -19,8 +19,10 @@ const Patience = 60 * time.Second
 // Replica is one running process of the program.
 type Replica struct {
 	Cmd  *exec.Cmd
-	Base string   // http://host:port
-	Log  *Logbook // all that it writes; nil when the log goes elsewhere
+	Base string // http://host:port
+	// Metrics is the URL of the metrics.
+	Metrics string
+	Log     *Logbook // all that it writes; nil when the log goes elsewhere
 
 	t      *testing.T
 	exited chan struct{}
@@ -66,6 +68,9 @@ func (w *World) TryStart(env []string, flags ...string) (*Replica, error) {
 		return nil, fmt.Errorf("the program does not serve: %w", err)
 	}
 	r.Base = "http://" + serving["address"].(string)
+	if address, served := serving["metrics"].(string); served {
+		r.Metrics = "http://" + address + "/metrics"
+	}
 	return r, nil
 }
 

@@ -62,6 +62,7 @@ func NewWorld(t *testing.T, db store.Config) *World {
 		"server":     `{address: "127.0.0.1:0"}`,
 		"database":   Database(w.DB),
 		"dispatcher": `{interval: 200ms, leaseTimeout: 30s}`,
+		"metrics":    `{address: "127.0.0.1:0"}`,
 		"auth":       fmt.Sprintf(`{credentialsFilePath: %q}`, w.Path("apps.yaml")),
 		"defaults":   `{retryBackoffSeconds: [0, 0, 0], timeoutSeconds: 10}`,
 		"channels":   `{feishu_app: {enabled: true, provider: feishu}}`,

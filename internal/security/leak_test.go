@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,6 +72,7 @@ func TestNothingLeaks(t *testing.T) {
 		answers += r.Call(harness.AppID, guess, http.MethodGet, "/api/v1/templates?after="+content, nil).Raw
 		answers += r.Call(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", notification("bad", content,
 			[]map[string]string{{"type": "phone", "value": mail}, {"type": "email", "value": phone}})).Raw
+		metrics := get(t, r.Metrics)
 		require.Zero(t, r.Terminate())
 
 		secrets := []string{harness.VendorSecret, harness.AppSecret, harness.AdminSecret, hook, guess}
@@ -82,6 +84,8 @@ func TestNothingLeaks(t *testing.T) {
 		}
 		requireNone(t, "the log", r.Log.String(), append(secrets, mail, national, user, content)...)
 		requireNone(t, "answers", answers, secrets...)
+		require.Contains(t, metrics, "sealos_notify_attempts_total")
+		requireNone(t, "the metrics", metrics, append(secrets, mail, national, user, content)...)
 		for table, rows := range everyTable(t, w) {
 			requireNone(t, table, rows, secrets...)
 			switch table {
@@ -125,6 +129,16 @@ func failAll(w *harness.World, fault vendors.Fault) (lift func()) {
 			i.Lift()
 		}
 	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return string(body)
 }
 
 func requireNone(t *testing.T, place, text string, canaries ...string) {

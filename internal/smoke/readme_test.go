@@ -36,7 +36,7 @@ func TestReadmeQuickStart(t *testing.T) {
 	r := w.StartWith([]string{
 		"DATABASE_HOST=" + w.DB.Host, fmt.Sprintf("DATABASE_PORT=%d", w.DB.Port), "DATABASE_USER=" + w.DB.User,
 		"DATABASE_PASSWORD=" + w.DB.Password, "DATABASE_DBNAME=" + w.DB.DBName,
-		"SERVER_ADDRESS=127.0.0.1:0", "AUTH_CREDENTIALS_FILE_PATH=" + w.Path("sealos-notify-auth/apps.yaml"),
+		"SERVER_ADDRESS=127.0.0.1:0", "METRICS_ADDRESS=127.0.0.1:0", "AUTH_CREDENTIALS_FILE_PATH=" + w.Path("sealos-notify-auth/apps.yaml"),
 	})
 	answers := curls(t, w, r, blocks[1])
 	require.Len(t, answers, 2)

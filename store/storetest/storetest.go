@@ -25,7 +25,7 @@ type Open func(t *testing.T) (store.Store, *sql.DB)
 func Run(t *testing.T, open Open) {
 	for _, cases := range []map[string]func(*testing.T, bundle){
 		acceptCases, deliveryCases, recordCases, rollUpCases, strayCases, templateCases, limitCases, retentionCases,
-		filterCases, retryCases, cancelCases,
+		filterCases, retryCases, cancelCases, queueCases,
 	} {
 		for name, test := range cases {
 			t.Run(name, func(t *testing.T) {

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// reloadMetrics count reloads of the configuration.
+type reloadMetrics struct {
+	reloads     *prometheus.CounterVec // by result
+	succeededAt prometheus.Gauge
+	successful  prometheus.Gauge
+}
+
+// newReloadMetrics registers the metrics. The start counts as a success: the
+// configuration is in effect.
+func newReloadMetrics(registry prometheus.Registerer) *reloadMetrics {
+	r := promauto.With(registry)
+	m := &reloadMetrics{
+		reloads: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_config_reloads_total",
+			Help: "Reloads of the configuration, by result (ok, refused).",
+		}, []string{"result"}),
+		succeededAt: r.NewGauge(prometheus.GaugeOpts{
+			Name: "sealos_notify_config_last_success_timestamp_seconds",
+			Help: "When the configuration in effect was loaded.",
+		}),
+		successful: r.NewGauge(prometheus.GaugeOpts{
+			Name: "sealos_notify_config_last_reload_successful",
+			Help: "Whether the last reload succeeded: 0 means that the files are not what is in effect.",
+		}),
+	}
+	m.reloads.WithLabelValues("ok")
+	m.reloads.WithLabelValues("refused")
+	m.succeededAt.SetToCurrentTime()
+	m.successful.Set(1)
+	return m
+}
+
+func (m *reloadMetrics) succeeded() {
+	m.reloads.WithLabelValues("ok").Inc()
+	m.succeededAt.SetToCurrentTime()
+	m.successful.Set(1)
+}
+
+func (m *reloadMetrics) refused() {
+	m.reloads.WithLabelValues("refused").Inc()
+	m.successful.Set(0)
+}

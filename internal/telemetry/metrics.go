@@ -1,0 +1,57 @@
+// Package telemetry is where the program is watched: the registry of metrics and
+// the port that serves it, and the tracer that exports spans.
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+// NewRegistry returns a registry with the metrics of the Go runtime and of the process.
+func NewRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// scrapesAtOnce bounds the scrapes in flight; more are answered 503.
+const scrapesAtOnce = 4
+
+// MetricsServer serves /metrics on a port of its own.
+type MetricsServer struct {
+	server   *http.Server
+	listener net.Listener
+}
+
+// ServeMetrics listens on the address and serves the registry until Close.
+func ServeMetrics(ctx context.Context, address string, registry *prometheus.Registry, log *zap.Logger) (*MetricsServer, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("metrics.address: %w", err)
+	}
+	errorLog := zap.NewStdLog(log.Named("metrics"))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog: errorLog, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: scrapesAtOnce,
+	}))
+	s := &MetricsServer{listener: listener, server: &http.Server{
+		Handler: mux, ErrorLog: errorLog, MaxHeaderBytes: 8 << 10,
+		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}}
+	go func() { _ = s.server.Serve(listener) }() // it ends with Close
+	return s, nil
+}
+
+// Address is where the metrics are served.
+func (s *MetricsServer) Address() net.Addr { return s.listener.Addr() }
+
+// Close ends the serving, a scrape in flight with it.
+func (s *MetricsServer) Close() { _ = s.server.Close() }
