@@ -76,6 +76,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	b := start(t)
 	needs := map[string]string{ // role, by the first element below /api/v1
 		"notifications": "send",
+		"integrations":  "send",
 		"templates":     "templates",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
@@ -108,7 +109,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 13, guarded)
+	require.Equal(t, 15, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so

@@ -63,21 +63,24 @@ type Options struct {
 	Accepter  Accepter
 	Templates TemplateRules
 	Store     Store
-	RiverUI   http.Handler // serves below /riverui; nil leaves it out
-	Ready     func() bool  // false once shutdown has begun
-	Log       *zap.Logger
+	// Integrations say where alerts go; SetIntegrations swaps them.
+	Integrations IntegrationsConfig
+	RiverUI      http.Handler // serves below /riverui; nil leaves it out
+	Ready        func() bool  // false once shutdown has begun
+	Log          *zap.Logger
 }
 
 // Server serves the API.
 type Server struct {
-	app      *fiber.App
-	auth     *Auth
-	accepter Accepter
-	rules    TemplateRules
-	store    Store
-	isReady  func() bool
-	log      *zap.Logger
-	listener atomic.Pointer[quietListener] // set by Serve
+	app          *fiber.App
+	auth         *Auth
+	accepter     Accepter
+	rules        TemplateRules
+	store        Store
+	integrations atomic.Pointer[IntegrationsConfig]
+	isReady      func() bool
+	log          *zap.Logger
+	listener     atomic.Pointer[quietListener] // set by Serve
 }
 
 // New makes a server. It does not listen yet.
@@ -85,6 +88,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
 	}
+	s.SetIntegrations(o.Integrations)
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
 		BodyLimit:             maxRead,
@@ -166,6 +170,17 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
 		summary: "List a notification's deliveries", faults: []int{400, 404},
 	}, s.listDeliveries)
+
+	add(s, api, route{
+		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
+		summary: "Notify of what Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
+		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+	}, s.sendAlerts(alertmanager))
+	add(s, api, route{
+		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
+		summary: "Notify of what Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
+		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+	}, s.sendAlerts(grafana))
 
 	add(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,

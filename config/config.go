@@ -28,6 +28,8 @@ type Config struct {
 	Retention  jobs.Retention
 	Channels   map[string]Channel  // by channel name
 	Providers  map[string]Provider // by provider name
+
+	Integrations api.IntegrationsConfig
 }
 
 // Logging is the `logging` section.
