@@ -41,7 +41,7 @@ func TestAlertmanager(t *testing.T) {
 		}
 		am.Post(alert)
 		link.await(http.StatusAccepted)
-		link.await(http.StatusOK) // the retry
+		link.await(http.StatusOK)      // the retry
 		arrivals := arrivedAt(t, w, 2) // each is for two people
 		require.Contains(t, arrivals[0].Text, "[FIRING:1] HighLatency eu-1")
 		require.Contains(t, arrivals[0].Text, `p99 of \"api-0\" is 2.1s`)
