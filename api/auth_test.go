@@ -77,6 +77,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	needs := map[string]string{ // role, by the first element below /api/v1
 		"notifications": "send",
 		"deliveries":    "send",
+		"integrations":  "send",
 		"templates":     "templates",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
@@ -109,7 +110,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 19, guarded)
+	require.Equal(t, 21, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so

@@ -43,6 +43,7 @@ apps:
 type bench struct {
 	url      string
 	client   *http.Client
+	server   *api.Server
 	auth     *api.Auth
 	accepter *accepter
 	steerer  *steerer
@@ -73,7 +74,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	}
 	server, err := api.New(o)
 	require.NoError(t, err)
-	b.routes = server.Routes()
+	b.server, b.routes = server, server.Routes()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	b.url = "http://" + listener.Addr().String()

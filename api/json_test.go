@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -48,6 +49,37 @@ func FuzzNotificationBody(f *testing.F) {
 			require.NoError(t, err)
 			require.Less(t, len(text), 64<<10)
 		}
+	})
+}
+
+// FuzzAlertGroupBody holds the same of a webhook's body, whose params are texts of
+// a known shape.
+func FuzzAlertGroupBody(f *testing.F) {
+	for _, name := range []string{"alertmanager-firing", "alertmanager-resolved", "grafana-firing"} {
+		body, err := os.ReadFile("testdata/alerts/" + name + ".json")
+		require.NoError(f, err)
+		f.Add(body)
+	}
+	f.Add([]byte(`{"receiver":"r","status":"firing","groupKey":"g","truncatedAlerts":-0,"alerts":[{"labels":null},null,[]]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		document, err := parseJSON(body)
+		members, ok := document.(map[string]any)
+		if err != nil || !ok {
+			return // as in FuzzNotificationBody
+		}
+		group, err := parseAlertGroup(object{members: members, faults: new([]FieldError)})
+		if err != nil {
+			var problem *Problem
+			require.ErrorAs(t, err, &problem)
+			require.Equal(t, 400, problem.Status)
+			return
+		}
+		require.NotEmpty(t, group.receiver)
+		require.Len(t, group.identity, 64)
+		require.NotEmpty(t, group.params["alerts"])
+		encoded, err := json.Marshal(group.params)
+		require.NoError(t, err)
+		require.True(t, utf8.Valid(encoded))
 	})
 }
 

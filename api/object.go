@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
@@ -20,6 +21,8 @@ import (
 
 // maxFaults bounds how many faults one answer lists.
 const maxFaults = 20
+
+const timeRule = "must be a time with its zone, as RFC 3339 has it: 2026-01-02T15:04:05+08:00"
 
 // object is a JSON object of a request whose members are taken one after the
 // other; end finds those that nobody took. Faults are collected over the whole
@@ -158,6 +161,29 @@ func (o object) number(name string, least, most int) int {
 	return n
 }
 
+// count takes a whole number of at least 0; 0 when it is missing.
+func (o object) count(name string) int {
+	if _, there := o.members[name]; !there {
+		return 0
+	}
+	return o.number(name, 0, math.MaxInt32)
+}
+
+// instant takes a required time, and leaves it in its zone.
+func (o object) instant(name string) time.Time {
+	v, there := o.take(name)
+	s, _ := v.(string)
+	var t time.Time
+	err := t.UnmarshalText([]byte(s)) // stricter than time.Parse
+	switch {
+	case !there:
+		o.fault(name, "is required")
+	case err != nil:
+		o.fault(name, timeRule)
+	}
+	return t
+}
+
 // time takes a time, to a microsecond, as the store keeps it; nil when it is missing.
 func (o object) time(name string) *time.Time {
 	v, there := o.take(name)
@@ -167,7 +193,7 @@ func (o object) time(name string) *time.Time {
 	s, _ := v.(string)
 	var t time.Time
 	if err := t.UnmarshalText([]byte(s)); err != nil { // stricter than time.Parse
-		o.fault(name, "must be a time with its zone, as RFC 3339 has it: 2026-01-02T15:04:05+08:00")
+		o.fault(name, timeRule)
 		return nil
 	}
 	t = t.UTC().Truncate(time.Microsecond)
@@ -180,6 +206,21 @@ func (o object) values(name string) map[string]any {
 	members, ok := v.(map[string]any)
 	if v != nil && !ok {
 		o.fault(name, "must be an object")
+	}
+	return members
+}
+
+// texts takes an object whose values are strings; null and missing are as good as
+// empty.
+func (o object) texts(name string) map[string]any {
+	members := o.values(name)
+	for _, member := range slices.Sorted(maps.Keys(members)) {
+		if _, ok := members[member].(string); !ok {
+			o.fault(name+"."+member, "must be a string")
+		}
+	}
+	if members == nil {
+		return map[string]any{}
 	}
 	return members
 }

@@ -53,6 +53,7 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 		"appId":     {Type: "apiKey", In: "header", Name: "X-App-Id"},
 		"appSecret": {Type: "apiKey", In: "header", Name: "X-App-Secret"},
 		"bearer":    {Type: "http", Scheme: "bearer", Description: "<appId>:<appSecret>"},
+		"basic":     {Type: "http", Scheme: "basic", Description: "the user is the appId, the password the appSecret"},
 	}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	problem := config.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
@@ -138,9 +139,13 @@ func operation(api huma.API, r route) *huma.Operation {
 	}
 }
 
-// describeMore adds the second successful status that some operations have.
+// describeMore adds the second successful status that some operations have, and
+// what else only some take.
 func describeMore(op *huma.Operation) {
 	switch op.OperationID {
+	case "sendAlertmanagerAlerts", "sendGrafanaAlerts":
+		op.Security = append(op.Security, map[string][]string{"basic": {}})
+		fallthrough
 	case "sendNotification", "testTemplate":
 		accepted := op.Responses["202"]
 		op.Responses["200"] = &huma.Response{

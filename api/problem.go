@@ -19,17 +19,18 @@ import (
 
 // Codes of a Problem that are not a jobs.Refusal's. They are stable.
 const (
-	codeInvalidJSON    = "invalid_json"    // 400: not one well-formed JSON object
-	codeInvalidRequest = "invalid_request" // 400: a field or parameter has the wrong shape
-	codeUnauthorized   = "unauthorized"
-	codeTooMany        = "too_many_attempts"
-	codeForbidden      = "forbidden"
-	codeNotFound       = "not_found"
-	codeTemplateExists = "template_exists"
-	codeImmutableField = "immutable_field"
-	codeTooBroad       = "too_broad" // 422: a list that would look through too much
-	codeUnavailable    = "unavailable"
-	codeInternal       = "internal"
+	codeInvalidJSON     = "invalid_json"    // 400: not one well-formed JSON object
+	codeInvalidRequest  = "invalid_request" // 400: a field or parameter has the wrong shape
+	codeUnauthorized    = "unauthorized"
+	codeTooMany         = "too_many_attempts"
+	codeForbidden       = "forbidden"
+	codeNotFound        = "not_found"
+	codeTemplateExists  = "template_exists"
+	codeImmutableField  = "immutable_field"
+	codeTooBroad        = "too_broad"        // 422: a list that would look through too much
+	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
+	codeUnavailable     = "unavailable"
+	codeInternal        = "internal"
 )
 
 // codeByStatus is for failures that come from the router or from huma.

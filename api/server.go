@@ -77,26 +77,29 @@ type Options struct {
 	Steerer   Steerer
 	Templates TemplateRules
 	Store     Store
-	RiverUI   http.Handler          // serves below /riverui; nil leaves it out
-	Ready     func() bool           // false once shutdown has begun
-	Metrics   prometheus.Registerer // nil shows them nowhere
-	Tracer    trace.Tracer          // nil traces nothing
-	Log       *zap.Logger
+	// Integrations say where alerts go; SetIntegrations swaps them.
+	Integrations IntegrationsConfig
+	RiverUI      http.Handler          // serves below /riverui; nil leaves it out
+	Ready        func() bool           // false once shutdown has begun
+	Metrics      prometheus.Registerer // nil shows them nowhere
+	Tracer       trace.Tracer          // nil traces nothing
+	Log          *zap.Logger
 }
 
 // Server serves the API.
 type Server struct {
-	app      *fiber.App
-	auth     *Auth
-	accepter Accepter
-	steerer  Steerer
-	rules    TemplateRules
-	store    Store
-	isReady  func() bool
-	metrics  *metrics
-	tracer   trace.Tracer // may be nil
-	log      *zap.Logger
-	listener atomic.Pointer[quietListener] // set by Serve
+	app          *fiber.App
+	auth         *Auth
+	accepter     Accepter
+	steerer      Steerer
+	rules        TemplateRules
+	store        Store
+	integrations atomic.Pointer[IntegrationsConfig]
+	isReady      func() bool
+	metrics      *metrics
+	tracer       trace.Tracer // may be nil
+	log          *zap.Logger
+	listener     atomic.Pointer[quietListener] // set by Serve
 }
 
 // New makes a server. It does not listen yet.
@@ -105,6 +108,7 @@ func New(o Options) (*Server, error) {
 		auth: o.Auth, accepter: o.Accepter, steerer: o.Steerer, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
 		metrics: newMetrics(o.Metrics), tracer: o.Tracer,
 	}
+	s.SetIntegrations(o.Integrations)
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
 		BodyLimit:             maxRead,
@@ -216,6 +220,17 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send dead deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		body: retryManyRequest{}, faults: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
+
+	add(s, api, route{
+		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
+		summary: "Notify of what Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
+		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+	}, s.sendAlerts(alertmanager))
+	add(s, api, route{
+		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
+		summary: "Notify of what Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
+		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+	}, s.sendAlerts(grafana))
 
 	add(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,

@@ -30,6 +30,8 @@ type Config struct {
 	Tracing    Tracing
 	Channels   map[string]Channel  // by channel name
 	Providers  map[string]Provider // by provider name
+
+	Integrations api.IntegrationsConfig
 }
 
 // Logging is the `logging` section.

@@ -86,6 +86,8 @@ func (r *reader) decode(root ast.Node) {
 			for _, p := range r.entries(e.node, e.key) {
 				r.provider(p)
 			}
+		case e.name == "integrations":
+			r.object(e, reflect.ValueOf(&r.cfg.Integrations).Elem(), false)
 		default:
 			r.problem(e.key, "unknown key")
 		}

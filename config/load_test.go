@@ -74,6 +74,10 @@ func TestLoadsEveryKey(t *testing.T) {
 		CommonConfig: channels.CommonConfig{Type: "test_sms"}, Key: "two\nlines\n", Port: 465, CAFile: "/etc/ca.pem",
 		Labels: map[string]string{"region": "cli_$$x"},
 	}, cfg.Providers["sms"].Config)
+	require.Equal(t, map[string]api.Receiver{"On call / 值班": {
+		Channels:   map[string]api.ReceiverChannel{"feishu_app": {Template: "alert"}},
+		Recipients: []api.ReceiverRecipient{{Type: "feishu_user_id", Value: "ou_canary"}, {Type: "email", Value: "oncall@example.com"}},
+	}}, cfg.Integrations.Receivers)
 }
 
 func TestDefaultsHoldWhereNothingIsGiven(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
 )
 
@@ -20,7 +21,10 @@ func Markdown(types []channels.Type) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tables := map[string]string{"channels": table(reflect.ValueOf(Channel{}), "")}
+	tables := map[string]string{
+		"channels":     table(reflect.ValueOf(Channel{}), ""),
+		"integrations": table(reflect.ValueOf(api.Receiver{}), ""),
+	}
 	for _, s := range Default().sections() {
 		tables[s.key] = table(s.value, s.env)
 	}

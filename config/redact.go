@@ -26,7 +26,8 @@ func (c Config) Redacted() string {
 	}
 	doc = append(doc,
 		yaml.MapItem{Key: "channels", Value: shown(reflect.ValueOf(c.Channels))},
-		yaml.MapItem{Key: "providers", Value: shown(reflect.ValueOf(providers))})
+		yaml.MapItem{Key: "providers", Value: shown(reflect.ValueOf(providers))},
+		yaml.MapItem{Key: "integrations", Value: shown(reflect.ValueOf(c.Integrations))})
 	out, err := yaml.Marshal(doc)
 	if err != nil {
 		return fmt.Sprintf("the configuration can not be shown: %T", err)

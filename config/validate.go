@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -41,6 +43,9 @@ func (r *reader) validate() {
 		if p := r.cfg.Providers[name]; p.Config != nil {
 			r.validateProvider(p)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
+		r.validateReceiver(join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name])
 	}
 }
 
@@ -135,6 +140,49 @@ func (r *reader) validateChannel(name string, c Channel) {
 		r.problem(key+".provider", "there is no provider of that name")
 	case p.Config != nil && p.Type.Channel != name:
 		r.problem(key+".provider", "provider %s is of type %s, which serves the channel %s", p.Name, p.Type.Name, p.Type.Channel)
+	}
+}
+
+// validateReceiver checks that what is sent to a receiver can be delivered: when
+// an alert comes it is too late.
+func (r *reader) validateReceiver(key string, receiver api.Receiver) {
+	if len(receiver.Channels) == 0 {
+		r.problem(key+".channels", "is required")
+	}
+	if len(receiver.Recipients) == 0 {
+		r.problem(key+".recipients", "is required")
+	}
+	var takes []string // recipient types, of all its channels
+	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
+		channel := receiver.Channels[name]
+		key := join(key+".channels", printable(name))
+		i := slices.IndexFunc(r.Types, func(t channels.Type) bool { return t.Channel == name })
+		switch {
+		case i < 0:
+			r.problem(key, "unknown channel; there are: %s", channelNames(r.Types))
+			continue
+		case !r.cfg.Channels[name].Enabled:
+			r.problem(key, "this channel is not enabled")
+		}
+		r.validateRequired(key, reflect.ValueOf(channel))
+		takes = append(takes, r.Types[i].RecipientTypes...)
+		fits := func(recipient api.ReceiverRecipient) bool {
+			return slices.Contains(r.Types[i].RecipientTypes, recipient.Type)
+		}
+		if !slices.ContainsFunc(receiver.Recipients, fits) {
+			r.problem(key, "no recipient fits; it takes %s", strings.Join(r.Types[i].RecipientTypes, ", "))
+		}
+	}
+	for i, recipient := range receiver.Recipients {
+		key := fmt.Sprintf("%s.recipients[%d]", key, i)
+		if !r.validateRequired(key, reflect.ValueOf(recipient)) {
+			continue
+		}
+		if !slices.Contains(takes, recipient.Type) {
+			r.problem(key+".type", "fits none of the receiver's channels")
+		} else if err := jobs.CheckRecipient(store.Recipient(recipient)); err != nil {
+			r.problem(key+".value", "%w", err)
+		}
 	}
 }
 

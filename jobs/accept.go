@@ -215,6 +215,10 @@ func (s *Service) render(
 // and repeated recipients, make no difference. What a request does not ask for is
 // no part of it, so that the hashes of old requests stay what they are.
 func (r Request) hash() []byte {
+	if r.KeyDecides {
+		sum := sha256.Sum256([]byte(r.IdempotencyKey))
+		return sum[:]
+	}
 	recipients := slices.Clone(r.Recipients)
 	slices.SortFunc(recipients, func(a, b store.Recipient) int {
 		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)

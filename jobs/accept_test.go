@@ -68,6 +68,27 @@ func TestAcceptReplay(t *testing.T) {
 	})
 }
 
+func TestAcceptWhereTheKeyDecides(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		decided := func(n int) Request {
+			r := request("k", n)
+			r.KeyDecides = true
+			return r
+		}
+		first, err := b.service.Accept(t.Context(), decided(3))
+		require.NoError(t, err)
+		replay, err := b.service.Accept(t.Context(), decided(2))
+		require.NoError(t, err)
+		require.True(t, replay.Replayed)
+		require.Equal(t, first.NotificationID, replay.NotificationID)
+		require.Equal(t, 3, replay.Deliveries)
+
+		// To a request that is to be compared, this one is another.
+		_, err = b.service.Accept(t.Context(), request("k", 3))
+		requireRefusal(t, err, CodeIdempotencyConflict, "idempotencyKey")
+	})
+}
+
 func TestAcceptConcurrentlyWithOneKey(t *testing.T) {
 	eachEngine(t, func(t *testing.T, b *bundle) {
 		const callers = 200
@@ -150,7 +171,7 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "user_id", Value: "u-1"},
 		{Type: "feishu_user_id", Value: "ou_7d8a6e6df7621556ce0d21922b676706ccs"},
 	} {
-		require.NoError(t, checkRecipient(r), "%v", r)
+		require.NoError(t, CheckRecipient(r), "%v", r)
 	}
 	for _, r := range []store.Recipient{
 		{Type: "email", Value: ""}, {Type: "email", Value: "alice"}, {Type: "email", Value: "a@b@c"},
@@ -162,7 +183,7 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "user_id", Value: ""}, {Type: "user_id", Value: strings.Repeat("u", 129)}, {Type: "user_id", Value: "a\x00b"},
 		{Type: "", Value: "x"},
 	} {
-		err := checkRecipient(r)
+		err := CheckRecipient(r)
 		require.Error(t, err, "%v", r)
 		if len(r.Value) > 5 {
 			require.NotContains(t, err.Error(), r.Value, "an address is not repeated")

@@ -17,7 +17,7 @@ import (
 
 var phoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// refusals are all that checkRecipient says of an address of a known type.
+// refusals are all that CheckRecipient says of an address of a known type.
 var refusals = []string{
 	"must not contain spaces, control characters or invalid UTF-8",
 	"is not a plain e-mail address such as alice@example.com",
@@ -41,7 +41,7 @@ func FuzzCheckRecipient(f *testing.F) {
 	f.Fuzz(func(t *testing.T, i int, value string) {
 		r := store.Recipient{Type: types[uint(i)%uint(len(types))], Value: value}
 		start := time.Now()
-		err := checkRecipient(r)
+		err := CheckRecipient(r)
 		require.Less(t, time.Since(start), time.Second)
 		if err != nil {
 			require.Contains(t, refusals, err.Error()) // texts of ours, whatever the address

@@ -39,7 +39,7 @@ func checkRecipients(in []store.Recipient, limit int) ([]recipient, error) {
 	out := make([]recipient, 0, len(in))
 	for i := range in {
 		r := recipient{in[i], i}
-		if err := checkRecipient(r.Recipient); err != nil {
+		if err := CheckRecipient(r.Recipient); err != nil {
 			return nil, r.refuse(err.Error())
 		}
 		if _, repeated := seen[r.Recipient]; repeated {
@@ -51,9 +51,9 @@ func checkRecipients(in []store.Recipient, limit int) ([]recipient, error) {
 	return out, nil
 }
 
-// checkRecipient says what is wrong with an address. Its errors do not repeat
+// CheckRecipient says what is wrong with an address. Its errors do not repeat
 // the address: it is personal data.
-func checkRecipient(r store.Recipient) error {
+func CheckRecipient(r store.Recipient) error {
 	if !utf8.ValidString(r.Value) || strings.ContainsFunc(r.Value, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) }) {
 		return errors.New("must not contain spaces, control characters or invalid UTF-8")
 	}

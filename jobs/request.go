@@ -13,12 +13,15 @@ import (
 type Request struct {
 	AppID          string
 	IdempotencyKey string
-	Channels       map[string]ChannelRequest // by channel name
-	Recipients     []store.Recipient
-	SendAt         *time.Time // at most 90 days ahead; nil or past: at once
-	ExpiresAt      *time.Time // later than SendAt; nil: never
-	Priority       store.Priority
-	Test           bool // somebody tries a template
+	// KeyDecides makes the key alone the request's identity: with that key again,
+	// even a request for something else is a replay, and not a conflict.
+	KeyDecides bool
+	Channels   map[string]ChannelRequest // by channel name
+	Recipients []store.Recipient
+	SendAt     *time.Time // at most 90 days ahead; nil or past: at once
+	ExpiresAt  *time.Time // later than SendAt; nil: never
+	Priority   store.Priority
+	Test       bool // somebody tries a template
 }
 
 // ChannelRequest says what goes out over one channel.

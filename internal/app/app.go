@@ -110,13 +110,13 @@ func Run(ctx context.Context, o Options) error {
 	auth := api.NewAuth(credentials, log)
 	server, err := api.New(api.Options{
 		Config: cfg.Server, Auth: auth, Accepter: service, Steerer: service, Templates: service,
-		Store: db.Store, RiverUI: ui, Ready: ready.Load, Metrics: metrics, Tracer: tracer, Log: log,
+		Store: db.Store, Integrations: cfg.Integrations, RiverUI: ui, Ready: ready.Load, Metrics: metrics, Tracer: tracer, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 
-	reloader := &reloader{loader: loader, running: cfg, service: service, auth: auth, level: level, log: log, metrics: newReloadMetrics(metrics)}
+	reloader := &reloader{loader: loader, running: cfg, service: service, auth: auth, server: server, level: level, log: log, metrics: newReloadMetrics(metrics)}
 	watcher, err := loader.Watch(log)
 	if err != nil {
 		return fmt.Errorf("watch the configuration: %w", err)

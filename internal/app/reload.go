@@ -19,6 +19,7 @@ type reloader struct {
 	loader  config.Loader
 	service *jobs.Service
 	auth    *api.Auth
+	server  *api.Server
 	level   zap.AtomicLevel
 	log     *zap.Logger
 	metrics *reloadMetrics
@@ -85,6 +86,7 @@ func (r *reloader) reload() {
 	// From here on nothing can fail.
 	r.service.Apply(jobs.Settings{Defaults: next.Defaults, Retention: next.Retention, Registry: registry})
 	r.auth.Set(credentials)
+	r.server.SetIntegrations(next.Integrations)
 	r.level.SetLevel(level)
 	if len(restart) > 0 {
 		r.log.Warn("some changes take effect at the next start only", zap.Strings("keys", restart))

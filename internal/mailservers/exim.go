@@ -4,12 +4,10 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/apt"
 )
 
 // EximServer is a running Exim. It takes mail for the domain example.com and
@@ -136,34 +136,8 @@ var eximProgram = sync.OnceValues(func() (string, error) {
 	if path, err := find(); err == nil {
 		return path, nil
 	}
-	if err := installExim(context.Background()); err != nil {
+	if err := apt.Install(context.Background(), "exim4-daemon-light"); err != nil {
 		return "", err
 	}
 	return find()
 })
-
-// installExim installs Debian's package, as root or through sudo. It says on
-// stderr what it does.
-func installExim(ctx context.Context) error {
-	apt, err := exec.LookPath("apt-get")
-	if err != nil {
-		return errors.New("install Exim, so that exim4 is on PATH: there is no apt-get to do it")
-	}
-	var sudo []string
-	if os.Geteuid() != 0 {
-		sudo = []string{"sudo"}
-	}
-	fmt.Fprintln(os.Stderr, "no Exim here: installing Debian's package exim4-daemon-light")
-	for _, args := range [][]string{
-		{"update", "-q"},
-		{"install", "-q", "-y", "--no-install-recommends", "exim4-daemon-light"},
-	} {
-		line := append(append(slices.Clone(sudo), "env", "DEBIAN_FRONTEND=noninteractive", apt), args...)
-		cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("apt-get %s: %w", args[0], err)
-		}
-	}
-	return nil
-}

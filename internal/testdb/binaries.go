@@ -2,10 +2,7 @@ package testdb
 
 import (
 	"cmp"
-	"context"
 	"errors"
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -32,30 +29,4 @@ func FindBinaries() (string, error) {
 func debianVersion(initdb string) int {
 	version, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(initdb))))
 	return version
-}
-
-// InstallBinaries installs Debian's postgresql package, as root or through sudo.
-// It says on stderr what it does.
-func InstallBinaries(ctx context.Context) error {
-	apt, err := exec.LookPath("apt-get")
-	if err != nil {
-		return errors.New("install PostgreSQL, so that initdb is on PATH: there is no apt-get to do it")
-	}
-	var sudo []string
-	if os.Geteuid() != 0 {
-		sudo = []string{"sudo"}
-	}
-	fmt.Fprintln(os.Stderr, "no PostgreSQL here: installing Debian's package postgresql")
-	for _, args := range [][]string{
-		{"update", "-q"},
-		{"install", "-q", "-y", "--no-install-recommends", "postgresql"},
-	} {
-		line := append(append(slices.Clone(sudo), "env", "DEBIAN_FRONTEND=noninteractive", apt), args...)
-		cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("apt-get %s: %w", args[0], err)
-		}
-	}
-	return nil
 }

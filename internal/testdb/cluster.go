@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/labring/sealos-notify/internal/apt"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -34,7 +35,7 @@ type Cluster struct {
 func NewCluster(ctx context.Context, settings ...string) (*Cluster, error) {
 	binaries, err := FindBinaries()
 	if err != nil {
-		if err = InstallBinaries(ctx); err != nil {
+		if err = apt.Install(ctx, "postgresql"); err != nil {
 			return nil, err
 		}
 		if binaries, err = FindBinaries(); err != nil {

@@ -1,0 +1,324 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/store"
+)
+
+// receivers are those of the recorded bodies.
+var receivers = api.IntegrationsConfig{Receivers: map[string]api.Receiver{
+	"team-a": {
+		Channels:   map[string]api.ReceiverChannel{"feishu_app": {Template: "card"}, "email": {Template: "mail"}},
+		Recipients: []api.ReceiverRecipient{{Type: "feishu_user_id", Value: "ou_a"}, {Type: "email", Value: "a@example.com"}},
+	},
+	"On call / 值班": {
+		Channels:   map[string]api.ReceiverChannel{"feishu_app": {Template: "card"}},
+		Recipients: []api.ReceiverRecipient{{Type: "feishu_user_id", Value: "ou_b"}},
+	},
+}}
+
+func startIntegrations(t *testing.T) *bench {
+	t.Helper()
+	return start(t, func(o *api.Options) { o.Integrations = receivers })
+}
+
+func alerts(source, body string) request {
+	return request{method: "POST", path: "/api/v1/integrations/" + source, app: "sender", body: body}
+}
+
+// recorded returns a webhook's body. Alertmanager's are as version 0.25 sent them,
+// Grafana's has the documented form.
+func recorded(t *testing.T, name string) string {
+	t.Helper()
+	body, err := os.ReadFile("testdata/alerts/" + name + ".json")
+	require.NoError(t, err)
+	return string(body)
+}
+
+// sendAlerts posts a body and returns the request that was made of it.
+func (b *bench) sendAlerts(t *testing.T, source, body string) jobs.Request {
+	t.Helper()
+	a := b.call(t, alerts(source, body))
+	require.Equal(t, http.StatusAccepted, a.status, a.text)
+	return b.accepter.requests[len(b.accepter.requests)-1]
+}
+
+func TestAlertmanagerAlertsBecomeANotification(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	sent := b.sendAlerts(t, "alertmanager", recorded(t, "alertmanager-firing"))
+	require.Equal(t, "sender", sent.AppID)
+	require.Regexp(t, `^alertmanager-[0-9a-f]{64}$`, sent.IdempotencyKey)
+	require.True(t, sent.KeyDecides)
+	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_a"}, {Type: "email", Value: "a@example.com"}}, sent.Recipients)
+	require.Len(t, sent.Channels, 2)
+	require.Equal(t, "card", sent.Channels["feishu_app"].Template)
+	require.Equal(t, "mail", sent.Channels["email"].Template)
+	require.Equal(t, sent.Channels["email"].Params, sent.Channels["feishu_app"].Params)
+	params, err := json.Marshal(sent.Channels["email"].Params)
+	require.NoError(t, err)
+	require.JSONEq(t, `{
+		"status": "firing", "receiver": "team-a", "title": "[FIRING:2] HighLatency eu-1", "message": "",
+		"firing": 2, "resolved": 0, "truncatedAlerts": 1,
+		"groupLabels": {"alertname": "HighLatency", "cluster": "eu-1"},
+		"commonLabels": {"alertname": "HighLatency", "cluster": "eu-1", "severity": "critical"},
+		"commonAnnotations": {"runbook_url": "https://wiki.example.com/latency"},
+		"externalURL": "https://alertmanager.example.com",
+		"alerts": [{
+			"status": "firing", "fingerprint": "be240b8dbc43f118",
+			"labels": {"alertname": "HighLatency", "cluster": "eu-1", "instance": "api-0", "severity": "critical"},
+			"annotations": {"runbook_url": "https://wiki.example.com/latency", "summary": "p99 of api-0 is 2.1s"},
+			"startsAt": "2026-11-24T13:44:39Z", "endsAt": "",
+			"generatorURL": "https://prometheus.example.com/graph?g0.expr=latency"
+		}, {
+			"status": "firing", "fingerprint": "8f0b0b361e79028d",
+			"labels": {"alertname": "HighLatency", "cluster": "eu-1", "instance": "api-1", "severity": "critical"},
+			"annotations": {"runbook_url": "https://wiki.example.com/latency", "summary": "p99 of \"api-1\" is 2.4s"},
+			"startsAt": "2026-11-24T13:44:39Z", "endsAt": "",
+			"generatorURL": "https://prometheus.example.com/graph?g0.expr=latency"
+		}]
+	}`, string(params))
+
+	resolved := b.sendAlerts(t, "alertmanager", recorded(t, "alertmanager-resolved"))
+	require.NotEqual(t, sent.IdempotencyKey, resolved.IdempotencyKey)
+	group := resolved.Channels["email"].Params
+	require.Equal(t, "[RESOLVED] HighLatency eu-1", group["title"])
+	require.Equal(t, json.Number("2"), group["resolved"])
+	require.Equal(t, "2026-11-24T13:44:41Z", group["alerts"].([]any)[0].(map[string]any)["endsAt"])
+}
+
+func TestGrafanaAlertsBecomeANotification(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	sent := b.sendAlerts(t, "grafana", recorded(t, "grafana-firing"))
+	require.Regexp(t, `^grafana-[0-9a-f]{64}$`, sent.IdempotencyKey)
+	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_b"}}, sent.Recipients)
+	group := sent.Channels["feishu_app"].Params
+	require.Equal(t, "[FIRING:1, RESOLVED:1]  (Platform blue)", group["title"])
+	require.True(t, strings.HasPrefix(group["message"].(string), "**Firing**\n"))
+	require.Equal(t, json.Number("1"), group["firing"])
+	require.Equal(t, json.Number("1"), group["resolved"])
+	require.Empty(t, group["groupLabels"])
+	second := group["alerts"].([]any)[1].(map[string]any)
+	require.Equal(t, "2026-10-12T09:46:03+02:00", second["startsAt"])
+	require.Equal(t, "2026-10-12T09:50:03+02:00", second["endsAt"])
+	require.Equal(t, map[string]any{}, second["annotations"])
+	require.NotContains(t, second, "silenceURL", "the shape is the same for both")
+}
+
+// The key says whether a webhook tells anything new.
+func TestWhatMakesAlertsNew(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	const (
+		first  = `{"status":"firing","labels":{"a":"1"},"startsAt":"2026-01-02T03:04:05.678Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"f1"}`
+		second = `{"status":"resolved","startsAt":"2026-01-02T03:04:05Z","endsAt":"2026-01-02T03:05:05Z","fingerprint":"f2"}`
+	)
+	group := func(more string, alerts ...string) string {
+		return `{"receiver":"team-a","status":"firing","groupKey":"g","alerts":[` + strings.Join(alerts, ",") + `]` + more + `}`
+	}
+	change := func(body, old, with string) string {
+		require.Equal(t, 1, strings.Count(body, old), old)
+		return strings.Replace(body, old, with, 1)
+	}
+	key := func(source, body string) string { return b.sendAlerts(t, source, body).IdempotencyKey }
+	whole := group("", first, second)
+	original := key("alertmanager", whole)
+	for name, body := range map[string]string{
+		"as it is":          whole,
+		"order":             group("", second, first),
+		"none truncated":    group(`,"truncatedAlerts":0`, first, second),
+		"values that move":  change(whole, `"labels":{"a":"1"}`, `"labels":{"a":"1"},"annotations":{"summary":"now at 98%"}`),
+		"address":           group(`,"externalURL":"https://another-replica"`, first, second),
+		"zone":              change(whole, "2026-01-02T03:04:05.678Z", "2026-01-02T11:04:05.678+08:00"),
+		"zone of the end":   change(whole, "2026-01-02T03:05:05Z", "2026-01-02T11:05:05+08:00"),
+		"end of one firing": change(whole, "0001-01-01T00:00:00Z", "2030-01-01T00:00:00Z"),
+	} {
+		require.Equal(t, original, key("alertmanager", body), name)
+	}
+	seen := map[string]string{original: "the original"}
+	for name, body := range map[string]string{
+		"fires again":   change(whole, "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.679Z"),
+		"resolved":      change(whole, `"status":"firing","labels"`, `"status":"resolved","labels"`),
+		"resolved anew": change(whole, "2026-01-02T03:05:05Z", "2026-01-02T03:05:06Z"),
+		"one less":      group("", first),
+		"one more":      group("", first, second, change(first, "f1", "f3")),
+		"one truncated": group(`,"truncatedAlerts":1`, first, second),
+		"another group": change(whole, `"groupKey":"g"`, `"groupKey":"h"`),
+		"all resolved":  change(whole, `"receiver":"team-a","status":"firing"`, `"receiver":"team-a","status":"resolved"`),
+		"receiver":      change(whole, "team-a", "On call / 值班"),
+	} {
+		k := key("alertmanager", body)
+		require.NotContains(t, seen, k, name)
+		seen[k] = name
+	}
+	require.NotContains(t, seen, key("grafana", whole))
+}
+
+func TestReplayedAlertsAnswer200(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	b.accepter.accepted = jobs.Accepted{NotificationID: uuid.Must(uuid.NewV7()), Deliveries: 1, Replayed: true}
+	a := b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing")))
+	require.Equal(t, http.StatusOK, a.status)
+	require.Equal(t, "true", a.header.Get("Idempotent-Replayed"))
+}
+
+func TestUnknownReceiversAreRefused(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	body := strings.Replace(recorded(t, "alertmanager-firing"), `"team-a"`, `"Team-A"`, 1)
+	a := b.call(t, alerts("alertmanager", body))
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	code, field := a.problem(t)
+	require.Equal(t, "unknown_receiver", code)
+	require.Equal(t, "receiver", field)
+	require.Contains(t, a.text, `there is no receiver \"Team-A\"`)
+	require.Empty(t, b.accepter.requests)
+
+	// The configuration is swapped while serving.
+	b.server.SetIntegrations(api.IntegrationsConfig{Receivers: map[string]api.Receiver{"Team-A": receivers.Receivers["team-a"]}})
+	require.Equal(t, http.StatusAccepted, b.call(t, alerts("alertmanager", body)).status)
+	require.Equal(t, http.StatusUnprocessableEntity, b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing"))).status)
+}
+
+// What Alertmanager is to try again is a 5xx, and nothing else is.
+func TestRefusalsOfAlertsNameTheReceiver(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	b.accepter.err = &jobs.Refusal{Code: jobs.CodeUnknownTemplate, Field: "channels.email.template", Message: `there is no template "mail"`}
+	a := b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing")))
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	code, field := a.problem(t)
+	require.Equal(t, jobs.CodeUnknownTemplate, code)
+	require.Equal(t, "receiver", field)
+	require.Equal(t, `receiver: team-a: channels.email.template: there is no template "mail"`, a.json(t)["detail"])
+
+	b.accepter.err = store.ErrUnavailable
+	require.Equal(t, http.StatusServiceUnavailable, b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing"))).status)
+}
+
+func TestMalformedAlerts(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	const body = `{"receiver":"team-a","status":"firing","groupKey":"g","alerts":[` +
+		`{"status":"firing","labels":{"a":"1"},"startsAt":"2026-01-02T03:04:05Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"f"}]}`
+	require.True(t, apitest.Describes(t, "POST", "/api/v1/integrations/grafana", []byte(body)))
+	b.sendAlerts(t, "grafana", body)
+	for name, c := range map[string]struct{ old, with, field string }{
+		"no receiver":         {`"receiver":"team-a",`, ``, "receiver"},
+		"empty receiver":      {`"team-a"`, `""`, "receiver"},
+		"endless receiver":    {`"team-a"`, `"` + strings.Repeat("x", 256) + `"`, "receiver"},
+		"receiver of numbers": {`"team-a"`, `1`, "receiver"},
+		"no status":           {`"status":"firing","groupKey"`, `"groupKey"`, "status"},
+		"unknown status":      {`"status":"firing","groupKey"`, `"status":"ok","groupKey"`, "status"},
+		"no group key":        {`"groupKey":"g",`, ``, "groupKey"},
+		"no alerts":           {`"alerts":[{`, `"alert":[{`, "alerts"},
+		"alerts are no list":  {`"alerts":[{`, `"alerts":{},"x":[{`, "alerts"},
+		"an alert is a text":  {`"alerts":[`, `"alerts":["x",`, "alerts[0]"},
+		"a label of a number": {`"a":"1"`, `"a":1`, "alerts[0].labels.a"},
+		"a label of null":     {`"a":"1"`, `"a":null`, "alerts[0].labels.a"},
+		"labels in a list":    {`{"a":"1"}`, `["a"]`, "alerts[0].labels"},
+		"annotation a list":   {`"fingerprint"`, `"annotations":{"x":[]},"fingerprint"`, "alerts[0].annotations.x"},
+		"no start":            {`"startsAt":"2026-01-02T03:04:05Z",`, ``, "alerts[0].startsAt"},
+		"start as a number":   {`"2026-01-02T03:04:05Z"`, `1767323045`, "alerts[0].startsAt"},
+		"no end":              {`"endsAt":"0001-01-01T00:00:00Z",`, ``, "alerts[0].endsAt"},
+		"no fingerprint":      {`,"fingerprint":"f"`, ``, "alerts[0].fingerprint"},
+		"alert's status":      {`{"status":"firing","labels"`, `{"status":"","labels"`, "alerts[0].status"},
+		"truncated text":      {`"groupKey":"g"`, `"groupKey":"g","truncatedAlerts":"1"`, "truncatedAlerts"},
+		"truncated half":      {`"groupKey":"g"`, `"groupKey":"g","truncatedAlerts":0.5`, "truncatedAlerts"},
+		"truncated below 0":   {`"groupKey":"g"`, `"groupKey":"g","truncatedAlerts":-1`, "truncatedAlerts"},
+		"title of null":       {`"groupKey":"g"`, `"groupKey":"g","title":null`, "title"},
+		"too many alerts":     {`"alerts":[`, `"alerts":[` + strings.Repeat(`{},`, 10_000), "alerts"},
+	} {
+		require.Equal(t, 1, strings.Count(body, c.old), name)
+		changed := strings.Replace(body, c.old, c.with, 1)
+		a := b.call(t, alerts("grafana", changed))
+		require.Equal(t, http.StatusBadRequest, a.status, name)
+		code, field := a.problem(t)
+		require.Equal(t, "invalid_request", code, name)
+		require.Equal(t, c.field, field, name)
+		require.False(t, apitest.Describes(t, "POST", "/api/v1/integrations/grafana", []byte(changed)), name)
+	}
+	for _, wrong := range []string{"2026-01-02T03:04:05", "2026-01-02", "2026-13-02T03:04:05Z", "now", ""} {
+		a := b.call(t, alerts("grafana", strings.Replace(body, "2026-01-02T03:04:05Z", wrong, 1)))
+		require.Equal(t, http.StatusBadRequest, a.status, wrong)
+		_, field := a.problem(t)
+		require.Equal(t, "alerts[0].startsAt", field)
+	}
+	for name, changed := range map[string]string{
+		"key twice": strings.Replace(body, `"status"`, `"status":"firing","status"`, 1),
+		"NUL":       strings.Replace(body, `"1"`, `"\u0000"`, 1),
+		"deep":      strings.Replace(body, `"1"`, strings.Repeat("[", 40), 1),
+		"cut off":   body[:40],
+	} {
+		a := b.call(t, alerts("grafana", changed))
+		require.Equal(t, http.StatusBadRequest, a.status, name)
+		code, _ := a.problem(t)
+		require.Equal(t, "invalid_json", code, name)
+	}
+	require.Len(t, b.accepter.requests, 1)
+}
+
+func TestRecordedAlertsAreDescribed(t *testing.T) {
+	t.Parallel()
+	for name, source := range map[string]string{
+		"alertmanager-firing": "alertmanager", "alertmanager-resolved": "alertmanager", "grafana-firing": "grafana",
+	} {
+		require.True(t, apitest.Describes(t, "POST", "/api/v1/integrations/"+source, []byte(recorded(t, name))), name)
+	}
+}
+
+// Both programs can send a bearer token, basic authentication, or headers.
+func TestAlertsComeWithEachKindOfCredentials(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	basic := func(pair string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)) }
+	small := recorded(t, "grafana-firing")
+	large := strings.Replace(small, `"orgId"`, `"padding": "`+strings.Repeat("x", 1<<20)+`", "orgId"`, 1)
+	for name, c := range map[string]struct {
+		header http.Header
+		status int
+	}{
+		"bearer":      {http.Header{"Authorization": {"Bearer sender:sender-secret"}}, 202},
+		"basic":       {http.Header{"Authorization": {basic("sender:sender-secret")}}, 202},
+		"headers":     {http.Header{"X-App-Id": {"sender"}, "X-App-Secret": {"sender-secret"}}, 202},
+		"basic wrong": {http.Header{"Authorization": {basic("sender:x")}}, 401},
+		"basic empty": {http.Header{"Authorization": {basic("sender:")}}, 401},
+		"no base64":   {http.Header{"Authorization": {"Basic sender:sender-secret"}}, 401},
+		"no role":     {http.Header{"Authorization": {basic("editor:editor-secret")}}, 403},
+	} {
+		r := alerts("grafana", small)
+		r.app, r.header = "", c.header
+		require.Equal(t, c.status, b.call(t, r).status, name)
+		if c.status == 202 {
+			r.body = large
+			require.Equal(t, c.status, b.call(t, r).status, "%s, with a large body", name)
+		}
+	}
+	// A browser's credentials for River UI open nothing else.
+	for _, path := range []string{"/api/v1/templates", "/api/v1/integrations"} {
+		header := http.Header{"Authorization": {basic("root:root-secret")}}
+		require.Equal(t, 401, b.callUndescribed(t, request{method: "GET", path: path, header: header}).status)
+	}
+	// Guesses are slowed down here, too.
+	statuses := map[int]int{}
+	for range 15 {
+		r := alerts("grafana", small)
+		r.app, r.header = "", http.Header{"Authorization": {basic("console:guess")}}
+		statuses[b.call(t, r).status]++
+	}
+	require.Equal(t, map[int]int{401: 10, 429: 5}, statuses)
+}
