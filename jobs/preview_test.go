@@ -15,7 +15,7 @@ func TestPreviewTemplate(t *testing.T) {
 		Name: "vendors", Channel: "vendors", TemplateCode: true,
 		MsgTypes: []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 	}
-	s := &Service{types: map[string]channels.Type{"test": testChannel, "vendors": vendors}}
+	s := &Service{types: map[string]channels.Type{"test": testChannel, "vendors": vendors}, metrics: newMetrics(nil)}
 	s.Apply(Settings{Registry: channels.NewRegistry(map[string]channels.Provider{
 		"test": {Name: "p", Type: testChannel, MsgType: "card"},
 	})})
