@@ -10,7 +10,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// The tortures wait more than they work: for leases to end, for leaders to be
 	// elected. More of them at once than there are cores take no harm.
-	_ = flag.Set("test.parallel", length("12", "4"))
+	_ = flag.Set("test.parallel", length("10", "4"))
 	code := m.Run()
 	results.print(os.Stdout)
 	os.Exit(code)
