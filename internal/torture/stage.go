@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/harness"
@@ -176,13 +178,31 @@ const pause = 100 * time.Millisecond
 // openDeliveries are those that may still be sent.
 const openDeliveries = `SELECT count(*) FROM deliveries WHERE status IN ('pending', 'failed')`
 
+// drain waits until nothing is open any more, and tells what is when that takes
+// too long.
+func (s *stage) drain() {
+	s.t.Helper()
+	// A lost job is found within its lease and half a minute by one who leads, and
+	// a leader that was lost is replaced within its own lease.
+	drained := assert.Eventually(s.t, func() bool { return s.count(openDeliveries) == 0 },
+		length(2*time.Minute, 10*time.Minute), pause)
+	if drained {
+		return
+	}
+	rows, err := s.db.Query(context.Background(), `
+		SELECT d.channel, d.status, d.attempts, d.last_code, d.last_error, to_jsonb(j) - 'args' AS job
+		FROM deliveries d LEFT JOIN river_job j ON j.id = d.job_id WHERE d.status IN ('pending', 'failed') LIMIT 10`)
+	require.NoError(s.t, err)
+	open, err := pgx.CollectRows(rows, pgx.RowToMap)
+	require.NoError(s.t, err)
+	require.FailNow(s.t, "not all is over", "%v", open)
+}
+
 // close drains the stage and compares its ledgers. Nothing may be lost, and what
 // is called a success must have arrived, whatever happened.
 func (s *stage) close() books {
 	s.t.Helper()
-	// A lost job is found within its lease and half a minute by one who leads, and
-	// a leader that was lost is replaced within its own lease.
-	s.until(length(2*time.Minute, 10*time.Minute), 0, openDeliveries)
+	s.drain()
 	b := compare(s.t, s.ledger, s.db, s.Vendors.Inbox)
 	require.NotZero(s.t, b.accepted)
 	require.Zero(s.t, b.lost, "accepted and lost: %+v", b)

@@ -77,7 +77,9 @@ func TestPoisonousText(t *testing.T) {
 		a := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", body)
 		id := a.Body["notificationId"].(string)
 		s.ledger.accept(id, siblings)
-		tasks := r.Until(id, "failed")
+		s.drain()
+		status, tasks := r.Show(id)
+		require.Equal(t, "failed", status)
 		poisoned := 0
 		for _, task := range tasks {
 			if task.Status == "success" {

@@ -27,7 +27,7 @@ func TestKill(t *testing.T) {
 	s := newStage(t, harness.NewPostgres(t))
 	s.open(3)
 	defer s.fail(vendors.Fault{After: true, Delay: 200 * time.Millisecond})()
-	load := s.load(length(2, 4), length(200*time.Millisecond, 100*time.Millisecond))
+	load := s.load(length(2, 4), 100*time.Millisecond)
 	kills := length(3, 100)
 	for range kills {
 		s.run(length(time.Second, 3*time.Second))
