@@ -179,7 +179,9 @@ func (s schemas) requireSameOperation(t *testing.T, method, route string, op *v3
 }
 
 // schemas are the named ones of the description.
-type schemas struct{ named *orderedmap.Map[string, *base.SchemaProxy] }
+type schemas struct {
+	named *orderedmap.Map[string, *base.SchemaProxy]
+}
 
 // resolve returns the schema that stands there, or that is referred to. A reference
 // may have a description beside it, which the library then takes for the schema.

@@ -52,17 +52,21 @@ func (s *session) watch(ctx context.Context, id, key string) (n client.Notificat
 	defer view.end()
 	for pause := firstLook; ; pause = min(pause*3/2, lookEvery) {
 		page, err := s.api.Notifications(ctx, client.NotificationQuery{Key: key})
-		if err != nil {
-			return n, err
-		}
-		for _, found := range page.Notifications { // an administrator sees other apps' of the same key
-			if found.ID == id {
-				n = found
+		switch {
+		case err == nil:
+			for _, found := range page.Notifications { // an administrator sees other apps' of the same key
+				if found.ID == id {
+					n = found
+				}
 			}
-		}
-		view.show(countsText(n.Counts))
-		if n.ID != "" && n.Ended() {
-			return n, nil
+			view.show(countsText(n.Counts))
+			if n.ID != "" && n.Ended() {
+				return n, nil
+			}
+		case ExitCode(err) == exitUnreachable: // a restart, perhaps
+			view.show("the service does not answer; looking again")
+		default:
+			return n, err
 		}
 		select {
 		case <-time.After(pause):

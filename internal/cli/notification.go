@@ -82,6 +82,12 @@ func notificationText(w io.Writer, n client.Notification) {
 	row(w, "App", n.SenderAppID)
 	row(w, "Accepted", n.CreatedAt)
 	row(w, "Updated", n.UpdatedAt)
+	row(w, "Send at", n.SendAt)
+	row(w, "Expires", n.ExpiresAt)
+	row(w, "Priority", n.Priority)
+	if n.Test {
+		row(w, "Test", "yes")
+	}
 	for _, r := range n.Unmatched {
 		row(w, "Unmatched", r.Type+":"+r.Value)
 	}

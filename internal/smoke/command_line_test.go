@@ -231,7 +231,9 @@ func TestTemplatesInAFolder(t *testing.T) {
 	r.Template()
 	c := typing(t, w, r)
 	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
-	write := func(name, content string) { require.NoError(t, os.WriteFile(w.Path("templates/"+name), []byte(content), 0o600)) }
+	write := func(name, content string) {
+		require.NoError(t, os.WriteFile(w.Path("templates/"+name), []byte(content), 0o600))
+	}
 
 	// What get prints is what push takes.
 	alert, _ := c.run(0, "template", "get", "feishu-alert")
@@ -373,7 +375,7 @@ func TestCompletionInBash(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 		return strings.TrimSpace(string(out))
 	}
-	require.Equal(t, "send serve", complete("se"))
+	require.Equal(t, "serve send", complete("se"))
 	require.Equal(t, "push preview", complete("template", "p"))
 	require.Equal(t, "--dry-run", complete("deliveries", "retry", "--d"))
 	require.Equal(t, "text json", complete("template", "list", "--output", ""))
