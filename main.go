@@ -19,6 +19,7 @@ import (
 
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/app"
+	"github.com/labring/sealos-notify/internal/cli"
 	"github.com/labring/sealos-notify/internal/dev"
 	"github.com/labring/sealos-notify/migrate"
 )
@@ -41,7 +42,8 @@ type commandLine struct {
 	ConfigCmd struct {
 		Check configCheck `cmd:"" help:"Check the configuration and show it, secrets as ***."`
 	} `cmd:"" name:"config" help:"Look after the configuration."`
-	Dev     devCommand     `cmd:"" help:"Try the service: embedded database, simulated vendors, one sample notification."`
+	Dev devCommand `cmd:"" help:"Try the service: embedded database, simulated vendors, one sample notification."`
+	cli.Commands
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -64,14 +66,15 @@ func (c *commandLine) options() app.Options {
 func main() {
 	var line commandLine
 	parsed := kong.Parse(&line, kong.Name("sealos-notify"), kong.UsageOnError(),
-		kong.Description("A notification service: one API, many channels, nothing lost."))
+		kong.Description("A notification service: one API, many channels, nothing lost."),
+		kong.Exit(func(code int) { os.Exit(min(code, 1)) })) // kong's own for wrong usage is 80
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(&line); err != nil && !errors.Is(err, context.Canceled) {
+	if err := parsed.Run(&line); err != nil {
 		fmt.Fprintln(os.Stderr, "sealos-notify: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
-		os.Exit(1)
+		os.Exit(cli.ExitCode(err))
 	}
 }
 
@@ -90,7 +93,16 @@ func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
 	}
 	// What starting took is not needed again.
 	options.Serving = func(net.Addr) { debug.FreeOSMemory() }
-	return app.Run(ctx, options)
+	return unlessStopped(app.Run(ctx, options))
+}
+
+// unlessStopped drops the error of a service that was told to stop while it was
+// starting: that is what was asked for.
+func unlessStopped(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // hangups passes on each SIGHUP.
@@ -203,5 +215,5 @@ func (c devCommand) Run(ctx context.Context, line *commandLine) error {
 	if line.Address != "" {
 		c.Address = line.Address
 	}
-	return dev.Run(ctx, c.Options, os.Stdout)
+	return unlessStopped(dev.Run(ctx, c.Options, os.Stdout))
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/labring/sealos-notify/client"
 	"github.com/labring/sealos-notify/internal/app"
 )
 
@@ -76,7 +77,11 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 		return err
 	case address = <-serving:
 	}
-	api := client{base: "http://" + address.String()}
+	base := "http://" + address.String()
+	api, err := client.New(client.Options{URL: base, AppID: appID, AppSecret: appSecret})
+	if err != nil {
+		return err
+	}
 	_, _ = fmt.Fprintf(out, "State is kept in %s (start over with --fresh).\n\n", state.dir)
 	sampled := sample(ctx, api, vendors.Inbox, out)
 	if o.Once || ctx.Err() != nil {
@@ -86,7 +91,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	if sampled != nil {
 		_, _ = fmt.Fprintf(out, "The sample failed: %v\n", sampled)
 	}
-	printAddresses(out, api.base, vendors.inboxURL)
+	printAddresses(out, base, vendors.inboxURL)
 	return <-stopped
 }
 

@@ -1,0 +1,164 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Delivery is one message to one recipient over one channel.
+type Delivery struct {
+	ID              string          `json:"id"`
+	NotificationID  string          `json:"notificationId"`
+	Channel         string          `json:"channel"`
+	Provider        string          `json:"provider"` // of the last attempt
+	TemplateName    string          `json:"templateName"`
+	TemplateVersion int             `json:"templateVersion"`
+	Recipient       Recipient       `json:"recipient"`
+	Status          string          `json:"status"`
+	RetryCount      int             `json:"retryCount"` // retries made so far
+	MaxRetry        int             `json:"maxRetry"`
+	NextRetryAt     *time.Time      `json:"nextRetryAt"` // nil when no retry is scheduled
+	LastCode        string          `json:"lastCode"`    // of the last failure, or empty
+	LastError       string          `json:"lastError"`   // text of the last failure, or empty
+	Details         json.RawMessage `json:"details"`     // what the provider said: an object, or null
+	CreatedAt       time.Time       `json:"createdAt"`
+	UpdatedAt       time.Time       `json:"updatedAt"`
+	Message         *Rendered       `json:"message,omitempty"`  // only where one delivery is read
+	Attempts        []Attempt       `json:"attempts,omitempty"` // oldest first; only where one delivery is read
+}
+
+// DeliveryList is a page of deliveries.
+type DeliveryList struct {
+	Deliveries []Delivery `json:"deliveries"`
+	Next       string     `json:"next,omitempty"` // empty on the last page
+}
+
+// DeliveriesOf lists a notification's deliveries, oldest first: at most limit
+// (1 to 500; all of them when 0), after the DeliveryList.Next of the page before.
+func (c *Client) DeliveriesOf(ctx context.Context, notificationID string, limit int, after string) (DeliveryList, error) {
+	values := query{}
+	values.number("limit", limit)
+	values.text("after", after)
+	var l DeliveryList
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: "/api/v1/notifications/" + url.PathEscape(notificationID) + "/deliveries",
+		query: url.Values(values), repeatable: true,
+	}, &l)
+	return l, err
+}
+
+// DeliveryFilter selects deliveries; what is empty selects all.
+type DeliveryFilter struct {
+	Status       string    `json:"status,omitempty"`
+	Channel      string    `json:"channel,omitempty"`
+	Provider     string    `json:"provider,omitempty"`
+	Code         string    `json:"code,omitempty"`      // of the last failure
+	Recipient    string    `json:"recipient,omitempty"` // exact value
+	Template     string    `json:"template,omitempty"`
+	Notification string    `json:"notification,omitempty"` // its id
+	App          string    `json:"app,omitempty"`          // of the sender; administrators only
+	Since        time.Time `json:"since,omitzero"`         // accepted then or later
+	Until        time.Time `json:"until,omitzero"`         // accepted before
+}
+
+// DeliveryQuery selects a page of deliveries.
+type DeliveryQuery struct {
+	DeliveryFilter
+
+	Limit int    // 1 to 500; 50 when 0
+	After string // DeliveryList.Next of the page before
+}
+
+// Deliveries lists deliveries, newest first.
+func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryList, error) {
+	values := query{}
+	values.text("status", q.Status)
+	values.text("channel", q.Channel)
+	values.text("provider", q.Provider)
+	values.text("code", q.Code)
+	values.text("recipient", q.Recipient)
+	values.text("template", q.Template)
+	values.text("notification", q.Notification)
+	values.text("app", q.App)
+	values.time("since", q.Since)
+	values.time("until", q.Until)
+	values.number("limit", q.Limit)
+	values.text("after", q.After)
+	var l DeliveryList
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: "/api/v1/deliveries", query: url.Values(values), repeatable: true,
+	}, &l)
+	return l, err
+}
+
+// Rendered is a message as it goes to the provider.
+type Rendered struct {
+	MsgType      string          `json:"msgType"`
+	Subject      string          `json:"subject"`
+	Body         string          `json:"body"`
+	TemplateCode string          `json:"templateCode"`
+	Params       json.RawMessage `json:"params"` // for a vendor that renders itself: an object, or null
+}
+
+// Attempt is one try to send a delivery.
+type Attempt struct {
+	Attempt    int             `json:"attempt"` // from 1, and from 1 again after a retry by hand
+	Provider   string          `json:"provider"`
+	StartedAt  time.Time       `json:"startedAt"`
+	FinishedAt time.Time       `json:"finishedAt"`
+	DurationMs int             `json:"durationMs"`
+	Class      string          `json:"class"` // of the error; empty when it arrived
+	Code       string          `json:"code"`
+	Error      string          `json:"error"`
+	Details    json.RawMessage `json:"details"` // what the provider said: an object, or null
+}
+
+// Delivery reads a delivery with its message and its attempts.
+func (c *Client) Delivery(ctx context.Context, id string) (Delivery, error) {
+	var d Delivery
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: "/api/v1/deliveries/" + url.PathEscape(id), repeatable: true,
+	}, &d)
+	return d, err
+}
+
+// retryDelivery is the body of RetryDelivery.
+type retryDelivery struct {
+	Provider string `json:"provider,omitempty"`
+}
+
+// RetryDelivery sends a dead or cancelled delivery again, exactly as rendered,
+// through another provider of its channel unless provider is empty.
+func (c *Client) RetryDelivery(ctx context.Context, id, provider string) (Delivery, error) {
+	var d Delivery
+	_, err := c.do(ctx, call{
+		method: http.MethodPost, path: "/api/v1/deliveries/" + url.PathEscape(id) + "/retry", body: retryDelivery{provider},
+	}, &d)
+	return d, err
+}
+
+// RetryRequest selects dead deliveries that are to be sent again.
+type RetryRequest struct {
+	Filter   DeliveryFilter `json:"filter"`             // at least one field has to be set; the status can be dead only
+	Provider string         `json:"provider,omitempty"` // another one of their channel
+	DryRun   bool           `json:"dryRun,omitempty"`   // only count them
+	Limit    int            `json:"limit,omitempty"`    // at most so many; 10,000 when 0
+}
+
+// Retried says what became of a RetryRequest.
+type Retried struct {
+	Matched int  `json:"matched"`
+	Retried int  `json:"retried"`
+	DryRun  bool `json:"dryRun"`
+	More    bool `json:"more"` // some are left that match
+}
+
+// RetryDeliveries sends dead deliveries again, exactly as rendered.
+func (c *Client) RetryDeliveries(ctx context.Context, r RetryRequest) (Retried, error) {
+	var a Retried
+	_, err := c.do(ctx, call{method: http.MethodPost, path: "/api/v1/deliveries/retry", body: r}, &a)
+	return a, err
+}

@@ -1,0 +1,161 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Statuses of a notification and of a delivery.
+const (
+	StatusPending    = "pending"    // nothing was tried yet
+	StatusProcessing = "processing" // of a notification: something is open; of a delivery: it is being sent
+	StatusSuccess    = "success"    // everything arrived
+	StatusFailed     = "failed"     // of a notification: a delivery is dead; of a delivery: a retry is scheduled
+	StatusDead       = "dead"       // of a delivery: it will not be tried again
+	StatusCancelled  = "cancelled"
+)
+
+// SendRequest asks for one notification.
+type SendRequest struct {
+	// IdempotencyKey makes repeated requests one notification, for each app. At most
+	// 255 characters, and required.
+	IdempotencyKey string             `json:"idempotencyKey"`
+	Channels       map[string]Message `json:"channels"`   // by channel name
+	Recipients     []Recipient        `json:"recipients"` // repeated ones count once
+
+	// SendAt is when to start, at most 90 days ahead; now when it is nil or past.
+	SendAt *time.Time `json:"sendAt,omitempty"`
+	// ExpiresAt is after when nothing is sent any more: what is left is dead with
+	// the code "expired".
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	Priority  string     `json:"priority,omitempty"` // high, normal or low; normal when empty
+}
+
+// Message says what goes out over a channel.
+type Message struct {
+	Template string         `json:"template"`
+	Params   map[string]any `json:"params,omitempty"`
+}
+
+// Recipient is an address. Its type decides which channels fit.
+type Recipient struct {
+	Type  string `json:"type"` // email, phone, user_id or feishu_user_id
+	Value string `json:"value"`
+}
+
+// Accepted is the answer to a SendRequest: everything is stored.
+type Accepted struct {
+	NotificationID string      `json:"notificationId"`
+	Status         string      `json:"status"`     // "accepted"
+	Deliveries     int         `json:"deliveries"` // recipient × channel
+	Unmatched      []Recipient `json:"unmatched"`  // recipients that fit none of the channels
+
+	// Replayed says that the request was accepted before.
+	Replayed bool `json:"-"`
+}
+
+// Notification is what became of a request.
+type Notification struct {
+	ID             string      `json:"id"`
+	IdempotencyKey string      `json:"idempotencyKey"`
+	SenderAppID    string      `json:"senderAppId"`
+	Status         string      `json:"status"` // pending, processing, success, failed or cancelled
+	Counts         Counts      `json:"counts"`
+	Unmatched      []Recipient `json:"unmatched"`
+	SendAt         *time.Time  `json:"sendAt"`    // nil: at once
+	ExpiresAt      *time.Time  `json:"expiresAt"` // nil: never
+	Priority       string      `json:"priority"`
+	Test           bool        `json:"test"` // somebody tried a template
+	CreatedAt      time.Time   `json:"createdAt"`
+	UpdatedAt      time.Time   `json:"updatedAt"`
+	Tasks          []Delivery  `json:"tasks,omitempty"` // the deliveries; only where one notification is read
+}
+
+// Ended says whether nothing of the notification is open any more.
+func (n Notification) Ended() bool {
+	return n.Status != StatusPending && n.Status != StatusProcessing
+}
+
+// Counts are deliveries by status.
+type Counts struct {
+	Total     int `json:"total"`
+	Pending   int `json:"pending"`
+	Failed    int `json:"failed"` // waiting for a retry
+	Success   int `json:"success"`
+	Dead      int `json:"dead"`
+	Cancelled int `json:"cancelled"`
+}
+
+// Send sends a notification. When it returns without error, the notification is
+// stored with all its deliveries. It is tried again, with the same key, when the
+// service does not answer or is unavailable.
+func (c *Client) Send(ctx context.Context, r SendRequest) (Accepted, error) {
+	var a Accepted
+	status, err := c.do(ctx, call{
+		method: http.MethodPost, path: "/api/v1/notifications", body: r, repeatable: r.IdempotencyKey != "",
+	}, &a)
+	a.Replayed = status == http.StatusOK
+	return a, err
+}
+
+// Notification reads a notification with its deliveries.
+func (c *Client) Notification(ctx context.Context, id string) (Notification, error) {
+	var n Notification
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: "/api/v1/notifications/" + url.PathEscape(id), repeatable: true,
+	}, &n)
+	return n, err
+}
+
+// NotificationQuery selects notifications; what is empty selects all.
+type NotificationQuery struct {
+	Status    string
+	Channel   string
+	App       string // of the sender; administrators only
+	Key       string // idempotencyKey
+	Recipient string // exact value
+	Template  string
+	Since     time.Time // accepted then or later
+	Until     time.Time // accepted before
+
+	Limit int    // 1 to 500; 50 when 0
+	After string // NotificationList.Next of the page before
+}
+
+// NotificationList is a page, newest first.
+type NotificationList struct {
+	Notifications []Notification `json:"notifications"`
+	Next          string         `json:"next,omitempty"` // empty on the last page
+}
+
+// Notifications lists notifications, without their deliveries.
+func (c *Client) Notifications(ctx context.Context, q NotificationQuery) (NotificationList, error) {
+	values := query{}
+	values.text("status", q.Status)
+	values.text("channel", q.Channel)
+	values.text("app", q.App)
+	values.text("key", q.Key)
+	values.text("recipient", q.Recipient)
+	values.text("template", q.Template)
+	values.time("since", q.Since)
+	values.time("until", q.Until)
+	values.number("limit", q.Limit)
+	values.text("after", q.After)
+	var l NotificationList
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: "/api/v1/notifications", query: url.Values(values), repeatable: true,
+	}, &l)
+	return l, err
+}
+
+// CancelNotification stops the deliveries of a notification that were not sent
+// yet. Those that are being sent are left to finish.
+func (c *Client) CancelNotification(ctx context.Context, id string) (Notification, error) {
+	var n Notification
+	_, err := c.do(ctx, call{
+		method: http.MethodPost, path: "/api/v1/notifications/" + url.PathEscape(id) + "/cancel", repeatable: true,
+	}, &n)
+	return n, err
+}

@@ -1,0 +1,49 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// previewRequest is the body of PreviewTemplate.
+type previewRequest struct {
+	Params map[string]any `json:"params,omitempty"`
+}
+
+// Preview is a message as it would go to the provider.
+type Preview struct {
+	MsgType      string          `json:"msgType"`
+	Subject      string          `json:"subject"`
+	Body         string          `json:"body"`
+	TemplateCode string          `json:"templateCode"`
+	Params       json.RawMessage `json:"params"`  // for a vendor that renders itself: an object, or null
+	Missing      []string        `json:"missing"` // params that the template needs
+	Unused       []string        `json:"unused"`  // params that the template never mentions
+}
+
+// PreviewTemplate renders a template. Params that are missing are no error.
+func (c *Client) PreviewTemplate(ctx context.Context, name string, params map[string]any) (Preview, error) {
+	var p Preview
+	_, err := c.do(ctx, call{
+		method: http.MethodPost, path: templatePath(name) + "/preview", body: previewRequest{params}, repeatable: true,
+	}, &p)
+	return p, err
+}
+
+// TestRequest sends a template to one recipient.
+type TestRequest struct {
+	IdempotencyKey string         `json:"idempotencyKey,omitempty"`
+	Params         map[string]any `json:"params,omitempty"`
+	Recipient      Recipient      `json:"recipient"`
+}
+
+// TestTemplate sends one notification that is marked as a test.
+func (c *Client) TestTemplate(ctx context.Context, name string, r TestRequest) (Accepted, error) {
+	var a Accepted
+	status, err := c.do(ctx, call{
+		method: http.MethodPost, path: templatePath(name) + "/test", body: r, repeatable: r.IdempotencyKey != "",
+	}, &a)
+	a.Replayed = status == http.StatusOK
+	return a, err
+}

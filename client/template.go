@@ -1,0 +1,90 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const templatesPath = "/api/v1/templates"
+
+// TemplateRequest is a template as it is written.
+type TemplateRequest struct {
+	Name         string `json:"name"`
+	Channel      string `json:"channel"`
+	Description  string `json:"description,omitempty"`
+	Subject      string `json:"subject,omitempty"`      // of an e-mail; a Go text/template
+	Body         string `json:"body,omitempty"`         // a Go text/template; required unless TemplateCode is given
+	MsgType      string `json:"msgType,omitempty"`      // the provider's default when empty
+	TemplateCode string `json:"templateCode,omitempty"` // the vendor's own template, for sms and voice
+}
+
+// Template is a template as it is stored.
+type Template struct {
+	Name         string    `json:"name"`
+	Channel      string    `json:"channel"`
+	Description  string    `json:"description"`
+	Subject      string    `json:"subject"`
+	Body         string    `json:"body"`
+	MsgType      string    `json:"msgType"`
+	TemplateCode string    `json:"templateCode"`
+	Version      int       `json:"version"` // counts up from 1; each write makes one
+	CreatedAt    time.Time `json:"createdAt"`
+	UpdatedAt    time.Time `json:"updatedAt"`
+}
+
+// TemplateQuery selects a page of templates.
+type TemplateQuery struct {
+	Channel string // only this channel's; all when empty
+	Limit   int    // 1 to 500; all of them when 0
+	After   string // TemplateList.Next of the page before
+}
+
+// TemplateList is a page of templates, by name.
+type TemplateList struct {
+	Templates []Template `json:"templates"`
+	Next      string     `json:"next,omitempty"` // empty on the last page
+}
+
+// Templates lists templates by name.
+func (c *Client) Templates(ctx context.Context, q TemplateQuery) (TemplateList, error) {
+	values := query{}
+	values.text("channel", q.Channel)
+	values.number("limit", q.Limit)
+	values.text("after", q.After)
+	var l TemplateList
+	_, err := c.do(ctx, call{method: http.MethodGet, path: templatesPath, query: url.Values(values), repeatable: true}, &l)
+	return l, err
+}
+
+// Template reads a template.
+func (c *Client) Template(ctx context.Context, name string) (Template, error) {
+	var t Template
+	_, err := c.do(ctx, call{method: http.MethodGet, path: templatePath(name), repeatable: true}, &t)
+	return t, err
+}
+
+// CreateTemplate stores a new template.
+func (c *Client) CreateTemplate(ctx context.Context, r TemplateRequest) (Template, error) {
+	var t Template
+	_, err := c.do(ctx, call{method: http.MethodPost, path: templatesPath, body: r}, &t)
+	return t, err
+}
+
+// ReplaceTemplate replaces all of the template r.Name; its channel cannot change.
+// Notifications that were accepted keep what they say.
+func (c *Client) ReplaceTemplate(ctx context.Context, r TemplateRequest) (Template, error) {
+	var t Template
+	_, err := c.do(ctx, call{method: http.MethodPut, path: templatePath(r.Name), body: r}, &t)
+	return t, err
+}
+
+// DeleteTemplate deletes a template. Notifications that were accepted keep what
+// they say.
+func (c *Client) DeleteTemplate(ctx context.Context, name string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: templatePath(name)}, nil)
+	return err
+}
+
+func templatePath(name string) string { return templatesPath + "/" + url.PathEscape(name) }

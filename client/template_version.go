@@ -1,0 +1,73 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// TemplateVersion is what a template was after one write.
+type TemplateVersion struct {
+	Name         string    `json:"name"`
+	Version      int       `json:"version"`
+	Channel      string    `json:"channel"`
+	Description  string    `json:"description"`
+	Subject      string    `json:"subject"`
+	Body         string    `json:"body"`
+	MsgType      string    `json:"msgType"`
+	TemplateCode string    `json:"templateCode"`
+	CreatedBy    string    `json:"createdBy"` // the app that wrote it
+	CreatedAt    time.Time `json:"createdAt"`
+}
+
+// VersionSummary is a version in a list.
+type VersionSummary struct {
+	Version   int       `json:"version"`
+	CreatedBy string    `json:"createdBy"` // the app that wrote it
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// VersionList is a page of a template's versions, newest first.
+type VersionList struct {
+	Versions []VersionSummary `json:"versions"`
+	Next     int              `json:"next,omitempty"` // 0 on the last page
+}
+
+// TemplateVersions lists the versions of a template, which may be deleted: at most
+// limit (1 to 500; 50 when 0), after the VersionList.Next of the page before.
+func (c *Client) TemplateVersions(ctx context.Context, name string, limit, after int) (VersionList, error) {
+	values := query{}
+	values.number("limit", limit)
+	values.number("after", after)
+	var l VersionList
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: templatePath(name) + "/versions", query: url.Values(values), repeatable: true,
+	}, &l)
+	return l, err
+}
+
+// TemplateVersion reads a version of a template, which may be deleted.
+func (c *Client) TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error) {
+	var v TemplateVersion
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: templatePath(name) + "/versions/" + strconv.Itoa(version), repeatable: true,
+	}, &v)
+	return v, err
+}
+
+// restoreRequest is the body of RestoreTemplate.
+type restoreRequest struct {
+	Version int `json:"version"`
+}
+
+// RestoreTemplate writes a new version that is equal to an old one, also of a
+// template that was deleted.
+func (c *Client) RestoreTemplate(ctx context.Context, name string, version int) (Template, error) {
+	var t Template
+	_, err := c.do(ctx, call{
+		method: http.MethodPost, path: templatePath(name) + "/restore", body: restoreRequest{version},
+	}, &t)
+	return t, err
+}

@@ -1,0 +1,61 @@
+// Package cli is the part of the command line that calls a running service.
+package cli
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+// Commands is what can be typed.
+type Commands struct {
+	Send          sendCommand          `cmd:"" help:"Send a notification." group:"Use a running service"`
+	Notifications notificationCommands `cmd:"" help:"See and cancel notifications." group:"Use a running service"`
+	Deliveries    deliveryCommands     `cmd:"" help:"See deliveries, and send dead ones again." group:"Use a running service"`
+	Template      templateCommands     `cmd:"" help:"Look after templates, one by one or as a folder of files." group:"Use a running service"`
+	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a service on this machine whether it takes requests; exit code 0 or 1."`
+	Completion    completionCommand    `cmd:"" help:"Print a script that makes a shell complete what is typed."`
+	Complete      completeCommand      `cmd:"" hidden:"" help:"Print what can come next; the scripts ask this."`
+}
+
+// Exit codes. They are documented in docs/command-line.md.
+const (
+	exitRefused     = 1   // wrong usage, or the service refuses
+	exitIncomplete  = 2   // something did not arrive, or is not as it should be
+	exitUnreachable = 3   // no answer in time
+	exitInterrupted = 130 // as shells have it for Ctrl-C
+)
+
+// failure is an error with an exit code of its own.
+type failure struct {
+	error
+	code int
+}
+
+func (f *failure) Unwrap() error { return f.error }
+
+// ExitCode returns the exit code for the error of a command.
+func ExitCode(err error) int {
+	var (
+		own     *failure
+		problem *client.Problem
+	)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &own):
+		return own.code
+	case errors.As(err, &problem):
+		if problem.Status >= http.StatusInternalServerError || problem.Status == http.StatusTooManyRequests {
+			return exitUnreachable
+		}
+		return exitRefused
+	case errors.Is(err, client.ErrUnreachable), errors.Is(err, context.DeadlineExceeded):
+		return exitUnreachable
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitRefused
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+type deliveryCommands struct {
+	Remote
+	List  listDeliveries  `cmd:"" help:"List deliveries, newest first."`
+	Show  showDelivery    `cmd:"" help:"Show a delivery: what was sent, and what was tried."`
+	Retry retryDeliveries `cmd:"" help:"Send deliveries again that are dead, exactly as rendered: by id, or all that a filter selects."`
+}
+
+// deliveryFilter selects deliveries.
+type deliveryFilter struct {
+	Channel      string `placeholder:"CHANNEL" help:"Over this channel."`
+	Provider     string `placeholder:"NAME" help:"Last tried through this provider."`
+	Code         string `placeholder:"CODE" help:"Last failed with this code; uncertain_outcome are those that are held."`
+	Recipient    string `placeholder:"VALUE" help:"To exactly this address."`
+	Template     string `placeholder:"NAME" help:"With this template."`
+	Notification string `placeholder:"ID" help:"Of this notification."`
+	App          string `placeholder:"APP-ID" help:"Of this app; administrators only."`
+}
+
+func (f deliveryFilter) on(status string, since, until moment) client.DeliveryFilter {
+	return client.DeliveryFilter{
+		Status: status, Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient,
+		Template: f.Template, Notification: f.Notification, App: f.App, Since: since.Time, Until: until.Time,
+	}
+}
+
+type listDeliveries struct {
+	Status string `placeholder:"STATUS" enum:",pending,processing,success,failed,dead,cancelled" default:"" help:"pending, processing, success, failed, dead or cancelled."`
+	deliveryFilter
+	pageFlags
+}
+
+// Run lists deliveries.
+func (c listDeliveries) Run(ctx context.Context, s *session) error {
+	page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
+		DeliveryFilter: c.on(c.Status, c.Since, c.Until), Limit: c.Limit, After: c.After,
+	})
+	if err != nil {
+		return err
+	}
+	return s.print(page, func(w io.Writer) {
+		deliveryTable(w, page.Deliveries)
+		s.hintAtMore(page.Next)
+	})
+}
+
+func deliveryTable(w io.Writer, deliveries []client.Delivery) {
+	row(w, "DELIVERY", "CHANNEL", "PROVIDER", "RECIPIENT", "STATUS", "RETRIES", "UPDATED", "ERROR")
+	for _, d := range deliveries {
+		problem := d.LastCode
+		if d.LastError != "" {
+			problem += ": " + d.LastError
+		}
+		row(w, d.ID, d.Channel, d.Provider, d.Recipient.Value, d.Status, d.RetryCount, d.UpdatedAt, problem)
+	}
+}
+
+type showDelivery struct {
+	ID string `arg:"" help:"Id of the delivery."`
+}
+
+// Run shows a delivery.
+func (c showDelivery) Run(ctx context.Context, s *session) error {
+	d, err := s.api.Delivery(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return s.print(d, func(w io.Writer) {
+		deliveryText(w, d)
+		fmt.Fprintln(w)
+		row(w, "ATTEMPT", "PROVIDER", "STARTED", "TOOK", "CLASS", "CODE", "ERROR", "ANSWER")
+		for _, a := range d.Attempts {
+			row(w, a.Attempt, a.Provider, a.StartedAt, time.Duration(a.DurationMs)*time.Millisecond, a.Class, a.Code, a.Error, string(a.Details))
+		}
+		fmt.Fprintln(w)
+		if d.Message != nil {
+			renderedText(w, *d.Message)
+		}
+	})
+}
+
+func deliveryText(w io.Writer, d client.Delivery) {
+	row(w, "Delivery", d.ID)
+	row(w, "Notification", d.NotificationID)
+	row(w, "Recipient", d.Recipient.Type+":"+d.Recipient.Value)
+	row(w, "Channel", d.Channel)
+	row(w, "Template", fmt.Sprintf("%s, version %d", d.TemplateName, d.TemplateVersion))
+	row(w, "Status", d.Status)
+	row(w, "Retries", fmt.Sprintf("%d of %d", d.RetryCount, d.MaxRetry))
+	row(w, "Next retry", d.NextRetryAt)
+	row(w, "Accepted", d.CreatedAt)
+	row(w, "Updated", d.UpdatedAt)
+}
+
+// renderedText shows what goes to a provider.
+func renderedText(w io.Writer, r client.Rendered) {
+	for _, line := range [][2]string{{"Kind", r.MsgType}, {"Subject", r.Subject}, {"Vendor's template", r.TemplateCode}} {
+		if line[1] != "" {
+			row(w, line[0], line[1])
+		}
+	}
+	if r.Body != "" {
+		fmt.Fprintln(w)
+		block(w, r.Body)
+	}
+}
+
+type retryDeliveries struct {
+	IDs    []string `arg:"" optional:"" name:"id" help:"Deliveries that are dead or cancelled."`
+	Status string   `placeholder:"dead" enum:",dead" default:"" help:"dead: all of them, or those the rest of the filter selects."`
+	deliveryFilter
+	Since   moment `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h."`
+	Until   moment `placeholder:"TIME" help:"Accepted until."`
+	Limit   int    `placeholder:"N" help:"At most so many of those the filter selects; 10,000 when left out."`
+	Through string `placeholder:"PROVIDER" help:"Another provider of the same channel."`
+	DryRun  bool   `help:"With a filter: only say how many there are."`
+}
+
+// Run sends deliveries again.
+func (c retryDeliveries) Run(ctx context.Context, s *session) error {
+	filter := c.on(c.Status, c.Since, c.Until)
+	switch {
+	case len(c.IDs) == 0:
+		return c.retryAll(ctx, s, filter)
+	case filter != client.DeliveryFilter{} || c.DryRun || c.Limit != 0:
+		return errors.New("take ids or a filter, not both; --dry-run and --limit go with a filter")
+	}
+	retried := []client.Delivery{}
+	var refused []error
+	for _, id := range c.IDs {
+		d, err := s.api.RetryDelivery(ctx, id, c.Through)
+		if err != nil {
+			refused = append(refused, fmt.Errorf("delivery %s: %w", id, err))
+			continue
+		}
+		retried = append(retried, d)
+	}
+	err := s.print(client.DeliveryList{Deliveries: retried}, func(w io.Writer) {
+		for _, d := range retried {
+			fmt.Fprintf(w, "Delivery %s goes again.\n", d.ID)
+		}
+	})
+	return errors.Join(append(refused, err)...)
+}
+
+func (c retryDeliveries) retryAll(ctx context.Context, s *session, filter client.DeliveryFilter) error {
+	r, err := s.api.RetryDeliveries(ctx, client.RetryRequest{
+		Filter: filter, Provider: c.Through, DryRun: c.DryRun, Limit: c.Limit,
+	})
+	if err != nil {
+		return err
+	}
+	return s.print(r, func(w io.Writer) {
+		if r.DryRun {
+			fmt.Fprintf(w, "%d dead deliveries would go again.\n", r.Matched)
+		} else {
+			fmt.Fprintf(w, "%d of %d dead deliveries go again.\n", r.Retried, r.Matched)
+		}
+		if r.More {
+			fmt.Fprintln(w, "There are more; the same command again takes them.")
+		}
+	})
+}

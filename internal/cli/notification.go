@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+type notificationCommands struct {
+	Remote
+	List   listNotifications  `cmd:"" help:"List notifications, newest first."`
+	Show   showNotification   `cmd:"" help:"Show a notification with its deliveries."`
+	Cancel cancelNotification `cmd:"" help:"Stop what has not been sent yet."`
+}
+
+type listNotifications struct {
+	Status    string `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed or cancelled."`
+	Channel   string `placeholder:"CHANNEL" help:"That go out over this channel."`
+	App       string `placeholder:"APP-ID" help:"Of this app; administrators only."`
+	Key       string `placeholder:"KEY" help:"With this idempotency key."`
+	Recipient string `placeholder:"VALUE" help:"To exactly this address."`
+	Template  string `placeholder:"NAME" help:"With this template."`
+	pageFlags
+}
+
+// pageFlags say which part of a list is shown.
+type pageFlags struct {
+	Since moment `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h."`
+	Until moment `placeholder:"TIME" help:"Accepted until."`
+	Limit int    `default:"50" placeholder:"N" help:"At most so many, up to 500 (${default})."`
+	After string `placeholder:"ID" help:"The page after this one."`
+}
+
+// Run lists notifications.
+func (c listNotifications) Run(ctx context.Context, s *session) error {
+	page, err := s.api.Notifications(ctx, client.NotificationQuery{
+		Status: c.Status, Channel: c.Channel, App: c.App, Key: c.Key, Recipient: c.Recipient, Template: c.Template,
+		Since: c.Since.Time, Until: c.Until.Time, Limit: c.Limit, After: c.After,
+	})
+	if err != nil {
+		return err
+	}
+	return s.print(page, func(w io.Writer) {
+		row(w, "ID", "ACCEPTED", "APP", "KEY", "STATUS", "DELIVERIES", "SUCCESS", "DEAD")
+		for _, n := range page.Notifications {
+			row(w, n.ID, n.CreatedAt, n.SenderAppID, n.IdempotencyKey, n.Status, n.Counts.Total, n.Counts.Success, n.Counts.Dead)
+		}
+		s.hintAtMore(page.Next)
+	})
+}
+
+// hintAtMore says how to go on with a list.
+func (s *session) hintAtMore(next string) {
+	if next != "" {
+		fmt.Fprintf(s.progress, "There are more: --after %s\n", next)
+	}
+}
+
+type showNotification struct {
+	ID string `arg:"" help:"Id of the notification."`
+}
+
+// Run shows a notification.
+func (c showNotification) Run(ctx context.Context, s *session) error {
+	n, err := s.api.Notification(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return s.print(n, func(w io.Writer) {
+		notificationText(w, n)
+		fmt.Fprintln(w)
+		deliveryTable(w, n.Tasks)
+	})
+}
+
+func notificationText(w io.Writer, n client.Notification) {
+	row(w, "Notification", n.ID)
+	row(w, "Status", n.Status+", "+countsText(n.Counts))
+	row(w, "Key", n.IdempotencyKey)
+	row(w, "App", n.SenderAppID)
+	row(w, "Accepted", n.CreatedAt)
+	row(w, "Updated", n.UpdatedAt)
+	row(w, "Send at", n.SendAt)
+	row(w, "Expires", n.ExpiresAt)
+	row(w, "Priority", n.Priority)
+	if n.Test {
+		row(w, "Test", "yes")
+	}
+	for _, r := range n.Unmatched {
+		row(w, "Unmatched", r.Type+":"+r.Value)
+	}
+}
+
+type cancelNotification struct {
+	ID string `arg:"" help:"Id of the notification."`
+}
+
+// Run cancels a notification.
+func (c cancelNotification) Run(ctx context.Context, s *session) error {
+	n, err := s.api.CancelNotification(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return s.print(n, func(w io.Writer) { notificationText(w, n) })
+}

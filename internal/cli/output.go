@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+// session is what a command works with.
+type session struct {
+	api   *client.Client
+	appID string
+
+	out      io.Writer // the result
+	progress io.Writer // what is said on the way to it
+	json     bool
+}
+
+// print prints the result: as JSON, or by text, which gets a table's writer.
+func (s *session) print(result any, text func(w io.Writer)) error {
+	if s.json {
+		encoder := json.NewEncoder(s.out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(result)
+	}
+	table := tabwriter.NewWriter(s.out, 0, 0, 3, ' ', 0)
+	text(table)
+	return table.Flush()
+}
+
+// row writes a line of a table. What others wrote must not break it, nor steer
+// the terminal.
+func row(w io.Writer, cells ...any) {
+	for i, cell := range cells {
+		end := "\t"
+		if i == len(cells)-1 {
+			end = "\n"
+		}
+		fmt.Fprint(w, strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, text(cell)), end)
+	}
+}
+
+// text is how a value is shown in a table.
+func text(v any) string {
+	switch v := v.(type) {
+	case time.Time:
+		return v.UTC().Format(time.RFC3339)
+	case *time.Time:
+		if v == nil {
+			return "-"
+		}
+		return text(*v)
+	case string:
+		if v == "" {
+			return "-"
+		}
+		return v
+	}
+	return fmt.Sprint(v)
+}
+
+// block writes a text of many lines, without what would steer the terminal.
+func block(w io.Writer, content string) {
+	fmt.Fprintln(w, strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return ' '
+		}
+		return r
+	}, content))
+}
+
+// moment is a time in the past: RFC 3339, or how long ago, such as 2h30m.
+type moment struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *moment) UnmarshalText(given []byte) error {
+	if ago, err := time.ParseDuration(string(given)); err == nil {
+		m.Time = time.Now().Add(-ago)
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, string(given))
+	if err != nil {
+		return fmt.Errorf("%q is neither a time such as 2026-01-31T08:00:00Z nor how long ago, such as 2h", given)
+	}
+	m.Time = at
+	return nil
+}

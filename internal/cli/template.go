@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+type templateCommands struct {
+	Remote
+	List     listTemplates    `cmd:"" help:"List the templates."`
+	Get      getTemplate      `cmd:"" help:"Print a template as a file for push."`
+	Push     pushTemplates    `cmd:"" help:"Make the service's templates what a folder of YAML files says."`
+	Diff     diffTemplates    `cmd:"" help:"Show what push would change; exit code 2 when there is something."`
+	Preview  previewTemplate  `cmd:"" help:"Render a template with params, and say what is missing."`
+	Test     testTemplate     `cmd:"" help:"Send a template to one recipient, marked as a test."`
+	Versions templateVersions `cmd:"" help:"List what a template was before."`
+	Restore  restoreTemplate  `cmd:"" help:"Make a template what it was before."`
+}
+
+type listTemplates struct {
+	Channel string `placeholder:"CHANNEL" help:"Only this channel's."`
+}
+
+// Run lists templates.
+func (c listTemplates) Run(ctx context.Context, s *session) error {
+	list, err := s.api.Templates(ctx, client.TemplateQuery{Channel: c.Channel})
+	if err != nil {
+		return err
+	}
+	return s.print(list, func(w io.Writer) {
+		row(w, "NAME", "CHANNEL", "VERSION", "UPDATED", "DESCRIPTION")
+		for _, t := range list.Templates {
+			row(w, t.Name, t.Channel, t.Version, t.UpdatedAt, t.Description)
+		}
+	})
+}
+
+type getTemplate struct {
+	Name    string `arg:"" help:"Name of the template."`
+	Version int    `placeholder:"N" help:"As it was in this version."`
+}
+
+// Run prints a template.
+func (c getTemplate) Run(ctx context.Context, s *session) error {
+	if c.Version > 0 {
+		v, err := s.api.TemplateVersion(ctx, c.Name, c.Version)
+		if err != nil {
+			return err
+		}
+		return s.printFile(v, templateFile{
+			Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
+			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body,
+		})
+	}
+	t, err := s.api.Template(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	return s.printFile(t, fileOf(t))
+}
+
+func (s *session) printFile(result any, f templateFile) error {
+	document, err := f.document()
+	if err != nil {
+		return err
+	}
+	return s.print(result, func(w io.Writer) { fmt.Fprint(w, document) })
+}
+
+type previewTemplate struct {
+	Name string `arg:"" help:"Name of the template."`
+	paramFlags
+}
+
+// Run renders a template.
+func (c previewTemplate) Run(ctx context.Context, s *session) error {
+	params, err := c.values()
+	if err != nil {
+		return err
+	}
+	p, err := s.api.PreviewTemplate(ctx, c.Name, params)
+	if err != nil {
+		return err
+	}
+	err = s.print(p, func(w io.Writer) {
+		renderedText(w, client.Rendered{
+			MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
+		})
+	})
+	if len(p.Unused) > 0 {
+		fmt.Fprintf(s.progress, "params that the template never mentions: %s\n", strings.Join(p.Unused, ", "))
+	}
+	if err == nil && len(p.Missing) > 0 {
+		return &failure{fmt.Errorf("params are missing: %s", strings.Join(p.Missing, ", ")), exitIncomplete}
+	}
+	return err
+}
+
+type testTemplate struct {
+	Name string `arg:"" help:"Name of the template."`
+	paramFlags
+	To string `required:"" placeholder:"TYPE:VALUE" help:"Recipient, such as email:alice@example.com."`
+	waitFlags
+}
+
+// Run sends a test.
+func (c testTemplate) Run(ctx context.Context, s *session) error {
+	params, err := c.values()
+	if err != nil {
+		return err
+	}
+	to, err := parseRecipient(c.To)
+	if err != nil {
+		return err
+	}
+	request := client.TestRequest{IdempotencyKey: "cli-" + rand.Text(), Recipient: to, Params: params}
+	accepted, err := s.api.TestTemplate(ctx, c.Name, request)
+	if err != nil {
+		return err
+	}
+	return c.follow(ctx, s, accepted, request.IdempotencyKey)
+}
+
+type templateVersions struct {
+	Name  string `arg:"" help:"Name of the template; it may be deleted."`
+	Limit int    `default:"50" placeholder:"N" help:"At most so many, up to 500 (${default})."`
+	After int    `placeholder:"VERSION" help:"The page after this one."`
+}
+
+// Run lists a template's versions.
+func (c templateVersions) Run(ctx context.Context, s *session) error {
+	list, err := s.api.TemplateVersions(ctx, c.Name, c.Limit, c.After)
+	if err != nil {
+		return err
+	}
+	return s.print(list, func(w io.Writer) {
+		row(w, "VERSION", "WRITTEN", "BY")
+		for _, v := range list.Versions {
+			row(w, v.Version, v.CreatedAt, v.CreatedBy)
+		}
+		if list.Next > 0 {
+			s.hintAtMore(strconv.Itoa(list.Next))
+		}
+	})
+}
+
+type restoreTemplate struct {
+	Name    string `arg:"" help:"Name of the template."`
+	Version int    `arg:"" help:"What it becomes again."`
+}
+
+// Run restores a template.
+func (c restoreTemplate) Run(ctx context.Context, s *session) error {
+	t, err := s.api.RestoreTemplate(ctx, c.Name, c.Version)
+	if err != nil {
+		return err
+	}
+	return s.print(t, func(w io.Writer) {
+		fmt.Fprintf(w, "Template %s is version %d now, equal to version %d.\n", t.Name, t.Version, c.Version)
+	})
+}

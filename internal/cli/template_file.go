@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+// templateFile is a template as it is kept in a folder: one YAML file each.
+type templateFile struct {
+	Name         string `yaml:"name" json:"name"`
+	Channel      string `yaml:"channel" json:"channel"`
+	Description  string `yaml:"description,omitempty" json:"description,omitempty"`
+	MsgType      string `yaml:"msgType,omitempty" json:"msgType,omitempty"`
+	TemplateCode string `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
+	Subject      string `yaml:"subject,omitempty" json:"subject,omitempty"`
+	Body         string `yaml:"body,omitempty" json:"body,omitempty"`
+}
+
+func fileOf(t client.Template) templateFile {
+	return templateFile{
+		Name: t.Name, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
+		TemplateCode: t.TemplateCode, Subject: t.Subject, Body: t.Body,
+	}
+}
+
+func (f templateFile) request() client.TemplateRequest {
+	return client.TemplateRequest{
+		Name: f.Name, Channel: f.Channel, Description: f.Description, MsgType: f.MsgType,
+		TemplateCode: f.TemplateCode, Subject: f.Subject, Body: f.Body,
+	}
+}
+
+// document is the file's content. Reading it gives the same template: what YAML's
+// own style would not keep, such as trailing spaces, is written as JSON, which is
+// YAML too.
+func (f templateFile) document() (string, error) {
+	content, err := yaml.MarshalWithOptions(f, yaml.UseLiteralStyleIfMultiline(true))
+	if err != nil {
+		return "", err
+	}
+	if again, err := parseTemplateFile(content); err == nil && again == f {
+		return string(content), nil
+	}
+	content, err = yaml.MarshalWithOptions(f, yaml.JSON())
+	return string(content), err
+}
+
+// parseTemplateFile reads a file strictly.
+func parseTemplateFile(content []byte) (f templateFile, err error) {
+	if err := yaml.UnmarshalWithOptions(content, &f, yaml.Strict()); err != nil {
+		return f, errors.New(yaml.FormatError(err, false, false))
+	}
+	if f.Name == "" || f.Channel == "" {
+		return f, errors.New("name and channel are required")
+	}
+	return f, nil
+}
+
+// readTemplates reads the YAML files of a folder, by template name. All faults
+// are reported at once.
+func readTemplates(dir string) (map[string]templateFile, error) {
+	entries, err := os.ReadDir(dir) // sorted
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]templateFile{}
+	var faults []error
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		content, err := os.ReadFile(path) // #nosec G304 -- the folder is the user's choice
+		if err != nil {
+			return nil, err
+		}
+		f, err := parseTemplateFile(content)
+		switch _, twice := files[f.Name]; {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("%s: %w", path, err))
+		case twice:
+			faults = append(faults, fmt.Errorf("%s: template %s is in another file, too", path, f.Name))
+		default:
+			files[f.Name] = f
+		}
+	}
+	if len(files) == 0 && len(faults) == 0 {
+		return nil, fmt.Errorf("%s has no YAML files", dir)
+	}
+	return files, errors.Join(faults...)
+}

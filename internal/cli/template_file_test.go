@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// A template that is printed and read again is the same template, whatever is in it.
+func TestTemplateFileRoundTrip(t *testing.T) {
+	t.Parallel()
+	text := rapid.OneOf(
+		rapid.StringOfN(rapid.RuneFrom([]rune("ab{}:#-'\"|>%@&*! \t\n\r\\【告警】\u00a0\u2028\ufeff0~")), 0, 40, -1),
+		rapid.String(),
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		f := templateFile{
+			Name: "n", Channel: "c", Description: text.Draw(t, "description"), MsgType: text.Draw(t, "msgType"),
+			TemplateCode: text.Draw(t, "templateCode"), Subject: text.Draw(t, "subject"), Body: text.Draw(t, "body"),
+		}
+		document, err := f.document()
+		require.NoError(t, err)
+		again, err := parseTemplateFile([]byte(document))
+		require.NoError(t, err, document)
+		require.Equal(t, f, again, document)
+	})
+}
+
+func TestTemplateFileIsReadable(t *testing.T) {
+	t.Parallel()
+	document, err := templateFile{Name: "mail", Channel: "email", Subject: "[{{ .severity }}]", Body: "<p>\n  {{ .incident }}\n</p>\n"}.document()
+	require.NoError(t, err)
+	require.Equal(t, `name: mail
+channel: email
+subject: "[{{ .severity }}]"
+body: |
+  <p>
+    {{ .incident }}
+  </p>
+`, document)
+}
+
+func TestReadTemplates(t *testing.T) {
+	t.Parallel()
+	read := func(files map[string]string) (map[string]templateFile, error) {
+		dir := t.TempDir()
+		for name, content := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+		}
+		return readTemplates(dir)
+	}
+	const a, b = "name: a\nchannel: email\nbody: x\n", "name: b\nchannel: email\nbody: x\n"
+	files, err := read(map[string]string{"1.yaml": a, "2.yml": b, "README.md": "no template"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]templateFile{
+		"a": {Name: "a", Channel: "email", Body: "x"}, "b": {Name: "b", Channel: "email", Body: "x"},
+	}, files)
+
+	_, err = read(nil)
+	require.ErrorContains(t, err, "has no YAML files", "an empty folder is a mistake, not the wish to delete everything")
+
+	_, err = read(map[string]string{
+		"1.yaml": a, "2.yaml": a, "3.yaml": "name: c\nchannel: email\nbodi: x\n", "4.yaml": "name: d\n", "5.yaml": "- x\n", "6.yaml": "",
+	})
+	for _, fault := range []string{
+		"2.yaml: template a is in another file, too", `3.yaml: [3:1] unknown field "bodi"`,
+		"4.yaml: name and channel are required", "5.yaml: ", "6.yaml: name and channel are required",
+	} {
+		require.ErrorContains(t, err, fault)
+	}
+}

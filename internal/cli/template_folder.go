@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+// folderFlags say what the service's templates are held against.
+type folderFlags struct {
+	Dir   string `arg:"" type:"existingdir" help:"Folder with one YAML file for each template."`
+	Prune bool   `help:"Also delete templates that are not in the folder."`
+}
+
+// change is what a folder makes of one template.
+type change struct {
+	Name   string `json:"name"`
+	Action string `json:"action"` // created, updated, deleted or unchanged
+
+	before, after templateFile // empty where there is none
+}
+
+// changes compares the folder with the service, by name.
+func (f folderFlags) changes(ctx context.Context, api *client.Client) ([]change, error) {
+	files, err := readTemplates(f.Dir)
+	if err != nil {
+		return nil, err
+	}
+	list, err := api.Templates(ctx, client.TemplateQuery{})
+	if err != nil {
+		return nil, err
+	}
+	changes := map[string]change{}
+	for name, file := range files {
+		changes[name] = change{Name: name, Action: "created", after: file}
+	}
+	for _, t := range list.Templates {
+		before := fileOf(t)
+		c, wanted := changes[t.Name]
+		switch {
+		case !wanted && f.Prune:
+			changes[t.Name] = change{Name: t.Name, Action: "deleted", before: before}
+		case !wanted:
+		case c.after == before:
+			changes[t.Name] = change{Name: t.Name, Action: "unchanged", before: before, after: before}
+		default:
+			changes[t.Name] = change{Name: t.Name, Action: "updated", before: before, after: c.after}
+		}
+	}
+	ordered := make([]change, 0, len(changes))
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		ordered = append(ordered, changes[name])
+	}
+	return ordered, nil
+}
+
+func (c change) apply(ctx context.Context, api *client.Client) (err error) {
+	switch c.Action {
+	case "created":
+		_, err = api.CreateTemplate(ctx, c.after.request())
+	case "updated":
+		_, err = api.ReplaceTemplate(ctx, c.after.request())
+	case "deleted":
+		err = api.DeleteTemplate(ctx, c.Name)
+	}
+	return err
+}
+
+type pushTemplates struct {
+	folderFlags
+	DryRun bool `help:"Only say what would be done."`
+}
+
+// Run applies a folder. What the service refuses does not hold up the rest.
+func (c pushTemplates) Run(ctx context.Context, s *session) error {
+	changes, err := c.changes(ctx, s.api)
+	if err != nil {
+		return err
+	}
+	done := []change{}
+	var refused []error
+	for _, change := range changes {
+		if !c.DryRun {
+			if err := change.apply(ctx, s.api); err != nil {
+				refused = append(refused, fmt.Errorf("template %s: %w", change.Name, err))
+				var problem *client.Problem
+				if !errors.As(err, &problem) {
+					break // nobody there
+				}
+				continue
+			}
+		}
+		done = append(done, change)
+	}
+	err = s.print(done, func(w io.Writer) {
+		verb := ""
+		if c.DryRun {
+			verb = "would be "
+		}
+		for _, change := range done {
+			row(w, change.Name, verb+change.Action)
+		}
+	})
+	return errors.Join(append(refused, err)...)
+}
+
+type diffTemplates struct {
+	folderFlags
+}
+
+// Run shows the difference between the service and a folder.
+func (c diffTemplates) Run(ctx context.Context, s *session) error {
+	changes, err := c.changes(ctx, s.api)
+	if err != nil {
+		return err
+	}
+	changes = slices.DeleteFunc(changes, func(c change) bool { return c.Action == "unchanged" })
+	differences := make([]difference, len(changes))
+	for i, change := range changes {
+		differences[i].change = change
+		if differences[i].Diff, err = change.diff(); err != nil {
+			return err
+		}
+	}
+	err = s.print(differences, func(w io.Writer) {
+		for _, d := range differences {
+			fmt.Fprint(w, d.Diff)
+		}
+	})
+	if err == nil && len(differences) > 0 {
+		return &failure{fmt.Errorf("%d templates differ", len(differences)), exitIncomplete}
+	}
+	return err
+}
+
+// difference is a change with its text.
+type difference struct {
+	change
+	Diff string `json:"diff"` // unified
+}
+
+func (c change) diff() (string, error) {
+	var texts [2]string
+	for i, file := range []templateFile{c.before, c.after} {
+		if file == (templateFile{}) {
+			continue
+		}
+		var err error
+		if texts[i], err = file.document(); err != nil {
+			return "", err
+		}
+	}
+	return udiff.Unified("service/"+c.Name, "folder/"+c.Name, texts[0], texts[1]), nil
+}
