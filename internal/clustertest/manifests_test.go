@@ -108,7 +108,6 @@ func admitPod(t *testing.T, c *cluster) {
 	c.do(t, "create", "--validate=strict", "--warnings-as-errors", "-f", c.write(t, "pod.json", string(pod)))
 	mounts := c.do(t, "get", "pod", "sealos-notify", "-n", namespace, "-o", "jsonpath={.spec.containers[0].volumeMounts[*].mountPath}")
 	require.Contains(t, mounts, "/var/run/secrets/kubernetes.io/serviceaccount", "the inapp channel's credentials")
-	c.do(t, "delete", "pod", "sealos-notify", "-n", namespace, "--grace-period=0", "--force", "--now=false")
 }
 
 // as returns a kubeconfig of the account.
@@ -136,9 +135,9 @@ func accountIsLimited(t *testing.T, c *cluster) {
 	c.do(t, "auth", "can-i", "create", "notifications", "-n", "ns-alice", "--kubeconfig", notifier)
 	for _, denied := range []string{
 		"get notifications", "list notifications", "watch notifications", "update notifications", "patch notifications",
-		"delete notifications", "deletecollection notifications", "create notifications/status", "get secrets", "list secrets",
-		"get configmaps", "create pods", "create pods/exec", "create deployments", "list namespaces", "get nodes",
-		"create serviceaccounts/token", "create clusterrolebindings", "bind clusterroles", "escalate clusterroles", "impersonate users",
+		"delete notifications", "deletecollection notifications", "create notifications --subresource=status", "get secrets", "list secrets",
+		"get configmaps", "create pods", "create pods --subresource=exec", "create deployments", "list namespaces", "get nodes",
+		"create serviceaccounts --subresource=token", "create clusterrolebindings", "bind clusterroles", "escalate clusterroles", "impersonate users",
 	} {
 		question := append([]string{"auth", "can-i", "-q", "--all-namespaces", "--kubeconfig", notifier}, strings.Fields(denied)...)
 		said, err := c.command(t, question...).CombinedOutput()

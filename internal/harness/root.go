@@ -65,6 +65,6 @@ func (r *Root) seal(mode os.FileMode) {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		return os.Chmod(path, mode) //nolint:gosec // a folder is entered
+		return os.Chmod(path, mode)
 	}))
 }
