@@ -13,6 +13,6 @@ COPY --from=build /sealos-notify /sealos-notify
 # By number: Kubernetes cannot tell whether a name is root.
 USER 65532:65532
 EXPOSE 8080 9090
-HEALTHCHECK --interval=10s --timeout=5s --start-period=5m CMD ["/sealos-notify", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=5m CMD ["/sealos-notify", "healthcheck"]
 ENTRYPOINT ["/sealos-notify"]
 CMD ["-c", "/config.yaml"]
