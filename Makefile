@@ -29,6 +29,10 @@ test: ## Run all tests: both engines, real mail servers, a real Kubernetes API, 
 	cd internal/k8stest && go test -timeout 10m ./...
 	cd internal/promtest && go test -timeout 10m ./...
 
+.PHONY: test-manifests
+test-manifests: ## Apply deploy/kubernetes to a real API server; the first time builds Kubernetes (10 minutes or more)
+	$(WITH_PG) go test -tags cluster -count=1 -timeout 60m ./internal/clustertest
+
 .PHONY: race
 race: ## Run all tests with the race detector
 	$(WITH_PG) go test -race -timeout 40m ./...

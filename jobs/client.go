@@ -110,6 +110,22 @@ func (c *Client) Start(ctx context.Context) error {
 // client stops, to record their outcomes.
 const stopGrace = 7 * time.Second
 
+// cutGrace is what River has to put jobs back that were cut.
+const cutGrace = 2 * time.Second
+
+// StopTime is the longest that Stop takes: timeoutSeconds and 9 seconds.
+func (c *Client) StopTime() time.Duration {
+	if c.worker == nil {
+		return 0
+	}
+	return c.patience() + cutGrace
+}
+
+// patience is how long Stop waits for running jobs.
+func (c *Client) patience() time.Duration {
+	return c.service.settings.Load().Defaults.timeout() + stopGrace
+}
+
 // Stop fetches no more jobs and waits for the running ones: their provider call
 // and their record, at most timeoutSeconds and 7 seconds. What is not over by then
 // is abandoned and rescued later by another worker.
@@ -118,14 +134,13 @@ func (c *Client) Stop() error {
 		return nil
 	}
 	c.service.stopPacing()
-	patience := c.service.settings.Load().Defaults.timeout() + stopGrace
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()
 	err := c.worker.Stop(ctx)
 	if err == nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel = context.WithTimeout(context.Background(), cutGrace)
 	defer cancel()
 	return c.worker.StopAndCancel(ctx)
 }

@@ -51,7 +51,6 @@ type session struct {
 // riverMigrator is the part of rivermigrate.Migrator that has no type parameter.
 type riverMigrator interface {
 	AllVersions() []rivermigrate.Migration
-	ExistingVersions(ctx context.Context) ([]rivermigrate.Migration, error)
 	Migrate(ctx context.Context, d rivermigrate.Direction, opts *rivermigrate.MigrateOpts) (*rivermigrate.MigrateResult, error)
 }
 

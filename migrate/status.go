@@ -11,13 +11,13 @@ import (
 )
 
 func (s *session) riverStatus(ctx context.Context) ([]Migration, error) {
-	// ExistingVersions copes with an empty database, MigrationGetByLine does not.
-	existing, err := s.river.ExistingVersions(ctx)
+	exists, err := s.executor.TableExists(ctx, &riverdriver.TableExistsParams{Table: "river_migration"})
 	if err != nil {
 		return nil, err
 	}
-	applied := make(map[int]time.Time, len(existing))
-	if len(existing) > 0 {
+	// Versions that this program does not know may be among them: a newer one was here.
+	applied := make(map[int]time.Time)
+	if exists {
 		rows, err := s.executor.MigrationGetByLine(ctx,
 			&riverdriver.MigrationGetByLineParams{Line: riverdriver.MigrationLineMain})
 		if err != nil {

@@ -11,15 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The program is built once for all tests of a package, in each way it is asked for.
+// The program is built once for all tests of a package, in each way it is asked for:
+// as it is released, and with the race detector, which needs C.
 var (
-	plainBinary = sync.OnceValues(func() (string, error) { return build() })
-	raceBinary  = sync.OnceValues(func() (string, error) { return build("-race") })
+	plainBinary = sync.OnceValues(func() (string, error) { return build("CGO_ENABLED=0") })
+	raceBinary  = sync.OnceValues(func() (string, error) { return build("CGO_ENABLED=1", "-race") })
 )
 
 const module = "github.com/labring/sealos-notify"
 
-func build(flags ...string) (string, error) {
+func build(env string, flags ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "sealos-notify-program-")
 	if err != nil {
 		return "", err
@@ -30,9 +31,10 @@ func build(flags ...string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", module, err)
 	}
-	build := exec.Command("go", append([]string{"build", "-o", path}, flags...)...)
-	build.Dir = strings.TrimSpace(string(root))
-	if out, err := build.CombinedOutput(); err != nil {
+	cmd := exec.Command("go", append([]string{"build", "-o", path}, flags...)...)
+	cmd.Dir = strings.TrimSpace(string(root))
+	cmd.Env = append(cmd.Environ(), env)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
 	return path, nil

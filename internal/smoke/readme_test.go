@@ -72,22 +72,7 @@ func shellBlocks(t *testing.T, heading string) []string {
 // shellBlocksOf returns the sh blocks of a section of a page.
 func shellBlocksOf(t *testing.T, page, heading string) []string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "..", page))
-	require.NoError(t, err)
-	_, section, found := strings.Cut(string(content), "\n"+heading+"\n")
-	require.True(t, found, heading)
-	section, _, _ = strings.Cut(section, "\n## ")
-	var blocks []string
-	for {
-		_, after, found := strings.Cut(section, "```sh\n")
-		if !found {
-			return blocks
-		}
-		var block string
-		block, section, found = strings.Cut(after, "```\n")
-		require.True(t, found)
-		blocks = append(blocks, block)
-	}
+	return harness.ShellBlocks(t, page, heading)
 }
 
 // shell runs a script in the world's folder, which stands in for /tmp.

@@ -1,0 +1,121 @@
+package deploy
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/harness"
+	"github.com/labring/sealos-notify/internal/testdb"
+)
+
+// compose is what the tests read of the compose file.
+type compose struct {
+	Services map[string]composeService
+	Volumes  map[string]any
+}
+
+type composeService struct {
+	Command     []string
+	Environment map[string]string
+	Ports       []string
+	Volumes     []string
+	User        string
+	ReadOnly    bool                                  `yaml:"read_only"`
+	CapDrop     []string                              `yaml:"cap_drop"`
+	SecurityOpt []string                              `yaml:"security_opt"`
+	StopGrace   time.Duration                         `yaml:"stop_grace_period"`
+	DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+	HealthCheck struct{ Test []string }
+}
+
+func readCompose(t *testing.T) compose {
+	t.Helper()
+	return one[compose](t, "compose", "compose.yaml")
+}
+
+// variable is a variable that must be set, as compose writes it.
+var variable = regexp.MustCompile(`\$\{([A-Z_]+):\?[^}]*\}`)
+
+// exampleEnv reads .env.example.
+func exampleEnv(t *testing.T) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	for line := range strings.Lines(read(t, "compose/.env.example")) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && line[0] != '#' {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+func TestComposeServices(t *testing.T) {
+	t.Parallel()
+	file := readCompose(t)
+	database, notify := file.Services["database"], file.Services["notify"]
+
+	require.Contains(t, file.Volumes, "database")
+	require.Contains(t, database.Volumes, "database:/var/lib/postgresql/data", "what was accepted outlives the container")
+	require.Equal(t, "CMD", database.HealthCheck.Test[0])
+	require.Empty(t, database.Ports)
+	require.Equal(t, "service_healthy", notify.DependsOn["database"].Condition)
+
+	require.True(t, notify.ReadOnly)
+	require.Equal(t, []string{"ALL"}, notify.CapDrop)
+	require.Equal(t, []string{"no-new-privileges:true"}, notify.SecurityOpt)
+	for _, port := range notify.Ports {
+		require.Regexp(t, `^127\.0\.0\.1:`, port, "credentials travel as they are")
+	}
+
+	used := map[string]bool{}
+	for _, found := range variable.FindAllStringSubmatch(read(t, "compose/compose.yaml"), -1) {
+		used[found[1]] = true
+	}
+	for name := range exampleEnv(t) {
+		require.True(t, used[name], name)
+		delete(used, name)
+	}
+	require.Empty(t, used, "are not in .env.example")
+}
+
+// With the examples copied as they say, the service's configuration is valid, it
+// serves, and it is given the time it may need to stop.
+func TestComposeConfiguration(t *testing.T) {
+	t.Parallel()
+	notify := readCompose(t).Services["notify"]
+	root := harness.NewRoot(t)
+	host, inside, _ := strings.Cut(strings.TrimSuffix(notify.Volumes[0], ":ro"), ":")
+	files, err := os.ReadDir(filepath.Join("compose", host))
+	require.NoError(t, err)
+	for _, file := range files {
+		content := read(t, filepath.Join("compose", host, file.Name()))
+		root.Write(path.Join(inside, strings.TrimSuffix(file.Name(), ".example")), content)
+	}
+	example := exampleEnv(t)
+	var env []string
+	for name, value := range notify.Environment {
+		env = append(env, name+"="+variable.ReplaceAllStringFunc(value, func(v string) string {
+			return example[variable.FindStringSubmatch(v)[1]]
+		}))
+	}
+
+	check := root.Program(append(notify.Command, "config", "check")...)
+	check.Env = env
+	output, err := check.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.Regexp(t, `(?m)^feishu_app +\S`, string(output), "it is on")
+
+	db := testdb.New(t)
+	serve := root.Program(notify.Command...)
+	serve.Env = append(env, "DATABASE_HOST="+db.Host, fmt.Sprintf("DATABASE_PORT=%d", db.Port), "DATABASE_USER="+db.User,
+		"DATABASE_PASSWORD="+db.Password, "DATABASE_DBNAME="+db.DBName, "SERVER_ADDRESS=127.0.0.1:0", "METRICS_ADDRESS=127.0.0.1:0")
+	const margin = 10 * time.Second
+	require.GreaterOrEqual(t, notify.StopGrace, longestStop(t, serve)+margin)
+}

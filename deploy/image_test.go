@@ -1,0 +1,113 @@
+package deploy
+
+import (
+	"debug/elf"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// instruction is a line of the Dockerfile.
+type instruction struct{ name, args string }
+
+// stages reads the Dockerfile: the instructions of each stage, FROM first.
+func stages(t *testing.T) [][]instruction {
+	t.Helper()
+	var all [][]instruction
+	for line := range strings.Lines(read(t, "../Dockerfile")) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		require.NotContains(t, line, `\`, "this test knows one line for each instruction")
+		name, args, _ := strings.Cut(line, " ")
+		if name == "FROM" {
+			all = append(all, nil)
+		}
+		last := len(all) - 1
+		all[last] = append(all[last], instruction{name, args})
+	}
+	return all
+}
+
+// image is the last stage, by instruction. Each may be there once but COPY.
+func image(t *testing.T) map[string]string {
+	t.Helper()
+	all := stages(t)
+	found := map[string]string{}
+	for _, i := range all[len(all)-1] {
+		if i.name != "COPY" {
+			require.NotContains(t, found, i.name)
+		}
+		found[i.name] = i.args
+	}
+	return found
+}
+
+// execForm is an instruction's command, which starts without a shell: there is none.
+func execForm(t *testing.T, args string) []string {
+	t.Helper()
+	var command []string
+	require.NoError(t, json.Unmarshal([]byte(args), &command), args)
+	return command
+}
+
+func TestImage(t *testing.T) {
+	t.Parallel()
+	i := image(t)
+	require.Equal(t, "scratch", i["FROM"])
+	require.NotContains(t, i, "RUN", "nothing in it could run that")
+	require.Regexp(t, numericUser, i["USER"])
+	require.Equal(t, []string{"/sealos-notify"}, execForm(t, i["ENTRYPOINT"]))
+	require.Equal(t, []string{"-c", "/config.yaml"}, execForm(t, i["CMD"]))
+	_, check, _ := strings.Cut(i["HEALTHCHECK"], " CMD ")
+	require.Equal(t, []string{"/sealos-notify", "healthcheck"}, execForm(t, check))
+}
+
+// What the Dockerfile builds starts where there is nothing else, and knows its version.
+func TestImageBuild(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "sealos-notify")
+	builds := 0
+	for _, i := range stages(t)[0] {
+		if i.name != "RUN" || !strings.Contains(i.args, "go build") {
+			continue
+		}
+		builds++
+		script := strings.Replace(i.args, "-o /sealos-notify", "-o "+binary, 1)
+		require.NotEqual(t, i.args, script)
+		build := exec.Command("sh", "-euc", script)
+		build.Dir = ".."
+		build.Env = append(build.Environ(), "VERSION=v1.2.3")
+		output, err := build.CombinedOutput()
+		require.NoError(t, err, "%s", output)
+	}
+	require.Equal(t, 1, builds)
+
+	file, err := elf.Open(binary)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, file.Close()) }()
+	for _, part := range file.Progs {
+		require.NotEqual(t, elf.PT_INTERP, part.Type, "it is linked statically")
+	}
+	version, err := exec.Command(binary, "version").Output()
+	require.NoError(t, err)
+	require.Equal(t, "sealos-notify v1.2.3\n", string(version))
+}
+
+func TestMakeDockerTargets(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{
+		"docker-build": "docker build --build-arg VERSION=test -t docker.io/somebody/sealos-notify:test .\n",
+		"docker-push":  "docker push docker.io/somebody/sealos-notify:test\n",
+	} {
+		output, err := exec.Command("make", "-C", "..", "--no-print-directory", "-n", target,
+			"IMAGE=docker.io/somebody/sealos-notify", "VERSION=test").Output()
+		require.NoError(t, err)
+		require.Equal(t, want, string(output))
+	}
+}

@@ -1,0 +1,107 @@
+package deploy
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+)
+
+// kubectl apply -f takes every file with an extension of its own, and -k those that
+// Kustomization lists.
+func TestKustomizationListsEveryFile(t *testing.T) {
+	t.Parallel()
+	list := one[struct{ Resources []string }](t, "kubernetes", "Kustomization").Resources
+	files, err := filepath.Glob("kubernetes/*.*")
+	require.NoError(t, err)
+	for i := range files {
+		files[i] = filepath.Base(files[i])
+	}
+	require.Equal(t, files, list, "in the order of the names")
+}
+
+// selecting is whatever selects pods or Services by their labels.
+type selecting struct {
+	Kind     string
+	Metadata struct{ Labels map[string]string }
+	Spec     struct {
+		Selector    any
+		PodSelector labels `yaml:"podSelector"`
+		Ports       []struct {
+			Name       string
+			Port       int
+			TargetPort string `yaml:"targetPort"`
+		}
+		Ingress   []struct{ Ports []struct{ Port any } }
+		Endpoints []struct{ Port string }
+	}
+}
+
+type labels struct {
+	MatchLabels map[string]string `yaml:"matchLabels"`
+}
+
+// What one object says about another is true.
+func TestManifestsFitTogether(t *testing.T) {
+	t.Parallel()
+	d := readDeployment(t)
+	pods := d.Spec.Template.Metadata.Labels
+	ports := map[string]int{}
+	for _, p := range d.Spec.Template.Spec.Containers[0].Ports {
+		ports[p.Name] = p.ContainerPort
+	}
+	require.NotEmpty(t, pods)
+	require.Equal(t, pods, d.Spec.Selector.MatchLabels)
+
+	service := one[selecting](t, "kubernetes", "service.yaml")
+	require.Equal(t, fmt.Sprint(pods), fmt.Sprint(service.Spec.Selector))
+	for _, p := range service.Spec.Ports {
+		require.Equal(t, ports[p.TargetPort], p.Port)
+	}
+
+	budget := one[selecting](t, "kubernetes", "poddisruptionbudget.yaml")
+	require.Equal(t, fmt.Sprint(map[string]any{"matchLabels": pods}), fmt.Sprint(budget.Spec.Selector))
+
+	policy := one[selecting](t, "kubernetes", "networkpolicy.yaml")
+	require.Equal(t, pods, policy.Spec.PodSelector.MatchLabels)
+	for _, p := range policy.Spec.Ingress[0].Ports {
+		require.Contains(t, ports, p.Port)
+	}
+
+	monitor := one[selecting](t, "kubernetes", "monitoring", "servicemonitor.yaml")
+	require.Equal(t, fmt.Sprint(map[string]any{"matchLabels": service.Metadata.Labels}), fmt.Sprint(monitor.Spec.Selector))
+	require.Equal(t, 9090, ports[monitor.Spec.Endpoints[0].Port])
+}
+
+// All replicas, and the one more that an update starts, fit into a PostgreSQL as it
+// comes.
+func TestConnectionsFitIntoTheDatabase(t *testing.T) {
+	t.Parallel()
+	const maxConnections, reserved = 100, 3
+	var config struct {
+		Database struct {
+			MaxOpenConns int `yaml:"maxOpenConns"`
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(one[configMap](t, "kubernetes", "configmap.yaml").Data["config.yaml"]), &config))
+	scaler := one[struct {
+		Spec struct {
+			MaxReplicas int `yaml:"maxReplicas"`
+		}
+	}](t, "kubernetes", "horizontalpodautoscaler.yaml")
+	replicas := scaler.Spec.MaxReplicas + readDeployment(t).Spec.Strategy.RollingUpdate.MaxSurge
+	require.NotZero(t, config.Database.MaxOpenConns)
+	require.LessOrEqual(t, replicas*(config.Database.MaxOpenConns+1), maxConnections-reserved)
+}
+
+// The image, the pod and the compose file run as the same user, who is not root.
+func TestUser(t *testing.T) {
+	t.Parallel()
+	context := readDeployment(t).Spec.Template.Spec.SecurityContext
+	user := fmt.Sprintf("%d:%d", context.RunAsUser, context.RunAsGroup)
+	require.Regexp(t, numericUser, user)
+	require.Equal(t, user, image(t)["USER"])
+	require.Equal(t, user, readCompose(t).Services["notify"].User)
+}

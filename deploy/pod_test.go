@@ -1,0 +1,178 @@
+package deploy
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/harness"
+	"github.com/labring/sealos-notify/internal/testdb"
+)
+
+// deployment is what the tests read of the Deployment.
+type deployment struct {
+	Spec struct {
+		Selector struct {
+			MatchLabels map[string]string `yaml:"matchLabels"`
+		}
+		Strategy struct {
+			RollingUpdate struct {
+				MaxSurge int `yaml:"maxSurge"`
+			} `yaml:"rollingUpdate"`
+		}
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     pod
+		}
+	}
+}
+
+type pod struct {
+	Grace           int `yaml:"terminationGracePeriodSeconds"`
+	SecurityContext struct {
+		RunAsUser  int `yaml:"runAsUser"`
+		RunAsGroup int `yaml:"runAsGroup"`
+	} `yaml:"securityContext"`
+	Containers []struct {
+		Args  []string
+		Env   []struct{ Name, Value string }
+		Ports []struct {
+			Name          string
+			ContainerPort int `yaml:"containerPort"`
+		}
+		Lifecycle struct {
+			PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
+		}
+		VolumeMounts []struct {
+			Name      string
+			MountPath string `yaml:"mountPath"`
+		} `yaml:"volumeMounts"`
+	}
+	Volumes []struct {
+		Name      string
+		ConfigMap struct{ Name string } `yaml:"configMap"`
+		Secret    struct {
+			SecretName string `yaml:"secretName"`
+			Items      []struct{ Key, Path string }
+		}
+	}
+}
+
+// configMap is the ConfigMap, all of it.
+type configMap struct {
+	Metadata struct{ Name string }
+	Data     map[string]string
+}
+
+func readDeployment(t *testing.T) deployment {
+	t.Helper()
+	d := one[deployment](t, "kubernetes", "deployment.yaml")
+	require.Len(t, d.Spec.Template.Spec.Containers, 1)
+	return d
+}
+
+// secrets are those that the documentation has an operator create, with a password.
+func secrets(password string) map[string]map[string]string {
+	return map[string]map[string]string{
+		"sealos-notify-api-auth":      {"apps.yaml": "apps: [{appId: notify-console, appSecret: CHANGE_ME_TO_A_LONG_RANDOM_SECRET}]"},
+		"sealos-notify-feishu":        {"app-id": "cli_xxxxxxxxxxxxxxxx", "app-secret": "xxxxxxxxxxxxxxxx"},
+		"sealos-notify-pg-postgresql": {"postgres-password": password, "password": "of another user"},
+	}
+}
+
+// start is the container as the kubelet would start it: its files where they are
+// mounted, its arguments and its environment.
+func (p pod) start(t *testing.T, password string, more ...string) *exec.Cmd {
+	t.Helper()
+	root := harness.NewRoot(t)
+	mounted := map[string]string{}
+	for _, m := range p.Containers[0].VolumeMounts {
+		mounted[m.Name] = m.MountPath
+	}
+	config := one[configMap](t, "kubernetes", "configmap.yaml")
+	for _, v := range p.Volumes {
+		require.Contains(t, mounted, v.Name)
+		content := secrets(password)[v.Secret.SecretName]
+		if v.ConfigMap.Name != "" {
+			require.Equal(t, config.Metadata.Name, v.ConfigMap.Name)
+			content = config.Data
+		}
+		require.NotEmpty(t, content, "volume %s", v.Name)
+		if len(v.Secret.Items) == 0 {
+			for key, value := range content {
+				root.Write(path.Join(mounted[v.Name], key), value)
+			}
+		}
+		for _, item := range v.Secret.Items {
+			root.Write(path.Join(mounted[v.Name], item.Path), content[item.Key])
+		}
+	}
+	c := root.Program(append(p.Containers[0].Args, more...)...)
+	for _, e := range p.Containers[0].Env {
+		c.Env = append(c.Env, e.Name+"="+e.Value)
+	}
+	return c
+}
+
+func TestPodConfiguration(t *testing.T) {
+	t.Parallel()
+	check := readDeployment(t).Spec.Template.Spec.start(t, "canary", "config", "check")
+	output, err := check.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.Contains(t, string(output), "is valid")
+	require.NotContains(t, string(output), "canary")
+	for _, channel := range []string{"feishu_app", "inapp"} {
+		require.Regexp(t, `(?m)^`+channel+` +\S`, string(output), "it is on")
+	}
+}
+
+// The pod serves with the manifests' configuration, and is given the time it may need
+// to stop.
+func TestPodStopsWithinItsGracePeriod(t *testing.T) {
+	t.Parallel()
+	db := testdb.New(t)
+	p := readDeployment(t).Spec.Template.Spec
+	serve := p.start(t, db.Password)
+	serve.Env = append(serve.Env, "DATABASE_HOST="+db.Host, fmt.Sprintf("DATABASE_PORT=%d", db.Port),
+		"DATABASE_USER="+db.User, "DATABASE_DBNAME="+db.DBName, "SERVER_ADDRESS=127.0.0.1:0", "METRICS_ADDRESS=127.0.0.1:0")
+	longest := p.Containers[0].Lifecycle.PreStop.Sleep.Seconds + int(longestStop(t, serve).Seconds())
+	const margin = 10
+	require.GreaterOrEqual(t, p.Grace, longest+margin)
+}
+
+// longestStop starts the program, stops it, and returns what it says how long that
+// may take.
+func longestStop(t *testing.T, serve *exec.Cmd) time.Duration {
+	t.Helper()
+	stderr, err := serve.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, serve.Start())
+	t.Cleanup(func() { _ = serve.Process.Kill() })
+	var longest time.Duration
+	var log strings.Builder
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		log.WriteString(lines.Text() + "\n")
+		var entry struct{ Msg, Longest string }
+		if json.Unmarshal(lines.Bytes(), &entry) != nil {
+			continue // the last words of a program that does not start
+		}
+		if entry.Msg == "serving" {
+			require.NoError(t, serve.Process.Signal(syscall.SIGTERM))
+		}
+		if entry.Longest != "" {
+			longest, err = time.ParseDuration(entry.Longest)
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, serve.Wait(), log.String())
+	require.NotZero(t, longest, log.String())
+	return longest
+}
