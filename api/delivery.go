@@ -35,11 +35,12 @@ type deliveryView struct {
 }
 
 type messageView struct {
-	MsgType      string          `json:"msgType"`
-	Subject      string          `json:"subject"`
-	Body         string          `json:"body"`
-	TemplateCode string          `json:"templateCode"`
-	Params       json.RawMessage `json:"params" doc:"what a vendor that renders itself is given: an object, or null"`
+	TemplateVersion int             `json:"templateVersion" doc:"0: from before versions were kept"`
+	MsgType         string          `json:"msgType"`
+	Subject         string          `json:"subject"`
+	Body            string          `json:"body"`
+	TemplateCode    string          `json:"templateCode"`
+	Params          json.RawMessage `json:"params" doc:"what a vendor that renders itself is given: an object, or null"`
 }
 
 type attemptView struct {
@@ -72,7 +73,9 @@ func utc(t *time.Time) *time.Time {
 }
 
 func viewMessage(m store.Message) *messageView {
-	return &messageView{MsgType: m.MsgType, Subject: m.Subject, Body: m.Body, TemplateCode: m.TemplateCode, Params: m.Params}
+	return &messageView{
+		TemplateVersion: m.TemplateVersion, MsgType: m.MsgType, Subject: m.Subject, Body: m.Body, TemplateCode: m.TemplateCode, Params: m.Params,
+	}
 }
 
 func viewAttempts(attempts []store.Attempt) []attemptView {

@@ -110,15 +110,12 @@ func scope(ctx context.Context, app string) (string, error) {
 }
 
 // checkQuery refuses parameters that no database can be asked for.
-func checkQuery(c *fiber.Ctx) (err error) {
-	c.Context().QueryArgs().VisitAll(func(name, value []byte) {
-		if err == nil && (bytes.IndexByte(value, 0) >= 0 || !utf8.Valid(value)) {
-			err = fieldProblem(http.StatusBadRequest, codeInvalidRequest,
+func checkQuery(c *fiber.Ctx) error {
+	for name, value := range c.Context().QueryArgs().All() {
+		if bytes.IndexByte(value, 0) >= 0 || !utf8.Valid(value) {
+			return fieldProblem(http.StatusBadRequest, codeInvalidRequest,
 				"query."+string(bytes.ToValidUTF8(name, nil)), "must be valid UTF-8 without NUL characters")
 		}
-	})
-	if err != nil {
-		return err
 	}
 	return c.Next()
 }

@@ -39,9 +39,8 @@ func TestNotificationsAreListedByPage(t *testing.T) {
 
 	var paged []string
 	query := "?limit=2"
-	for next := any(nil); ; {
-		var ids []string
-		ids, next = list("sender", query)
+	for {
+		ids, next := list("sender", query)
 		paged = append(paged, ids...)
 		if next == nil {
 			break
@@ -170,7 +169,7 @@ func TestGetDelivery(t *testing.T) {
 	b.notificationOf("sender", 1)
 	d := b.store.deliveries[0]
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("CST", 8*3600))
-	b.store.message = store.Message{MsgType: "text", Subject: "s", Body: "b <1>", TemplateCode: "SMS_1", Params: []byte(`{"n":12345678901234567890}`)}
+	b.store.message = store.Message{TemplateVersion: 2, MsgType: "text", Subject: "s", Body: "b <1>", TemplateCode: "SMS_1", Params: []byte(`{"n":12345678901234567890}`)}
 	b.store.attempts = []store.Attempt{
 		{Attempt: 1, Provider: "mail", Class: "transient", Code: "timeout", Error: "no answer", StartedAt: at, FinishedAt: at.Add(1500 * time.Millisecond)},
 		{Attempt: 1, Provider: "spare", Details: []byte(`{"id":"x"}`), StartedAt: at.Add(time.Minute), FinishedAt: at.Add(time.Minute + time.Millisecond)},
@@ -178,11 +177,11 @@ func TestGetDelivery(t *testing.T) {
 	a := b.call(t, request{method: "GET", path: "/api/v1/deliveries/" + d.ID.String(), app: "sender"})
 	require.Equal(t, 200, a.status, a.text)
 	require.JSONEq(t, fmt.Sprintf(`{
-		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t",
+		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3,
 		"recipient": {"type":"email","value":"a@b.c"}, "status": "pending", "retryCount": 0, "maxRetry": 3,
 		"nextRetryAt": null, "lastCode": "", "lastError": "", "details": null,
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z",
-		"message": {"msgType":"text","subject":"s","body":"b <1>","templateCode":"SMS_1","params":{"n":12345678901234567890}},
+		"message": {"templateVersion":2,"msgType":"text","subject":"s","body":"b <1>","templateCode":"SMS_1","params":{"n":12345678901234567890}},
 		"attempts": [
 			{"attempt":1,"provider":"mail","startedAt":"2026-01-01T19:04:05Z","finishedAt":"2026-01-01T19:04:06.5Z","durationMs":1500,
 				"class":"transient","code":"timeout","error":"no answer","details":null},

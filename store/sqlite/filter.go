@@ -17,7 +17,7 @@ func (s *Store) ListDeliveries(ctx context.Context, f store.DeliveryFilter, afte
 	from := shown
 	if f.AppID != "" {
 		from += ` JOIN notifications n ON n.id = d.notification_id`
-		c.and(`n.app_id = ?`, f.AppID)
+		c.and(`+n.app_id = ?`, f.AppID) // the + keeps SQLite from sorting all that the app has ever sent
 	}
 	if f.ID != uuid.Nil {
 		c.and(`d.id = ?`, f.ID)
@@ -76,8 +76,13 @@ func (s *Store) ListNotifications(ctx context.Context, f store.NotificationFilte
 	}
 	of := conditions{args: c.args}
 	of.andContent(f.Channel, f.Recipient, f.Template)
-	if len(of.terms) > 0 {
+	switch {
+	case len(of.terms) == 0:
+	case f.Recipient != "": // few
 		c.terms = append(c.terms, `id IN (SELECT d.notification_id FROM deliveries d`+of.where()+`)`)
+	default: // many: looked for one by one, in the order of the page
+		of.terms = append(of.terms, `d.notification_id = notifications.id`)
+		c.terms = append(c.terms, `EXISTS (SELECT 1 FROM deliveries d`+of.where()+`)`)
 	}
 	notifications, err := list(ctx, s, scanNotification,
 		`SELECT `+notificationColumns+` FROM notifications`+c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), of.args)
