@@ -64,8 +64,13 @@ func TestImage(t *testing.T) {
 	require.Regexp(t, numericUser, i["USER"])
 	require.Equal(t, []string{"/sealos-notify"}, execForm(t, i["ENTRYPOINT"]))
 	require.Equal(t, []string{"-c", "/config.yaml"}, execForm(t, i["CMD"]))
-	_, check, _ := strings.Cut(i["HEALTHCHECK"], " CMD ")
-	require.Equal(t, []string{"/sealos-notify", "healthcheck"}, execForm(t, check))
+	require.Equal(t, []string{"/sealos-notify", "healthcheck"}, healthCheck(t))
+}
+
+func healthCheck(t *testing.T) []string {
+	t.Helper()
+	_, command, _ := strings.Cut(image(t)["HEALTHCHECK"], " CMD ")
+	return execForm(t, command)
 }
 
 // What the Dockerfile builds starts where there is nothing else, and knows its version.
@@ -97,6 +102,12 @@ func TestImageBuild(t *testing.T) {
 	version, err := exec.Command(binary, "version").Output()
 	require.NoError(t, err)
 	require.Equal(t, "sealos-notify v1.2.3\n", string(version))
+
+	// The health check is a command that the program knows; nobody serves here.
+	check := exec.Command(binary, healthCheck(t)[1:]...)
+	check.Args = append(check.Args, "--help")
+	output, err := check.CombinedOutput()
+	require.NoError(t, err, "%s", output)
 }
 
 func TestMakeDockerTargets(t *testing.T) {

@@ -151,7 +151,7 @@ func Run(ctx context.Context, o Options) error {
 	var failure error
 	select {
 	case <-ctx.Done():
-		log.Info("shutting down: sends in flight finish first", zap.Duration("longest", answerTime+client.StopTime()))
+		log.Info("shutting down: sends in flight finish first", zap.Duration("longest", answerTime+client.StopTime()+telemetry.FlushTime))
 	case failure = <-served:
 		failure = fmt.Errorf("serve: %w", failure)
 	}

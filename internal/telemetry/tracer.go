@@ -19,8 +19,8 @@ import (
 // serviceName is what spans say they come from, unless OTEL_SERVICE_NAME does.
 const serviceName = "sealos-notify"
 
-// flushTime is how long the last spans may take to leave.
-const flushTime = 2 * time.Second
+// FlushTime is how long the last spans may take to leave.
+const FlushTime = 2 * time.Second
 
 // NewTracer returns a tracer that exports to the endpoint over OTLP/HTTP, and the
 // function that exports what is left and ends it. Without an endpoint, neither
@@ -47,7 +47,7 @@ func NewTracer(ctx context.Context, endpoint string, log *zap.Logger) (trace.Tra
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(from))
 	stop := func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), FlushTime)
 		defer cancel()
 		_ = provider.Shutdown(ctx) // spans that cannot leave are lost, and nothing else
 	}
