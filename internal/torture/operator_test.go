@@ -106,7 +106,7 @@ func TestUpgrade(t *testing.T) {
 	s := newStage(t, harness.NewPostgres(t))
 	s.open(1)
 	load := s.load(2, 100*time.Millisecond)
-	upgrades := length(2, 50)
+	upgrades := length(2, 20)
 	for range upgrades {
 		var wg sync.WaitGroup
 		for _, command := range []string{"up", "status", "up"} {
