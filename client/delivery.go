@@ -96,11 +96,14 @@ func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryList,
 
 // Rendered is a message as it goes to the provider.
 type Rendered struct {
-	MsgType      string          `json:"msgType"`
-	Subject      string          `json:"subject"`
-	Body         string          `json:"body"`
-	TemplateCode string          `json:"templateCode"`
-	Params       json.RawMessage `json:"params"` // for a vendor that renders itself: an object, or null
+	// TemplateVersion is the version of the template it was rendered from; 0 from
+	// before versions were kept.
+	TemplateVersion int             `json:"templateVersion"`
+	MsgType         string          `json:"msgType"`
+	Subject         string          `json:"subject"`
+	Body            string          `json:"body"`
+	TemplateCode    string          `json:"templateCode"`
+	Params          json.RawMessage `json:"params"` // for a vendor that renders itself: an object, or null
 }
 
 // Attempt is one try to send a delivery.

@@ -122,6 +122,9 @@ func TestClientIsTheAPI(t *testing.T) {
 	known := schemas{model.Model.Components.Schemas}
 	described := map[string]bool{}
 	for route, item := range model.Model.Paths.PathItems.FromOldest() {
+		if strings.HasPrefix(route, "/api/v1/integrations/") {
+			continue // spoken by Alertmanager and Grafana, in their own formats
+		}
 		for method, op := range item.GetOperations().FromOldest() {
 			described[op.OperationId] = true
 			t.Run(op.OperationId, func(t *testing.T) {
