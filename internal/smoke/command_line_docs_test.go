@@ -35,7 +35,7 @@ func TestCommandLinePage(t *testing.T) {
 		{"## Where and who", section{"NAME"}},
 		{"## Templates", section{"would be created\nfeishu-alert   created\n", "【P1】disk full"}},
 		{"## Sending", section{"ended as success: 1 deliveries: 1 success"}},
-		{"## Seeing", section{"【P1】disk full"}},
+		{"## Seeing", section{"【P0】DB 主节点不可用"}},
 		{"## Sending again, and stopping", section{"2 dead deliveries would go again.\n2 of 2 dead deliveries go again.", "goes again", "1 cancelled"}},
 		{"## Health", section{""}},
 		{"## Shell completion", section{""}},
