@@ -17,7 +17,7 @@ import (
 
 const (
 	defaultURL = "http://127.0.0.1:8080"
-	secretEnv  = "SEALOS_NOTIFY_APP_SECRET"
+	secretEnv  = "SEALOS_NOTIFY_APP_SECRET" //nolint:gosec // the name of a variable
 )
 
 // Remote says which service a command calls, as whom, and how it prints. Flags
