@@ -78,14 +78,7 @@ type alertsInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *alertsInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	if in.group, err = parseAlertGroup(body); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.group, parseAlertGroup)
 }
 
 // alertGroup is the alerts that a webhook reports together.

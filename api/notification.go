@@ -81,14 +81,7 @@ type sendInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *sendInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	if in.request, err = parseNotification(body); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.request, parseNotification)
 }
 
 func parseNotification(body object) (jobs.Request, error) {

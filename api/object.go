@@ -34,6 +34,19 @@ type object struct {
 	faults  *[]FieldError
 }
 
+// readBody is huma.Resolver's work for a request with a body: it reads it into a
+// field of the input by parse, which refuses what it does not know.
+func readBody[T any](ctx huma.Context, field *T, parse func(object) (T, error)) []error {
+	body, err := readObject(ctx)
+	if err == nil {
+		*field, err = parse(body)
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
 // readObject reads the body of a request. The error is a *Problem.
 func readObject(ctx huma.Context) (object, error) {
 	c := humafiber.Unwrap(ctx)

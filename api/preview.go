@@ -41,16 +41,11 @@ type previewInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *previewInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	in.params = body.values("params")
-	body.end()
-	if err := body.err(); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.params, func(body object) (map[string]any, error) {
+		params := body.values("params")
+		body.end()
+		return params, body.err()
+	})
 }
 
 type previewOutput struct{ Body previewView }
@@ -78,7 +73,12 @@ type testRequest struct {
 }
 
 type testInput struct {
-	Name      string `path:"name" doc:"name of the template"`
+	Name string `path:"name" doc:"name of the template"`
+	test test
+}
+
+// test is what is asked of a template.
+type test struct {
 	key       string
 	params    map[string]any
 	recipient store.Recipient
@@ -86,21 +86,18 @@ type testInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *testInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	in.key = "test-" + uuid.NewString()
+	return readBody(ctx, &in.test, parseTest)
+}
+
+func parseTest(body object) (test, error) {
+	t := test{key: "test-" + uuid.NewString()}
 	if _, given := body.members["idempotencyKey"]; given {
-		in.key = body.text("idempotencyKey", 1, maxIdempotencyKey)
+		t.key = body.text("idempotencyKey", 1, maxIdempotencyKey)
 	}
-	in.params = body.values("params")
-	in.recipient = parseRecipient(body.object("recipient"))
+	t.params = body.values("params")
+	t.recipient = parseRecipient(body.object("recipient"))
 	body.end()
-	if err := body.err(); err != nil {
-		return []error{err}
-	}
-	return nil
+	return t, body.err()
 }
 
 func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, error) {
@@ -109,8 +106,8 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 		return nil, err
 	}
 	out, err := s.send(ctx, jobs.Request{
-		IdempotencyKey: in.key, Test: true, Recipients: []store.Recipient{in.recipient},
-		Channels: map[string]jobs.ChannelRequest{t.Channel: {Template: t.Name, Params: in.params}},
+		IdempotencyKey: in.test.key, Test: true, Recipients: []store.Recipient{in.test.recipient},
+		Channels: map[string]jobs.ChannelRequest{t.Channel: {Template: t.Name, Params: in.test.params}},
 	})
 	if err != nil {
 		return nil, ofTemplate(err, t.Channel)

@@ -35,16 +35,11 @@ type retryInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *retryInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	in.provider = body.given("provider", maxProviderName)
-	body.end()
-	if err := body.err(); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.provider, func(body object) (string, error) {
+		provider := body.given("provider", maxProviderName)
+		body.end()
+		return provider, body.err()
+	})
 }
 
 func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOutput, error) {
@@ -95,14 +90,7 @@ type retryManyInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *retryManyInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	if in.request, err = parseRetry(body); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.request, parseRetry)
 }
 
 func parseRetry(body object) (jobs.RetryRequest, error) {

@@ -105,14 +105,7 @@ type createTemplateInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *createTemplateInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	if in.template, err = parseTemplate(body, true); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.template, func(body object) (store.Template, error) { return parseTemplate(body, true) })
 }
 
 func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*templateOutput, error) {
@@ -194,14 +187,7 @@ type replaceTemplateInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *replaceTemplateInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	if in.template, err = parseTemplate(body, false); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.template, func(body object) (store.Template, error) { return parseTemplate(body, false) })
 }
 
 func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) (*templateOutput, error) {

@@ -99,16 +99,11 @@ type restoreInput struct {
 
 // Resolve implements huma.Resolver: it reads the body.
 func (in *restoreInput) Resolve(ctx huma.Context) []error {
-	body, err := readObject(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	in.version = body.number("version", 1, math.MaxInt32)
-	body.end()
-	if err := body.err(); err != nil {
-		return []error{err}
-	}
-	return nil
+	return readBody(ctx, &in.version, func(body object) (int, error) {
+		version := body.number("version", 1, math.MaxInt32)
+		body.end()
+		return version, body.err()
+	})
 }
 
 func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templateOutput, error) {

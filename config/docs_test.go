@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/aymanbagabas/go-udiff"
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 
@@ -25,7 +26,7 @@ func TestDocumentationIsCurrent(t *testing.T) {
 	}
 	have, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, text, string(have), "run: go test ./config -run Documentation -update")
+	require.Empty(t, udiff.Unified(path, "the configuration", string(have), text), "run: go test ./config -run Documentation -update")
 }
 
 func TestExampleLoadsAsItIs(t *testing.T) {

@@ -45,7 +45,9 @@ type messageCache struct {
 	entries map[uuid.UUID]store.Message
 }
 
-const maxCachedMessages = 256 // of at most some 64 KiB each
+// maxCachedMessages bounds the cache, at some 64 KiB each at the most: what one batch
+// can bring.
+const maxCachedMessages = flushMaxItems
 
 // find returns the deliveries' messages by their ids.
 func (c *messageCache) find(

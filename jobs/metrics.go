@@ -88,16 +88,21 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 // series that appears with 1 is no increase to Prometheus.
 func (m *metrics) expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
-		p, _ := registry.Provider(channel)
 		m.deliveries.WithLabelValues(channel)
-		m.attempts.WithLabelValues(channel, p.Name, string(store.DeliverySuccess), noClass)
-		for _, class := range []channels.Class{
-			channels.Permanent, channels.Transient, channels.Throttled, channels.Misconfigured, channels.Uncertain,
-		} {
-			m.attempts.WithLabelValues(channel, p.Name, string(store.DeliveryDead), string(class))
-			if class != channels.Permanent {
-				m.attempts.WithLabelValues(channel, p.Name, string(store.DeliveryFailed), string(class))
-			}
+		for _, provider := range registry.Providers(channel) {
+			m.expectAttempts(channel, provider)
+		}
+	}
+}
+
+func (m *metrics) expectAttempts(channel, provider string) {
+	m.attempts.WithLabelValues(channel, provider, string(store.DeliverySuccess), noClass)
+	for _, class := range []channels.Class{
+		channels.Permanent, channels.Transient, channels.Throttled, channels.Misconfigured, channels.Uncertain,
+	} {
+		m.attempts.WithLabelValues(channel, provider, string(store.DeliveryDead), string(class))
+		if class != channels.Permanent {
+			m.attempts.WithLabelValues(channel, provider, string(store.DeliveryFailed), string(class))
 		}
 	}
 }

@@ -88,9 +88,9 @@ type Retried struct {
 }
 
 // RetryMatching is Retry for all dead deliveries that the request chooses, the
-// newest first, in transactions of a few hundred; none has expired. They go with the lowest priority, so that they do not hold up what is new.
-// What was done stays done when a later transaction fails, and the same request then
-// goes on with the rest.
+// newest first, in transactions of a few hundred; none has expired. They go with the
+// lowest priority, so that they do not hold up what is new. What was done stays done
+// when a later transaction fails, and the same request then goes on with the rest.
 func (s *Service) RetryMatching(ctx context.Context, r RetryRequest) (Retried, error) {
 	r.Filter.Status, r.Filter.Unexpired = store.DeliveryDead, store.Now()
 	if r.Provider != "" {

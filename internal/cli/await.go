@@ -134,7 +134,7 @@ type liveView struct {
 
 func newLiveView(w io.Writer) *liveView {
 	file, ok := w.(*os.File)
-	return &liveView{w: w, terminal: ok && term.IsTerminal(int(file.Fd())), started: time.Now()} // #nosec G115 -- a descriptor is small
+	return &liveView{w: w, terminal: ok && term.IsTerminal(int(file.Fd())), started: time.Now()}
 }
 
 func (v *liveView) show(line string) {

@@ -79,7 +79,7 @@ func readSettings() (s fileSettings, err error) {
 	if err != nil {
 		return s, err
 	}
-	content, err := os.ReadFile(path) // #nosec G304 -- the user's own file
+	content, err := os.ReadFile(path) //nolint:gosec // the user's own file
 	if err != nil {
 		return s, err
 	}

@@ -76,7 +76,7 @@ func readTemplates(dir string) (map[string]templateFile, error) {
 		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
 			continue
 		}
-		content, err := os.ReadFile(path) // #nosec G304 -- the folder is the user's choice
+		content, err := os.ReadFile(path) //nolint:gosec // the folder is the user's choice
 		if err != nil {
 			return nil, err
 		}

@@ -13,16 +13,17 @@ import (
 
 // retriable returns the places in the batch of those that may go again. The
 // notifications' locks keep that so until the end of the transaction.
-const retriable = `
-	SELECT r.place - 1 FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, place)
-	JOIN deliveries d ON d.id = r.delivery_id AND d.job_id = r.job_id AND d.status IN ('dead', 'cancelled')
+var retriable = `
+	SELECT r.place - 1
+	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, place), ` + rowOf("deliveries", "r.delivery_id") + ` d
+	WHERE d.job_id = r.job_id AND d.status IN ('dead', 'cancelled')
 	ORDER BY r.place`
 
-const retry = `
+var retry = `
 	WITH changed AS (
 		SELECT d.notification_id, d.status AS was, 'pending' AS status, r.*
-		FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[]) AS r (delivery_id, job_id, provider, at)
-		JOIN deliveries d ON d.id = r.delivery_id
+		FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[]) AS r (delivery_id, job_id, provider, at),
+			` + rowOf("deliveries", "r.delivery_id") + ` d
 	), updated AS (
 		UPDATE deliveries d SET status = c.status, job_id = c.job_id, attempts = 0, next_retry_at = NULL,
 			provider = coalesce(nullif(c.provider, ''), d.provider), provider_override = nullif(c.provider, ''),
