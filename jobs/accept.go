@@ -108,8 +108,8 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 	}
 	a := store.Acceptance{Notification: store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
-		Status: store.NotificationPending, SendAt: sendAt, ExpiresAt: req.ExpiresAt,
-		Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test, CreatedAt: now, UpdatedAt: now,
+		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test,
+		CreatedAt: now, UpdatedAt: now,
 	}}
 
 	matched := make([]bool, len(recipients))
@@ -168,7 +168,6 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 			Code: CodeNoRecipients, Field: "recipients", Message: "no recipient fits any of the channels: " + s.fits(req.Channels),
 		}
 	}
-	a.Notification.Counts = store.Counts{Total: len(a.Deliveries), Pending: len(a.Deliveries)}
 	return a, nil
 }
 

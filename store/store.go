@@ -156,6 +156,15 @@ type Acceptance struct {
 	Jobs       []river.InsertManyParams
 }
 
+// Written returns the notification as it is after it was written: its counts and its
+// status are those of its deliveries, which are all pending.
+func (a Acceptance) Written() Notification {
+	n := a.Notification
+	n.Status = NotificationPending
+	n.Counts = Counts{Total: len(a.Deliveries), Pending: len(a.Deliveries)}
+	return n
+}
+
 // Accepted answers an Acceptance.
 type Accepted struct {
 	// Notification is the one that was written, or the one that has the key.

@@ -15,6 +15,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"text/template/parse"
 )
@@ -45,6 +46,7 @@ type Template struct {
 	source string
 	trees  map[string]*parse.Tree // rewritten; only read from here on
 	words  map[string]bool        // that may be names of params
+	idle   sync.Pool              // of *bound
 }
 
 // Parse checks the source. A failure is a *SyntaxError, unless the format is unknown.
@@ -82,11 +84,31 @@ func (t *Template) Render(params map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r := newRendering(t.format)
-	if err := t.bind(r).Execute(r.output, data); err != nil {
+	b := t.take()
+	if err := b.Execute(b.output, data); err != nil {
 		return "", t.renderError(err)
 	}
-	return r.output.result()
+	text, err := b.output.result()
+	t.idle.Put(b)
+	return text, err
+}
+
+// bound is a rendering and the template that is bound to it. Binding takes as long
+// as rendering a short template.
+type bound struct {
+	*rendering
+	executable
+}
+
+// take returns an idle binding, or makes one. Whoever takes it has it alone; one
+// whose execution failed is not used again.
+func (t *Template) take() *bound {
+	if idle, ok := t.idle.Get().(*bound); ok {
+		*idle.rendering = *newRendering(t.format)
+		return idle
+	}
+	r := newRendering(t.format)
+	return &bound{r, t.bind(r)}
 }
 
 // Preview renders like Render, but where a param is missing it goes on with its

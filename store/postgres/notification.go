@@ -36,25 +36,23 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 		return keyOf(a.Notification) == keyOf(b.Notification)
 	})
 
-	var written, existing map[key]store.Notification
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var err error
-		if written, err = insertNotifications(ctx, tx, unique); err != nil {
+	existing := map[key]store.Notification{}
+	written := map[key]bool{}
+	err := s.inTransaction(ctx, func(tx transaction) error {
+		fresh, err := insertNotifications(ctx, tx, unique)
+		if err != nil {
 			return err
 		}
-		var fresh, repeated []store.Acceptance
-		for _, a := range unique {
-			if _, ok := written[keyOf(a.Notification)]; ok {
-				fresh = append(fresh, a)
-			} else {
-				repeated = append(repeated, a)
+		for _, a := range fresh {
+			written[keyOf(a.Notification)] = true
+		}
+		if len(fresh) < len(unique) {
+			repeated := slices.DeleteFunc(slices.Clone(unique), func(a store.Acceptance) bool { return written[keyOf(a.Notification)] })
+			if existing, err = notificationsByKey(ctx, tx, repeated); err != nil {
+				return err
 			}
 		}
-		if err := s.insertContents(ctx, tx, fresh); err != nil {
-			return err
-		}
-		existing, err = notificationsByKey(ctx, tx, repeated)
-		return err
+		return s.insertContents(ctx, tx, fresh)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
@@ -63,21 +61,21 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 	accepted := make([]store.Accepted, len(batch))
 	for i, a := range batch {
 		k := keyOf(a.Notification)
-		n, isNew := written[k]
-		if !isNew {
-			n = existing[k]
-		}
-		accepted[i] = store.Accepted{Notification: n, Replayed: !isNew}
-		if isNew { // what comes later in the batch repeats it
-			delete(written, k)
+		if written[k] {
+			n := a.Written()
+			accepted[i] = store.Accepted{Notification: n}
+			delete(written, k) // what comes later in the batch repeats it
 			existing[k] = n
+		} else {
+			accepted[i] = store.Accepted{Notification: existing[k], Replayed: true}
 		}
 	}
 	return accepted, nil
 }
 
-// insertNotifications writes those whose key is free and returns them.
-func insertNotifications(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) (map[key]store.Notification, error) {
+// insertNotifications begins the transaction, writes those whose key is free and
+// returns them.
+func insertNotifications(ctx context.Context, tx transaction, batch []store.Acceptance) ([]store.Acceptance, error) {
 	unmatched := make([][]byte, len(batch))
 	for i, a := range batch {
 		if len(a.Notification.Unmatched) == 0 {
@@ -88,13 +86,16 @@ func insertNotifications(ctx context.Context, tx pgx.Tx, batch []store.Acceptanc
 			return nil, fmt.Errorf("unmatched recipients: %w", err)
 		}
 	}
-	written, err := query(ctx, tx, scanNotification, `
+	var written []uuid.UUID
+	var inserts pgx.Batch
+	queueBegin(&inserts)
+	inserts.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
-		RETURNING `+notificationColumns,
+		RETURNING id`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }),
@@ -106,15 +107,24 @@ func insertNotifications(ctx context.Context, tx pgx.Tx, batch []store.Acceptanc
 		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.SendAt }),
 		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.ExpiresAt }),
 		column(batch, func(a *store.Acceptance) string { return string(a.Notification.Priority) }),
-		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test }))
-	if err != nil {
+		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test })).
+		Query(func(rows pgx.Rows) (err error) {
+			written, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+			return err
+		})
+	if err := tx.SendBatch(ctx, &inserts).Close(); err != nil {
 		return nil, fmt.Errorf("insert notifications: %w", err)
 	}
-	return byKey(written), nil
+	isWritten := make(map[uuid.UUID]bool, len(written))
+	for _, id := range written {
+		isWritten[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(batch), func(a store.Acceptance) bool { return !isWritten[a.Notification.ID] }), nil
 }
 
-// insertContents writes what belongs to notifications that were just written.
-func (s *Store) insertContents(ctx context.Context, tx pgx.Tx, fresh []store.Acceptance) error {
+// insertContents writes what belongs to notifications that were just written, and
+// commits.
+func (s *Store) insertContents(ctx context.Context, tx transaction, fresh []store.Acceptance) error {
 	var (
 		messages   []store.Message
 		deliveries []store.Delivery
@@ -128,17 +138,16 @@ func (s *Store) insertContents(ctx context.Context, tx pgx.Tx, fresh []store.Acc
 	if len(deliveries) != len(jobs) {
 		return fmt.Errorf("%d jobs for %d deliveries", len(jobs), len(deliveries))
 	}
-	if len(jobs) == 0 {
-		return nil
-	}
-	ids, err := s.insertJobs(ctx, tx, jobs)
-	if err != nil {
-		return fmt.Errorf("insert jobs: %w", err)
-	}
-
 	var inserts pgx.Batch
-	queueMessages(&inserts, messages)
-	queueDeliveries(&inserts, deliveries, ids)
+	if len(jobs) > 0 {
+		ids, err := s.insertJobs(ctx, tx, jobs)
+		if err != nil {
+			return fmt.Errorf("insert jobs: %w", err)
+		}
+		queueMessages(&inserts, messages)
+		queueDeliveries(&inserts, deliveries, ids)
+	}
+	queueCommit(&inserts)
 	if err := tx.SendBatch(ctx, &inserts).Close(); err != nil {
 		return fmt.Errorf("insert messages and deliveries: %w", err)
 	}
@@ -222,9 +231,6 @@ func (s *Store) NotificationByKey(ctx context.Context, appID, idempotencyKey str
 
 // notificationsByKey returns the notifications that have the keys of the batch.
 func notificationsByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) (map[key]store.Notification, error) {
-	if len(batch) == 0 {
-		return map[key]store.Notification{}, nil
-	}
 	found, err := query(ctx, tx, scanNotification,
 		`SELECT `+notificationColumns+` FROM notifications
 		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
@@ -236,13 +242,9 @@ func notificationsByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance
 	if len(found) != len(batch) {
 		return nil, errors.New("a notification was removed while its key was repeated")
 	}
-	return byKey(found), nil
-}
-
-func byKey(notifications []store.Notification) map[key]store.Notification {
-	m := make(map[key]store.Notification, len(notifications))
-	for _, n := range notifications {
-		m[keyOf(n)] = n
+	byKey := make(map[key]store.Notification, len(found))
+	for _, n := range found {
+		byKey[keyOf(n)] = n
 	}
-	return m
+	return byKey, nil
 }
