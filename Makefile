@@ -42,8 +42,12 @@ torture: ## Kill, freeze and cut everything under load, and count what is lost o
 	TORTURE=long $(WITH_PG) go test -count=1 -timeout 60m -v ./internal/torture
 
 .PHONY: bench
-bench: ## Measure the service beside River alone
-	go run ./internal/bench
+bench: ## Measure the service beside River alone, and keep the results
+	go run ./internal/bench -out internal/bench/results.json
+
+.PHONY: bench-check
+bench-check: ## Measure, and compare with the results that were kept
+	go run ./internal/bench -against internal/bench/results.json
 
 .PHONY: lint
 lint: ## Run the linters, the table of allowed imports among them

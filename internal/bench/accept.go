@@ -63,7 +63,8 @@ func (b *bench) acceptThousands(ctx context.Context, record record) error {
 	return r.stop()
 }
 
-// acceptOnReplicas is the sum of what three API-only replicas take.
+// acceptOnReplicas is the sum of what three API-only replicas take, each from as
+// many callers as the one of acceptOnly.
 func (b *bench) acceptOnReplicas(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -84,7 +85,7 @@ func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, err
 			return 0, err
 		}
 	}
-	rate, err := closedLoop(ctx, callers, b.span, func(i int) error {
+	rate, err := closedLoop(ctx, callers*replicas, b.span, func(i int) error {
 		return services[i%replicas].post(i, 1)
 	})
 	if err != nil {

@@ -180,7 +180,7 @@ func (b *bench) readWithHistory(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	warm := latencyRate / 4
+	warm := len(pages) / 4 // connections, caches, plans
 	took := [2][]float64{make([]float64, len(notifications)), make([]float64, len(pages))}
 	err = openLoop(latencyRate, len(notifications)+len(pages), func(i int, due time.Time) error {
 		err := r.call("GET", [2][]string{notifications, pages}[i%2][i/2], nil, 200)

@@ -133,29 +133,30 @@ type measure struct {
 	run  func(b *bench, ctx context.Context, record record) error
 }
 
-// measures are what is measured, in this order.
+// measures are what is measured, in this order: what is compared comes close to what
+// it is compared with, for the machine is not the same for long.
 var measures = []measure{
-	{"river-insert", (*bench).riverInsert},
-	{"river-work", (*bench).riverWork},
-	{"river-insert-sqlite", (*bench).riverInsertSQLite},
-	{"river-work-sqlite", (*bench).riverWorkSQLite},
 	{"vendor", (*bench).vendorAlone},
 	{"start", (*bench).startToReady},
+	{"river-insert", (*bench).riverInsert},
 	{"accept", (*bench).acceptOnly},
+	{"accept-delivering", (*bench).acceptWhileDelivering},
 	{"accept-1000", (*bench).acceptThousands},
 	{"accept-10000", (*bench).acceptTenThousand},
-	{"accept-delivering", (*bench).acceptWhileDelivering},
 	{"accept-info", (*bench).acceptAtInfo},
+	{"replicas-accept", (*bench).acceptOnReplicas},
+	{"history-accept", (*bench).acceptWithHistory},
+	{"history-read", (*bench).readWithHistory},
+	{"river-work", (*bench).riverWork},
+	{"latency", (*bench).postToVendor},
+	{"history-latency", (*bench).latencyWithHistory},
 	{"drain", (*bench).drainBacklog},
 	{"drain-info", (*bench).drainAtInfo},
-	{"latency", (*bench).postToVendor},
-	{"history-accept", (*bench).acceptWithHistory},
-	{"history-drain", (*bench).drainWithHistory},
-	{"history-latency", (*bench).latencyWithHistory},
-	{"history-read", (*bench).readWithHistory},
-	{"sqlite", (*bench).onSQLite},
-	{"replicas-accept", (*bench).acceptOnReplicas},
 	{"replicas-drain", (*bench).drainOnReplicas},
+	{"history-drain", (*bench).drainWithHistory},
+	{"river-insert-sqlite", (*bench).riverInsertSQLite},
+	{"river-work-sqlite", (*bench).riverWorkSQLite},
+	{"sqlite", (*bench).onSQLite},
 }
 
 // build makes the binary as `make build` does.
