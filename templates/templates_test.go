@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -309,5 +310,33 @@ func benchmark(b *testing.B, format Format, source string) {
 		if _, err := template.Render(params); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A template is bound once and rendered many times: no rendering sees anything of
+// those before it, or beside it.
+func TestRenderAgain(t *testing.T) {
+	t.Parallel()
+	const source = `{"to": "{{.who}}", "steps": "{{range 3000}}{{end}}"}`
+	for _, format := range formats {
+		t.Run(string(format), func(t *testing.T) {
+			t.Parallel()
+			template, err := Parse(format, source)
+			require.NoError(t, err)
+			var wg sync.WaitGroup
+			for caller := range 4 {
+				wg.Go(func() {
+					for i := range 40 { // together more than maxSteps
+						who := fmt.Sprintf("caller %d, %d", caller, i)
+						got, err := template.Render(map[string]any{"who": who})
+						assert.NoError(t, err)
+						assert.Equal(t, `{"to": "`+who+`", "steps": ""}`, got)
+						_, err = template.Render(map[string]any{})
+						assert.ErrorAs(t, err, new(*MissingParamError))
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }

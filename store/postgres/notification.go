@@ -36,46 +36,39 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 		return keyOf(a.Notification) == keyOf(b.Notification)
 	})
 
-	existing := map[key]store.Notification{}
-	written := map[key]bool{}
-	err := s.inTransaction(ctx, func(tx transaction) error {
-		fresh, err := insertNotifications(ctx, tx, unique)
-		if err != nil {
+	var written map[uuid.UUID]bool
+	var byKey map[key]store.Notification // what has the keys of the batch now
+	err := s.inTransaction(ctx, func(tx transaction) (err error) {
+		if written, err = insertNotifications(ctx, tx, unique); err != nil {
+			return err
+		}
+		var fresh, repeated []store.Acceptance
+		for _, a := range unique {
+			if written[a.Notification.ID] {
+				fresh = append(fresh, a)
+			} else {
+				repeated = append(repeated, a)
+			}
+		}
+		if byKey, err = notificationsByKey(ctx, tx, repeated); err != nil {
 			return err
 		}
 		for _, a := range fresh {
-			written[keyOf(a.Notification)] = true
-		}
-		if len(fresh) < len(unique) {
-			repeated := slices.DeleteFunc(slices.Clone(unique), func(a store.Acceptance) bool { return written[keyOf(a.Notification)] })
-			if existing, err = notificationsByKey(ctx, tx, repeated); err != nil {
-				return err
-			}
+			byKey[keyOf(a.Notification)] = a.Written()
 		}
 		return s.insertContents(ctx, tx, fresh)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
 	}
-
-	accepted := make([]store.Accepted, len(batch))
-	for i, a := range batch {
-		k := keyOf(a.Notification)
-		if written[k] {
-			n := a.Written()
-			accepted[i] = store.Accepted{Notification: n}
-			delete(written, k) // what comes later in the batch repeats it
-			existing[k] = n
-		} else {
-			accepted[i] = store.Accepted{Notification: existing[k], Replayed: true}
-		}
-	}
-	return accepted, nil
+	return column(batch, func(a *store.Acceptance) store.Accepted {
+		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !written[a.Notification.ID]}
+	}), nil
 }
 
 // insertNotifications begins the transaction, writes those whose key is free and
-// returns them.
-func insertNotifications(ctx context.Context, tx transaction, batch []store.Acceptance) ([]store.Acceptance, error) {
+// returns their ids.
+func insertNotifications(ctx context.Context, tx transaction, batch []store.Acceptance) (map[uuid.UUID]bool, error) {
 	unmatched := make([][]byte, len(batch))
 	for i, a := range batch {
 		if len(a.Notification.Unmatched) == 0 {
@@ -86,7 +79,7 @@ func insertNotifications(ctx context.Context, tx transaction, batch []store.Acce
 			return nil, fmt.Errorf("unmatched recipients: %w", err)
 		}
 	}
-	var written []uuid.UUID
+	written := make(map[uuid.UUID]bool, len(batch))
 	var inserts pgx.Batch
 	queueBegin(&inserts)
 	inserts.Queue(`
@@ -108,18 +101,17 @@ func insertNotifications(ctx context.Context, tx transaction, batch []store.Acce
 		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.ExpiresAt }),
 		column(batch, func(a *store.Acceptance) string { return string(a.Notification.Priority) }),
 		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test })).
-		Query(func(rows pgx.Rows) (err error) {
-			written, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		Query(func(rows pgx.Rows) error {
+			ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+			for _, id := range ids {
+				written[id] = true
+			}
 			return err
 		})
 	if err := tx.SendBatch(ctx, &inserts).Close(); err != nil {
 		return nil, fmt.Errorf("insert notifications: %w", err)
 	}
-	isWritten := make(map[uuid.UUID]bool, len(written))
-	for _, id := range written {
-		isWritten[id] = true
-	}
-	return slices.DeleteFunc(slices.Clone(batch), func(a store.Acceptance) bool { return !isWritten[a.Notification.ID] }), nil
+	return written, nil
 }
 
 // insertContents writes what belongs to notifications that were just written, and
@@ -231,6 +223,9 @@ func (s *Store) NotificationByKey(ctx context.Context, appID, idempotencyKey str
 
 // notificationsByKey returns the notifications that have the keys of the batch.
 func notificationsByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) (map[key]store.Notification, error) {
+	if len(batch) == 0 {
+		return map[key]store.Notification{}, nil
+	}
 	found, err := query(ctx, tx, scanNotification,
 		`SELECT `+notificationColumns+` FROM notifications
 		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
