@@ -148,7 +148,9 @@ func (c *commandLine) migrate(ctx context.Context, do func(*migrate.Migrator, co
 	if err != nil {
 		return err
 	}
-	db, err := app.OpenDatabase(ctx, cfg.Database)
+	db, err := app.OpenDatabase(ctx, cfg.Database, func(err error) {
+		fmt.Fprintln(os.Stderr, "waiting for the database:", err)
+	})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -26,6 +27,7 @@ func openPostgres(ctx context.Context, pool *pgxpool.Pool) (*session, error) {
 	// none for the one that has the lock.
 	config := pool.Config().ConnConfig
 	config.RuntimeParams["timezone"] = "UTC" // goose notes its times without a zone
+	config.ConnectTimeout = time.Minute      // nobody waits for an answer, as a request would
 	db := stdlib.OpenDB(*config)
 	conn, err := lockPostgres(ctx, db)
 	if err != nil {

@@ -78,7 +78,9 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	db, err := OpenDatabase(ctx, cfg.Database)
+	db, err := OpenDatabase(ctx, cfg.Database, func(err error) {
+		log.Warn("waiting for the database", zap.Error(err))
+	})
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,7 +83,6 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 	sqlite := "database: {driver: sqlite, path: '" + filepath.Join(t.TempDir(), "notify.db") + "'}\n"
 	for name, c := range map[string]struct{ config, want string }{
 		"no credentials file": {sqlite + "auth: {credentialsFilePath: /nonexistent/apps.yaml}", "credentials"},
-		"no database":         {"database: {host: 127.0.0.1, port: 1}\nauth: {enabled: false}", "open the database"},
 		"no folder":           {"database: {driver: sqlite, path: /nonexistent/notify.db}\nauth: {enabled: false}", "open the database"},
 		"address taken":       {sqlite + "auth: {enabled: false}\nserver: {address: '" + busy.Addr().String() + "'}", "address already in use"},
 		"metrics address taken": {
@@ -96,6 +98,89 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+// A database that is not there yet is waited for, and the log says so; being told
+// to stop ends the waiting.
+func TestRunWaitsForItsDatabase(t *testing.T) {
+	t.Parallel()
+	for name, comes := range map[string]bool{"it comes": true, "told to stop": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := testdb.New(t)
+			address, up := startLate(t, net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
+			path := filepath.Join(t.TempDir(), "config.yaml")
+			require.NoError(t, os.WriteFile(path, fmt.Appendf(nil,
+				"server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {enabled: false}\ndatabase: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
+				address.Port, db.User, db.Password, db.DBName), 0o600))
+
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			waits, serves := make(chan struct{}), make(chan struct{})
+			stopped := make(chan error, 1)
+			go func() {
+				stopped <- Run(ctx, Options{
+					ConfigPath: path,
+					LogOutput:  &watchedLog{text: "waiting for the database", seen: sync.OnceFunc(func() { close(waits) })},
+					Serving:    func(net.Addr) { close(serves) },
+				})
+			}()
+			<-waits
+			if !comes {
+				stop()
+				err := <-stopped
+				require.ErrorIs(t, err, context.Canceled)
+				require.ErrorContains(t, err, "open the database")
+				return
+			}
+			up()
+			<-serves
+			stop()
+			require.NoError(t, <-stopped)
+		})
+	}
+}
+
+// startLate listens for the upstream, which seems to be starting until up is called.
+func startLate(t *testing.T, upstream string) (address *net.TCPAddr, up func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	var isUp atomic.Bool
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if !isUp.Load() {
+				_ = client.Close()
+				continue
+			}
+			server, err := net.Dial("tcp", upstream)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
+			go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
+		}
+	}()
+	return listener.Addr().(*net.TCPAddr), func() { isUp.Store(true) }
+}
+
+// watchedLog calls seen for each line that has the text.
+type watchedLog struct {
+	text string
+	seen func()
+}
+
+func (w *watchedLog) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(w.text)) {
+		w.seen()
+	}
+	return len(p), nil
 }
 
 // buffer is a bytes.Buffer for several goroutines.

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
@@ -24,8 +26,33 @@ type Database struct {
 	newClient func(*jobs.Service, jobs.Dispatcher, *slog.Logger) (*jobs.Client, error)
 }
 
-// OpenDatabase connects to the configured engine. The schema is not touched.
-func OpenDatabase(ctx context.Context, c store.Config) (*Database, error) {
+// A start waits for its database this long: the two may have been started together,
+// or the database is restarting.
+const (
+	databasePatience = 30 * time.Second
+	databaseRetry    = time.Second
+)
+
+// OpenDatabase connects to the configured engine. It tries again for 30 seconds
+// while the database is not there, and tells waiting why, each time; what another
+// try cannot mend (a wrong password, no such database) is returned at once. The
+// schema is not touched.
+func OpenDatabase(ctx context.Context, c store.Config, waiting func(error)) (*Database, error) {
+	for deadline := time.Now().Add(databasePatience); ; {
+		db, err := openDatabase(ctx, c)
+		if err == nil || !errors.Is(err, store.ErrUnavailable) || time.Now().After(deadline) {
+			return db, err
+		}
+		waiting(err)
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		case <-time.After(databaseRetry):
+		}
+	}
+}
+
+func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 	if c.Driver == store.DriverSQLite {
 		st, err := sqlite.Open(ctx, c)
 		if err != nil {

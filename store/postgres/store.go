@@ -22,8 +22,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the database. It does not look at the schema: package migrate
-// does.
+// Open connects to the database, or returns store.ErrUnavailable when it is not
+// there, or not yet. It does not look at the schema: package migrate does.
 func Open(ctx context.Context, c store.Config) (*Store, error) {
 	config, err := poolConfig(c)
 	if err != nil {
@@ -35,7 +35,7 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, fmt.Errorf("open the database: %w", marked(err))
 	}
 	return &Store{pool: pool, river: riverpgxv5.New(pool)}, nil
 }
