@@ -98,16 +98,16 @@ func classOf(code, message string) (channels.Class, time.Duration) {
 
 // problem returns what went wrong in a call, from what the SDK returns of it: an
 // error, or the fields of the answer. It is nil when nothing did.
-func problem(err error, code, message, requestID *string) *channels.Error {
+func problem(err error, a answer) *channels.Error {
 	switch {
 	case err != nil:
 		return failure(err)
-	case dara.StringValue(code) == "":
+	case a.code == "":
 		return unexpected()
-	case *code == codeOK:
+	case a.code == codeOK:
 		return nil
 	default:
-		return refusal(*code, dara.StringValue(message), dara.StringValue(requestID))
+		return refusal(a.code, a.message, a.requestID)
 	}
 }
 
