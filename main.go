@@ -87,9 +87,10 @@ func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
 	options.Probe = c.Probe
 	options.Reload = hangups(ctx)
 	if os.Getenv("GOGC") == "" {
-		// Little of the heap lives long: a quarter of the collections is a tenth of the
-		// processor, for some thirty megabytes under load.
-		debug.SetGCPercent(400)
+		// Little of the heap lives long: half of the collections are some percent of the
+		// processor, for ten megabytes under load. Fewer yet gain nothing, and several
+		// processes on one machine take the cache from each other.
+		debug.SetGCPercent(200)
 	}
 	// What starting took is not needed again.
 	options.Serving = func(net.Addr) { debug.FreeOSMemory() }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -181,6 +182,8 @@ func loadCredentials(c api.AuthConfig) (*api.Credentials, error) {
 	return api.LoadCredentials(c.CredentialsFilePath)
 }
 
+// newRiverUI serves River UI. In the background it counts all jobs every ten seconds,
+// on each replica, which a busy database feels: that begins with the first request.
 func newRiverUI(ctx context.Context, client *jobs.Client, log *zap.Logger) (http.Handler, error) {
 	ui, err := riverui.NewHandler(&riverui.HandlerOpts{
 		Endpoints: client.UI, Logger: libraryLogger(log, "river"), Prefix: "/riverui", JobListHideArgsByDefault: true,
@@ -188,8 +191,13 @@ func newRiverUI(ctx context.Context, client *jobs.Client, log *zap.Logger) (http
 	if err != nil {
 		return nil, fmt.Errorf("river ui: %w", err)
 	}
-	if err := ui.Start(ctx); err != nil {
-		return nil, fmt.Errorf("river ui: %w", err)
-	}
-	return ui, nil
+	start := sync.OnceFunc(func() {
+		if err := ui.Start(ctx); err != nil {
+			log.Error("River UI shows no fresh counts", zap.Error(err))
+		}
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start()
+		ui.ServeHTTP(w, r)
+	}), nil
 }

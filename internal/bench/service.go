@@ -92,6 +92,10 @@ func (b *bench) start(ctx context.Context, s setup) (*service, error) {
 	return r, r.template()
 }
 
+// workers is how many workers the channel has, instead of the default 100. River
+// alone has 2,000: with more at work the batches are larger.
+const workers = 200
+
 // write writes the configuration and returns its path. What is not set is as
 // the service comes.
 func (s setup) write(folder, address string) (string, error) {
@@ -107,12 +111,12 @@ func (s setup) write(folder, address string) (string, error) {
 		os.WriteFile(config, fmt.Appendf(nil, `server: {address: %q}
 database: %s
 logging: {level: %s}
-dispatcher: {enabled: %t}
+dispatcher: {enabled: %t, batchSize: %d}
 auth: {credentialsFilePath: %q}
 metrics: {address: ""}
 channels: {%s: {enabled: true, provider: feishu}}
 providers: {feishu: {type: feishu_app, appId: %s, appSecret: %s, baseUrl: %q, rateLimit: {perSecond: 0, perMinute: 0}}}
-`, address, database, level, s.vendor != "", apps, channel, feishuID, feishuSecret, cmp.Or(s.vendor, nowhere)), 0o600))
+`, address, database, level, s.vendor != "", workers, apps, channel, feishuID, feishuSecret, cmp.Or(s.vendor, nowhere)), 0o600))
 }
 
 // await asks until the service is ready or has stopped.
