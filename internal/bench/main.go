@@ -162,6 +162,6 @@ var measures = []measure{
 // build makes the binary as `make build` does.
 func build(ctx context.Context, folder string) (string, error) {
 	path := filepath.Join(folder, "sealos-notify")
-	return path, command(ctx, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-ldflags", "-s -w",
+	return path, command(ctx, []string{"CGO_ENABLED=0"}, "go", "build", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w",
 		"-o", path, "github.com/labring/sealos-notify")
 }

@@ -130,17 +130,15 @@ func (s *Store) insertContents(ctx context.Context, tx transaction, fresh []stor
 	if len(deliveries) != len(jobs) {
 		return fmt.Errorf("%d jobs for %d deliveries", len(jobs), len(deliveries))
 	}
-	var inserts pgx.Batch
 	if len(jobs) > 0 {
 		ids, err := s.insertJobs(ctx, tx, jobs)
 		if err != nil {
 			return fmt.Errorf("insert jobs: %w", err)
 		}
-		queueMessages(&inserts, messages)
-		queueDeliveries(&inserts, deliveries, ids)
+		queueMessages(tx.last, messages)
+		queueDeliveries(tx.last, deliveries, ids)
 	}
-	queueCommit(&inserts)
-	if err := tx.SendBatch(ctx, &inserts).Close(); err != nil {
+	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("insert messages and deliveries: %w", err)
 	}
 	return nil
