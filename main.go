@@ -88,8 +88,7 @@ func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
 	options.Reload = hangups(ctx)
 	if os.Getenv("GOGC") == "" {
 		// Little of the heap lives long: half of the collections are some percent of the
-		// processor, for ten megabytes under load. Fewer yet gain nothing, and several
-		// processes on one machine take the cache from each other.
+		// processor, for ten megabytes under load. Fewer yet gain nothing.
 		debug.SetGCPercent(200)
 	}
 	// What starting took is not needed again.

@@ -125,7 +125,14 @@ func TestRunWaitsForItsDatabase(t *testing.T) {
 					Serving:    func(net.Addr) { close(serves) },
 				})
 			}()
-			<-waits
+			await := func(event <-chan struct{}) {
+				select {
+				case <-event:
+				case err := <-stopped:
+					require.FailNow(t, "Run returned", "%v", err)
+				}
+			}
+			await(waits)
 			if !comes {
 				stop()
 				err := <-stopped
@@ -134,11 +141,24 @@ func TestRunWaitsForItsDatabase(t *testing.T) {
 				return
 			}
 			up()
-			<-serves
+			await(serves)
 			stop()
 			require.NoError(t, <-stopped)
 		})
 	}
+}
+
+// What waiting cannot mend ends the start at once.
+func TestRunDoesNotWaitForAnotherPassword(t *testing.T) {
+	t.Parallel()
+	db := testdb.New(t)
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil,
+		"auth: {enabled: false}\ndatabase: {host: %q, port: %d, user: %q, password: wrong, dbname: %q}\n", db.Host, db.Port, db.User, db.DBName), 0o600))
+	var log buffer
+	err := Run(t.Context(), Options{ConfigPath: path, LogOutput: &log})
+	require.ErrorContains(t, err, "password authentication failed")
+	require.NotContains(t, log.String(), "waiting for the database")
 }
 
 // startLate listens for the upstream, which seems to be starting until up is called.
