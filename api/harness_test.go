@@ -392,17 +392,6 @@ func (m *memory) Template(_ context.Context, name string) (store.Template, error
 	return t, m.err
 }
 
-func (m *memory) FindTemplates(_ context.Context, names []string) ([]store.Template, error) {
-	defer m.lock()()
-	var rows []store.Template
-	for _, name := range names {
-		if t, ok := m.templates[name]; ok {
-			rows = append(rows, t)
-		}
-	}
-	return rows, m.err
-}
-
 func (m *memory) ListTemplates(_ context.Context, channel, after string, limit int) ([]store.Template, error) {
 	defer m.lock()()
 	var rows []store.Template

@@ -25,6 +25,10 @@ import (
 // commits well within acceptTimeout, on either engine and a slow machine.
 const maxDeliveries = 30_000
 
+// maxStale bounds how often a request is rendered anew because its template was
+// written in the few milliseconds between its reading and the commit.
+const maxStale = 5
+
 // Accept takes a notification: everything it needs to be delivered is checked,
 // rendered and committed before Accept returns. A *Refusal says what is wrong
 // with the request; after any other error the same request can be sent again.
@@ -40,32 +44,43 @@ func (s *Service) Accept(ctx context.Context, req Request) (Accepted, error) {
 
 func (s *Service) accept(ctx context.Context, req Request) (Accepted, error) {
 	hash := req.hash()
-	acceptance, err := s.prepare(ctx, req, hash)
-	if err != nil {
+	accepted, err := s.acceptBy(ctx, req, hash, s.knownTemplate)
+	var refusal *Refusal
+	outdated := errors.As(err, &refusal) // perhaps: only a template as it is stored can refuse
+	for try := 0; try < maxStale && (outdated || errors.Is(err, store.ErrStale)); try++ {
+		accepted, err = s.acceptBy(ctx, req, hash, s.storedTemplate)
+		outdated = false
+	}
+	if errors.As(err, &refusal) {
 		// The world may have changed since the request was first accepted (its
 		// template deleted, its channel off). It is still the same request.
-		var refusal *Refusal
-		if !errors.As(err, &refusal) {
-			return Accepted{}, err
-		}
 		n, lookupErr := s.store.NotificationByKey(ctx, req.AppID, req.IdempotencyKey)
-		switch {
-		case lookupErr == nil:
-			return answer(store.Accepted{Notification: n, Replayed: true}, hash)
-		case errors.Is(lookupErr, store.ErrNotFound):
+		if errors.Is(lookupErr, store.ErrNotFound) {
 			return Accepted{}, refusal
-		default:
-			return Accepted{}, lookupErr
 		}
+		accepted, err = store.Accepted{Notification: n, Replayed: true}, lookupErr
+	}
+	if err != nil {
+		return Accepted{}, err
+	}
+	return answer(accepted, hash)
+}
+
+// acceptBy accepts a notification by the templates that find returns. It may return
+// store.ErrStale: one of them has changed since it was read.
+func (s *Service) acceptBy(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Accepted, error) {
+	acceptance, err := s.prepare(ctx, req, hash, find)
+	if err != nil {
+		return store.Accepted{}, err
 	}
 	accepted, err := s.accepts.do(ctx, acceptance)
 	if err != nil {
-		return Accepted{}, fmt.Errorf("accept notification: %w", err)
+		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
 	}
 	if !accepted.Replayed {
 		s.metrics.countAccepted(acceptance)
 	}
-	return answer(accepted, hash)
+	return accepted, nil
 }
 
 func answer(a store.Accepted, hash []byte) (Accepted, error) {
@@ -84,7 +99,7 @@ func answer(a store.Accepted, hash []byte) (Accepted, error) {
 }
 
 // prepare makes all rows of a notification. It writes nothing.
-func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.Acceptance, error) {
+func (s *Service) prepare(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Acceptance, error) {
 	settings := s.settings.Load()
 	recipients, err := checkRecipients(req.Recipients, settings.Defaults.MaxRecipients)
 	if err != nil {
@@ -112,9 +127,14 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 		CreatedAt: now, UpdatedAt: now,
 	}}
 
+	read := func(ctx context.Context, name string) (store.Template, error) {
+		t, err := find(ctx, name)
+		a.Templates = append(a.Templates, t)
+		return t, err
+	}
 	matched := make([]bool, len(recipients))
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
-		message, provider, err := s.render(ctx, settings.Registry, channel, req.Channels[channel])
+		message, provider, err := s.render(ctx, settings.Registry, channel, req.Channels[channel], read)
 		if err != nil {
 			return store.Acceptance{}, err
 		}
@@ -173,7 +193,7 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte) (store.
 
 // render makes the message of one channel and says which provider is to send it.
 func (s *Service) render(
-	ctx context.Context, registry *channels.Registry, channel string, req ChannelRequest,
+	ctx context.Context, registry *channels.Registry, channel string, req ChannelRequest, find findTemplate,
 ) (store.Message, channels.Provider, error) {
 	refuse := func(code, field, format string, args ...any) (store.Message, channels.Provider, error) {
 		return store.Message{}, channels.Provider{}, &Refusal{
@@ -187,12 +207,12 @@ func (s *Service) render(
 	if !on {
 		return refuse(CodeChannelOff, "", "this channel is not enabled here")
 	}
-	t, err := s.lookups.do(ctx, req.Template)
+	t, err := find(ctx, req.Template)
+	if errors.Is(err, store.ErrNotFound) {
+		return refuse(CodeUnknownTemplate, ".template", "there is no template %q", req.Template)
+	}
 	if err != nil {
 		return store.Message{}, channels.Provider{}, fmt.Errorf("read template: %w", err)
-	}
-	if t == nil {
-		return refuse(CodeUnknownTemplate, ".template", "there is no template %q", req.Template)
 	}
 	if t.Channel != channel {
 		return refuse(CodeTemplateChannel, ".template", "template %q belongs to channel %s", t.Name, t.Channel)
@@ -202,7 +222,7 @@ func (s *Service) render(
 		return refuse(CodeRenderFailed, ".template", badMsgType, t.Name, t.MsgType)
 	}
 
-	message, err := s.renderTemplate(*t, msgType, req.Params)
+	message, err := s.renderTemplate(t, msgType, req.Params)
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		return refuse(refusal.Code, refusal.Field, "%s", refusal.Message)

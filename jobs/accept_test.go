@@ -1,10 +1,13 @@
 package jobs
 
 import (
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
@@ -86,6 +89,76 @@ func TestAcceptWhereTheKeyDecides(t *testing.T) {
 		// To a request that is to be compared, this one is another.
 		_, err = b.service.Accept(t.Context(), request("k", 3))
 		requireRefusal(t, err, CodeIdempotencyConflict, "idempotencyKey")
+	})
+}
+
+// Others write templates too: what is at hand is used only while it is what is stored.
+func TestAcceptWithATemplateWrittenElsewhere(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		write := func(body string) {
+			t.Helper()
+			tmpl, err := b.store.Template(t.Context(), "hello")
+			require.NoError(t, err)
+			tmpl.Body, tmpl.UpdatedAt = body, store.Now()
+			_, err = b.store.UpdateTemplate(t.Context(), tmpl, "other")
+			require.NoError(t, err)
+		}
+		require.Equal(t, "Hello world", b.messageOf("1").Body)
+		write("Bye {{ .name }}")
+		m := b.messageOf("2")
+		require.Equal(t, "Bye world", m.Body)
+		require.Equal(t, 2, m.TemplateVersion)
+
+		write("{{ .reason }}")
+		_, err := b.service.Accept(t.Context(), request("3", 1))
+		requireRefusal(t, err, CodeMissingParam, "channels.test.params.reason")
+		write("Hi {{ .name }}") // what is at hand would refuse
+		require.Equal(t, "Hi world", b.messageOf("3").Body)
+
+		require.NoError(t, b.store.DeleteTemplate(t.Context(), "hello"))
+		_, err = b.service.Accept(t.Context(), request("4", 1))
+		requireRefusal(t, err, CodeUnknownTemplate, "channels.test.template")
+		_, err = b.store.CreateTemplate(t.Context(), store.Template{Name: "hello", Channel: "test", Body: "Again", UpdatedAt: store.Now()}, "")
+		require.NoError(t, err)
+		require.Equal(t, "Again", b.messageOf("4").Body)
+	})
+}
+
+// A write of a template that was answered is in all that is accepted after it, and
+// one message is made from one version.
+func TestAcceptWhileATemplateIsWritten(t *testing.T) {
+	eachEngine(t, func(t *testing.T, b *bundle) {
+		const writes, callers = 30, 8
+		var written atomic.Int64 // the version of which the write was answered
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := range writes {
+				updated, err := b.store.UpdateTemplate(t.Context(), store.Template{
+					Name: "hello", Body: fmt.Sprintf("version %d", i+2), UpdatedAt: store.Now(),
+				}, "other")
+				if assert.NoError(t, err) {
+					written.Store(int64(updated.Version))
+				}
+			}
+		})
+		for c := range callers {
+			wg.Go(func() {
+				for i := 0; written.Load() < writes+1; i++ {
+					least := int(written.Load())
+					a, err := b.service.Accept(t.Context(), request(fmt.Sprintf("%d-%d", c, i), 1))
+					if !assert.NoError(t, err) {
+						return
+					}
+					m, err := b.store.Message(t.Context(), b.deliveries(a.NotificationID)[0].MessageID)
+					assert.NoError(t, err)
+					assert.GreaterOrEqual(t, m.TemplateVersion, least)
+					if m.TemplateVersion > 1 {
+						assert.Equal(t, fmt.Sprintf("version %d", m.TemplateVersion), m.Body)
+					}
+				}
+			})
+		}
+		wg.Wait()
 	})
 }
 

@@ -16,7 +16,7 @@ func TestAcceptBoundsTheDeliveries(t *testing.T) {
 		settings := b.settings(channels.Resend)
 		settings.Defaults.MaxRecipients = 2 * maxDeliveries
 		b.service.Apply(settings)
-		most, err := b.service.prepare(t.Context(), request("k", maxDeliveries), nil)
+		most, err := b.service.prepare(t.Context(), request("k", maxDeliveries), nil, b.service.storedTemplate)
 		require.NoError(t, err)
 		require.Len(t, most.Deliveries, maxDeliveries)
 		_, err = b.service.Accept(t.Context(), request("k", maxDeliveries+1))

@@ -211,6 +211,14 @@ func (b *bundle) acceptIn(ctx context.Context, key string) store.Delivery {
 	return b.deliveries(a.NotificationID)[0]
 }
 
+// messageOf accepts a request to one recipient and returns its message.
+func (b *bundle) messageOf(key string) store.Message {
+	b.t.Helper()
+	m, err := b.store.Message(b.t.Context(), b.accept(key).MessageID)
+	require.NoError(b.t, err)
+	return m
+}
+
 func (b *bundle) deliveries(notification uuid.UUID) []store.Delivery {
 	b.t.Helper()
 	list, err := b.store.DeliveriesOf(b.t.Context(), notification, uuid.Nil, 100_000)

@@ -22,7 +22,7 @@ const (
 	// acceptTimeout bounds the commit of accepted notifications: past it the
 	// caller is told to come back.
 	acceptTimeout = 8 * time.Second
-	// readTimeout bounds the reading of a group of templates or deliveries. It
+	// readTimeout bounds the reading of a group of deliveries. It
 	// leaves most of a job's lease for the send.
 	readTimeout = 5 * time.Second
 	// recordTimeout bounds one try at recording outcomes; recording is tried
@@ -56,10 +56,10 @@ type Service struct {
 	metrics  *metrics
 	tracer   trace.Tracer // may be nil
 
-	lookups   *flusher[string, *store.Template] // by name; nil when there is none
 	accepts   *flusher[store.Acceptance, store.Accepted]
 	loads     *flusher[uuid.UUID, *loaded] // by delivery; nil when there is none
 	records   *flusher[store.Outcome, bool]
+	known     knownTemplates
 	templates parsedTemplates
 	messages  messageCache
 
@@ -79,7 +79,6 @@ func New(st store.Store, types []channels.Type, settings Settings, log *zap.Logg
 		s.types[t.Channel] = t
 	}
 	s.Apply(settings)
-	s.lookups = newFlusher(s.metrics.batch("lookup"), readTimeout, func(string) int { return 1 }, s.findTemplates)
 	s.loads = newFlusher(s.metrics.batch("load"), readTimeout, func(uuid.UUID) int { return 1 }, s.loadBatch)
 	s.accepts = newFlusher(s.metrics.batch("accept"), acceptTimeout, func(a store.Acceptance) int { return len(a.Deliveries) }, st.Accept)
 	s.records = newFlusher(s.metrics.batch("record"), recordTimeout, func(store.Outcome) int { return 1 }, s.recordBatch)
@@ -94,7 +93,6 @@ func (s *Service) Apply(settings Settings) {
 
 // Close commits what is waiting and stops.
 func (s *Service) Close() {
-	s.lookups.close()
 	s.accepts.close()
 	s.loads.close()
 	s.records.close()

@@ -84,22 +84,55 @@ func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, par
 	return m, nil
 }
 
-// findTemplates reads templates as they are now: many requests wait for one read,
-// and none is answered with what was read before it came.
-func (s *Service) findTemplates(ctx context.Context, names []string) ([]*store.Template, error) {
-	rows, err := s.store.FindTemplates(ctx, names)
-	if err != nil {
-		return nil, err
+// findTemplate returns a template; store.ErrNotFound when there is none.
+type findTemplate func(ctx context.Context, name string) (store.Template, error)
+
+// storedTemplate reads the template as it is now.
+func (s *Service) storedTemplate(ctx context.Context, name string) (store.Template, error) {
+	t, err := s.store.Template(ctx, name)
+	if err == nil {
+		s.known.keep(t)
 	}
-	byName := make(map[string]*store.Template, len(rows))
-	for i := range rows {
-		byName[rows[i].Name] = &rows[i]
+	return t, err
+}
+
+// knownTemplate returns the template as it was last read, which may be out of date.
+func (s *Service) knownTemplate(ctx context.Context, name string) (store.Template, error) {
+	if t, ok := s.known.get(name); ok {
+		return t, nil
 	}
-	found := make([]*store.Template, len(names))
-	for i, name := range names {
-		found[i] = byName[name]
+	return s.storedTemplate(ctx, name)
+}
+
+// knownTemplates keeps templates as they were last read.
+type knownTemplates struct {
+	mu     sync.Mutex
+	byName map[string]store.Template
+	bytes  int // of all bodies and subjects
+}
+
+// Templates are small, but may be as large as a request.
+const (
+	maxKnownTemplates = 1024
+	maxKnownBytes     = 4 << 20
+)
+
+func (k *knownTemplates) get(name string) (store.Template, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t, ok := k.byName[name]
+	return t, ok
+}
+
+func (k *knownTemplates) keep(t store.Template) {
+	size := func(t store.Template) int { return len(t.Subject) + len(t.Body) + len(t.Description) }
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.bytes += size(t) - size(k.byName[t.Name])
+	if k.byName == nil || len(k.byName) >= maxKnownTemplates || k.bytes > maxKnownBytes {
+		k.byName, k.bytes = make(map[string]store.Template), size(t)
 	}
-	return found, nil
+	k.byName[t.Name] = t
 }
 
 func (s *Service) renderText(format templates.Format, name, part, source string, params map[string]any) (string, error) {

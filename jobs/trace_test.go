@@ -52,7 +52,6 @@ func TestTrace(t *testing.T) {
 		b.until(d.ID, store.DeliveryDead)
 
 		accept, deliver, send := b.spansOf("accept", 1)[0], b.spansOf("deliver", 4), b.spansOf("send", 4)
-		b.spansOf("batch lookup", 1)
 		committed, recorded := b.spansOf("batch accept", 1)[0], b.spansOf("batch record", 4)
 		require.Equal(t, request.SpanContext().SpanID(), accept.Parent().SpanID())
 		require.Equal(t, accept.SpanContext().SpanID(), committed.Parent().SpanID())

@@ -22,6 +22,8 @@ var (
 	// ErrUnavailable says that the database can not do it now and may later: it
 	// is not reachable, starting, stopping, read-only, or out of room.
 	ErrUnavailable = errors.New("database unavailable")
+	// ErrStale says that a template is not stored any more as it was read.
+	ErrStale = errors.New("the template has changed")
 	// ErrTooBroad says that a list looked at too many rows without finding enough.
 	ErrTooBroad = errors.New("too much to look through")
 )
@@ -49,6 +51,8 @@ type Notifications interface {
 	// result for each acceptance, in the same order. An acceptance whose
 	// (app, idempotency key) exists already, in the database or earlier in the
 	// batch, writes nothing and is answered with the notification that has it.
+	// When a template of one acceptance has changed or is gone, the whole batch is
+	// ErrStale: a write of a template that returned before Accept was called is seen.
 	Accept(ctx context.Context, batch []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
@@ -135,8 +139,6 @@ type Templates interface {
 	DeleteTemplate(ctx context.Context, name string) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
-	// FindTemplates returns those of the names that exist, in no order.
-	FindTemplates(ctx context.Context, names []string) ([]Template, error)
 	// ListTemplates lists by name, after the given name, at most limit; all
 	// channels when channel is empty.
 	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)
@@ -150,6 +152,7 @@ type Templates interface {
 // Acceptance is one notification with all that is written when it is accepted.
 type Acceptance struct {
 	Notification Notification
+	Templates    []Template // which the messages were made from, as they were read
 	Messages     []Message
 	// Deliveries and Jobs belong together by position.
 	Deliveries []Delivery

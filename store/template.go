@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Template is a stored message template. Its channel never changes.
 type Template struct {
@@ -14,6 +18,36 @@ type Template struct {
 	Version      int // from 1; each write makes the next one
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+}
+
+// TemplateNames returns the names of the templates that the acceptances were made
+// from, each once.
+func TemplateNames(batch []Acceptance) []string {
+	var names []string
+	for _, a := range batch {
+		for _, t := range a.Templates {
+			if !slices.Contains(names, t.Name) {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	return names
+}
+
+// CheckTemplates returns ErrStale when an acceptance was made from a template that is
+// not among the stored ones as it was read. The time tells writes of replicas apart
+// that run a release which counts no versions.
+func CheckTemplates(batch []Acceptance, stored []Template) error {
+	for _, a := range batch {
+		for _, t := range a.Templates {
+			if !slices.ContainsFunc(stored, func(s Template) bool {
+				return s.Name == t.Name && s.Version == t.Version && s.UpdatedAt.Equal(t.UpdatedAt)
+			}) {
+				return fmt.Errorf("template %q: %w", t.Name, ErrStale)
+			}
+		}
+	}
+	return nil
 }
 
 // TemplateVersion is what one write made of a template. It never changes, and

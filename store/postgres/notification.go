@@ -66,8 +66,8 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 	}), nil
 }
 
-// insertNotifications begins the transaction, writes those whose key is free and
-// returns their ids.
+// insertNotifications begins the transaction, checks the templates, writes those whose
+// key is free and returns their ids.
 func insertNotifications(ctx context.Context, tx transaction, batch []store.Acceptance) (map[uuid.UUID]bool, error) {
 	unmatched := make([][]byte, len(batch))
 	for i, a := range batch {
@@ -82,6 +82,7 @@ func insertNotifications(ctx context.Context, tx transaction, batch []store.Acce
 	written := make(map[uuid.UUID]bool, len(batch))
 	var inserts pgx.Batch
 	queueBegin(&inserts)
+	queueTemplates(&inserts, batch)
 	inserts.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test)

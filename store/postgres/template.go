@@ -79,14 +79,23 @@ func (s *Store) Template(ctx context.Context, name string) (store.Template, erro
 	return t, nil
 }
 
-// FindTemplates implements store.Templates.
-func (s *Store) FindTemplates(ctx context.Context, names []string) ([]store.Template, error) {
-	templates, err := query(ctx, s.pool, pgx.RowToStructByPos[store.Template],
-		`SELECT `+templateColumns+` FROM templates WHERE name = ANY ($1)`, names)
-	if err != nil {
-		return nil, fmt.Errorf("find templates: %w", err)
+// queueTemplates makes the batch fail with store.ErrStale unless the templates of the
+// acceptances are stored as they were read.
+func queueTemplates(batch *pgx.Batch, acceptances []store.Acceptance) {
+	names := store.TemplateNames(acceptances)
+	if len(names) == 0 {
+		return
 	}
-	return templates, nil
+	batch.Queue(`SELECT name, version, updated_at FROM templates WHERE name = ANY ($1)`, names).
+		Query(func(rows pgx.Rows) error {
+			stored, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t store.Template, err error) {
+				return t, row.Scan(&t.Name, &t.Version, &t.UpdatedAt)
+			})
+			if err != nil {
+				return err
+			}
+			return store.CheckTemplates(acceptances, stored)
+		})
 }
 
 // ListTemplates implements store.Templates.

@@ -19,6 +19,9 @@ import (
 func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error) {
 	accepted := make([]store.Accepted, len(batch))
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := checkTemplates(ctx, tx, batch); err != nil {
+			return err
+		}
 		var fresh []store.Acceptance
 		for i, a := range batch {
 			var err error

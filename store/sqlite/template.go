@@ -93,14 +93,23 @@ func (s *Store) Template(ctx context.Context, name string) (store.Template, erro
 	return t, nil
 }
 
-// FindTemplates implements store.Templates.
-func (s *Store) FindTemplates(ctx context.Context, names []string) ([]store.Template, error) {
-	templates, err := query(ctx, s.read, scanTemplate,
-		`SELECT `+templateColumns+` FROM templates WHERE name IN `+among, array(names))
-	if err != nil {
-		return nil, fmt.Errorf("find templates: %w", err)
+// checkTemplates returns store.ErrStale unless the templates of the acceptances are
+// stored as they were read.
+func checkTemplates(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) error {
+	names := store.TemplateNames(batch)
+	if len(names) == 0 {
+		return nil
 	}
-	return templates, nil
+	stored, err := query(ctx, tx, func(row row) (t store.Template, err error) {
+		var updated int64
+		err = row.Scan(&t.Name, &t.Version, &updated)
+		t.UpdatedAt = fromMicros(updated)
+		return t, err
+	}, `SELECT name, version, updated_at FROM templates WHERE name IN `+among, array(names))
+	if err != nil {
+		return fmt.Errorf("read templates: %w", err)
+	}
+	return store.CheckTemplates(batch, stored)
 }
 
 // ListTemplates implements store.Templates.

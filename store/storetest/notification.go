@@ -27,6 +27,8 @@ var acceptCases = map[string]func(*testing.T, bundle){
 	"Accept/jobs belong to their deliveries":   acceptJobsMatch,
 	"Accept/10000 deliveries":                  acceptMany,
 	"Accept/nothing":                           acceptNothing,
+	"Accept/a template that is stored":         acceptTemplate,
+	"Accept/a template that has changed":       acceptStale,
 	"Notification/not found":                   notificationNotFound,
 	"Ping":                                     ping,
 }
@@ -216,6 +218,48 @@ func acceptMany(t *testing.T, b bundle) {
 	t.Logf("accepted 10,000 deliveries in %s", time.Since(start).Round(time.Millisecond))
 	require.Equal(t, store.Counts{Total: 10_000, Pending: 10_000}, b.notification(t, a.Notification.ID).Counts)
 	requireRows(t, b, 1, 10_000)
+}
+
+func acceptTemplate(t *testing.T, b bundle) {
+	alert, other := b.create(t, template("alert", "email"), "app"), b.create(t, template("other", "sms"), "app")
+	one, both := Acceptance("app", "one", 1), Acceptance("app", "both", 1)
+	one.Templates, both.Templates = []store.Template{alert}, []store.Template{other, alert}
+	b.accept(t, one, both, Acceptance("app", "none", 1))
+	requireRows(t, b, 3, 3)
+}
+
+func acceptStale(t *testing.T, b bundle) {
+	old := b.create(t, template("alert", "email"), "app")
+	stale := Acceptance("app", "stale", 1)
+	stale.Templates = []store.Template{old}
+	refused := func(t *testing.T) {
+		t.Helper()
+		_, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "other", 1), stale})
+		require.ErrorIs(t, err, store.ErrStale)
+		require.ErrorContains(t, err, "alert")
+		requireRows(t, b, 0, 0)
+	}
+
+	current, err := b.UpdateTemplate(t.Context(), old, "app") // the same text, at the same time
+	require.NoError(t, err)
+	refused(t)
+	stale.Templates = []store.Template{current}
+	later := current
+	later.UpdatedAt = current.UpdatedAt.Add(time.Microsecond)
+	_, err = b.db.ExecContext(t.Context(), fmt.Sprintf("DELETE FROM template_versions WHERE version = %d", current.Version))
+	require.NoError(t, err)
+	_, err = b.db.ExecContext(t.Context(), fmt.Sprintf("UPDATE templates SET version = %d", old.Version)) // as by a release without versions
+	require.NoError(t, err)
+	later, err = b.UpdateTemplate(t.Context(), later, "app")
+	require.NoError(t, err)
+	require.Equal(t, current.Version, later.Version)
+	refused(t)
+	stale.Templates = []store.Template{later}
+	require.NoError(t, b.DeleteTemplate(t.Context(), "alert"))
+	refused(t)
+
+	stale.Templates = []store.Template{b.create(t, later, "app")}
+	b.accept(t, stale)
 }
 
 func acceptNothing(t *testing.T, b bundle) {

@@ -15,7 +15,6 @@ var templateCases = map[string]func(*testing.T, bundle){
 	"Templates/create and read": templateCreate,
 	"Templates/update":          templateUpdate,
 	"Templates/delete":          templateDelete,
-	"Templates/find":            templatesFound,
 	"Templates/versions":        templateVersions,
 	"Templates/writers at once": templateWriters,
 	"Templates/not found":       templateNotFound,
@@ -144,14 +143,6 @@ func templateWriters(t *testing.T, b bundle) {
 		require.Equal(t, i+2, versions[i])
 	}
 	require.Equal(t, writers+1, b.count(t, "template_versions"))
-}
-
-func templatesFound(t *testing.T, b bundle) {
-	one, other := b.create(t, template("alert", "email"), "app"), b.create(t, template("other", "sms"), "app")
-	b.create(t, template("third", "email"), "app")
-	found, err := b.FindTemplates(t.Context(), []string{"other", "none", `"`, "alert", "alert"})
-	require.NoError(t, err)
-	require.ElementsMatch(t, []store.Template{one, other}, found)
 }
 
 func templateNotFound(t *testing.T, b bundle) {
