@@ -13,8 +13,8 @@ import (
 
 // queueDeliveries queues the insert of new deliveries; jobs holds the River job of
 // each, by position.
-func queueDeliveries(batch *pgx.Batch, deliveries []store.Delivery, jobs []int64) {
-	batch.Queue(`
+func queueDeliveries(tx *transaction, deliveries []store.Delivery, jobs []int64) {
+	tx.Queue(`
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],

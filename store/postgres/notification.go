@@ -36,27 +36,37 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 		return keyOf(a.Notification) == keyOf(b.Notification)
 	})
 
-	var written map[uuid.UUID]bool
-	var byKey map[key]store.Notification // what has the keys of the batch now
-	err := s.inTransaction(ctx, func(tx transaction) (err error) {
-		if written, err = insertNotifications(ctx, tx, unique); err != nil {
+	written := make(map[uuid.UUID]bool, len(unique))
+	byKey := make(map[key]store.Notification, len(unique)) // what has the keys of the batch now
+	err := s.inTransaction(ctx, func(tx *transaction) error {
+		queueTemplates(tx, unique)
+		if err := queueNotifications(tx, unique, written); err != nil {
 			return err
 		}
-		var fresh, repeated []store.Acceptance
+		asked := unique
+		if len(jobsOf(unique)) > manyJobs {
+			if err := tx.send(ctx); err != nil {
+				return fmt.Errorf("insert notifications: %w", err)
+			}
+			asked = slices.DeleteFunc(slices.Clone(unique), func(a store.Acceptance) bool { return !written[a.Notification.ID] })
+		}
+		ids, err := s.insertJobs(ctx, tx, jobsOf(asked))
+		if err != nil {
+			return fmt.Errorf("insert notifications and jobs: %w", err)
+		}
+		if err := queueContents(tx, asked, written, ids); err != nil {
+			return err
+		}
 		for _, a := range unique {
 			if written[a.Notification.ID] {
-				fresh = append(fresh, a)
-			} else {
-				repeated = append(repeated, a)
+				byKey[keyOf(a.Notification)] = a.Written()
 			}
 		}
-		if byKey, err = notificationsByKey(ctx, tx, repeated); err != nil {
+		repeated := slices.DeleteFunc(unique, func(a store.Acceptance) bool { return written[a.Notification.ID] })
+		if err := readByKey(ctx, tx, repeated, byKey); err != nil {
 			return err
 		}
-		for _, a := range fresh {
-			byKey[keyOf(a.Notification)] = a.Written()
-		}
-		return s.insertContents(ctx, tx, fresh)
+		return tx.Commit(ctx)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
@@ -66,9 +76,22 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 	}), nil
 }
 
-// insertNotifications begins the transaction, checks the templates, writes those whose
-// key is free and returns their ids.
-func insertNotifications(ctx context.Context, tx transaction, batch []store.Acceptance) (map[uuid.UUID]bool, error) {
+// manyJobs is from where on it is asked which keys are free before jobs are inserted.
+// Fewer are inserted along, and those of taken keys are removed again.
+const manyJobs = 1000
+
+// jobsOf returns the jobs of all.
+func jobsOf(batch []store.Acceptance) []river.InsertManyParams {
+	var jobs []river.InsertManyParams
+	for _, a := range batch {
+		jobs = append(jobs, a.Jobs...)
+	}
+	return jobs
+}
+
+// queueNotifications queues the insert of those whose key is free, and marks in written
+// which were.
+func queueNotifications(tx *transaction, batch []store.Acceptance, written map[uuid.UUID]bool) error {
 	unmatched := make([][]byte, len(batch))
 	for i, a := range batch {
 		if len(a.Notification.Unmatched) == 0 {
@@ -76,14 +99,10 @@ func insertNotifications(ctx context.Context, tx transaction, batch []store.Acce
 		}
 		var err error
 		if unmatched[i], err = json.Marshal(a.Notification.Unmatched); err != nil {
-			return nil, fmt.Errorf("unmatched recipients: %w", err)
+			return fmt.Errorf("unmatched recipients: %w", err)
 		}
 	}
-	written := make(map[uuid.UUID]bool, len(batch))
-	var inserts pgx.Batch
-	queueBegin(&inserts)
-	queueTemplates(&inserts, batch)
-	inserts.Queue(`
+	tx.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
@@ -109,38 +128,38 @@ func insertNotifications(ctx context.Context, tx transaction, batch []store.Acce
 			}
 			return err
 		})
-	if err := tx.SendBatch(ctx, &inserts).Close(); err != nil {
-		return nil, fmt.Errorf("insert notifications: %w", err)
-	}
-	return written, nil
+	return nil
 }
 
-// insertContents writes what belongs to notifications that were just written, and
-// commits.
-func (s *Store) insertContents(ctx context.Context, tx transaction, fresh []store.Acceptance) error {
+// queueContents queues the inserts of what belongs to notifications that were written.
+// Jobs are those of all of the batch; the others' are removed.
+func queueContents(tx *transaction, batch []store.Acceptance, written map[uuid.UUID]bool, jobs []int64) error {
 	var (
 		messages   []store.Message
 		deliveries []store.Delivery
-		jobs       []river.InsertManyParams
+		theirs     []int64
+		removed    []int64
 	)
-	for _, a := range fresh {
+	for _, a := range batch {
+		if len(a.Deliveries) != len(a.Jobs) {
+			return fmt.Errorf("%d jobs for %d deliveries", len(a.Jobs), len(a.Deliveries))
+		}
+		own := jobs[:len(a.Jobs)]
+		jobs = jobs[len(a.Jobs):]
+		if !written[a.Notification.ID] {
+			removed = append(removed, own...)
+			continue
+		}
 		messages = append(messages, a.Messages...)
 		deliveries = append(deliveries, a.Deliveries...)
-		jobs = append(jobs, a.Jobs...)
+		theirs = append(theirs, own...)
 	}
-	if len(deliveries) != len(jobs) {
-		return fmt.Errorf("%d jobs for %d deliveries", len(jobs), len(deliveries))
+	if len(removed) > 0 {
+		tx.Queue(`DELETE FROM river_job WHERE id = ANY ($1)`, removed)
 	}
-	if len(jobs) > 0 {
-		ids, err := s.insertJobs(ctx, tx, jobs)
-		if err != nil {
-			return fmt.Errorf("insert jobs: %w", err)
-		}
-		queueMessages(tx.last, messages)
-		queueDeliveries(tx.last, deliveries, ids)
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return fmt.Errorf("insert messages and deliveries: %w", err)
+	if len(deliveries) > 0 {
+		queueMessages(tx, messages)
+		queueDeliveries(tx, deliveries, theirs)
 	}
 	return nil
 }
@@ -154,6 +173,9 @@ func (s *Store) newClient() (*river.Client[pgx.Tx], error) {
 
 // insertJobs inserts River jobs and returns their ids in the same order.
 func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []river.InsertManyParams) ([]int64, error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
 	client, err := s.newClient()
 	if err != nil {
 		return nil, err
@@ -169,8 +191,8 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []river.InsertMa
 	return ids, nil
 }
 
-func queueMessages(batch *pgx.Batch, messages []store.Message) {
-	batch.Queue(`
+func queueMessages(tx *transaction, messages []store.Message) {
+	tx.Queue(`
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
 			template_code, params)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[],
@@ -220,10 +242,10 @@ func (s *Store) NotificationByKey(ctx context.Context, appID, idempotencyKey str
 	return n, nil
 }
 
-// notificationsByKey returns the notifications that have the keys of the batch.
-func notificationsByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) (map[key]store.Notification, error) {
+// readByKey adds the notifications that have the keys of the batch.
+func readByKey(ctx context.Context, tx *transaction, batch []store.Acceptance, byKey map[key]store.Notification) error {
 	if len(batch) == 0 {
-		return map[key]store.Notification{}, nil
+		return nil
 	}
 	found, err := query(ctx, tx, scanNotification,
 		`SELECT `+notificationColumns+` FROM notifications
@@ -231,14 +253,13 @@ func notificationsByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }))
 	if err != nil {
-		return nil, fmt.Errorf("read notifications: %w", err)
+		return fmt.Errorf("read notifications: %w", err)
 	}
 	if len(found) != len(batch) {
-		return nil, errors.New("a notification was removed while its key was repeated")
+		return errors.New("a notification was removed while its key was repeated")
 	}
-	byKey := make(map[key]store.Notification, len(found))
 	for _, n := range found {
 		byKey[keyOf(n)] = n
 	}
-	return byKey, nil
+	return nil
 }

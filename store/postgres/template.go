@@ -79,14 +79,14 @@ func (s *Store) Template(ctx context.Context, name string) (store.Template, erro
 	return t, nil
 }
 
-// queueTemplates makes the batch fail with store.ErrStale unless the templates of the
+// queueTemplates makes the transaction fail with store.ErrStale unless the templates of the
 // acceptances are stored as they were read.
-func queueTemplates(batch *pgx.Batch, acceptances []store.Acceptance) {
+func queueTemplates(tx *transaction, acceptances []store.Acceptance) {
 	names := store.TemplateNames(acceptances)
 	if len(names) == 0 {
 		return
 	}
-	batch.Queue(`SELECT name, version, updated_at FROM templates WHERE name = ANY ($1)`, names).
+	tx.Queue(`SELECT name, version, updated_at FROM templates WHERE name = ANY ($1)`, names).
 		Query(func(rows pgx.Rows) error {
 			stored, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t store.Template, err error) {
 				return t, row.Scan(&t.Name, &t.Version, &t.UpdatedAt)

@@ -9,68 +9,140 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// transaction is a transaction whose BEGIN goes out with its first statements and
-// whose COMMIT with its last ones: on a busy machine a round trip waits twice for
-// its turn, and these two would do nothing else. It is a pgx.Tx for River's sake.
+// transaction is a transaction whose statements wait for each other: they go out with
+// the next one whose rows are asked for, BEGIN with the first and COMMIT with the last.
+// A round trip on a busy machine waits twice for its turn. It is a pgx.Tx for River's
+// sake.
 type transaction struct {
-	*connection
-	last *pgx.Batch // what Commit sends before COMMIT
+	pgx.Tx // nil: River calls nothing but what is below
+	conn   *pgxpool.Conn
+	queue  *pgx.Batch
 }
 
-type connection = pgxpool.Conn
-
-var _ pgx.Tx = transaction{}
-
-// inTransaction runs do, which sends BEGIN in its first batch and commits, or fails:
-// what it did is undone then.
-func (s *Store) inTransaction(ctx context.Context, do func(tx transaction) error) error {
+// inTransaction runs do, which commits or fails: what it did is undone then.
+func (s *Store) inTransaction(ctx context.Context, do func(tx *transaction) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release() // which closes a connection that is still in a transaction
-	tx := transaction{conn, &pgx.Batch{}}
+	tx := &transaction{conn: conn, queue: &pgx.Batch{}}
+	tx.Queue("BEGIN")
 	if err := do(tx); err != nil {
 		return errors.Join(err, tx.Rollback(ctx))
 	}
 	return nil
 }
 
-// queueBegin makes BEGIN a batch's first statement.
-func queueBegin(batch *pgx.Batch) { batch.Queue("BEGIN") }
+// Queue adds a statement to those that wait.
+func (t *transaction) Queue(sql string, args ...any) *pgx.QueuedQuery {
+	return t.queue.Queue(sql, args...)
+}
 
-// Exec implements pgx.Tx. It waits for Commit, where an error of the statement comes
-// out, too, and says nothing of the rows: River announces new jobs by it and does not
-// ask.
-func (t transaction) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	t.last.Queue(sql, args...)
+// send sends the statements that wait and reads their answers.
+func (t *transaction) send(ctx context.Context) error {
+	batch := t.queue
+	t.queue = &pgx.Batch{}
+	return t.conn.SendBatch(ctx, batch).Close()
+}
+
+// Exec implements pgx.Tx. It waits as by Queue, so an error of the statement comes out
+// later, and says nothing of the rows: River announces new jobs by it and does not ask.
+func (t *transaction) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	t.Queue(sql, args...)
 	return pgconn.CommandTag{}, nil
 }
 
+// Query implements pgx.Tx.
+func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	batch := t.queue
+	t.queue = &pgx.Batch{}
+	before := batch.QueuedQueries
+	batch.Queue(sql, args...)
+	results := t.conn.SendBatch(ctx, batch)
+	for _, q := range before {
+		if err := answer(q, results); err != nil {
+			return nil, errors.Join(err, results.Close())
+		}
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	return lastRows{rows, results}, nil
+}
+
+// answer reads the answer to a statement.
+func answer(q *pgx.QueuedQuery, results pgx.BatchResults) error {
+	if q.Fn != nil {
+		return q.Fn(results)
+	}
+	_, err := results.Exec()
+	return err
+}
+
+// lastRows are the rows of a batch's last statement.
+type lastRows struct {
+	pgx.Rows
+	results pgx.BatchResults
+}
+
+// Next implements pgx.Rows. The rows are closed behind the last one.
+func (r lastRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
+// Close implements pgx.Rows. What fails behind the last row fails the next statement,
+// too.
+func (r lastRows) Close() {
+	r.Rows.Close()
+	_ = r.results.Close()
+}
+
+// QueryRow implements pgx.Tx.
+func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := t.Query(ctx, sql, args...)
+	return onlyRow{rows, err}
+}
+
+// onlyRow is the first row of rows, or why there are none.
+type onlyRow struct {
+	rows pgx.Rows
+	err  error
+}
+
+// Scan implements pgx.Row.
+func (r onlyRow) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	_, err := pgx.CollectOneRow(r.rows, func(row pgx.CollectableRow) (struct{}, error) { return struct{}{}, row.Scan(dest...) })
+	return err
+}
+
 // Commit implements pgx.Tx. When it returns nil, what the transaction did is durable.
-func (t transaction) Commit(ctx context.Context) error {
-	t.last.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+func (t *transaction) Commit(ctx context.Context) error {
+	t.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
 		if tag.String() != "COMMIT" { // that of a transaction that failed is a ROLLBACK
 			return pgx.ErrTxCommitRollback
 		}
 		return nil
 	})
-	return t.SendBatch(ctx, t.last).Close()
+	return t.send(ctx)
 }
 
+// Conn implements pgx.Tx. River asks it in which form arguments are sent.
+func (t *transaction) Conn() *pgx.Conn { return t.conn.Conn() }
+
 // Rollback implements pgx.Tx.
-func (t transaction) Rollback(ctx context.Context) error {
+func (t *transaction) Rollback(ctx context.Context) error {
 	if t.Conn().IsClosed() || t.Conn().PgConn().TxStatus() == 'I' {
 		return nil
 	}
-	_, err := t.connection.Exec(ctx, "ROLLBACK")
+	_, err := t.conn.Exec(ctx, "ROLLBACK")
 	return err
 }
-
-// Prepare implements pgx.Tx.
-func (t transaction) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
-	return t.Conn().Prepare(ctx, name, sql)
-}
-
-// LargeObjects implements pgx.Tx. There are none.
-func (transaction) LargeObjects() pgx.LargeObjects { return pgx.LargeObjects{} }
