@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -29,17 +30,17 @@ func OpenAPI() ([]byte, error) {
 	return api.OpenAPI().YAML()
 }
 
-// serveSpec serves the description; it is final once all routes are there.
-func (s *Server) serveSpec(api huma.API) error {
-	spec, err := api.OpenAPI().YAML()
-	if err != nil {
-		return fmt.Errorf("describe the API: %w", err)
-	}
+// serveSpec serves the description. Most replicas are never asked for it.
+func (s *Server) serveSpec(api huma.API) {
+	spec := sync.OnceValues(api.OpenAPI().YAML)
 	s.app.Get("/openapi.yaml", func(c *fiber.Ctx) error {
+		text, err := spec()
+		if err != nil {
+			return fmt.Errorf("describe the API: %w", err)
+		}
 		c.Set(fiber.HeaderContentType, "application/yaml")
-		return c.Send(spec)
+		return c.Send(text)
 	})
-	return nil
 }
 
 func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {

@@ -130,9 +130,7 @@ func New(o Options) (*Server, error) {
 	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
-	if err := s.serveSpec(spec); err != nil {
-		return nil, err
-	}
+	s.serveSpec(spec)
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, riverUI(o.RiverUI))
 	}

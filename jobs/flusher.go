@@ -32,7 +32,7 @@ type flusher[In, Out any] struct {
 	commit  func(ctx context.Context, batch []In) ([]Out, error)
 	weigh   func(In) int
 	timeout time.Duration // bounds one flush, with its fall-back
-	queue   chan flushCall[In, Out]
+	queue   chan *flushCall[In, Out]
 	alone   chan struct{} // holds a token for each heavy item that is being committed
 	closing chan struct{}
 	stopped chan struct{}
@@ -54,7 +54,7 @@ func newFlusher[In, Out any](
 ) *flusher[In, Out] {
 	f := &flusher[In, Out]{
 		name: watch.name, commit: measured(watch, commit), weigh: weigh, timeout: timeout,
-		queue: make(chan flushCall[In, Out], flushMaxItems), alone: make(chan struct{}, flushAloneMax),
+		queue: make(chan *flushCall[In, Out], flushMaxItems), alone: make(chan struct{}, flushAloneMax),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	go f.run()
@@ -68,7 +68,7 @@ func (f *flusher[In, Out]) do(ctx context.Context, in In) (Out, error) {
 	if f.weigh(in) >= flushAlone {
 		return f.commitAlone(ctx, in)
 	}
-	c := flushCall[In, Out]{in: in, span: trace.SpanFromContext(ctx), reply: make(chan flushReply[Out], 1)}
+	c := &flushCall[In, Out]{in: in, span: trace.SpanFromContext(ctx), reply: make(chan flushReply[Out], 1)}
 	select {
 	case f.queue <- c:
 	case <-f.closing:
@@ -138,10 +138,10 @@ func (f *flusher[In, Out]) run() {
 }
 
 // gather adds to first what is waiting already.
-func (f *flusher[In, Out]) gather(first flushCall[In, Out]) []flushCall[In, Out] {
+func (f *flusher[In, Out]) gather(first *flushCall[In, Out]) []*flushCall[In, Out] {
 	// Whoever was woken together with the first comes to the queue now, too.
 	runtime.Gosched()
-	batch := []flushCall[In, Out]{first}
+	batch := []*flushCall[In, Out]{first}
 	weight := f.weigh(first.in)
 	for len(batch) < flushMaxItems && weight < flushMaxWeight {
 		select {
@@ -155,7 +155,7 @@ func (f *flusher[In, Out]) gather(first flushCall[In, Out]) []flushCall[In, Out]
 	return batch
 }
 
-func (f *flusher[In, Out]) flush(batch []flushCall[In, Out]) {
+func (f *flusher[In, Out]) flush(batch []*flushCall[In, Out]) {
 	ctx, cancel := context.WithTimeout(context.Background(), f.timeout)
 	defer cancel()
 	ctx, span := traceBatch(ctx, f.name, batch)

@@ -64,7 +64,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		}, []string{"provider", "class"}),
 		sizes: r.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sealos_notify_batch_size",
-			Help:    "Items done at once in the database: commits of notifications (accept) and outcomes (record), and reads of deliveries (load).",
+			Help:    "Items done at once in the database: commits of notifications (accept) and outcomes (record), reads of deliveries (load).",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}, []string{"batch"}),
 		batches: r.NewHistogramVec(prometheus.HistogramOpts{

@@ -71,7 +71,7 @@ func (s *Service) traceJob(ctx context.Context, job *rivertype.JobRow) (context.
 
 // traceBatch starts the span of what is done for a batch at once: in the trace of
 // the first who waits for it, and linked with the spans of the others, both ways.
-func traceBatch[In, Out any](ctx context.Context, name string, batch []flushCall[In, Out]) (context.Context, trace.Span) {
+func traceBatch[In, Out any](ctx context.Context, name string, batch []*flushCall[In, Out]) (context.Context, trace.Span) {
 	span := noSpan
 	for _, c := range batch {
 		switch {

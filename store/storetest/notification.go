@@ -20,6 +20,7 @@ var acceptCases = map[string]func(*testing.T, bundle){
 	"Accept/key taken in the database":         acceptReplay,
 	"Accept/key taken earlier in the batch":    acceptReplayInBatch,
 	"Accept/replays and new ones in one batch": acceptMixed,
+	"Accept/large replays":                     acceptLargeReplay,
 	"Accept/same key of another app":           acceptOtherApp,
 	"Accept/same key at the same time":         acceptConcurrently,
 	"Accept/opposite batches":                  acceptOppositeBatches,
@@ -122,6 +123,21 @@ func acceptMixed(t *testing.T, b bundle) {
 	require.Equal(t, []uuid.UUID{z.Notification.ID, old.Notification.ID, a.Notification.ID, z.Notification.ID}, ids)
 	require.Equal(t, []bool{false, true, false, true}, replayed)
 	requireRows(t, b, 3, 4)
+}
+
+func acceptLargeReplay(t *testing.T, b bundle) {
+	const many = 1500
+	old := Acceptance("app", "old", 1)
+	b.accept(t, old)
+	fresh := Acceptance("app", "fresh", many)
+	accepted, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "old", many), fresh})
+	require.NoError(t, err)
+	require.Equal(t, old.Notification.ID, accepted[0].Notification.ID)
+	require.Equal(t, []bool{true, false}, []bool{accepted[0].Replayed, accepted[1].Replayed})
+	again, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "fresh", many)})
+	require.NoError(t, err)
+	require.Equal(t, []store.Accepted{{Notification: fresh.Written(), Replayed: true}}, again)
+	requireRows(t, b, 2, many+1)
 }
 
 func acceptOtherApp(t *testing.T, b bundle) {
