@@ -43,14 +43,15 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 		if err := queueNotifications(tx, unique, written); err != nil {
 			return err
 		}
-		asked := unique
-		if len(jobsOf(unique)) > manyJobs {
+		asked, jobs := unique, jobsOf(unique)
+		if len(jobs) > manyJobs {
 			if err := tx.send(ctx); err != nil {
 				return fmt.Errorf("insert notifications: %w", err)
 			}
 			asked = slices.DeleteFunc(slices.Clone(unique), func(a store.Acceptance) bool { return !written[a.Notification.ID] })
+			jobs = jobsOf(asked)
 		}
-		ids, err := s.insertJobs(ctx, tx, jobsOf(asked))
+		ids, err := s.insertJobs(ctx, tx, jobs)
 		if err != nil {
 			return fmt.Errorf("insert notifications and jobs: %w", err)
 		}

@@ -62,12 +62,14 @@ func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.R
 	results := t.conn.SendBatch(ctx, batch)
 	for _, q := range before {
 		if err := answer(q, results); err != nil {
-			return nil, errors.Join(err, results.Close())
+			_ = results.Close() // tells the same, if anything
+			return nil, err
 		}
 	}
 	rows, err := results.Query()
 	if err != nil {
-		return nil, errors.Join(err, results.Close())
+		_ = results.Close()
+		return nil, err
 	}
 	return lastRows{rows, results}, nil
 }
@@ -81,19 +83,10 @@ func answer(q *pgx.QueuedQuery, results pgx.BatchResults) error {
 	return err
 }
 
-// lastRows are the rows of a batch's last statement.
+// lastRows are the rows of a batch's last statement. Whoever reads them closes them.
 type lastRows struct {
 	pgx.Rows
 	results pgx.BatchResults
-}
-
-// Next implements pgx.Rows. The rows are closed behind the last one.
-func (r lastRows) Next() bool {
-	if r.Rows.Next() {
-		return true
-	}
-	r.Close()
-	return false
 }
 
 // Close implements pgx.Rows. What fails behind the last row fails the next statement,
