@@ -137,7 +137,7 @@ func (s *Server) problem(err error) *Problem {
 		return errNotFound
 	case errors.Is(err, store.ErrTooBroad):
 		return errTooBroad
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrStale),
+	case errors.Is(err, store.ErrUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.log.Warn("the database does not answer", zap.Error(err))
 		return errUnavailable

@@ -25,10 +25,6 @@ import (
 // commits well within acceptTimeout, on either engine and a slow machine.
 const maxDeliveries = 30_000
 
-// maxStale bounds how often a request is rendered anew because its template was
-// written in the few milliseconds between its reading and the commit.
-const maxStale = 5
-
 // Accept takes a notification: everything it needs to be delivered is checked,
 // rendered and committed before Accept returns. A *Refusal says what is wrong
 // with the request; after any other error the same request can be sent again.
@@ -46,10 +42,9 @@ func (s *Service) accept(ctx context.Context, req Request) (Accepted, error) {
 	hash := req.hash()
 	accepted, err := s.acceptBy(ctx, req, hash, s.knownTemplate)
 	var refusal *Refusal
-	outdated := errors.As(err, &refusal) // perhaps: only a template as it is stored can refuse
-	for try := 0; try < maxStale && (outdated || errors.Is(err, store.ErrStale)); try++ {
+	if errors.As(err, &refusal) || errors.Is(err, store.ErrStale) {
+		// The template at hand is out of date, or may be: only the stored one can refuse.
 		accepted, err = s.acceptBy(ctx, req, hash, s.storedTemplate)
-		outdated = false
 	}
 	if errors.As(err, &refusal) {
 		// The world may have changed since the request was first accepted (its
@@ -66,8 +61,8 @@ func (s *Service) accept(ctx context.Context, req Request) (Accepted, error) {
 	return answer(accepted, hash)
 }
 
-// acceptBy accepts a notification by the templates that find returns. It may return
-// store.ErrStale: one of them has changed since it was read.
+// acceptBy accepts a notification by the templates that find returns. It returns
+// store.ErrStale when one was at hand and has changed since it was read.
 func (s *Service) acceptBy(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Accepted, error) {
 	acceptance, err := s.prepare(ctx, req, hash, find)
 	if err != nil {
@@ -128,8 +123,10 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte, find fi
 	}}
 
 	read := func(ctx context.Context, name string) (store.Template, error) {
-		t, err := find(ctx, name)
-		a.Templates = append(a.Templates, t)
+		t, atHand, err := find(ctx, name)
+		if atHand {
+			a.Templates = append(a.Templates, t)
+		}
 		return t, err
 	}
 	matched := make([]bool, len(recipients))
@@ -193,7 +190,8 @@ func (s *Service) prepare(ctx context.Context, req Request, hash []byte, find fi
 
 // render makes the message of one channel and says which provider is to send it.
 func (s *Service) render(
-	ctx context.Context, registry *channels.Registry, channel string, req ChannelRequest, find findTemplate,
+	ctx context.Context, registry *channels.Registry, channel string, req ChannelRequest,
+	read func(ctx context.Context, name string) (store.Template, error),
 ) (store.Message, channels.Provider, error) {
 	refuse := func(code, field, format string, args ...any) (store.Message, channels.Provider, error) {
 		return store.Message{}, channels.Provider{}, &Refusal{
@@ -207,7 +205,7 @@ func (s *Service) render(
 	if !on {
 		return refuse(CodeChannelOff, "", "this channel is not enabled here")
 	}
-	t, err := find(ctx, req.Template)
+	t, err := read(ctx, req.Template)
 	if errors.Is(err, store.ErrNotFound) {
 		return refuse(CodeUnknownTemplate, ".template", "there is no template %q", req.Template)
 	}

@@ -21,7 +21,7 @@ func (s *Service) loadBatch(ctx context.Context, ids []uuid.UUID) ([]*loaded, er
 	if err != nil {
 		return nil, err
 	}
-	messages, err := s.messages.find(ctx, s.store, deliveries)
+	messages, err := s.messagesOf(ctx, deliveries)
 	if err != nil {
 		return nil, err
 	}
@@ -38,25 +38,13 @@ func (s *Service) loadBatch(ctx context.Context, ids []uuid.UUID) ([]*loaded, er
 	return found, nil
 }
 
-// messageCache keeps messages by id. A message never changes, and all recipients
-// of a channel share one, so a large fan-out reads it once. It is used by one
-// flusher only, and so by one goroutine at a time.
-type messageCache struct {
-	entries map[uuid.UUID]store.Message
-}
-
-// maxCachedMessages bounds the cache, at some 64 KiB each at the most: what one batch
-// can bring.
-const maxCachedMessages = flushMaxItems
-
-// find returns the deliveries' messages by their ids.
-func (c *messageCache) find(
-	ctx context.Context, from store.Deliveries, deliveries []store.Delivery,
-) (map[uuid.UUID]store.Message, error) {
+// messagesOf returns the deliveries' messages by their ids, from the cache where they
+// are there: a large fan-out reads its message once.
+func (s *Service) messagesOf(ctx context.Context, deliveries []store.Delivery) (map[uuid.UUID]store.Message, error) {
 	found := make(map[uuid.UUID]store.Message)
 	var unknown []uuid.UUID
 	for _, d := range deliveries {
-		if m, ok := c.entries[d.MessageID]; ok {
+		if m, ok := s.messages.get(d.MessageID); ok {
 			found[m.ID] = m
 		} else if len(unknown) == 0 || unknown[len(unknown)-1] != d.MessageID { // those of one notification come together
 			unknown = append(unknown, d.MessageID)
@@ -65,16 +53,13 @@ func (c *messageCache) find(
 	if len(unknown) == 0 {
 		return found, nil
 	}
-	messages, err := from.FindMessages(ctx, unknown)
+	messages, err := s.store.FindMessages(ctx, unknown)
 	if err != nil {
 		return nil, err
 	}
-	if c.entries == nil || len(c.entries)+len(messages) > maxCachedMessages {
-		c.entries = make(map[uuid.UUID]store.Message)
-	}
 	for _, m := range messages {
 		found[m.ID] = m
-		c.entries[m.ID] = m
+		s.messages.keep(m.ID, m, len(m.Subject)+len(m.Body)+len(m.Params))
 	}
 	return found, nil
 }

@@ -16,14 +16,15 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/templates"
 )
 
 const (
 	// acceptTimeout bounds the commit of accepted notifications: past it the
 	// caller is told to come back.
 	acceptTimeout = 8 * time.Second
-	// readTimeout bounds the reading of a group of deliveries. It
-	// leaves most of a job's lease for the send.
+	// readTimeout bounds the reading of a group of deliveries. It leaves most of a
+	// job's lease for the send.
 	readTimeout = 5 * time.Second
 	// recordTimeout bounds one try at recording outcomes; recording is tried
 	// again until the job's time is up.
@@ -56,12 +57,12 @@ type Service struct {
 	metrics  *metrics
 	tracer   trace.Tracer // may be nil
 
-	accepts   *flusher[store.Acceptance, store.Accepted]
-	loads     *flusher[uuid.UUID, *loaded] // by delivery; nil when there is none
-	records   *flusher[store.Outcome, bool]
-	known     knownTemplates
-	templates parsedTemplates
-	messages  messageCache
+	accepts  *flusher[store.Acceptance, store.Accepted]
+	loads    *flusher[uuid.UUID, *loaded] // by delivery; nil when there is none
+	records  *flusher[store.Outcome, bool]
+	known    cache[string, store.Template] // templates as they were last read, by name
+	parsed   cache[parsedKey, *templates.Template]
+	messages cache[uuid.UUID, store.Message]
 
 	queued       queues
 	draining     chan struct{} // closed when the queues are about to stop
@@ -73,6 +74,12 @@ func New(st store.Store, types []channels.Type, settings Settings, log *zap.Logg
 	s := &Service{
 		store: st, types: make(map[string]channels.Type, len(types)), log: log, draining: make(chan struct{}),
 		metrics: newMetrics(watch.Metrics), tracer: watch.Tracer,
+		known: cache[string, store.Template]{maxEntries: 1024, maxBytes: 4 << 20},
+		// Parsing can take a hundred times the source's size in memory.
+		parsed: cache[parsedKey, *templates.Template]{maxEntries: 256, maxBytes: 1 << 20},
+		// A message never changes, and all recipients of a channel share one. A text
+		// has some 64 KiB at the most.
+		messages: cache[uuid.UUID, store.Message]{maxEntries: flushMaxItems, maxBytes: flushMaxItems << 16},
 	}
 	s.stopDraining = sync.OnceFunc(func() { close(s.draining) })
 	for _, t := range types {

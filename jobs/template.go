@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -84,55 +83,25 @@ func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, par
 	return m, nil
 }
 
-// findTemplate returns a template; store.ErrNotFound when there is none.
-type findTemplate func(ctx context.Context, name string) (store.Template, error)
+// findTemplate returns a template, or store.ErrNotFound. One that was at hand may have
+// been written since it was read.
+type findTemplate func(ctx context.Context, name string) (t store.Template, atHand bool, err error)
 
 // storedTemplate reads the template as it is now.
-func (s *Service) storedTemplate(ctx context.Context, name string) (store.Template, error) {
+func (s *Service) storedTemplate(ctx context.Context, name string) (store.Template, bool, error) {
 	t, err := s.store.Template(ctx, name)
 	if err == nil {
-		s.known.keep(t)
+		s.known.keep(name, t, len(t.Subject)+len(t.Body)+len(t.Description))
 	}
-	return t, err
+	return t, false, err
 }
 
-// knownTemplate returns the template as it was last read, which may be out of date.
-func (s *Service) knownTemplate(ctx context.Context, name string) (store.Template, error) {
+// knownTemplate returns the template as it was last read.
+func (s *Service) knownTemplate(ctx context.Context, name string) (store.Template, bool, error) {
 	if t, ok := s.known.get(name); ok {
-		return t, nil
+		return t, true, nil
 	}
 	return s.storedTemplate(ctx, name)
-}
-
-// knownTemplates keeps templates as they were last read.
-type knownTemplates struct {
-	mu     sync.Mutex
-	byName map[string]store.Template
-	bytes  int // of all bodies and subjects
-}
-
-// Templates are small, but may be as large as a request.
-const (
-	maxKnownTemplates = 1024
-	maxKnownBytes     = 4 << 20
-)
-
-func (k *knownTemplates) get(name string) (store.Template, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	t, ok := k.byName[name]
-	return t, ok
-}
-
-func (k *knownTemplates) keep(t store.Template) {
-	size := func(t store.Template) int { return len(t.Subject) + len(t.Body) + len(t.Description) }
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.bytes += size(t) - size(k.byName[t.Name])
-	if k.byName == nil || len(k.byName) >= maxKnownTemplates || k.bytes > maxKnownBytes {
-		k.byName, k.bytes = make(map[string]store.Template), size(t)
-	}
-	k.byName[t.Name] = t
 }
 
 func (s *Service) renderText(format templates.Format, name, part, source string, params map[string]any) (string, error) {
@@ -150,7 +119,7 @@ func (s *Service) renderText(format templates.Format, name, part, source string,
 // parse can fail on a template that was checked when it was stored: the rules may
 // have changed since.
 func (s *Service) parse(format templates.Format, name, part, source string) (*templates.Template, error) {
-	parsed, err := s.templates.get(format, source)
+	parsed, err := s.parsedTemplate(format, source)
 	if err != nil {
 		return nil, &Refusal{Code: CodeRenderFailed, Field: ".template", Message: fmt.Sprintf("the %s of template %q: %v", part, name, err)}
 	}
@@ -174,44 +143,22 @@ func checkText(name, part, out string, err error) (string, error) {
 	return out, nil
 }
 
-// parsedTemplates keeps parsed templates by their source, so that a changed
-// template is another entry and nothing has to be invalidated.
-type parsedTemplates struct {
-	mu      sync.Mutex
-	entries map[parsedKey]*templates.Template
-	source  int // bytes of all entries' sources
-}
-
+// parsedKey is the source itself, so that a changed template is another entry and
+// nothing has to be invalidated.
 type parsedKey struct {
 	format templates.Format
 	source string
 }
 
-// Parsing can take a hundred times the source's size in memory, so sources are
-// bounded by their sum as well as by their number.
-const (
-	maxParsedTemplates = 256
-	maxParsedSource    = 1 << 20 // bytes
-)
-
-func (c *parsedTemplates) get(format templates.Format, source string) (*templates.Template, error) {
+// parsedTemplate returns the parsed source.
+func (s *Service) parsedTemplate(format templates.Format, source string) (*templates.Template, error) {
 	key := parsedKey{format, source}
-	c.mu.Lock()
-	t, ok := c.entries[key]
-	c.mu.Unlock()
-	if ok {
+	if t, ok := s.parsed.get(key); ok {
 		return t, nil
 	}
 	t, err := templates.Parse(format, source)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.parsed.keep(key, t, len(source))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.entries == nil || len(c.entries) >= maxParsedTemplates || c.source+len(source) > maxParsedSource {
-		c.entries, c.source = make(map[parsedKey]*templates.Template), 0
-	}
-	c.entries[key] = t
-	c.source += len(source)
-	return t, nil
+	return t, err
 }

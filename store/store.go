@@ -51,8 +51,8 @@ type Notifications interface {
 	// result for each acceptance, in the same order. An acceptance whose
 	// (app, idempotency key) exists already, in the database or earlier in the
 	// batch, writes nothing and is answered with the notification that has it.
-	// When a template of one acceptance has changed or is gone, the whole batch is
-	// ErrStale: a write of a template that returned before Accept was called is seen.
+	// When a template of one acceptance is stored otherwise, or no more, the whole
+	// batch is ErrStale: a write that returned before Accept was called is seen.
 	Accept(ctx context.Context, batch []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
@@ -152,7 +152,7 @@ type Templates interface {
 // Acceptance is one notification with all that is written when it is accepted.
 type Acceptance struct {
 	Notification Notification
-	Templates    []Template // which the messages were made from, as they were read
+	Templates    []Template // that must be stored as they were read
 	Messages     []Message
 	// Deliveries and Jobs belong together by position.
 	Deliveries []Delivery

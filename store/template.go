@@ -20,8 +20,7 @@ type Template struct {
 	UpdatedAt    time.Time
 }
 
-// TemplateNames returns the names of the templates that the acceptances were made
-// from, each once.
+// TemplateNames returns the names of the acceptances' templates, each once.
 func TemplateNames(batch []Acceptance) []string {
 	var names []string
 	for _, a := range batch {
@@ -34,9 +33,9 @@ func TemplateNames(batch []Acceptance) []string {
 	return names
 }
 
-// CheckTemplates returns ErrStale when an acceptance was made from a template that is
-// not among the stored ones as it was read. The time tells writes of replicas apart
-// that run a release which counts no versions.
+// CheckTemplates returns ErrStale when a template of an acceptance is not among the
+// stored ones as it was read. The time tells writes of replicas apart that run a
+// release which counts no versions.
 func CheckTemplates(batch []Acceptance, stored []Template) error {
 	for _, a := range batch {
 		for _, t := range a.Templates {

@@ -79,8 +79,8 @@ func (s *Store) Template(ctx context.Context, name string) (store.Template, erro
 	return t, nil
 }
 
-// queueTemplates makes the transaction fail with store.ErrStale unless the templates of the
-// acceptances are stored as they were read.
+// queueTemplates makes the transaction fail with store.ErrStale unless the templates of
+// the acceptances are stored as they were read.
 func queueTemplates(tx *transaction, acceptances []store.Acceptance) {
 	names := store.TemplateNames(acceptances)
 	if len(names) == 0 {
