@@ -1,11 +1,13 @@
 package jobs
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -166,6 +168,51 @@ func TestAcceptWhileATemplateIsWritten(t *testing.T) {
 			}
 		}
 		require.Greater(t, written.Load(), int64(2))
+	})
+}
+
+// slowTemplates answers a read of a template when it is told to.
+type slowTemplates struct {
+	store.Store
+	reads   atomic.Int64
+	release chan struct{}
+}
+
+func (s *slowTemplates) Template(ctx context.Context, name string) (store.Template, error) {
+	s.reads.Add(1)
+	select {
+	case <-s.release:
+		return store.Template{Name: name}, nil
+	case <-ctx.Done():
+		return store.Template{}, ctx.Err()
+	}
+}
+
+// All who come while a template is read for the first time have it from that read, and
+// as one that may have been written since. Who reads it may leave before it is there.
+func TestATemplateIsReadForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		templates := &slowTemplates{release: make(chan struct{})}
+		s := &Service{store: templates}
+		leaving, leave := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		for i := range 20 {
+			ctx := t.Context()
+			if i == 0 {
+				ctx = leaving
+			}
+			group.Go(func() {
+				got, atHand, err := s.knownTemplate(ctx, "hello")
+				assert.NoError(t, err)
+				assert.Equal(t, "hello", got.Name)
+				assert.True(t, atHand)
+			})
+			synctest.Wait()
+		}
+		leave()
+		close(templates.release)
+		group.Wait()
+		assert.EqualValues(t, 1, templates.reads.Load())
 	})
 }
 

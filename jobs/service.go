@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/store"
@@ -23,8 +24,8 @@ const (
 	// acceptTimeout bounds the commit of accepted notifications: past it the
 	// caller is told to come back.
 	acceptTimeout = 8 * time.Second
-	// readTimeout bounds the reading of a group of deliveries. It leaves most of a
-	// job's lease for the send.
+	// readTimeout bounds the reading of a group of deliveries, and of a template for
+	// several requests. It leaves most of a job's lease for the send.
 	readTimeout = 5 * time.Second
 	// recordTimeout bounds one try at recording outcomes; recording is tried
 	// again until the job's time is up.
@@ -61,6 +62,7 @@ type Service struct {
 	loads    *flusher[uuid.UUID, *loaded] // by delivery; nil when there is none
 	records  *flusher[store.Outcome, bool]
 	known    cache[string, store.Template] // templates as they were last read, by name
+	reads    singleflight.Group            // of templates that are not known, by name
 	parsed   cache[parsedKey, *templates.Template]
 	messages cache[uuid.UUID, store.Message]
 

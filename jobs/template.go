@@ -84,7 +84,7 @@ func (s *Service) renderTemplate(t store.Template, msgType channels.MsgType, par
 }
 
 // findTemplate returns a template, or store.ErrNotFound. One that was at hand may have
-// been written since it was read.
+// been written since it was read: before the call, or by another one.
 type findTemplate func(ctx context.Context, name string) (t store.Template, atHand bool, err error)
 
 // storedTemplate reads the template as it is now.
@@ -96,12 +96,20 @@ func (s *Service) storedTemplate(ctx context.Context, name string) (store.Templa
 	return t, false, err
 }
 
-// knownTemplate returns the template as it was last read.
+// knownTemplate returns the template as it was last read. Of all who come before it
+// was, one reads it: each for itself would open connections that nobody needs later.
 func (s *Service) knownTemplate(ctx context.Context, name string) (store.Template, bool, error) {
 	if t, ok := s.known.get(name); ok {
 		return t, true, nil
 	}
-	return s.storedTemplate(ctx, name)
+	t, err, _ := s.reads.Do(name, func() (any, error) {
+		// The others do not leave with the one who reads.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+		defer cancel()
+		t, _, err := s.storedTemplate(ctx, name)
+		return t, err
+	})
+	return t.(store.Template), true, err
 }
 
 func (s *Service) renderText(format templates.Format, name, part, source string, params map[string]any) (string, error) {
