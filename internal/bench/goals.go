@@ -47,6 +47,8 @@ var goals = []goal{
 	{what: "SQLite: accepted", metric: "sqlite-accept", unit: "/s", base: "river-sqlite-insert", must: 0.3, reach: 0.5},
 	{what: "SQLite: delivered from a backlog", metric: "sqlite-drain", unit: "/s", base: "river-sqlite-work", must: 0.3, reach: 0.5},
 
+	{what: "River in three processes: jobs inserted in sum", metric: "river-replicas-insert", unit: "/s", base: "river-insert"},
+	{what: "River in three processes: jobs worked in sum", metric: "river-replicas-work", unit: "/s", base: "river-work"},
 	{what: "three replicas: accepted in sum, 64 callers each", metric: "replicas-accept", unit: "/s", base: "accept", must: 1, reach: 1},
 	{what: "three replicas: delivered in sum", metric: "replicas-drain", unit: "/s", base: "drain", must: 1, reach: 1},
 	{what: "three replicas: share of the least busy one", metric: "replicas-share", unit: "of even", must: 0.5, reach: 0.8},

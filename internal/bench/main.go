@@ -49,11 +49,15 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.against, "against", "", "compare with the results in the JSON `file`")
 	flags.StringVar(&o.profile, "profile", "", "keep profiles in the `folder`; the figures are no results then")
 	serve := flags.String("serve", "", "used by -profile: serve with the configuration `file`")
+	riverOnly := flags.String("river", "", "used by the bench: be a process of River alone that will `insert` or work")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *serve != "" {
 		return serveProfiled(ctx, *serve, o.profile)
+	}
+	if *riverOnly != "" {
+		return runRiver(ctx, *riverOnly, flags.Arg(0))
 	}
 	var err error
 	if o.only, err = regexp.Compile(*only); err != nil {
@@ -143,6 +147,7 @@ var measures = slices.Concat([]measure{
 	{"accept-10000", (*bench).acceptTenThousand},
 }, slices.Repeat([]measure{
 	{"river-insert", (*bench).riverInsert},
+	{"river-replicas-insert", (*bench).riverInsertOnReplicas},
 	{"accept", (*bench).acceptOnly},
 	{"accept-delivering", (*bench).acceptWhileDelivering},
 	{"accept-1000", (*bench).acceptThousands},
@@ -152,6 +157,7 @@ var measures = slices.Concat([]measure{
 }, 2), []measure{
 	{"history-read", (*bench).readWithHistory},
 	{"river-work", (*bench).riverWork},
+	{"river-replicas-work", (*bench).riverWorkOnReplicas},
 	{"latency", (*bench).postToVendor},
 	{"history-latency", (*bench).latencyWithHistory},
 	{"drain", (*bench).drainBacklog},

@@ -24,6 +24,7 @@ import (
 
 const (
 	riverCallers = 32
+	riverConns   = riverCallers + 8 // one for each caller, and what River needs beside
 	riverBulk    = 1000
 )
 
@@ -52,7 +53,7 @@ func (b *bench) riverOnPostgres(ctx context.Context, measure func(*riverAlone[pg
 	if err != nil {
 		return err
 	}
-	config.MaxOpenConns = riverCallers + 8
+	config.MaxOpenConns = riverConns
 	st, err := postgres.Open(ctx, config)
 	if err != nil {
 		return err
@@ -167,13 +168,9 @@ func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, 
 	if err != nil {
 		return err
 	}
-	for range n / riverBulk {
-		bulk := slices.Repeat([]river.InsertManyParams{{Args: padded}}, riverBulk)
-		if _, err := client.InsertManyFast(ctx, bulk); err != nil {
-			return err
-		}
+	if err := fill(ctx, client, n); err != nil {
+		return err
 	}
-
 	r.target.Store(int64(n))
 	start := time.Now()
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
@@ -202,6 +199,17 @@ func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, 
 		took = append(took, milliseconds(time.Since(start)))
 	}
 	record(name+"-latency", median(took))
+	return nil
+}
+
+// fill makes a backlog of n jobs.
+func fill[TTx any](ctx context.Context, client *river.Client[TTx], n int) error {
+	bulk := slices.Repeat([]river.InsertManyParams{{Args: padded}}, riverBulk)
+	for range n / riverBulk {
+		if _, err := client.InsertManyFast(ctx, bulk); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// What a process of River alone does.
+const (
+	riverInserts = "insert"
+	riverWorks   = "work"
+)
+
+// riverInsertOnReplicas is the sum of what River inserts from three processes, one
+// job a transaction, each from as many callers as the one of riverInsert.
+func (b *bench) riverInsertOnReplicas(ctx context.Context, record record) error {
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		processes, err := startRiver(ctx, riverInserts, databaseURL(r.database))
+		if err != nil {
+			return err
+		}
+		if err := processes.await(ctx, 1); err != nil {
+			return err
+		}
+		time.Sleep(b.span / 4)
+		before := processes.count()
+		time.Sleep(b.span)
+		record("river-replicas-insert", float64(processes.count()-before)/b.span.Seconds())
+		return nil
+	})
+}
+
+// riverWorkOnReplicas is how fast three processes of River work a backlog together.
+func (b *bench) riverWorkOnReplicas(ctx context.Context, record record) error {
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error {
+		look, err := openForLook(r.database)
+		if err != nil {
+			return err
+		}
+		defer look.close()
+		client, err := r.client(false)
+		if err != nil {
+			return err
+		}
+		if err := fill(ctx, client, b.backlog); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		processes, err := startRiver(ctx, riverWorks, databaseURL(r.database))
+		if err != nil {
+			return err
+		}
+		if err := processes.await(ctx, 1); err != nil {
+			return err
+		}
+		before, start := processes.count(), time.Now()
+		if err := processes.await(ctx, b.backlog); err != nil {
+			return err
+		}
+		if err := look.awaitIdle(ctx); err != nil {
+			return err
+		}
+		record("river-replicas-work", float64(int64(b.backlog)-before)/time.Since(start).Seconds())
+		return nil
+	})
+}
+
+// countInterval is how often a process says how many jobs it has inserted or worked.
+const countInterval = 10 * time.Millisecond
+
+// runRiver is one process of riverProcesses: it inserts or works jobs until it is
+// killed, and prints how many it has.
+func runRiver(ctx context.Context, what, url string) error {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return err
+	}
+	config.MaxConns = riverConns
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	r := &riverAlone[pgx.Tx]{driver: riverpgxv5.New(pool)}
+	client, err := r.client(what == riverWorks)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	switch what {
+	case riverWorks:
+		if err := client.Start(ctx); err != nil {
+			return err
+		}
+	case riverInserts:
+		go func() {
+			failed <- together(riverCallers, func() error {
+				for {
+					if _, err := client.Insert(ctx, padded, nil); err != nil {
+						return err
+					}
+					r.worked.Add(1)
+				}
+			})
+		}()
+	default:
+		return fmt.Errorf("-river: %q is neither %s nor %s", what, riverInserts, riverWorks)
+	}
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-time.After(countInterval):
+			fmt.Println(r.worked.Load())
+		}
+	}
+}
+
+// riverProcesses are as many processes of River alone as there are replicas.
+type riverProcesses struct {
+	counts [replicas]atomic.Int64
+	ended  chan error
+}
+
+// startRiver starts them. They end with ctx.
+func startRiver(ctx context.Context, what, url string) (*riverProcesses, error) {
+	p := &riverProcesses{ended: make(chan error, replicas)}
+	for i := range p.counts {
+		cmd := exec.CommandContext(ctx, "/proc/self/exe", "-river", what, url) //nolint:gosec // this program
+		cmd.Stderr = os.Stderr
+		said, err := cmd.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		go func() {
+			for lines := bufio.NewScanner(said); lines.Scan(); {
+				n, err := strconv.ParseInt(lines.Text(), 10, 64)
+				if err == nil {
+					p.counts[i].Store(n)
+				}
+			}
+			p.ended <- errors.Join(errors.New("a process of River ended"), cmd.Wait())
+		}()
+	}
+	return p, nil
+}
+
+// count returns how many jobs all of them have inserted or worked.
+func (p *riverProcesses) count() (sum int64) {
+	for i := range p.counts {
+		sum += p.counts[i].Load()
+	}
+	return sum
+}
+
+// await returns when the count has come to n.
+func (p *riverProcesses) await(ctx context.Context, n int) error {
+	for p.count() < int64(n) {
+		select {
+		case err := <-p.ended:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(countInterval):
+		}
+	}
+	return nil
+}
