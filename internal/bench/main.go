@@ -157,11 +157,11 @@ var measures = slices.Concat([]measure{
 }, 2), []measure{
 	{"history-read", (*bench).readWithHistory},
 	{"river-work", (*bench).riverWork},
-	{"river-replicas-work", (*bench).riverWorkOnReplicas},
 	{"latency", (*bench).postToVendor},
 	{"history-latency", (*bench).latencyWithHistory},
 	{"drain", (*bench).drainBacklog},
 	{"drain-info", (*bench).drainAtInfo},
+	{"river-replicas-work", (*bench).riverWorkOnReplicas},
 	{"replicas-drain", (*bench).drainOnReplicas},
 	{"history-drain", (*bench).drainWithHistory},
 	{"river-insert-sqlite", (*bench).riverInsertSQLite},
