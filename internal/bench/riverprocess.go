@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,13 +27,9 @@ const (
 // job a transaction, each from as many callers as the one of riverInsert.
 func (b *bench) riverInsertOnReplicas(ctx context.Context, record record) error {
 	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
 		processes, err := startRiver(ctx, riverInserts, databaseURL(r.database))
+		defer processes.stop()
 		if err != nil {
-			return err
-		}
-		if err := processes.await(ctx, 1); err != nil {
 			return err
 		}
 		time.Sleep(b.span / 4)
@@ -58,13 +55,9 @@ func (b *bench) riverWorkOnReplicas(ctx context.Context, record record) error {
 		if err := fill(ctx, client, b.backlog); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
 		processes, err := startRiver(ctx, riverWorks, databaseURL(r.database))
+		defer processes.stop()
 		if err != nil {
-			return err
-		}
-		if err := processes.await(ctx, 1); err != nil {
 			return err
 		}
 		before, start := processes.count(), time.Now()
@@ -132,24 +125,28 @@ func runRiver(ctx context.Context, what, url string) error {
 
 // riverProcesses are as many processes of River alone as there are replicas.
 type riverProcesses struct {
-	counts [replicas]atomic.Int64
-	ended  chan error
+	counts  [replicas]atomic.Int64
+	kill    context.CancelFunc
+	running sync.WaitGroup
+	ended   chan error
 }
 
-// startRiver starts them. They end with ctx.
+// startRiver starts them and returns when the first job was inserted or worked. They
+// are to be stopped whether or not it fails.
 func startRiver(ctx context.Context, what, url string) (*riverProcesses, error) {
-	p := &riverProcesses{ended: make(chan error, replicas)}
+	ctx, kill := context.WithCancel(ctx)
+	p := &riverProcesses{kill: kill, ended: make(chan error, replicas)}
 	for i := range p.counts {
 		cmd := exec.CommandContext(ctx, "/proc/self/exe", "-river", what, url) //nolint:gosec // this program
 		cmd.Stderr = os.Stderr
 		said, err := cmd.StdoutPipe()
 		if err != nil {
-			return nil, err
+			return p, err
 		}
 		if err := cmd.Start(); err != nil {
-			return nil, err
+			return p, err
 		}
-		go func() {
+		p.running.Go(func() {
 			for lines := bufio.NewScanner(said); lines.Scan(); {
 				n, err := strconv.ParseInt(lines.Text(), 10, 64)
 				if err == nil {
@@ -157,9 +154,15 @@ func startRiver(ctx context.Context, what, url string) (*riverProcesses, error) 
 				}
 			}
 			p.ended <- errors.Join(errors.New("a process of River ended"), cmd.Wait())
-		}()
+		})
 	}
-	return p, nil
+	return p, p.await(ctx, 1)
+}
+
+// stop kills them and waits for their end, so that the next measure has the machine.
+func (p *riverProcesses) stop() {
+	p.kill()
+	p.running.Wait()
 }
 
 // count returns how many jobs all of them have inserted or worked.
