@@ -7,7 +7,7 @@ TAGS    := grpcnotrace
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=internal/tools/go.mod golangci-lint
 # Runs a command beside a private PostgreSQL, or on TEST_DATABASE_URL when that is set.
-WITH_PG := go run ./internal/testdb/cmd/withpostgres --
+WITH_PG := go run ./internal/test/testdb/cmd/withpostgres --
 
 .PHONY: help
 help: ## Show what make can do
@@ -25,31 +25,38 @@ run: ## Run the service with config.yaml
 dev: ## Try the service: nothing but Go is needed
 	go run . dev
 
+# What the tests run beside them: a program, or a pattern that finds it, and the Debian package that has it.
+DEPS := /usr/lib/postgresql/*/bin/initdb=postgresql exim4=exim4-daemon-light prometheus-alertmanager=prometheus-alertmanager
+
+.PHONY: deps
+deps: ## Install what the tests need and this machine lacks (Debian's apt, as root or with sudo)
+	@sh internal/test/deps.sh '$(DEPS)'
+
 .PHONY: test
-test: ## Run all tests: both engines, real mail servers, a real Kubernetes API, Prometheus' engine; installs what is missing
+test: deps ## Run all tests: both engines, real mail servers, a real Kubernetes API, Prometheus' engine
 	$(WITH_PG) go test -timeout 20m ./...
-	cd internal/k8stest && go test -timeout 10m ./...
-	cd internal/promtest && go test -timeout 10m ./...
+	cd internal/test/k8stest && go test -timeout 10m ./...
+	cd internal/test/promtest && go test -timeout 10m ./...
 
 .PHONY: test-manifests
-test-manifests: ## Apply deploy/kubernetes to a real API server; the first time builds Kubernetes (10 minutes or more)
-	$(WITH_PG) go test -tags cluster -count=1 -timeout 60m ./internal/clustertest
+test-manifests: deps ## Apply deploy/kubernetes to a real API server; the first time builds Kubernetes (10 minutes or more)
+	$(WITH_PG) go test -tags cluster -count=1 -timeout 60m ./internal/test/clustertest
 
 .PHONY: race
-race: ## Run all tests with the race detector
+race: deps ## Run all tests with the race detector
 	$(WITH_PG) go test -race -timeout 40m ./...
 
 .PHONY: torture
-torture: ## Kill, freeze and cut everything under load, and count what is lost or doubled
-	TORTURE=long $(WITH_PG) go test -count=1 -timeout 60m -v ./internal/torture
+torture: deps ## Kill, freeze and cut everything under load, and count what is lost or doubled
+	TORTURE=long $(WITH_PG) go test -count=1 -timeout 60m -v ./internal/test/torture
 
 .PHONY: bench
-bench: ## Measure the service beside River alone, and keep the results
-	go run ./internal/bench -out internal/bench/results.json
+bench: deps ## Measure the service beside River alone, and keep the results
+	go run ./internal/test/bench -out internal/test/bench/results.json
 
 .PHONY: bench-check
-bench-check: ## Measure, and compare with the results that were kept
-	go run ./internal/bench -against internal/bench/results.json
+bench-check: deps ## Measure, and compare with the results that were kept
+	go run ./internal/test/bench -against internal/test/bench/results.json
 
 .PHONY: lint
 lint: ## Run the linters, the table of allowed imports among them

@@ -17,6 +17,7 @@ require (
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/labring/sealos-notify/client v0.0.0
 	github.com/larksuite/oapi-sdk-go/v3 v3.5.3
 	github.com/nyaruka/phonenumbers v1.8.1
 	github.com/pb33f/libopenapi v0.41.8
@@ -147,3 +148,6 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+// The client is a module of its own, so that who imports it gets nothing of the service.
+replace github.com/labring/sealos-notify/client => ./client

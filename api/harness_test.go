@@ -22,7 +22,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/labring/sealos-notify/api"
-	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/store"
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/store"
 )

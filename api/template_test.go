@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/jobs"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/apitest"
+	"github.com/labring/sealos-notify/internal/test/apitest"
 )
 
 func TestVersionsOfATemplate(t *testing.T) {

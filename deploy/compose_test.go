@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/harness"
-	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
 // compose is what the tests read of the compose file.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/harness"
+	"github.com/labring/sealos-notify/internal/test/harness"
 )
 
 // contactPoints is a provisioning file of Grafana, as far as the tests read it.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/harness"
-	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
 // deployment is what the tests read of the Deployment.

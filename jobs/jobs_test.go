@@ -22,7 +22,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/postgres"

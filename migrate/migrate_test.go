@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/postgres"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/email"
-	"github.com/labring/sealos-notify/internal/mailservers"
+	"github.com/labring/sealos-notify/internal/test/mailservers"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
 

@@ -3,7 +3,7 @@ package feishuapp_test
 import (
 	"testing"
 
-	"github.com/labring/sealos-notify/channels/channeltest"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
 func FuzzAnswer(f *testing.F) {

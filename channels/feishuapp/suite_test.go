@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/channeltest"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/channeltest"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 )

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/channeltest"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )

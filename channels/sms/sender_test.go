@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/channeltest"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/channels/sms"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/aliyun"

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/testdb"
+	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
 )
 

@@ -1,7 +1,7 @@
 // Package k8s is a simulated Kubernetes API with the one resource that the inapp
 // channel creates, and an inbox of what arrived. It is for trying the service and
 // for the failures that a real API server does not have on demand; how a real one
-// behaves is tested with a real one (internal/k8stest).
+// behaves is tested with a real one (internal/test/k8stest).
 package k8s
 
 import (

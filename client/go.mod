@@ -1,0 +1,3 @@
+module github.com/labring/sealos-notify/client
+
+go 1.26.0

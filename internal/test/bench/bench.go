@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/labring/sealos-notify/internal/test/testdb"
+	"github.com/labring/sealos-notify/store"
+)
+
+// durable are the settings that keep what was committed, with the memory and
+// write-ahead log that an operator gives a server of a few gigabytes. All else is
+// as PostgreSQL comes.
+var durable = []string{
+	"fsync=on", "synchronous_commit=on", "full_page_writes=on",
+	"shared_buffers=1GB", "max_wal_size=4GB",
+}
+
+// amounts say how much is measured.
+type amounts struct {
+	span          time.Duration // of everything that is a rate
+	backlog       int           // deliveries that are drained
+	sqliteBacklog int
+	finished      int // deliveries in the history
+	latencies     int // messages of which the way to the vendor is timed
+	probes        int // jobs of which River's way is timed
+}
+
+var (
+	full  = amounts{span: 4 * time.Second, backlog: 50_000, sqliteBacklog: 5_000, finished: 2_000_000, latencies: 1600, probes: 40}
+	short = amounts{span: 1500 * time.Millisecond, backlog: 10_000, sqliteBacklog: 2_000, finished: 100_000, latencies: 400, probes: 20}
+)
+
+// bench is what all measures share.
+type bench struct {
+	amounts
+	folder  string // for everything that is written, the cluster aside
+	binary  string
+	cluster *testdb.Cluster
+	admin   *pgx.Conn
+	profile string // folder; empty without profiles
+
+	measuring string        // name of the measure
+	services  []*service    // of the measure; those that still run are killed after it
+	databases []string      // of the measure; dropped after it
+	count     int           // names databases, folders and profiles apart
+	past      *store.Config // the settings of the database with a history, once it was made
+}
+
+func newBench(ctx context.Context, o options) (*bench, error) {
+	folder, err := os.MkdirTemp("", "sealos-notify-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{amounts: full, folder: folder, profile: o.profile}
+	if o.short {
+		b.amounts = short
+	}
+	settings := durable
+	if b.profile != "" {
+		if err := os.MkdirAll(b.profile, 0o750); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(folder))
+		}
+		settings = append(settings, "shared_preload_libraries=pg_stat_statements", "track_io_timing=on")
+	}
+	if b.binary, err = build(ctx, folder); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	if b.cluster, err = testdb.NewCluster(ctx, settings...); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	if b.admin, err = pgx.Connect(ctx, b.cluster.URL()); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *bench) close() {
+	// The run may have ended because its context did.
+	ctx := context.Background()
+	b.killServices()
+	if b.admin != nil {
+		_ = b.admin.Close(ctx)
+	}
+	if err := errors.Join(b.cluster.Remove(ctx), os.RemoveAll(b.folder)); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: clean up:", err)
+	}
+}
+
+// measureTimeout ends a measure that would wait for ever: a lost message, say.
+const measureTimeout = 10 * time.Minute
+
+// take takes one measure.
+func (b *bench) take(ctx context.Context, m measure, record record) error {
+	ctx, cancel := context.WithTimeout(ctx, measureTimeout)
+	defer cancel()
+	b.measuring = m.name
+	// No measure pays for the writes of the one before.
+	if _, err := b.admin.Exec(ctx, `CHECKPOINT`); err != nil {
+		return err
+	}
+	if err := b.resetStatements(ctx); err != nil {
+		return err
+	}
+	if err := m.run(b, ctx, record); err != nil {
+		return err
+	}
+	if err := b.keepStatements(ctx); err != nil {
+		return err
+	}
+	b.killServices()
+	for _, name := range b.databases {
+		if _, err := b.admin.Exec(ctx, `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
+			return err
+		}
+	}
+	b.databases = nil
+	return nil
+}
+
+func (b *bench) killServices() {
+	for _, s := range b.services {
+		s.kill()
+	}
+	b.services = nil
+}
+
+// database makes an empty database that is dropped after the measure.
+func (b *bench) database(ctx context.Context) (store.Config, error) {
+	config, err := b.createDatabase(ctx)
+	b.databases = append(b.databases, config.DBName)
+	return config, err
+}
+
+func (b *bench) createDatabase(ctx context.Context) (store.Config, error) {
+	b.count++
+	config := b.cluster.Config()
+	config.DBName = fmt.Sprintf("bench_%d", b.count)
+	_, err := b.admin.Exec(ctx, `CREATE DATABASE `+config.DBName)
+	return config, err
+}
+
+// sqliteFile names a database file that does not exist yet.
+func (b *bench) sqliteFile() store.Config {
+	b.count++
+	config := store.DefaultConfig()
+	config.Driver, config.Path = store.DriverSQLite, filepath.Join(b.folder, fmt.Sprintf("bench_%d.db", b.count))
+	return config
+}
+
+// command runs a program; when it fails, the error has what it said.
+func command(ctx context.Context, env []string, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the bench's own programs
+	cmd.Env = append(cmd.Environ(), env...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", program, err, said)
+	}
+	return nil
+}

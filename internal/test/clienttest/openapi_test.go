@@ -1,0 +1,312 @@
+package clienttest
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pb33f/libopenapi"
+	"github.com/pb33f/libopenapi/datamodel/high/base"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+	"github.com/pb33f/libopenapi/orderedmap"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+// operations are those of the API: how the client makes each with everything set,
+// and the type of the answer.
+var operations = map[string]struct {
+	call   func(ctx context.Context, c *client.Client) error
+	answer any
+}{
+	"sendNotification": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Send(ctx, filled[client.SendRequest]())
+		return err
+	}, client.Accepted{}},
+	"getNotification": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Notification(ctx, "X")
+		return err
+	}, client.Notification{}},
+	"listDeliveries": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.DeliveriesOf(ctx, "X", 1, "X")
+		return err
+	}, client.DeliveryList{}},
+	"listNotifications": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Notifications(ctx, filled[client.NotificationQuery]())
+		return err
+	}, client.NotificationList{}},
+	"cancelNotification": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.CancelNotification(ctx, "X")
+		return err
+	}, client.Notification{}},
+	"findDeliveries": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Deliveries(ctx, filled[client.DeliveryQuery]())
+		return err
+	}, client.DeliveryList{}},
+	"getDelivery": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Delivery(ctx, "X")
+		return err
+	}, client.Delivery{}},
+	"retryDelivery": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.RetryDelivery(ctx, "X", "X")
+		return err
+	}, client.Delivery{}},
+	"retryDeliveries": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.RetryDeliveries(ctx, filled[client.RetryRequest]())
+		return err
+	}, client.Retried{}},
+	"createTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.CreateTemplate(ctx, filled[client.TemplateRequest]())
+		return err
+	}, client.Template{}},
+	"listTemplates": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Templates(ctx, filled[client.TemplateQuery]())
+		return err
+	}, client.TemplateList{}},
+	"getTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Template(ctx, "X")
+		return err
+	}, client.Template{}},
+	"replaceTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.ReplaceTemplate(ctx, filled[client.TemplateRequest]())
+		return err
+	}, client.Template{}},
+	"deleteTemplate": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteTemplate(ctx, "X")
+	}, nil},
+	"listTemplateVersions": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.TemplateVersions(ctx, "X", 1, 1)
+		return err
+	}, client.VersionList{}},
+	"getTemplateVersion": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.TemplateVersion(ctx, "X", 1)
+		return err
+	}, client.TemplateVersion{}},
+	"restoreTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.RestoreTemplate(ctx, "X", 1)
+		return err
+	}, client.Template{}},
+	"previewTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PreviewTemplate(ctx, "X", filled[map[string]any]())
+		return err
+	}, client.Preview{}},
+	"testTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.TestTemplate(ctx, "X", filled[client.TestRequest]())
+		return err
+	}, client.Accepted{}},
+	"health": {func(ctx context.Context, c *client.Client) error { _, err := c.Health(ctx); return err }, client.Health{}},
+	"live":   {func(ctx context.Context, c *client.Client) error { _, err := c.Live(ctx); return err }, client.Health{}},
+	"ready":  {func(ctx context.Context, c *client.Client) error { _, err := c.Ready(ctx); return err }, client.Health{}},
+}
+
+// The client and the description of the API say the same: each operation has a
+// method that asks for the right thing, and no body has a field more or less.
+func TestClientIsTheAPI(t *testing.T) {
+	t.Parallel()
+	spec, err := os.ReadFile("../../../api/openapi.yaml")
+	require.NoError(t, err)
+	document, err := libopenapi.NewDocument(spec)
+	require.NoError(t, err)
+	model, err := document.BuildV3Model()
+	require.NoError(t, err)
+
+	known := schemas{model.Model.Components.Schemas}
+	described := map[string]bool{}
+	for route, item := range model.Model.Paths.PathItems.FromOldest() {
+		if strings.HasPrefix(route, "/api/v1/integrations/") {
+			continue // spoken by Alertmanager and Grafana, in their own formats
+		}
+		for method, op := range item.GetOperations().FromOldest() {
+			described[op.OperationId] = true
+			t.Run(op.OperationId, func(t *testing.T) {
+				t.Parallel()
+				known.requireSameOperation(t, strings.ToUpper(method), route, op)
+			})
+		}
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(described)), slices.Collect(maps.Keys(operations)))
+
+	problem, _ := known.named.Get("Problem")
+	known.requireSameType(t, "Problem", problem, reflect.TypeFor[client.Problem]())
+}
+
+func (s schemas) requireSameOperation(t *testing.T, method, route string, op *v3.Operation) {
+	t.Helper()
+	ours, known := operations[op.OperationId]
+	require.True(t, known, "the client has no method")
+
+	c, served := setup(t, answer(200, "{}"))
+	require.NoError(t, ours.call(t.Context(), c))
+	require.Equal(t, method, served.requests[0].Method)
+	require.Equal(t, strings.ReplaceAll(regexp.MustCompile(`{\w+}`).ReplaceAllString(route, "X"), "versions/X", "versions/1"), served.requests[0].URL.Path)
+
+	asked := slices.Sorted(maps.Keys(served.requests[0].URL.Query()))
+	var parameters []string
+	for _, p := range op.Parameters {
+		if p.In == "query" {
+			parameters = append(parameters, p.Name)
+		}
+	}
+	require.ElementsMatch(t, parameters, asked, "query parameters")
+
+	if op.RequestBody == nil {
+		require.Empty(t, served.bodies[0])
+	} else {
+		var body any
+		require.NoError(t, json.Unmarshal([]byte(served.bodies[0]), &body))
+		described, _ := op.RequestBody.Content.Get("application/json")
+		s.requireSameBody(t, "body", described.Schema, body)
+	}
+	for code, response := range op.Responses.Codes.FromOldest() {
+		if !strings.HasPrefix(code, "2") {
+			continue
+		}
+		if response.Content == nil {
+			require.Equal(t, "204", code)
+			require.Nil(t, ours.answer)
+			continue
+		}
+		body, _ := response.Content.Get("application/json")
+		require.NotNil(t, ours.answer, "it has an answer")
+		s.requireSameType(t, "answer", body.Schema, reflect.TypeOf(ours.answer))
+	}
+}
+
+// schemas are the named ones of the description.
+type schemas struct {
+	named *orderedmap.Map[string, *base.SchemaProxy]
+}
+
+// resolve returns the schema that stands there, or that is referred to. A reference
+// may have a description beside it, which the library then takes for the schema.
+func (s schemas) resolve(proxy *base.SchemaProxy) *base.Schema {
+	if proxy.IsReference() {
+		proxy, _ = s.named.Get(path.Base(proxy.GetReference()))
+	}
+	return proxy.Schema()
+}
+
+// requireSameBody holds a body with everything set against a schema, both ways.
+func (s schemas) requireSameBody(t *testing.T, at string, proxy *base.SchemaProxy, body any) {
+	t.Helper()
+	schema := s.resolve(proxy)
+	switch body := body.(type) {
+	case map[string]any:
+		if schema.Properties == nil || schema.Properties.Len() == 0 {
+			for name, member := range body {
+				s.requireSameBody(t, at+"."+name, schema.AdditionalProperties.A, member)
+			}
+			return
+		}
+		require.ElementsMatch(t, slices.Collect(schema.Properties.KeysFromOldest()), slices.Collect(maps.Keys(body)), at)
+		for name, member := range body {
+			property, _ := schema.Properties.Get(name)
+			s.requireSameBody(t, at+"."+name, property, member)
+		}
+	case []any:
+		for _, item := range body {
+			s.requireSameBody(t, at+"[]", schema.Items.A, item)
+		}
+	}
+}
+
+// requireSameType holds a type against a schema, both ways and all the way down.
+func (s schemas) requireSameType(t *testing.T, at string, proxy *base.SchemaProxy, ours reflect.Type) {
+	t.Helper()
+	schema := s.resolve(proxy)
+	if ours.Kind() == reflect.Pointer {
+		ours = ours.Elem()
+	}
+	kinds := slices.DeleteFunc(slices.Clone(schema.Type), func(kind string) bool { return kind == "null" })
+	if len(kinds) == 0 || ours == reflect.TypeFor[json.RawMessage]() || ours.Kind() == reflect.Interface {
+		require.Contains(t, []reflect.Type{reflect.TypeFor[json.RawMessage](), reflect.TypeFor[any]()}, ours, at+" may be anything")
+		return
+	}
+	switch kinds[0] {
+	case "object":
+		if schema.Properties == nil || schema.Properties.Len() == 0 {
+			require.Equal(t, reflect.Map, ours.Kind(), at)
+			s.requireSameType(t, at+"{}", schema.AdditionalProperties.A, ours.Elem())
+			return
+		}
+		fields := fieldsOf(ours)
+		for name, property := range schema.Properties.FromOldest() {
+			field, there := fields[name]
+			require.True(t, there, "%s.%s is missing in %s", at, name, ours)
+			s.requireSameType(t, at+"."+name, property, field)
+			delete(fields, name)
+		}
+		require.Empty(t, fields, "%s of %s is unknown to the API", at, ours)
+	case "array":
+		require.Equal(t, reflect.Slice, ours.Kind(), at)
+		s.requireSameType(t, at+"[]", schema.Items.A, ours.Elem())
+	case "string":
+		if schema.Format == "date-time" {
+			require.Equal(t, reflect.TypeFor[time.Time](), ours, at)
+			return
+		}
+		require.Equal(t, reflect.String, ours.Kind(), at)
+	case "integer":
+		require.Equal(t, reflect.Int, ours.Kind(), at)
+	case "boolean":
+		require.Equal(t, reflect.Bool, ours.Kind(), at)
+	default:
+		require.Fail(t, "what is that?", "%s: %v", at, schema.Type)
+	}
+}
+
+// fieldsOf returns the type of each JSON field of a struct.
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+// filled returns a value with something in every field.
+func filled[T any]() T {
+	var v T
+	fill(reflect.ValueOf(&v).Elem())
+	return v
+}
+
+func fill(v reflect.Value) {
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(time.Unix(1, 0)))
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case v.Kind() == reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case v.Kind() == reflect.Map:
+		member := reflect.New(v.Type().Elem()).Elem()
+		fill(member)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("X"), member)
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case v.Kind() == reflect.String:
+		v.SetString("X")
+	case v.Kind() == reflect.Int:
+		v.SetInt(1)
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	}
+}

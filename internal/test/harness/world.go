@@ -1,0 +1,152 @@
+// Package harness drives the real program for tests: the binary, over HTTP, on a
+// real database, against simulated vendors.
+package harness
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/testdb"
+	"github.com/labring/sealos-notify/internal/vendors/world"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Credentials in every world: of the usual app, of another one, of an
+// administrator, and of the service at its vendors.
+const (
+	AppID        = "notify-console"
+	AppSecret    = "dev-secret"
+	OtherID      = "other-app"
+	OtherSecret  = "other-secret"
+	AdminID      = "operator"
+	AdminSecret  = "operator-secret"
+	VendorID     = "cli_smoke"
+	VendorSecret = "vendor-canary-secret"
+)
+
+// World is everything around the program: a database, a configuration, and the
+// simulated vendors. Everything ends with the test.
+type World struct {
+	Dir     string // where the program runs
+	Vendors *world.World
+	DB      store.Config
+	// Race builds the program with the race detector.
+	Race bool
+
+	t        *testing.T
+	mu       sync.Mutex
+	sections map[string]string // of the configuration file
+}
+
+// NewWorld makes a world around the database. The channel feishu_app is on, and
+// the simulated Feishu takes messages as fast as they come.
+func NewWorld(t *testing.T, db store.Config) *World {
+	t.Helper()
+	vendors, err := world.Start(t.Context(), VendorID, VendorSecret)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = vendors.Close() })
+	w := &World{t: t, Dir: t.TempDir(), DB: db, Vendors: vendors}
+
+	w.Write("apps.yaml", fmt.Sprintf(`apps:
+  - {appId: %s, appSecret: %s}
+  - {appId: %s, appSecret: %s}
+  - {appId: %s, appSecret: %s, roles: [admin]}
+`, AppID, AppSecret, OtherID, OtherSecret, AdminID, AdminSecret))
+	w.sections = map[string]string{
+		"server":     `{address: "127.0.0.1:0"}`,
+		"database":   Database(w.DB),
+		"dispatcher": `{interval: 200ms, leaseTimeout: 30s}`,
+		"metrics":    `{address: "127.0.0.1:0"}`,
+		"auth":       fmt.Sprintf(`{credentialsFilePath: %q}`, w.Path("apps.yaml")),
+		"defaults":   `{retryBackoffSeconds: [0, 0, 0], timeoutSeconds: 10}`,
+		"channels":   `{feishu_app: {enabled: true, provider: feishu}}`,
+		"providers":  w.FeishuProvider(""),
+	}
+	w.Configure(nil)
+	return w
+}
+
+// NewPostgres makes a world on a PostgreSQL database, for what needs replicas.
+func NewPostgres(t *testing.T) *World {
+	t.Helper()
+	return NewWorld(t, testdb.New(t))
+}
+
+// NewSQLite makes a world on an SQLite file.
+func NewSQLite(t *testing.T) *World {
+	t.Helper()
+	return NewWorld(t, store.Config{Driver: store.DriverSQLite, Path: filepath.Join(t.TempDir(), "notify.db")})
+}
+
+// EachEngine runs the test in a world on PostgreSQL and in one on SQLite.
+func EachEngine(t *testing.T, test func(t *testing.T, w *World)) {
+	t.Helper()
+	t.Parallel()
+	t.Run(store.DriverPostgres, func(t *testing.T) {
+		t.Parallel()
+		test(t, NewPostgres(t))
+	})
+	t.Run(store.DriverSQLite, func(t *testing.T) {
+		t.Parallel()
+		test(t, NewSQLite(t))
+	})
+}
+
+// Database is the `database` section for the settings.
+func Database(db store.Config) string {
+	if db.Driver == store.DriverSQLite {
+		return fmt.Sprintf(`{driver: sqlite, path: %q}`, db.Path)
+	}
+	return fmt.Sprintf(`{host: %q, port: %d, user: %q, password: %q, dbname: %q, maxOpenConns: 10}`,
+		db.Host, db.Port, db.User, db.Password, db.DBName)
+}
+
+// FeishuProvider is a `providers` section with the provider "feishu" alone; more
+// is put behind its own keys.
+func (w *World) FeishuProvider(more string) string {
+	return fmt.Sprintf(`{feishu: {type: feishu_app, appId: %q, appSecret: %q, baseUrl: "http://%s", rateLimit: {perSecond: 0, perMinute: 0}%s}}`,
+		VendorID, VendorSecret, w.Vendors.Addresses.Feishu, more)
+}
+
+// UseAllChannels turns all six channels on, without limits, and reaches the
+// vendors at the addresses.
+func (w *World) UseAllChannels(at world.Addresses) {
+	w.t.Helper()
+	w.Write("kubeconfig.yaml", string(world.Kubeconfig(at)))
+	w.Configure(map[string]string{
+		"channels":  world.Channels,
+		"providers": w.Vendors.Providers(at, w.Path("kubeconfig.yaml"), "rateLimit: {perSecond: 0, perMinute: 0}"),
+	})
+}
+
+// Configure replaces sections of the configuration file, whole and at once.
+func (w *World) Configure(sections map[string]string) {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, section := range sections {
+		w.sections[name] = section
+	}
+	var b strings.Builder
+	for name, section := range w.sections {
+		fmt.Fprintf(&b, "%s: %s\n", name, section)
+	}
+	w.Write("config.yaml", b.String())
+}
+
+// Write replaces a file in the world's folder atomically.
+func (w *World) Write(name, content string) {
+	w.t.Helper()
+	next := w.Path("." + name + ".new")
+	require.NoError(w.t, os.WriteFile(next, []byte(content), 0o600))
+	require.NoError(w.t, os.Rename(next, w.Path(name)))
+}
+
+// Path is where a file of the world's folder is.
+func (w *World) Path(name string) string { return filepath.Join(w.Dir, name) }

@@ -1,0 +1,388 @@
+package smoke
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/client"
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
+)
+
+// nobody listens there.
+const nobody = "127.0.0.1:1"
+
+// terminal is somebody who types commands for a replica.
+type terminal struct {
+	t   *testing.T
+	w   *harness.World
+	env []string
+}
+
+// typing returns a terminal whose environment has the usual app's credentials.
+func typing(t *testing.T, w *harness.World, r *harness.Replica) terminal {
+	return terminal{t, w, []string{
+		"SEALOS_NOTIFY_URL=" + r.Base, "SEALOS_NOTIFY_APP_ID=" + harness.AppID, "SEALOS_NOTIFY_APP_SECRET=" + harness.AppSecret,
+		"HOME=" + w.Dir, "XDG_CONFIG_HOME=" + w.Path("settings"),
+	}}
+}
+
+// with is the terminal with variables added, which come before the others.
+func (c terminal) with(env ...string) terminal {
+	c.env = append(append([]string{}, c.env...), env...)
+	return c
+}
+
+// run runs a command that has to end with the code. No secret may show.
+func (c terminal) run(code int, args ...string) (out, said string) {
+	c.t.Helper()
+	cmd := c.w.Program(args...)
+	cmd.Env = append(cmd.Environ(), c.env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		require.ErrorAs(c.t, err, &exit)
+	}
+	require.Equal(c.t, code, cmd.ProcessState.ExitCode(), "%v\n%s\n%s", args, &stdout, &stderr)
+	for _, secret := range []string{harness.AppSecret, harness.AdminSecret, harness.VendorSecret} {
+		require.NotContains(c.t, stdout.String()+stderr.String(), secret, "%v", args)
+	}
+	return stdout.String(), stderr.String()
+}
+
+// asked runs a command with --output json and reads what it prints.
+func asked[T any](c terminal, code int, args ...string) (v T) {
+	c.t.Helper()
+	out, _ := c.run(code, append(args, "--output", "json")...)
+	decoder := json.NewDecoder(strings.NewReader(out))
+	decoder.DisallowUnknownFields() // the types are those of the client
+	require.NoError(c.t, decoder.Decode(&v), out)
+	require.False(c.t, decoder.More(), "one document: %s", out)
+	return v
+}
+
+// sending is `send` of the usual notification to one user.
+func sending(key string, more ...string) []string {
+	return append([]string{
+		"send", "-t", "feishu_app=feishu-alert", "-p", "incident=disk full", "-p", "severity=P0",
+		"--to", "feishu_user_id:ou_" + key, "--key", key,
+	}, more...)
+}
+
+func TestSendFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+	c := typing(t, w, r)
+
+	out, said := c.run(0, sending("k", "--to", "phone:+8613800000000", "--wait")...)
+	require.Regexp(t, `^Notification \S+ ended as success: 1 deliveries: 1 success\.\n$`, out)
+	require.Contains(t, said, "Not reached by any of the channels: phone:+8613800000000")
+	require.Contains(t, said, "1 deliveries: 1 success\n", "a line for each change")
+	require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total())
+
+	out, _ = c.run(0, sending("k", "--to", "phone:+8613800000000")...)
+	require.Contains(t, out, "Accepted before: notification")
+	_, said = c.run(1, sending("k", "--to", "phone:+8613900000000")...)
+	require.Contains(t, said, "idempotency_conflict: idempotencyKey:")
+
+	accepted := asked[client.Accepted](c, 0, "send", "feishu-alert", "--params-json", `{"incident": "disk full", "severity": 1}`, "--to", "email:a@example.com")
+	require.Equal(t, 1, accepted.Deliveries)
+	n := asked[client.Notification](c, 0, sending("json", "--wait")...)
+	require.Equal(t, client.StatusSuccess, n.Status)
+	require.Equal(t, "json", n.IdempotencyKey)
+
+	out, _ = c.run(0, "notifications", "show", accepted.NotificationID)
+	require.Contains(t, out, "a@example.com")
+	require.Len(t, asked[client.Notification](c, 0, "notifications", "show", accepted.NotificationID).Tasks, 1)
+	list := asked[client.NotificationList](c, 0, "notifications", "list", "--key", "json", "--since", "1h")
+	require.Len(t, list.Notifications, 1)
+	_, said = c.run(0, "notifications", "list", "--limit", "1")
+	require.Contains(t, said, "There are more: --after ")
+}
+
+func TestExitCodesOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+	c := typing(t, w, r)
+
+	// 1: wrong usage, or refused.
+	_, said := c.run(1, "send", "feishu-alert")
+	require.Contains(t, said, "--to")
+	_, said = c.run(1, "send", "feishu-alert", "--to", "alice@example.com")
+	require.Contains(t, said, "--to alice@example.com: must be TYPE:VALUE")
+	_, said = c.run(1, "send", "--to", "email:a@example.com")
+	require.Contains(t, said, "name a template")
+	_, said = c.run(1, "send", "no-such-template", "--to", "email:a@example.com")
+	require.Contains(t, said, "there is no template no-such-template")
+	_, said = c.run(1, "send", "feishu-alert", "--to", "email:a@example.com", "-p", "incident=x")
+	require.Contains(t, said, "missing_param: channels.feishu_app.params.severity")
+	c.run(1, "notifications", "show", "01a20d17-3551-7788-95be-f7cd62c9f4b4")
+	c.run(1, "nonsense")
+	_, said = c.with("SEALOS_NOTIFY_APP_SECRET=wrong-guess").run(1, "template", "list")
+	require.Contains(t, said, "unauthorized: an appId and its appSecret are needed")
+	require.NotContains(t, said, "wrong-guess")
+
+	// 2: something did not arrive.
+	w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, HTTPStatus: 400, Code: "230001"})
+	out, said := c.run(2, sending("dead", "--wait")...)
+	require.Contains(t, out, "ended as failed: 1 deliveries: 1 dead")
+	require.Contains(t, out, "feishu_230001")
+	require.Contains(t, said, "1 of 1 deliveries did not arrive")
+
+	// 3: no answer in time.
+	hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true})
+	_, said = c.run(3, sending("slow", "--wait", "--timeout", "500ms")...)
+	require.Regexp(t, `notification \S+ has not ended after 500ms: .*; it goes on`, said)
+	hang.Lift()
+	_, said = c.run(3, "template", "list", "--url", "http://"+nobody)
+	require.Contains(t, said, "the service does not answer: GET /api/v1/templates: dial tcp")
+
+	// 130: Ctrl-C.
+	hang = w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true})
+	cmd := w.Program(sending("stopped", "--wait")...)
+	cmd.Env = append(cmd.Environ(), c.env...)
+	require.NoError(t, cmd.Start())
+	require.NoError(t, hang.Wait(t.Context(), 1))
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 130, cmd.ProcessState.ExitCode())
+	hang.Lift()
+}
+
+// A dead letter is found and sent again from the command line.
+func TestReplayFromTheCommandLine(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		r := w.Start()
+		r.Template()
+		c := typing(t, w, r)
+		w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 3, HTTPStatus: 400, Code: "230001"})
+		for _, key := range []string{"a", "b", "c"} {
+			c.run(2, sending(key, "--wait")...)
+		}
+
+		out, _ := c.run(0, "deliveries", "list", "--status", "dead", "--since", "1h")
+		require.Equal(t, 3, strings.Count(out, "feishu_230001"), out)
+		dead := asked[client.DeliveryList](c, 0, "deliveries", "list", "--status", "dead", "--recipient", "ou_a").Deliveries
+		require.Len(t, dead, 1)
+		out, _ = c.run(0, "deliveries", "show", dead[0].ID)
+		require.Contains(t, out, "feishu_user_id:ou_a")
+		require.Contains(t, out, "permanent")
+		require.Contains(t, out, "【告警】disk full(严重级别:P0)", "what was sent")
+		require.Len(t, asked[client.Delivery](c, 0, "deliveries", "show", dead[0].ID).Attempts, 1)
+
+		out, _ = c.run(0, "deliveries", "retry", dead[0].ID)
+		require.Equal(t, "Delivery "+dead[0].ID+" goes again.\n", out)
+		r.Until(dead[0].NotificationID, "success")
+		_, said := c.run(1, "deliveries", "retry", dead[0].ID)
+		require.Contains(t, said, "delivery_arrived")
+
+		out, _ = c.run(0, "deliveries", "retry", "--code", "feishu_230001", "--dry-run")
+		require.Equal(t, "2 dead deliveries would go again.\n", out)
+		require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total(), "nothing was sent")
+		require.Equal(t, client.Retried{Matched: 2, Retried: 2}, asked[client.Retried](c, 0, "deliveries", "retry", "--status", "dead"))
+		require.Eventually(t, func() bool { return w.Vendors.Feishu.Inbox().Total() == 3 }, harness.Patience, harness.Tick)
+
+		_, said = c.run(1, "deliveries", "retry")
+		require.Contains(t, said, "filter")
+		_, said = c.run(1, "deliveries", "retry", dead[0].ID, "--code", "x")
+		require.Contains(t, said, "ids or a filter, not both")
+		_, said = c.run(1, "deliveries", "retry", "--status", "success")
+		require.Contains(t, said, "--status must be one of")
+	})
+}
+
+func TestCancelFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+	c := typing(t, w, r)
+	later := time.Now().Add(time.Hour).Format(time.RFC3339)
+	accepted := asked[client.Accepted](c, 0, sending("later", "--send-at", later, "--priority", "high")...)
+	out, _ := c.run(0, "notifications", "cancel", accepted.NotificationID)
+	require.Contains(t, out, "cancelled, 1 deliveries: 1 cancelled")
+	n := asked[client.Notification](c, 0, "notifications", "show", accepted.NotificationID)
+	require.Equal(t, client.StatusCancelled, n.Status)
+	require.Equal(t, "high", n.Priority)
+	require.NotNil(t, n.SendAt)
+	out, said := c.run(2, sending("later", "--send-at", later, "--priority", "high", "--wait")...)
+	require.Contains(t, out, "ended as cancelled")
+	require.Contains(t, said, "1 of 1 deliveries did not arrive")
+}
+
+func TestTemplatesInAFolder(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+	c := typing(t, w, r)
+	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
+	write := func(name, content string) {
+		require.NoError(t, os.WriteFile(w.Path("templates/"+name), []byte(content), 0o600))
+	}
+
+	// What get prints is what push takes.
+	alert, _ := c.run(0, "template", "get", "feishu-alert")
+	write("alert.yaml", alert)
+	write("mail.yaml", "name: mail\nchannel: feishu_app\nbody: |\n  line {{ .one }}\n  line two\n")
+	out, _ := c.run(0, "template", "push", "templates", "--dry-run")
+	require.Equal(t, "feishu-alert   would be unchanged\nmail           would be created\n", out)
+	c.run(1, "template", "get", "mail")
+	out, _ = c.run(0, "template", "push", "templates")
+	require.Equal(t, "feishu-alert   unchanged\nmail           created\n", out)
+	out, _ = c.run(0, "template", "push", "templates")
+	require.Equal(t, "feishu-alert   unchanged\nmail           unchanged\n", out)
+	require.Equal(t, 1, asked[client.Template](c, 0, "template", "get", "mail").Version, "what is unchanged is not written")
+	out, _ = c.run(0, "template", "diff", "templates")
+	require.Empty(t, out)
+
+	write("mail.yaml", "name: mail\nchannel: feishu_app\nbody: |\n  line {{ .one }}\n  line 2\n")
+	out, said := c.run(2, "template", "diff", "templates")
+	require.Contains(t, out, "--- service/mail\n+++ folder/mail\n")
+	require.Contains(t, out, "-  line two\n+  line 2\n")
+	require.Contains(t, said, "1 templates differ")
+	out, _ = c.run(0, "template", "push", "templates")
+	require.Contains(t, out, "mail           updated\n")
+
+	// What is refused is named, and does not hold up the rest.
+	write("broken.yaml", "name: broken\nchannel: feishu_app\nbody: '{{ .x '\n")
+	write("good.yaml", "name: good\nchannel: feishu_app\nbody: x\n")
+	out, said = c.run(1, "template", "push", "templates")
+	require.Contains(t, said, "template broken: invalid_template: body:")
+	require.Contains(t, out, "good           created\n")
+	write("broken.yaml", "name: broken\nchanel: feishu_app\n")
+	_, said = c.run(1, "template", "push", "templates")
+	require.Contains(t, said, `broken.yaml: [2:1] unknown field "chanel"`)
+	require.NoError(t, os.Remove(w.Path("templates/broken.yaml")))
+
+	// Only --prune deletes.
+	require.NoError(t, os.Remove(w.Path("templates/good.yaml")))
+	c.run(0, "template", "diff", "templates")
+	out, _ = c.run(0, "template", "push", "templates", "--prune")
+	require.Contains(t, out, "good           deleted\n")
+	list := asked[client.TemplateList](c, 0, "template", "list").Templates
+	require.Len(t, list, 2)
+}
+
+func TestTemplateFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+	c := typing(t, w, r)
+
+	out, said := c.run(2, "template", "preview", "feishu-alert", "-p", "incident=disk full", "-p", "extra=1")
+	require.Contains(t, out, "【告警】disk full")
+	require.Contains(t, said, "params are missing: severity")
+	require.Contains(t, said, "never mentions: extra")
+	preview := asked[client.Preview](c, 0, "template", "preview", "feishu-alert", "-p", "incident=disk full", "-p", "severity=P0")
+	require.Equal(t, "【告警】disk full(严重级别:P0)", preview.Body)
+
+	out, _ = c.run(0, "template", "test", "feishu-alert", "-p", "incident=x", "-p", "severity=P0", "--to", "feishu_user_id:ou_me", "--wait")
+	require.Contains(t, out, "ended as success")
+	require.True(t, asked[client.NotificationList](c, 0, "notifications", "list").Notifications[0].Test)
+
+	r.Do(http.StatusOK, http.MethodPut, "/api/v1/templates/feishu-alert", map[string]string{"body": "second"})
+	versions := asked[client.VersionList](c, 0, "template", "versions", "feishu-alert").Versions
+	require.Len(t, versions, 2)
+	out, _ = c.run(0, "template", "versions", "feishu-alert")
+	require.Contains(t, out, harness.AppID)
+	out, _ = c.run(0, "template", "get", "feishu-alert", "--version", "1")
+	require.Contains(t, out, "【告警】")
+	out, _ = c.run(0, "template", "restore", "feishu-alert", "1")
+	require.Equal(t, "Template feishu-alert is version 3 now, equal to version 1.\n", out)
+	now, _ := c.run(0, "template", "get", "feishu-alert")
+	require.Contains(t, now, "【告警】")
+}
+
+// Flags come before the environment, the environment before the file.
+func TestWhereAndWho(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	c := typing(t, w, r).with("SEALOS_NOTIFY_URL=", "SEALOS_NOTIFY_APP_ID=", "SEALOS_NOTIFY_APP_SECRET=")
+	require.NoError(t, os.MkdirAll(w.Path("settings/sealos-notify"), 0o700))
+	settings := w.Path("settings/sealos-notify/config.yaml")
+	write := func(mode os.FileMode, content string) {
+		require.NoError(t, os.WriteFile(settings, []byte(content), 0o600))
+		require.NoError(t, os.Chmod(settings, mode))
+	}
+	whole := fmt.Sprintf("url: %s\nappId: %s\nappSecret: %s\n", r.Base, harness.AppID, harness.AppSecret)
+
+	_, said := c.run(1, "template", "list", "--url", r.Base)
+	require.Contains(t, said, "unauthorized")
+
+	write(0o600, whole)
+	c.run(0, "template", "list")
+	write(0o644, whole)
+	_, said = c.run(1, "template", "list")
+	require.Contains(t, said, "holds a secret and others may read it: chmod 600 "+settings)
+	write(0o644, "url: "+r.Base+"\n")
+	c.run(1, "template", "list")
+	c.with("SEALOS_NOTIFY_APP_ID="+harness.AppID, "SEALOS_NOTIFY_APP_SECRET="+harness.AppSecret).run(0, "template", "list")
+
+	// The secret does not show in what is said about a broken file.
+	for _, broken := range []string{whole + "appSecrets: x\n", whole + "  x: [", "appSecret: [" + harness.AppSecret + "]\n"} {
+		write(0o600, broken)
+		_, said = c.run(1, "template", "list")
+		require.Contains(t, said, settings)
+	}
+
+	write(0o600, "url: http://"+nobody+"\nappId: nobody\nappSecret: nothing\n")
+	w.Write("secret", harness.AppSecret+"\n")
+	c.run(0, "template", "list", "--url", r.Base, "--app-id", harness.AppID, "--secret-file", w.Path("secret"))
+	c.with("SEALOS_NOTIFY_URL="+r.Base, "SEALOS_NOTIFY_APP_ID="+harness.AppID, "SEALOS_NOTIFY_APP_SECRET="+harness.AppSecret).run(0, "template", "list")
+	_, said = c.with("SEALOS_NOTIFY_URL="+r.Base).run(1, "template", "list", "--url", "nonsense")
+	require.Contains(t, said, "the URL of the service must look like")
+}
+
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	c := typing(t, w, r)
+	out, said := c.run(0, "healthcheck", "--url", r.Base+"/readyz")
+	require.Empty(t, out+said)
+	_, said = c.run(1, "healthcheck", "--url", r.Base+"/nowhere")
+	require.Contains(t, said, "404")
+	c.run(1, "healthcheck", "--url", "http://"+nobody+"/readyz")
+}
+
+// A real bash completes commands, flags and values.
+func TestCompletionInBash(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	complete := func(words ...string) string {
+		cmd := exec.Command("bash", "-euc", `source <("$0" completion bash)
+			COMP_WORDS=("$0" "$@"); COMP_CWORD=$#; _sealos_notify; echo "${COMPREPLY[@]}"`)
+		cmd.Args = append(cmd.Args, w.Program().Path)
+		cmd.Args = append(cmd.Args, words...)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return strings.TrimSpace(string(out))
+	}
+	require.Equal(t, "serve send", complete("se"))
+	require.Equal(t, "push preview", complete("template", "p"))
+	require.Equal(t, "--dry-run", complete("deliveries", "retry", "--d"))
+	require.Equal(t, "text json", complete("template", "list", "--output", ""))
+	require.Empty(t, complete("template", "push", "./"))
+	c := terminal{t, w, nil}
+	for _, shell := range []string{"zsh", "fish"} {
+		out, _ := c.run(0, "completion", shell)
+		require.Contains(t, out, "complete -- ")
+	}
+}

@@ -1,0 +1,209 @@
+package smoke
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/alertmanager"
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// A real Alertmanager, configured as deploy/alertmanager has it, fires an alert
+// into Feishu and resolves it. What it sends twice arrives once.
+func TestAlertmanager(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.UseAllChannels(w.Vendors.Addresses)
+		r := w.Start()
+		integrate(t, w, r)
+		link := newLink(t, r.Base)
+		link.loseOne() // Alertmanager does not learn that it was accepted, and tries again
+		am := alertmanager.Start(t, alertmanagerConfig(t, w, link.url))
+
+		started := time.Now().Add(-time.Minute)
+		alert := alertmanager.Alert{
+			Labels:       map[string]string{"alertname": "HighLatency", "cluster": "eu-1", "instance": "api-0", "severity": "critical"},
+			Annotations:  map[string]string{"summary": `p99 of "api-0" is 2.1s`},
+			StartsAt:     started,
+			GeneratorURL: "https://prometheus.example.com/graph",
+		}
+		am.Post(alert)
+		link.await(http.StatusAccepted)
+		link.await(http.StatusOK)      // the retry
+		arrivals := arrivedAt(t, w, 2) // each is for two people
+		require.Contains(t, arrivals[0].Text, "[FIRING:1] HighLatency eu-1")
+		require.Contains(t, arrivals[0].Text, `p99 of \"api-0\" is 2.1s`)
+		require.Contains(t, arrivals[0].Text, `"red"`)
+		link.await(http.StatusOK) // sent again by repeat_interval
+
+		alert.EndsAt = time.Now().Add(-time.Second)
+		am.Post(alert)
+		link.await(http.StatusAccepted)
+		arrivals = arrivedAt(t, w, 4)
+		require.Contains(t, arrivals[2].Text, "[RESOLVED] HighLatency eu-1")
+		require.Contains(t, arrivals[2].Text, `"green"`)
+
+		alert.StartsAt, alert.EndsAt = time.Now(), time.Time{}
+		am.Post(alert)
+		link.await(http.StatusAccepted)
+		link.await(http.StatusOK)
+		arrivals = arrivedAt(t, w, 6)
+		require.Contains(t, arrivals[4].Text, "[FIRING:1] HighLatency eu-1")
+		require.Equal(t, 6, w.Vendors.Inbox.Total())
+	})
+}
+
+// Grafana's webhook reaches both channels of its contact point by the documented
+// templates, and a configuration that is changed is followed.
+func TestGrafana(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.UseAllChannels(w.Vendors.Addresses)
+		r := w.Start()
+		integrate(t, w, r)
+		var body map[string]any
+		require.NoError(t, json.Unmarshal([]byte(readFile(t, "api/testdata/alerts/grafana-firing.json")), &body))
+
+		const path = "/api/v1/integrations/grafana"
+		a := r.Do(http.StatusUnprocessableEntity, http.MethodPost, path, body)
+		require.Equal(t, "unknown_receiver", a.Body["code"])
+		w.Configure(map[string]string{"integrations": `{receivers: {"On call / 值班": {
+			channels: {feishu_app: {template: alert-card}, email: {template: alert-mail}},
+			recipients: [{type: feishu_user_id, value: ou_oncall}, {type: email, value: oncall@example.com}]}}}`})
+		r.Await("configuration reloaded")
+
+		id := r.Do(http.StatusAccepted, http.MethodPost, path, body).Body["notificationId"].(string)
+		r.Until(id, "success")
+		again := r.Do(http.StatusOK, http.MethodPost, path, body)
+		require.Equal(t, id, again.Body["notificationId"])
+		arrivals := arrivedAt(t, w, 3) // both on feishu_app, one by mail
+		for _, arrival := range arrivals {
+			require.Contains(t, arrival.Subject+arrival.Text, "[FIRING:1, RESOLVED:1]  (Platform blue)")
+			require.Contains(t, arrival.Text, "Memory of us-1 is at 97%")
+			require.Contains(t, arrival.Text, "High CPU usage")
+		}
+
+		// A receiver that can reach nobody is not taken.
+		w.Configure(map[string]string{"integrations": `{receivers: {x: {
+			channels: {sms: {template: t}}, recipients: [{type: email, value: canary@example.com}]}}}`})
+		refused := r.Await("configuration not reloaded: the running one stays")
+		problems, err := json.Marshal(refused["problems"])
+		require.NoError(t, err)
+		require.Contains(t, string(problems), "integrations.receivers.x.recipients[0].type: fits none of the receiver's channels")
+		require.NotContains(t, r.Log.String(), "canary")
+		require.Equal(t, http.StatusOK, r.Call(harness.AppID, harness.AppSecret, http.MethodPost, path, body).Status)
+	})
+}
+
+// arrivedAt waits for n messages at the vendors and returns them.
+func arrivedAt(t *testing.T, w *harness.World, n int) []vendors.Arrival {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	defer cancel()
+	require.NoError(t, w.Vendors.Inbox.Wait(ctx, n))
+	return w.Vendors.Inbox.Arrivals()
+}
+
+// integrate configures the receiver of docs/integrations.md and creates its
+// templates.
+func integrate(t *testing.T, w *harness.World, r *harness.Replica) {
+	t.Helper()
+	page := readFile(t, "docs/integrations.md")
+	block := func(kind, after string) string {
+		_, rest, found := strings.Cut(page, after)
+		require.True(t, found, after)
+		_, rest, found = strings.Cut(rest, "```"+kind+"\n")
+		require.True(t, found, after)
+		text, _, found := strings.Cut(rest, "\n```\n")
+		require.True(t, found, after)
+		return text
+	}
+	r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{
+		"name": "alert-card", "channel": "feishu_app", "msgType": "interactive", "body": block("json", "`card.json`"),
+	})
+	r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{
+		"name": "alert-mail", "channel": "email", "msgType": "html", "subject": "{{ .title }}", "body": block("html", "`mail.html`"),
+	})
+	section, found := strings.CutPrefix(block("yaml", "## What goes to whom"), "integrations:\n")
+	require.True(t, found)
+	w.Configure(map[string]string{"integrations": "\n" + section})
+	r.Await("configuration reloaded")
+}
+
+// alertmanagerConfig returns the example's configuration with this test's address,
+// credentials and times.
+func alertmanagerConfig(t *testing.T, w *harness.World, service string) string {
+	t.Helper()
+	config := readFile(t, "deploy/alertmanager/alertmanager.yaml")
+	w.Write("token", harness.AppID+":"+harness.AppSecret)
+	for old, with := range map[string]string{
+		"http://sealos-notify.ns-admin.svc.cluster.local:8080": service,
+		"/etc/alertmanager/sealos-notify/token":                w.Path("token"),
+		"group_wait: 30s":                                      "group_wait: 100ms",
+		"group_interval: 5m":                                   "group_interval: 300ms",
+		"repeat_interval: 12h":                                 "repeat_interval: 300ms",
+	} {
+		require.Equal(t, 1, strings.Count(config, old), old)
+		config = strings.Replace(config, old, with, 1)
+	}
+	return config
+}
+
+// link is the way from Alertmanager to the service.
+type link struct {
+	t       *testing.T
+	url     string
+	loses   chan struct{} // has one when the next answer is to get lost
+	answers chan int      // statuses that the service answered, in order
+}
+
+func newLink(t *testing.T, service string) *link {
+	t.Helper()
+	target, err := url.Parse(service)
+	require.NoError(t, err)
+	l := &link{t: t, loses: make(chan struct{}, 1), answers: make(chan int, 10_000)}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ModifyResponse = func(resp *http.Response) error {
+		l.answers <- resp.StatusCode
+		select {
+		case <-l.loses:
+			return errors.New("the answer is lost")
+		default:
+			return nil
+		}
+	}
+	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	l.url = server.URL
+	return l
+}
+
+// loseOne loses the next answer.
+func (l *link) loseOne() { l.loses <- struct{}{} }
+
+// await returns once the service has answered so; of other answers it takes
+// replays only.
+func (l *link) await(status int) {
+	l.t.Helper()
+	for {
+		select {
+		case answered := <-l.answers:
+			if answered == status {
+				return
+			}
+			require.Equal(l.t, http.StatusOK, answered)
+		case <-time.After(harness.Patience):
+			require.FailNow(l.t, "no such answer", "%d", status)
+		}
+	}
+}

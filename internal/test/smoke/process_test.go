@@ -1,0 +1,177 @@
+package smoke
+
+import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
+)
+
+// A send that is under way when the process is told to stop is finished and recorded.
+func TestTerminateFinishesSends(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		r := w.Start()
+		r.Template()
+		hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Hang: true, After: true})
+		id := r.Send("k", 3)
+		require.NoError(t, hang.Wait(t.Context(), 3))
+		code := make(chan int, 1)
+		go func() { code <- r.Terminate() }()
+		r.Await("shutting down: sends in flight finish first")
+		hang.Lift()
+		require.Zero(t, <-code)
+
+		tasks := w.Start().Until(id, "success")
+		require.Len(t, tasks, 3)
+		harness.RequireOnceEach(t, w, harness.IDs(tasks))
+		require.Equal(t, 3, w.Vendors.Feishu.Requests(feishu.Messages))
+	})
+}
+
+// A worker that is killed in the middle of a send is replaced, and the message
+// arrives once: the next attempt shows the same uuid.
+func TestKillInTheMiddleOfASend(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.Configure(map[string]string{
+			"dispatcher": `{interval: 200ms, leaseTimeout: 11s}`, "defaults": `{retryBackoffSeconds: [0], timeoutSeconds: 1}`,
+		})
+		r := w.Start()
+		r.Template()
+		hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true, After: true})
+		id := r.Send("k", 1)
+		require.NoError(t, hang.Wait(t.Context(), 1))
+		r.Kill()
+		require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total(), "it had arrived; only the answer was lost")
+
+		r = w.Start()
+		tasks := r.Until(id, "success")
+		require.Equal(t, 2, w.Vendors.Feishu.Inbox().Mark(tasks[0].ID).Requests)
+		harness.RequireOnceEach(t, w, harness.IDs(tasks))
+	})
+}
+
+// Whatever was answered with 202 survives the death of the process.
+func TestKillKeepsWhatWasAccepted(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.Configure(map[string]string{"dispatcher": `{enabled: false}`})
+		r := w.Start()
+		r.Template()
+		var mu sync.Mutex
+		var accepted []string
+		enough := make(chan struct{})
+		var wg sync.WaitGroup
+		for caller := range 8 {
+			wg.Go(func() {
+				for i := 0; ; i++ {
+					a, err := r.Try(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", harness.Notification(fmt.Sprintf("%d-%d", caller, i), 1))
+					if err != nil {
+						return // killed
+					}
+					if a.Status == http.StatusAccepted {
+						mu.Lock()
+						accepted = append(accepted, a.Body["notificationId"].(string))
+						if len(accepted) == 200 {
+							close(enough)
+						}
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		<-enough
+		r.Kill()
+		wg.Wait()
+
+		w.Configure(map[string]string{"dispatcher": `{interval: 200ms}`})
+		r = w.Start()
+		for _, id := range accepted {
+			harness.RequireOnceEach(t, w, harness.IDs(r.Until(id, "success")))
+		}
+	})
+}
+
+func TestTwoReplicasShareTheWork(t *testing.T) {
+	t.Parallel()
+	w := harness.NewPostgres(t)
+	first, second := w.Start(), w.Start()
+	first.Template()
+	var notifications []string
+	for i := range 20 {
+		notifications = append(notifications, []*harness.Replica{first, second}[i%2].Send(fmt.Sprintf("k%d", i), 100))
+	}
+	total := 0
+	for _, id := range notifications {
+		tasks := second.Until(id, "success")
+		total += len(tasks)
+		harness.RequireOnceEach(t, w, harness.IDs(tasks))
+	}
+	require.Equal(t, 2000, total, "none lost")
+	require.Equal(t, 2000, w.Vendors.Feishu.Inbox().Total(), "none twice")
+	for _, r := range []*harness.Replica{first, second} {
+		require.Greater(t, strings.Count(r.Log.String(), `"msg":"attempt"`), 200, "each replica had its share")
+		require.Zero(t, r.Terminate())
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		run := func(code int, args ...string) string {
+			out, err := w.Program(args...).CombinedOutput()
+			var exit *exec.ExitError
+			if code != 0 {
+				require.ErrorAs(t, err, &exit, "%v: %s", args, out)
+				require.Equal(t, code, exit.ExitCode(), "%s", out)
+				return string(out)
+			}
+			require.NoError(t, err, "%v: %s", args, out)
+			return string(out)
+		}
+		require.Contains(t, run(0, "version"), "sealos-notify")
+
+		checked := run(0, "config", "check", "-c", "config.yaml")
+		require.Contains(t, checked, "config.yaml is valid")
+		require.NotContains(t, checked, harness.VendorSecret)
+
+		require.Contains(t, run(0, "migrate", "down", "-c", "config.yaml"), "not applied")
+		require.NotContains(t, run(0, "migrate", "up", "-c", "config.yaml"), "not applied")
+		require.NotContains(t, run(0, "migrate", "status", "-c", "config.yaml"), "not applied")
+
+		w.Configure(map[string]string{"providers": `{feishu: {type: carrier_pigeon}}`})
+		require.Contains(t, run(1, "config", "check"), "providers.feishu.type: unknown provider type")
+		require.Contains(t, run(1, "serve"), "config.yaml:")
+
+		// flag > environment > file
+		w.Configure(map[string]string{"providers": w.FeishuProvider(""), "logging": `{level: error}`})
+		cmd := w.Program("config", "check", "--log-level", "debug")
+		cmd.Env = append(cmd.Environ(), "LOGGING_LEVEL=warn", "SERVER_ADDRESS=127.0.0.1:7")
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		require.Contains(t, string(out), "level: debug")
+		require.Contains(t, string(out), "127.0.0.1:7")
+	})
+}
+
+func TestDev(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	out, err := w.Program("dev", "--once", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), w.Path("state"))
+	require.Equal(t, 6, strings.Count(string(out), "success"), "%s", out)
+
+	// A second run finds what the first one kept.
+	out, err = w.Program("dev", "--once", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	taken := w.Vendors.Addresses.Feishu
+	out, err = w.Program("dev", "--once", "--address", taken, "--state", w.Path("other")).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), taken+": another program is using it; choose another with --address")
+}

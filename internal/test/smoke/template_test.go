@@ -1,0 +1,81 @@
+package smoke
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/harness"
+)
+
+func TestTemplateVersions(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		r := w.Start()
+		r.Template()
+		const path = "/api/v1/templates/feishu-alert"
+		used := func(key string) (version float64, text string) {
+			id := r.Send(key, 1)
+			r.Until(id, "success")
+			shown := r.Do(http.StatusOK, http.MethodGet, "/api/v1/notifications/"+id, nil)
+			arrivals := w.Vendors.Feishu.Inbox().Arrivals()
+			return shown.Body["tasks"].([]any)[0].(map[string]any)["templateVersion"].(float64), arrivals[len(arrivals)-1].Text
+		}
+		version, first := used("one")
+		require.Equal(t, 1.0, version)
+		r.Do(http.StatusOK, http.MethodPut, path, map[string]any{"body": "{{ .incident }}", "msgType": "text"})
+		version, second := used("two")
+		require.Equal(t, 2.0, version)
+		require.NotEqual(t, first, second)
+
+		r.Do(http.StatusOK, http.MethodPost, path+"/restore", map[string]any{"version": 1})
+		version, third := used("three")
+		require.Equal(t, 3.0, version)
+		require.Equal(t, first, third)
+		require.Len(t, r.Do(http.StatusOK, http.MethodGet, path+"/versions", nil).Body["versions"], 3)
+		require.Equal(t, "{{ .incident }}", r.Do(http.StatusOK, http.MethodGet, path+"/versions/2", nil).Body["body"])
+	})
+}
+
+// The commands of the page about templates work as they stand there.
+func TestDocumentedTemplateRequests(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+
+	answers := curls(t, w, r, shellBlocksOf(t, "docs/templates.md", "## Trying a template")[0])
+	require.Len(t, answers, 2)
+	require.Equal(t, http.StatusOK, answers[0].Status, answers[0].Raw)
+	require.JSONEq(t, `{"msgType":"text","subject":"","body":"【告警】database is down(严重级别:‹severity›)","templateCode":"",
+		"params":null,"missing":["severity"],"unused":["host"]}`, answers[0].Raw)
+	require.Equal(t, http.StatusAccepted, answers[1].Status, answers[1].Raw)
+	id := answers[1].Body["notificationId"].(string)
+	r.Until(id, "success")
+	require.Equal(t, true, r.Do(http.StatusOK, http.MethodGet, "/api/v1/notifications/"+id, nil).Body["test"])
+	require.Equal(t, "ou_alice", w.Vendors.Feishu.Inbox().Arrivals()[0].To)
+
+	answers = curls(t, w, r, shellBlocksOf(t, "docs/templates.md", "## Versions")[0])
+	require.Len(t, answers, 3)
+	for _, a := range answers {
+		require.Equal(t, http.StatusOK, a.Status, a.Raw)
+	}
+	require.Equal(t, 2.0, answers[2].Body["version"])
+}
+
+// And those of the page about sending.
+func TestDocumentedSending(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+	answers := curls(t, w, r, shellBlocksOf(t, "docs/sending.md", "## When, how long, how urgent")[0])
+	require.Equal(t, http.StatusAccepted, answers[0].Status, answers[0].Raw)
+	shown := r.Do(http.StatusOK, http.MethodGet, "/api/v1/notifications/"+answers[0].Body["notificationId"].(string), nil)
+	var n struct{ SendAt, ExpiresAt, Priority string }
+	require.NoError(t, json.Unmarshal([]byte(shown.Raw), &n))
+	require.NotEmpty(t, n.SendAt)
+	require.NotEmpty(t, n.ExpiresAt)
+	require.Equal(t, "high", n.Priority)
+}

@@ -1,0 +1,18 @@
+package torture
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The document tells of the tortures that there are.
+func TestDocumentedTortures(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../../docs/reliability.md")
+	require.NoError(t, err)
+	for i := range tortures {
+		require.Contains(t, string(document), "\n"+row(i)+" ")
+	}
+}

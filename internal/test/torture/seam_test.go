@@ -1,0 +1,166 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// seam is a place in the life of a delivery where its worker is killed.
+type seam struct {
+	name string
+	// reach brings a worker's deliveries to the seam and keeps them there. What it
+	// returns lets go.
+	reach func(s *stage, deliveries int) (release func())
+	// sent is whether each vendor has received the message when the worker is dead.
+	sent bool
+	// recorded is whether the outcome is in the database then.
+	recorded bool
+}
+
+// A worker is killed at each seam, with deliveries over all channels in its hands.
+func TestKillAtEachSeam(t *testing.T) {
+	t.Parallel()
+	for _, seam := range []seam{
+		{name: "before the send", reach: beforeTheSend},
+		{name: "in the send", reach: inTheSend, sent: true},
+		{name: "before the record", reach: beforeTheRecord, sent: true},
+		{name: "after the record", reach: afterTheRecord, sent: true, recorded: true},
+	} {
+		t.Run(seam.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, harness.NewPostgres(t))
+			s.open(1)
+			require.Zero(t, s.fleet.take().Terminate())
+			rounds := length(1, 5)
+			for round := range rounds {
+				seam.kill(s, round)
+			}
+			seam.check(s, rounds)
+		})
+	}
+}
+
+// perRound is how many notifications a worker has in its hands when it is killed.
+const perRound = 5
+
+func (seam seam) kill(s *stage, round int) {
+	api := s.StartWith([]string{"DISPATCHER_ENABLED=false"})
+	s.fleet.add(api)
+	for i := range perRound {
+		s.send(fmt.Sprintf("%d-%d", round, i))
+	}
+	require.Zero(s.t, s.fleet.take().Terminate())
+
+	release := seam.reach(s, perRound*fanOut)
+	// Its connections die with it: else a statement that waits would still be done.
+	s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = 'sealos-notify'`)
+	release()
+
+	s.rescue()
+	s.until(harness.Patience*2, 0, openDeliveries)
+	s.until(harness.Patience*2, 0, `SELECT count(*) FROM river_job WHERE kind = 'deliver' AND finalized_at IS NULL`)
+	require.Zero(s.t, s.fleet.take().Terminate())
+}
+
+func (seam seam) check(s *stage, rounds int) {
+	n := rounds * perRound
+	b := s.close()
+	results.add(2, fmt.Sprintf("%d kills %s", rounds, seam.name), b, "%d deliveries in the worker's hands at each", perRound*fanOut)
+	require.Equal(s.t, n*fanOut, b.accepted)
+	requireNoDup(s.t, b, once...)
+	requireNoDup(s.t, b, held...)
+	for _, channel := range once {
+		require.Equal(s.t, map[string]int{"success": n}, b.ended[channel], channel)
+	}
+	ended, twice := "dead", 0 // nobody can tell whether it was sent: held
+	if seam.recorded {
+		ended = "success"
+	} else if seam.sent {
+		twice = n
+	}
+	for _, channel := range held {
+		require.Equal(s.t, map[string]int{ended: n}, b.ended[channel], channel)
+	}
+	for _, channel := range resent {
+		require.Equal(s.t, map[string]int{"success": n}, b.ended[channel], channel)
+		require.Equal(s.t, twice, b.dup[channel], channel)
+	}
+	arrived := len(once) + len(resent)
+	if seam.sent {
+		arrived += len(held)
+	}
+	require.Equal(s.t, n*arrived+b.dups(), s.Vendors.Inbox.Total())
+}
+
+// runningJobs are the deliveries' jobs in the hands of workers.
+const runningJobs = `SELECT count(*) FROM river_job WHERE kind = 'deliver' AND state = 'running'`
+
+// beforeTheSend lets workers take jobs and keeps them from reading the deliveries.
+func beforeTheSend(s *stage, deliveries int) func() {
+	unlock := s.lock("deliveries")
+	r := s.Start()
+	s.until(harness.Patience, deliveries, runningJobs)
+	r.Kill()
+	return unlock
+}
+
+// inTheSend lets every vendor take the message and keep the answer.
+func inTheSend(s *stage, deliveries int) func() {
+	lift := s.fail(vendors.Fault{Hang: true, After: true})
+	before := s.Vendors.Inbox.Total()
+	r := s.Start()
+	require.NoError(s.t, s.Vendors.Inbox.Wait(s.t.Context(), before+deliveries))
+	r.Kill()
+	return lift
+}
+
+// beforeTheRecord lets every vendor answer and keeps the outcomes from being written.
+func beforeTheRecord(s *stage, deliveries int) func() {
+	unlock := s.lock("attempts")
+	r := s.Start()
+	for range deliveries {
+		require.Empty(s.t, r.Await("attempt")["code"])
+	}
+	r.Kill()
+	return unlock
+}
+
+// afterTheRecord lets the outcomes be written and keeps River from completing the jobs.
+func afterTheRecord(s *stage, deliveries int) func() {
+	s.exec(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$`)
+	s.exec(`CREATE TRIGGER hold BEFORE UPDATE ON river_job FOR EACH ROW
+		WHEN (NEW.state = 'completed' AND NEW.kind = 'deliver') EXECUTE FUNCTION hold()`)
+	unlock := s.hold(`SELECT pg_advisory_xact_lock(1)`)
+	r := s.Start()
+	s.until(harness.Patience, 0, openDeliveries)
+	require.Equal(s.t, deliveries, s.count(runningJobs))
+	r.Kill()
+	return func() {
+		unlock()
+		s.exec(`DROP TRIGGER hold ON river_job`)
+		s.exec(`DROP FUNCTION hold`)
+	}
+}
+
+// lock keeps everybody from the table until it is unlocked.
+func (s *stage) lock(table string) (unlock func()) {
+	return s.hold(`LOCK TABLE ` + table + ` IN ACCESS EXCLUSIVE MODE`)
+}
+
+// hold keeps what a statement locks in a transaction of its own.
+func (s *stage) hold(sql string) (release func()) {
+	s.t.Helper()
+	tx, err := s.db.Begin(context.Background())
+	require.NoError(s.t, err)
+	_, err = tx.Exec(context.Background(), sql)
+	require.NoError(s.t, err)
+	return func() { require.NoError(s.t, tx.Rollback(context.Background())) }
+}

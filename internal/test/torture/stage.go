@@ -1,0 +1,219 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors"
+	"github.com/labring/sealos-notify/internal/vendors/aliyun"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
+	"github.com/labring/sealos-notify/internal/vendors/feishubot"
+	"github.com/labring/sealos-notify/internal/vendors/k8s"
+	"github.com/labring/sealos-notify/internal/vendors/smtp"
+	"github.com/labring/sealos-notify/internal/vendors/volcengine"
+)
+
+// The channels, by what their vendors make of a delivery's mark.
+var (
+	once   = []string{"feishu_app", "inapp"}     // drop the duplicate
+	held   = []string{"sms", "voice"}            // keep it, so an uncertain delivery is held
+	resent = []string{"email", "feishu_webhook"} // take no note of it, and a double does no harm
+	all    = slices.Concat(once, held, resent)
+)
+
+// fanOut is how many deliveries a notification of a stage has: one for each channel.
+const fanOut = 6
+
+// stage is the scene of one torture: a world with all channels on, replicas, and
+// the ledgers.
+type stage struct {
+	*harness.World
+	t      *testing.T
+	db     *pgxpool.Pool
+	ledger *ledger
+	fleet  fleet
+}
+
+// A provider call may take so long that a starved machine does not end one, and
+// the lease is the shortest that goes with it.
+const (
+	timeout = 10 * time.Second
+	lease   = timeout + 10*time.Second
+)
+
+// dispatcher is the `dispatcher` section with the lease.
+func dispatcher(lease time.Duration) string {
+	return fmt.Sprintf(`{interval: 1s, leaseTimeout: %s, batchSize: 50}`, lease)
+}
+
+func newStage(t *testing.T, w *harness.World) *stage {
+	t.Helper()
+	w.UseAllChannels(w.Vendors.Addresses)
+	w.Configure(map[string]string{
+		"dispatcher": dispatcher(lease),
+		"defaults":   fmt.Sprintf(`{maxRetry: 20, retryBackoffSeconds: [0, 0, 1], timeoutSeconds: %d}`, timeout/time.Second),
+	})
+	return &stage{World: w, t: t, db: w.Pool(), ledger: newLedger()}
+}
+
+// open starts replicas and makes the templates.
+func (s *stage) open(replicas int) {
+	s.t.Helper()
+	for range replicas {
+		s.fleet.add(s.Start())
+	}
+	r := s.fleet.any()
+	for _, template := range []map[string]any{
+		{"name": "inapp", "channel": "inapp", "subject": "alert", "body": "{{ .n }}"},
+		{"name": "email", "channel": "email", "msgType": "text", "subject": "alert", "body": "{{ .n }}"},
+		{"name": "sms", "channel": "sms", "templateCode": "SMS_0001"},
+		{"name": "voice", "channel": "voice", "templateCode": "TPL_0001"},
+		{"name": "feishu_webhook", "channel": "feishu_webhook", "msgType": "text", "body": "{{ .n }}"},
+		{"name": "feishu_app", "channel": "feishu_app", "msgType": "text", "body": "{{ .n }}"},
+	} {
+		r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", template)
+	}
+}
+
+// request is a notification that reaches each channel once, or only those given.
+func request(key string, channels ...string) map[string]any {
+	if len(channels) == 0 {
+		channels = all
+	}
+	requested := map[string]any{}
+	for _, channel := range channels {
+		requested[channel] = map[string]any{"template": channel, "params": map[string]any{"n": key}}
+	}
+	return map[string]any{
+		"idempotencyKey": key, "channels": requested,
+		"recipients": []map[string]string{
+			{"type": "user_id", "value": "user"},
+			{"type": "email", "value": "user@example.com"},
+			{"type": "phone", "value": "+8613800000000"},
+		},
+	}
+}
+
+// fail makes every vendor have the fault at the call that sends, and returns what
+// lifts it from all.
+func (s *stage) fail(f vendors.Fault) (lift func()) {
+	var active []*vendors.Injection
+	for _, vendor := range []struct {
+		inject func(vendors.Fault) *vendors.Injection
+		where  string
+	}{
+		{s.Vendors.Cluster.Fail, k8s.Create}, {s.Vendors.Mail.Fail, smtp.Data}, {s.Vendors.SMS.Fail, aliyun.SendSms},
+		{s.Vendors.Voice.Fail, volcengine.SingleBatchAppend}, {s.Vendors.Bot.Fail, feishubot.Hook}, {s.Vendors.Feishu.Fail, feishu.Messages},
+	} {
+		f.Where = vendor.where
+		active = append(active, vendor.inject(f))
+	}
+	return func() {
+		for _, fault := range active {
+			fault.Lift()
+		}
+	}
+}
+
+// count returns the number that a query finds.
+func (s *stage) count(sql string, args ...any) int {
+	s.t.Helper()
+	var n int
+	require.NoError(s.t, s.db.QueryRow(context.Background(), sql, args...).Scan(&n), sql)
+	return n
+}
+
+// exec runs statements that are the torture.
+func (s *stage) exec(sql string, args ...any) {
+	s.t.Helper()
+	_, err := s.db.Exec(context.Background(), sql, args...)
+	require.NoError(s.t, err, sql)
+}
+
+// until waits for a query to find the number.
+func (s *stage) until(patience time.Duration, n int, sql string, args ...any) {
+	s.t.Helper()
+	found := -1
+	require.Eventually(s.t, func() bool {
+		found = s.count(sql, args...)
+		return found == n
+	}, patience, pause, "%s", sql)
+}
+
+// rescue lets the leases of what lost workers had end, and puts one new replica in
+// the place of all others. It leads at once, and who begins to lead looks for lost
+// jobs first. (Else they wait for its next look, which is half a minute later.)
+func (s *stage) rescue() {
+	s.t.Helper()
+	s.until(2*lease, 0, `SELECT count(*) FROM river_job
+		WHERE kind = 'deliver' AND state = 'running' AND attempted_at > now() - $1::interval`, lease)
+	for _, r := range s.fleet.leave() {
+		require.Zero(s.t, r.Terminate())
+	}
+	s.fleet.add(s.Start())
+}
+
+// run lets things happen for a while.
+func (s *stage) run(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-s.t.Context().Done():
+	}
+}
+
+// pause is between two looks at the database, and between two tries of a caller:
+// there are many of both at once.
+const pause = 100 * time.Millisecond
+
+// openDeliveries are those that may still be sent.
+const openDeliveries = `SELECT count(*) FROM deliveries WHERE status IN ('pending', 'failed')`
+
+// drain waits until nothing is open any more, and tells what is when that takes
+// too long.
+func (s *stage) drain() {
+	s.t.Helper()
+	// A lost job is found within its lease and half a minute by one who leads, and
+	// a leader that was lost is replaced within its own lease.
+	drained := assert.Eventually(s.t, func() bool { return s.count(openDeliveries) == 0 },
+		length(2*time.Minute, 10*time.Minute), pause)
+	if drained {
+		return
+	}
+	rows, err := s.db.Query(context.Background(), `
+		SELECT d.channel, d.status, d.attempts, d.last_code, d.last_error, to_jsonb(j) - 'args' AS job
+		FROM deliveries d LEFT JOIN river_job j ON j.id = d.job_id WHERE d.status IN ('pending', 'failed') LIMIT 10`)
+	require.NoError(s.t, err)
+	open, err := pgx.CollectRows(rows, pgx.RowToMap)
+	require.NoError(s.t, err)
+	require.FailNow(s.t, "not all is over", "%v", open)
+}
+
+// close drains the stage and compares its ledgers. Nothing may be lost, and what
+// is called a success must have arrived, whatever happened.
+func (s *stage) close() books {
+	s.t.Helper()
+	s.drain()
+	b := compare(s.t, s.ledger, s.db, s.Vendors.Inbox)
+	require.NotZero(s.t, b.accepted)
+	require.Zero(s.t, b.lost, "accepted and lost: %+v", b)
+	require.Zero(s.t, b.unsent, "success without an arrival: %+v", b)
+	return b
+}
+
+// requireNoDup says that nobody got anything twice over the channels.
+func requireNoDup(t *testing.T, b books, channels ...string) {
+	t.Helper()
+	for _, channel := range channels {
+		require.Zero(t, b.dup[channel], "twice over %s: %+v", channel, b)
+	}
+}
