@@ -19,21 +19,21 @@ const (
 	DeliveryCancelled  DeliveryStatus = "cancelled"
 )
 
-// Open says whether the delivery may still be sent by itself.
+// Open reports whether the delivery may still be sent without an operator.
 func (s DeliveryStatus) Open() bool {
 	return s == DeliveryPending || s == DeliveryProcessing || s == DeliveryFailed
 }
 
 // Delivery is one message to one recipient over one channel.
 type Delivery struct {
-	ID             uuid.UUID // UUIDv7; the mark that every attempt shows the vendor
+	ID             uuid.UUID // UUIDv7; every attempt presents it to the vendor
 	NotificationID uuid.UUID
 	MessageID      uuid.UUID
-	JobID          int64 // the River job that moves it; set by Accept
+	JobID          int64 // of the River job that moves it; set by Accept and Requeue
 	Channel        string
-	Provider       string // the one that made the last attempt, at first the one expected to
-	// ProviderOverride is the provider that a retry by hand asked for; empty for
-	// the channel's.
+	Provider       string // of the last attempt; before the first, the channel's at acceptance
+	// ProviderOverride is the provider that a requeue asked for; empty for the
+	// channel's.
 	ProviderOverride string
 	TemplateName     string
 	// TemplateVersion is the message's.
@@ -60,10 +60,10 @@ func (d Delivery) Due() time.Time {
 	return d.CreatedAt
 }
 
-// ExpiredAt says whether the delivery is not to be sent at that time any more.
+// ExpiredAt reports whether the delivery must no longer be sent at that time.
 func (d Delivery) ExpiredAt(t time.Time) bool { return d.ExpiresAt != nil && !t.Before(*d.ExpiresAt) }
 
-// Attempt is one provider call and what came of it.
+// Attempt is one provider call and its result.
 type Attempt struct {
 	ID         uuid.UUID
 	DeliveryID uuid.UUID
@@ -78,26 +78,26 @@ type Attempt struct {
 	FinishedAt time.Time
 }
 
-// Outcome is an attempt together with what it makes of the delivery.
+// Outcome is an attempt and the status that it gives the delivery.
 type Outcome struct {
 	Attempt     Attempt
 	Status      DeliveryStatus // success, failed or dead
 	NextRetryAt *time.Time     // with failed
-	// Throttled: the attempt is kept but not counted, and may be recorded again.
+	// Throttled attempts are kept but not counted: the same number is used again.
 	Throttled bool
 }
 
-// Stray is an open delivery whose River job will not run it any more.
-type Stray struct {
+// Orphan is an open delivery whose River job will not run it any more.
+type Orphan struct {
 	DeliveryID uuid.UUID
 	JobID      int64
-	JobState   string // River's state; empty when the job is gone
-	JobAttempt int    // attempts River has started
-	Attempts   int    // attempts recorded
+	JobState   JobState // JobGone, JobCancelled, JobDiscarded or JobCompleted
+	JobAttempt int      // attempts that River has started
+	Attempts   int      // attempts that were recorded
 }
 
-// Settlement closes a stray.
-type Settlement struct {
+// Closing gives an open delivery its final status without an attempt.
+type Closing struct {
 	DeliveryID uuid.UUID
 	JobID      int64
 	Status     DeliveryStatus // dead or cancelled

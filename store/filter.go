@@ -10,17 +10,17 @@ import (
 type DeliveryFilter struct {
 	ID             uuid.UUID
 	NotificationID uuid.UUID
-	AppID          string         // who sent the notification
-	Status         DeliveryStatus // as it is shown: DeliveryProcessing is one
+	AppID          string         // the app that sent the notification
+	Status         DeliveryStatus // as in DeliveriesOf: DeliveryProcessing is one
 	Channel        string
 	Provider       string
 	Code           string // of the last failure
 	Recipient      string // the exact address
 	Template       string
-	// Since and Until bound the time of acceptance, to a millisecond: from Since
-	// on, and before Until.
+	// Since and Until bound the time of acceptance, to a millisecond. Since is
+	// included, Until is not.
 	Since, Until time.Time
-	// Unexpired leaves out those whose expiresAt has passed by that time.
+	// Unexpired leaves out deliveries whose expiresAt has passed by that time.
 	Unexpired time.Time
 }
 
@@ -29,9 +29,9 @@ type NotificationFilter struct {
 	AppID          string
 	IdempotencyKey string
 	Status         NotificationStatus
-	// Channel, Recipient and Template choose those with a delivery that has all
-	// of them.
+	// Channel, Recipient and Template choose notifications with a delivery that has all
+	// three.
 	Channel, Recipient, Template string
-	// Since and Until are those of a DeliveryFilter.
+	// Since and Until are as in DeliveryFilter.
 	Since, Until time.Time
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Limits paces the calls to providers, over all replicas.
+// Limits spaces out the calls to providers, over all replicas.
 type Limits interface {
-	// TakeSlot takes the provider's next free slot when it is at most horizon
-	// away; the one after it is interval later. wait is the time until the slot.
-	// Otherwise nothing is taken, and wait is the time until the next free one.
+	// TakeSlot reserves the provider's next free slot when it is at most horizon away;
+	// the slot after it is interval later. wait is the time until the reserved slot, or
+	// until the next free one when none was reserved.
 	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (wait time.Duration, taken bool, err error)
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// NotificationStatus is the roll-up of a notification's deliveries. The database
-// derives it from the counts, so it can not stick.
+// NotificationStatus sums up a notification's deliveries. The database derives it from
+// the counts, so it cannot disagree with them.
 type NotificationStatus string
 
-// Notification states, in the order they are decided: pending until something
-// was tried; processing while anything is open; then failed when any delivery is
-// dead, cancelled when any was cancelled, success when all arrived.
+// Notification states: pending before the first outcome, processing while a delivery is
+// open, then failed when one is dead, otherwise cancelled when one was cancelled,
+// otherwise success.
 const (
 	NotificationPending    NotificationStatus = "pending"
 	NotificationProcessing NotificationStatus = "processing"
@@ -23,22 +23,22 @@ const (
 
 // Notification is one accepted request.
 type Notification struct {
-	ID             uuid.UUID // UUIDv7
-	AppID          string    // who sent it
-	IdempotencyKey string    // unique for each app
-	RequestHash    []byte    // SHA-256 of the canonical request: tells a replay from a reused key
-	Unmatched      []Recipient
-	SendAt         *time.Time // later than CreatedAt; nil: at once
-	ExpiresAt      *time.Time // from then on nothing is sent any more; nil: never
+	ID             uuid.UUID   // UUIDv7
+	AppID          string      // the app that sent it
+	IdempotencyKey string      // unique for each app
+	RequestHash    []byte      // SHA-256 of the canonical request; a replay has the same
+	Unmatched      []Recipient // fit none of the channels
+	SendAt         *time.Time  // nil: at once
+	ExpiresAt      *time.Time  // nothing is sent from then on; nil: never
 	Priority       Priority
-	Test           bool // somebody tries a template
+	Test           bool // a template is being tried
 	Counts         Counts
 	Status         NotificationStatus // read only
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 }
 
-// Priority says which of the deliveries that wait in a queue go first.
+// Priority orders the deliveries that wait in a queue.
 type Priority string
 
 // Priorities.
@@ -58,20 +58,19 @@ type Counts struct {
 	Cancelled int
 }
 
-// Recipient is one address, with its type ("email", "phone", "user_id", "feishu_user_id").
+// Recipient is one address and its type ("email", "phone", "user_id", "feishu_user_id").
 type Recipient struct {
 	Type  string `json:"type"`
 	Value string `json:"value"`
 }
 
-// Message is what is sent to every recipient of one channel of a notification,
-// rendered when the notification was accepted. It never changes.
+// Message is what all recipients of one channel of a notification get. It was rendered
+// when the notification was accepted and never changes.
 type Message struct {
-	ID             uuid.UUID
-	NotificationID uuid.UUID
-	Channel        string
-	TemplateName   string
-	// TemplateVersion is 0 in messages from before versions were kept.
+	ID              uuid.UUID
+	NotificationID  uuid.UUID
+	Channel         string
+	TemplateName    string
 	TemplateVersion int
 	MsgType         string
 	Subject         string

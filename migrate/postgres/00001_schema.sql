@@ -1,8 +1,8 @@
 -- +goose Up
 
--- No foreign keys: the rows of a notification are written in one transaction and
--- removed in one, and a check would cost an index look-up for every delivery and
--- every attempt. Nothing refers to river_job either: River empties that table.
+-- No foreign keys: the rows of a notification are written and deleted in one
+-- transaction each, and a check would cost an index look-up for every delivery and
+-- attempt. Nothing refers to river_job either, because River deletes its rows.
 
 CREATE TABLE notifications (
     id              uuid PRIMARY KEY,
@@ -10,13 +10,13 @@ CREATE TABLE notifications (
     idempotency_key text NOT NULL,
     request_hash    bytea NOT NULL,
     unmatched       jsonb, -- array of {type, value}; NULL when all recipients matched
-    -- Deliveries by stored status. Those that are pending are the rest of total.
+    -- Deliveries by stored status. The rest of total is pending.
     total           integer NOT NULL CHECK (total > 0),
     failed          integer NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         integer NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            integer NOT NULL DEFAULT 0 CHECK (dead >= 0),
     cancelled       integer NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
-    -- Derived, so that it can never disagree with the counts.
+    -- Derived, so that it cannot disagree with the counts.
     status          text NOT NULL GENERATED ALWAYS AS (CASE
         WHEN failed + success + dead + cancelled = 0 THEN 'pending'
         WHEN success + dead + cancelled < total THEN 'processing'
@@ -25,54 +25,73 @@ CREATE TABLE notifications (
         ELSE 'success' END) STORED,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
+    send_at         timestamptz, -- NULL: at once
+    expires_at      timestamptz, -- NULL: never
+    priority        text NOT NULL,
+    test            boolean NOT NULL,
     CONSTRAINT notifications_key UNIQUE (app_id, idempotency_key),
     CONSTRAINT notifications_counts CHECK (failed + success + dead + cancelled <= total)
 )
--- The counts change with every batch of outcomes and no index holds them: room on
+-- The counts change with every batch of outcomes and no index holds them: free room on
 -- the page keeps those updates in place (HOT).
 WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 
+-- For the lists of an app. Neither column ever changes.
+CREATE INDEX notifications_app ON notifications (app_id, id);
+
 CREATE TABLE messages (
-    id              uuid PRIMARY KEY,
-    notification_id uuid NOT NULL,
-    channel         text NOT NULL,
-    template_name   text NOT NULL,
-    msg_type        text NOT NULL,
-    subject         text NOT NULL,
-    body            text NOT NULL,
-    template_code   text NOT NULL,
-    params          json -- json, not jsonb: it is read back byte for byte
+    id               uuid PRIMARY KEY,
+    notification_id  uuid NOT NULL,
+    channel          text NOT NULL,
+    template_name    text NOT NULL,
+    template_version integer NOT NULL,
+    msg_type         text NOT NULL,
+    subject          text NOT NULL,
+    body             text NOT NULL,
+    template_code    text NOT NULL,
+    params           json -- json, not jsonb: it is read back byte for byte
 );
 
 CREATE TABLE deliveries (
-    id              uuid PRIMARY KEY,
-    notification_id uuid NOT NULL,
-    message_id      uuid NOT NULL,
-    job_id          bigint NOT NULL,
-    channel         text NOT NULL,
-    provider        text NOT NULL,
-    template_name   text NOT NULL,
-    recipient_type  text NOT NULL,
-    recipient_value text NOT NULL,
-    status          text NOT NULL DEFAULT 'pending'
+    id                uuid PRIMARY KEY,
+    notification_id   uuid NOT NULL,
+    message_id        uuid NOT NULL,
+    job_id            bigint NOT NULL,
+    channel           text NOT NULL,
+    provider          text NOT NULL,
+    provider_override text, -- the provider that a requeue asked for; NULL: the channel's
+    template_name     text NOT NULL,
+    template_version  integer NOT NULL,
+    recipient_type    text NOT NULL,
+    recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
+    status            text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
-    attempts        integer NOT NULL DEFAULT 0,
-    max_retry       integer NOT NULL,
-    next_retry_at   timestamptz,
-    last_code       text NOT NULL DEFAULT '',
-    last_error      text NOT NULL DEFAULT '',
-    details         json,
-    created_at      timestamptz NOT NULL,
-    updated_at      timestamptz NOT NULL
+    attempts          integer NOT NULL DEFAULT 0,
+    max_retry         integer NOT NULL,
+    next_retry_at     timestamptz,
+    last_code         text NOT NULL DEFAULT '',
+    last_error        text NOT NULL DEFAULT '',
+    details           json,
+    -- The notification's, here too: a worker reads this row only.
+    send_at           timestamptz,
+    expires_at        timestamptz,
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL
 )
--- Each row is updated once or more soon after it was written.
+-- Each row is updated soon after it was written.
 WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
 
--- For the list of a notification's deliveries.
+-- For the deliveries of a notification.
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 
--- For strays: only what is open, so it stays small.
+-- For orphans. It holds open deliveries only, so it stays small.
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
+
+-- Lists are read by id, newest first. These indexes are for values that are rare there.
+-- The partial ones hold failures only: a delivery that arrives never touches them.
+CREATE INDEX deliveries_ended ON deliveries (status, id) WHERE status IN ('dead', 'cancelled');
+CREATE INDEX deliveries_code ON deliveries (last_code, id) WHERE last_code <> '';
+CREATE INDEX deliveries_recipient ON deliveries (recipient_value, id);
 
 CREATE TABLE attempts (
     id          uuid NOT NULL,
@@ -90,15 +109,32 @@ CREATE TABLE attempts (
 );
 
 CREATE TABLE templates (
-    name          text COLLATE "C" PRIMARY KEY, -- pages are cut by bytes, on both engines
+    name          text COLLATE "C" PRIMARY KEY, -- pages are ordered by bytes, as on SQLite
     channel       text NOT NULL,
     description   text NOT NULL,
     msg_type      text NOT NULL,
     subject       text NOT NULL,
     body          text NOT NULL,
     template_code text NOT NULL,
+    version       integer NOT NULL, -- the newest of template_versions
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL
+);
+
+-- A template as each write left it. The versions outlive the template, so that their
+-- numbers are never used again.
+CREATE TABLE template_versions (
+    name          text COLLATE "C" NOT NULL,
+    version       integer NOT NULL,
+    channel       text NOT NULL,
+    description   text NOT NULL,
+    msg_type      text NOT NULL,
+    subject       text NOT NULL,
+    body          text NOT NULL,
+    template_code text NOT NULL,
+    created_by    text NOT NULL, -- app id
+    created_at    timestamptz NOT NULL,
+    PRIMARY KEY (name, version)
 );
 
 -- When each provider may be called next, for all replicas.
@@ -106,10 +142,11 @@ CREATE TABLE provider_slots (
     provider text PRIMARY KEY,
     next_at  timestamptz NOT NULL
 )
-WITH (fillfactor = 50); -- one hot row a provider
+WITH (fillfactor = 50); -- one row for each provider, updated at every call
 
 -- +goose Down
 DROP TABLE provider_slots;
+DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;
 DROP TABLE deliveries;

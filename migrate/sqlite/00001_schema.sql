@@ -1,7 +1,7 @@
 -- +goose Up
 
--- The same tables as on PostgreSQL. UUIDs are their canonical text, which sorts
--- like the UUIDs do; times are integers, microseconds since 1970 in UTC.
+-- The same tables as on PostgreSQL; the comments there hold here. UUIDs are stored as
+-- text, which sorts as they do. Times are microseconds since 1970 in UTC.
 
 CREATE TABLE notifications (
     id              TEXT PRIMARY KEY,
@@ -9,13 +9,11 @@ CREATE TABLE notifications (
     idempotency_key TEXT NOT NULL,
     request_hash    BLOB NOT NULL,
     unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
-    -- Deliveries by stored status. Those that are pending are the rest of total.
     total           INTEGER NOT NULL CHECK (total > 0),
     failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            INTEGER NOT NULL DEFAULT 0 CHECK (dead >= 0),
     cancelled       INTEGER NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
-    -- Derived, so that it can never disagree with the counts.
     status          TEXT NOT NULL GENERATED ALWAYS AS (CASE
         WHEN failed + success + dead + cancelled = 0 THEN 'pending'
         WHEN success + dead + cancelled < total THEN 'processing'
@@ -24,56 +22,67 @@ CREATE TABLE notifications (
         ELSE 'success' END) STORED,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
+    send_at         INTEGER,
+    expires_at      INTEGER,
+    priority        TEXT NOT NULL,
+    test            INTEGER NOT NULL,
     UNIQUE (app_id, idempotency_key),
     CHECK (failed + success + dead + cancelled <= total)
 ) STRICT, WITHOUT ROWID;
 
--- With rowids: bodies are large.
+CREATE INDEX notifications_app ON notifications (app_id, id);
+
+-- With rowids, because bodies are large.
 CREATE TABLE messages (
-    id              TEXT PRIMARY KEY NOT NULL,
-    notification_id TEXT NOT NULL,
-    channel         TEXT NOT NULL,
-    template_name   TEXT NOT NULL,
-    msg_type        TEXT NOT NULL,
-    subject         TEXT NOT NULL,
-    body            TEXT NOT NULL,
-    template_code   TEXT NOT NULL,
-    params          TEXT CHECK (json_valid(params))
+    id               TEXT PRIMARY KEY NOT NULL,
+    notification_id  TEXT NOT NULL,
+    channel          TEXT NOT NULL,
+    template_name    TEXT NOT NULL,
+    template_version INTEGER NOT NULL,
+    msg_type         TEXT NOT NULL,
+    subject          TEXT NOT NULL,
+    body             TEXT NOT NULL,
+    template_code    TEXT NOT NULL,
+    params           TEXT CHECK (json_valid(params))
 ) STRICT;
 
 CREATE TABLE deliveries (
-    id              TEXT PRIMARY KEY,
-    notification_id TEXT NOT NULL,
-    message_id      TEXT NOT NULL,
-    job_id          INTEGER NOT NULL,
-    channel         TEXT NOT NULL,
-    provider        TEXT NOT NULL,
-    template_name   TEXT NOT NULL,
-    recipient_type  TEXT NOT NULL,
-    recipient_value TEXT NOT NULL,
-    status          TEXT NOT NULL DEFAULT 'pending'
+    id                TEXT PRIMARY KEY,
+    notification_id   TEXT NOT NULL,
+    message_id        TEXT NOT NULL,
+    job_id            INTEGER NOT NULL,
+    channel           TEXT NOT NULL,
+    provider          TEXT NOT NULL,
+    provider_override TEXT,
+    template_name     TEXT NOT NULL,
+    template_version  INTEGER NOT NULL,
+    recipient_type    TEXT NOT NULL,
+    recipient_value   TEXT NOT NULL,
+    status            TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
-    attempts        INTEGER NOT NULL DEFAULT 0,
-    max_retry       INTEGER NOT NULL,
-    next_retry_at   INTEGER,
-    last_code       TEXT NOT NULL DEFAULT '',
-    last_error      TEXT NOT NULL DEFAULT '',
-    details         TEXT CHECK (json_valid(details)),
-    created_at      INTEGER NOT NULL,
-    updated_at      INTEGER NOT NULL
+    attempts          INTEGER NOT NULL DEFAULT 0,
+    max_retry         INTEGER NOT NULL,
+    next_retry_at     INTEGER,
+    last_code         TEXT NOT NULL DEFAULT '',
+    last_error        TEXT NOT NULL DEFAULT '',
+    details           TEXT CHECK (json_valid(details)),
+    send_at           INTEGER,
+    expires_at        INTEGER,
+    created_at        INTEGER NOT NULL,
+    updated_at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- For the list of a notification's deliveries.
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
-
--- For strays: only what is open, so it stays small.
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
+CREATE INDEX deliveries_ended ON deliveries (status, id) WHERE status IN ('dead', 'cancelled');
+CREATE INDEX deliveries_code ON deliveries (last_code, id) WHERE last_code <> '';
+CREATE INDEX deliveries_recipient ON deliveries (recipient_value, id);
 
 CREATE TABLE attempts (
     id          TEXT NOT NULL,
     delivery_id TEXT NOT NULL,
     job_id      INTEGER NOT NULL,
-    attempt     INTEGER NOT NULL, -- a throttled attempt leaves a row and its number is used again
+    attempt     INTEGER NOT NULL,
     provider    TEXT NOT NULL,
     class       TEXT NOT NULL,
     code        TEXT NOT NULL,
@@ -92,11 +101,25 @@ CREATE TABLE templates (
     subject       TEXT NOT NULL,
     body          TEXT NOT NULL,
     template_code TEXT NOT NULL,
+    version       INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- When each provider may be called next.
+CREATE TABLE template_versions (
+    name          TEXT NOT NULL,
+    version       INTEGER NOT NULL,
+    channel       TEXT NOT NULL,
+    description   TEXT NOT NULL,
+    msg_type      TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    body          TEXT NOT NULL,
+    template_code TEXT NOT NULL,
+    created_by    TEXT NOT NULL,
+    created_at    INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE provider_slots (
     provider TEXT PRIMARY KEY,
     next_at  INTEGER NOT NULL
@@ -104,6 +127,7 @@ CREATE TABLE provider_slots (
 
 -- +goose Down
 DROP TABLE provider_slots;
+DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;
 DROP TABLE deliveries;

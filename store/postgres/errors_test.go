@@ -40,8 +40,9 @@ func TestUnavailable(t *testing.T) {
 	config := s.pool.Config()
 	s.Close()
 	config.ConnConfig.Port, config.MinConns = 1, 0 // nobody listens there
-	s.pool, err = pgxpool.NewWithConfig(t.Context(), config)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
+	s = newStore(pool)
 	t.Cleanup(s.Close)
 	_, err = s.Accept(t.Context(), nil)
 	require.ErrorIs(t, err, store.ErrUnavailable)

@@ -6,16 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
 )
 
 // key is what makes a notification unique.
@@ -25,85 +23,61 @@ func keyOf(n store.Notification) key { return key{n.AppID, n.IdempotencyKey} }
 
 // Accept implements store.Notifications.
 func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error) {
-	// The first of each key, in the order of keys: replicas that insert the same
-	// keys wait for each other and can not deadlock.
-	unique := slices.Clone(batch)
-	slices.SortStableFunc(unique, func(a, b store.Acceptance) int {
-		return cmp.Or(cmp.Compare(a.Notification.AppID, b.Notification.AppID),
-			cmp.Compare(a.Notification.IdempotencyKey, b.Notification.IdempotencyKey))
-	})
-	unique = slices.CompactFunc(unique, func(a, b store.Acceptance) bool {
-		return keyOf(a.Notification) == keyOf(b.Notification)
-	})
-
-	written := make(map[uuid.UUID]bool, len(unique))
-	byKey := make(map[key]store.Notification, len(unique)) // what has the keys of the batch now
-	err := s.inTransaction(ctx, func(tx *transaction) error {
-		queueTemplates(tx, unique)
-		if err := queueNotifications(tx, unique, written); err != nil {
-			return err
-		}
-		asked, jobs := unique, jobsOf(unique)
-		if len(jobs) > manyJobs {
-			if err := tx.send(ctx); err != nil {
-				return fmt.Errorf("insert notifications: %w", err)
-			}
-			asked = slices.DeleteFunc(slices.Clone(unique), func(a store.Acceptance) bool { return !written[a.Notification.ID] })
-			jobs = jobsOf(asked)
-		}
-		ids, err := s.insertJobs(ctx, tx, jobs)
+	byKey := make(map[key]store.Notification, len(batch)) // the notifications that have the batch's keys
+	isNew := make(map[uuid.UUID]bool, len(batch))
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		created, repeated, err := insertNotifications(ctx, tx, firstOfEachKey(batch))
 		if err != nil {
-			return fmt.Errorf("insert notifications and jobs: %w", err)
-		}
-		if err := queueContents(tx, asked, written, ids); err != nil {
 			return err
 		}
-		for _, a := range unique {
-			if written[a.Notification.ID] {
-				byKey[keyOf(a.Notification)] = a.Written()
-			}
+		for _, a := range created {
+			byKey[keyOf(a.Notification)] = a.Written()
+			isNew[a.Notification.ID] = true
 		}
-		repeated := slices.DeleteFunc(unique, func(a store.Acceptance) bool { return written[a.Notification.ID] })
 		if err := readByKey(ctx, tx, repeated, byKey); err != nil {
 			return err
 		}
-		return tx.Commit(ctx)
+		return s.insertContents(ctx, tx, created)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
 	}
 	return column(batch, func(a *store.Acceptance) store.Accepted {
-		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !written[a.Notification.ID]}
+		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !isNew[a.Notification.ID]}
 	}), nil
 }
 
-// manyJobs is from where on it is asked which keys are free before jobs are inserted.
-// Fewer are inserted along, and those of taken keys are removed again.
-const manyJobs = 1000
-
-// jobsOf returns the jobs of all.
-func jobsOf(batch []store.Acceptance) []river.InsertManyParams {
-	var jobs []river.InsertManyParams
-	for _, a := range batch {
-		jobs = append(jobs, a.Jobs...)
-	}
-	return jobs
+// firstOfEachKey returns the first acceptance of each key, in the order of keys: replicas
+// that insert the same keys wait for each other and cannot deadlock.
+func firstOfEachKey(batch []store.Acceptance) []store.Acceptance {
+	unique := slices.Clone(batch)
+	slices.SortStableFunc(unique, func(a, b store.Acceptance) int {
+		return cmp.Or(cmp.Compare(a.Notification.AppID, b.Notification.AppID),
+			cmp.Compare(a.Notification.IdempotencyKey, b.Notification.IdempotencyKey))
+	})
+	return slices.CompactFunc(unique, func(a, b store.Acceptance) bool {
+		return keyOf(a.Notification) == keyOf(b.Notification)
+	})
 }
 
-// queueNotifications queues the insert of those whose key is free, and marks in written
-// which were.
-func queueNotifications(tx *transaction, batch []store.Acceptance, written map[uuid.UUID]bool) error {
+// insertNotifications checks the templates, inserts the notifications whose key is free,
+// and divides the batch into those and the others.
+func insertNotifications(
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance,
+) (created, repeated []store.Acceptance, err error) {
 	unmatched := make([][]byte, len(batch))
 	for i, a := range batch {
 		if len(a.Notification.Unmatched) == 0 {
 			continue
 		}
-		var err error
 		if unmatched[i], err = json.Marshal(a.Notification.Unmatched); err != nil {
-			return fmt.Errorf("unmatched recipients: %w", err)
+			return nil, nil, fmt.Errorf("unmatched recipients: %w", err)
 		}
 	}
-	tx.Queue(`
+	var queries pgx.Batch
+	checkTemplates(&queries, batch)
+	inserted := make(map[uuid.UUID]bool, len(batch))
+	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
@@ -125,75 +99,82 @@ func queueNotifications(tx *transaction, batch []store.Acceptance, written map[u
 		Query(func(rows pgx.Rows) error {
 			ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 			for _, id := range ids {
-				written[id] = true
+				inserted[id] = true
 			}
 			return err
 		})
+	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
+		return nil, nil, fmt.Errorf("insert notifications: %w", err)
+	}
+	for _, a := range batch {
+		if inserted[a.Notification.ID] {
+			created = append(created, a)
+		} else {
+			repeated = append(repeated, a)
+		}
+	}
+	return created, repeated, nil
+}
+
+// readByKey adds the notifications that have the keys of the batch.
+func readByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance, byKey map[key]store.Notification) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	found, err := query(ctx, tx, sqlread.Notification,
+		`SELECT `+sqlread.NotificationColumns+` FROM notifications
+		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
+		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }))
+	if err != nil {
+		return fmt.Errorf("read notifications: %w", err)
+	}
+	if len(found) != len(batch) {
+		return errors.New("a notification was deleted while its key was repeated")
+	}
+	for _, n := range found {
+		byKey[keyOf(n)] = n
+	}
 	return nil
 }
 
-// queueContents queues the inserts of what belongs to notifications that were written.
-// Jobs are those of all of the batch; the others' are removed.
-func queueContents(tx *transaction, batch []store.Acceptance, written map[uuid.UUID]bool, jobs []int64) error {
+// insertContents inserts the jobs, messages and deliveries of notifications.
+func (s *Store) insertContents(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) error {
 	var (
+		jobs       []store.Job
 		messages   []store.Message
 		deliveries []store.Delivery
-		theirs     []int64
-		removed    []int64
 	)
 	for _, a := range batch {
-		if len(a.Deliveries) != len(a.Jobs) {
-			return fmt.Errorf("%d jobs for %d deliveries", len(a.Jobs), len(a.Deliveries))
-		}
-		own := jobs[:len(a.Jobs)]
-		jobs = jobs[len(a.Jobs):]
-		if !written[a.Notification.ID] {
-			removed = append(removed, own...)
-			continue
-		}
+		jobs = append(jobs, a.Jobs...)
 		messages = append(messages, a.Messages...)
 		deliveries = append(deliveries, a.Deliveries...)
-		theirs = append(theirs, own...)
 	}
-	if len(removed) > 0 {
-		tx.Queue(`DELETE FROM river_job WHERE id = ANY ($1)`, removed)
+	if len(deliveries) == 0 {
+		return nil
 	}
-	if len(deliveries) > 0 {
-		queueMessages(tx, messages)
-		queueDeliveries(tx, deliveries, theirs)
+	ids, err := s.insertJobs(ctx, tx, jobs)
+	if err != nil {
+		return err
+	}
+	for i, d := range deliveries {
+		var found bool
+		if deliveries[i].JobID, found = ids[d.ID]; !found {
+			return fmt.Errorf("delivery %s has no job", d.ID)
+		}
+	}
+	var queries pgx.Batch
+	insertMessages(&queries, messages)
+	insertDeliveries(&queries, deliveries)
+	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
+		return fmt.Errorf("insert messages and deliveries: %w", err)
 	}
 	return nil
 }
 
-// newClient makes a River client that works nothing. One announces a queue only once
-// in its fetch cooldown, and jobs that are not announced wait for the next poll; a
-// new one (some microseconds) announces always.
-func (s *Store) newClient() (*river.Client[pgx.Tx], error) {
-	return river.NewClient(s.river, &river.Config{Logger: slog.New(slog.DiscardHandler)})
-}
-
-// insertJobs inserts River jobs and returns their ids in the same order.
-func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []river.InsertManyParams) ([]int64, error) {
-	if len(jobs) == 0 {
-		return nil, nil
-	}
-	client, err := s.newClient()
-	if err != nil {
-		return nil, err
-	}
-	results, err := client.InsertManyTx(ctx, tx, jobs)
-	if err != nil {
-		return nil, err
-	}
-	// River inserts with one INSERT … SELECT unnest(…), which draws the ids from the
-	// sequence in the order of the jobs; the order of RETURNING promises nothing.
-	ids := column(results, func(r **rivertype.JobInsertResult) int64 { return (*r).Job.ID })
-	slices.Sort(ids)
-	return ids, nil
-}
-
-func queueMessages(tx *transaction, messages []store.Message) {
-	tx.Queue(`
+// insertMessages queues the insert of messages.
+func insertMessages(queries *pgx.Batch, messages []store.Message) {
+	queries.Queue(`
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
 			template_code, params)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[],
@@ -208,59 +189,4 @@ func queueMessages(tx *transaction, messages []store.Message) {
 		column(messages, func(m *store.Message) string { return m.Body }),
 		column(messages, func(m *store.Message) string { return m.TemplateCode }),
 		column(messages, func(m *store.Message) []byte { return m.Params }))
-}
-
-const notificationColumns = `id, app_id, idempotency_key, request_hash, unmatched,
-	total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
-	status, created_at, updated_at, send_at, expires_at, priority, test`
-
-func scanNotification(row pgx.CollectableRow) (store.Notification, error) {
-	var n store.Notification
-	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched,
-		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
-		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test)
-	return n, err
-}
-
-// Notification implements store.Notifications.
-func (s *Store) Notification(ctx context.Context, id uuid.UUID) (store.Notification, error) {
-	n, err := queryOne(ctx, s.pool, scanNotification,
-		`SELECT `+notificationColumns+` FROM notifications WHERE id = $1`, id)
-	if err != nil {
-		return store.Notification{}, fmt.Errorf("notification %s: %w", id, err)
-	}
-	return n, nil
-}
-
-// NotificationByKey implements store.Notifications.
-func (s *Store) NotificationByKey(ctx context.Context, appID, idempotencyKey string) (store.Notification, error) {
-	n, err := queryOne(ctx, s.pool, scanNotification,
-		`SELECT `+notificationColumns+` FROM notifications WHERE app_id = $1 AND idempotency_key = $2`,
-		appID, idempotencyKey)
-	if err != nil {
-		return store.Notification{}, fmt.Errorf("notification by key: %w", err)
-	}
-	return n, nil
-}
-
-// readByKey adds the notifications that have the keys of the batch.
-func readByKey(ctx context.Context, tx *transaction, batch []store.Acceptance, byKey map[key]store.Notification) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	found, err := query(ctx, tx, scanNotification,
-		`SELECT `+notificationColumns+` FROM notifications
-		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
-		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
-		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }))
-	if err != nil {
-		return fmt.Errorf("read notifications: %w", err)
-	}
-	if len(found) != len(batch) {
-		return errors.New("a notification was removed while its key was repeated")
-	}
-	for _, n := range found {
-		byKey[keyOf(n)] = n
-	}
-	return nil
 }

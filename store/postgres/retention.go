@@ -5,34 +5,32 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/labring/sealos-notify/store"
 )
 
-// deleteClosed takes notifications in the order of ids, as all that locks them
-// does, and skips those that somebody is recording for right now. All parts see
-// the same snapshot, so what is deleted below still finds the rows above.
+// deleteClosed deletes notifications and returns their ids. It locks them in the order of
+// ids, see lockNotifications, and skips those that another transaction has locked. All
+// parts see the same snapshot, so each still finds the rows that another part deletes.
 const deleteClosed = `
-	WITH closed AS (
+	WITH closed_notifications AS (
 		SELECT id, total FROM notifications
 		WHERE id < $1 AND status IN ('success', 'failed', 'cancelled') AND (send_at IS NULL OR send_at < $3)
 		ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
-	), chosen AS (
-		SELECT id FROM (SELECT id, total, sum(total) OVER (ORDER BY id) AS running FROM closed) c
+	), chosen_notifications AS (
+		SELECT id FROM (SELECT id, total, sum(total) OVER (ORDER BY id) AS running FROM closed_notifications) c
 		WHERE running <= $2 OR running = total
-	), theirs AS (
-		DELETE FROM deliveries WHERE notification_id IN (SELECT id FROM chosen) RETURNING id, message_id
-	), tried AS (
-		DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM theirs)
-	), said AS (
-		DELETE FROM messages WHERE id IN (SELECT message_id FROM theirs)
+	), deleted_deliveries AS (
+		DELETE FROM deliveries WHERE notification_id IN (SELECT id FROM chosen_notifications) RETURNING id, message_id
+	), deleted_attempts AS (
+		DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deleted_deliveries)
+	), deleted_messages AS (
+		DELETE FROM messages WHERE id IN (SELECT message_id FROM deleted_deliveries)
 	)
-	DELETE FROM notifications WHERE id IN (SELECT id FROM chosen) RETURNING id`
+	DELETE FROM notifications WHERE id IN (SELECT id FROM chosen_notifications) RETURNING id`
 
 // DeleteClosed implements store.Notifications.
 func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error) {
-	deleted, err := query(ctx, s.pool, pgx.RowTo[[16]byte], deleteClosed, store.FirstID(before), limit, before)
+	deleted, err := query(ctx, s.pool, scanID, deleteClosed, store.FirstID(before), limit, before)
 	if err != nil {
 		return 0, fmt.Errorf("delete closed notifications: %w", err)
 	}

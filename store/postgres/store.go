@@ -3,27 +3,26 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
 )
 
 // Store is a store.Store on PostgreSQL.
 type Store struct {
-	pool  *pgxpool.Pool
-	river *riverpgxv5.Driver
+	sqlread.Reader
+	pool *pgxpool.Pool
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the database, or returns store.ErrUnavailable when it is not
-// there, or not yet. It does not look at the schema: package migrate does.
+// Open connects to the database. It returns store.ErrUnavailable when the database cannot
+// be reached or is starting. It does not look at the schema, which package migrate makes.
 func Open(ctx context.Context, c store.Config) (*Store, error) {
 	config, err := poolConfig(c)
 	if err != nil {
@@ -37,18 +36,24 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the database: %w", marked(err))
 	}
-	return &Store{pool: pool, river: riverpgxv5.New(pool)}, nil
+	return newStore(pool), nil
 }
 
-// Pool returns the store's connections, for River's working client and for
-// migrations. Close closes them.
+func newStore(pool *pgxpool.Pool) *Store {
+	return &Store{pool: pool, Reader: sqlread.Reader{
+		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`,
+	}}
+}
+
+// Pool returns the store's connections, for River's working client and for migrations.
+// Close closes them.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Close implements store.Store.
 func (s *Store) Close() { s.pool.Close() }
 
-// Ping implements store.Store. Locking no row writes nothing, yet a read-only
-// database refuses it, as it will refuse all else.
+// Ping implements store.Store. The statement locks no row and writes nothing, but a
+// read-only database refuses it.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := s.pool.Exec(ctx, `SELECT FROM notifications LIMIT 0 FOR UPDATE`); err != nil {
 		return fmt.Errorf("ping the database: %w", marked(err))
@@ -56,49 +61,77 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// query runs a statement and collects its rows.
-func query[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-	rows, err := db.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, marked(err)
-	}
-	all, err := pgx.CollectRows(rows, scan)
-	return all, marked(err)
-}
-
-// queryOne runs a statement that finds one row, or store.ErrNotFound.
-func queryOne[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
-	rows, err := db.Query(ctx, sql, args...)
-	if err != nil {
-		var zero T
-		return zero, marked(err)
-	}
-	row, err := pgx.CollectExactlyOneRow(rows, scan)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return row, store.ErrNotFound
-	}
-	return row, marked(err)
-}
-
-// rowOf joins each row on the left with the row of a table that has its id, by one
-// look-up in the primary key. The planner may make a plain join a scan of the table
-// while that is small, and a prepared statement keeps its plan when it has grown.
-func rowOf(table, id string) string {
-	return `LATERAL (SELECT * FROM ` + table + ` WHERE id = ` + id + ` LIMIT 1)`
-}
-
 // querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// bytesOf makes of ids what pgx encodes fastest.
-func bytesOf(ids []uuid.UUID) [][16]byte {
+// query returns the rows of a statement.
+func query[T any](ctx context.Context, db querier, scan func(sqlread.Row) (T, error), sql string, args ...any) ([]T, error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, marked(err)
+	}
+	all, err := collect(rows, scan)
+	return all, marked(err)
+}
+
+// collect reads all rows and closes them.
+func collect[T any](rows pgx.Rows, scan func(sqlread.Row) (T, error)) ([]T, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (T, error) { return scan(row) })
+}
+
+// reader implements sqlread.DB.
+type reader struct{ pool *pgxpool.Pool }
+
+// Query implements sqlread.DB.
+func (r reader) Query(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
+	return marked(forEach(ctx, r.pool, each, sql, args))
+}
+
+// listing begins the transaction of a list. Each list is planned for its own values,
+// because their selectivity varies. A parallel plan would take cores from deliveries, and
+// would not read in the order of the page.
+var listing = fmt.Sprintf(`BEGIN READ ONLY; SET LOCAL statement_timeout = %d;
+	SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL max_parallel_workers_per_gather = 0`,
+	store.ListTime.Milliseconds())
+
+// List implements sqlread.DB.
+func (r reader) List(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
+	err := pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{BeginQuery: listing}, func(tx pgx.Tx) error {
+		return forEach(ctx, tx, each, sql, args)
+	})
+	return tooBroad(ctx, err)
+}
+
+func forEach(ctx context.Context, db querier, each func(sqlread.Row) error, sql string, args []any) error {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// rowOf joins each row on the left with the row of a table that has its id, by one
+// look-up in the primary key. A plain join may be planned as a scan while the table is
+// small, and a prepared statement keeps that plan when the table has grown.
+func rowOf(table, id string) string {
+	return `LATERAL (SELECT * FROM ` + table + ` WHERE id = ` + id + ` LIMIT 1)`
+}
+
+// encodable returns ids as pgx encodes them fastest: ten times faster than uuid.UUID.
+func encodable(ids []uuid.UUID) [][16]byte {
 	return column(ids, func(id *uuid.UUID) [16]byte { return *id })
 }
 
-// column picks one column out of rows, to be sent as one array for unnest. UUIDs
-// are sent as [16]byte, which pgx encodes ten times faster than uuid.UUID.
+// column returns one value of each row, to be sent as an array for unnest. Ids are sent
+// as [16]byte, see encodable.
 func column[R, T any](rows []R, value func(*R) T) []T {
 	values := make([]T, len(rows))
 	for i := range rows {

@@ -32,13 +32,13 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 
 func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 	a := o.Attempt
-	var before bool
+	var isRecorded bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE delivery_id = ? AND id = ?)`,
-		a.DeliveryID, a.ID).Scan(&before)
-	if err != nil || before {
-		return before, err
+		a.DeliveryID, a.ID).Scan(&isRecorded)
+	if err != nil || isRecorded {
+		return isRecorded, err
 	}
-	notification, was, err := current(ctx, tx,
+	notification, old, err := statusOf(ctx, tx,
 		`SELECT notification_id, status FROM deliveries WHERE id = ? AND job_id = ? AND attempts < ? AND status <> 'success'`,
 		a.DeliveryID, a.JobID, a.Attempt)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -58,7 +58,7 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 			details = ?9,
 			updated_at = ?10
 		WHERE id = ?1`,
-		a.DeliveryID, o.Status, o.Throttled, a.Attempt, a.Provider, toMicrosOrNull(o.NextRetryAt),
+		a.DeliveryID, o.Status, o.Throttled, a.Attempt, a.Provider, micros(o.NextRetryAt),
 		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro())
 	if err != nil {
 		return false, err
@@ -72,19 +72,19 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, rollUp(ctx, tx, notification, was, o.Status, a.FinishedAt)
+	return true, moveCounts(ctx, tx, notification, old, o.Status, a.FinishedAt)
 }
 
-// current reads a delivery's notification and stored status.
-func current(ctx context.Context, tx *sql.Tx, sql string, args ...any) (
+// statusOf reads a delivery's notification and stored status.
+func statusOf(ctx context.Context, tx *sql.Tx, sql string, args ...any) (
 	notification uuid.UUID, status store.DeliveryStatus, err error,
 ) {
 	err = tx.QueryRowContext(ctx, sql, args...).Scan(&notification, &status)
 	return notification, status, err
 }
 
-// rollUp moves a notification's counts by what became of one of its deliveries.
-func rollUp(ctx context.Context, tx *sql.Tx, notification uuid.UUID, was, is store.DeliveryStatus, at time.Time) error {
+// moveCounts moves a notification's counts by the change of one delivery's status.
+func moveCounts(ctx context.Context, tx *sql.Tx, notification uuid.UUID, old, status store.DeliveryStatus, at time.Time) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE notifications SET
 			failed = failed + (?3 = 'failed') - (?2 = 'failed'),
@@ -92,55 +92,33 @@ func rollUp(ctx context.Context, tx *sql.Tx, notification uuid.UUID, was, is sto
 			dead = dead + (?3 = 'dead') - (?2 = 'dead'),
 			cancelled = cancelled + (?3 = 'cancelled') - (?2 = 'cancelled'),
 			updated_at = max(updated_at, ?4)
-		WHERE id = ?1`, notification, was, is, at.UnixMicro())
+		WHERE id = ?1`, notification, old, status, at.UnixMicro())
 	return err
 }
 
-// Strays implements store.Deliveries.
-func (s *Store) Strays(ctx context.Context, after uuid.UUID, limit int) ([]store.Stray, error) {
-	strays, err := query(ctx, s.read, scanStray, `
-		SELECT d.id, d.job_id, coalesce(j.state, ''), coalesce(j.attempt, 0), d.attempts
-		FROM deliveries d LEFT JOIN river_job j ON j.id = d.job_id
-		WHERE d.status IN ('pending', 'failed') AND d.id > ?
-			AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))
-		ORDER BY d.id LIMIT ?`, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("strays: %w", err)
-	}
-	return strays, nil
-}
-
-func scanStray(row row) (store.Stray, error) {
-	var stray store.Stray
-	err := row.Scan(&stray.DeliveryID, &stray.JobID, &stray.JobState, &stray.JobAttempt, &stray.Attempts)
-	return stray, err
-}
-
-// Settle implements store.Deliveries.
-func (s *Store) Settle(ctx context.Context, batch []store.Settlement) (int, error) {
-	settled := 0
+// CloseOrphans implements store.Deliveries.
+func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error) {
+	closed := make([]bool, len(batch))
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		for _, settlement := range batch {
-			closed, err := settleOne(ctx, tx, settlement)
-			if err != nil {
+		for i, c := range batch {
+			var err error
+			if closed[i], err = closeDelivery(ctx, tx, c); err != nil {
 				return err
-			}
-			if closed {
-				settled++
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("settle strays: %w", err)
+		return nil, fmt.Errorf("close orphans: %w", err)
 	}
-	return settled, nil
+	return closed, nil
 }
 
-func settleOne(ctx context.Context, tx *sql.Tx, t store.Settlement) (bool, error) {
-	notification, was, err := current(ctx, tx, `
+// closeDelivery closes a delivery that is still open and has the same job.
+func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing) (bool, error) {
+	notification, old, err := statusOf(ctx, tx, `
 		SELECT notification_id, status FROM deliveries
-		WHERE id = ? AND job_id = ? AND status IN ('pending', 'failed')`, t.DeliveryID, t.JobID)
+		WHERE id = ? AND job_id = ? AND status IN ('pending', 'failed')`, c.DeliveryID, c.JobID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -149,18 +127,18 @@ func settleOne(ctx context.Context, tx *sql.Tx, t store.Settlement) (bool, error
 	}
 	_, err = tx.ExecContext(ctx, `
 		UPDATE deliveries SET status = ?, next_retry_at = NULL, last_code = ?, last_error = ?, updated_at = ?
-		WHERE id = ?`, t.Status, t.Code, t.Error, t.At.UnixMicro(), t.DeliveryID)
+		WHERE id = ?`, c.Status, c.Code, c.Error, c.At.UnixMicro(), c.DeliveryID)
 	if err != nil {
 		return false, err
 	}
-	return true, rollUp(ctx, tx, notification, was, t.Status, t.At)
+	return true, moveCounts(ctx, tx, notification, old, c.Status, c.At)
 }
 
 // Reopen implements store.Deliveries.
 func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error) {
 	reopened := false
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		notification, was, err := current(ctx, tx, `
+		notification, old, err := statusOf(ctx, tx, `
 			SELECT notification_id, status FROM deliveries
 			WHERE id = ? AND job_id = ? AND status IN ('dead', 'cancelled')`, id, jobID)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -176,7 +154,7 @@ func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts 
 			return err
 		}
 		reopened = true
-		return rollUp(ctx, tx, notification, was, store.DeliveryPending, now)
+		return moveCounts(ctx, tx, notification, old, store.DeliveryPending, now)
 	})
 	if err != nil {
 		return false, fmt.Errorf("reopen delivery %s: %w", id, err)

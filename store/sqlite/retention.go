@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
 )
 
 // DeleteClosed implements store.Notifications.
@@ -16,7 +17,7 @@ func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (
 	var chosen []uuid.UUID
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		var err error
-		// Here and not before: what is closed may be opened again by hand.
+		// In the same transaction, because a closed notification may be requeued.
 		if chosen, err = closedBefore(ctx, tx, before, limit); err != nil {
 			return err
 		}
@@ -40,9 +41,10 @@ func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (
 	return len(chosen), nil
 }
 
-// closedBefore lists the oldest closed notifications, of limit deliveries together.
+// closedBefore returns the oldest closed notifications that have at most limit
+// deliveries together.
 func closedBefore(ctx context.Context, tx *sql.Tx, before time.Time, limit int) ([]uuid.UUID, error) {
-	return query(ctx, tx, func(row row) (id uuid.UUID, err error) {
+	return query(ctx, tx, func(row sqlread.Row) (id uuid.UUID, err error) {
 		err = row.Scan(&id)
 		return id, err
 	}, `SELECT id FROM (
@@ -50,5 +52,5 @@ func closedBefore(ctx context.Context, tx *sql.Tx, before time.Time, limit int) 
 				SELECT id, total FROM notifications
 				WHERE id < ?1 AND status IN ('success', 'failed', 'cancelled') AND (send_at IS NULL OR send_at < ?3)
 				ORDER BY id LIMIT ?2))
-		WHERE running <= ?2 OR running = total`, store.FirstID(before), limit, before.UnixMicro())
+		WHERE running <= ?2 OR running = total`, store.FirstID(before), limit, before)
 }

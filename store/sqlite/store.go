@@ -5,30 +5,28 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
 )
 
 // Store is a store.Store on SQLite.
 type Store struct {
+	sqlread.Reader
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
-	river *riversqlite.Driver
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the file c.Path, or makes it; its folder must be there. It does not
-// look at the schema: package migrate does.
+// Open opens the file c.Path, or makes it. Its folder must exist. Open does not look at
+// the schema, which package migrate makes.
 func Open(ctx context.Context, c store.Config) (*Store, error) {
 	path, err := filepath.Abs(c.Path)
 	if err != nil {
@@ -51,17 +49,20 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	}
 	read.SetMaxOpenConns(max(1, c.MaxOpenConns))
 	read.SetMaxIdleConns(c.MaxIdleConns)
-	return &Store{write: write, read: read, river: riversqlite.New(write)}, nil
+	return &Store{write: write, read: read, Reader: sqlread.Reader{
+		DB: reader{read}, RunningJob: runningJob, OrphanedJobs: orphanedJobs,
+		AppID: `+n.app_id`, // the + keeps SQLite from sorting everything that the app has ever sent
+	}}, nil
 }
 
-// dsn names a file together with the settings of each connection to it.
+// dsn returns the data source name of a file with the settings of each connection.
 func dsn(path string, more url.Values) string {
 	query := url.Values{
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // nothing accepted is lost to a power cut
 		"_busy_timeout": {"10000"},
 		"_foreign_keys": {"1"}, // River's tables have some
-		// A transaction that reads first and writes later could fail half-way.
+		// Otherwise a transaction that reads first fails when it writes while another one does.
 		"_txlock": {"immediate"},
 	}
 	for key, values := range more {
@@ -70,9 +71,8 @@ func dsn(path string, more url.Values) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
 }
 
-// DB returns the write connection, for River's working client and for migrations.
-// There is one: a statement outside an open transaction waits for its end. Close
-// closes it.
+// DB returns the one write connection, for River's working client and for migrations. A
+// statement outside an open transaction waits for its end. Close closes the connection.
 func (s *Store) DB() *sql.DB { return s.write }
 
 // Close implements store.Store.
@@ -89,8 +89,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// inTx runs f in a write transaction. All that f does goes through tx: the one
-// connection is taken until f returns.
+// inTx runs f in a write transaction. f must use tx only: the one connection is in use
+// until f returns.
 func (s *Store) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -103,72 +103,64 @@ func (s *Store) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return marked(tx.Commit())
 }
 
-// row is a *sql.Row or *sql.Rows.
-type row interface{ Scan(dest ...any) error }
-
 // querier is a *sql.DB or a *sql.Tx.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// query runs a statement and collects its rows.
-func query[T any](ctx context.Context, db querier, scan func(row) (T, error), sql string, args ...any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, sql, args...)
-	if err != nil {
-		return nil, marked(err)
-	}
-	defer func() { _ = rows.Close() }()
+// query returns the rows of a statement.
+func query[T any](ctx context.Context, db querier, scan func(sqlread.Row) (T, error), sql string, args ...any) ([]T, error) {
 	var all []T
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
+	err := forEach(ctx, db, func(row sqlread.Row) error {
+		one, err := scan(row)
 		all = append(all, one)
-	}
-	return all, marked(rows.Err())
+		return err
+	}, sql, args)
+	return all, err
 }
 
-// among stands for the elements of an array.
-const among = `(SELECT value FROM json_each(?))`
+func forEach(ctx context.Context, db querier, each func(sqlread.Row) error, sql string, args []any) error {
+	rows, err := db.QueryContext(ctx, sql, bound(args)...)
+	if err != nil {
+		return marked(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := each(row{rows}); err != nil {
+			return err
+		}
+	}
+	return marked(rows.Err())
+}
 
-// array makes an argument for among.
+// reader implements sqlread.DB.
+type reader struct{ db *sql.DB }
+
+// Query implements sqlread.DB.
+func (r reader) Query(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
+	return forEach(ctx, r.db, each, sql, args)
+}
+
+// List implements sqlread.DB. SQLite knows no time limit of a statement, so the context
+// has it.
+func (r reader) List(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
+	limited, cancel := context.WithTimeout(ctx, store.ListTime)
+	defer cancel()
+	err := forEach(limited, r.db, each, sql, args)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", store.ErrTooBroad, err)
+	}
+	return err
+}
+
+// listed stands for the elements of a JSON array, which is the only argument.
+const listed = `(SELECT value FROM json_each($1))`
+
+// array returns values as the argument for listed.
 func array[T uuid.UUID | string](values []T) string {
 	encoded, err := json.Marshal(values)
 	if err != nil {
 		panic(fmt.Sprintf("sqlite: ids and names are JSON strings: %v", err))
 	}
 	return string(encoded)
-}
-
-// found turns "no rows" into store.ErrNotFound.
-func found(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.ErrNotFound
-	}
-	return marked(err)
-}
-
-// Times are stored as microseconds since 1970, in UTC.
-
-func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
-
-func toMicrosOrNull(t *time.Time) sql.NullInt64 {
-	if t == nil {
-		return sql.NullInt64{}
-	}
-	return sql.NullInt64{Int64: t.UnixMicro(), Valid: true}
-}
-
-func fromMicrosOrNull(micros sql.NullInt64) *time.Time {
-	if !micros.Valid {
-		return nil
-	}
-	t := fromMicros(micros.Int64)
-	return &t
-}
-
-// text makes TEXT of bytes, and NULL of none.
-func text(b []byte) sql.NullString {
-	return sql.NullString{String: string(b), Valid: b != nil}
 }

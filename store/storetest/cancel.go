@@ -4,7 +4,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
@@ -13,7 +12,7 @@ import (
 var cancelCases = map[string]func(*testing.T, bundle){
 	"Cancel/what waits":       cancelWaiting,
 	"Cancel/in parts":         cancelInParts,
-	"Cancel/leaves strays":    cancelStrays,
+	"Cancel/leaves orphans":   cancelOrphans,
 	"Cancel/and retry":        cancelThenRetry,
 	"Cancel/while it records": cancelWhileRecording,
 }
@@ -35,11 +34,11 @@ func cancelWaiting(t *testing.T, b bundle) {
 	pending, failed, scheduled, success, dead, running := deliveries[0], deliveries[1], deliveries[2], deliveries[3], deliveries[4], deliveries[5]
 	b.record(t.Context(), t, outcome(failed, 1, store.DeliveryFailed), outcome(scheduled, 1, store.DeliveryFailed),
 		outcome(success, 1, store.DeliverySuccess), outcome(dead, 1, store.DeliveryDead))
-	b.setJobState(t, failed.JobID, rivertype.JobStateRetryable)
-	b.setJobState(t, scheduled.JobID, rivertype.JobStateScheduled)
-	b.setJobState(t, success.JobID, rivertype.JobStateCompleted)
-	b.setJobState(t, dead.JobID, rivertype.JobStateDiscarded)
-	b.setJobState(t, running.JobID, rivertype.JobStateRunning)
+	b.setJobState(t, failed.JobID, store.JobRetryable)
+	b.setJobState(t, scheduled.JobID, store.JobScheduled)
+	b.setJobState(t, success.JobID, store.JobCompleted)
+	b.setJobState(t, dead.JobID, store.JobDiscarded)
+	b.setJobState(t, running.JobID, store.JobRunning)
 
 	c := cancellation(n)
 	cancelled, err := b.Cancel(t.Context(), c)
@@ -69,7 +68,7 @@ func cancelWaiting(t *testing.T, b bundle) {
 
 func cancelInParts(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 5)
-	b.setJobState(t, deliveries[1].JobID, rivertype.JobStateRunning)
+	b.setJobState(t, deliveries[1].JobID, store.JobRunning)
 	c := cancellation(n)
 	c.Limit = 2
 	for _, want := range []store.Cancelled{{Deliveries: 1, Last: deliveries[1].ID}, {Deliveries: 2, Last: deliveries[3].ID}, {Deliveries: 1, Last: deliveries[4].ID}, {}} {
@@ -82,12 +81,12 @@ func cancelInParts(t *testing.T, b bundle) {
 }
 
 // What became of a job that ended without us is not for a cancellation to say.
-func cancelStrays(t *testing.T, b bundle) {
+func cancelOrphans(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 4)
 	b.deleteJob(t, deliveries[0].JobID)
-	b.setJobState(t, deliveries[1].JobID, rivertype.JobStateDiscarded)
-	b.setJobState(t, deliveries[2].JobID, rivertype.JobStateCompleted)
-	b.setJobState(t, deliveries[3].JobID, rivertype.JobStateCancelled)
+	b.setJobState(t, deliveries[1].JobID, store.JobDiscarded)
+	b.setJobState(t, deliveries[2].JobID, store.JobCompleted)
+	b.setJobState(t, deliveries[3].JobID, store.JobCancelled)
 	require.Equal(t, 1, b.cancel(t, n).Deliveries)
 	require.Equal(t, store.Counts{Total: 4, Pending: 3, Cancelled: 1}, b.notification(t, n.ID).Counts)
 	require.Equal(t, store.DeliveryCancelled, b.delivery(t, deliveries[3].ID).Status)
@@ -96,7 +95,7 @@ func cancelStrays(t *testing.T, b bundle) {
 func cancelThenRetry(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 1)
 	b.cancel(t, n)
-	require.Equal(t, []bool{true}, b.retry(t, retrial(deliveries[0])))
+	require.Equal(t, []bool{true}, b.requeue(t, requeueOf(deliveries[0])))
 	require.Equal(t, store.Counts{Total: 1, Pending: 1}, b.notification(t, n.ID).Counts)
 	require.Equal(t, 1, b.cancel(t, n).Deliveries)
 	require.Equal(t, 0, b.count(t, "river_job"))
@@ -105,7 +104,7 @@ func cancelThenRetry(t *testing.T, b bundle) {
 func cancelWhileRecording(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 40)
 	for _, d := range deliveries[:20] {
-		b.setJobState(t, d.JobID, rivertype.JobStateRunning)
+		b.setJobState(t, d.JobID, store.JobRunning)
 	}
 	var wg sync.WaitGroup
 	errs := make([]error, 4)

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
@@ -55,7 +54,7 @@ func deliveryProcessing(t *testing.T, b bundle) {
 	pending, failed, success, idle := deliveries[0], deliveries[1], deliveries[2], deliveries[3]
 	b.record(t.Context(), t, outcome(failed, 1, store.DeliveryFailed), outcome(success, 1, store.DeliverySuccess))
 	for _, d := range []store.Delivery{pending, failed, success} {
-		b.setJobState(t, d.JobID, rivertype.JobStateRunning)
+		b.setJobState(t, d.JobID, store.JobRunning)
 	}
 
 	shown, err := b.DeliveriesOf(t.Context(), n.ID, uuid.Nil, 10)

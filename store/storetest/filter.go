@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
@@ -103,10 +102,10 @@ func deliveriesByStatus(t *testing.T, b bundle) {
 	b.record(t.Context(), t,
 		outcome(deliveries[1], 1, store.DeliveryFailed), outcome(deliveries[2], 1, store.DeliveryDead),
 		outcome(deliveries[3], 1, store.DeliverySuccess), outcome(deliveries[6], 1, store.DeliveryFailed))
-	_, err := b.Settle(t.Context(), []store.Settlement{settlement(deliveries[4], store.DeliveryCancelled)})
+	_, err := b.CloseOrphans(t.Context(), []store.Closing{closing(deliveries[4], store.DeliveryCancelled)})
 	require.NoError(t, err)
 	for _, i := range []int{3, 5, 6} {
-		b.setJobState(t, deliveries[i].JobID, rivertype.JobStateRunning)
+		b.setJobState(t, deliveries[i].JobID, store.JobRunning)
 	}
 	for status, want := range map[store.DeliveryStatus][]store.Delivery{
 		store.DeliveryPending:    {deliveries[0]},
@@ -138,7 +137,7 @@ func deliveriesByTime(t *testing.T, b bundle) {
 	a := Acceptance("app", "key", 3)
 	for i := range a.Deliveries {
 		a.Deliveries[i].ID = idAt(noon.Add(time.Duration(i) * time.Second))
-		a.Jobs[i].Args = jobArgs{DeliveryID: a.Deliveries[i].ID}
+		a.Jobs[i].DeliveryID = a.Deliveries[i].ID
 	}
 	b.accept(t, a)
 	for name, c := range map[string]struct {

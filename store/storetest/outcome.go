@@ -263,10 +263,10 @@ func recordConcurrently(t *testing.T, b bundle) {
 
 func rollUpSteps(t *testing.T, b bundle) {
 	const (
-		success, failed   = store.DeliverySuccess, store.DeliveryFailed
-		dead, cancelled   = store.DeliveryDead, store.DeliveryCancelled
-		open, allArrived  = store.NotificationProcessing, store.NotificationSuccess
-		anyDead, anyStray = store.NotificationFailed, store.NotificationCancelled
+		success, failed       = store.DeliverySuccess, store.DeliveryFailed
+		dead, cancelled       = store.DeliveryDead, store.DeliveryCancelled
+		open, allArrived      = store.NotificationProcessing, store.NotificationSuccess
+		anyDead, anyCancelled = store.NotificationFailed, store.NotificationCancelled
 	)
 	type step struct {
 		delivery int
@@ -292,7 +292,7 @@ func rollUpSteps(t *testing.T, b bundle) {
 		},
 		"one cancelled": {
 			{0, cancelled, open, store.Counts{Total: 2, Pending: 1, Cancelled: 1}},
-			{1, success, anyStray, store.Counts{Total: 2, Success: 1, Cancelled: 1}},
+			{1, success, anyCancelled, store.Counts{Total: 2, Success: 1, Cancelled: 1}},
 		},
 		"dead counts before cancelled": {
 			{0, cancelled, open, store.Counts{Total: 2, Pending: 1, Cancelled: 1}},
@@ -301,7 +301,7 @@ func rollUpSteps(t *testing.T, b bundle) {
 		"all cancelled": {
 			{0, failed, open, store.Counts{Total: 2, Pending: 1, Failed: 1}},
 			{0, cancelled, open, store.Counts{Total: 2, Pending: 1, Cancelled: 1}},
-			{1, cancelled, anyStray, store.Counts{Total: 2, Cancelled: 2}},
+			{1, cancelled, anyCancelled, store.Counts{Total: 2, Cancelled: 2}},
 		},
 	} {
 		n, deliveries := b.acceptOne(t, 2)
@@ -309,9 +309,9 @@ func rollUpSteps(t *testing.T, b bundle) {
 		for i, step := range steps {
 			d := deliveries[step.delivery]
 			if step.status == cancelled {
-				settled, err := b.Settle(t.Context(), []store.Settlement{settlement(d, cancelled)})
+				closed, err := b.CloseOrphans(t.Context(), []store.Closing{closing(d, cancelled)})
 				require.NoError(t, err)
-				require.Equal(t, 1, settled, name)
+				require.Equal(t, []bool{true}, closed, name)
 			} else {
 				require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(d, i+1, step.status)), name)
 			}
@@ -339,7 +339,7 @@ func rollUpBatch(t *testing.T, b bundle) {
 func rollUpCorrects(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 1)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryFailed))
-	_, err := b.Settle(t.Context(), []store.Settlement{settlement(deliveries[0], store.DeliveryDead)})
+	_, err := b.CloseOrphans(t.Context(), []store.Closing{closing(deliveries[0], store.DeliveryDead)})
 	require.NoError(t, err)
 	require.Equal(t, store.NotificationFailed, b.notification(t, n.ID).Status)
 	require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(deliveries[0], 2, store.DeliverySuccess)))

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
@@ -21,18 +19,15 @@ var queueCases = map[string]func(*testing.T, bundle){
 func queueDepths(t *testing.T, b bundle) {
 	later := store.Now().Truncate(time.Second).Add(time.Hour) // as coarse as the coarser engine
 	a := Acceptance("app", "key", 10)
-	for i := range a.Jobs {
-		a.Jobs[i].InsertOpts = &river.InsertOpts{Queue: "email", MaxAttempts: 4}
-	}
-	a.Jobs[0].InsertOpts.Queue = "sms"
-	a.Jobs[1].InsertOpts.ScheduledAt = later.Add(time.Hour)
-	a.Jobs[2].InsertOpts.ScheduledAt = later
+	a.Jobs[0].Queue = "sms"
+	a.Jobs[1].Due = later.Add(time.Hour)
+	a.Jobs[2].Due = later
 	before := time.Now()
 	b.accept(t, a)
 	deliveries, err := b.DeliveriesOf(t.Context(), a.Notification.ID, uuid.Nil, 100)
 	require.NoError(t, err)
-	for i, state := range []rivertype.JobState{
-		rivertype.JobStateCancelled, rivertype.JobStateCompleted, rivertype.JobStateDiscarded, rivertype.JobStateRunning,
+	for i, state := range []store.JobState{
+		store.JobCancelled, store.JobCompleted, store.JobDiscarded, store.JobRunning,
 	} {
 		b.setJobState(t, deliveries[3+i].JobID, state)
 	}
@@ -41,7 +36,7 @@ func queueDepths(t *testing.T, b bundle) {
 	require.NoError(t, err)
 	got := map[[2]string]store.QueueDepth{}
 	for _, d := range depths {
-		got[[2]string{d.Queue, d.State}] = d
+		got[[2]string{d.Queue, string(d.State)}] = d
 	}
 	require.Len(t, got, 4)
 	require.Equal(t, 1, got[[2]string{"sms", "available"}].Jobs)
@@ -61,7 +56,7 @@ func countRunning(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 3)
 	now := store.Now()
 	for i, started := range []time.Time{now.Add(-time.Hour), now.Add(-time.Minute)} {
-		b.setJobState(t, deliveries[i].JobID, rivertype.JobStateRunning)
+		b.setJobState(t, deliveries[i].JobID, store.JobRunning)
 		_, err := b.db.ExecContext(t.Context(), `UPDATE river_job SET attempted_at = $1 WHERE id = $2`,
 			started.Format("2006-01-02 15:04:05.000-07:00"), deliveries[i].JobID)
 		require.NoError(t, err)

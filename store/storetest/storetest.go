@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
@@ -24,8 +22,8 @@ type Open func(t *testing.T) (store.Store, *sql.DB)
 // Run runs the suite. Each case gets a fresh store.
 func Run(t *testing.T, open Open) {
 	for _, cases := range []map[string]func(*testing.T, bundle){
-		acceptCases, deliveryCases, recordCases, rollUpCases, strayCases, templateCases, limitCases, retentionCases,
-		filterCases, retryCases, cancelCases, queueCases,
+		acceptCases, deliveryCases, recordCases, rollUpCases, orphanCases, templateCases, limitCases, retentionCases,
+		filterCases, requeueCases, cancelCases, queueCases,
 	} {
 		for name, test := range cases {
 			t.Run(name, func(t *testing.T) {
@@ -74,16 +72,16 @@ func (b bundle) count(t *testing.T, table string) int {
 }
 
 // setJobState does to a job what River, or an operator in its UI, does.
-func (b bundle) setJobState(t *testing.T, job int64, state rivertype.JobState) {
+func (b bundle) setJobState(t *testing.T, job int64, state store.JobState) {
 	t.Helper()
 	var finalized *time.Time
 	switch state {
-	case rivertype.JobStateCancelled, rivertype.JobStateCompleted, rivertype.JobStateDiscarded:
+	case store.JobCancelled, store.JobCompleted, store.JobDiscarded:
 		now := store.Now()
 		finalized = &now
 	}
 	_, err := b.db.ExecContext(t.Context(),
-		`UPDATE river_job SET state = $1, finalized_at = $2, attempt = 2 WHERE id = $3`, string(state), finalized, job)
+		`UPDATE river_job SET state = $1, finalized_at = $2, attempt = 2 WHERE id = $3`, state, finalized, job)
 	require.NoError(t, err)
 }
 
@@ -119,12 +117,10 @@ func (b bundle) record(ctx context.Context, t *testing.T, batch ...store.Outcome
 	return recorded
 }
 
-// jobArgs are the arguments of the jobs in these tests.
-type jobArgs struct {
-	DeliveryID uuid.UUID `json:"delivery_id"`
+// jobOf returns the job of a delivery.
+func jobOf(d store.Delivery) store.Job {
+	return store.Job{DeliveryID: d.ID, Queue: "email", MaxAttempts: 4}
 }
-
-func (jobArgs) Kind() string { return "storetest" }
 
 // Acceptance makes a notification of one message to many recipients.
 func Acceptance(app, key string, recipients int) store.Acceptance {
@@ -146,9 +142,7 @@ func Acceptance(app, key string, recipients int) store.Acceptance {
 			Status:    store.DeliveryPending, MaxRetry: 3, CreatedAt: now, UpdatedAt: now,
 		}
 		a.Deliveries = append(a.Deliveries, d)
-		a.Jobs = append(a.Jobs, river.InsertManyParams{
-			Args: jobArgs{DeliveryID: d.ID}, InsertOpts: &river.InsertOpts{Queue: "email", MaxAttempts: 4},
-		})
+		a.Jobs = append(a.Jobs, jobOf(d))
 	}
 	return a
 }

@@ -4,49 +4,46 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
 )
 
-var retryCases = map[string]func(*testing.T, bundle){
-	"Retry/dead and cancelled go again":      retryEnded,
-	"Retry/through another provider":         retryProvider,
-	"Retry/what is open or arrived does not": retryFence,
-	"Retry/the old job is fenced":            retryOldJob,
-	"Retry/jobs belong to their deliveries":  retryJobsMatch,
-	"Retry/twice at the same time":           retryConcurrently,
-	"Retry/all or nothing":                   retryAllOrNothing,
-	"Retry/nothing":                          retryNothing,
+var requeueCases = map[string]func(*testing.T, bundle){
+	"Requeue/dead and cancelled go again":      requeueEnded,
+	"Requeue/through another provider":         requeueProvider,
+	"Requeue/what is open or arrived does not": requeueFence,
+	"Requeue/the old job is fenced":            requeueOldJob,
+	"Requeue/jobs belong to their deliveries":  requeueJobsMatch,
+	"Requeue/twice at the same time":           requeueConcurrently,
+	"Requeue/all or nothing":                   requeueAllOrNothing,
+	"Requeue/nothing":                          requeueNothing,
 }
 
-func retrial(d store.Delivery) store.Retrial {
-	return store.Retrial{DeliveryID: d.ID, JobID: d.JobID, At: store.Now(), Job: river.InsertManyParams{
-		Args: jobArgs{DeliveryID: d.ID}, InsertOpts: &river.InsertOpts{Queue: "email", MaxAttempts: 4},
-	}}
+func requeueOf(d store.Delivery) store.Requeue {
+	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, At: store.Now(), Job: jobOf(d)}
 }
 
-func (b bundle) retry(t *testing.T, batch ...store.Retrial) []bool {
+func (b bundle) requeue(t *testing.T, batch ...store.Requeue) []bool {
 	t.Helper()
-	retried, err := b.Retry(t.Context(), batch)
+	retried, err := b.Requeue(t.Context(), batch)
 	require.NoError(t, err)
 	require.Len(t, retried, len(batch))
 	return retried
 }
 
-func retryEnded(t *testing.T, b bundle) {
+func requeueEnded(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 3)
 	dead, cancelled := deliveries[0], deliveries[1]
 	o := outcome(dead, 1, store.DeliveryDead)
 	o.Attempt.Details = jsonObject(t, map[string]any{"n": 1})
 	b.record(t.Context(), t, o, outcome(cancelled, 1, store.DeliveryFailed), outcome(deliveries[2], 1, store.DeliverySuccess))
-	_, err := b.Settle(t.Context(), []store.Settlement{settlement(cancelled, store.DeliveryCancelled)})
+	_, err := b.CloseOrphans(t.Context(), []store.Closing{closing(cancelled, store.DeliveryCancelled)})
 	require.NoError(t, err)
 	require.Equal(t, store.Counts{Total: 3, Success: 1, Dead: 1, Cancelled: 1}, b.notification(t, n.ID).Counts)
 
-	batch := []store.Retrial{retrial(dead), retrial(cancelled)}
-	require.Equal(t, []bool{true, true}, b.retry(t, batch...))
+	batch := []store.Requeue{requeueOf(dead), requeueOf(cancelled)}
+	require.Equal(t, []bool{true, true}, b.requeue(t, batch...))
 	for i, old := range []store.Delivery{dead, cancelled} {
 		want, got := old, b.delivery(t, old.ID)
 		require.Greater(t, got.JobID, old.JobID, "a new job")
@@ -64,14 +61,14 @@ func retryEnded(t *testing.T, b bundle) {
 	require.Equal(t, []store.Attempt{o.Attempt}, attempts, "what was tried before is kept")
 }
 
-func retryProvider(t *testing.T, b bundle) {
+func requeueProvider(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 1)
 	d := deliveries[0]
 	again := func(provider string) store.Delivery {
 		b.record(t.Context(), t, outcome(d, 1, store.DeliveryDead))
-		r := retrial(d)
+		r := requeueOf(d)
 		r.Provider = provider
-		require.Equal(t, []bool{true}, b.retry(t, r))
+		require.Equal(t, []bool{true}, b.requeue(t, r))
 		d = b.delivery(t, d.ID)
 		return d
 	}
@@ -82,37 +79,37 @@ func retryProvider(t *testing.T, b bundle) {
 	require.Empty(t, again("").ProviderOverride, "the channel's own again")
 }
 
-func retryFence(t *testing.T, b bundle) {
+func requeueFence(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 4)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliverySuccess),
 		outcome(deliveries[1], 1, store.DeliveryFailed), outcome(deliveries[2], 1, store.DeliveryDead))
-	otherJob := retrial(deliveries[2])
+	otherJob := requeueOf(deliveries[2])
 	otherJob.JobID = deliveries[3].JobID
-	unknown := retrial(store.Delivery{ID: newID(), JobID: 1})
+	unknown := requeueOf(store.Delivery{ID: newID(), JobID: 1})
 	before := b.notification(t, n.ID)
 	require.Equal(t, []bool{false, false, false, false, false},
-		b.retry(t, retrial(deliveries[0]), retrial(deliveries[1]), retrial(deliveries[3]), otherJob, unknown))
+		b.requeue(t, requeueOf(deliveries[0]), requeueOf(deliveries[1]), requeueOf(deliveries[3]), otherJob, unknown))
 	require.Equal(t, before, b.notification(t, n.ID))
 	require.Equal(t, 4, b.count(t, "river_job"))
 
 	// They do not hold up the others of their batch.
-	require.Equal(t, []bool{false, true, false}, b.retry(t, retrial(deliveries[0]), retrial(deliveries[2]), unknown))
+	require.Equal(t, []bool{false, true, false}, b.requeue(t, requeueOf(deliveries[0]), requeueOf(deliveries[2]), unknown))
 	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
-	require.Equal(t, []bool{false}, b.retry(t, retrial(deliveries[2])), "once")
+	require.Equal(t, []bool{false}, b.requeue(t, requeueOf(deliveries[2])), "once")
 }
 
 // A worker of the old job that was stuck all the time must not speak for the new one.
-func retryOldJob(t *testing.T, b bundle) {
+func requeueOldJob(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 1)
 	old := deliveries[0]
 	b.record(t.Context(), t, outcome(old, 1, store.DeliveryDead))
-	b.retry(t, retrial(old))
+	b.requeue(t, requeueOf(old))
 	for _, status := range []store.DeliveryStatus{store.DeliverySuccess, store.DeliveryDead} {
 		require.Equal(t, []bool{false}, b.record(t.Context(), t, outcome(old, 2, status)))
 	}
-	settled, err := b.Settle(t.Context(), []store.Settlement{settlement(old, store.DeliveryDead)})
+	closed, err := b.CloseOrphans(t.Context(), []store.Closing{closing(old, store.DeliveryDead)})
 	require.NoError(t, err)
-	require.Zero(t, settled)
+	require.Equal(t, []bool{false}, closed)
 
 	now := b.delivery(t, old.ID)
 	require.Equal(t, store.DeliveryPending, now.Status)
@@ -123,42 +120,42 @@ func retryOldJob(t *testing.T, b bundle) {
 	require.Equal(t, []int64{old.JobID, now.JobID}, []int64{attempts[0].JobID, attempts[1].JobID})
 }
 
-func retryJobsMatch(t *testing.T, b bundle) {
+func requeueJobsMatch(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 300)
 	var outcomes []store.Outcome
-	var batch []store.Retrial
+	var batch []store.Requeue
 	for i, d := range deliveries {
 		if i%3 > 0 {
 			outcomes = append(outcomes, outcome(d, 1, store.DeliveryDead))
 		}
-		batch = append(batch, retrial(d))
+		batch = append(batch, requeueOf(d))
 	}
 	b.record(t.Context(), t, outcomes...)
-	for i, retried := range b.retry(t, batch...) {
+	for i, retried := range b.requeue(t, batch...) {
 		require.Equal(t, i%3 > 0, retried)
 	}
 	var matching int
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `
 		SELECT count(*) FROM deliveries d JOIN river_job j ON j.id = d.job_id
-		WHERE j.args ->> 'delivery_id' = CAST(d.id AS text) AND j.state = 'available'`).Scan(&matching))
+		WHERE j.args ->> 'deliveryId' = CAST(d.id AS text) AND j.state = 'available'`).Scan(&matching))
 	require.Equal(t, 300, matching)
 	require.Equal(t, 500, b.count(t, "river_job"))
 }
 
-func retryConcurrently(t *testing.T, b bundle) {
+func requeueConcurrently(t *testing.T, b bundle) {
 	const callers = 6
 	n, deliveries := b.acceptOne(t, 20)
 	var outcomes []store.Outcome
-	var batch []store.Retrial
+	var batch []store.Requeue
 	for _, d := range deliveries {
 		outcomes = append(outcomes, outcome(d, 1, store.DeliveryDead))
-		batch = append(batch, retrial(d))
+		batch = append(batch, requeueOf(d))
 	}
 	b.record(t.Context(), t, outcomes...)
 	retried, errs := make([][]bool, callers), make([]error, callers)
 	var wg sync.WaitGroup
 	for i := range callers {
-		wg.Go(func() { retried[i], errs[i] = b.Retry(t.Context(), batch) })
+		wg.Go(func() { retried[i], errs[i] = b.Requeue(t.Context(), batch) })
 	}
 	wg.Wait()
 	times := make([]int, len(batch))
@@ -177,17 +174,17 @@ func retryConcurrently(t *testing.T, b bundle) {
 	require.Equal(t, 40, b.count(t, "river_job"))
 }
 
-func retryAllOrNothing(t *testing.T, b bundle) {
+func requeueAllOrNothing(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 2)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryDead), outcome(deliveries[1], 1, store.DeliveryDead))
-	bad := retrial(deliveries[1])
-	bad.Job.InsertOpts = &river.InsertOpts{Queue: "email", Priority: 99}
-	_, err := b.Retry(t.Context(), []store.Retrial{retrial(deliveries[0]), bad})
+	bad := requeueOf(deliveries[1])
+	bad.Job.Priority = 99
+	_, err := b.Requeue(t.Context(), []store.Requeue{requeueOf(deliveries[0]), bad})
 	require.Error(t, err)
 	require.Equal(t, store.Counts{Total: 2, Dead: 2}, b.notification(t, n.ID).Counts)
 	require.Equal(t, 2, b.count(t, "river_job"))
 }
 
-func retryNothing(t *testing.T, b bundle) {
-	require.Empty(t, b.retry(t))
+func requeueNothing(t *testing.T, b bundle) {
+	require.Empty(t, b.requeue(t))
 }

@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
 )
 
 // A list that finds too little in its time is given up by the server, and the
@@ -21,7 +21,7 @@ func TestListIsBounded(t *testing.T) {
 	t.Cleanup(s.Close)
 	const slow = `SELECT pg_sleep(60)::text`
 	started := time.Now()
-	_, err = list(t.Context(), s, pgx.RowTo[string], slow, nil)
+	err = s.Reader.DB.List(t.Context(), func(sqlread.Row) error { return nil }, slow)
 	require.ErrorIs(t, err, store.ErrTooBroad)
 	require.NotErrorIs(t, err, store.ErrUnavailable)
 	require.Less(t, time.Since(started), 30*time.Second)
@@ -32,7 +32,7 @@ func TestListIsBounded(t *testing.T) {
 	// A caller that goes away has not asked for too much.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err = list(ctx, s, pgx.RowTo[string], slow, nil)
+	err = s.Reader.DB.List(ctx, func(sqlread.Row) error { return nil }, slow)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NotErrorIs(t, err, store.ErrTooBroad)
 }

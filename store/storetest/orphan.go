@@ -4,49 +4,51 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
 )
 
-var strayCases = map[string]func(*testing.T, bundle){
-	"Strays/by the job's state":        straysByState,
-	"Strays/closed deliveries are not": straysClosed,
-	"Strays/pages":                     strayPages,
-	"Settle/closes once":               settleOnce,
-	"Settle/fence":                     settleFence,
-	"Settle/a batch":                   settleBatch,
-	"Reopen/what is closed":            reopenClosed,
-	"Reopen/fence":                     reopenFence,
+var orphanCases = map[string]func(*testing.T, bundle){
+	"Orphans/by the job's state":        orphansByState,
+	"Orphans/closed deliveries are not": orphansClosed,
+	"Orphans/pages":                     orphanPages,
+	"CloseOrphans/closes once":          closeOnce,
+	"CloseOrphans/fence":                closeFence,
+	"CloseOrphans/a batch":              closeBatch,
+	"Reopen/what is closed":             reopenClosed,
+	"Reopen/fence":                      reopenFence,
 }
 
-func straysByState(t *testing.T, b bundle) {
-	states := rivertype.JobStates()
+func orphansByState(t *testing.T, b bundle) {
+	states := []store.JobState{
+		"pending", store.JobAvailable, store.JobScheduled, store.JobRetryable, store.JobRunning,
+		store.JobCompleted, store.JobCancelled, store.JobDiscarded,
+	}
 	_, deliveries := b.acceptOne(t, len(states)+1)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryFailed))
 
-	var want []store.Stray
+	var want []store.Orphan
 	for i, state := range states {
 		b.setJobState(t, deliveries[i].JobID, state)
 		switch state {
-		case rivertype.JobStateCancelled, rivertype.JobStateDiscarded, rivertype.JobStateCompleted:
-			want = append(want, store.Stray{
-				DeliveryID: deliveries[i].ID, JobID: deliveries[i].JobID, JobState: string(state), JobAttempt: 2,
+		case store.JobCancelled, store.JobDiscarded, store.JobCompleted:
+			want = append(want, store.Orphan{
+				DeliveryID: deliveries[i].ID, JobID: deliveries[i].JobID, JobState: state, JobAttempt: 2,
 				Attempts: b.delivery(t, deliveries[i].ID).Attempts,
 			})
 		}
 	}
 	gone := deliveries[len(states)]
 	b.deleteJob(t, gone.JobID)
-	want = append(want, store.Stray{DeliveryID: gone.ID, JobID: gone.JobID})
+	want = append(want, store.Orphan{DeliveryID: gone.ID, JobID: gone.JobID})
 
-	got, err := b.Strays(t.Context(), uuid.Nil, 100)
+	got, err := b.Orphans(t.Context(), uuid.Nil, 100)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }
 
-func straysClosed(t *testing.T, b bundle) {
+func orphansClosed(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 4)
 	b.record(t.Context(), t,
 		outcome(deliveries[0], 1, store.DeliverySuccess),
@@ -55,15 +57,15 @@ func straysClosed(t *testing.T, b bundle) {
 	for _, d := range deliveries {
 		b.deleteJob(t, d.JobID)
 	}
-	strays, err := b.Strays(t.Context(), uuid.Nil, 100)
+	orphans, err := b.Orphans(t.Context(), uuid.Nil, 100)
 	require.NoError(t, err)
-	require.Equal(t, []store.Stray{
+	require.Equal(t, []store.Orphan{
 		{DeliveryID: deliveries[2].ID, JobID: deliveries[2].JobID, Attempts: 1},
 		{DeliveryID: deliveries[3].ID, JobID: deliveries[3].JobID},
-	}, strays)
+	}, orphans)
 }
 
-func strayPages(t *testing.T, b bundle) {
+func orphanPages(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 5)
 	for _, d := range deliveries {
 		b.deleteJob(t, d.JobID)
@@ -71,7 +73,7 @@ func strayPages(t *testing.T, b bundle) {
 	var got []uuid.UUID
 	after := uuid.Nil
 	for _, size := range []int{2, 2, 1, 0} {
-		page, err := b.Strays(t.Context(), after, 2)
+		page, err := b.Orphans(t.Context(), after, 2)
 		require.NoError(t, err)
 		require.Len(t, page, size)
 		for _, s := range page {
@@ -84,14 +86,14 @@ func strayPages(t *testing.T, b bundle) {
 	}
 }
 
-func settleOnce(t *testing.T, b bundle) {
+func closeOnce(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 1)
 	d := deliveries[0]
 	b.record(t.Context(), t, outcome(d, 1, store.DeliveryFailed))
-	first := settlement(d, store.DeliveryDead)
-	settled, err := b.Settle(t.Context(), []store.Settlement{first})
+	first := closing(d, store.DeliveryDead)
+	closed, err := b.CloseOrphans(t.Context(), []store.Closing{first})
 	require.NoError(t, err)
-	require.Equal(t, 1, settled)
+	require.Equal(t, []bool{true}, closed)
 
 	got := b.delivery(t, d.ID)
 	require.Equal(t, store.DeliveryDead, got.Status)
@@ -101,45 +103,45 @@ func settleOnce(t *testing.T, b bundle) {
 	require.Equal(t, first.At, got.UpdatedAt)
 	require.Equal(t, store.Counts{Total: 1, Dead: 1}, b.notification(t, n.ID).Counts)
 
-	settled, err = b.Settle(t.Context(), []store.Settlement{settlement(d, store.DeliveryCancelled)})
+	closed, err = b.CloseOrphans(t.Context(), []store.Closing{closing(d, store.DeliveryCancelled)})
 	require.NoError(t, err)
-	require.Zero(t, settled)
+	require.Equal(t, []bool{false}, closed)
 	require.Equal(t, got, b.delivery(t, d.ID))
 	require.Equal(t, store.Counts{Total: 1, Dead: 1}, b.notification(t, n.ID).Counts)
 }
 
-func settleFence(t *testing.T, b bundle) {
+func closeFence(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 2)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliverySuccess))
-	otherJob := settlement(deliveries[1], store.DeliveryDead)
+	otherJob := closing(deliveries[1], store.DeliveryDead)
 	otherJob.JobID = deliveries[0].JobID
-	unknown := settlement(store.Delivery{ID: newID(), JobID: 1}, store.DeliveryDead)
-	settled, err := b.Settle(t.Context(),
-		[]store.Settlement{settlement(deliveries[0], store.DeliveryDead), otherJob, unknown})
+	unknown := closing(store.Delivery{ID: newID(), JobID: 1}, store.DeliveryDead)
+	closed, err := b.CloseOrphans(t.Context(),
+		[]store.Closing{closing(deliveries[0], store.DeliveryDead), otherJob, unknown})
 	require.NoError(t, err)
-	require.Zero(t, settled)
+	require.Equal(t, []bool{false, false, false}, closed)
 	require.Equal(t, store.Counts{Total: 2, Pending: 1, Success: 1}, b.notification(t, n.ID).Counts)
 }
 
-func settleBatch(t *testing.T, b bundle) {
+func closeBatch(t *testing.T, b bundle) {
 	n1, d1 := b.acceptOne(t, 3)
 	n2, d2 := b.acceptOne(t, 1)
-	settled, err := b.Settle(t.Context(), []store.Settlement{
-		settlement(d2[0], store.DeliveryCancelled),
-		settlement(d1[0], store.DeliveryCancelled), settlement(d1[1], store.DeliveryDead),
+	closed, err := b.CloseOrphans(t.Context(), []store.Closing{
+		closing(d2[0], store.DeliveryCancelled),
+		closing(d1[0], store.DeliveryCancelled), closing(d1[1], store.DeliveryDead),
 	})
 	require.NoError(t, err)
-	require.Equal(t, 3, settled)
+	require.Equal(t, []bool{true, true, true}, closed)
 	require.Equal(t, store.Counts{Total: 3, Pending: 1, Dead: 1, Cancelled: 1}, b.notification(t, n1.ID).Counts)
 	require.Equal(t, store.NotificationCancelled, b.notification(t, n2.ID).Status)
 
-	settled, err = b.Settle(t.Context(), nil)
+	closed, err = b.CloseOrphans(t.Context(), nil)
 	require.NoError(t, err)
-	require.Zero(t, settled)
+	require.Empty(t, closed)
 }
 
-func settlement(d store.Delivery, status store.DeliveryStatus) store.Settlement {
-	return store.Settlement{
+func closing(d store.Delivery, status store.DeliveryStatus) store.Closing {
+	return store.Closing{
 		DeliveryID: d.ID, JobID: d.JobID, Status: status,
 		Code: "job_gone", Error: "its job is gone", At: store.Now(),
 	}
@@ -148,7 +150,7 @@ func settlement(d store.Delivery, status store.DeliveryStatus) store.Settlement 
 func reopenClosed(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 3)
 	b.record(t.Context(), t, outcome(deliveries[0], 2, store.DeliveryDead), outcome(deliveries[2], 1, store.DeliverySuccess))
-	_, err := b.Settle(t.Context(), []store.Settlement{settlement(deliveries[1], store.DeliveryCancelled)})
+	_, err := b.CloseOrphans(t.Context(), []store.Closing{closing(deliveries[1], store.DeliveryCancelled)})
 	require.NoError(t, err)
 	require.Equal(t, store.NotificationFailed, b.notification(t, n.ID).Status)
 

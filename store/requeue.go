@@ -1,0 +1,32 @@
+package store
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Requeue sends a dead or cancelled delivery again, with a new job.
+type Requeue struct {
+	DeliveryID uuid.UUID
+	JobID      int64  // of the job that ended
+	Provider   string // the one to send through from now on; empty for the channel's
+	Job        Job
+	At         time.Time
+}
+
+// Cancellation cancels the open deliveries of a notification, one page at a time.
+type Cancellation struct {
+	NotificationID uuid.UUID
+	After          uuid.UUID // the page begins after this delivery
+	Limit          int       // deliveries in the page
+	Code           string    // that the cancelled deliveries get
+	Error          string
+	At             time.Time
+}
+
+// Cancelled is the result of a Cancellation.
+type Cancelled struct {
+	Deliveries int       // how many were cancelled
+	Last       uuid.UUID // the last delivery of the page; uuid.Nil when the page was empty
+}

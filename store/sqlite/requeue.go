@@ -1,0 +1,70 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// endedDelivery is a delivery that may be requeued.
+type endedDelivery struct {
+	store.Requeue
+	notification uuid.UUID
+	status       store.DeliveryStatus
+}
+
+// Requeue implements store.Deliveries.
+func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, error) {
+	requeued := make([]bool, len(batch))
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		var ended []endedDelivery
+		var jobs []store.Job
+		for i, r := range batch {
+			notification, status, err := statusOf(ctx, tx, `
+				SELECT notification_id, status FROM deliveries
+				WHERE id = ? AND job_id = ? AND status IN ('dead', 'cancelled')`, r.DeliveryID, r.JobID)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			requeued[i] = true
+			ended, jobs = append(ended, endedDelivery{r, notification, status}), append(jobs, r.Job)
+		}
+		if len(ended) == 0 {
+			return nil
+		}
+		ids, err := s.insertJobs(ctx, tx, jobs)
+		if err != nil {
+			return err
+		}
+		for _, d := range ended {
+			if err := requeueDelivery(ctx, tx, d, ids[d.DeliveryID]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("requeue deliveries: %w", err)
+	}
+	return requeued, nil
+}
+
+func requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE deliveries SET status = 'pending', job_id = ?2, attempts = 0, next_retry_at = NULL,
+			provider = coalesce(nullif(?3, ''), provider), provider_override = nullif(?3, ''),
+			last_code = '', last_error = '', details = NULL, updated_at = ?4
+		WHERE id = ?1`, d.DeliveryID, job, d.Provider, d.At.UnixMicro())
+	if err != nil {
+		return err
+	}
+	return moveCounts(ctx, tx, d.notification, d.status, store.DeliveryPending, d.At)
+}

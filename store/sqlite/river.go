@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
+)
+
+// This file is the engine's only door to River: its insert-only client, and every
+// statement on its tables. River has no call that joins jobs with other tables or counts
+// them, so these are statements. The suite in store/storetest runs them on the tables that
+// River's own migrations make, and fails when those change.
+// River writes times as text: in UTC, with milliseconds.
+const (
+	// runningJob is Reader.RunningJob.
+	runningJob = `river_job j ON j.id = d.job_id AND j.state = 'running'`
+	// orphanedJobs is Reader.OrphanedJobs.
+	orphanedJobs = `
+		SELECT d.id, d.job_id, coalesce(j.state, ''), coalesce(j.attempt, 0), d.attempts
+		FROM deliveries d LEFT JOIN river_job j ON j.id = d.job_id
+		WHERE d.status IN ('pending', 'failed') AND d.id > $1
+			AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))
+		ORDER BY d.id LIMIT $2`
+	// queueDepths reads only the index that River fetches by: it has all columns, and
+	// finished jobs, of which there are many, are not read.
+	queueDepths = `
+		SELECT queue, state, count(*), cast(1e6 * unixepoch(min(scheduled_at), 'subsec') AS INTEGER)
+		FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+		GROUP BY state, queue`
+	countRunning = `SELECT count(*) FROM river_job WHERE state = 'running' AND unixepoch(attempted_at, 'subsec') < $1`
+)
+
+// riverClient returns a River client that inserts and works nothing. It is made for one
+// transaction, in 20 µs: a client announces a queue only once in its fetch cooldown, and
+// jobs that are not announced wait for the workers' next poll.
+func (s *Store) riverClient() (*river.Client[*sql.Tx], error) {
+	return river.NewClient(riversqlite.New(s.write), &river.Config{Logger: slog.New(slog.DiscardHandler)})
+}
+
+// insertJobs inserts River jobs and returns their ids by the delivery.
+func (s *Store) insertJobs(ctx context.Context, tx *sql.Tx, jobs []store.Job) (map[uuid.UUID]int64, error) {
+	client, err := s.riverClient()
+	if err != nil {
+		return nil, err
+	}
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, j := range jobs {
+		params[i] = river.InsertManyParams{Args: j.Args(), InsertOpts: &river.InsertOpts{
+			Queue: j.Queue, Priority: j.Priority, MaxAttempts: j.MaxAttempts, ScheduledAt: j.Due, Metadata: j.Metadata,
+		}}
+	}
+	results, err := client.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return nil, fmt.Errorf("insert jobs: %w", err)
+	}
+	ids := make(map[uuid.UUID]int64, len(results))
+	for _, r := range results {
+		var args store.JobArgs
+		if err := json.Unmarshal(r.Job.EncodedArgs, &args); err != nil {
+			return nil, fmt.Errorf("args of job %d: %w", r.Job.ID, err)
+		}
+		ids[args.DeliveryID] = r.Job.ID
+	}
+	return ids, nil
+}
+
+// stopJobs deletes the jobs that wait and cancels the others, and returns the deliveries
+// whose job will not start any more.
+func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) ([]openDelivery, error) {
+	client, err := s.riverClient()
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(open))
+	for i, d := range open {
+		ids[i] = d.JobID
+	}
+	waiting, err := client.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().IDs(ids...).
+		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
+		First(len(open)))
+	if err != nil {
+		return nil, fmt.Errorf("delete jobs: %w", err)
+	}
+	deleted := make(map[int64]bool, len(open))
+	for _, job := range waiting.Jobs {
+		deleted[job.ID] = true
+	}
+	var stopped []openDelivery
+	for _, d := range open {
+		if !deleted[d.JobID] {
+			// It is running or has ended. One call for each: they are few.
+			job, err := client.JobCancelTx(ctx, tx, d.JobID)
+			if errors.Is(err, rivertype.ErrNotFound) {
+				continue // deleted by somebody else: the delivery is an orphan
+			}
+			if err != nil {
+				return nil, fmt.Errorf("cancel job %d: %w", d.JobID, err)
+			}
+			if job.State != rivertype.JobStateCancelled {
+				continue
+			}
+		}
+		stopped = append(stopped, d)
+	}
+	return stopped, nil
+}
+
+// QueueDepths implements store.Queues.
+func (s *Store) QueueDepths(ctx context.Context) ([]store.QueueDepth, error) {
+	depths, err := query(ctx, s.read, func(row sqlread.Row) (d store.QueueDepth, err error) {
+		err = row.Scan(&d.Queue, &d.State, &d.Jobs, &d.Due)
+		return d, err
+	}, queueDepths)
+	if err != nil {
+		return nil, fmt.Errorf("depths of queues: %w", err)
+	}
+	return depths, nil
+}
+
+// CountRunning implements store.Queues.
+func (s *Store) CountRunning(ctx context.Context, before time.Time) (int, error) {
+	var n int
+	err := s.read.QueryRowContext(ctx, countRunning, float64(before.UnixMilli())/1e3).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("running jobs: %w", marked(err))
+	}
+	return n, nil
+}

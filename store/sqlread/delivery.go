@@ -1,0 +1,135 @@
+package sqlread
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// DeliveryColumns are those that Delivery scans, of a table or alias d. The status,
+// stored or derived, comes last.
+const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider,
+	coalesce(d.provider_override, ''), d.template_name, d.template_version, d.recipient_type, d.recipient_value,
+	d.attempts, d.max_retry, d.next_retry_at, d.last_code, d.last_error, d.details,
+	d.created_at, d.updated_at, d.send_at, d.expires_at`
+
+// Delivery scans DeliveryColumns and a status.
+func Delivery(row Row) (store.Delivery, error) {
+	var d store.Delivery
+	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
+		&d.ProviderOverride, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
+		&d.Attempts, &d.MaxRetry, &d.NextRetryAt, &d.LastCode, &d.LastError, &d.Details,
+		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Status)
+	return d, err
+}
+
+// Delivery implements store.Deliveries.
+func (r Reader) Delivery(ctx context.Context, id uuid.UUID) (store.Delivery, error) {
+	d, err := one(ctx, r.DB, Delivery, `SELECT `+DeliveryColumns+`, d.status FROM deliveries d WHERE d.id = $1`, id)
+	return wrapped(d, err, "delivery %s", id)
+}
+
+// withStatus selects deliveries with the status that is shown: "processing" while the
+// job is running.
+func (r Reader) withStatus() string {
+	return `SELECT ` + DeliveryColumns + `, CASE WHEN j.id IS NULL THEN d.status ELSE 'processing' END
+		FROM deliveries d LEFT JOIN ` + r.RunningJob + ` AND d.status IN ('pending', 'failed')`
+}
+
+// DeliveriesOf implements store.Deliveries.
+func (r Reader) DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error) {
+	deliveries, err := all(ctx, r.DB, Delivery,
+		r.withStatus()+` WHERE d.notification_id = $1 AND d.id > $2 ORDER BY d.id LIMIT $3`, notificationID, after, limit)
+	return wrapped(deliveries, err, "deliveries of notification %s", notificationID)
+}
+
+// ListDeliveries implements store.Deliveries.
+func (r Reader) ListDeliveries(
+	ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int,
+) ([]store.Delivery, error) {
+	var c conditions
+	from := r.withStatus()
+	if f.AppID != "" {
+		from += ` JOIN notifications n ON n.id = d.notification_id`
+		c.equal(r.AppID, f.AppID)
+	}
+	if f.ID != uuid.Nil {
+		c.and(`d.id = $`, f.ID)
+	}
+	if f.NotificationID != uuid.Nil {
+		c.and(`d.notification_id = $`, f.NotificationID)
+	}
+	c.page(`d.id`, after, f.Since, f.Until)
+	if !f.Unexpired.IsZero() {
+		c.and(`coalesce(d.expires_at > $, true)`, f.Unexpired)
+	}
+	c.status(f.Status)
+	if f.Code != "" {
+		c.and(`d.last_code <> '' AND d.last_code = $`, f.Code) // the index holds no others
+	}
+	c.content(f.Channel, f.Recipient, f.Template)
+	c.equal(`d.provider`, f.Provider)
+	deliveries, err := listed(ctx, r.DB, Delivery, from+c.where()+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(limit), c.args)
+	return wrapped(deliveries, err, "list deliveries")
+}
+
+// status adds the status that is shown. The terms repeat the predicates of the partial
+// indexes, which are not used otherwise.
+func (c *conditions) status(status store.DeliveryStatus) {
+	switch status {
+	case "":
+	case store.DeliveryProcessing:
+		c.terms = append(c.terms, `d.status IN ('pending', 'failed') AND j.id IS NOT NULL`)
+	case store.DeliveryPending, store.DeliveryFailed:
+		c.and(`d.status IN ('pending', 'failed') AND j.id IS NULL AND d.status = $`, status)
+	case store.DeliveryDead, store.DeliveryCancelled:
+		c.and(`d.status IN ('dead', 'cancelled') AND d.status = $`, status)
+	default:
+		c.and(`d.status = $`, status)
+	}
+}
+
+// MessageColumns are those that Message scans.
+const MessageColumns = `id, notification_id, channel, template_name, template_version, msg_type, subject, body,
+	template_code, params`
+
+// Message scans MessageColumns.
+func Message(row Row) (store.Message, error) {
+	var m store.Message
+	err := row.Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.TemplateVersion, &m.MsgType, &m.Subject,
+		&m.Body, &m.TemplateCode, &m.Params)
+	return m, err
+}
+
+// Message implements store.Deliveries.
+func (r Reader) Message(ctx context.Context, id uuid.UUID) (store.Message, error) {
+	m, err := one(ctx, r.DB, Message, `SELECT `+MessageColumns+` FROM messages WHERE id = $1`, id)
+	return wrapped(m, err, "message %s", id)
+}
+
+// Attempts implements store.Deliveries.
+func (r Reader) Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error) {
+	attempts, err := all(ctx, r.DB, attempt, `
+		SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
+		FROM attempts WHERE delivery_id = $1 ORDER BY started_at, id`, deliveryID)
+	return wrapped(attempts, err, "attempts of delivery %s", deliveryID)
+}
+
+func attempt(row Row) (store.Attempt, error) {
+	var a store.Attempt
+	err := row.Scan(&a.ID, &a.DeliveryID, &a.JobID, &a.Attempt, &a.Provider, &a.Class, &a.Code, &a.Error, &a.Details,
+		&a.StartedAt, &a.FinishedAt)
+	return a, err
+}
+
+// Orphans implements store.Deliveries.
+func (r Reader) Orphans(ctx context.Context, after uuid.UUID, limit int) ([]store.Orphan, error) {
+	orphans, err := all(ctx, r.DB, func(row Row) (o store.Orphan, err error) {
+		err = row.Scan(&o.DeliveryID, &o.JobID, &o.JobState, &o.JobAttempt, &o.Attempts)
+		return o, err
+	}, r.OrphanedJobs, after, limit)
+	return wrapped(orphans, err, "orphans")
+}

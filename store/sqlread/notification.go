@@ -1,0 +1,69 @@
+package sqlread
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// NotificationColumns are those that Notification scans.
+const NotificationColumns = `id, app_id, idempotency_key, request_hash, unmatched,
+	total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
+	status, created_at, updated_at, send_at, expires_at, priority, test`
+
+// Notification scans NotificationColumns.
+func Notification(row Row) (store.Notification, error) {
+	var n store.Notification
+	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched,
+		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
+		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test)
+	return n, err
+}
+
+// NotificationByKey selects the notification with the app id $1 and the key $2.
+const NotificationByKey = `SELECT ` + NotificationColumns + ` FROM notifications WHERE app_id = $1 AND idempotency_key = $2`
+
+// Notification implements store.Notifications.
+func (r Reader) Notification(ctx context.Context, id uuid.UUID) (store.Notification, error) {
+	n, err := one(ctx, r.DB, Notification, `SELECT `+NotificationColumns+` FROM notifications WHERE id = $1`, id)
+	return wrapped(n, err, "notification %s", id)
+}
+
+// NotificationByKey implements store.Notifications.
+func (r Reader) NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error) {
+	n, err := one(ctx, r.DB, Notification, NotificationByKey, appID, key)
+	return wrapped(n, err, "notification by key")
+}
+
+// ListNotifications implements store.Notifications.
+func (r Reader) ListNotifications(
+	ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int,
+) ([]store.Notification, error) {
+	var c conditions
+	c.equal(`app_id`, f.AppID)
+	c.equal(`idempotency_key`, f.IdempotencyKey)
+	c.equal(`status`, string(f.Status))
+	c.page(`id`, after, f.Since, f.Until)
+	c.delivered(f)
+	notifications, err := listed(ctx, r.DB, Notification,
+		`SELECT `+NotificationColumns+` FROM notifications`+c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), c.args)
+	return wrapped(notifications, err, "list notifications")
+}
+
+// delivered adds the conditions on a notification's deliveries.
+func (c *conditions) delivered(f store.NotificationFilter) {
+	of := conditions{args: c.args}
+	of.content(f.Channel, f.Recipient, f.Template)
+	switch {
+	case len(of.terms) == 0:
+	case f.Recipient != "": // few deliveries: they are found first
+		c.terms = append(c.terms, `id IN (SELECT d.notification_id FROM deliveries d`+of.where()+`)`)
+	default: // many deliveries: looked up for each notification, in the order of the page
+		of.terms = append(of.terms, `d.notification_id = notifications.id`)
+		c.terms = append(c.terms, `EXISTS (SELECT 1 FROM deliveries d`+of.where()+`)`)
+	}
+	c.args = of.args
+}

@@ -1,0 +1,57 @@
+package sqlread
+
+import (
+	"context"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// Columns of the two tables of templates, as Template and version scan them.
+const (
+	TemplateColumns = `name, channel, description, msg_type, subject, body, template_code, version, created_at, updated_at`
+	VersionColumns  = `name, version, channel, description, msg_type, subject, body, template_code, created_by, created_at`
+)
+
+// Template scans TemplateColumns.
+func Template(row Row) (store.Template, error) {
+	var t store.Template
+	err := row.Scan(&t.Name, &t.Channel, &t.Description, &t.MsgType, &t.Subject, &t.Body, &t.TemplateCode, &t.Version,
+		&t.CreatedAt, &t.UpdatedAt)
+	return t, err
+}
+
+func version(row Row) (store.TemplateVersion, error) {
+	var v store.TemplateVersion
+	err := row.Scan(&v.Name, &v.Version, &v.Channel, &v.Description, &v.MsgType, &v.Subject, &v.Body, &v.TemplateCode,
+		&v.CreatedBy, &v.CreatedAt)
+	return v, err
+}
+
+// Template implements store.Templates.
+func (r Reader) Template(ctx context.Context, name string) (store.Template, error) {
+	t, err := one(ctx, r.DB, Template, `SELECT `+TemplateColumns+` FROM templates WHERE name = $1`, name)
+	return wrapped(t, err, "template %q", name)
+}
+
+// ListTemplates implements store.Templates.
+func (r Reader) ListTemplates(ctx context.Context, channel, after string, limit int) ([]store.Template, error) {
+	templates, err := all(ctx, r.DB, Template,
+		`SELECT `+TemplateColumns+` FROM templates
+		WHERE name > $1 AND ($2 = '' OR channel = $2) ORDER BY name LIMIT $3`, after, channel, limit)
+	return wrapped(templates, err, "list templates")
+}
+
+// TemplateVersion implements store.Templates.
+func (r Reader) TemplateVersion(ctx context.Context, name string, number int) (store.TemplateVersion, error) {
+	v, err := one(ctx, r.DB, version,
+		`SELECT `+VersionColumns+` FROM template_versions WHERE name = $1 AND version = $2`, name, number)
+	return wrapped(v, err, "version %d of template %q", number, name)
+}
+
+// TemplateVersions implements store.Templates.
+func (r Reader) TemplateVersions(ctx context.Context, name string, before, limit int) ([]store.TemplateVersion, error) {
+	versions, err := all(ctx, r.DB, version,
+		`SELECT `+VersionColumns+` FROM template_versions
+		WHERE name = $1 AND ($2 = 0 OR version < $2) ORDER BY version DESC LIMIT $3`, name, before, limit)
+	return wrapped(versions, err, "versions of template %q", name)
+}
