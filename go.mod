@@ -19,9 +19,11 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labring/sealos-notify/client v0.0.0
 	github.com/larksuite/oapi-sdk-go/v3 v3.5.3
+	github.com/maypok86/otter/v2 v2.4.0
 	github.com/nyaruka/phonenumbers v1.8.1
 	github.com/pb33f/libopenapi v0.41.8
 	github.com/pb33f/libopenapi-validator v0.16.2
+	github.com/pb33f/testify v0.1.1
 	github.com/peterldowns/pgtestdb v0.1.1
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/prometheus/client_golang v1.25.0

@@ -16,7 +16,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -179,25 +180,25 @@ func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (
 				fmt.Sprintf("there is no receiver %q in this service's configuration", in.group.receiver))
 		}
 		out, err := s.send(ctx, receiver.request(source, in.group))
-		var refusal *jobs.Refusal
-		if errors.As(err, &refusal) {
+		var refused *refusal.Error
+		if errors.As(err, &refused) {
 			// Its field is none of the body's: what is wrong is in the configuration.
-			return nil, &jobs.Refusal{Code: refusal.Code, Field: "receiver", Message: fmt.Sprintf("%s: %s: %s", in.group.receiver, refusal.Field, refusal.Message)}
+			return nil, &refusal.Error{Code: refused.Code, Field: "receiver", Message: fmt.Sprintf("%s: %s: %s", in.group.receiver, refused.Field, refused.Message)}
 		}
 		return out, err
 	}
 }
 
 // request asks for what the receiver's people are to get of the group.
-func (r Receiver) request(source string, group alertGroup) jobs.Request {
-	request := jobs.Request{
+func (r Receiver) request(source string, group alertGroup) accepting.Request {
+	request := accepting.Request{
 		IdempotencyKey: source + "-" + group.identity,
 		// Annotations have values in them that move while the alert stays the same.
 		KeyDecides: true,
-		Channels:   map[string]jobs.ChannelRequest{},
+		Channels:   map[string]accepting.ChannelRequest{},
 	}
 	for name, channel := range r.Channels {
-		request.Channels[name] = jobs.ChannelRequest{Template: channel.Template, Params: group.params}
+		request.Channels[name] = accepting.ChannelRequest{Template: channel.Template, Params: group.params}
 	}
 	for _, recipient := range r.Recipients {
 		request.Recipients = append(request.Recipients, store.Recipient(recipient))

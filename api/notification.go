@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -76,7 +76,7 @@ type countsView struct {
 }
 
 type sendInput struct {
-	request jobs.Request
+	request accepting.Request
 }
 
 // Resolve implements huma.Resolver: it reads the body.
@@ -84,10 +84,10 @@ func (in *sendInput) Resolve(ctx huma.Context) []error {
 	return readBody(ctx, &in.request, parseNotification)
 }
 
-func parseNotification(body object) (jobs.Request, error) {
-	r := jobs.Request{
+func parseNotification(body object) (accepting.Request, error) {
+	r := accepting.Request{
 		IdempotencyKey: body.text("idempotencyKey", 1, maxIdempotencyKey),
-		Channels:       map[string]jobs.ChannelRequest{},
+		Channels:       map[string]accepting.ChannelRequest{},
 		SendAt:         body.time("sendAt"),
 		ExpiresAt:      body.time("expiresAt"),
 		Priority:       store.Priority(body.option("priority", "high", "normal", "low")),
@@ -100,7 +100,7 @@ func parseNotification(body object) (jobs.Request, error) {
 	}
 	for _, name := range names {
 		channel := channels.object(name)
-		r.Channels[name] = jobs.ChannelRequest{
+		r.Channels[name] = accepting.ChannelRequest{
 			Template: channel.text("template", 1, maxTemplateName),
 			Params:   channel.values("params"),
 		}
@@ -135,7 +135,7 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 }
 
 // send accepts what the caller asks for.
-func (s *Server) send(ctx context.Context, r jobs.Request) (*sendOutput, error) {
+func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
 	r.AppID = callerOf(ctx).AppID
 	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -105,9 +106,9 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.send(ctx, jobs.Request{
+	out, err := s.send(ctx, accepting.Request{
 		IdempotencyKey: in.test.key, Test: true, Recipients: []store.Recipient{in.test.recipient},
-		Channels: map[string]jobs.ChannelRequest{t.Channel: {Template: t.Name, Params: in.test.params}},
+		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.test.params}},
 	})
 	if err != nil {
 		return nil, ofTemplate(err, t.Channel)
@@ -118,12 +119,12 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 // ofTemplate puts the field of a refused notification where a request about one
 // template has it.
 func ofTemplate(err error, channel string) error {
-	var refusal *jobs.Refusal
-	if !errors.As(err, &refusal) {
+	var refused *refusal.Error
+	if !errors.As(err, &refused) {
 		return err
 	}
-	moved := *refusal
-	field := strings.TrimPrefix(refusal.Field, "channels."+channel)
+	moved := *refused
+	field := strings.TrimPrefix(refused.Field, "channels."+channel)
 	switch {
 	case field == "" || field == ".template":
 		moved.Field = "path.name"

@@ -7,7 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -47,7 +47,7 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.steerer.Retry(ctx, d, in.provider); err != nil {
+	if err := s.steerer.Requeue(ctx, d, in.provider); err != nil {
 		return nil, err
 	}
 	if d, err = s.deliveryOf(ctx, in.ID); err != nil {
@@ -85,7 +85,7 @@ type retriedView struct {
 }
 
 type retryManyInput struct {
-	request jobs.RetryRequest
+	request steering.RequeueRequest
 }
 
 // Resolve implements huma.Resolver: it reads the body.
@@ -93,13 +93,13 @@ func (in *retryManyInput) Resolve(ctx huma.Context) []error {
 	return readBody(ctx, &in.request, parseRetry)
 }
 
-func parseRetry(body object) (jobs.RetryRequest, error) {
+func parseRetry(body object) (steering.RequeueRequest, error) {
 	filter := body.object("filter")
 	if filter.members != nil && len(filter.names()) == 0 {
 		body.fault("filter", "must not be empty")
 	}
 	filter.option("status", string(store.DeliveryDead))
-	r := jobs.RetryRequest{
+	r := steering.RequeueRequest{
 		Filter: store.DeliveryFilter{
 			Channel:        filter.given("channel", maxTemplateKind),
 			Provider:       filter.given("provider", maxProviderName),
@@ -111,7 +111,7 @@ func parseRetry(body object) (jobs.RetryRequest, error) {
 		},
 		Provider: body.given("provider", maxProviderName),
 		DryRun:   body.flag("dryRun"),
-		Limit:    jobs.MaxRetried,
+		Limit:    steering.MaxRequeued,
 	}
 	if since := filter.time("since"); since != nil {
 		r.Filter.Since = *since
@@ -120,7 +120,7 @@ func parseRetry(body object) (jobs.RetryRequest, error) {
 		r.Filter.Until = *until
 	}
 	if _, given := body.members["limit"]; given {
-		r.Limit = body.number("limit", 1, jobs.MaxRetried)
+		r.Limit = body.number("limit", 1, steering.MaxRequeued)
 	}
 	filter.end()
 	body.end()
@@ -135,9 +135,9 @@ func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retr
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err
 	}
-	done, err := s.steerer.RetryMatching(ctx, r)
+	done, err := s.steerer.RequeueMatching(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Retried, DryRun: r.DryRun, More: done.More}}, nil
+	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: r.DryRun, More: done.More}}, nil
 }

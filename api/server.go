@@ -18,7 +18,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -38,23 +40,23 @@ const (
 	handleTimeout = 10 * time.Second
 )
 
-// Accepter takes notifications. Its *jobs.Refusal is the caller's fault.
+// Accepter takes notifications. Its *refusal.Error is the caller's fault.
 type Accepter interface {
-	Accept(ctx context.Context, req jobs.Request) (jobs.Accepted, error)
+	Accept(ctx context.Context, req accepting.Request) (accepting.Accepted, error)
 }
 
 // TemplateRules says whether a template may be stored, and what it would send; a
-// *jobs.Refusal says why not.
+// *refusal.Error says why not.
 type TemplateRules interface {
 	CheckTemplate(t store.Template) error
-	PreviewTemplate(t store.Template, params map[string]any) (jobs.Preview, error)
+	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// Steerer stops deliveries and sends them again. Its *jobs.Refusal is the caller's fault.
+// Steerer stops deliveries and sends them again. Its *refusal.Error is the caller's fault.
 type Steerer interface {
 	Cancel(ctx context.Context, notification uuid.UUID) error
-	Retry(ctx context.Context, d store.Delivery, provider string) error
-	RetryMatching(ctx context.Context, req jobs.RetryRequest) (jobs.Retried, error)
+	Requeue(ctx context.Context, d store.Delivery, provider string) error
+	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 }
 
 // Store is what the API reads, and where templates are kept.

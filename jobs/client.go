@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -15,132 +14,144 @@ import (
 	"riverqueue.com/riverui/uiendpoints"
 )
 
-// fetchCooldown is the shortest time between two fetches of a queue. River's own
-// default of 100 ms would add that much to each delivery, and let a queue start no
-// more than its workers ten times a second.
-const fetchCooldown = 5 * time.Millisecond
+const (
+	// fetchCooldown is the shortest time between two fetches of a queue. River's default of
+	// 100 ms would delay deliveries by as much, and start at most ten times its workers a
+	// second.
+	fetchCooldown = 5 * time.Millisecond
+	// orphansInterval and retentionInterval are how often the periodic jobs run.
+	orphansInterval   = 30 * time.Second
+	retentionInterval = time.Hour
+	// stopGrace is the time that running jobs have beyond the provider's timeout to record
+	// their outcomes when the client stops.
+	stopGrace = 7 * time.Second
+	// cutGrace is the time that River has to give back the jobs that were cut.
+	cutGrace = 2 * time.Second
+)
 
-// maintenanceQueue carries the periodic jobs, apart from what people wait for.
-const maintenanceQueue = "maintenance"
+// Dispatcher is the `dispatcher` section: how River works the queues.
+type Dispatcher struct {
+	Enabled      bool          `yaml:"enabled" env:"ENABLED" doc:"work the queues; false makes an API-only replica"`
+	Interval     time.Duration `yaml:"interval" env:"INTERVAL" doc:"fallback poll; new jobs are announced by LISTEN/NOTIFY"`
+	BatchSize    int           `yaml:"batchSize" env:"BATCH_SIZE" doc:"workers for each channel's queue on this replica"`
+	LeaseTimeout time.Duration `yaml:"leaseTimeout" env:"LEASE_TIMEOUT" doc:"a job running longer than this is taken from its worker; at least timeoutSeconds + 10s"`
+}
+
+// NewDispatcher returns the documented values.
+func NewDispatcher() Dispatcher {
+	return Dispatcher{Enabled: true, Interval: 10 * time.Second, BatchSize: 100, LeaseTimeout: 5 * time.Minute}
+}
 
 // Client works the queues. River's type parameter for transactions ends here.
 type Client struct {
 	// UI are the endpoints that River UI shows.
 	UI uiendpoints.Bundle
 
-	service *Service
-	worker  worker // nil on a replica that does not work the queues
+	jobs  *Jobs
+	river worker // nil on a replica that does not work the queues
 }
 
-// worker is the part of river.Client without its type parameter.
+// worker is the part of river.Client that has no type parameter.
 type worker interface {
 	Start(ctx context.Context) error
 	Stop(ctx context.Context) error
 	StopAndCancel(ctx context.Context) error
 }
 
-// NewClient makes the River client of this replica: one queue for each channel,
-// so that a dead provider cannot hold up the others. With d.Enabled false it
-// works nothing.
-func NewClient[TTx any](driver riverdriver.Driver[TTx], s *Service, d Dispatcher, log *slog.Logger) (*Client, error) {
-	cfg := &river.Config{Logger: log}
+// NewClient makes the River client of this replica. With d.Enabled false it works nothing.
+func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, log *slog.Logger) (*Client, error) {
+	config := &river.Config{Logger: log}
 	if d.Enabled {
-		workers := river.NewWorkers()
-		river.AddWorker(workers, &deliverWorker{service: s})
-		river.AddWorker(workers, &reconcileWorker{service: s})
-		river.AddWorker(workers, &retentionWorker{service: s})
-
-		// Two, so that a long deletion does not hold up the reconciler.
-		queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 2}}
-		for channel := range s.types {
-			queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
-		}
-
-		cfg.Hooks = []rivertype.Hook{s.metrics.river}
-		cfg.Workers = workers
-		cfg.Queues = queues
-		cfg.FetchPollInterval = d.Interval
-		cfg.FetchCooldown = fetchCooldown
-		cfg.ReindexerIndexNames = slices.DeleteFunc(river.ReindexerIndexNamesDefault(), dropped)
-		cfg.RescueStuckJobsAfter = d.LeaseTimeout
-		// The provider call is bounded by itself. What is left until the rescue is
-		// for recording its outcome, should the database be away.
-		cfg.JobTimeout = d.LeaseTimeout - time.Second
-		// Stop waits for running jobs and cuts them itself; without this value
-		// the end of Start's context would be a hard stop.
-		cfg.SoftStopTimeout = d.LeaseTimeout
-		cfg.PeriodicJobs = []*river.PeriodicJob{
-			river.NewPeriodicJob(river.PeriodicInterval(reconcileInterval), func() (river.JobArgs, *river.InsertOpts) {
-				return reconcileArgs{}, &river.InsertOpts{Queue: maintenanceQueue, MaxAttempts: 1}
-			}, &river.PeriodicJobOpts{ID: "reconcile", RunOnStart: true}),
-			river.NewPeriodicJob(river.PeriodicInterval(retentionInterval), func() (river.JobArgs, *river.InsertOpts) {
-				return retentionArgs{}, &river.InsertOpts{Queue: maintenanceQueue, MaxAttempts: 1}
-			}, &river.PeriodicJobOpts{ID: "retention", RunOnStart: true}),
-		}
+		config = workingConfig(j, d, log)
 	}
-	rc, err := river.NewClient(driver, cfg)
+	client, err := river.NewClient(driver, config)
 	if err != nil {
 		return nil, fmt.Errorf("river client: %w", err)
 	}
-	c := &Client{UI: riverui.NewEndpoints(rc, nil), service: s}
+	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j}
 	if d.Enabled {
-		c.worker = rc
+		c.river = client
 	}
 	return c, nil
 }
 
-// dropped says whether our schema does without an index of River's.
-func dropped(index string) bool {
-	return index == "river_job_args_index" || index == "river_job_metadata_index"
+// workingConfig returns the configuration of a client that works: one queue for each channel,
+// so that a provider that does not answer cannot hold up the other channels.
+func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer})
+	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: func(ctx context.Context) error {
+		_, err := j.Orphans.Close(ctx)
+		return err
+	}})
+	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
+
+	// Two workers, so that a long deletion does not hold up the orphans.
+	queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 2}}
+	for _, channel := range j.channels {
+		queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
+	}
+	return &river.Config{
+		Logger:            log,
+		Hooks:             []rivertype.Hook{j.river},
+		Workers:           workers,
+		Queues:            queues,
+		FetchPollInterval: d.Interval,
+		FetchCooldown:     fetchCooldown,
+		// The provider call has a timeout of its own. What remains until the rescue is for
+		// recording its outcome while the database is unavailable.
+		JobTimeout:           d.LeaseTimeout - time.Second,
+		RescueStuckJobsAfter: d.LeaseTimeout,
+		// Stop waits for running jobs and cuts them itself. Without this value the end of
+		// Start's context would cut them.
+		SoftStopTimeout: d.LeaseTimeout,
+		PeriodicJobs: []*river.PeriodicJob{
+			periodic("orphans", orphansInterval, orphansArgs{}),
+			periodic("retention", retentionInterval, retentionArgs{}),
+		},
+	}
 }
 
-// Start begins to work the queues. The client runs until Stop: it is detached
-// from ctx, whose end must not cut sends.
+// Start begins to work the queues. The client runs until Stop: the end of ctx must not cut
+// sends.
 func (c *Client) Start(ctx context.Context) error {
-	if c.worker == nil {
+	if c.river == nil {
 		return nil
 	}
-	if err := c.worker.Start(context.WithoutCancel(ctx)); err != nil {
+	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start river: %w", err)
 	}
 	return nil
 }
 
-// stopGrace is what running jobs have beyond the provider's timeout when the
-// client stops, to record their outcomes.
-const stopGrace = 7 * time.Second
-
-// cutGrace is what River has to put jobs back that were cut.
-const cutGrace = 2 * time.Second
-
-// StopTime is the longest that Stop takes: timeoutSeconds and 9 seconds.
+// StopTime returns the longest that Stop takes: timeoutSeconds and 9 seconds.
 func (c *Client) StopTime() time.Duration {
-	if c.worker == nil {
+	if c.river == nil {
 		return 0
 	}
 	return c.patience() + cutGrace
 }
 
-// patience is how long Stop waits for running jobs.
+// patience returns how long Stop waits for running jobs.
 func (c *Client) patience() time.Duration {
-	return c.service.settings.Load().Defaults.timeout() + stopGrace
+	return c.jobs.settings.Load().Defaults.Timeout() + stopGrace
 }
 
-// Stop fetches no more jobs and waits for the running ones: their provider call
-// and their record, at most timeoutSeconds and 7 seconds. What is not over by then
-// is abandoned and rescued later by another worker.
+// Stop fetches no more jobs and waits for the running ones, for their provider call and their
+// record: at most timeoutSeconds and 7 seconds. A job that is not over by then is abandoned,
+// and another worker rescues it later.
 func (c *Client) Stop() error {
-	if c.worker == nil {
+	if c.river == nil {
 		return nil
 	}
-	c.service.stopPacing()
+	c.jobs.Deliverer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()
-	err := c.worker.Stop(ctx)
+	err := c.river.Stop(ctx)
 	if err == nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), cutGrace)
 	defer cancel()
-	return c.worker.StopAndCancel(ctx)
+	return c.river.StopAndCancel(ctx)
 }

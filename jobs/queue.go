@@ -2,21 +2,21 @@ package jobs
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/store"
 )
 
 const (
-	// lookTimeout bounds a look at the queues: a scrape waits for it.
-	lookTimeout = 2 * time.Second
-	// lookAge is how long a look serves all scrapes that come.
-	lookAge = 5 * time.Second
+	// queuesTimeout bounds the read of the queues. A scrape waits for it.
+	queuesTimeout = 2 * time.Second
+	// queuesAge is how long one read serves all scrapes.
+	queuesAge = 5 * time.Second
 )
 
 var (
@@ -31,27 +31,23 @@ var (
 )
 
 // queueStates are the states of jobs that have not ended.
-var queueStates = []string{
-	string(rivertype.JobStateAvailable), string(rivertype.JobStateRunning),
-	string(rivertype.JobStateRetryable), string(rivertype.JobStateScheduled),
-}
+var queueStates = []store.JobState{store.JobAvailable, store.JobRunning, store.JobRetryable, store.JobScheduled}
 
-// queueCollector looks at the queues in the database when it is scraped. All
-// replicas show the same.
+// queueCollector reads the queues from the database when it is scraped. All replicas show the
+// same.
 type queueCollector struct {
-	service *Service
-	lease   time.Duration
+	jobs  *Jobs
+	lease time.Duration
 
 	mu     sync.Mutex
-	looked time.Time
+	readAt time.Time
 	last   []prometheus.Metric
 }
 
-// QueueCollector returns a collector of the depths of all channels' queues. lease
-// is what a job may run at most: one that is older than twice that was not taken
-// from its worker.
-func (s *Service) QueueCollector(lease time.Duration) prometheus.Collector {
-	return &queueCollector{service: s, lease: lease}
+// QueueCollector returns a collector of the depths of all channels' queues. lease is the
+// longest that a job may run. One that runs twice as long was not taken from its worker.
+func (j *Jobs) QueueCollector(lease time.Duration) prometheus.Collector {
+	return &queueCollector{jobs: j, lease: lease}
 }
 
 // Describe implements prometheus.Collector.
@@ -65,45 +61,45 @@ func (c *queueCollector) Describe(descs chan<- *prometheus.Desc) {
 func (c *queueCollector) Collect(metrics chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.looked) > lookAge {
-		c.last = c.look()
-		c.looked = time.Now()
+	if time.Since(c.readAt) > queuesAge {
+		c.last = c.read()
+		c.readAt = time.Now()
 	}
 	for _, m := range c.last {
 		metrics <- m
 	}
 }
 
-// look asks the database. When it does not answer, nothing is said of the queues.
-func (c *queueCollector) look() []prometheus.Metric {
-	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+// read reads the queues. When the database does not answer, only that is shown.
+func (c *queueCollector) read() []prometheus.Metric {
+	ctx, cancel := context.WithTimeout(context.Background(), queuesTimeout)
 	defer cancel()
-	depths, err := c.service.store.QueueDepths(ctx)
+	depths, err := c.jobs.queues.QueueDepths(ctx)
 	if err == nil {
 		var stuck int
-		if stuck, err = c.service.store.CountRunning(ctx, time.Now().Add(-2*c.lease)); err == nil {
+		if stuck, err = c.jobs.queues.CountRunning(ctx, time.Now().Add(-2*c.lease)); err == nil {
 			return append(c.depths(depths), gauge(queueStuck, float64(stuck)), gauge(databaseUp, 1))
 		}
 	}
-	c.service.log.Warn("the queues could not be looked at", zap.Error(err))
+	c.jobs.log.Warn("the queues could not be read", zap.Error(err))
 	return []prometheus.Metric{gauge(databaseUp, 0)}
 }
 
-// depths shows the channels that are on, with zeros, and those that have jobs.
+// depths shows the channels that are on, with zeros, and the channels that have jobs.
 func (c *queueCollector) depths(depths []store.QueueDepth) []prometheus.Metric {
-	jobs, oldest := map[string]map[string]int{}, map[string]time.Duration{}
-	for _, channel := range c.service.settings.Load().Registry.Channels() {
-		jobs[channel] = map[string]int{}
+	jobs, oldest := map[string]map[store.JobState]int{}, map[string]time.Duration{}
+	for _, channel := range c.jobs.settings.Load().Registry.Channels() {
+		jobs[channel] = map[store.JobState]int{}
 	}
 	for _, d := range depths {
-		if _, isChannel := c.service.types[d.Queue]; !isChannel {
+		if !slices.Contains(c.jobs.channels, d.Queue) {
 			continue
 		}
 		if jobs[d.Queue] == nil {
-			jobs[d.Queue] = map[string]int{}
+			jobs[d.Queue] = map[store.JobState]int{}
 		}
 		jobs[d.Queue][d.State] = d.Jobs
-		if d.State == string(rivertype.JobStateAvailable) {
+		if d.State == store.JobAvailable {
 			oldest[d.Queue] = max(0, time.Since(d.Due))
 		}
 	}
@@ -111,7 +107,7 @@ func (c *queueCollector) depths(depths []store.QueueDepth) []prometheus.Metric {
 	for channel, byState := range jobs {
 		all = append(all, gauge(queueOldest, oldest[channel].Seconds(), channel))
 		for _, state := range queueStates {
-			all = append(all, gauge(queueJobs, float64(byState[state]), channel, state))
+			all = append(all, gauge(queueJobs, float64(byState[state]), channel, string(state)))
 		}
 	}
 	return all

@@ -48,6 +48,18 @@ const (
 	PriorityLow    Priority = "low"
 )
 
+// InQueue returns the priority of the jobs, as Job has it. The empty priority is normal.
+func (p Priority) InQueue() int {
+	switch p {
+	case PriorityHigh:
+		return 1
+	case PriorityLow:
+		return 3
+	default:
+		return 2
+	}
+}
+
 // Counts are a notification's deliveries by stored status.
 type Counts struct {
 	Total     int

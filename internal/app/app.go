@@ -21,6 +21,7 @@ import (
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/telemetry"
 	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/settings"
 )
 
 // Options say how to run.
@@ -96,7 +97,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer stopTracing()
-	service := jobs.New(db.Store, builtin.Types(), jobs.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry},
+	service := jobs.New(db.Store, builtin.Types(), settings.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry},
 		log, jobs.Telemetry{Metrics: metrics, Tracer: tracer})
 	defer service.Close()
 	metrics.MustRegister(service.QueueCollector(cfg.Dispatcher.LeaseTimeout), telemetry.NewPoolCollector(db.pool))
@@ -112,7 +113,7 @@ func Run(ctx context.Context, o Options) error {
 	var ready atomic.Bool
 	auth := api.NewAuth(credentials, log)
 	server, err := api.New(api.Options{
-		Config: cfg.Server, Auth: auth, Accepter: service, Steerer: service, Templates: service,
+		Config: cfg.Server, Auth: auth, Accepter: service.Accepter, Steerer: service.Control, Templates: service.Renderer,
 		Store: db.Store, Integrations: cfg.Integrations, RiverUI: ui, Ready: ready.Load, Metrics: metrics, Tracer: tracer, Log: log,
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ type Database struct {
 	Migrator *migrate.Migrator
 
 	pool      func() telemetry.Pool
-	newClient func(*jobs.Service, jobs.Dispatcher, *slog.Logger) (*jobs.Client, error)
+	newClient func(*jobs.Jobs, jobs.Dispatcher, *slog.Logger) (*jobs.Client, error)
 }
 
 // A start waits for its database this long: the two may have been started together,
@@ -64,7 +64,7 @@ func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 				s := st.DB().Stats()
 				return telemetry.Pool{Used: s.InUse, Idle: s.Idle, Max: s.MaxOpenConnections, Waits: s.WaitCount, Waited: s.WaitDuration}
 			},
-			newClient: func(s *jobs.Service, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
+			newClient: func(s *jobs.Jobs, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
 				return jobs.NewClient(riversqlite.New(st.DB()), s, d, log)
 			},
 		}, nil
@@ -82,7 +82,7 @@ func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 				Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime(),
 			}
 		},
-		newClient: func(s *jobs.Service, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
+		newClient: func(s *jobs.Jobs, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
 			return jobs.NewClient(riverpgxv5.New(st.Pool()), s, d, log)
 		},
 	}, nil

@@ -1,0 +1,150 @@
+// Package accepting accepts notifications: it checks what is asked, renders the messages and
+// commits everything that is needed to deliver them.
+package accepting
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/tracing"
+	"github.com/labring/sealos-notify/store"
+)
+
+const (
+	// batchTime bounds the commit of a batch, itemTime that of one notification. Together
+	// with it a batch that hangs leaves the other callers time to be accepted alone.
+	batchTime = 4 * time.Second
+	itemTime  = 8 * time.Second
+)
+
+// Store is what an Accepter needs of the store.
+type Store interface {
+	Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error)
+	NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error)
+	Template(ctx context.Context, name string) (store.Template, error)
+}
+
+// Accepter accepts notifications. Close it after the last Accept.
+type Accepter struct {
+	store     Store
+	renderer  *rendering.Renderer
+	settings  *settings.Live
+	templates *templateCache
+	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
+	metrics   *metrics
+}
+
+// New starts an Accepter.
+func New(
+	st Store, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
+	registry prometheus.Registerer, batches *groupcommit.Metrics,
+) *Accepter {
+	return &Accepter{
+		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry),
+		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
+			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
+			Weight: func(a store.Acceptance) int { return len(a.Deliveries) }, Metrics: batches, Log: log,
+		}, st.Accept),
+	}
+}
+
+// Close commits what is queued.
+func (a *Accepter) Close() { a.commits.Close() }
+
+// Accept accepts a notification: before it returns, everything that is needed to deliver it
+// is committed. A *refusal.Error says what is wrong with the request; after any other error
+// the same request may be sent again.
+func (a *Accepter) Accept(ctx context.Context, req Request) (Accepted, error) {
+	ctx, span := tracing.Start(ctx, "accept", trace.SpanKindInternal)
+	accepted, err := a.accept(ctx, req)
+	endSpan(span, accepted, err)
+	if err == nil && accepted.Replayed {
+		a.metrics.replayed.Inc()
+	}
+	return accepted, err
+}
+
+func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
+	hash := req.hash()
+	accepted, err := a.commit(ctx, req, hash, a.templates.cached)
+	var refused *refusal.Error
+	if errors.As(err, &refused) || errors.Is(err, store.ErrStale) {
+		// A cached template may be stale: only the stored one can refuse.
+		accepted, err = a.commit(ctx, req, hash, a.templates.stored)
+	}
+	if errors.As(err, &refused) {
+		accepted, err = a.replay(ctx, req, refused)
+	}
+	if err != nil {
+		return Accepted{}, err
+	}
+	return result(accepted, hash)
+}
+
+// commit renders a notification with the templates that find returns, and commits it. It
+// returns store.ErrStale when a cached template has changed.
+func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Accepted, error) {
+	acceptance, err := a.prepare(ctx, req, hash, find)
+	if err != nil {
+		return store.Accepted{}, err
+	}
+	accepted, err := a.commits.Do(ctx, acceptance)
+	if err != nil {
+		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
+	}
+	if !accepted.Replayed {
+		a.metrics.countAccepted(acceptance)
+	}
+	return accepted, nil
+}
+
+// replay returns the notification that has the request's key, or the refusal. A request that
+// is refused now may have been accepted before its template was deleted, or its channel was
+// switched off.
+func (a *Accepter) replay(ctx context.Context, req Request, refused *refusal.Error) (store.Accepted, error) {
+	n, err := a.store.NotificationByKey(ctx, req.AppID, req.IdempotencyKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Accepted{}, refused
+	}
+	return store.Accepted{Notification: n, Replayed: true}, err
+}
+
+func result(a store.Accepted, hash []byte) (Accepted, error) {
+	if a.Replayed && !bytes.Equal(a.Notification.RequestHash, hash) {
+		return Accepted{}, refusal.New(refusal.IdempotencyConflict, "idempotencyKey", "this key was used for a different request")
+	}
+	return Accepted{
+		NotificationID: a.Notification.ID,
+		Deliveries:     a.Notification.Counts.Total,
+		Unmatched:      a.Notification.Unmatched,
+		Replayed:       a.Replayed,
+	}, nil
+}
+
+func endSpan(span trace.Span, a Accepted, err error) {
+	defer span.End()
+	var refused *refusal.Error
+	switch {
+	case !span.IsRecording():
+	case errors.As(err, &refused):
+		span.SetStatus(codes.Error, refused.Code)
+	case err != nil:
+		span.SetStatus(codes.Error, "not committed")
+	default:
+		span.SetAttributes(attribute.String("notification", a.NotificationID.String()),
+			attribute.Int("deliveries", a.Deliveries), attribute.Bool("replayed", a.Replayed))
+	}
+}

@@ -1,0 +1,28 @@
+package accepting
+
+import "context"
+
+const (
+	MaxDeliveries = maxDeliveries
+	MaxAhead      = maxAhead
+	MaxAddress    = maxAddress
+	MaxUserID     = maxUserID
+)
+
+// Hash returns the request's hash.
+func (r Request) Hash() []byte { return r.hash() }
+
+// Prepare returns how many deliveries a request makes.
+func (a *Accepter) Prepare(ctx context.Context, req Request) (int, error) {
+	acceptance, err := a.prepare(ctx, req, nil, a.templates.stored)
+	return len(acceptance.Deliveries), err
+}
+
+// CachedTemplate reads a template through a cache of its own on the store.
+func CachedTemplate(st Store) func(ctx context.Context, name string) (string, bool, error) {
+	cache := newTemplateCache(st)
+	return func(ctx context.Context, name string) (string, bool, error) {
+		t, cached, err := cache.cached(ctx, name)
+		return t.Name, cached, err
+	}
+}

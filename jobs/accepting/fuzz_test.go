@@ -1,0 +1,66 @@
+package accepting_test
+
+import (
+	"net/mail"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/store"
+)
+
+var phoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// refusals are all that CheckRecipient says of an address of a known type.
+var refusals = []string{
+	"must not contain spaces, control characters or invalid UTF-8",
+	"is not a plain e-mail address such as alice@example.com",
+	"is not a phone number in international form such as +8613800000000",
+	"must have 1 to 128 characters",
+}
+
+// FuzzCheckRecipient holds that an address that passes is one address, fit for a
+// header and a command of any vendor, and that a refusal does not repeat it.
+func FuzzCheckRecipient(f *testing.F) {
+	types := []string{channels.RecipientEmail, channels.RecipientPhone, channels.RecipientUserID, channels.RecipientFeishuUserID}
+	for _, value := range []string{
+		"alice@example.com", `"a@b"@example.com`, "a@[127.0.0.1]", "用户@例子.公司", "a@example.com,b@example.com",
+		"a@example.com\r\nBcc: b@example.com", "Alice <a@example.com>", "=?utf-8?q?a?=@example.com", "a@b>", "(c)a@b",
+		"+8613800000000", "+86138,+86139", "+٠١٢٣٤٥٦٧", "ou_7d8a", "a\x00b", "\xff@b", "",
+	} {
+		for i := range types {
+			f.Add(i, value)
+		}
+	}
+	f.Fuzz(func(t *testing.T, i int, value string) {
+		r := store.Recipient{Type: types[uint(i)%uint(len(types))], Value: value}
+		start := time.Now()
+		err := accepting.CheckRecipient(r)
+		require.Less(t, time.Since(start), time.Second)
+		if err != nil {
+			require.Contains(t, refusals, err.Error()) // texts of ours, whatever the address
+			return
+		}
+		require.NotEmpty(t, value)
+		require.True(t, utf8.ValidString(value))
+		require.Negative(t, strings.IndexFunc(value, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) }))
+		switch r.Type {
+		case channels.RecipientEmail:
+			list, err := mail.ParseAddressList(value)
+			require.NoError(t, err)
+			require.Equal(t, []*mail.Address{{Address: value}}, list)
+			require.LessOrEqual(t, len(value), accepting.MaxAddress)
+		case channels.RecipientPhone:
+			require.Regexp(t, phoneNumber, value)
+		default:
+			require.LessOrEqual(t, len(value), accepting.MaxUserID)
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package accepting
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+// metrics count what is accepted. No label has many values.
+type metrics struct {
+	accepted   prometheus.Counter
+	replayed   prometheus.Counter
+	deliveries *prometheus.CounterVec // by channel
+}
+
+// newMetrics registers the metrics. With nil nothing is shown.
+func newMetrics(registry prometheus.Registerer) *metrics {
+	r := promauto.With(registry)
+	return &metrics{
+		accepted: r.NewCounter(prometheus.CounterOpts{
+			Name: "sealos_notify_notifications_accepted_total",
+			Help: "Notifications accepted, replays not counted.",
+		}),
+		replayed: r.NewCounter(prometheus.CounterOpts{
+			Name: "sealos_notify_notifications_replayed_total",
+			Help: "Requests that repeated an accepted notification.",
+		}),
+		deliveries: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_deliveries_accepted_total",
+			Help: "Deliveries (recipient and channel) of accepted notifications.",
+		}, []string{"channel"}),
+	}
+}
+
+// Expect shows zeros for the channels that are on. To Prometheus, a series that appears with
+// the value 1 has not increased.
+func (a *Accepter) Expect(registry *channels.Registry) {
+	for _, channel := range registry.Channels() {
+		a.metrics.deliveries.WithLabelValues(channel)
+	}
+}
+
+// countAccepted counts a notification that was just written.
+func (m *metrics) countAccepted(a store.Acceptance) {
+	m.accepted.Inc()
+	byChannel := map[string]int{}
+	for _, d := range a.Deliveries {
+		byChannel[d.Channel]++
+	}
+	for channel, n := range byChannel {
+		m.deliveries.WithLabelValues(channel).Add(float64(n))
+	}
+}

@@ -1,0 +1,68 @@
+package accepting
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// Request asks for one notification.
+type Request struct {
+	AppID          string
+	IdempotencyKey string
+	// KeyDecides makes the key alone the request's identity: with the same key, a
+	// different request is a replay and not a conflict.
+	KeyDecides bool
+	Channels   map[string]ChannelRequest // by channel name
+	Recipients []store.Recipient
+	SendAt     *time.Time // at most 90 days ahead; nil or past: at once
+	ExpiresAt  *time.Time // later than SendAt; nil: never
+	Priority   store.Priority
+	Test       bool // a template is being tried
+}
+
+// ChannelRequest is what one channel sends.
+type ChannelRequest struct {
+	Template string
+	Params   map[string]any // JSON values: nil, bool, json.Number, string, []any, map[string]any
+}
+
+// Accepted is the answer to a Request that was accepted.
+type Accepted struct {
+	NotificationID uuid.UUID
+	Deliveries     int
+	Unmatched      []store.Recipient // fit none of the request's channels
+	Replayed       bool              // the same request was accepted before; nothing new was written
+}
+
+// hash identifies what the request asks. The order of keys and of recipients, and repeated
+// recipients, make no difference.
+func (r Request) hash() []byte {
+	if r.KeyDecides {
+		sum := sha256.Sum256([]byte(r.IdempotencyKey))
+		return sum[:]
+	}
+	recipients := slices.Clone(r.Recipients)
+	slices.SortFunc(recipients, func(a, b store.Recipient) int {
+		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
+	})
+	canonical, err := json.Marshal(struct {
+		Channels          map[string]ChannelRequest
+		Recipients        []store.Recipient
+		SendAt, ExpiresAt *time.Time
+		Priority          int
+		Test              bool
+	}{r.Channels, slices.Compact(recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test})
+	if err != nil {
+		panic(fmt.Sprintf("accepting: params are not JSON values: %v", err)) // Request says that they are
+	}
+	sum := sha256.Sum256(canonical)
+	return sum[:]
+}

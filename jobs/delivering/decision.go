@@ -1,0 +1,175 @@
+package delivering
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+// CodeExpired is the code of a delivery that was not sent before its expiresAt.
+const CodeExpired = "expired"
+
+const (
+	// throttleWait is the wait when the vendor does not say how long.
+	throttleWait = 5 * time.Second
+	// throttleLimit is how long throttling may put a delivery off, from when it was due or
+	// requeued. River's snooze has no limit.
+	throttleLimit = 24 * time.Hour
+)
+
+// decision builds the outcome of a failed attempt and what River does next.
+type decision struct {
+	run     *run
+	outcome store.Outcome
+	err     *channels.Error
+	now     time.Time
+}
+
+// decide returns the outcome of an attempt and what River does next. Only the class of the
+// error decides. River notes the class and the code, but not the vendor's text.
+func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Next) {
+	now := store.Now()
+	outcome := store.Outcome{
+		Attempt: store.Attempt{
+			ID: uuid.Must(uuid.NewV7()), DeliveryID: r.delivery.ID, JobID: r.job.ID, Attempt: r.job.Attempt,
+			Provider: r.provider.Name, FinishedAt: now, Details: encodeDetails(receipt.Details),
+		},
+		Status: store.DeliverySuccess,
+	}
+	if sendErr == nil {
+		return outcome, complete()
+	}
+	d := &decision{run: r, outcome: outcome, err: channels.AsError(sendErr), now: now}
+	d.outcome.Attempt.Class = string(d.err.Class)
+	d.describe(d.err.Code, d.err.Message)
+	next := d.byClass()
+	return d.outcome, next
+}
+
+func (d *decision) byClass() *Next {
+	asked := min(d.err.RetryAfter, throttleLimit) // a vendor may name the year 9999
+	switch d.err.Class {
+	case channels.Permanent:
+		return d.dead()
+	case channels.Throttled:
+		return d.throttled(asked)
+	case channels.Uncertain:
+		if d.run.provider.OnUncertain == channels.Hold {
+			d.describe(channels.CodeUncertainOutcome, d.err.Code+": "+d.err.Message)
+			return d.dead()
+		}
+	case channels.Transient, channels.Misconfigured:
+	}
+	if d.run.job.Attempt >= d.run.job.MaxAttempts {
+		d.outcome.Status = store.DeliveryDead
+		return retryAt(time.Time{}, d.reason()) // River discards the job
+	}
+	return d.retry(max(d.run.settings.Defaults.Backoff(d.run.job.Attempt), asked))
+}
+
+// describe sets what the attempt says about its failure.
+func (d *decision) describe(code, text string) {
+	d.outcome.Attempt.Code, d.outcome.Attempt.Error = channels.CleanText(code), channels.CleanText(text)
+}
+
+func (d *decision) dead() *Next {
+	d.outcome.Status = store.DeliveryDead
+	return cancel(d.reason())
+}
+
+// retry schedules the next attempt, unless the delivery expires before.
+func (d *decision) retry(wait time.Duration) *Next {
+	at := d.now.Add(wait)
+	if d.run.delivery.ExpiredAt(at) {
+		d.describe(CodeExpired, d.err.Code+": "+d.err.Message)
+		return d.dead()
+	}
+	d.outcome.Status = store.DeliveryFailed
+	d.outcome.NextRetryAt = &at
+	return retryAt(at, d.reason())
+}
+
+// throttled puts the delivery off without spending an attempt.
+func (d *decision) throttled(wait time.Duration) *Next {
+	if wait <= 0 {
+		wait = throttleWait
+	}
+	// Those that were throttled together do not come back together.
+	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // not a secret
+	since := d.run.delivery.Due()
+	if created := d.run.job.CreatedAt; created.After(since) {
+		since = created
+	}
+	if d.now.Add(wait).After(since.Add(throttleLimit)) {
+		d.describe(d.err.Code, "throttled for too long; "+d.err.Message)
+		return d.dead()
+	}
+	next := d.retry(wait)
+	if next.Action == Retry {
+		d.outcome.Throttled = true
+		return snooze(wait)
+	}
+	return next
+}
+
+// reason returns what River notes: the class and the code.
+func (d *decision) reason() string {
+	return d.outcome.Attempt.Class + ": " + d.outcome.Attempt.Code
+}
+
+// isReason reports whether River's note of an attempt holds a reason of ours.
+func isReason(note string) bool {
+	for _, class := range []channels.Class{
+		channels.Permanent, channels.Transient, channels.Throttled, channels.Misconfigured, channels.Uncertain,
+	} {
+		if strings.Contains(note, string(class)+": ") {
+			return true
+		}
+	}
+	return false
+}
+
+// restartedByOperator reports whether an operator started the job of a closed delivery again,
+// in River UI for example. Otherwise River gives the job to a second worker because the first
+// was lost after it had recorded its outcome.
+func restartedByOperator(job Job, d store.Delivery) bool {
+	switch d.Status {
+	case store.DeliveryCancelled:
+		return true // it was cancelled because its job had ended
+	case store.DeliveryDead:
+		if job.Attempt > d.Attempts+1 {
+			return true // it was closed as an orphan after its job had ended
+		}
+		return job.Attempt == d.Attempts+1 && returned(job, d.Attempts)
+	default:
+		return false
+	}
+}
+
+// returned reports whether the worker of that attempt returned to River, which notes the
+// worker's error then. Of a lost worker River notes nothing, or a text of its own.
+func returned(job Job, attempt int) bool {
+	for _, e := range job.Errors {
+		if e.Attempt == attempt {
+			return isReason(e.Text)
+		}
+	}
+	return false
+}
+
+func encodeDetails(details map[string]any) []byte {
+	if len(details) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(details)
+	if err != nil {
+		return nil // details are for people and decide nothing
+	}
+	return b
+}

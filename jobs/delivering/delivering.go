@@ -1,0 +1,284 @@
+// Package delivering sends deliveries: it loads what is sent, makes the provider call, records
+// the outcome and returns what River does with the job next.
+package delivering
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/maypok86/otter/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/tracing"
+	"github.com/labring/sealos-notify/store"
+)
+
+const (
+	// loadTime bounds the read of a batch of deliveries, and of a provider's slot. It
+	// leaves most of a job's lease for the send.
+	loadTime = 5 * time.Second
+	// recordTime bounds one try to record outcomes. Recording is tried again until the
+	// job's time is over.
+	recordTime = 3 * time.Second
+	// unavailablePause is between two tries while the database is unavailable.
+	unavailablePause = 200 * time.Millisecond
+)
+
+// Store is what a Deliverer needs of the store.
+type Store interface {
+	FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error)
+	FindMessages(ctx context.Context, ids []uuid.UUID) ([]store.Message, error)
+	Record(ctx context.Context, batch []store.Outcome) ([]bool, error)
+	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
+	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (time.Duration, bool, error)
+}
+
+// Deliverer sends deliveries. Close it after the last Deliver.
+type Deliverer struct {
+	store    Store
+	types    map[string]channels.Type // by channel
+	settings *settings.Live
+	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
+	records  *groupcommit.Committer[store.Outcome, bool]
+	messages *otter.Cache[uuid.UUID, store.Message]
+	pacing   pacing
+	stopping chan struct{} // closed by Stop
+	stop     func()
+	log      *zap.Logger
+	metrics  *metrics
+	tracer   trace.Tracer // nil: no traces
+}
+
+// New starts a Deliverer. types is the table of provider types, one for each channel.
+func New(
+	st Store, types []channels.Type, live *settings.Live, log *zap.Logger,
+	registry prometheus.Registerer, batches *groupcommit.Metrics, tracer trace.Tracer,
+) *Deliverer {
+	d := &Deliverer{
+		store: st, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
+		stopping: make(chan struct{}), log: log, metrics: newMetrics(registry), tracer: tracer,
+	}
+	d.stop = sync.OnceFunc(func() { close(d.stopping) })
+	for _, t := range types {
+		d.types[t.Channel] = t
+	}
+	d.loads = groupcommit.New(groupcommit.Options[uuid.UUID]{
+		Name: "load", BatchTime: loadTime, ItemTime: loadTime, Metrics: batches, Log: log,
+	}, d.loadBatch)
+	d.records = groupcommit.New(groupcommit.Options[store.Outcome]{
+		Name: "record", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
+	}, d.recordBatch)
+	return d
+}
+
+// Stop lets the workers go that wait for the database or for a slot. Their jobs run again
+// later. It may be called again.
+func (d *Deliverer) Stop() { d.stop() }
+
+// Close records what is queued.
+func (d *Deliverer) Close() {
+	d.loads.Close()
+	d.records.Close()
+}
+
+// run is one run of a job.
+type run struct {
+	job      Job
+	delivery store.Delivery
+	message  store.Message
+	settings *settings.Settings // those of chooseProvider: a reload must not mix two configurations
+	provider channels.Provider
+}
+
+// Deliver runs a job. ctx ends when the job's lease does; the provider call does not depend
+// on it.
+func (d *Deliverer) Deliver(ctx context.Context, job Job) Next {
+	ctx, span := tracing.StartJob(ctx, d.tracer, job.Metadata, attribute.String("channel", job.Queue),
+		attribute.Int64("job", job.ID), attribute.Int("attempt", job.Attempt))
+	defer span.End()
+	next := d.deliver(ctx, job)
+	if next.Action == Snooze && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// The lease is over and another worker may have the job. River would take the
+		// attempt back from that one, and a third worker would not see that it was started.
+		return *retryAt(d.whenOver(), "the job took longer than its lease")
+	}
+	return *next
+}
+
+// deliver takes the steps of a delivery until one decides what River does next.
+func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
+	r := &run{job: job}
+	for _, step := range []func(context.Context, *run) *Next{
+		d.load,
+		d.checkJob,
+		d.chooseProvider,
+		d.checkExpiry,
+		d.takeSlot,
+		d.checkExpiry, // the slot may have been seconds away
+		d.checkLease,
+	} {
+		if next := step(ctx, r); next != nil {
+			return next
+		}
+	}
+	return d.send(ctx, r)
+}
+
+// checkJob ends a job that must not send its delivery, and reopens a closed delivery whose
+// job an operator started again.
+func (d *Deliverer) checkJob(ctx context.Context, r *run) *Next {
+	switch {
+	case r.delivery.JobID != r.job.ID:
+		return cancel("the delivery was given another job")
+	case r.delivery.Status == store.DeliverySuccess:
+		return complete() // recorded by a worker that was lost before it completed the job
+	case restartedByOperator(r.job, r.delivery):
+		return d.reopen(ctx, r)
+	case !r.delivery.Status.Open():
+		return cancel("the delivery is closed")
+	case r.job.Attempt <= r.delivery.Attempts:
+		// Recorded by a worker that was stopped before River noted it.
+		return retryAt(time.Time{}, "attempt recorded before")
+	}
+	return nil
+}
+
+// reopen makes a closed delivery pending again. It does so before the send: if this attempt
+// is lost, the next one is no restart by an operator.
+func (d *Deliverer) reopen(ctx context.Context, r *run) *Next {
+	r.delivery.Attempts = r.job.Attempt - 1
+	reopened, err := d.store.Reopen(ctx, r.delivery.ID, r.job.ID, r.delivery.Attempts)
+	if err != nil || !reopened {
+		d.log.Warn("delivery could not be reopened", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
+		return snooze(time.Second) // its state is read again then
+	}
+	return nil
+}
+
+// chooseProvider sets the provider that the delivery goes through: the channel's, or the one
+// that a requeue asked for.
+func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
+	r.settings = d.settings.Load()
+	var unusable error
+	r.provider, unusable = d.providerOf(r.settings.Registry, r.delivery)
+	// River's attempt number is ahead of ours: a worker started an attempt and recorded
+	// nothing, so its request may have left. This is checked before unusable, because any
+	// record closes the gap.
+	if r.job.Attempt > r.delivery.Attempts+1 && r.provider.OnUncertain == channels.Hold {
+		return d.fail(ctx, r, &channels.Error{
+			Class: channels.Uncertain, Code: "worker_lost", Message: "an earlier attempt was started and its result was lost",
+		})
+	}
+	if unusable != nil {
+		return d.fail(ctx, r, unusable)
+	}
+	return nil
+}
+
+// providerOf returns the provider of a delivery. With an error, OnUncertain is the only field
+// that is set.
+func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
+	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
+	provider, on := registry.Provider(delivery.Channel)
+	if !on {
+		return unknown, &channels.Error{
+			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
+		}
+	}
+	if delivery.ProviderOverride == "" {
+		return provider, nil
+	}
+	named, known := registry.Named(delivery.ProviderOverride)
+	if !known || named.Type.Channel != delivery.Channel {
+		return unknown, &channels.Error{
+			Class: channels.Misconfigured, Code: "provider_gone", Message: "the provider it was to go through is not configured any more",
+		}
+	}
+	return named, nil
+}
+
+// checkExpiry ends a delivery whose expiresAt has passed.
+func (d *Deliverer) checkExpiry(ctx context.Context, r *run) *Next {
+	if !r.delivery.ExpiredAt(time.Now()) {
+		return nil
+	}
+	return d.fail(ctx, r, &channels.Error{Class: channels.Permanent, Code: CodeExpired, Message: "expiresAt has passed"})
+}
+
+// checkLease puts a send off that could outlive the job's lease: another worker would begin
+// its own.
+func (d *Deliverer) checkLease(ctx context.Context, r *run) *Next {
+	if !hasTime(ctx, r.settings.Defaults.Timeout()) {
+		return snooze(time.Second)
+	}
+	return nil
+}
+
+// hasTime reports whether at least limit remains before the job's deadline.
+func hasTime(ctx context.Context, limit time.Duration) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() == nil && (!bounded || time.Until(deadline) >= limit)
+}
+
+// whenOver returns when an attempt is surely over that another worker may be making now.
+func (d *Deliverer) whenOver() time.Time {
+	return time.Now().Add(d.settings.Load().Defaults.Timeout() + recordTime)
+}
+
+// send makes the provider call and records its outcome.
+func (d *Deliverer) send(ctx context.Context, r *run) *Next {
+	started := time.Now()
+	sending, span := tracing.Start(ctx, "send", trace.SpanKindClient)
+	receipt, err := d.call(sending, r)
+	d.metrics.countCall(r.provider, time.Since(started), err)
+	endSend(span, r.provider, err)
+	return d.conclude(ctx, r, started, receipt, err)
+}
+
+// fail records an attempt that failed before the provider call.
+func (d *Deliverer) fail(ctx context.Context, r *run, err error) *Next {
+	return d.conclude(ctx, r, time.Now(), channels.Receipt{}, err)
+}
+
+// call makes the provider call. It does not run on the job's context, because a shutdown or
+// a cancelled job must not cut a request: only the provider's timeout ends it.
+func (d *Deliverer) call(ctx context.Context, r *run) (receipt channels.Receipt, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.settings.Defaults.Timeout())
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			// The value may hold an address, so only its type and the stack are logged.
+			d.log.Error("provider panicked", zap.String("provider", r.provider.Name), zap.Stringer("delivery", r.delivery.ID),
+				zap.String("panicType", fmt.Sprintf("%T", p)), zap.Stack("stack"))
+			err = &channels.Error{Class: channels.Uncertain, Code: "panic", Message: "the provider failed in an unexpected way"}
+		}
+	}()
+	return r.provider.Sender.Send(ctx, channels.Message{
+		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
+		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
+	})
+}
+
+// endSend ends the span of a provider call.
+func endSend(span trace.Span, p channels.Provider, err error) {
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(attribute.String("channel", p.Type.Channel), attribute.String("provider", p.Name))
+	if err != nil {
+		e := channels.AsError(err)
+		tracing.Fail(span, string(e.Class), channels.CleanText(e.Code))
+	}
+}

@@ -1,0 +1,25 @@
+package delivering
+
+import (
+	"context"
+	"time"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+const (
+	ThrottleLimit = throttleLimit
+	RecordTime    = recordTime
+	SlotHorizon   = slotHorizon
+	UrgentHorizon = urgentHorizon
+)
+
+// ReserveSlot reserves a slot for a job of the priority.
+func (d *Deliverer) ReserveSlot(ctx context.Context, p channels.Provider, priority int) (time.Duration, bool) {
+	return d.reserveSlot(ctx, &run{provider: p, job: Job{Priority: priority}})
+}
+
+// LineUp lets a job of the priority sleep until its turn.
+func (d *Deliverer) LineUp(p channels.Provider, priority int, free time.Duration) {
+	d.pacing.sleep(line{p.Name, priority}, free, p.Interval)
+}

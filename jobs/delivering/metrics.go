@@ -1,0 +1,83 @@
+package delivering
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+// noClass is the class label of an attempt that did not fail.
+const noClass = "none"
+
+// metrics count attempts and provider calls. Labels are channels, providers and classes,
+// never an app, a template or an address, so that each has few values.
+type metrics struct {
+	attempts *prometheus.CounterVec   // by channel, provider, status, class
+	latency  *prometheus.HistogramVec // by channel
+	calls    *prometheus.HistogramVec // by provider, class
+}
+
+// newMetrics registers the metrics. With nil nothing is shown.
+func newMetrics(registry prometheus.Registerer) *metrics {
+	r := promauto.With(registry)
+	return &metrics{
+		attempts: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_attempts_total",
+			Help: "Recorded attempts, by what they made of the delivery (success, failed: it is retried, dead) and the class of their error.",
+		}, []string{"channel", "provider", "status", "class"}),
+		latency: r.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "sealos_notify_delivery_latency_seconds",
+			Help:    "Time from when a delivery was accepted, or was to be sent, until it arrived.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
+		}, []string{"channel"}),
+		calls: r.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "sealos_notify_vendor_call_duration_seconds",
+			Help:    "Time of calls to vendors, by the class of their error.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"provider", "class"}),
+	}
+}
+
+// Expect shows zeros for everything that the providers may come to count. To Prometheus, a
+// series that appears with the value 1 has not increased.
+func (d *Deliverer) Expect(registry *channels.Registry) {
+	for _, channel := range registry.Channels() {
+		for _, provider := range registry.Providers(channel) {
+			d.metrics.expect(channel, provider)
+		}
+	}
+}
+
+func (m *metrics) expect(channel, provider string) {
+	m.attempts.WithLabelValues(channel, provider, string(store.DeliverySuccess), noClass)
+	for _, class := range []channels.Class{
+		channels.Permanent, channels.Transient, channels.Throttled, channels.Misconfigured, channels.Uncertain,
+	} {
+		m.attempts.WithLabelValues(channel, provider, string(store.DeliveryDead), string(class))
+		if class != channels.Permanent {
+			m.attempts.WithLabelValues(channel, provider, string(store.DeliveryFailed), string(class))
+		}
+	}
+}
+
+// countAttempt counts an attempt that was recorded.
+func (m *metrics) countAttempt(d store.Delivery, o store.Outcome) {
+	m.attempts.WithLabelValues(d.Channel, o.Attempt.Provider, string(o.Status), cmp.Or(o.Attempt.Class, noClass)).Inc()
+	if o.Status == store.DeliverySuccess {
+		m.latency.WithLabelValues(d.Channel).Observe(o.Attempt.FinishedAt.Sub(d.Due()).Seconds())
+	}
+}
+
+// countCall counts a provider call.
+func (m *metrics) countCall(p channels.Provider, took time.Duration, err error) {
+	class := noClass
+	if err != nil {
+		class = string(channels.AsError(err).Class)
+	}
+	m.calls.WithLabelValues(p.Name, class).Observe(took.Seconds())
+}

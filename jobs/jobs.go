@@ -1,0 +1,78 @@
+// Package jobs accepts notifications and moves their deliveries. Each thing that happens has a
+// folder of its own; this package puts them together and holds River's working client, the only
+// place towards the workers that names River.
+package jobs
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/delivering"
+	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/steering"
+	"github.com/labring/sealos-notify/jobs/upkeep"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Telemetry is where metrics and spans go. The zero value shows nothing.
+type Telemetry struct {
+	Metrics prometheus.Registerer
+	Tracer  trace.Tracer // for the jobs of traced requests
+}
+
+// Jobs are the parts of this package on one store. Close them after the API and the Client
+// have stopped.
+type Jobs struct {
+	Renderer  *rendering.Renderer
+	Accepter  *accepting.Accepter
+	Deliverer *delivering.Deliverer
+	Control   *steering.Control
+	Orphans   *upkeep.Orphans
+	Retention *upkeep.Retention
+
+	channels []string
+	settings *settings.Live
+	queues   store.Queues
+	river    *riverMetrics
+	log      *zap.Logger
+}
+
+// New starts the parts. types is the table of provider types, one for each channel.
+func New(st store.Store, types []channels.Type, initial settings.Settings, log *zap.Logger, telemetry Telemetry) *Jobs {
+	live := &settings.Live{}
+	live.Store(&initial)
+	batches := groupcommit.NewMetrics(telemetry.Metrics)
+	renderer := rendering.New(types, live)
+	j := &Jobs{
+		Renderer:  renderer,
+		Accepter:  accepting.New(st, renderer, live, log, telemetry.Metrics, batches),
+		Deliverer: delivering.New(st, types, live, log, telemetry.Metrics, batches, telemetry.Tracer),
+		Control:   steering.New(st, live, log),
+		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
+		Retention: upkeep.NewRetention(st, live, log),
+		settings:  live, queues: st, river: newRiverMetrics(telemetry.Metrics), log: log,
+	}
+	for _, t := range types {
+		j.channels = append(j.channels, t.Channel)
+	}
+	j.Apply(initial)
+	return j
+}
+
+// Apply puts settings in force. Work in flight finishes with the old ones.
+func (j *Jobs) Apply(s settings.Settings) {
+	j.Accepter.Expect(s.Registry)
+	j.Deliverer.Expect(s.Registry)
+	j.settings.Store(&s)
+}
+
+// Close commits what is queued.
+func (j *Jobs) Close() {
+	j.Accepter.Close()
+	j.Deliverer.Close()
+}

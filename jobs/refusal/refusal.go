@@ -1,0 +1,50 @@
+// Package refusal is the error of a request that was refused because of what it asks.
+package refusal
+
+import "fmt"
+
+// Codes of an Error. They are stable: programs read them.
+const (
+	UnknownChannel      = "unknown_channel"
+	ChannelOff          = "channel_off" // disabled, or without a provider
+	UnknownTemplate     = "unknown_template"
+	TemplateChannel     = "template_of_another_channel"
+	MissingParam        = "missing_param"
+	RenderFailed        = "render_failed"
+	NoRecipients        = "no_matching_recipient"
+	InvalidRecipient    = "invalid_recipient"
+	TooManyRecipients   = "too_many_recipients"
+	TooManyDeliveries   = "too_many_deliveries" // recipients × channels
+	InvalidSendAt       = "invalid_send_at"
+	InvalidExpiresAt    = "invalid_expires_at"
+	IdempotencyConflict = "idempotency_conflict" // the key was used for another request
+
+	InvalidMsgType         = "invalid_msg_type"
+	InvalidTemplate        = "invalid_template" // does not parse; the message has line and column
+	TemplateCodeIsRequired = "template_code_required"
+
+	DeliveryOpen    = "delivery_open"    // it will be sent without a requeue
+	DeliveryArrived = "delivery_arrived" // success is final
+	UnknownProvider = "unknown_provider" // of that name, for that channel
+	Expired         = "expired"          // expiresAt has passed
+)
+
+// Error says why a request was refused. Nothing was changed.
+type Error struct {
+	Code    string
+	Field   string // path in the request, for example "channels.email.params.incident"; may be empty
+	Message string
+}
+
+// New returns an Error with a formatted message.
+func New(code, field, format string, args ...any) *Error {
+	return &Error{Code: code, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%s: %s", e.Code, e.Message)
+	}
+	return fmt.Sprintf("%s: %s: %s", e.Code, e.Field, e.Message)
+}

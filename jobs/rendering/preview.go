@@ -1,0 +1,58 @@
+package rendering
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// Preview is what a template sends with some params.
+type Preview struct {
+	MsgType      string
+	Subject      string
+	Body         string // missing params are shown by name; empty when nothing can be rendered without them
+	TemplateCode string
+	Params       []byte   // a JSON object for the vendor, or nil
+	Missing      []string // params that the template needs, in the order in which they were met
+	Unused       []string // params that the template does not mention, sorted
+}
+
+// PreviewTemplate renders a template as Message does, but goes on where a param is missing.
+func (r *Renderer) PreviewTemplate(t store.Template, params map[string]any) (Preview, error) {
+	provider, _ := r.settings.Load().Registry.Provider(t.Channel) // the zero value when the channel is off
+	msgType, err := msgTypeOf(t, r.types[t.Channel], provider)
+	if err != nil {
+		return Preview{}, err
+	}
+	preview := Preview{MsgType: msgType.Name, TemplateCode: t.TemplateCode, Unused: slices.Sorted(maps.Keys(params))}
+	var texts [2]string
+	for i, p := range partsOf(t, msgType) {
+		if p.text == "" {
+			continue
+		}
+		parsed, err := r.parse(t.Name, p)
+		if err != nil {
+			return Preview{}, err
+		}
+		text, missing, err := parsed.Preview(params)
+		if texts[i], err = checked(t.Name, p.name, text, err); err != nil {
+			return Preview{}, err
+		}
+		for _, param := range missing {
+			if !slices.Contains(preview.Missing, param) {
+				preview.Missing = append(preview.Missing, param)
+			}
+		}
+		preview.Unused = slices.DeleteFunc(preview.Unused, parsed.Names)
+	}
+	preview.Subject, preview.Body = texts[0], texts[1]
+	if t.TemplateCode != "" {
+		preview.Unused = nil // the vendor's template may use any of them
+		if preview.Params, err = json.Marshal(params); err != nil {
+			return Preview{}, err
+		}
+	}
+	return preview, nil
+}

@@ -1,0 +1,189 @@
+// Package rendering checks templates and renders them into messages.
+package rendering
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/maypok86/otter/v2"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/templates"
+)
+
+// Renderer checks templates and renders messages.
+type Renderer struct {
+	types    map[string]channels.Type // by channel
+	settings *settings.Live
+	parsed   *otter.Cache[source, *templates.Template]
+}
+
+// source is what a parsed template was parsed from. A changed template has another source,
+// so nothing has to be invalidated.
+type source struct {
+	format templates.Format
+	text   string
+}
+
+// New returns a Renderer. types is the table of provider types, one for each channel.
+func New(types []channels.Type, live *settings.Live) *Renderer {
+	r := &Renderer{types: make(map[string]channels.Type, len(types)), settings: live}
+	for _, t := range types {
+		r.types[t.Channel] = t
+	}
+	r.parsed = otter.Must(&otter.Options[source, *templates.Template]{
+		// A parsed template can take a hundred times the memory of its source.
+		MaximumWeight: 100 << 20,
+		Weigher:       func(s source, _ *templates.Template) uint32 { return uint32(4096 + 100*len(s.text)) }, //nolint:gosec // a body is bounded
+	})
+	return r
+}
+
+// CheckChannel returns a *refusal.Error for the field when there is no such channel.
+func (r *Renderer) CheckChannel(channel, field string) error {
+	if _, known := r.types[channel]; known {
+		return nil
+	}
+	return refusal.New(refusal.UnknownChannel, field, "unknown channel; known are %s",
+		strings.Join(slices.Sorted(maps.Keys(r.types)), ", "))
+}
+
+// CheckTemplate returns a *refusal.Error, which names the field, when a template may not be
+// stored.
+func (r *Renderer) CheckTemplate(t store.Template) error {
+	if err := r.CheckChannel(t.Channel, "channel"); err != nil {
+		return err
+	}
+	typ := r.types[t.Channel]
+	msgType, ok := typ.MsgType(t.MsgType)
+	if !ok {
+		names := make([]string, len(typ.MsgTypes))
+		for i, mt := range typ.MsgTypes {
+			names[i] = mt.Name
+		}
+		return refusal.New(refusal.InvalidMsgType, "msgType", "channel %s takes %s", t.Channel, strings.Join(names, ", "))
+	}
+	if typ.TemplateCode && t.TemplateCode == "" {
+		return refusal.New(refusal.TemplateCodeIsRequired, "templateCode",
+			"channel %s needs the code of the vendor's template", t.Channel)
+	}
+	for _, p := range partsOf(t, msgType) {
+		if _, err := templates.Parse(p.format, p.text); err != nil {
+			return refusal.New(refusal.InvalidTemplate, p.name, "%s", err)
+		}
+	}
+	return nil
+}
+
+// part is a text of a template.
+type part struct {
+	name string // "subject" or "body"
+	source
+}
+
+func partsOf(t store.Template, msgType channels.MsgType) []part {
+	return []part{
+		{"subject", source{templates.Line, t.Subject}},
+		{"body", source{templates.Format(msgType.Format), t.Body}},
+	}
+}
+
+// Message renders a template for its channel's provider. The Field of a *refusal.Error
+// starts at the channel (".params.name", ".template").
+func (r *Renderer) Message(t store.Template, provider channels.Provider, params map[string]any) (store.Message, error) {
+	msgType, err := msgTypeOf(t, provider.Type, provider)
+	if err != nil {
+		return store.Message{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Message{}, err
+	}
+	m := store.Message{
+		ID: id, Channel: t.Channel, TemplateName: t.Name, TemplateVersion: t.Version,
+		MsgType: msgType.Name, TemplateCode: t.TemplateCode,
+	}
+	var texts [2]string
+	for i, p := range partsOf(t, msgType) {
+		if texts[i], err = r.render(t.Name, p, params); err != nil {
+			return store.Message{}, err
+		}
+	}
+	m.Subject, m.Body = texts[0], texts[1]
+	if t.TemplateCode != "" {
+		if m.Params, err = json.Marshal(params); err != nil {
+			return store.Message{}, err
+		}
+	}
+	return m, nil
+}
+
+// msgTypeOf returns the message type of a template, of the provider when the template names
+// none. A stored template can have one that its channel does not take any more.
+func msgTypeOf(t store.Template, typ channels.Type, provider channels.Provider) (channels.MsgType, error) {
+	msgType, ok := typ.MsgType(cmp.Or(t.MsgType, provider.MsgType))
+	if !ok {
+		return channels.MsgType{}, refusal.New(refusal.RenderFailed, ".template",
+			"template %q has msgType %q, which this channel does not take", t.Name, t.MsgType)
+	}
+	return msgType, nil
+}
+
+func (r *Renderer) render(template string, p part, params map[string]any) (string, error) {
+	if p.text == "" {
+		return "", nil
+	}
+	parsed, err := r.parse(template, p)
+	if err != nil {
+		return "", err
+	}
+	text, err := parsed.Render(params)
+	return checked(template, p.name, text, err)
+}
+
+// parse returns a parsed text. A stored template was checked, but may fail all the same:
+// the rules of this version may be others.
+func (r *Renderer) parse(template string, p part) (*templates.Template, error) {
+	if parsed, ok := r.parsed.GetIfPresent(p.source); ok {
+		return parsed, nil
+	}
+	parsed, err := templates.Parse(p.format, p.text)
+	if err != nil {
+		return nil, refusal.New(refusal.RenderFailed, ".template", "the %s of template %q: %v", p.name, template, err)
+	}
+	r.parsed.Set(p.source, parsed)
+	return parsed, nil
+}
+
+// checked returns a rendered text, or a *refusal.Error when it cannot be sent.
+func checked(template, part, text string, err error) (string, error) {
+	var missing *templates.MissingParamError
+	switch {
+	case errors.As(err, &missing):
+		return "", refusal.New(refusal.MissingParam, ".params."+missing.Param, "template %q needs the param %q", template, missing.Param)
+	case err != nil:
+		return "", refusal.New(refusal.RenderFailed, ".params", "the %s of template %q: %v", part, template, err)
+	case strings.ContainsRune(text, 0) || !utf8.ValidString(text):
+		return "", refusal.New(refusal.RenderFailed, ".params", "the %s of template %q renders to NUL or invalid UTF-8", part, template)
+	}
+	return text, nil
+}
+
+// RecipientTypes describes which recipient types the channels take.
+func (r *Renderer) RecipientTypes(channelNames []string) string {
+	var parts []string
+	for _, channel := range channelNames {
+		parts = append(parts, fmt.Sprintf("%s takes %s", channel, strings.Join(r.types[channel].RecipientTypes, ", ")))
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,55 @@
+// Package settings holds what a reload can change in how notifications are accepted and
+// delivered.
+package settings
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// Settings are in force together.
+type Settings struct {
+	Defaults  Defaults
+	Retention Retention
+	Registry  *channels.Registry
+}
+
+// Live holds the settings in force. A reload stores new ones; work in flight finishes with
+// the ones that it loaded.
+type Live = atomic.Pointer[Settings]
+
+// Defaults is the `defaults` section: how a delivery is tried.
+type Defaults struct {
+	MaxRetry            int   `yaml:"maxRetry" env:"MAX_RETRY" doc:"retries after the first attempt"`
+	RetryBackoffSeconds []int `yaml:"retryBackoffSeconds" env:"RETRY_BACKOFF_SECONDS" doc:"wait before each retry; the last one repeats"`
+	TimeoutSeconds      int   `yaml:"timeoutSeconds" env:"TIMEOUT_SECONDS" doc:"longest provider call"`
+	MaxRecipients       int   `yaml:"maxRecipients" env:"MAX_RECIPIENTS" doc:"most recipients in one request"`
+}
+
+// Retention is the `retention` section: how long finished notifications are kept.
+type Retention struct {
+	Days int `yaml:"days" env:"DAYS" doc:"days after which a finished notification is deleted; 0 keeps all"`
+}
+
+// NewDefaults returns the documented values.
+func NewDefaults() Defaults {
+	return Defaults{MaxRetry: 3, RetryBackoffSeconds: []int{30, 120, 300}, TimeoutSeconds: 30, MaxRecipients: 10_000}
+}
+
+// NewRetention returns the documented values.
+func NewRetention() Retention { return Retention{Days: 90} }
+
+// Timeout returns the longest time of a provider call.
+func (d Defaults) Timeout() time.Duration { return time.Duration(d.TimeoutSeconds) * time.Second }
+
+// Backoff returns the wait after the given attempt failed, counted from 1. The last entry
+// of the table repeats.
+func (d Defaults) Backoff(attempt int) time.Duration {
+	if len(d.RetryBackoffSeconds) == 0 {
+		return 0
+	}
+	i := min(max(attempt, 1), len(d.RetryBackoffSeconds)) - 1
+	return time.Duration(d.RetryBackoffSeconds[i]) * time.Second
+}

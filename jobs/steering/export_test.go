@@ -1,0 +1,6 @@
+package steering
+
+const (
+	CancelBatch  = cancelBatch
+	RequeueBatch = requeueBatch
+)

@@ -1,0 +1,172 @@
+package steering
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/store"
+)
+
+const (
+	// MaxRequeued bounds the deliveries of one RequeueMatching.
+	MaxRequeued = 10_000
+	// requeueBatch is how many deliveries one transaction requeues at most.
+	requeueBatch = 500
+	// requeueTime is after how long RequeueMatching begins no further transaction. It is
+	// well within the time of a request.
+	requeueTime = 5 * time.Second
+)
+
+// Requeue sends a dead or cancelled delivery again, exactly as it was rendered, with all its
+// attempts and its notification's priority. It goes through the named provider of its channel,
+// or through the channel's own when the name is empty. A *refusal.Error says why not.
+func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string) error {
+	if err := c.checkRequeue(d, provider); err != nil {
+		return err
+	}
+	n, err := c.store.Notification(ctx, d.NotificationID)
+	if err != nil {
+		return err
+	}
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{requeueOf(d, provider, n.Priority)})
+	if err != nil {
+		return err
+	}
+	if !requeued[0] {
+		return c.refuseRequeue(ctx, d.ID)
+	}
+	c.log.Info("delivery requeued", zap.Stringer("delivery", d.ID), zap.String("channel", d.Channel), zap.String("provider", provider))
+	return nil
+}
+
+// checkRequeue returns a *refusal.Error when the delivery cannot be sent through the provider
+// now.
+func (c *Control) checkRequeue(d store.Delivery, provider string) error {
+	if provider != "" {
+		if _, err := c.channelOf(provider, d.Channel); err != nil {
+			return err
+		}
+	} else if _, on := c.settings.Load().Registry.Provider(d.Channel); !on {
+		return refusal.New(refusal.ChannelOff, "", "channel %s is not enabled here", d.Channel)
+	}
+	if !d.Status.Open() && d.Status != store.DeliverySuccess && d.ExpiredAt(time.Now()) {
+		return refusal.New(refusal.Expired, "", "expiresAt of this delivery has passed")
+	}
+	return nil
+}
+
+// refuseRequeue returns why the store did not requeue a delivery.
+func (c *Control) refuseRequeue(ctx context.Context, id uuid.UUID) error {
+	d, err := c.store.Delivery(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case d.Status == store.DeliverySuccess:
+		return refusal.New(refusal.DeliveryArrived, "", "this delivery has arrived")
+	default:
+		return refusal.New(refusal.DeliveryOpen, "", "this delivery is still on its way")
+	}
+}
+
+// RequeueRequest asks for dead deliveries to be requeued.
+type RequeueRequest struct {
+	Filter   store.DeliveryFilter // chooses among dead deliveries that have not expired
+	Provider string               // narrows the choice to its channel; empty for the channels' own
+	DryRun   bool                 // counts, and changes nothing
+	Limit    int                  // from 1 to MaxRequeued
+}
+
+// Requeued is the result of a RequeueRequest.
+type Requeued struct {
+	Matched  int  // deliveries that the filter chose
+	Requeued int  // of them, those that were requeued
+	More     bool // the filter chooses more
+}
+
+// RequeueMatching requeues all dead deliveries that the request chooses and that have not
+// expired, newest first, in transactions of a few hundred. They get the lowest priority, so
+// that they do not delay new ones. What is done stays done when a later transaction fails, and
+// the same request then goes on with the rest.
+func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeued, error) {
+	r.Filter.Status, r.Filter.Unexpired = store.DeliveryDead, store.Now()
+	if r.Provider != "" {
+		channel, err := c.channelOf(r.Provider, r.Filter.Channel)
+		if err != nil {
+			return Requeued{}, err
+		}
+		r.Filter.Channel = channel
+	}
+	done := Requeued{More: true}
+	after := uuid.Nil
+	for started := time.Now(); done.More && done.Matched < r.Limit && time.Since(started) < requeueTime; {
+		n := min(requeueBatch, r.Limit-done.Matched)
+		page, err := c.store.ListDeliveries(ctx, r.Filter, after, n+1)
+		if err != nil {
+			return Requeued{}, err
+		}
+		done.More = len(page) > n
+		page = page[:min(n, len(page))]
+		if len(page) == 0 {
+			break
+		}
+		done.Matched += len(page)
+		after = page[len(page)-1].ID
+		if r.DryRun {
+			continue
+		}
+		requeued, err := c.requeuePage(ctx, page, r.Provider)
+		if err != nil {
+			return Requeued{}, err
+		}
+		done.Requeued += requeued
+	}
+	if !r.DryRun {
+		c.log.Info("deliveries requeued", zap.Int("deliveries", done.Requeued), zap.String("provider", r.Provider))
+	}
+	return done, nil
+}
+
+// requeuePage requeues deliveries in one transaction and returns how many it requeued.
+func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string) (int, error) {
+	batch := make([]store.Requeue, len(page))
+	for i, d := range page {
+		batch[i] = requeueOf(d, provider, store.PriorityLow)
+	}
+	requeued, err := c.store.Requeue(ctx, batch)
+	n := 0
+	for _, ok := range requeued {
+		if ok {
+			n++
+		}
+	}
+	return n, err
+}
+
+func requeueOf(d store.Delivery, provider string, priority store.Priority) store.Requeue {
+	now := store.Now()
+	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
+	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
+		job.Due = *d.SendAt
+	}
+	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, Provider: provider, Job: job, At: now}
+}
+
+// channelOf returns the channel of a provider. It returns a *refusal.Error unless deliveries of
+// the given channel, of any when that is empty, can go through the provider now.
+func (c *Control) channelOf(provider, channel string) (string, error) {
+	registry := c.settings.Load().Registry
+	p, known := registry.Named(provider)
+	if known && (channel == "" || channel == p.Type.Channel) {
+		return p.Type.Channel, nil
+	}
+	names := strings.Join(registry.Providers(channel), ", ")
+	if channel != "" {
+		return "", refusal.New(refusal.UnknownProvider, "provider", "is none of channel %s, which has: %s", channel, names)
+	}
+	return "", refusal.New(refusal.UnknownProvider, "provider", "there is none of that name; there are: %s", names)
+}

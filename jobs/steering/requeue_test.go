@@ -1,0 +1,196 @@
+package steering_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/steering"
+	"github.com/labring/sealos-notify/store"
+)
+
+// dead accepts a delivery and lets the provider refuse it; the queues stand still
+// afterwards, and River has taken note.
+func dead(t *testing.T, b *jobstest.Bundle, key string) store.Delivery {
+	t.Helper()
+	b.Provider.Fail(&channels.Error{Class: channels.Permanent, Code: "refused"})
+	c := b.Start()
+	d := b.Until(b.Accept(key).ID, store.DeliveryDead)
+	require.NoError(t, c.Stop())
+	b.Called()
+	b.Provider.Fail(nil)
+	return d
+}
+
+func TestRetry(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		d := dead(t, b, "k")
+		b.Template("hello-2", "text", "changed")
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.DeliveryOpen, "")
+
+		b.Start()
+		m := b.Called()
+		require.Equal(t, d.ID, m.DeliveryID, "the same mark")
+		require.Equal(t, 1, m.Attempt)
+		require.Equal(t, "Hello world", m.Body, "as it was rendered")
+		got := b.Until(d.ID, store.DeliverySuccess)
+		require.Equal(t, 1, got.Attempts)
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.DeliveryArrived, "")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), got, ""), refusal.DeliveryArrived, "")
+
+		attempts, err := b.Store.Attempts(t.Context(), d.ID)
+		require.NoError(t, err)
+		require.Len(t, attempts, 2)
+		require.Equal(t, "refused", attempts[0].Code)
+		n, err := b.Store.Notification(t.Context(), d.NotificationID)
+		require.NoError(t, err)
+		require.Equal(t, store.NotificationSuccess, n.Status)
+	})
+}
+
+// Somebody sends the old job again in River UI after the delivery was given a new one.
+func TestRetriedDeliveryHasOneJob(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		d := dead(t, b, "k")
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		b.Exec("UPDATE river_job SET state = 'available', finalized_at = NULL, max_attempts = max_attempts + 1 WHERE id = $1", d.JobID)
+		b.Start()
+		b.Until(d.ID, store.DeliverySuccess)
+		require.Eventually(t, func() bool { return b.JobState(d.JobID) == string(rivertype.JobStateCancelled) }, 30*time.Second, 5*time.Millisecond)
+		require.Len(t, b.Provider.Calls, 1)
+	})
+}
+
+func TestRetryThroughAnotherProvider(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		spare := jobstest.NewProvider()
+		spare.Fail(&channels.Error{Class: channels.Permanent, Code: "spare_refused"})
+		with := b.Settings(channels.Resend)
+		with.Registry = channels.NewRegistry(
+			map[string]channels.Provider{"test": {Name: "test-provider", Type: jobstest.TestChannel, Sender: b.Provider}},
+			channels.Provider{Name: "spare", Type: jobstest.TestChannel, Sender: spare},
+			channels.Provider{Name: "foreign", Type: jobstest.OtherChannel, Sender: spare})
+		b.Jobs.Apply(with)
+		d := dead(t, b, "k")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "nobody"), refusal.UnknownProvider, "provider")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "foreign"), refusal.UnknownProvider, "provider")
+		require.Equal(t, store.DeliveryDead, b.Until(d.ID, store.DeliveryDead).Status)
+
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare"))
+		c := b.Start()
+		d = b.Until(d.ID, store.DeliveryDead)
+		require.Equal(t, []string{"spare", "spare_refused"}, []string{d.Provider, d.LastCode})
+		require.NoError(t, c.Stop())
+		require.Len(t, spare.Calls, 1)
+		require.Empty(t, b.Provider.Calls)
+
+		// The spare is gone by the time of the attempt.
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare"))
+		b.Jobs.Apply(b.Settings(channels.Resend))
+		b.Start()
+		d = b.Until(d.ID, store.DeliveryDead)
+		require.Equal(t, "provider_gone", d.LastCode)
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		require.Equal(t, "test-provider", b.Until(d.ID, store.DeliverySuccess).Provider, "the channel's own again")
+	})
+}
+
+func TestRetryOnAChannelThatIsOff(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		d := dead(t, b, "k")
+		off := b.Settings(channels.Resend)
+		off.Registry = channels.NewRegistry(nil)
+		b.Jobs.Apply(off)
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.ChannelOff, "")
+		b.Until(d.ID, store.DeliveryDead)
+	})
+}
+
+func TestRetryMatching(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		const n = 2*steering.RequeueBatch + 100
+		b.Provider.Then(func(m channels.Message) (channels.Receipt, error) {
+			code := "refused"
+			if m.Recipient.Value == "user7@example.com" {
+				code = "rare"
+			}
+			return channels.Receipt{}, &channels.Error{Class: channels.Permanent, Code: code}
+		})
+		c := b.Start()
+		a, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", n))
+		require.NoError(t, err)
+		counts := func() store.Counts {
+			got, err := b.Store.Notification(t.Context(), a.NotificationID)
+			require.NoError(t, err)
+			return got.Counts
+		}
+		require.Eventually(t, func() bool { return counts().Dead == n }, 60*time.Second, 10*time.Millisecond)
+		require.NoError(t, c.Stop())
+		b.Provider.Fail(nil)
+
+		matching := func(r steering.RequeueRequest) steering.Requeued {
+			done, err := b.Jobs.Control.RequeueMatching(t.Context(), r)
+			require.NoError(t, err)
+			return done
+		}
+		all := store.DeliveryFilter{NotificationID: a.NotificationID}
+		require.Equal(t, steering.Requeued{Matched: n}, matching(steering.RequeueRequest{Filter: all, DryRun: true, Limit: steering.MaxRequeued}))
+		require.Equal(t, steering.Requeued{Matched: 700, More: true}, matching(steering.RequeueRequest{Filter: all, DryRun: true, Limit: 700}))
+		require.Equal(t, steering.Requeued{Matched: n}, matching(steering.RequeueRequest{Filter: all, DryRun: true, Limit: n}), "exactly all")
+		require.Equal(t, steering.Requeued{}, matching(steering.RequeueRequest{Filter: store.DeliveryFilter{Code: "none"}, Limit: steering.MaxRequeued}))
+		require.Equal(t, n, counts().Dead, "a dry run changes nothing")
+		for _, r := range []steering.RequeueRequest{
+			{Filter: all, Provider: "nobody", Limit: 1},
+			{Filter: store.DeliveryFilter{Channel: "other"}, Provider: "test-provider", Limit: 1},
+		} {
+			_, err := b.Jobs.Control.RequeueMatching(t.Context(), r)
+			jobstest.RequireRefusal(t, err, refusal.UnknownProvider, "provider")
+		}
+
+		require.Equal(t, steering.Requeued{Matched: 1, Requeued: 1}, matching(steering.RequeueRequest{Filter: store.DeliveryFilter{Code: "rare"}, Provider: "test-provider", Limit: steering.MaxRequeued}))
+		require.Equal(t, steering.Requeued{Matched: 600, Requeued: 600, More: true}, matching(steering.RequeueRequest{Filter: all, Limit: 600}))
+		require.Equal(t, store.Counts{Total: n, Pending: 601, Dead: n - 601}, counts())
+		require.Equal(t, steering.Requeued{Matched: n - 601, Requeued: n - 601}, matching(steering.RequeueRequest{Filter: all, Limit: steering.MaxRequeued}), "goes on with the rest")
+		b.Start()
+		require.Eventually(t, func() bool { return counts().Success == n }, 60*time.Second, 10*time.Millisecond)
+	})
+}
+
+// What has expired goes no more; what was cancelled before its time waits for it.
+func TestRetryKeepsToTheTimesOfTheRequest(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		soon := store.Now().Add(2 * time.Second)
+		expiring := jobstest.Request("expiring", 2)
+		expiring.ExpiresAt = &soon
+		b.Provider.Fail(&channels.Error{Class: channels.Permanent, Code: "refused"})
+		c := b.Start()
+		a, err := b.Jobs.Accepter.Accept(t.Context(), expiring)
+		require.NoError(t, err)
+		d := b.Deliveries(a.NotificationID)[0]
+		b.Until(d.ID, store.DeliveryDead)
+		b.Until(b.Deliveries(a.NotificationID)[1].ID, store.DeliveryDead)
+		require.NoError(t, c.Stop())
+		time.Sleep(time.Until(soon))
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), b.Deliveries(a.NotificationID)[0], ""), refusal.Expired, "")
+		done, err := b.Jobs.Control.RequeueMatching(t.Context(), steering.RequeueRequest{Filter: store.DeliveryFilter{NotificationID: a.NotificationID}, Limit: steering.MaxRequeued})
+		require.NoError(t, err)
+		require.Equal(t, steering.Requeued{}, done)
+
+		later := store.Now().Add(time.Hour)
+		scheduled := jobstest.Request("scheduled", 1)
+		scheduled.SendAt = &later
+		a, err = b.Jobs.Accepter.Accept(t.Context(), scheduled)
+		require.NoError(t, err)
+		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID))
+		d = b.Deliveries(a.NotificationID)[0]
+		require.Equal(t, store.DeliveryCancelled, d.Status)
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		require.Equal(t, string(rivertype.JobStateScheduled), b.JobState(b.Deliveries(a.NotificationID)[0].JobID))
+	})
+}

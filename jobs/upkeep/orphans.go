@@ -1,0 +1,109 @@
+// Package upkeep is the periodic work: it closes orphans and deletes old notifications.
+package upkeep
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/store"
+)
+
+// orphanBatch is how many orphans one transaction closes at most.
+const orphanBatch = 1000
+
+// Codes of orphans.
+const (
+	CodeJobCancelled = "job_cancelled" // the job was cancelled by an operator
+	CodeJobDeleted   = "job_deleted"   // the job was deleted
+	CodeJobEnded     = "job_ended"     // River ended the job and there is no outcome
+)
+
+// OrphanStore is what Orphans needs of the store.
+type OrphanStore interface {
+	Orphans(ctx context.Context, after uuid.UUID, limit int) ([]store.Orphan, error)
+	CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error)
+}
+
+// Orphans closes open deliveries whose job ended without an outcome: an operator cancelled or
+// deleted it, in River UI or by SQL, or River discarded it because its last worker was lost.
+type Orphans struct {
+	store  OrphanStore
+	log    *zap.Logger
+	closed *prometheus.CounterVec // by code
+}
+
+// NewOrphans returns an Orphans. With a nil registry no metrics are shown.
+func NewOrphans(st OrphanStore, log *zap.Logger, registry prometheus.Registerer) *Orphans {
+	o := &Orphans{store: st, log: log, closed: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
+		Name: "sealos_notify_orphans_total",
+		Help: "Open deliveries that were closed because no job would send them, by the code they got.",
+	}, []string{"code"})}
+	for _, code := range []string{CodeJobCancelled, CodeJobDeleted, CodeJobEnded, channels.CodeUncertainOutcome} {
+		o.closed.WithLabelValues(code)
+	}
+	return o
+}
+
+// Close closes all orphans and returns how many there were.
+func (o *Orphans) Close(ctx context.Context) (int, error) {
+	total := 0
+	for after := uuid.Nil; ; {
+		orphans, err := o.store.Orphans(ctx, after, orphanBatch)
+		if err != nil {
+			return total, fmt.Errorf("list orphans: %w", err)
+		}
+		if len(orphans) == 0 {
+			return total, nil
+		}
+		n, err := o.closeBatch(ctx, orphans)
+		if err != nil {
+			return total, err
+		}
+		total += n
+		after = orphans[len(orphans)-1].DeliveryID
+	}
+}
+
+func (o *Orphans) closeBatch(ctx context.Context, orphans []store.Orphan) (int, error) {
+	batch := make([]store.Closing, len(orphans))
+	for i, orphan := range orphans {
+		batch[i] = closing(orphan)
+	}
+	closed, err := o.store.CloseOrphans(ctx, batch)
+	if err != nil {
+		return 0, fmt.Errorf("close orphans: %w", err)
+	}
+	n := 0
+	for i, c := range batch {
+		if !closed[i] {
+			continue // it got an outcome or another job meanwhile
+		}
+		n++
+		o.closed.WithLabelValues(c.Code).Inc()
+		o.log.Warn("delivery closed without an outcome", zap.Stringer("delivery", c.DeliveryID),
+			zap.String("status", string(c.Status)), zap.String("code", c.Code))
+	}
+	return n, nil
+}
+
+// closing returns what an orphan becomes.
+func closing(o store.Orphan) store.Closing {
+	c := store.Closing{DeliveryID: o.DeliveryID, JobID: o.JobID, Status: store.DeliveryDead, At: store.Now()}
+	switch {
+	case o.JobState == store.JobCancelled:
+		c.Status, c.Code, c.Error = store.DeliveryCancelled, CodeJobCancelled, "its job was cancelled"
+	case o.JobState == store.JobGone:
+		c.Code, c.Error = CodeJobDeleted, "its job was deleted"
+	case o.JobAttempt > o.Attempts:
+		c.Code, c.Error = channels.CodeUncertainOutcome, "the last attempt was started and its result was lost"
+	default:
+		c.Code, c.Error = CodeJobEnded, "its job ended without an outcome"
+	}
+	return c
+}

@@ -1,0 +1,105 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs/delivering"
+	"github.com/labring/sealos-notify/store"
+)
+
+// deliverWorker runs the jobs of deliveries.
+type deliverWorker struct {
+	river.WorkerDefaults[store.JobArgs]
+	deliverer *delivering.Deliverer
+}
+
+// Work implements river.Worker.
+func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) error {
+	next := w.deliverer.Deliver(ctx, jobOf(job))
+	switch next.Action {
+	case delivering.Complete:
+		return nil
+	case delivering.Cancel:
+		return river.JobCancel(errors.New(next.Reason))
+	case delivering.Snooze:
+		return river.JobSnooze(next.Wait)
+	default:
+		job.ScheduledAt = next.RetryAt // for NextRetry, which River calls on the same job
+		return errors.New(next.Reason)
+	}
+}
+
+// NextRetry returns when the job runs again. River takes a time in the past for a mistake and
+// would use a backoff of its own, so now is the earliest.
+func (w *deliverWorker) NextRetry(job *river.Job[store.JobArgs]) time.Time {
+	if now := time.Now(); job.ScheduledAt.Before(now) {
+		return now
+	}
+	return job.ScheduledAt
+}
+
+// jobOf returns a job as the Deliverer takes it.
+func jobOf(job *river.Job[store.JobArgs]) delivering.Job {
+	j := delivering.Job{
+		ID: job.ID, DeliveryID: job.Args.DeliveryID, Queue: job.Queue, Priority: job.Priority,
+		Attempt: job.Attempt, MaxAttempts: job.MaxAttempts, CreatedAt: job.CreatedAt, Waited: queueWait(job.JobRow),
+		Metadata: job.Metadata,
+	}
+	for _, e := range job.Errors {
+		j.Errors = append(j.Errors, delivering.JobError{Attempt: e.Attempt, Text: e.Error})
+	}
+	return j
+}
+
+// queueWait returns the time from when a job was due until a worker took it.
+func queueWait(job *rivertype.JobRow) time.Duration {
+	if job.AttemptedAt == nil {
+		return 0
+	}
+	return max(0, job.AttemptedAt.Sub(job.ScheduledAt)) // the two times may be of two clocks
+}
+
+// maintenanceQueue carries the periodic jobs, apart from the deliveries.
+const maintenanceQueue = "maintenance"
+
+// upkeepArgs are the arguments of the periodic jobs.
+type (
+	orphansArgs   struct{}
+	retentionArgs struct{}
+)
+
+// Kind implements river.JobArgs.
+func (orphansArgs) Kind() string { return "orphans" }
+
+// Kind implements river.JobArgs.
+func (retentionArgs) Kind() string { return "retention" }
+
+// upkeepWorker runs one kind of periodic job. The next one is due soon, so River notes only
+// that it failed; the log has the cause.
+type upkeepWorker[T river.JobArgs] struct {
+	river.WorkerDefaults[T]
+	run func(ctx context.Context) error
+	log *zap.Logger
+}
+
+// Work implements river.Worker.
+func (w *upkeepWorker[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	if err := w.run(ctx); err != nil {
+		w.log.Error("upkeep failed", zap.String("kind", job.Kind), zap.Error(err))
+		return errors.New("it failed: see the log")
+	}
+	return nil
+}
+
+// periodic returns a periodic job that also runs when a client starts.
+func periodic(id string, interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) {
+		return args, &river.InsertOpts{Queue: maintenanceQueue, MaxAttempts: 1}
+	}, &river.PeriodicJobOpts{ID: id, RunOnStart: true})
+}
