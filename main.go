@@ -165,8 +165,11 @@ func (c *commandLine) migrate(ctx context.Context, do func(*migrate.Migrator, co
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
 	for _, v := range versions {
 		applied := "not applied"
-		if v.AppliedAt != nil {
+		switch {
+		case v.AppliedAt != nil:
 			applied = v.AppliedAt.Format(time.RFC3339)
+		case v.Applied:
+			applied = "applied"
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", v.Line, v.Version, v.Name, applied)
 	}

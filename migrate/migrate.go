@@ -1,6 +1,17 @@
-// Package migrate brings a database to the schema that this program needs:
-// River's own tables first, then ours. Both engines have the same migrations,
-// under the same file names.
+// Package migrate brings a database to the schema that this program needs: River's tables
+// first, then ours. Both engines have the same migrations, under the same file names.
+//
+// A migration must not hold up a service that runs. On PostgreSQL each statement waits for a
+// lock for a second at most, because every later statement on the table waits behind it; then
+// the migration is rolled back and tried again. An index on a table that has rows is made in a
+// file of its own with "-- +goose NO TRANSACTION", by
+//
+//	SET lock_timeout = 0;
+//	DROP INDEX CONCURRENTLY IF EXISTS name;
+//	CREATE INDEX CONCURRENTLY name ON ...;
+//	RESET lock_timeout;
+//
+// which blocks nobody while it waits, and can be repeated.
 package migrate
 
 import (
@@ -23,10 +34,11 @@ var Files embed.FS
 
 // Migration is one step of the schema.
 type Migration struct {
-	Line      string     // "river" or "sealos-notify"
-	Version   int64      // from 1, within its line
-	Name      string     // what the step does
-	AppliedAt *time.Time // nil when it was not applied yet
+	Line      string // "river" or "sealos-notify"
+	Version   int64  // from 1, within its line
+	Name      string // what the step does
+	Applied   bool
+	AppliedAt *time.Time // nil for River's, which does not say, and when it was not applied
 }
 
 // Lines of migrations.
@@ -37,24 +49,55 @@ const (
 
 // Migrator migrates one database.
 type Migrator struct {
+	// Waiting is called when Up or Down waits and tries again, with the reason; nil: nobody
+	// is told.
+	Waiting func(reason error)
+
 	open func(ctx context.Context) (*session, error)
+	// isLocked reports whether a migration failed because a table was locked.
+	isLocked func(err error) bool
+}
+
+const (
+	// lockTries and lockPause bound how long a migration is tried while a table is locked,
+	// by a pg_dump for example: more than half an hour.
+	lockTries = 600
+	lockPause = 2 * time.Second
+)
+
+// whenUnlocked runs step until it does not fail because of a lock.
+func (m *Migrator) whenUnlocked(ctx context.Context, step func() error) error {
+	for try := 1; ; try++ {
+		err := step()
+		if err == nil || !m.isLocked(err) || try == lockTries {
+			return err
+		}
+		if m.Waiting != nil {
+			m.Waiting(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockPause):
+		}
+	}
 }
 
 // session is one use of a database by a Migrator.
 type session struct {
-	river    riverMigrator
-	executor riverdriver.Executor
-	ours     *goose.Provider
-	close    func()
+	river riverMigrator
+	ours  *goose.Provider
+	close func()
 }
 
 // riverMigrator is the part of rivermigrate.Migrator that has no type parameter.
 type riverMigrator interface {
 	AllVersions() []rivermigrate.Migration
+	ExistingVersions(ctx context.Context) ([]rivermigrate.Migration, error)
 	Migrate(ctx context.Context, d rivermigrate.Direction, opts *rivermigrate.MigrateOpts) (*rivermigrate.MigrateResult, error)
 }
 
-// newRiver makes River's migrator; its default logger would write to stdout.
+// newRiver returns River's migrator. Its default logger would write to stdout.
 func newRiver[TTx any](driver riverdriver.Driver[TTx]) (riverMigrator, error) {
 	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -71,7 +114,8 @@ func files(engine string) fs.FS {
 	return sub
 }
 
-// Up applies what was not applied yet. On a current schema it changes nothing.
+// Up applies the migrations that were not applied yet. On a current schema it changes
+// nothing.
 func (m *Migrator) Up(ctx context.Context) error {
 	s, err := m.open(ctx)
 	if err != nil {
@@ -79,18 +123,19 @@ func (m *Migrator) Up(ctx context.Context) error {
 	}
 	defer s.close()
 
-	if _, err := s.river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return fmt.Errorf("migrate River up: %w", err)
-	}
-	if _, err := s.ours.Up(ctx); err != nil {
-		return fmt.Errorf("migrate up: %w", err)
-	}
-	return nil
+	return m.whenUnlocked(ctx, func() error {
+		if _, err := s.river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+			return fmt.Errorf("migrate River up: %w", err)
+		}
+		if _, err := s.ours.Up(ctx); err != nil {
+			return fmt.Errorf("migrate up: %w", err)
+		}
+		return nil
+	})
 }
 
-// Down takes back the newest of our migrations. When none of ours is left,
-// River's schema goes too, and its jobs with it: nothing could work them. On an
-// empty database it does nothing.
+// Down reverts the newest of our migrations. When none of ours is left it reverts River's, too,
+// with all jobs. On an empty database it does nothing.
 func (m *Migrator) Down(ctx context.Context) error {
 	s, err := m.open(ctx)
 	if err != nil {
@@ -103,24 +148,28 @@ func (m *Migrator) Down(ctx context.Context) error {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	if version > 0 {
-		if _, err := s.ours.Down(ctx); err != nil {
+		err := m.whenUnlocked(ctx, func() error {
+			_, err := s.ours.Down(ctx)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("migrate down: %w", err)
 		}
-		if version, err = s.ours.GetDBVersion(ctx); err != nil {
-			return fmt.Errorf("read the schema's version: %w", err)
-		}
 	}
-	if version > 0 {
+	if version > 1 {
 		return nil
 	}
-	_, err = s.river.Migrate(ctx, rivermigrate.DirectionDown, &rivermigrate.MigrateOpts{TargetVersion: -1})
+	err = m.whenUnlocked(ctx, func() error {
+		_, err := s.river.Migrate(ctx, rivermigrate.DirectionDown, &rivermigrate.MigrateOpts{TargetVersion: -1})
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("migrate River down: %w", err)
 	}
 	return nil
 }
 
-// Status lists all migrations that this program knows, River's first.
+// Status returns all migrations that this program knows, River's first.
 func (m *Migrator) Status(ctx context.Context) ([]Migration, error) {
 	s, err := m.open(ctx)
 	if err != nil {

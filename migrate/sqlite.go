@@ -10,14 +10,12 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
 
-// SQLite migrates an SQLite database through its one write connection. Calls on
-// one Migrator wait for each other; a second process must not migrate the same
-// file at the same time.
+// SQLite migrates an SQLite database through its one write connection. Calls on one Migrator
+// wait for each other. A second process must not migrate the same file at the same time.
 func SQLite(db *sql.DB) *Migrator {
 	var mu sync.Mutex
-	return &Migrator{open: func(context.Context) (*session, error) {
-		driver := riversqlite.New(db)
-		river, err := newRiver(driver)
+	return &Migrator{isLocked: func(error) bool { return false }, open: func(context.Context) (*session, error) {
+		river, err := newRiver(riversqlite.New(db))
 		if err != nil {
 			return nil, err
 		}
@@ -26,6 +24,6 @@ func SQLite(db *sql.DB) *Migrator {
 			return nil, fmt.Errorf("read migrations: %w", err)
 		}
 		mu.Lock()
-		return &session{river: river, executor: driver.GetExecutor(), ours: ours, close: mu.Unlock}, nil
+		return &session{river: river, ours: ours, close: mu.Unlock}, nil
 	}}
 }

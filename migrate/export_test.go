@@ -1,0 +1,13 @@
+package migrate
+
+import (
+	"io/fs"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// LockTimeout is how long a statement of a migration waits for a lock.
+const LockTimeout = lockTimeout
+
+// PostgresWith migrates with other migrations than ours.
+func PostgresWith(pool *pgxpool.Pool, migrations fs.FS) *Migrator { return postgres(pool, migrations) }

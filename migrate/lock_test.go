@@ -1,0 +1,72 @@
+package migrate_test
+
+import (
+	"context"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/testdb"
+	"github.com/labring/sealos-notify/migrate"
+	"github.com/labring/sealos-notify/store/postgres"
+)
+
+// A migration beside a long reader, pg_dump for example, waits for it without holding up anybody
+// else, and is done when the reader ends.
+func TestUpBesideALongReader(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	st, err := postgres.Open(ctx, testdb.New(t))
+	require.NoError(t, err)
+	defer st.Close()
+	pool := st.Pool()
+
+	schema, err := migrate.Files.ReadFile("postgres/00001_schema.sql")
+	require.NoError(t, err)
+	m := migrate.PostgresWith(pool, fstest.MapFS{
+		"00001_schema.sql": {Data: schema},
+		"00002_column.sql": {Data: []byte("-- +goose Up\nALTER TABLE notifications ADD COLUMN later text;\n-- +goose Down\nALTER TABLE notifications DROP COLUMN later;\n")},
+		"00003_index.sql": {Data: []byte("-- +goose NO TRANSACTION\n-- +goose Up\nSET lock_timeout = 0;\n" +
+			"DROP INDEX CONCURRENTLY IF EXISTS notifications_later;\n" +
+			"CREATE INDEX CONCURRENTLY notifications_later ON notifications (later);\nRESET lock_timeout;\n" +
+			"-- +goose Down\nDROP INDEX notifications_later;\n")},
+	})
+	waiting := make(chan error)
+	m.Waiting = func(reason error) { waiting <- reason }
+
+	reader, err := pool.Begin(ctx)
+	require.NoError(t, err)
+	_, err = reader.Exec(ctx, "SELECT count(*) FROM notifications")
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() { done <- m.Up(ctx) }()
+	for tries := 0; tries < 2; {
+		started := time.Now()
+		_, err := pool.Exec(ctx, "SELECT count(*) FROM notifications")
+		require.NoError(t, err)
+		require.Less(t, time.Since(started), 10*migrate.LockTimeout, "nobody waits behind the migration for long")
+		select {
+		case reason := <-waiting:
+			require.ErrorContains(t, reason, "lock timeout")
+			tries++
+		case err := <-done:
+			require.FailNow(t, "it did not wait for the reader", "%v", err)
+		default:
+		}
+	}
+	require.NoError(t, reader.Rollback(ctx))
+	for ended := false; !ended; {
+		select {
+		case <-waiting:
+		case err := <-done:
+			require.NoError(t, err)
+			ended = true
+		}
+	}
+	var valid bool
+	require.NoError(t, pool.QueryRow(ctx, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'notifications_later'::regclass").Scan(&valid))
+	require.True(t, valid)
+}
