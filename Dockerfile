@@ -7,11 +7,11 @@ COPY . .
 ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /sealos-notify .
 
-# The program, and the authorities it trusts when it talks to vendors. It writes no file.
+# The program and the CA certificates for vendors. It writes no file.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /sealos-notify /sealos-notify
-# By number: Kubernetes cannot tell whether a name is root.
+# By number: Kubernetes cannot check that a name is not root.
 USER 65532:65532
 EXPOSE 8080 9090
 HEALTHCHECK --interval=10s --timeout=6s --start-period=5m CMD ["/sealos-notify", "healthcheck"]

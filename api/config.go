@@ -19,13 +19,13 @@ type AuthConfig struct {
 // IntegrationsConfig is the `integrations` section: who gets the alerts that
 // Alertmanager and Grafana post.
 type IntegrationsConfig struct {
-	Receivers map[string]Receiver `yaml:"receivers" doc:"by the receiver's name there, exactly"`
+	Receivers map[string]Receiver `yaml:"receivers" doc:"by the exact name of the receiver there"`
 }
 
 // Receiver says over which channels the alerts of one receiver go, and to whom.
 type Receiver struct {
-	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"what goes out over which channel, by channel name; each has the name of its template, template"`
-	Recipients []ReceiverRecipient        `yaml:"recipients" required:"true" doc:"who gets it; each has a type and a value, and the value is secret"`
+	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"by channel name; each has the name of a template, template"`
+	Recipients []ReceiverRecipient        `yaml:"recipients" required:"true" doc:"each has a type and a value; the value is secret"`
 }
 
 // ReceiverChannel says what goes out over one channel.

@@ -161,15 +161,15 @@ type Config interface {
 // `yaml:",inline"`.
 type CommonConfig struct {
 	Type        string      `yaml:"type" required:"true" doc:"provider type"`
-	OnUncertain OnUncertain `yaml:"onUncertain" doc:"resend or hold a delivery whose answer was lost; the type's default when empty"`
-	RateLimit   RateLimit   `yaml:"rateLimit" doc:"most calls, over all replicas"`
+	OnUncertain OnUncertain `yaml:"onUncertain" doc:"resend or hold when an answer is lost; empty: the type's default"`
+	RateLimit   RateLimit   `yaml:"rateLimit" doc:"most calls by all replicas together"`
 }
 
 // RateLimit bounds the calls to a provider, over all replicas together. 0 is no
 // limit. Calls are spread evenly, so that no window of the vendor's sees more.
 type RateLimit struct {
-	PerSecond int `yaml:"perSecond" doc:"most calls in a second; 0 for no limit"`
-	PerMinute int `yaml:"perMinute" doc:"most calls in a minute; 0 for no limit"`
+	PerSecond int `yaml:"perSecond" doc:"in a second; 0: no limit"`
+	PerMinute int `yaml:"perMinute" doc:"in a minute; 0: no limit"`
 }
 
 // Interval is the time from one call to the next; 0 without a limit.

@@ -43,12 +43,12 @@ type Logging struct {
 
 // Metrics is the `metrics` section.
 type Metrics struct {
-	Address string `yaml:"address" env:"ADDRESS" doc:"serves Prometheus metrics at /metrics, without authentication; empty: nowhere"`
+	Address string `yaml:"address" env:"ADDRESS" doc:"listen address of /metrics, without authentication; empty: off"`
 }
 
 // Tracing is the `tracing` section.
 type Tracing struct {
-	Endpoint string `yaml:"endpoint" env:"ENDPOINT" doc:"URL of an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; empty: no traces"`
+	Endpoint string `yaml:"endpoint" env:"ENDPOINT" doc:"URL of an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; empty: off"`
 }
 
 // Channel is one entry of the `channels` section.

@@ -49,10 +49,10 @@ type Config struct {
 
 	WebhookURL string `yaml:"webhookUrl" required:"true" secret:"true" doc:"the bot's address; its last part is the bot's token"`
 	Secret     string `yaml:"secret" secret:"true" doc:"signs requests, for a bot with signature verification on"`
-	MsgType    string `yaml:"msgType" doc:"text, post or interactive, when the template names none"`
+	MsgType    string `yaml:"msgType" doc:"text, post or interactive, unless the template has one"`
 
-	AllowedHosts         []string `yaml:"allowedHosts" doc:"hosts that webhookUrl may have, each exactly as it stands there; with its port if it has one"`
-	AllowPrivateNetworks bool     `yaml:"allowPrivateNetworks" doc:"dangerous: also connect to internal addresses, and by http; for a private deployment of Feishu"`
+	AllowedHosts         []string `yaml:"allowedHosts" doc:"hosts that webhookUrl may have, with the port if it has one"`
+	AllowPrivateNetworks bool     `yaml:"allowPrivateNetworks" doc:"dangerous: allow internal addresses and http, for a private deployment of Feishu"`
 }
 
 // DefaultMsgType implements channels.MsgTyper.

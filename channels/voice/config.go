@@ -35,10 +35,10 @@ type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
 	Endpoint        string   `yaml:"endpoint" required:"true" doc:"the API's host, or its http or https URL"`
-	Region          string   `yaml:"region" required:"true" doc:"the region that requests are signed for"`
+	Region          string   `yaml:"region" required:"true" doc:"region that requests are signed for"`
 	AccessKeyID     string   `yaml:"accessKeyId" required:"true" doc:"access key of a user that may call SingleBatchAppend and QuerySingleInfo"`
 	AccessKeySecret string   `yaml:"accessKeySecret" required:"true" secret:"true" doc:"the access key's secret"`
-	NumberPool      string   `yaml:"numberPool" required:"true" doc:"the pool (NP…) of the numbers that calls come from"`
+	NumberPool      string   `yaml:"numberPool" required:"true" doc:"pool (NP…) of the numbers that calls come from"`
 	Countries       []string `yaml:"countries" doc:"regions (ISO 3166) whose numbers are called"`
 }
 

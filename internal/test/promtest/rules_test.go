@@ -96,8 +96,8 @@ func TestAlerts(t *testing.T) {
 		{"SealosNotifyReloadFailing", "refused, then corrected", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x3 1x20`}, 8, ""},
 		{"SealosNotifyJobStuck", "stuck", []string{`sealos_notify_stuck_jobs{job="sealos-notify",instance="a"} 0 2x5`}, 3, `job="sealos-notify"`},
 		{"SealosNotifyJobStuck", "none", []string{`sealos_notify_stuck_jobs{job="sealos-notify",instance="a"} 0x5`}, 3, ""},
-		{"SealosNotifyDeliveryWithoutJob", "deleted", []string{`sealos_notify_strays_total{code="job_deleted"} 0 0 1x5`}, 4, `code="job_deleted"`},
-		{"SealosNotifyDeliveryWithoutJob", "somebody cancelled it", []string{`sealos_notify_strays_total{code="job_cancelled"} 0 0 1x5`}, 4, ""},
+		{"SealosNotifyDeliveryWithoutJob", "deleted", []string{`sealos_notify_orphans_total{code="job_deleted"} 0 0 1x5`}, 4, `code="job_deleted"`},
+		{"SealosNotifyDeliveryWithoutJob", "somebody cancelled it", []string{`sealos_notify_orphans_total{code="job_cancelled"} 0 0 1x5`}, 4, ""},
 	} {
 		tested[c.alert+" "+map[bool]string{true: "fires", false: "does not"}[c.fires != ""]] = true
 		t.Run(c.alert+"/"+c.name, func(t *testing.T) {
