@@ -3,9 +3,12 @@
 package limit
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"net/http"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,6 +74,35 @@ type Counter interface {
 func Count(t testing.TB, events Counter, n int, what string) {
 	t.Helper()
 	require.NoError(t, events.Wait(Context(t), n), "waited too long for %d %s", n, what)
+}
+
+// Line reads the output of a program and returns the first line that matches. It
+// fails the test when the output ends before. The rest of the output is read and
+// dropped, so that the program does not block.
+func Line(t testing.TB, output io.Reader, what string, match func(line string) bool) string {
+	t.Helper()
+	found, ended := make(chan string, 1), make(chan string, 1)
+	go func() {
+		var lines []string
+		for scanner := bufio.NewScanner(output); scanner.Scan(); {
+			lines = append(lines, scanner.Text())
+			if match(scanner.Text()) {
+				found <- scanner.Text()
+				_, _ = io.Copy(io.Discard, output)
+				return
+			}
+		}
+		ended <- strings.Join(lines, "\n")
+	}()
+	select {
+	case line := <-found:
+		return line
+	case all := <-ended:
+		require.FailNow(t, "the output has no "+what, "%s", all)
+	case <-time.After(Wait):
+		require.FailNow(t, "waited too long for "+what)
+	}
+	panic("unreachable")
 }
 
 // Command returns a command that is killed when it has run for d.

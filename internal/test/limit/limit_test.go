@@ -3,7 +3,9 @@ package limit
 import (
 	"context"
 	"fmt"
+	"io"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,6 +47,11 @@ func TestWaitsEnd(t *testing.T) {
 			defer group.Done()
 			Group(t, &group, "callers")
 		},
+		"a line": func(t testing.TB) {
+			output, input := io.Pipe()
+			defer func() { _ = input.Close() }()
+			Line(t, output, "a line", func(string) bool { return false })
+		},
 		"2 arrivals": func(t testing.TB) { Count(t, counter{}, 2, "arrivals") },
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -68,6 +75,7 @@ func TestWaitsReturn(t *testing.T) {
 	require.Equal(t, 7, Receive(t, values, "a value"))
 	close(values)
 	require.Zero(t, Receive(t, values, "the end"))
+	require.Equal(t, "b 1", Line(t, strings.NewReader("a\nb 1\nb 2\n"), "b", func(line string) bool { return line[0] == 'b' }))
 	var group sync.WaitGroup
 	group.Go(func() {})
 	Group(t, &group, "nothing")
