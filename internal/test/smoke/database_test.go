@@ -18,7 +18,7 @@ import (
 // then.
 func TestDatabaseGoesAway(t *testing.T) {
 	t.Parallel()
-	cluster, err := testdb.NewCluster(limit.Context(t))
+	cluster, err := testdb.NewCluster(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cluster.Remove(limit.Context(t))) })
 	w := harness.NewWorld(t, cluster.Config())
@@ -28,7 +28,7 @@ func TestDatabaseGoesAway(t *testing.T) {
 	id := r.Send("k", 1)
 	limit.Count(t, hang, 1, "hanging sends")
 
-	require.NoError(t, cluster.Kill(limit.Context(t)))
+	require.NoError(t, cluster.Kill(t.Context()))
 	hang.Lift() // the answer comes while nothing can be recorded
 	a := r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/health", nil)
 	require.Equal(t, http.StatusServiceUnavailable, a.Status)
@@ -40,7 +40,7 @@ func TestDatabaseGoesAway(t *testing.T) {
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
 	require.Less(t, time.Since(started), 5*time.Second)
 
-	require.NoError(t, cluster.Start(limit.Context(t)))
+	require.NoError(t, cluster.Start(t.Context()))
 	require.Eventually(t, func() bool {
 		return r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/health", nil).Status == http.StatusOK
 	}, harness.Patience, harness.Tick)
