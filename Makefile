@@ -1,12 +1,12 @@
-# Every target below with a `##` comment shows up in `make help`.
+# `make help` lists every target that has a `##` comment.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE   ?= sealos-notify
 
-# Without the tag, gRPC, which the exporter of traces brings along, keeps a web page of its requests: 1 MB of memory.
+# The trace exporter depends on gRPC. The tag leaves out gRPC's page of recent requests, which takes 1 MB of memory.
 TAGS    := grpcnotrace
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=internal/tools/go.mod golangci-lint
-# Runs a command beside a private PostgreSQL, or on TEST_DATABASE_URL when that is set.
+# Runs a command beside a private PostgreSQL server, or on the one of TEST_DATABASE_URL.
 WITH_PG := go run ./internal/test/testdb/cmd/withpostgres --
 
 .PHONY: help
@@ -22,15 +22,12 @@ run: ## Run the service with config.yaml
 	go run . -c config.yaml
 
 .PHONY: dev
-dev: ## Try the service: nothing but Go is needed
+dev: ## Try the service (needs only Go)
 	go run . dev
 
-# What the tests run beside them: a program, or a pattern that finds it, and the Debian package that has it.
-DEPS := /usr/lib/postgresql/*/bin/initdb=postgresql exim4=exim4-daemon-light prometheus-alertmanager=prometheus-alertmanager
-
 .PHONY: deps
-deps: ## Install what the tests need and this machine lacks (Debian's apt, as root or with sudo)
-	@sh internal/test/deps.sh '$(DEPS)'
+deps: ## Install the programs that the tests need (Debian's apt-get, as root or with sudo)
+	@sh internal/test/deps/deps.sh $(filter deps,$(MAKECMDGOALS))
 
 .PHONY: test
 test: deps ## Run all tests: both engines, real mail servers, a real Kubernetes API, Prometheus' engine
@@ -39,7 +36,7 @@ test: deps ## Run all tests: both engines, real mail servers, a real Kubernetes 
 	cd internal/test/promtest && go test -timeout 10m ./...
 
 .PHONY: test-manifests
-test-manifests: deps ## Apply deploy/kubernetes to a real API server; the first time builds Kubernetes (10 minutes or more)
+test-manifests: deps ## Apply deploy/kubernetes to a real API server (first run: 10 minutes or more, builds Kubernetes)
 	$(WITH_PG) go test -tags cluster -count=1 -timeout 60m ./internal/test/clustertest
 
 .PHONY: race
@@ -47,27 +44,28 @@ race: deps ## Run all tests with the race detector
 	$(WITH_PG) go test -race -timeout 40m ./...
 
 .PHONY: torture
-torture: deps ## Kill, freeze and cut everything under load, and count what is lost or doubled
+torture: deps ## Kill, freeze and cut everything under load, and count lost and double deliveries
 	TORTURE=long $(WITH_PG) go test -count=1 -timeout 60m -v ./internal/test/torture
 
 .PHONY: bench
-bench: deps ## Measure the service beside River alone, and keep the results
+bench: deps ## Measure the service and River alone, and write results.json
 	go run ./internal/test/bench -out internal/test/bench/results.json
 
 .PHONY: bench-check
-bench-check: deps ## Measure, and compare with the results that were kept
+bench-check: deps ## Measure, and compare with the committed results.json
 	go run ./internal/test/bench -against internal/test/bench/results.json
 
 .PHONY: lint
-lint: ## Run the linters, the table of allowed imports among them
+lint: ## Run the linters, which also check the table of allowed imports
 	$(LINT) run ./...
+	cd client && go tool -modfile=../internal/tools/go.mod golangci-lint run ./...
 
 .PHONY: vulncheck
-vulncheck: ## Look for known vulnerabilities in what the program calls (asks vuln.go.dev)
+vulncheck: ## Look for known vulnerabilities in the code that the program calls (asks vuln.go.dev)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 .PHONY: generate
-generate: ## Write the generated files anew (OpenAPI, configuration reference)
+generate: ## Regenerate files (OpenAPI, configuration reference)
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1 -update
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1 -update
 
@@ -76,6 +74,7 @@ verify: ## Check that generated files and go.mod are current
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
 	go mod tidy -diff
+	cd client && go mod tidy -diff
 	go mod verify
 
 .PHONY: docker-build

@@ -16,7 +16,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
-// compose is what the tests read of the compose file.
+// compose has the fields of the compose file that the tests read.
 type compose struct {
 	Services map[string]composeService
 	Volumes  map[string]any
@@ -41,7 +41,7 @@ func readCompose(t *testing.T) compose {
 	return one[compose](t, "compose", "compose.yaml")
 }
 
-// variable is a variable that must be set, as compose writes it.
+// variable matches a required variable in compose's syntax.
 var variable = regexp.MustCompile(`\$\{([A-Z_]+):\?[^}]*\}`)
 
 // exampleEnv reads .env.example.
@@ -62,7 +62,7 @@ func TestComposeServices(t *testing.T) {
 	database, notify := file.Services["database"], file.Services["notify"]
 
 	require.Contains(t, file.Volumes, "database")
-	require.Contains(t, database.Volumes, "database:/var/lib/postgresql/data", "what was accepted outlives the container")
+	require.Contains(t, database.Volumes, "database:/var/lib/postgresql/data", "the data outlives the container")
 	require.Equal(t, "CMD", database.HealthCheck.Test[0])
 	require.Empty(t, database.Ports)
 	require.Equal(t, "service_healthy", notify.DependsOn["database"].Condition)
@@ -71,7 +71,7 @@ func TestComposeServices(t *testing.T) {
 	require.Equal(t, []string{"ALL"}, notify.CapDrop)
 	require.Equal(t, []string{"no-new-privileges:true"}, notify.SecurityOpt)
 	for _, port := range notify.Ports {
-		require.Regexp(t, `^127\.0\.0\.1:`, port, "credentials travel as they are")
+		require.Regexp(t, `^127\.0\.0\.1:`, port, "credentials travel without TLS")
 	}
 
 	used := map[string]bool{}
@@ -82,11 +82,11 @@ func TestComposeServices(t *testing.T) {
 		require.True(t, used[name], name)
 		delete(used, name)
 	}
-	require.Empty(t, used, "are not in .env.example")
+	require.Empty(t, used, "missing in .env.example")
 }
 
-// With the examples copied as they say, the service's configuration is valid, it
-// serves, and it is given the time it may need to stop.
+// With the example files the service's configuration is valid. The service serves,
+// and its grace period is longer than its longest stop.
 func TestComposeConfiguration(t *testing.T) {
 	t.Parallel()
 	notify := readCompose(t).Services["notify"]

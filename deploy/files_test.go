@@ -45,5 +45,5 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
-// numericUser is a user that is not root for everybody to see.
+// numericUser matches a numeric user and group that are not root.
 var numericUser = regexp.MustCompile(`^[1-9][0-9]*:[1-9][0-9]*$`)

@@ -11,9 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// contactPoints is a provisioning file of Grafana, as far as the tests read it.
+// contactPoints has the fields of Grafana's provisioning file that the tests read.
 type contactPoints struct {
 	APIVersion    int `yaml:"apiVersion"`
 	ContactPoints []struct {
@@ -56,8 +57,8 @@ func TestContactPoint(t *testing.T) {
 	require.Equal(t, service.Name+"."+service.Namespace+".svc.cluster.local:8080", where.Host)
 }
 
-// With the settings of the contact point, what Grafana posts is accepted, once; and an
-// alert that fires again notifies again.
+// With the settings of the contact point, Grafana's post is accepted once. An alert
+// that fires again notifies again.
 func TestContactPointFiresAgain(t *testing.T) {
 	t.Parallel()
 	point := one[contactPoints](t, "grafana", "contactpoint.yaml").ContactPoints[0]
@@ -80,7 +81,7 @@ func TestContactPointFiresAgain(t *testing.T) {
 		require.NoError(t, err)
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Authorization", settings.Scheme+" "+harness.AppID+":"+harness.AppSecret)
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := limit.Client.Do(req)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		return resp.StatusCode

@@ -3,12 +3,13 @@ package deploy
 import (
 	"debug/elf"
 	"encoding/json"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
 // instruction is a line of the Dockerfile.
@@ -34,7 +35,7 @@ func stages(t *testing.T) [][]instruction {
 	return all
 }
 
-// image is the last stage, by instruction. Each may be there once but COPY.
+// image returns the last stage by instruction. Only COPY may appear more than once.
 func image(t *testing.T) map[string]string {
 	t.Helper()
 	all := stages(t)
@@ -48,7 +49,7 @@ func image(t *testing.T) map[string]string {
 	return found
 }
 
-// execForm is an instruction's command, which starts without a shell: there is none.
+// execForm returns an instruction's command in exec form. The image has no shell.
 func execForm(t *testing.T, args string) []string {
 	t.Helper()
 	var command []string
@@ -60,7 +61,7 @@ func TestImage(t *testing.T) {
 	t.Parallel()
 	i := image(t)
 	require.Equal(t, "scratch", i["FROM"])
-	require.NotContains(t, i, "RUN", "nothing in it could run that")
+	require.NotContains(t, i, "RUN", "the image has no shell")
 	require.Regexp(t, numericUser, i["USER"])
 	require.Equal(t, []string{"/sealos-notify"}, execForm(t, i["ENTRYPOINT"]))
 	require.Equal(t, []string{"-c", "/config.yaml"}, execForm(t, i["CMD"]))
@@ -73,7 +74,7 @@ func healthCheck(t *testing.T) []string {
 	return execForm(t, command)
 }
 
-// What the Dockerfile builds starts where there is nothing else, and knows its version.
+// The Dockerfile builds a static binary that knows its version.
 func TestImageBuild(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "sealos-notify")
@@ -85,7 +86,7 @@ func TestImageBuild(t *testing.T) {
 		builds++
 		script := strings.Replace(i.args, "-o /sealos-notify", "-o "+binary, 1)
 		require.NotEqual(t, i.args, script)
-		build := exec.Command("sh", "-euc", script)
+		build := limit.Command(t, limit.Run, "sh", "-euc", script)
 		build.Dir = ".."
 		build.Env = append(build.Environ(), "VERSION=v1.2.3")
 		output, err := build.CombinedOutput()
@@ -99,12 +100,12 @@ func TestImageBuild(t *testing.T) {
 	for _, part := range file.Progs {
 		require.NotEqual(t, elf.PT_INTERP, part.Type, "it is linked statically")
 	}
-	version, err := exec.Command(binary, "version").Output()
+	version, err := limit.Command(t, limit.Wait, binary, "version").Output()
 	require.NoError(t, err)
 	require.Equal(t, "sealos-notify v1.2.3\n", string(version))
 
-	// The health check is a command that the program knows; nobody serves here.
-	check := exec.Command(binary, healthCheck(t)[1:]...)
+	// The health check is a command of the program. Nothing serves here.
+	check := limit.Command(t, limit.Wait, binary, healthCheck(t)[1:]...)
 	check.Args = append(check.Args, "--help")
 	output, err := check.CombinedOutput()
 	require.NoError(t, err, "%s", output)
@@ -116,7 +117,7 @@ func TestMakeDockerTargets(t *testing.T) {
 		"docker-build": "docker build --build-arg VERSION=test -t docker.io/somebody/sealos-notify:test .\n",
 		"docker-push":  "docker push docker.io/somebody/sealos-notify:test\n",
 	} {
-		output, err := exec.Command("make", "-C", "..", "--no-print-directory", "-n", target,
+		output, err := limit.Command(t, limit.Wait, "make", "-C", "..", "--no-print-directory", "-n", target,
 			"IMAGE=docker.io/somebody/sealos-notify", "VERSION=test").Output()
 		require.NoError(t, err)
 		require.Equal(t, want, string(output))

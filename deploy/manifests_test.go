@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// kubectl apply -f takes every file with an extension of its own, and -k those that
-// Kustomization lists.
+// kubectl apply -f and -k apply the same: -f takes every file with an extension, -k
+// those that Kustomization lists.
 func TestKustomizationListsEveryFile(t *testing.T) {
 	t.Parallel()
 	list := one[struct{ Resources []string }](t, "kubernetes", "Kustomization").Resources
@@ -19,10 +19,10 @@ func TestKustomizationListsEveryFile(t *testing.T) {
 	for i := range files {
 		files[i] = filepath.Base(files[i])
 	}
-	require.Equal(t, files, list, "in the order of the names")
+	require.Equal(t, files, list, "sorted by name")
 }
 
-// selecting is whatever selects pods or Services by their labels.
+// selecting is an object that selects pods or Services by their labels.
 type selecting struct {
 	Kind     string
 	Metadata struct{ Labels map[string]string }
@@ -43,7 +43,7 @@ type labels struct {
 	MatchLabels map[string]string `yaml:"matchLabels"`
 }
 
-// What one object says about another is true.
+// References from one object to another are right: labels, ports.
 func TestManifestsFitTogether(t *testing.T) {
 	t.Parallel()
 	d := readDeployment(t)
@@ -75,8 +75,8 @@ func TestManifestsFitTogether(t *testing.T) {
 	require.Equal(t, 9090, ports[monitor.Spec.Endpoints[0].Port])
 }
 
-// All replicas, and the one more that an update starts, fit into a PostgreSQL as it
-// comes.
+// The connections of all replicas, and of the additional one during an update, fit
+// into a PostgreSQL with default settings.
 func TestConnectionsFitIntoTheDatabase(t *testing.T) {
 	t.Parallel()
 	const maxConnections, reserved = 100, 3
@@ -96,7 +96,7 @@ func TestConnectionsFitIntoTheDatabase(t *testing.T) {
 	require.LessOrEqual(t, replicas*(config.Database.MaxOpenConns+1), maxConnections-reserved)
 }
 
-// The image, the pod and the compose file run as the same user, who is not root.
+// The image, the pod and the compose file use the same user, who is not root.
 func TestUser(t *testing.T) {
 	t.Parallel()
 	context := readDeployment(t).Spec.Template.Spec.SecurityContext

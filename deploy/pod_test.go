@@ -17,7 +17,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
-// deployment is what the tests read of the Deployment.
+// deployment has the fields of the Deployment that the tests read.
 type deployment struct {
 	Spec struct {
 		Selector struct {
@@ -66,7 +66,7 @@ type pod struct {
 	}
 }
 
-// configMap is the ConfigMap, all of it.
+// configMap is the ConfigMap.
 type configMap struct {
 	Metadata struct{ Name string }
 	Data     map[string]string
@@ -79,7 +79,7 @@ func readDeployment(t *testing.T) deployment {
 	return d
 }
 
-// secrets are those that the documentation has an operator create, with a password.
+// secrets returns the secrets that the documentation tells an operator to create.
 func secrets(password string) map[string]map[string]string {
 	return map[string]map[string]string{
 		"sealos-notify-api-auth":      {"apps.yaml": "apps: [{appId: notify-console, appSecret: CHANGE_ME_TO_A_LONG_RANDOM_SECRET}]"},
@@ -88,9 +88,9 @@ func secrets(password string) map[string]map[string]string {
 	}
 }
 
-// start is the container as the kubelet would start it: its files where they are
-// mounted, its arguments and its environment.
-func (p pod) start(t *testing.T, password string, more ...string) *exec.Cmd {
+// container returns a command that runs the container as the kubelet would: with its
+// mounted files, arguments and environment.
+func (p pod) container(t *testing.T, password string, more ...string) *exec.Cmd {
 	t.Helper()
 	root := harness.NewRoot(t)
 	mounted := map[string]string{}
@@ -124,7 +124,7 @@ func (p pod) start(t *testing.T, password string, more ...string) *exec.Cmd {
 
 func TestPodConfiguration(t *testing.T) {
 	t.Parallel()
-	check := readDeployment(t).Spec.Template.Spec.start(t, "canary", "config", "check")
+	check := readDeployment(t).Spec.Template.Spec.container(t, "canary", "config", "check")
 	output, err := check.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	require.Contains(t, string(output), "is valid")
@@ -134,13 +134,13 @@ func TestPodConfiguration(t *testing.T) {
 	}
 }
 
-// The pod serves with the manifests' configuration, and is given the time it may need
-// to stop.
+// The pod serves with the manifests' configuration, and its grace period is longer
+// than its longest stop.
 func TestPodStopsWithinItsGracePeriod(t *testing.T) {
 	t.Parallel()
 	db := testdb.New(t)
 	p := readDeployment(t).Spec.Template.Spec
-	serve := p.start(t, db.Password)
+	serve := p.container(t, db.Password)
 	serve.Env = append(serve.Env, "DATABASE_HOST="+db.Host, fmt.Sprintf("DATABASE_PORT=%d", db.Port),
 		"DATABASE_USER="+db.User, "DATABASE_DBNAME="+db.DBName, "SERVER_ADDRESS=127.0.0.1:0", "METRICS_ADDRESS=127.0.0.1:0")
 	longest := p.Containers[0].Lifecycle.PreStop.Sleep.Seconds + int(longestStop(t, serve).Seconds())
@@ -148,8 +148,8 @@ func TestPodStopsWithinItsGracePeriod(t *testing.T) {
 	require.GreaterOrEqual(t, p.Grace, longest+margin)
 }
 
-// longestStop starts the program, stops it, and returns what it says how long that
-// may take.
+// longestStop starts the program, stops it, and returns the longest time that its log
+// announces for a stop.
 func longestStop(t *testing.T, serve *exec.Cmd) time.Duration {
 	t.Helper()
 	stderr, err := serve.StderrPipe()
@@ -162,7 +162,7 @@ func longestStop(t *testing.T, serve *exec.Cmd) time.Duration {
 		log.WriteString(lines.Text() + "\n")
 		var entry struct{ Msg, Longest string }
 		if json.Unmarshal(lines.Bytes(), &entry) != nil {
-			continue // the last words of a program that does not start
+			continue // the error of a program that does not start
 		}
 		if entry.Msg == "serving" {
 			require.NoError(t, serve.Process.Signal(syscall.SIGTERM))

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
 // Server is a running Alertmanager.
@@ -35,7 +37,7 @@ type Alert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// listening is in the line of the log that says where it listens.
+// listening matches the line of the log that has the address.
 var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 
 // Start runs an Alertmanager on the configuration until the test ends.
@@ -46,7 +48,7 @@ func Start(t *testing.T, config string) *Server {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "alertmanager.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-	cmd := exec.Command(path, "--config.file="+file, "--storage.path="+filepath.Join(folder, "data"),
+	cmd := limit.Command(t, limit.Run, path, "--config.file="+file, "--storage.path="+filepath.Join(folder, "data"),
 		"--web.listen-address=127.0.0.1:0", "--cluster.listen-address=")
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
@@ -62,11 +64,11 @@ func Start(t *testing.T, config string) *Server {
 				address <- found[1]
 			}
 		}
-		_ = cmd.Wait() // it is killed
+		_ = cmd.Wait() // the cleanup kills it
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-ended
+		limit.Receive(t, ended, "the end of Alertmanager")
 		if t.Failed() {
 			t.Logf("log of Alertmanager:\n%s", log.String())
 		}
@@ -75,17 +77,19 @@ func Start(t *testing.T, config string) *Server {
 	case a := <-address:
 		return &Server{t: t, url: "http://" + a}
 	case <-ended:
-		require.FailNow(t, "Alertmanager has ended", log.String())
-		return nil
+		require.FailNow(t, "Alertmanager ended", log.String())
+	case <-time.After(limit.Wait):
+		require.FailNow(t, "waited too long for Alertmanager's address")
 	}
+	return nil
 }
 
-// Post hands alerts to the server.
+// Post posts alerts to the server.
 func (s *Server) Post(alerts ...Alert) {
 	s.t.Helper()
 	body, err := json.Marshal(alerts)
 	require.NoError(s.t, err)
-	resp, err := http.Post(s.url+"/api/v2/alerts", "application/json", bytes.NewReader(body))
+	resp, err := limit.Client.Post(s.url+"/api/v2/alerts", "application/json", bytes.NewReader(body))
 	require.NoError(s.t, err)
 	defer func() { require.NoError(s.t, resp.Body.Close()) }()
 	answer, err := io.ReadAll(resp.Body)

@@ -8,7 +8,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// acceptOnly is what an API-only replica takes, one recipient each.
+// acceptOnly measures notifications to one person that an API-only replica accepts a
+// second.
 func (b *bench) acceptOnly(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -19,7 +20,7 @@ func (b *bench) acceptOnly(ctx context.Context, record record) error {
 	return err
 }
 
-// acceptAtInfo is the same with a log line for each request.
+// acceptAtInfo is acceptOnly with a log line for each request.
 func (b *bench) acceptAtInfo(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -30,12 +31,12 @@ func (b *bench) acceptAtInfo(ctx context.Context, record record) error {
 	return err
 }
 
-// acceptThousands is what an API-only replica takes at 1,000 recipients each,
-// counted in deliveries.
+// acceptThousands measures deliveries that an API-only replica accepts a second in
+// notifications to 1,000 people each.
 func (b *bench) acceptThousands(ctx context.Context, record record) error {
 	const (
 		recipients  = 1000
-		bulkCallers = 16 // as many as fill the largest transaction
+		bulkCallers = 16 // enough to fill the largest transaction
 	)
 	config, err := b.database(ctx)
 	if err != nil {
@@ -63,8 +64,8 @@ func (b *bench) acceptThousands(ctx context.Context, record record) error {
 	return r.stop()
 }
 
-// acceptOnReplicas is the sum of what three API-only replicas take, each from as
-// many callers as the one of acceptOnly.
+// acceptOnReplicas measures the sum of three API-only replicas, each with as many
+// callers as the one of acceptOnly.
 func (b *bench) acceptOnReplicas(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -75,8 +76,8 @@ func (b *bench) acceptOnReplicas(ctx context.Context, record record) error {
 	return err
 }
 
-// accept starts API-only replicas, and returns how many notifications to one
-// person they take a second together.
+// accept starts API-only replicas and returns how many notifications to one person
+// they accept a second in sum.
 func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, error) {
 	services := make([]*service, replicas)
 	for i := range services {
@@ -85,8 +86,8 @@ func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, err
 			return 0, err
 		}
 	}
-	// Several have as much to warm, each with its own heap and connections, on the same
-	// processors: each answers as many requests as the one does, before and while they count.
+	// Each replica has its own heap and connections to warm up, and they share the
+	// processors. The longer span gives each as many requests as a single one gets.
 	rate, err := closedLoop(ctx, callers*replicas, time.Duration(replicas)*b.span, func(i int) error {
 		return services[i%replicas].post(i, 1)
 	})
@@ -96,7 +97,7 @@ func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, err
 	return rate, stop(services...)
 }
 
-// acceptTenThousand is how long one request with 10,000 recipients takes.
+// acceptTenThousand measures the time of one request with 10,000 recipients.
 func (b *bench) acceptTenThousand(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -118,8 +119,7 @@ func (b *bench) acceptTenThousand(ctx context.Context, record record) error {
 	return r.stop()
 }
 
-// acceptWhileDelivering is what one process takes while it delivers what it has
-// taken.
+// acceptWhileDelivering measures what one process accepts while it delivers.
 func (b *bench) acceptWhileDelivering(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -145,7 +145,7 @@ func (b *bench) acceptWhileDelivering(ctx context.Context, record record) error 
 	return r.stop()
 }
 
-// stop stops services in good order.
+// stop stops the services with SIGTERM.
 func stop(services ...*service) error {
 	for _, s := range services {
 		if err := s.stop(); err != nil {

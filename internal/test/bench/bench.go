@@ -15,22 +15,21 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// durable are the settings that keep what was committed, with the memory and
-// write-ahead log that an operator gives a server of a few gigabytes. All else is
-// as PostgreSQL comes.
+// durable are settings that keep every commit, with the memory and write-ahead log of
+// a server of a few gigabytes. The rest are PostgreSQL's defaults.
 var durable = []string{
 	"fsync=on", "synchronous_commit=on", "full_page_writes=on",
 	"shared_buffers=1GB", "max_wal_size=4GB",
 }
 
-// amounts say how much is measured.
+// amounts are the sizes of the measures.
 type amounts struct {
-	span          time.Duration // of everything that is a rate
-	backlog       int           // deliveries that are drained
+	span          time.Duration // of each rate
+	backlog       int           // deliveries to drain
 	sqliteBacklog int
 	finished      int // deliveries in the history
-	latencies     int // messages of which the way to the vendor is timed
-	probes        int // jobs of which River's way is timed
+	latencies     int // messages whose time to the vendor is measured
+	probes        int // jobs whose time in River is measured
 }
 
 var (
@@ -38,20 +37,20 @@ var (
 	short = amounts{span: 1500 * time.Millisecond, backlog: 10_000, sqliteBacklog: 2_000, finished: 100_000, latencies: 400, probes: 20}
 )
 
-// bench is what all measures share.
+// bench holds what all measures share.
 type bench struct {
 	amounts
-	folder  string // for everything that is written, the cluster aside
+	folder  string // of all files but the cluster's
 	binary  string
 	cluster *testdb.Cluster
 	admin   *pgx.Conn
 	profile string // folder; empty without profiles
 
 	measuring string        // name of the measure
-	services  []*service    // of the measure; those that still run are killed after it
+	services  []*service    // of the measure; killed after it
 	databases []string      // of the measure; dropped after it
-	count     int           // names databases, folders and profiles apart
-	past      *store.Config // the settings of the database with a history, once it was made
+	count     int           // makes names of databases, folders and profiles unique
+	past      *store.Config // the database with a history; nil before it is made
 }
 
 func newBench(ctx context.Context, o options) (*bench, error) {
@@ -84,8 +83,9 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 }
 
 func (b *bench) close() {
-	// The run may have ended because its context did.
-	ctx := context.Background()
+	// The context of the run may have ended.
+	ctx, cancel := context.WithTimeout(context.Background(), measureTimeout)
+	defer cancel()
 	b.killServices()
 	if b.admin != nil {
 		_ = b.admin.Close(ctx)
@@ -95,15 +95,15 @@ func (b *bench) close() {
 	}
 }
 
-// measureTimeout ends a measure that would wait for ever: a lost message, say.
+// measureTimeout ends a measure that waits for something lost.
 const measureTimeout = 10 * time.Minute
 
-// take takes one measure.
+// take runs one measure.
 func (b *bench) take(ctx context.Context, m measure, record record) error {
 	ctx, cancel := context.WithTimeout(ctx, measureTimeout)
 	defer cancel()
 	b.measuring = m.name
-	// No measure pays for the writes of the one before.
+	// Otherwise a measure would pay for the writes of the one before.
 	if _, err := b.admin.Exec(ctx, `CHECKPOINT`); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (b *bench) killServices() {
 	b.services = nil
 }
 
-// database makes an empty database that is dropped after the measure.
+// database creates an empty database. It is dropped after the measure.
 func (b *bench) database(ctx context.Context) (store.Config, error) {
 	config, err := b.createDatabase(ctx)
 	b.databases = append(b.databases, config.DBName)
@@ -148,7 +148,7 @@ func (b *bench) createDatabase(ctx context.Context) (store.Config, error) {
 	return config, err
 }
 
-// sqliteFile names a database file that does not exist yet.
+// sqliteFile returns the settings of a database file that does not exist yet.
 func (b *bench) sqliteFile() store.Config {
 	b.count++
 	config := store.DefaultConfig()
@@ -156,7 +156,7 @@ func (b *bench) sqliteFile() store.Config {
 	return config
 }
 
-// command runs a program; when it fails, the error has what it said.
+// command runs a program. The error of a program that fails has its output.
 func command(ctx context.Context, env []string, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the bench's own programs
 	cmd.Env = append(cmd.Environ(), env...)

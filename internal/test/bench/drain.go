@@ -7,13 +7,13 @@ import (
 
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
+	"github.com/labring/sealos-notify/store"
 )
 
-// replicas is how many processes share a database where several do.
+// replicas is the number of processes in measures with several.
 const replicas = 3
 
-// drainBacklog is how fast one replica delivers what waits, and the most memory
-// that it takes meanwhile.
+// drainBacklog measures how fast one replica delivers a backlog, and its peak memory.
 func (b *bench) drainBacklog(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -25,7 +25,7 @@ func (b *bench) drainBacklog(ctx context.Context, record record) error {
 	return err
 }
 
-// drainAtInfo is the same with a log line for each attempt.
+// drainAtInfo is drainBacklog with a log line for each attempt.
 func (b *bench) drainAtInfo(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -36,8 +36,8 @@ func (b *bench) drainAtInfo(ctx context.Context, record record) error {
 	return err
 }
 
-// drainOnReplicas is how fast three replicas deliver together, and what the
-// least busy one delivers of an even share.
+// drainOnReplicas measures how fast three replicas deliver a backlog together, and
+// the share of the least busy one.
 func (b *bench) drainOnReplicas(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -49,27 +49,16 @@ func (b *bench) drainOnReplicas(ctx context.Context, record record) error {
 	return err
 }
 
-// drained says how a backlog was drained.
+// drained has the figures of a drained backlog.
 type drained struct {
-	rate   float64 // deliveries a second, from the first answer of the vendor until River had noted the last
-	memory float64 // most resident megabytes of the first replica
-	share  float64 // of the least busy replica, of an even one
+	rate   float64 // deliveries a second, from the vendor's first answer until River has completed the last job
+	memory float64 // peak resident megabytes of the first replica
+	share  float64 // deliveries of the least busy replica, as a part of an even share
 }
 
-// drain makes a backlog of n deliveries, by notifications to a thousand people,
-// and lets replicas deliver it.
+// drain makes a backlog of n deliveries and lets replicas deliver it.
 func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, error) {
-	const recipients = 1000
-	r, err := b.start(ctx, setup{database: s.database})
-	if err != nil {
-		return drained{}, err
-	}
-	for i := range n / recipients {
-		if err := r.post(i, recipients); err != nil {
-			return drained{}, err
-		}
-	}
-	if err := r.stop(); err != nil {
+	if err := b.makeBacklog(ctx, s.database, n); err != nil {
 		return drained{}, err
 	}
 	look, err := openForLook(s.database)
@@ -78,7 +67,7 @@ func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, e
 	}
 	defer look.close()
 
-	// The vendor holds the first call of each replica until all of them are there.
+	// The vendor holds the first call of each replica until all replicas have called.
 	inbox := vendors.NewInbox()
 	var (
 		platforms []*vendor
@@ -126,4 +115,20 @@ func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, e
 		rate: float64(n) / took.Seconds(), memory: memory,
 		share: float64(slices.Min(sent)) * float64(replicas) / float64(n),
 	}, stop(services...)
+}
+
+// makeBacklog accepts n deliveries, in notifications to 1,000 people each, and
+// delivers none.
+func (b *bench) makeBacklog(ctx context.Context, database store.Config, n int) error {
+	const recipients = 1000
+	r, err := b.start(ctx, setup{database: database})
+	if err != nil {
+		return err
+	}
+	for i := range n / recipients {
+		if err := r.post(i, recipients); err != nil {
+			return err
+		}
+	}
+	return r.stop()
 }

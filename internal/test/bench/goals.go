@@ -5,15 +5,15 @@ type goal struct {
 	what   string
 	metric string
 	unit   string
-	// base is the metric that this one is divided by, in the same round; without
-	// one the figure itself is what counts.
+	// base is the metric by which this one is divided in each round. Without a base
+	// the figure itself is compared.
 	base        string
-	must, reach float64 // 0: nothing is asked
+	must, reach float64 // bounds; 0 for none
 	less        bool    // less is better
 }
 
-// goals are the rows, in the order of the table. A row without a must is there
-// to be known.
+// goals are the rows in the order of the table. A row without a must is for
+// information.
 var goals = []goal{
 	{what: "River: jobs inserted, one a transaction, 32 callers", metric: "river-insert", unit: "/s"},
 	{what: "River: jobs inserted, 1,000 at once", metric: "river-bulk", unit: "/s"},

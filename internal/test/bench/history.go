@@ -13,17 +13,15 @@ import (
 	"github.com/labring/sealos-notify/store/postgres"
 )
 
-// The history has notifications to few people and some to a crowd, of the last
-// ten days. The jobs of the last day are still in River's table, as they are in
-// real use.
+// The history is ten days of notifications, most to few people and some to a crowd.
+// River's table has the jobs of the last day, as in real use.
 const (
 	fewPeople = 5
 	crowd     = 10_000
 )
 
-// pastStatements write notifications numbered from $1, $2 of them to $3 people
-// each, evenly spread over the last ten days. Ids are UUIDv7 in the form that the
-// service makes them, so that they sort as they do there.
+// pastStatements insert $2 notifications to $3 people each, numbered from $1 and evenly
+// spread over the last ten days. Ids are UUIDv7 and sort by time, like the service's.
 var pastStatements = []string{
 	`INSERT INTO notifications (id, app_id, idempotency_key, request_hash, total, success, created_at, updated_at)
 	SELECT pg_temp.id('001', at, n), '` + appID + `', 'past-' || n, '\x00', $3, $3, at, at
@@ -59,8 +57,8 @@ const pastFunctions = `
 		SELECT start + i, now() - interval '10 days' * (1 - i::float8 / amount) FROM generate_series(0, amount - 1) i
 	$$`
 
-// history returns the settings of a database that holds finished deliveries, and
-// nothing that is open. It is made once and serves all rounds.
+// history returns the settings of a database with finished deliveries and no open
+// ones. It is made once for all rounds.
 func (b *bench) history(ctx context.Context) (store.Config, error) {
 	if b.past == nil {
 		config, err := b.createDatabase(ctx)
@@ -72,7 +70,7 @@ func (b *bench) history(ctx context.Context) (store.Config, error) {
 		}
 		b.past = &config
 	}
-	// What the measure before has left open.
+	// The measure before may have left open deliveries.
 	return *b.past, execute(ctx, *b.past,
 		`DELETE FROM river_job WHERE state <> 'completed'`,
 		`DELETE FROM deliveries WHERE status IN ('pending', 'failed')`,
@@ -95,7 +93,7 @@ func (b *bench) fill(ctx context.Context, config store.Config) error {
 	defer func() { _ = conn.Close(ctx) }()
 	crowds := max(1, b.finished/(20*crowd))
 	few := (b.finished - crowds*crowd) / fewPeople
-	// One transaction has one now(), and ids are made of times.
+	// One transaction, because the ids depend on now().
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, pastFunctions); err != nil {
 			return err
@@ -112,7 +110,7 @@ func (b *bench) fill(ctx context.Context, config store.Config) error {
 	})
 }
 
-// execute runs statements one by one, each in a transaction of its own.
+// execute runs statements, each in a transaction of its own.
 func execute(ctx context.Context, config store.Config, statements ...string) error {
 	conn, err := pgx.Connect(ctx, databaseURL(config))
 	if err != nil {
@@ -127,7 +125,7 @@ func execute(ctx context.Context, config store.Config, statements ...string) err
 	return nil
 }
 
-// acceptWithHistory is acceptOnly with finished deliveries in the tables.
+// acceptWithHistory is acceptOnly on the history.
 func (b *bench) acceptWithHistory(ctx context.Context, record record) error {
 	config, err := b.history(ctx)
 	if err != nil {
@@ -138,7 +136,7 @@ func (b *bench) acceptWithHistory(ctx context.Context, record record) error {
 	return err
 }
 
-// drainWithHistory is drainBacklog with finished deliveries in the tables.
+// drainWithHistory is drainBacklog on the history.
 func (b *bench) drainWithHistory(ctx context.Context, record record) error {
 	config, err := b.history(ctx)
 	if err != nil {
@@ -149,7 +147,7 @@ func (b *bench) drainWithHistory(ctx context.Context, record record) error {
 	return err
 }
 
-// latencyWithHistory is postToVendor with finished deliveries in the tables.
+// latencyWithHistory is postToVendor on the history.
 func (b *bench) latencyWithHistory(ctx context.Context, record record) error {
 	config, err := b.history(ctx)
 	if err != nil {
@@ -158,9 +156,9 @@ func (b *bench) latencyWithHistory(ctx context.Context, record record) error {
 	return b.timeArrivals(ctx, config, "history-latency", record)
 }
 
-// readWithHistory is the time from the moment a read is due until it is answered:
-// a notification to few people, and a page of 100 deliveries of one to a crowd, in
-// turn.
+// readWithHistory measures the time from the moment a read is due to its answer. It
+// reads in turn a notification to few people, and a page of 100 deliveries of one to a
+// crowd.
 func (b *bench) readWithHistory(ctx context.Context, record record) error {
 	config, err := b.history(ctx)
 	if err != nil {
@@ -195,8 +193,8 @@ func (b *bench) readWithHistory(ctx context.Context, record record) error {
 	return r.stop()
 }
 
-// paths makes paths of a format and the pairs of ids that a query finds for
-// notifications of a size.
+// paths returns paths in the format, with the ids of notifications and deliveries that
+// the query selects for notifications of the size.
 func (b *bench) paths(ctx context.Context, config store.Config, query string, size int, format string) ([]string, error) {
 	conn, err := pgx.Connect(ctx, databaseURL(config))
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// latencyRate is how many notifications a second come while their way is timed.
+// latencyRate is the number of notifications a second while latency is measured.
 const latencyRate = 200
 
-// postToVendor is the time from the moment a request is due until its message
-// has arrived at the vendor.
+// postToVendor measures the time from the moment a request is due to the arrival of
+// its message at the vendor.
 func (b *bench) postToVendor(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *bench) timeArrivals(ctx context.Context, config store.Config, name stri
 	for _, a := range inbox.Arrivals() {
 		i, err := strconv.Atoi(strings.TrimPrefix(a.To, recipientPrefix))
 		if err != nil || i >= total {
-			return fmt.Errorf("a stranger got a message: %q", a.To)
+			return fmt.Errorf("message to an unknown recipient: %q", a.To)
 		}
 		if i >= warm {
 			took = append(took, milliseconds(a.At.Sub(dues[i])))

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// callers is how many make requests at once.
+// callers is the number of concurrent callers.
 const callers = 64
 
-// closedLoop makes requests from n callers, each its next one when the one before
-// was answered, and returns how many a second were answered. It warms up for a
-// quarter of the span first. Requests are numbered from 0.
+// closedLoop runs n callers and returns the number of answers a second. Each caller
+// makes its next request after the answer to the one before. A quarter of the span
+// before it warms up and does not count. Requests are numbered from 0.
 func closedLoop(ctx context.Context, n int, span time.Duration, request func(i int) error) (float64, error) {
 	warm, stop := time.Now().Add(span/4), time.Now().Add(span/4+span)
 	var numbers, counted atomic.Int64
@@ -35,8 +35,9 @@ func closedLoop(ctx context.Context, n int, span time.Duration, request func(i i
 	return float64(counted.Load()) / span.Seconds(), err
 }
 
-// openLoop makes n requests at a rate (a second), whether or not the ones before
-// were answered, and tells each when it was due. It returns when all were answered.
+// openLoop makes n requests at a rate (a second) and does not wait for answers between
+// them. Each request gets the time at which it was due. openLoop returns when all are
+// answered.
 func openLoop(rate, n int, request func(i int, due time.Time) error) error {
 	start := time.Now()
 	var number atomic.Int64
@@ -48,7 +49,7 @@ func openLoop(rate, n int, request func(i int, due time.Time) error) error {
 	})
 }
 
-// together runs n of the same and returns the first error.
+// together runs n calls of do at once and returns the first error.
 func together(n int, do func() error) error {
 	var group sync.WaitGroup
 	var once sync.Once
@@ -64,10 +65,10 @@ func together(n int, do func() error) error {
 	return first
 }
 
-// median returns the middle value; 0 of none.
+// median returns the middle value, or 0 of no values.
 func median(values []float64) float64 { return percentile(values, 50) }
 
-// percentile returns the value that p % of the values do not exceed; 0 of none.
+// percentile returns the value that p % of the values do not exceed, or 0 of no values.
 func percentile(values []float64, p int) float64 {
 	if len(values) == 0 {
 		return 0

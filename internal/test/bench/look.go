@@ -14,7 +14,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// look is a look into a database from beside the service.
+// look is a connection to a service's database.
 type look struct{ db *sql.DB }
 
 func openForLook(c store.Config) (look, error) {
@@ -28,8 +28,8 @@ func openForLook(c store.Config) (look, error) {
 
 func (l look) close() { _ = l.db.Close() }
 
-// awaitIdle returns once no job is left to do and River has noted that. It asks
-// often: begin when nearly all is done.
+// awaitIdle waits until River has completed all jobs. It polls often, so the caller
+// calls it when nearly all are done.
 func (l look) awaitIdle(ctx context.Context) error {
 	for {
 		var busy bool

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// machine says where the figures come from.
+// machine describes the machine of a run.
 type machine struct {
 	CPU        string  `json:"cpu"`
 	Cores      int     `json:"cores"`
 	MemoryGB   float64 `json:"memoryGB"`
 	Go         string  `json:"go"`
 	PostgreSQL string  `json:"postgresql"`
-	FsyncMs    float64 `json:"fsyncMs"` // median of an 8 KiB write and fdatasync where the database is
+	FsyncMs    float64 `json:"fsyncMs"` // median time of an 8 KiB write and fdatasync on the database's disk
 }
 
 func (m machine) String() string {
@@ -45,8 +45,8 @@ func (b *bench) machine(ctx context.Context) (machine, error) {
 	return m, err
 }
 
-// fsyncLatency is the median time, in milliseconds, in which 8 KiB reach the disk
-// below the folder: what a commit waits for at the least.
+// fsyncLatency returns the median time, in milliseconds, to write 8 KiB to the folder's
+// disk. A commit waits at least that long.
 func fsyncLatency(folder string) (float64, error) {
 	file, err := os.Create(filepath.Join(folder, "fsync")) //nolint:gosec // a folder of our own
 	if err != nil {
@@ -68,8 +68,7 @@ func fsyncLatency(folder string) (float64, error) {
 	return median(took), nil
 }
 
-// procField returns the value of the first line "name: value"; empty when there
-// is none.
+// procField returns the value of the first line "name: value", or an empty string.
 func procField(path, name string) string {
 	content, err := os.ReadFile(path) //nolint:gosec // names of the kernel's files
 	if err != nil {
@@ -83,7 +82,7 @@ func procField(path, name string) string {
 	return ""
 }
 
-// procMegabytes is procField for what is given in kB.
+// procMegabytes returns the value of a procField in kB, as megabytes.
 func procMegabytes(path, name string) (float64, error) {
 	kilobytes, err := strconv.ParseFloat(strings.TrimSuffix(procField(path, name), " kB"), 64)
 	if err != nil {
@@ -92,13 +91,17 @@ func procMegabytes(path, name string) (float64, error) {
 	return kilobytes / 1000, nil
 }
 
-// maxBusy is the share of all cores that others may use when a measure starts.
-const maxBusy = 0.10
+const (
+	// maxBusy is the share of all cores that other programs may use before a measure.
+	maxBusy = 0.10
+	// maxQuietWait bounds the wait for a quiet machine.
+	maxQuietWait = 30 * time.Minute
+)
 
-// waitQuiet returns once others leave the machine alone.
-func waitQuiet(ctx context.Context, say io.Writer) error {
-	said := false
-	for {
+// waitQuiet waits until other programs use no more than maxBusy.
+func waitQuiet(ctx context.Context, log io.Writer) error {
+	logged := false
+	for deadline := time.Now().Add(maxQuietWait); time.Now().Before(deadline); {
 		busy, err := busyShare(ctx, 500*time.Millisecond)
 		if err != nil {
 			return err
@@ -106,14 +109,15 @@ func waitQuiet(ctx context.Context, say io.Writer) error {
 		if busy <= maxBusy {
 			return nil
 		}
-		if !said {
-			fmt.Fprintf(say, "%.0f %% of the machine is busy: waiting until it is quiet (-busy does not wait)\n", 100*busy)
-			said = true
+		if !logged {
+			fmt.Fprintf(log, "%.0f %% of the machine is busy: waiting until it is quiet (-busy does not wait)\n", 100*busy)
+			logged = true
 		}
 	}
+	return fmt.Errorf("the machine was busy for %s: use -busy", maxQuietWait)
 }
 
-// busyShare returns how much of all cores was used during the span.
+// busyShare returns the share of all cores that was used during the span.
 func busyShare(ctx context.Context, span time.Duration) (float64, error) {
 	idle, total, err := cpuTimes()
 	if err != nil {
@@ -131,7 +135,7 @@ func busyShare(ctx context.Context, span time.Duration) (float64, error) {
 	return 1 - (idleNow-idle)/(totalNow-total), nil
 }
 
-// cpuTimes returns the time that all cores were idle, and in all, in ticks.
+// cpuTimes returns the idle and the total time of all cores, in ticks.
 func cpuTimes() (idle, total float64, err error) {
 	content, err := os.ReadFile("/proc/stat")
 	if err != nil {

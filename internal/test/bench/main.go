@@ -1,6 +1,6 @@
-// Command bench measures the service beside River alone, on the same private
-// PostgreSQL with durable settings and in the same run, so that what counts is a
-// ratio and not the machine. docs/performance.md explains its table.
+// Command bench measures the service and River alone in the same run, on the same
+// private PostgreSQL with durable settings. It compares ratios, which depend little on
+// the machine. docs/performance.md explains its table.
 package main
 
 import (
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 			o.repeat = 1
 		}
 	}
-	// Before the long wait, not after it.
+	// Read it first: an error after the measures would waste them.
 	var committed results
 	if o.against != "" {
 		if committed, err = readResults(o.against); err != nil {
@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// measureAll takes every measure in each round.
+// measureAll runs every measure in each round.
 func measureAll(ctx context.Context, o options) (results, error) {
 	started := time.Now()
 	b, err := newBench(ctx, o)
@@ -125,22 +125,22 @@ func measureAll(ctx context.Context, o options) (results, error) {
 			}
 		}
 	}
-	taken.settle()
+	taken.makeRows()
 	return taken, nil
 }
 
-// record keeps one figure of a round. Names of metrics are those of goals.
+// record keeps one figure of a round. The metric is one of goals.
 type record func(metric string, value float64)
 
-// measure is one thing that is measured, on databases of its own.
+// measure is one measurement, on databases of its own.
 type measure struct {
 	name string
 	run  func(b *bench, ctx context.Context, record record) error
 }
 
-// measures are what is measured, in this order: what is compared comes close to what
-// it is compared with, for the machine is not the same for long. What takes seconds
-// only, and differs most from one time to the next, has two turns in a round.
+// measures are run in this order. A measure runs close to its base, because the
+// machine's speed changes over time. Short measures, which vary most, run twice in a
+// round.
 var measures = slices.Concat([]measure{
 	{"vendor", (*bench).vendorAlone},
 	{"start", (*bench).startToReady},
@@ -169,8 +169,13 @@ var measures = slices.Concat([]measure{
 	{"sqlite", (*bench).onSQLite},
 })
 
-// build makes the binary as `make build` does.
+// buildTimeout bounds the build of the program.
+const buildTimeout = 10 * time.Minute
+
+// build builds the program like `make build` and returns its path.
 func build(ctx context.Context, folder string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	defer cancel()
 	path := filepath.Join(folder, "sealos-notify")
 	return path, command(ctx, []string{"CGO_ENABLED=0"}, "go", "build", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w",
 		"-o", path, "github.com/labring/sealos-notify")

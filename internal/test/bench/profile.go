@@ -15,8 +15,8 @@ import (
 	"github.com/labring/sealos-notify/internal/app"
 )
 
-// serveProfiled serves in this process, which a bench with -profile has started
-// in place of the real binary, and keeps its profiles as path.cpu and path.allocs.
+// serveProfiled serves in this process and writes its profiles to path.cpu and
+// path.allocs. A bench with -profile starts it in place of the real binary.
 func serveProfiled(ctx context.Context, config, path string) (err error) {
 	cpu, err := os.Create(path + ".cpu") //nolint:gosec // named on the command line
 	if err != nil {
@@ -38,7 +38,7 @@ func serveProfiled(ctx context.Context, config, path string) (err error) {
 	return errors.Join(pprof.Lookup("allocs").WriteTo(allocs, 0), allocs.Close())
 }
 
-// resetStatements forgets which statements ran.
+// resetStatements resets the statistics of statements when profiles are kept.
 func (b *bench) resetStatements(ctx context.Context) error {
 	if b.profile == "" {
 		return nil
@@ -50,8 +50,8 @@ func (b *bench) resetStatements(ctx context.Context) error {
 	return err
 }
 
-// keepStatements writes the statements of the measure that took most, by their
-// time in all.
+// keepStatements writes the measure's statements with the longest total time when
+// profiles are kept.
 func (b *bench) keepStatements(ctx context.Context) error {
 	if b.profile == "" {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// results are what a run has found.
+// results are the figures of a run.
 type results struct {
 	Taken   time.Time `json:"taken"`
 	Machine machine   `json:"machine"`
@@ -22,7 +22,7 @@ type results struct {
 	Metrics map[string][]float64 `json:"metrics"`
 }
 
-// row is what came of a goal.
+// row is the result of a goal.
 type row struct {
 	What     string  `json:"what"`
 	Metric   string  `json:"metric"`
@@ -33,11 +33,11 @@ type row struct {
 	Must     float64 `json:"must,omitempty"`
 	Reach    float64 `json:"reach,omitempty"`
 	Less     bool    `json:"less,omitempty"` // less is better
-	OK       bool    `json:"ok"`             // the must holds, or nothing is asked
+	OK       bool    `json:"ok"`             // the must holds, or there is none
 }
 
-// settle makes the rows of what was measured.
-func (r *results) settle() {
+// makeRows computes the rows from the metrics.
+func (r *results) makeRows() {
 	for _, g := range goals {
 		values := r.Metrics[g.metric]
 		if len(values) == 0 {
@@ -52,7 +52,7 @@ func (r *results) settle() {
 			}
 			row.Base, row.Ratio = g.base, median(ratios)
 		}
-		if row.Base == g.base { // with -only a base may be missing: nothing can be asked then
+		if row.Base == g.base { // with -only a base may be missing; then there are no bounds
 			row.Must, row.Reach = g.must, g.reach
 		}
 		row.OK = row.Must == 0 || row.holds(row.Must)
@@ -60,7 +60,7 @@ func (r *results) settle() {
 	}
 }
 
-// figure is what is compared: the ratio, or what was measured where there is none.
+// figure returns what is compared: the ratio, or the measured value without a base.
 func (r row) figure() float64 {
 	if r.Base != "" {
 		return r.Ratio
@@ -68,6 +68,7 @@ func (r row) figure() float64 {
 	return r.Measured
 }
 
+// holds reports whether the figure meets the bound.
 func (r row) holds(bound float64) bool {
 	if r.Less {
 		return r.figure() <= bound
@@ -75,7 +76,7 @@ func (r row) holds(bound float64) bool {
 	return r.figure() >= bound
 }
 
-// worse is how many times the figure is worse than another row's.
+// worse returns by what factor the figure is worse than another row's.
 func (r row) worse(than row) float64 {
 	if r.Less {
 		return r.figure() / than.figure()
@@ -83,7 +84,7 @@ func (r row) worse(than row) float64 {
 	return than.figure() / r.figure()
 }
 
-// verdict is what the table says.
+// verdict returns the text of the column "ok".
 func (r row) verdict() string {
 	switch {
 	case r.Must == 0:
@@ -97,7 +98,7 @@ func (r row) verdict() string {
 	}
 }
 
-// bound shows a bound of the row.
+// bound formats a bound of the row.
 func (r row) bound(value float64) string {
 	if value == 0 {
 		return ""
@@ -112,7 +113,7 @@ func (r row) bound(value float64) string {
 	return sign + number(value) + " " + r.Unit
 }
 
-// print prints the table, in Markdown.
+// print writes the table in Markdown.
 func (r *results) print(to io.Writer) {
 	kind := ""
 	if r.Short {
@@ -153,7 +154,7 @@ func printTable(to io.Writer, lines [][]string) {
 	}
 }
 
-// number shows three digits, and thousands whole.
+// number formats a value with three digits, and from 1,000 on as a whole number.
 func number(value float64) string {
 	if value < 1000 {
 		return strconv.FormatFloat(value, 'g', 3, 64)
@@ -165,7 +166,7 @@ func number(value float64) string {
 	return digits
 }
 
-// write keeps the results as JSON.
+// write writes the results as JSON.
 func (r *results) write(path string) error {
 	content, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
@@ -183,12 +184,12 @@ func readResults(path string) (results, error) {
 	return r, json.Unmarshal(content, &r)
 }
 
-// tolerance is how much worse a ratio may be than the one before: machines are
-// not that steady.
+// tolerance is the factor by which a ratio may be worse than before. Measurements vary.
 const tolerance = 1.25
 
-// compare says what is worse than it was. Only ratios are compared: everything
-// else is the machine's as much as ours, and must hold what it must.
+// compare writes what is worse than before and returns an error if anything is. It
+// compares ratios; the other figures depend on the machine and only have to hold their
+// must.
 func (r *results) compare(to io.Writer, before results) error {
 	past := make(map[string]row, len(before.Rows))
 	for _, row := range before.Rows {

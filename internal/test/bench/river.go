@@ -24,12 +24,12 @@ import (
 
 const (
 	riverCallers = 32
-	riverConns   = riverCallers + 8 // one for each caller, and what River needs beside
+	riverConns   = riverCallers + 8 // one for each caller, and some for River itself
 	riverBulk    = 1000
 )
 
-// riverInsert and the measures below take River alone: what the service can not be
-// faster than, or what it beats by committing many requests at once.
+// riverInsert and the measures below measure River alone. They are the bases of the
+// service's figures.
 func (b *bench) riverInsert(ctx context.Context, record record) error {
 	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.insert(ctx, b.span, "river", record) })
 }
@@ -80,7 +80,7 @@ func (b *bench) riverOnSQLite(ctx context.Context, measure func(*riverAlone[*sql
 	return measure(newRiverAlone(driver, config))
 }
 
-// migrateRiver makes River's tables as River makes them.
+// migrateRiver creates River's tables with River's own migrations.
 func migrateRiver[TTx any](ctx context.Context, driver riverdriver.Driver[TTx]) error {
 	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -90,13 +90,12 @@ func migrateRiver[TTx any](ctx context.Context, driver riverdriver.Driver[TTx]) 
 	return err
 }
 
-// noop are the args of a job that does nothing, about as large as what people
-// put there.
+// noop are the args of a job that does nothing. Their size is typical.
 type noop struct {
 	Padding string `json:"padding"`
 }
 
-// Kind names the job.
+// Kind returns the name of the job's kind.
 func (noop) Kind() string { return "noop" }
 
 var padded = noop{Padding: strings.Repeat("x", 180)}
@@ -107,15 +106,15 @@ type riverAlone[TTx any] struct {
 	database store.Config
 	worked   atomic.Int64
 	target   atomic.Int64
-	reached  chan struct{} // receives when worked comes to target
+	reached  chan struct{} // receives when worked reaches target
 }
 
 func newRiverAlone[TTx any](driver riverdriver.Driver[TTx], database store.Config) *riverAlone[TTx] {
 	return &riverAlone[TTx]{driver: driver, database: database, reached: make(chan struct{}, 1)}
 }
 
-// client makes a client with the settings of River's own benchmark; one that
-// only inserts when inserting is all it does.
+// client returns a client with the settings of River's own benchmark. It works jobs
+// only if works is true.
 func (r *riverAlone[TTx]) client(works bool) (*river.Client[TTx], error) {
 	config := &river.Config{Logger: slog.New(slog.DiscardHandler)}
 	if works {
@@ -132,7 +131,7 @@ func (r *riverAlone[TTx]) client(works bool) (*river.Client[TTx], error) {
 	return river.NewClient(r.driver, config)
 }
 
-// insert measures jobs inserted a second: one a transaction, and in bulk.
+// insert measures jobs inserted a second: one in each transaction, and in bulk.
 func (r *riverAlone[TTx]) insert(ctx context.Context, span time.Duration, name string, record record) error {
 	client, err := r.client(false)
 	if err != nil {
@@ -156,8 +155,8 @@ func (r *riverAlone[TTx]) insert(ctx context.Context, span time.Duration, name s
 	return err
 }
 
-// work measures no-op jobs worked a second, draining a backlog of n, and then the
-// time from an insert to its work, one job at a time.
+// work measures how fast a backlog of n no-op jobs is worked, and then the time from
+// the insert of a job to its work, one job at a time.
 func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, record record) error {
 	look, err := openForLook(r.database)
 	if err != nil {
@@ -176,7 +175,11 @@ func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, 
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	defer func() { _ = client.StopAndCancel(context.Background()) }()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = client.StopAndCancel(ctx)
+	}()
 	if err := r.await(ctx); err != nil {
 		return err
 	}
@@ -213,6 +216,7 @@ func fill[TTx any](ctx context.Context, client *river.Client[TTx], n int) error 
 	return nil
 }
 
+// await waits until worked reaches target.
 func (r *riverAlone[TTx]) await(ctx context.Context) error {
 	select {
 	case <-r.reached:
@@ -220,6 +224,6 @@ func (r *riverAlone[TTx]) await(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(2 * time.Minute):
-		return errors.New("no answer: River did not work its jobs")
+		return errors.New("River did not work its jobs in time")
 	}
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// What a process of River alone does.
+// Tasks of a process of River alone.
 const (
 	riverInserts = "insert"
 	riverWorks   = "work"
 )
 
-// riverInsertOnReplicas is the sum of what River inserts from three processes, one
-// job a transaction, each from as many callers as the one of riverInsert.
+// riverInsertOnReplicas measures the sum of jobs that three processes insert, one in
+// each transaction, each with as many callers as riverInsert.
 func (b *bench) riverInsertOnReplicas(ctx context.Context, record record) error {
 	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error {
 		processes, err := startRiver(ctx, riverInserts, databaseURL(r.database))
@@ -40,7 +40,8 @@ func (b *bench) riverInsertOnReplicas(ctx context.Context, record record) error 
 	})
 }
 
-// riverWorkOnReplicas is how fast three processes of River work a backlog together.
+// riverWorkOnReplicas measures how fast three processes of River work a backlog
+// together.
 func (b *bench) riverWorkOnReplicas(ctx context.Context, record record) error {
 	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error {
 		look, err := openForLook(r.database)
@@ -72,11 +73,11 @@ func (b *bench) riverWorkOnReplicas(ctx context.Context, record record) error {
 	})
 }
 
-// countInterval is how often a process says how many jobs it has inserted or worked.
+// countInterval is the interval at which a process prints its number of jobs.
 const countInterval = 10 * time.Millisecond
 
-// runRiver is one process of riverProcesses: it inserts or works jobs until it is
-// killed, and prints how many it has.
+// runRiver is one process of riverProcesses. It inserts or works jobs until it is
+// killed, and prints their number.
 func runRiver(ctx context.Context, what, url string) error {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -123,7 +124,7 @@ func runRiver(ctx context.Context, what, url string) error {
 	}
 }
 
-// riverProcesses are as many processes of River alone as there are replicas.
+// riverProcesses are processes of River alone, as many as there are replicas.
 type riverProcesses struct {
 	counts  [replicas]atomic.Int64
 	kill    context.CancelFunc
@@ -131,8 +132,8 @@ type riverProcesses struct {
 	ended   chan error
 }
 
-// startRiver starts them and returns when the first job was inserted or worked. They
-// are to be stopped whether or not it fails.
+// startRiver starts the processes and returns when the first job was inserted or
+// worked. The caller stops them, also after an error.
 func startRiver(ctx context.Context, what, url string) (*riverProcesses, error) {
 	ctx, kill := context.WithCancel(ctx)
 	p := &riverProcesses{kill: kill, ended: make(chan error, replicas)}
@@ -159,13 +160,13 @@ func startRiver(ctx context.Context, what, url string) (*riverProcesses, error) 
 	return p, p.await(ctx, 1)
 }
 
-// stop kills them and waits for their end, so that the next measure has the machine.
+// stop kills the processes and waits for their end, so that the next measure runs alone.
 func (p *riverProcesses) stop() {
 	p.kill()
 	p.running.Wait()
 }
 
-// count returns how many jobs all of them have inserted or worked.
+// count returns how many jobs all processes have inserted or worked.
 func (p *riverProcesses) count() (sum int64) {
 	for i := range p.counts {
 		sum += p.counts[i].Load()
@@ -173,7 +174,7 @@ func (p *riverProcesses) count() (sum int64) {
 	return sum
 }
 
-// await returns when the count has come to n.
+// await waits until the count reaches n.
 func (p *riverProcesses) await(ctx context.Context, n int) error {
 	for p.count() < int64(n) {
 		select {

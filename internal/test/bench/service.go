@@ -24,14 +24,14 @@ const (
 	appID, appSecret       = "bench", "bench-secret"
 	feishuID, feishuSecret = "cli_bench", "feishu-secret"
 	channel                = "feishu_app"         // and the name of its queue
-	nowhere                = "http://127.0.0.1:9" // the vendor of who delivers nothing
+	nowhere                = "http://127.0.0.1:9" // the vendor of an API-only replica
 )
 
-// setup says what a replica is like.
+// setup is the configuration of a replica.
 type setup struct {
 	database store.Config
 	vendor   string // URL; empty for an API-only replica
-	level    string // of the log; empty for warn, so that log lines cost nothing
+	level    string // of the log; empty for warn, which logs nothing here
 }
 
 // service is one running replica: the real binary.
@@ -39,12 +39,12 @@ type service struct {
 	cmd    *exec.Cmd
 	client *fasthttp.HostClient
 	ready  time.Duration // from the start of the process until it was ready
-	run    int           // makes its idempotency keys its own
+	run    int           // makes its idempotency keys unique
 	exited chan struct{} // closed when the process has ended, with err
 	err    error
 }
 
-// start runs a replica until it is ready and has the template.
+// start starts a replica and returns when it is ready and has the template.
 func (b *bench) start(ctx context.Context, s setup) (*service, error) {
 	b.count++
 	folder := filepath.Join(b.folder, fmt.Sprintf("service_%d", b.count))
@@ -70,9 +70,12 @@ func (b *bench) start(ctx context.Context, s setup) (*service, error) {
 		program, args = "/proc/self/exe", []string{"-serve", config, "-profile", filepath.Join(b.profile, fmt.Sprintf("%s-%d", b.measuring, b.count))}
 	}
 	r := &service{
-		cmd:    exec.CommandContext(ctx, program, args...), //nolint:gosec // the bench's own programs
-		client: &fasthttp.HostClient{Addr: address, MaxConns: 1024, MaxIdleConnDuration: time.Minute, MaxResponseBodySize: 64 << 20},
-		run:    b.count, exited: make(chan struct{}),
+		cmd: exec.CommandContext(ctx, program, args...), //nolint:gosec // the bench's own programs
+		client: &fasthttp.HostClient{
+			Addr: address, MaxConns: 1024, MaxIdleConnDuration: time.Minute, MaxResponseBodySize: 64 << 20,
+			ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+		},
+		run: b.count, exited: make(chan struct{}),
 	}
 	r.cmd.Stderr = log
 	started := time.Now()
@@ -92,12 +95,12 @@ func (b *bench) start(ctx context.Context, s setup) (*service, error) {
 	return r, r.template()
 }
 
-// workers is how many workers the channel has, instead of the default 100. River
-// alone has 2,000: with more at work the batches are larger.
+// workers is the number of the channel's workers; the default is 100. More workers make
+// larger batches. River alone has 2,000.
 const workers = 200
 
-// write writes the configuration and returns its path. What is not set is as
-// the service comes.
+// write writes the configuration and returns its path. It sets only what differs from
+// the defaults.
 func (s setup) write(folder, address string) (string, error) {
 	database := fmt.Sprintf(`{host: %q, port: %d, user: %q, password: %q, dbname: %q}`,
 		s.database.Host, s.database.Port, s.database.User, s.database.Password, s.database.DBName)
@@ -119,7 +122,7 @@ providers: {feishu: {type: feishu_app, appId: %s, appSecret: %s, baseUrl: %q, ra
 `, address, database, level, s.vendor != "", workers, apps, channel, feishuID, feishuSecret, cmp.Or(s.vendor, nowhere)), 0o600))
 }
 
-// await asks until the service is ready or has stopped.
+// await waits until the service is ready or has stopped.
 func (r *service) await() error {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		select {
@@ -131,10 +134,11 @@ func (r *service) await() error {
 			return nil
 		}
 	}
-	return errors.New("the service did not become ready")
+	return errors.New("the service was not ready in time")
 }
 
-// stop ends the service in good order.
+// stop stops the service with SIGTERM. The context of its measure kills it when it does
+// not stop.
 func (r *service) stop() error {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -143,13 +147,13 @@ func (r *service) stop() error {
 	return r.err
 }
 
-// kill ends the service, should it still run.
+// kill kills the service if it runs.
 func (r *service) kill() {
 	_ = r.cmd.Process.Kill()
 	<-r.exited
 }
 
-// memory returns a line of the process's status ("VmRSS", "VmHWM") in megabytes.
+// memory returns a field of the process's status ("VmRSS", "VmHWM") in megabytes.
 func (r *service) memory(line string) (float64, error) {
 	return procMegabytes(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid), line)
 }
@@ -183,7 +187,7 @@ func (r *service) call(method, path string, body []byte, status int) error {
 	return nil
 }
 
-// template makes the template that notifications use, or makes it anew.
+// template creates or replaces the template of the notifications.
 func (r *service) template() error {
 	const body = `"channel": "feishu_app", "msgType": "text", "body": "[alert] {{ .incident }} (severity {{ .severity }})"`
 	err := r.call("PUT", "/api/v1/templates/alert", []byte("{"+body+"}"), fasthttp.StatusOK)
@@ -193,12 +197,12 @@ func (r *service) template() error {
 	return err
 }
 
-// post sends a notification to n people, of whom the first is recipient(i).
+// post sends a notification to n people. The first is recipient(i).
 func (r *service) post(i, n int) error {
 	return r.call("POST", "/api/v1/notifications", notification(r.run, i, n), fasthttp.StatusAccepted)
 }
 
-// notification is the body of a request. Run and i make its key.
+// notification returns the body of a request. Its key consists of run and i.
 func notification(run, i, n int) []byte {
 	var body bytes.Buffer
 	fmt.Fprintf(&body, `{"idempotencyKey":"k-%d-%d","channels":{"feishu_app":{"template":"alert","params":{"incident":"the primary database is down","severity":"P0"}}},"recipients":[{"type":"feishu_user_id","value":%q}`, run, i, recipient(i))
@@ -209,7 +213,7 @@ func notification(run, i, n int) []byte {
 	return body.Bytes()
 }
 
-// recipientPrefix is that of Feishu's open ids.
+// recipientPrefix is the prefix of Feishu's open ids.
 const recipientPrefix = "ou_"
 
 func recipient(i int) string { return recipientPrefix + strconv.Itoa(i) }

@@ -2,7 +2,7 @@ package main
 
 import "context"
 
-// onSQLite is what the embedded database takes and delivers.
+// onSQLite measures how fast a replica accepts and delivers on SQLite.
 func (b *bench) onSQLite(ctx context.Context, record record) error {
 	rate, err := b.accept(ctx, setup{database: b.sqliteFile()}, 1)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// startToReady is how long a replica takes to be ready when the schema is current, and
-// the memory of one that has nothing to do.
+// startToReady measures the time until a replica is ready on a current schema, and the
+// memory of an idle one.
 func (b *bench) startToReady(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -20,7 +20,7 @@ func (b *bench) startToReady(ctx context.Context, record record) error {
 	}
 	defer v.close()
 	s := setup{database: config, vendor: v.url}
-	r, err := b.start(ctx, s) // makes the schema
+	r, err := b.start(ctx, s) // creates the schema
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (b *bench) startToReady(ctx context.Context, record record) error {
 	}
 	record("start", median(took))
 
-	time.Sleep(3 * time.Second) // it settles
+	time.Sleep(3 * time.Second) // it becomes idle
 	memory, err := r.memory("VmRSS")
 	if err != nil {
 		return err

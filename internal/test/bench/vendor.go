@@ -14,14 +14,14 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// vendor is a simulated Feishu, served over HTTP by the bench's own process.
+// vendor is a simulated Feishu in the bench's process, served over HTTP.
 type vendor struct {
 	*feishu.Platform
 	url    string
 	server *http.Server
 }
 
-// newVendor starts a platform that delivers to the inbox.
+// newVendor starts a vendor that delivers to the inbox.
 func newVendor(ctx context.Context, inbox *vendors.Inbox) (*vendor, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,14 +32,14 @@ func newVendor(ctx context.Context, inbox *vendors.Inbox) (*vendor, error) {
 		Platform: platform, url: "http://" + listener.Addr().String(),
 		server: &http.Server{Handler: platform, ReadHeaderTimeout: time.Minute},
 	}
-	go func() { _ = v.server.Serve(listener) }() // ends with close
+	go func() { _ = v.server.Serve(listener) }() // close ends it
 	return v, nil
 }
 
 func (v *vendor) close() { _ = v.server.Close() }
 
-// vendorAlone sends with the channel's sender and nothing else: what the Feishu
-// SDK and the simulated platform cost together, of which every delivery pays.
+// vendorAlone measures sends with the channel's sender alone: the cost of the Feishu
+// SDK and the simulated platform, which every delivery pays.
 func (b *bench) vendorAlone(ctx context.Context, record record) error {
 	v, err := newVendor(ctx, vendors.NewInbox())
 	if err != nil {

@@ -4,7 +4,6 @@ package clustertest
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -20,11 +19,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
 
-// patience bounds the start of a program, on a machine that is busy.
-const patience = 2 * time.Minute
+const (
+	// patience bounds the start of the API server and each call of kubectl.
+	patience = 2 * time.Minute
+	// buildLimit bounds the build of Kubernetes.
+	buildLimit = 40 * time.Minute
+)
 
 const adminToken = "token-of-admin"
 
@@ -36,7 +40,7 @@ type cluster struct {
 	kubectl   string // path
 }
 
-// start starts a cluster, until the test ends.
+// start starts a cluster. It ends with the test.
 func start(t *testing.T) *cluster {
 	t.Helper()
 	etcd := build(t, "go.etcd.io/etcd/server/v3")
@@ -67,11 +71,11 @@ func start(t *testing.T) *cluster {
 	return c
 }
 
-// build returns the path of a program that the module beside this test pins. Go
+// build returns the path of a program whose version the module kubernetes pins. Go
 // builds it and keeps it in its cache.
 func build(t *testing.T, program string) string {
 	t.Helper()
-	cmd := exec.Command("go", "tool", "-n", program)
+	cmd := limit.Command(t, buildLimit, "go", "tool", "-n", program)
 	cmd.Dir = "kubernetes"
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -80,17 +84,17 @@ func build(t *testing.T, program string) string {
 	return strings.TrimSpace(string(path))
 }
 
-// run runs a program until the test ends, and shows the end of its log when that failed.
+// run runs a program until the test ends. When the test fails it shows the end of the
+// program's log.
 func run(t *testing.T, program string, args ...string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := limit.Command(t, limit.Run, program, args...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
-		stop()
-		_ = cmd.Wait() // it was killed
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("the end of the log of %s:\n%s", filepath.Base(program), log.Bytes()[max(0, log.Len()-3_000):])
 		}
@@ -105,7 +109,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// accountKey returns a key that signs the tokens of service accounts.
+// accountKey returns a private key that signs the tokens of service accounts.
 func accountKey(t *testing.T) string {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -121,16 +125,16 @@ func (c *cluster) write(t *testing.T, name, content string) string {
 	return c.path(name)
 }
 
-// command is kubectl as the administrator, in the project's folder.
+// command returns a call of kubectl as the administrator in the project's folder.
 func (c *cluster) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), c.kubectl, args...)
+	cmd := limit.Command(t, patience, c.kubectl, args...)
 	cmd.Dir = filepath.Join("..", "..", "..")
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.path("admin.yaml"), "HOME="+c.dir)
 	return cmd
 }
 
-// do runs kubectl, which must have nothing to complain of, and returns what it prints.
+// do runs kubectl and returns its output. It requires that kubectl prints no warning.
 func (c *cluster) do(t *testing.T, args ...string) string {
 	t.Helper()
 	return output(t, c.command(t, args...))

@@ -22,7 +22,7 @@ const (
 	account   = "sealos-notify"
 )
 
-// One cluster, in which each step finds what the one before has left.
+// The steps share one cluster. Each finds what the steps before it created.
 func TestManifests(t *testing.T) {
 	c := start(t)
 	for _, step := range []struct {
@@ -60,8 +60,8 @@ func sameBothWays(t *testing.T, c *cluster) {
 	require.ElementsMatch(t, files, objects("-k"))
 }
 
-// deploy runs the documentation's commands, in a namespace that refuses, and warns of,
-// whatever is not restricted.
+// deploy runs the documentation's commands in a namespace that refuses and warns of
+// every pod that is not restricted.
 func deploy(t *testing.T, c *cluster) {
 	blocks := harness.ShellBlocks(t, "docs/kubernetes.md", "## Deploying")
 	require.Len(t, blocks, 2)
@@ -86,9 +86,9 @@ func applyAgain(t *testing.T, c *cluster) {
 		changes := c.command(t, "diff", way, manifests)
 		said, err := changes.CombinedOutput()
 		require.NoError(t, err, "%s", said)
-		require.Empty(t, string(said), "what is there is what the files say")
+		require.Empty(t, string(said), "the cluster has what the files say")
 	}
-	// It takes over all fields from the one that created them, or it would conflict.
+	// It takes over the fields of client-side apply, which would conflict otherwise.
 	c.do(t, "apply", "--server-side", "--warnings-as-errors", "--force-conflicts", "-k", manifests)
 }
 
@@ -110,8 +110,8 @@ func admitPod(t *testing.T, c *cluster) {
 	require.Contains(t, mounts, "/var/run/secrets/kubernetes.io/serviceaccount", "the inapp channel's credentials")
 }
 
-// as returns a kubeconfig of the account.
-func (c *cluster) as(t *testing.T, account string) string {
+// kubeconfig writes a kubeconfig of the account and returns its path.
+func (c *cluster) kubeconfig(t *testing.T, account string) string {
 	t.Helper()
 	token := strings.TrimSpace(c.do(t, "create", "token", account, "-n", namespace))
 	return c.write(t, account+".yaml", string(k8s.Kubeconfig(c.url, token, c.authority)))
@@ -122,7 +122,7 @@ func accountIsLimited(t *testing.T, c *cluster) {
 	c.do(t, "apply", "-f", "internal/test/k8stest/testdata/notification-crd.yaml")
 	c.do(t, "wait", "--for", "condition=Established", "crd/notifications.notification.sealos.io")
 	c.do(t, "create", "serviceaccount", "nobody", "-n", namespace)
-	notifier, nobody := c.as(t, account), c.as(t, "nobody")
+	notifier, nobody := c.kubeconfig(t, account), c.kubeconfig(t, "nobody")
 
 	for _, where := range []string{namespace, "ns-alice", "default", "kube-system"} {
 		mayNobody := strings.Split(c.do(t, "auth", "can-i", "--list", "--no-headers", "--kubeconfig", nobody, "-n", where), "\n")
@@ -149,10 +149,11 @@ func accountIsLimited(t *testing.T, c *cluster) {
 	require.Contains(t, string(said), "Forbidden")
 }
 
-// notify posts a notification to the program, which creates it with the account's token.
+// notify posts a notification to the program, which creates it in the cluster with the
+// account's token.
 func notify(t *testing.T, c *cluster) {
 	w := harness.NewPostgres(t)
-	content, err := os.ReadFile(c.as(t, account))
+	content, err := os.ReadFile(c.kubeconfig(t, account))
 	require.NoError(t, err)
 	w.Write("kubeconfig.yaml", string(content))
 	w.Configure(map[string]string{

@@ -11,20 +11,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// Answer is what the API said.
+// Answer is an answer of the API.
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   map[string]any // nil when the answer is no JSON object
+	Body   map[string]any // nil unless the answer is a JSON object
 	Raw    string
 }
 
-// client has room for many callers, and gives up on a replica that does not answer.
-var client = &http.Client{Timeout: Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-
-// Call makes a request as the app.
+// Call makes a request as the app with the id and secret.
 func (r *Replica) Call(id, secret, method, path string, body any) Answer {
 	r.t.Helper()
 	a, err := r.Try(id, secret, method, path, body)
@@ -32,7 +31,7 @@ func (r *Replica) Call(id, secret, method, path string, body any) Answer {
 	return a
 }
 
-// Try is call for requests that may fail.
+// Try is Call for a request that may get no answer.
 func (r *Replica) Try(id, secret, method, path string, body any) (Answer, error) {
 	var payload io.Reader
 	if body != nil {
@@ -49,7 +48,7 @@ func (r *Replica) Try(id, secret, method, path string, body any) (Answer, error)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-App-Id", id)
 	req.Header.Set("X-App-Secret", secret)
-	resp, err := client.Do(req)
+	resp, err := limit.Client.Do(req)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -61,7 +60,7 @@ func (r *Replica) Try(id, secret, method, path string, body any) (Answer, error)
 	return NewAnswer(r.t, resp, raw), nil
 }
 
-// NewAnswer keeps an answer whose body was read.
+// NewAnswer returns the answer with the body that was read from it.
 func NewAnswer(t *testing.T, resp *http.Response, raw []byte) Answer {
 	a := Answer{Status: resp.StatusCode, Header: resp.Header, Raw: string(raw)}
 	if len(raw) > 0 && raw[0] == '{' {
@@ -72,7 +71,7 @@ func NewAnswer(t *testing.T, resp *http.Response, raw []byte) Answer {
 	return a
 }
 
-// Do is call as the usual app, with the status it must have.
+// Do makes a request as the usual app and requires the status of the answer.
 func (r *Replica) Do(status int, method, path string, body any) Answer {
 	r.t.Helper()
 	a := r.Call(AppID, AppSecret, method, path, body)
@@ -89,7 +88,7 @@ func (r *Replica) Template() {
 	})
 }
 
-// Notification is a request to n Feishu users.
+// Notification returns the body of a request to n Feishu users.
 func Notification(key string, n int) map[string]any {
 	recipients := make([]map[string]string, n)
 	for i := range n {
@@ -133,7 +132,7 @@ func (r *Replica) Show(id string) (string, []Task) {
 	return n.Status, n.Tasks
 }
 
-// Until waits for the notification to be in the status, and returns its deliveries.
+// Until waits until the notification has the status and returns its deliveries.
 func (r *Replica) Until(id, status string) []Task {
 	r.t.Helper()
 	var tasks []Task
@@ -154,7 +153,7 @@ func IDs(tasks []Task) []string {
 	return list
 }
 
-// RequireOnceEach says that each delivery arrived, and arrived once.
+// RequireOnceEach requires that each delivery arrived exactly once.
 func RequireOnceEach(t *testing.T, w *World, deliveries []string) {
 	t.Helper()
 	for _, id := range deliveries {
@@ -162,10 +161,10 @@ func RequireOnceEach(t *testing.T, w *World, deliveries []string) {
 	}
 }
 
-// Tick is how often a wait looks again where the program tells nobody.
+// Tick is the interval of polls for what the program reports nowhere.
 const Tick = 20 * time.Millisecond
 
-// RiverUI asks River UI to do something to jobs.
+// RiverUI posts the ids of jobs to a path of River UI's API.
 func (r *Replica) RiverUI(path string, jobs ...int64) {
 	r.t.Helper()
 	list := make([]string, len(jobs))
@@ -176,7 +175,7 @@ func (r *Replica) RiverUI(path string, jobs ...int64) {
 	require.Equal(r.t, http.StatusOK, a.Status, a.Raw)
 }
 
-// Jobs returns the ids of all delivery jobs as River UI shows them in a state.
+// Jobs returns the ids of the delivery jobs that River UI lists in the state.
 func (r *Replica) Jobs(state string) []int64 {
 	r.t.Helper()
 	a := r.Call(AdminID, AdminSecret, http.MethodGet, "/riverui/api/jobs?limit=100&kinds=deliver&state="+state, nil)

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -13,15 +14,19 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Pool returns connections of the test's own to the world's PostgreSQL database.
+// Pool returns the test's own connections to the world's PostgreSQL database.
 func (w *World) Pool() *pgxpool.Pool {
 	w.t.Helper()
 	config, err := pgxpool.ParseConfig("sslmode=disable")
 	require.NoError(w.t, err)
 	conn := config.ConnConfig
 	conn.Host, conn.Port, conn.User, conn.Password, conn.Database = w.DB.Host, uint16(w.DB.Port), w.DB.User, w.DB.Password, w.DB.DBName
-	// A test may turn the server read-only, and has to turn it back.
-	conn.RuntimeParams = map[string]string{"application_name": "test", "default_transaction_read_only": "off"}
+	conn.ConnectTimeout = Patience
+	conn.RuntimeParams = map[string]string{
+		"application_name":              "test",
+		"statement_timeout":             strconv.FormatInt(Patience.Milliseconds(), 10),
+		"default_transaction_read_only": "off", // for a test that makes the server read-only and reverts that
+	}
 	config.MaxConns = 4
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	require.NoError(w.t, err)
@@ -29,10 +34,10 @@ func (w *World) Pool() *pgxpool.Pool {
 	return pool
 }
 
-// tables are those of which anything might tell a secret.
+// tables are those that could hold a secret.
 var tables = []string{"river_job", "notifications", "messages", "deliveries", "attempts", "templates"}
 
-// Dump returns the whole content of the database, by table.
+// Dump returns the content of the tables by name.
 func (w *World) Dump() map[string]string {
 	w.t.Helper()
 	content := make(map[string]string, len(tables))

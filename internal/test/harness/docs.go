@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ShellBlocks returns the sh blocks of a section of a page, which is named from the
-// project's folder.
+// ShellBlocks returns the sh blocks of a section. The page is a path from the
+// project's folder; the heading is a line of the page.
 func ShellBlocks(t *testing.T, page, heading string) []string {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)

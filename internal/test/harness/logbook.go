@@ -10,11 +10,11 @@ import (
 	"sync"
 )
 
-// Logbook keeps the log of a process and lets tests wait for its lines.
+// Logbook keeps the log of a process. Tests wait for its lines.
 type Logbook struct {
 	mu      sync.Mutex
 	lines   []string
-	awaited map[string]int // by message: how many lines were looked at
+	awaited map[string]int // number of lines that were searched, by message
 	changed chan struct{}
 	ended   <-chan struct{}
 }
@@ -33,16 +33,17 @@ func (l *Logbook) read(r io.Reader) {
 		l.changed = make(chan struct{})
 		l.mu.Unlock()
 	}
+	_, _ = io.Copy(io.Discard, r) // a line too long ends the scan; the process must not block
 }
 
-// String is the log so far.
+// String returns the log so far.
 func (l *Logbook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Join(l.lines, "\n")
 }
 
-// tail is the end of the log, as much as somebody reads.
+// tail returns the last lines of the log.
 func (l *Logbook) tail() string {
 	const most = 200
 	l.mu.Lock()
@@ -50,7 +51,8 @@ func (l *Logbook) tail() string {
 	return strings.Join(l.lines[max(0, len(l.lines)-most):], "\n")
 }
 
-// find returns the first line with the message that it has not returned before.
+// find returns the first line with the message that it has not returned before. It
+// waits for Patience at most.
 func (l *Logbook) find(ctx context.Context, message string) (map[string]any, error) {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()

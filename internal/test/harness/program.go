@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,10 +10,12 @@ import (
 	"sync"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// The program is built once for all tests of a package, in each way it is asked for:
-// as it is released, and with the race detector, which needs C.
+// The program is built once for all tests of a package: as it is released, and with
+// the race detector, which needs C.
 var (
 	plainBinary = sync.OnceValues(func() (string, error) { return build("CGO_ENABLED=0") })
 	raceBinary  = sync.OnceValues(func() (string, error) { return build("CGO_ENABLED=1", "-race") })
@@ -26,12 +29,14 @@ func build(env string, flags ...string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "sealos-notify")
-	// From its own folder: a test may be in another module.
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	ctx, cancel := context.WithTimeout(context.Background(), limit.Run)
+	defer cancel()
+	// The build runs in the module's folder, because a test may be in another module.
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", module, err)
 	}
-	cmd := exec.Command("go", append([]string{"build", "-o", path}, flags...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", path}, flags...)...)
 	cmd.Dir = strings.TrimSpace(string(root))
 	cmd.Env = append(cmd.Environ(), env)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -40,16 +45,23 @@ func build(env string, flags ...string) (string, error) {
 	return path, nil
 }
 
-// Program returns a command that runs the program in the world's folder.
+// Program returns a command that runs the program in the world's folder for
+// limit.Run at most.
 func (w *World) Program(args ...string) *exec.Cmd {
 	w.t.Helper()
-	binary := plainBinary
-	if w.Race {
-		binary = raceBinary
-	}
-	path, err := binary()
-	require.NoError(w.t, err)
-	cmd := exec.Command(path, args...)
+	cmd := limit.Command(w.t, limit.Run, w.binary(), args...)
 	cmd.Dir = w.Dir
 	return cmd
+}
+
+// binary returns the path of the program.
+func (w *World) binary() string {
+	w.t.Helper()
+	build := plainBinary
+	if w.Race {
+		build = raceBinary
+	}
+	path, err := build()
+	require.NoError(w.t, err)
+	return path
 }

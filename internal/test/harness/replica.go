@@ -7,14 +7,14 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// Patience bounds every wait. It is long, because machines are busy; nothing
-// waits for it unless something is wrong.
-const Patience = 60 * time.Second
+// Patience bounds every wait.
+const Patience = limit.Wait
 
 // Replica is one running process of the program.
 type Replica struct {
@@ -22,19 +22,19 @@ type Replica struct {
 	Base string // http://host:port
 	// Metrics is the URL of the metrics.
 	Metrics string
-	Log     *Logbook // all that it writes; nil when the log goes elsewhere
+	Log     *Logbook // all output; nil when the log goes to a file
 
 	t      *testing.T
 	exited chan struct{}
 }
 
-// Start runs the program on the world's configuration until it serves.
+// Start runs the program on the world's configuration and returns when it serves.
 func (w *World) Start(flags ...string) *Replica {
 	w.t.Helper()
 	return w.StartWith(nil, flags...)
 }
 
-// StartWith is Start with variables added to the environment.
+// StartWith is Start with variables added to the environment ("NAME=value").
 func (w *World) StartWith(env []string, flags ...string) *Replica {
 	w.t.Helper()
 	r, err := w.TryStart(env, flags...)
@@ -42,14 +42,14 @@ func (w *World) StartWith(env []string, flags ...string) *Replica {
 	return r
 }
 
-// TryStart is StartWith for a program that may stop before it serves.
+// TryStart is StartWith for a program that may fail to start.
 func (w *World) TryStart(env []string, flags ...string) (*Replica, error) {
 	w.t.Helper()
 	r := w.newReplica(env, flags...)
 	r.Log = newLogbook(r.exited)
 	stderr, err := r.Cmd.StderrPipe()
 	require.NoError(w.t, err)
-	r.Cmd.Stdout = r.Cmd.Stderr // which nothing should be written to
+	r.Cmd.Stdout = r.Cmd.Stderr
 	require.NoError(w.t, r.Cmd.Start())
 	go func() {
 		defer close(r.exited)
@@ -58,7 +58,7 @@ func (w *World) TryStart(env []string, flags ...string) (*Replica, error) {
 	}()
 	w.t.Cleanup(func() {
 		_ = r.Cmd.Process.Kill()
-		<-r.exited
+		r.awaitExit()
 		if w.t.Failed() {
 			w.t.Logf("log of the replica at %s:\n%s", r.Base, r.Log.tail())
 		}
@@ -74,8 +74,8 @@ func (w *World) TryStart(env []string, flags ...string) (*Replica, error) {
 	return r, nil
 }
 
-// StartBlind runs the program with its log going to a file. Without the log it
-// cannot tell where it listens, so the address is given, and it may not serve yet.
+// StartBlind runs the program with its log in a file. The address is given, because
+// nothing reads it from the log. The program may not serve yet when StartBlind returns.
 func (w *World) StartBlind(log *os.File, address string) *Replica {
 	w.t.Helper()
 	r := w.newReplica(nil, "--address", address)
@@ -88,25 +88,32 @@ func (w *World) StartBlind(log *os.File, address string) *Replica {
 	}()
 	w.t.Cleanup(func() {
 		_ = r.Cmd.Process.Kill()
-		<-r.exited
+		r.awaitExit()
 	})
 	return r
 }
 
-// At returns a replica at the URL that somebody else runs.
+// At returns a replica at the URL that the caller runs.
 func (w *World) At(base string) *Replica { return &Replica{t: w.t, Base: base} }
 
 func (w *World) newReplica(env []string, flags ...string) *Replica {
-	r := &Replica{t: w.t, Cmd: w.Program(append([]string{"-c", "config.yaml"}, flags...)...), exited: make(chan struct{})}
-	r.Cmd.Env = append(r.Cmd.Environ(), env...)
-	return r
+	// It runs as long as the test: its cleanup kills it.
+	cmd := exec.Command(w.binary(), append([]string{"-c", "config.yaml"}, flags...)...)
+	cmd.Dir = w.Dir
+	cmd.Env = append(cmd.Environ(), env...)
+	return &Replica{t: w.t, Cmd: cmd, exited: make(chan struct{})}
 }
 
-// Kill is kill -9.
+// Kill kills the process with SIGKILL.
 func (r *Replica) Kill() {
 	r.t.Helper()
 	require.NoError(r.t, r.Cmd.Process.Kill())
-	<-r.exited
+	r.awaitExit()
+}
+
+func (r *Replica) awaitExit() {
+	r.t.Helper()
+	limit.Receive(r.t, r.exited, "the end of the replica")
 }
 
 // Signal sends the process a signal.
@@ -115,20 +122,29 @@ func (r *Replica) Signal(s os.Signal) {
 	require.NoError(r.t, r.Cmd.Process.Signal(s))
 }
 
-// Freeze is kill -STOP. It returns when the whole process stands still, which on a
-// busy machine is a while after the signal was sent.
+// Freeze stops the process with SIGSTOP. It returns when the whole process stands
+// still, which on a busy machine is a while after the signal.
 func (r *Replica) Freeze() {
 	r.t.Helper()
 	r.Signal(syscall.SIGSTOP)
+	stopped := make(chan error, 1)
+	go func() { stopped <- waitStopped(r.Cmd.Process.Pid) }()
+	require.NoError(r.t, limit.Receive(r.t, stopped, "the replica to stand still"))
+}
+
+func waitStopped(pid int) error {
 	for {
 		var status syscall.WaitStatus
-		_, err := syscall.Wait4(r.Cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
-		if errors.Is(err, syscall.EINTR) {
-			continue
+		_, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return err
+		case !status.Stopped():
+			return errors.New("the process ended")
+		default:
+			return nil
 		}
-		require.NoError(r.t, err)
-		require.True(r.t, status.Stopped(), "it ended")
-		return
 	}
 }
 
@@ -142,13 +158,8 @@ func (r *Replica) Terminate() int {
 // Wait waits for the end of the process and returns its exit code.
 func (r *Replica) Wait() int {
 	r.t.Helper()
-	select {
-	case <-r.exited:
-		return r.Cmd.ProcessState.ExitCode()
-	case <-time.After(Patience):
-		require.FailNow(r.t, "the replica did not stop")
-		return -1
-	}
+	r.awaitExit()
+	return r.Cmd.ProcessState.ExitCode()
 }
 
 // Await returns the first line of the log with the message that it has not

@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// nobody is a user that owns nothing.
+// nobody is the id of a user that owns nothing.
 const nobody = 65534
 
-// Root is a root folder as the image has it: the static binary and what is written
-// there, and nothing else.
+// Root is a root folder like the image's: it holds the static binary and the files
+// that Write adds.
 type Root struct {
 	t   *testing.T
 	dir string
@@ -39,14 +41,14 @@ func (r *Root) Write(path, content string) {
 	require.NoError(r.t, os.WriteFile(path, []byte(content), 0o444))
 }
 
-// Program returns a command that runs the program inside, with an empty
-// environment, as a user without rights that can write nowhere. Who is not root
-// already becomes so for the change, in a namespace of its own.
+// Program returns a command that runs the program inside for limit.Run at most, with
+// an empty environment, as a user that can write nowhere. A test that does not run as
+// root changes the root folder in a user namespace.
 func (r *Root) Program(args ...string) *exec.Cmd {
 	r.t.Helper()
 	r.seal(0o555)
-	r.t.Cleanup(func() { r.seal(0o755) }) // or it cannot be removed
-	cmd := exec.CommandContext(r.t.Context(), "/sealos-notify", args...)
+	r.t.Cleanup(func() { r.seal(0o755) }) // so that it can be removed
+	cmd := limit.Command(r.t, limit.Run, "/sealos-notify", args...)
 	cmd.Dir, cmd.Env = "/", []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: r.dir}
 	if os.Geteuid() == 0 {
@@ -59,7 +61,7 @@ func (r *Root) Program(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// seal gives every folder inside the mode.
+// seal sets the mode of every folder inside.
 func (r *Root) seal(mode os.FileMode) {
 	require.NoError(r.t, filepath.WalkDir(r.dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {

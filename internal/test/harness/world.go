@@ -1,5 +1,5 @@
-// Package harness drives the real program for tests: the binary, over HTTP, on a
-// real database, against simulated vendors.
+// Package harness runs the real program for tests: the binary, over HTTP, on a real
+// database, against simulated vendors.
 package harness
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Credentials in every world: of the usual app, of another one, of an
-// administrator, and of the service at its vendors.
+// Credentials in every world: of the usual app, another app, an administrator, and
+// the service at its vendors.
 const (
 	AppID        = "notify-console"
 	AppSecret    = "dev-secret"
@@ -30,8 +30,8 @@ const (
 	VendorSecret = "vendor-canary-secret"
 )
 
-// World is everything around the program: a database, a configuration, and the
-// simulated vendors. Everything ends with the test.
+// World is the program's surroundings: a database, a configuration and simulated
+// vendors. They end with the test.
 type World struct {
 	Dir     string // where the program runs
 	Vendors *world.World
@@ -41,11 +41,11 @@ type World struct {
 
 	t        *testing.T
 	mu       sync.Mutex
-	sections map[string]string // of the configuration file
+	sections map[string]string // of the configuration file, by name
 }
 
-// NewWorld makes a world around the database. The channel feishu_app is on, and
-// the simulated Feishu takes messages as fast as they come.
+// NewWorld returns a world with the database. Only the channel feishu_app is on. The
+// simulated Feishu has no rate limit.
 func NewWorld(t *testing.T, db store.Config) *World {
 	t.Helper()
 	vendors, err := world.Start(t.Context(), VendorID, VendorSecret)
@@ -72,19 +72,19 @@ func NewWorld(t *testing.T, db store.Config) *World {
 	return w
 }
 
-// NewPostgres makes a world on a PostgreSQL database, for what needs replicas.
+// NewPostgres returns a world with a PostgreSQL database of its own.
 func NewPostgres(t *testing.T) *World {
 	t.Helper()
 	return NewWorld(t, testdb.New(t))
 }
 
-// NewSQLite makes a world on an SQLite file.
+// NewSQLite returns a world with an SQLite file.
 func NewSQLite(t *testing.T) *World {
 	t.Helper()
 	return NewWorld(t, store.Config{Driver: store.DriverSQLite, Path: filepath.Join(t.TempDir(), "notify.db")})
 }
 
-// EachEngine runs the test in a world on PostgreSQL and in one on SQLite.
+// EachEngine runs the test twice, on PostgreSQL and on SQLite.
 func EachEngine(t *testing.T, test func(t *testing.T, w *World)) {
 	t.Helper()
 	t.Parallel()
@@ -98,7 +98,7 @@ func EachEngine(t *testing.T, test func(t *testing.T, w *World)) {
 	})
 }
 
-// Database is the `database` section for the settings.
+// Database returns the `database` section for the settings.
 func Database(db store.Config) string {
 	if db.Driver == store.DriverSQLite {
 		return fmt.Sprintf(`{driver: sqlite, path: %q}`, db.Path)
@@ -107,15 +107,15 @@ func Database(db store.Config) string {
 		db.Host, db.Port, db.User, db.Password, db.DBName)
 }
 
-// FeishuProvider is a `providers` section with the provider "feishu" alone; more
-// is put behind its own keys.
+// FeishuProvider returns a `providers` section with the provider "feishu". More is
+// appended to its keys.
 func (w *World) FeishuProvider(more string) string {
 	return fmt.Sprintf(`{feishu: {type: feishu_app, appId: %q, appSecret: %q, baseUrl: "http://%s", rateLimit: {perSecond: 0, perMinute: 0}%s}}`,
 		VendorID, VendorSecret, w.Vendors.Addresses.Feishu, more)
 }
 
-// UseAllChannels turns all six channels on, without limits, and reaches the
-// vendors at the addresses.
+// UseAllChannels turns all six channels on without rate limits. The program reaches
+// the vendors at the addresses.
 func (w *World) UseAllChannels(at world.Addresses) {
 	w.t.Helper()
 	w.Write("kubeconfig.yaml", string(world.Kubeconfig(at)))
@@ -125,7 +125,7 @@ func (w *World) UseAllChannels(at world.Addresses) {
 	})
 }
 
-// Configure replaces sections of the configuration file, whole and at once.
+// Configure replaces sections of the configuration file atomically.
 func (w *World) Configure(sections map[string]string) {
 	w.t.Helper()
 	w.mu.Lock()
@@ -148,5 +148,5 @@ func (w *World) Write(name, content string) {
 	require.NoError(w.t, os.Rename(next, w.Path(name)))
 }
 
-// Path is where a file of the world's folder is.
+// Path returns the path of a file in the world's folder.
 func (w *World) Path(name string) string { return filepath.Join(w.Dir, name) }

@@ -2,6 +2,7 @@ package k8stest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,6 +41,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/yaml"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
 // Clients of the API.
@@ -68,8 +71,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// withEtcd runs the tests beside one etcd, in which each server has a place of
-// its own.
+// withEtcd runs the tests beside one etcd. Each API server has a prefix of its own
+// there.
 func withEtcd(run func() int) (int, error) {
 	dir, err := os.MkdirTemp("", "k8stest")
 	if err != nil {
@@ -89,7 +92,11 @@ func withEtcd(run func() int) (int, error) {
 		return 0, err
 	}
 	defer etcd.Close()
-	<-etcd.Server.ReadyNotify()
+	select {
+	case <-etcd.Server.ReadyNotify():
+	case <-time.After(limit.Wait):
+		return 0, errors.New("waited too long for etcd")
+	}
 	etcdAddress = "http://" + etcd.Clients[0].Addr().String()
 	return run(), nil
 }
@@ -98,12 +105,47 @@ func withEtcd(run func() int) (int, error) {
 type cluster struct {
 	url       string
 	authority []byte // PEM
-	stop      func() // and wait; more than once does nothing
+	stop      func() // waits for the end; more calls do nothing
 }
 
-// start starts an API server with namespaces, and others that are going to be
-// deleted, and installs the resource if there is one.
-func start(t *testing.T, namespaces, going []string, crd *unstructured.Unstructured) *cluster {
+// start starts an API server with active and terminating namespaces. It installs the
+// resource definition unless it is nil.
+func start(t *testing.T, active, terminating []string, crd *unstructured.Unstructured) *cluster {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	o, listener := serverOptions(t)
+	api, err := serverConfig(t, o, admitNamespaces(t, active, terminating)).Complete().New(server.NewEmptyDelegate())
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- api.GenericAPIServer.PrepareRun().RunWithContext(ctx) }()
+
+	authority, _ := o.RecommendedOptions.SecureServing.ServerCert.GeneratedCert.CurrentCertKeyContent()
+	c := &cluster{
+		url: "https://" + listener.Addr().String(), authority: authority,
+		stop: sync.OnceFunc(func() {
+			cancel()
+			require.NoError(t, limit.Receive(t, ended, "the end of the API server"))
+		}),
+	}
+	t.Cleanup(c.stop)
+	loopback := api.GenericAPIServer.LoopbackClientConfig
+	client, err := rest.HTTPClientFor(loopback)
+	require.NoError(t, err)
+	// A server that is stopped before it is ready ends the process.
+	await(t, client, loopback.Host+"/readyz")
+	if crd != nil {
+		admin, err := dynamic.NewForConfigAndClient(loopback, client)
+		require.NoError(t, err)
+		_, err = admin.Resource(definitions).Create(limit.Context(t), crd, metav1.CreateOptions{})
+		require.NoError(t, err)
+		await(t, client, loopback.Host+"/apis/notification.sealos.io/v1/notifications")
+	}
+	return c
+}
+
+// serverOptions returns the options of a server that listens on the listener.
+func serverOptions(t *testing.T) (*options.CustomResourceDefinitionsServerOptions, net.Listener) {
 	t.Helper()
 	o := options.NewCustomResourceDefinitionsServerOptions(io.Discard, io.Discard)
 	recommended := o.RecommendedOptions
@@ -113,14 +155,23 @@ func start(t *testing.T, namespaces, going []string, crd *unstructured.Unstructu
 	require.NoError(t, err)
 	recommended.SecureServing.Listener = listener
 	recommended.SecureServing.BindAddress = net.IPv4(127, 0, 0, 1)
-	recommended.SecureServing.ServerCert.CertDirectory = "" // one is made in memory
-	// What asks another API server is replaced below, or not there.
+	recommended.SecureServing.ServerCert.CertDirectory = "" // the certificate is made in memory
+	// These ask another API server. serverConfig replaces some of them.
 	recommended.Authentication, recommended.Authorization = nil, nil
 	recommended.CoreAPI, recommended.Admission = nil, nil
 	recommended.Features.EnablePriorityAndFairness = false
 	require.NoError(t, recommended.SecureServing.MaybeDefaultWithSelfSignedCerts("localhost", nil, []net.IP{net.IPv4(127, 0, 0, 1)}))
 	require.NoError(t, o.Complete())
+	return o, listener
+}
 
+// serverConfig returns the server's configuration with the test's clients, permissions
+// and namespaces.
+func serverConfig(
+	t *testing.T, o *options.CustomResourceDefinitionsServerOptions, namespaces admission.Interface,
+) *apiserver.Config {
+	t.Helper()
+	recommended := o.RecommendedOptions
 	generic := server.NewRecommendedConfig(apiserver.Codecs)
 	require.NoError(t, o.ServerRunOptions.ApplyTo(&generic.Config))
 	require.NoError(t, recommended.ApplyTo(generic))
@@ -130,45 +181,17 @@ func start(t *testing.T, namespaces, going []string, crd *unstructured.Unstructu
 		token(notifier): {Name: notifier}, token(desktop): {Name: desktop}, token(stranger): {Name: stranger},
 	}))
 	generic.Authorization.Authorizer = authorizer.AuthorizerFunc(authorize)
-	ctx, cancel := context.WithCancel(context.Background())
-	generic.AdmissionControl = admitNamespaces(ctx, t, namespaces, going)
-	config := apiserver.Config{GenericConfig: generic, ExtraConfig: apiserver.ExtraConfig{
+	generic.AdmissionControl = namespaces
+	return &apiserver.Config{GenericConfig: generic, ExtraConfig: apiserver.ExtraConfig{
 		CRDRESTOptionsGetter: options.NewCRDRESTOptionsGetter(
 			*recommended.Etcd, generic.ResourceTransformers, generic.StorageObjectCountTracker),
 	}}
-	api, err := (&config).Complete().New(server.NewEmptyDelegate())
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- api.GenericAPIServer.PrepareRun().RunWithContext(ctx) }()
-
-	authority, _ := recommended.SecureServing.ServerCert.GeneratedCert.CurrentCertKeyContent()
-	c := &cluster{
-		url: "https://" + listener.Addr().String(), authority: authority,
-		stop: sync.OnceFunc(func() {
-			cancel()
-			require.NoError(t, <-ended)
-		}),
-	}
-	t.Cleanup(c.stop)
-	loopback := api.GenericAPIServer.LoopbackClientConfig
-	client, err := rest.HTTPClientFor(loopback)
-	require.NoError(t, err)
-	// Before it is ready, a server that is stopped takes the process with it.
-	await(t, client, loopback.Host+"/readyz")
-	if crd != nil {
-		admin, err := dynamic.NewForConfigAndClient(loopback, client)
-		require.NoError(t, err)
-		_, err = admin.Resource(definitions).Create(t.Context(), crd, metav1.CreateOptions{})
-		require.NoError(t, err)
-		await(t, client, loopback.Host+"/apis/notification.sealos.io/v1/notifications")
-	}
-	return c
 }
 
-// await waits until the address is served.
+// await waits until a GET of the address returns 200.
 func await(t *testing.T, client *http.Client, address string) {
 	t.Helper()
-	require.NoError(t, wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true,
+	require.NoError(t, wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, limit.Wait, true,
 		func(ctx context.Context) (bool, error) {
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 			if err != nil {
@@ -182,7 +205,7 @@ func await(t *testing.T, client *http.Client, address string) {
 		}))
 }
 
-// authorize says who may do what.
+// authorize gives the clients their permissions.
 func authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
 	about := a.GetAPIGroup() == notifications.Group && a.GetResource() == notifications.Resource
 	switch name := a.GetUser().GetName(); {
@@ -194,8 +217,9 @@ func authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision,
 	return authorizer.DecisionNoOpinion, "", nil
 }
 
-// admitNamespaces is the admission of every API server that serves namespaces.
-func admitNamespaces(ctx context.Context, t *testing.T, names, going []string) admission.Interface {
+// admitNamespaces returns the admission plugin of every API server that serves
+// namespaces.
+func admitNamespaces(t *testing.T, active, terminating []string) admission.Interface {
 	t.Helper()
 	var namespaces []runtime.Object
 	add := func(names []string, phase corev1.NamespacePhase) {
@@ -205,20 +229,21 @@ func admitNamespaces(ctx context.Context, t *testing.T, names, going []string) a
 			})
 		}
 	}
-	add(names, corev1.NamespaceActive)
-	add(going, corev1.NamespaceTerminating)
+	add(active, corev1.NamespaceActive)
+	add(terminating, corev1.NamespaceTerminating)
 	client := fake.NewClientset(namespaces...)
 	plugin, err := lifecycle.NewLifecycle(nil)
 	require.NoError(t, err)
 	factory := informers.NewSharedInformerFactory(client, 0)
 	plugin.SetExternalKubeInformerFactory(factory)
 	plugin.SetExternalKubeClientSet(client)
-	factory.Start(ctx.Done())
-	factory.WaitForCacheSync(ctx.Done())
+	factory.Start(t.Context().Done())
+	factory.WaitForCacheSync(limit.Context(t).Done())
 	return plugin
 }
 
-// notificationCRD reads the resource, as it is or with another schema of spec.i18ns.
+// notificationCRD returns the resource definition, optionally with another schema of
+// spec.i18ns.
 func notificationCRD(t *testing.T, i18ns map[string]any) *unstructured.Unstructured {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "notification-crd.yaml"))

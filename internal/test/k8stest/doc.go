@@ -1,8 +1,8 @@
-// Package k8stest tests the inapp channel with a real Kubernetes API server: the
-// one for custom resources, with etcd behind it, in the test's own process. It is
-// a module of its own, so that the service does not depend on a server's parts.
+// Package k8stest tests the inapp channel with a real Kubernetes API server: the one
+// for custom resources, with etcd, in the test's process. It is a module of its own, so
+// that the service does not depend on the API server's packages.
 //
-// Real are the credentials' check, the permission's refusal, the admission of
-// namespaces, the resource's schema and the storage. That server has no RBAC and
-// serves no namespaces; the test says who may do what and which namespaces exist.
+// Authentication, admission of namespaces, the resource's schema and the storage are
+// real. The server has no RBAC and serves no namespaces; the test defines permissions
+// and namespaces.
 package k8stest

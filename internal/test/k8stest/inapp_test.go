@@ -16,10 +16,11 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
 
-// provider opens a provider of the cluster that is the client.
+// provider opens a provider of the cluster with the client's credentials.
 func (c *cluster) provider(t *testing.T, client string, change func(*inapp.Config)) channels.Sender {
 	t.Helper()
 	config := inapp.Type.NewConfig().(*inapp.Config)
@@ -69,10 +70,10 @@ func TestNotification(t *testing.T) {
 	inbox := c.inbox(t, "ns-alice")
 	m := message("alice")
 
-	receipt, err := sender.Send(t.Context(), m)
+	receipt, err := sender.Send(limit.Context(t), m)
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"namespace": "ns-alice", "name": "notify-" + m.DeliveryID.String()}, receipt.Details)
-	list, err := inbox.List(t.Context(), metav1.ListOptions{})
+	list, err := inbox.List(limit.Context(t), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Len(t, list.Items, 1)
 	seconds, _ := m.DeliveryID.Time().UnixTime()
@@ -84,23 +85,23 @@ func TestNotification(t *testing.T) {
 	require.Equal(t, m.DeliveryID.String(), list.Items[0].GetAnnotations()["notify.sealos.io/delivery-id"])
 	require.Empty(t, list.Items[0].GetLabels())
 
-	// The desktop marks it as read, and an attempt whose answer was lost is repeated.
-	read, err := inbox.Patch(t.Context(), list.Items[0].GetName(), types.JSONPatchType,
+	// The desktop marks it as read. Then an attempt whose answer was lost is repeated.
+	read, err := inbox.Patch(limit.Context(t), list.Items[0].GetName(), types.JSONPatchType,
 		[]byte(`[{"op": "add", "path": "/metadata/labels", "value": {"isRead": "true"}}]`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	again, err := sender.Send(t.Context(), m)
+	again, err := sender.Send(limit.Context(t), m)
 	require.NoError(t, err)
 	require.Equal(t, receipt, again)
-	list, err = inbox.List(t.Context(), metav1.ListOptions{})
+	list, err = inbox.List(limit.Context(t), metav1.ListOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []unstructured.Unstructured{*read}, list.Items, "the repetition changes nothing")
+	require.Equal(t, []unstructured.Unstructured{*read}, list.Items, "the second attempt changes nothing")
 	require.Equal(t, map[string]string{"isRead": "true"}, list.Items[0].GetLabels())
 	require.Equal(t, m.DeliveryID.String(), list.Items[0].GetAnnotations()["notify.sealos.io/delivery-id"])
 
-	require.NoError(t, sender.(channels.Prober).Probe(t.Context()))
+	require.NoError(t, sender.(channels.Prober).Probe(limit.Context(t)))
 	fixed := c.provider(t, notifier, func(c *inapp.Config) { c.Namespace = "ns-alice" })
-	require.NoError(t, fixed.(channels.Prober).Probe(t.Context()))
-	list, err = inbox.List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, fixed.(channels.Prober).Probe(limit.Context(t)))
+	list, err = inbox.List(limit.Context(t), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Len(t, list.Items, 1, "a probe leaves nothing behind")
 }
@@ -116,17 +117,17 @@ func TestConcurrentAttemptsAreOneNotification(t *testing.T) {
 		m := message("alice")
 		for range attempts {
 			wg.Go(func() {
-				_, err := sender.Send(t.Context(), m)
+				_, err := sender.Send(limit.Context(t), m)
 				errs <- err
 			})
 		}
 	}
-	wg.Wait()
+	limit.Group(t, &wg, "attempts")
 	close(errs)
 	for err := range errs {
 		require.NoError(t, err)
 	}
-	list, err := c.inbox(t, "ns-alice").List(t.Context(), metav1.ListOptions{})
+	list, err := c.inbox(t, "ns-alice").List(limit.Context(t), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Len(t, list.Items, deliveries)
 }
@@ -143,17 +144,17 @@ func TestRefusals(t *testing.T) {
 		{"no permission", stranger, "alice", channels.Misconfigured, "k8s_Forbidden",
 			`notifications.notification.sealos.io is forbidden: User "stranger" cannot create resource "notifications" in API group "notification.sealos.io" in the namespace "ns-***"`},
 		{"no namespace", notifier, "carol", channels.Permanent, "namespace_not_found", `namespaces "ns-***" not found`},
-		{"namespace going", notifier, "bob", channels.Permanent, "namespace_terminating", "because it is being terminated"},
+		{"namespace terminating", notifier, "bob", channels.Permanent, "namespace_terminating", "because it is being terminated"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			sender := c.provider(t, tc.client, nil)
-			_, err := sender.Send(t.Context(), message(tc.user))
+			_, err := sender.Send(limit.Context(t), message(tc.user))
 			requireError(t, err, tc.class, tc.code)
 			require.ErrorContains(t, err, tc.message)
 			require.NotContains(t, err.Error(), "ns-"+tc.user)
 
-			probed := sender.(channels.Prober).Probe(t.Context())
+			probed := sender.(channels.Prober).Probe(limit.Context(t))
 			if tc.class == channels.Permanent {
 				require.NoError(t, probed, "it is about one user")
 			} else {
@@ -165,9 +166,9 @@ func TestRefusals(t *testing.T) {
 	t.Run("fixed namespace", func(t *testing.T) {
 		t.Parallel()
 		sender := c.provider(t, notifier, func(c *inapp.Config) { c.Namespace = "sealos" })
-		_, err := sender.Send(t.Context(), message("alice"))
+		_, err := sender.Send(limit.Context(t), message("alice"))
 		requireError(t, err, channels.Permanent, "namespace_not_found")
-		requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "namespace_not_found")
+		requireError(t, sender.(channels.Prober).Probe(limit.Context(t)), channels.Misconfigured, "namespace_not_found")
 	})
 }
 
@@ -178,13 +179,13 @@ func TestInvalid(t *testing.T) {
 		"type": "array", "items": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true},
 	}))
 	sender := c.provider(t, notifier, nil)
-	_, err := sender.Send(t.Context(), message("alice"))
+	_, err := sender.Send(limit.Context(t), message("alice"))
 	requireError(t, err, channels.Permanent, "k8s_Invalid")
 	require.ErrorContains(t, err, "spec.i18ns")
 
 	plain := message("alice")
 	plain.MsgType, plain.Body = "text", "no translations"
-	_, err = sender.Send(t.Context(), plain)
+	_, err = sender.Send(limit.Context(t), plain)
 	require.NoError(t, err)
 }
 
@@ -192,19 +193,19 @@ func TestNotInstalled(t *testing.T) {
 	t.Parallel()
 	c := start(t, []string{"ns-alice"}, nil, nil)
 	sender := c.provider(t, notifier, nil)
-	_, err := sender.Send(t.Context(), message("alice"))
+	_, err := sender.Send(limit.Context(t), message("alice"))
 	requireError(t, err, channels.Misconfigured, "notifications_not_served")
-	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "notifications_not_served")
+	requireError(t, sender.(channels.Prober).Probe(limit.Context(t)), channels.Misconfigured, "notifications_not_served")
 }
 
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, nil))
 	sender := c.provider(t, notifier, nil)
-	_, err := sender.Send(t.Context(), message("alice"))
+	_, err := sender.Send(limit.Context(t), message("alice"))
 	require.NoError(t, err)
 	c.stop()
-	_, err = sender.Send(t.Context(), message("alice"))
+	_, err = sender.Send(limit.Context(t), message("alice"))
 	requireError(t, err, channels.Transient, "connect_failed")
-	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Transient, "connect_failed")
+	requireError(t, sender.(channels.Prober).Probe(limit.Context(t)), channels.Transient, "connect_failed")
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// The metrics of the real program, scraped a few times around some traffic, answer
-// every query of the dashboard.
+// The metrics of the real program, scraped before and after some traffic, answer every
+// query of the dashboard.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -55,7 +56,7 @@ func TestDashboard(t *testing.T) {
 			query.Close()
 		}
 	}
-	// The alerts can be asked as well; none fires here.
+	// The alerts can be evaluated too. None fires here.
 	for name, alert := range loadRules(t) {
 		query, err := engine.NewInstantQuery(t.Context(), stored, nil, alert.Query().String(), at)
 		require.NoError(t, err, name)
@@ -66,8 +67,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// dashboardQueries returns the queries by panel, with a dashboard's variables
-// filled in as Grafana does.
+// dashboardQueries returns the queries by panel. The dashboard's variables are replaced
+// as Grafana does.
 func dashboardQueries(t *testing.T) map[string][]string {
 	t.Helper()
 	content, err := os.ReadFile("../../../deploy/grafana/dashboard.json")
@@ -105,10 +106,10 @@ func dashboardQueries(t *testing.T) map[string][]string {
 	return queries
 }
 
-// store scrapes as Prometheus does.
+// store scrapes the URL and stores the samples as Prometheus does.
 func store(t *testing.T, to *teststorage.TestStorage, url string, at time.Time) {
 	t.Helper()
-	resp, err := http.Get(url)
+	resp, err := limit.Client.Get(url)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	parser := expfmt.NewTextParser(model.UTF8Validation)

@@ -1,5 +1,5 @@
-// Package promtest holds the alerts and the dashboard against Prometheus' own
-// engine: the alerts fire when they should, and every query of the dashboard is
-// answered by the metrics of the real program. It is a module of its own, so that
-// the service does not depend on Prometheus.
+// Package promtest tests the alerts and the dashboard with Prometheus' own engine: the
+// alerts fire when they should, and the metrics of the real program answer every query
+// of the dashboard. It is a module of its own, so that the service does not depend on
+// Prometheus.
 package promtest

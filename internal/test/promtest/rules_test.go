@@ -39,8 +39,8 @@ func newEngine(t *testing.T) *promql.Engine {
 	return promqltest.NewTestEngine(t, false, 5*time.Minute, 1_000_000)
 }
 
-// The alerts are looked at every minute, as the series go; those that fire at the
-// end are listed with their labels.
+// The alerts are evaluated every minute on the given series. Each case has the labels
+// of the alert that fires at the end.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	const up = `up{job="sealos-notify",instance="a"}`
@@ -50,7 +50,7 @@ func TestAlerts(t *testing.T) {
 	jobs := func(instance, values string) string {
 		return `sealos_notify_queue_jobs{job="sealos-notify",instance="` + instance + `",channel="sms",state="available"} ` + values
 	}
-	tested := map[string]bool{}
+	tested := map[string]bool{} // alert and whether it fires
 	for _, c := range []struct {
 		alert  string
 		name   string

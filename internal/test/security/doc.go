@@ -1,4 +1,4 @@
-// Package security holds what an attacker must not reach, as tests of the real
-// program: secrets and addresses in places where they do not belong, mail headers,
-// log lines, a writable folder.
+// Package security tests the real program against attacks: secrets and addresses in
+// places where they do not belong, forged mail headers and log lines, a writable
+// folder.
 package security

@@ -1,26 +1,25 @@
 package security
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 	"github.com/labring/sealos-notify/store"
 )
 
-// Canaries that stand in a request and have their places, and no others.
+// Canaries in the requests. Each may appear in certain places only.
 const (
 	mail     = "canary.mail@example.com"
 	phone    = "+8613812345678"
@@ -30,17 +29,17 @@ const (
 	guess    = "canary-guess"
 )
 
-// hook is the secret path of the bot's URL.
+// hook is the secret path of the group bot's URL.
 var hook = feishubot.Path(harness.VendorID)
 
-// However all vendors fail, and whatever they say then: no secret reaches the log,
-// an answer or the database; no address and no content reaches the log, River's
-// tables or the text of an error.
+// With every fault of every vendor, no secret reaches the log, an answer or the
+// database. No address and no content reaches the log, River's tables or the text of
+// an error.
 func TestNothingLeaks(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.UseAllChannels(w.Vendors.Addresses)
 		w.Configure(map[string]string{"logging": `{level: debug}`, "defaults": `{maxRetry: 0, retryBackoffSeconds: [0], timeoutSeconds: 1}`})
-		r := w.StartWith([]string{"DEBUG=tea,dara,credential"}) // with which Aliyun's SDK would print requests
+		r := w.StartWith([]string{"DEBUG=tea,dara,credential"}) // makes Aliyun's SDK print requests
 		templates(r)
 
 		answers := ""
@@ -58,7 +57,7 @@ func TestNothingLeaks(t *testing.T) {
 			if name == "none" {
 				lift()
 			}
-			answer, tasks := ended(t, r, notification(name, content, []map[string]string{
+			answer, tasks := sendToEnd(t, r, notification(name, content, []map[string]string{
 				{"type": "email", "value": mail}, {"type": "phone", "value": phone}, {"type": "user_id", "value": user},
 			}))
 			lift()
@@ -80,7 +79,7 @@ func TestNothingLeaks(t *testing.T) {
 			secrets = append(secrets, w.DB.Password)
 		}
 		for line := range strings.Lines(r.Log.String()) {
-			require.True(t, json.Valid([]byte(line)), "nobody but our log writes: %s", line)
+			require.True(t, json.Valid([]byte(line)), "a line that is not the log's: %s", line)
 		}
 		requireNone(t, "the log", r.Log.String(), append(secrets, mail, national, user, content)...)
 		requireNone(t, "answers", answers, secrets...)
@@ -89,8 +88,8 @@ func TestNothingLeaks(t *testing.T) {
 		for table, rows := range everyTable(t, w) {
 			requireNone(t, table, rows, secrets...)
 			switch table {
-			case "notifications", "messages", "deliveries", "templates": // what they are for
-			case "attempts": // an in-app receipt names the user's namespace
+			case "notifications", "messages", "deliveries", "templates": // they hold addresses and content
+			case "attempts": // an in-app receipt has the user's namespace
 				requireNone(t, table, rows, mail, national, content)
 			default:
 				requireNone(t, table, rows, mail, national, user, content)
@@ -99,12 +98,12 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// said is what a failing vendor says: all that it knows.
+// said begins a failing vendor's message.
 const said = "no, because of "
 
-// failAll makes all vendors have the fault with the message until it is lifted.
-// Where it says something, each vendor adds the secrets and the address it was given
-// (a signature tells no secret).
+// failAll injects the fault into all vendors until it is lifted. Each vendor appends
+// the secrets and the address that it was given to the message. (A signature contains
+// no secret.)
 func failAll(w *harness.World, fault vendors.Fault) (lift func()) {
 	var injected []*vendors.Injection
 	for _, v := range []struct {
@@ -133,7 +132,7 @@ func failAll(w *harness.World, fault vendors.Fault) (lift func()) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
+	resp, err := limit.Client.Get(url)
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
@@ -150,14 +149,13 @@ func requireNone(t *testing.T, place, text string, canaries ...string) {
 	}
 }
 
-// everyTable is the content of the database, of River's tables too.
+// everyTable returns the content of all tables by name, River's among them.
 func everyTable(t *testing.T, w *harness.World) map[string]string {
 	t.Helper()
 	if w.DB.Driver == store.DriverSQLite {
 		return w.Dump()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	ctx := limit.Context(t)
 	pool := w.Pool()
 	rows, err := pool.Query(ctx, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
 	require.NoError(t, err)

@@ -1,7 +1,6 @@
 package security
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
 	"syscall"
@@ -10,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// The image has the static binary, a user without rights and nothing else; the
-// program runs so, in a root folder in which that user can write nowhere.
+// The program runs in a root folder like the image's: it holds only the static binary
+// and the configuration, and the user can write nowhere.
 func TestRunsWithoutRightsAndWritableFolders(t *testing.T) {
 	t.Parallel()
 	w := harness.NewPostgres(t)
@@ -25,7 +25,7 @@ func TestRunsWithoutRightsAndWritableFolders(t *testing.T) {
 		root.Write("/"+name, string(content))
 	}
 
-	// The SQLite engine is what would need to write; that it cannot shows the bars.
+	// The SQLite engine needs to write. Its failure proves that the folder is read-only.
 	sqlite := root.Program("-c", "/config.yaml", "migrate", "up")
 	sqlite.Env = []string{"DATABASE_DRIVER=sqlite", "DATABASE_PATH=/notify.db"}
 	output, err := sqlite.CombinedOutput()
@@ -37,21 +37,15 @@ func TestRunsWithoutRightsAndWritableFolders(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, serve.Start())
 	t.Cleanup(func() { _ = serve.Process.Kill() })
-	log, address := bufio.NewScanner(stderr), ""
-	for address == "" && log.Scan() {
-		var line struct{ Msg, Address string }
-		require.NoError(t, json.Unmarshal(log.Bytes(), &line), log.Text())
-		address = line.Address
-	}
-	require.NotEmpty(t, address, "it does not serve")
-	go func() {
-		for log.Scan() { // or its writes would stop it
-			continue
-		}
-	}()
-	r := w.At("http://" + address)
+	var entry struct{ Address string }
+	limit.Line(t, stderr, "address", func(line string) bool {
+		err = json.Unmarshal([]byte(line), &entry)
+		return err != nil || entry.Address != ""
+	})
+	require.NoError(t, err, "a line that is not the log's")
+	r := w.At("http://" + entry.Address)
 	r.Template()
 	harness.RequireOnceEach(t, w, harness.IDs(r.Until(r.Send("k", 3), "success")))
 	require.NoError(t, serve.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, serve.Wait(), "it stops in good order")
+	require.NoError(t, serve.Wait(), "it stops with code 0")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/harness"
 )
 
-// channels are the six, each with what its template needs.
+// channels are the six channels with the fields that their templates need.
 var channels = map[string]map[string]string{
 	"inapp":          {},
 	"email":          {"subject": "[{{ .severity }}] {{ .incident }}"},
@@ -19,7 +19,7 @@ var channels = map[string]map[string]string{
 	"feishu_app":     {},
 }
 
-// templates creates a template for each channel, by its name.
+// templates creates a template for each channel, named like the channel.
 func templates(r *harness.Replica) {
 	for channel, more := range channels {
 		template := map[string]string{"name": channel, "channel": channel, "body": "{{ .severity }}: {{ .incident }}"}
@@ -30,7 +30,7 @@ func templates(r *harness.Replica) {
 	}
 }
 
-// notification is a request over all channels.
+// notification returns the body of a request over all channels.
 func notification(key, incident string, recipients []map[string]string) map[string]any {
 	all := map[string]any{}
 	for channel := range channels {
@@ -39,8 +39,9 @@ func notification(key, incident string, recipients []map[string]string) map[stri
 	return map[string]any{"idempotencyKey": key, "channels": all, "recipients": recipients}
 }
 
-// ended sends a notification and waits until all is over.
-func ended(t *testing.T, r *harness.Replica, body map[string]any) (answer string, tasks []harness.Task) {
+// sendToEnd sends a notification and waits for its end. It returns the last answer
+// and the deliveries.
+func sendToEnd(t *testing.T, r *harness.Replica, body map[string]any) (answer string, tasks []harness.Task) {
 	t.Helper()
 	a := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", body)
 	id := a.Body["notificationId"].(string)

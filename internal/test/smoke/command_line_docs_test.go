@@ -3,7 +3,6 @@ package smoke
 import (
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,10 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// What docs/command-line.md tells people to type works, section after section.
+// The commands of docs/command-line.md work, section by section.
 func TestCommandLinePage(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -27,20 +27,19 @@ func TestCommandLinePage(t *testing.T) {
 	require.NoError(t, os.Symlink(w.Program().Path, filepath.Join(bin, "sealos-notify")))
 	env := []string{"HOME=" + w.Dir, "XDG_CONFIG_HOME=", "PATH=" + bin + ":" + os.Getenv("PATH")}
 
-	type section = []string // what the commands of each block print, in part
-	for _, page := range []struct {
+	for _, section := range []struct {
 		heading string
-		prints  section
+		prints  []string // by each block, in part
 	}{
-		{"## Where and who", section{"NAME"}},
-		{"## Templates", section{"would be created\nfeishu-alert   created\n", "【P1】disk full"}},
-		{"## Sending", section{"ended as success: 1 deliveries: 1 success"}},
-		{"## Seeing", section{"【P0】DB 主节点不可用"}},
-		{"## Sending again, and stopping", section{"2 dead deliveries would go again.\n2 of 2 dead deliveries go again.", "goes again", "1 cancelled"}},
-		{"## Health", section{""}},
-		{"## Shell completion", section{""}},
+		{"## Where and who", []string{"NAME"}},
+		{"## Templates", []string{"would be created\nfeishu-alert   created\n", "【P1】disk full"}},
+		{"## Sending", []string{"ended as success: 1 deliveries: 1 success"}},
+		{"## Seeing", []string{"【P0】DB 主节点不可用"}},
+		{"## Sending again, and stopping", []string{"2 dead deliveries would go again.\n2 of 2 dead deliveries go again.", "goes again", "1 cancelled"}},
+		{"## Health", []string{""}},
+		{"## Shell completion", []string{""}},
 	} {
-		switch page.heading {
+		switch section.heading {
 		case "## Seeing":
 			id := r.Send("seen", 1)
 			env = append(env, "NOTIFICATION="+id, "DELIVERY="+r.Until(id, "success")[0].ID)
@@ -55,14 +54,14 @@ func TestCommandLinePage(t *testing.T) {
 			env = append(env, "DEAD="+r.Until(r.Send("one", 1), "failed")[0].ID)
 			fault.Lift()
 		}
-		blocks := shellBlocksOf(t, "docs/command-line.md", page.heading)
-		require.Len(t, blocks, len(page.prints), page.heading)
+		blocks := shellBlocksOf(t, "docs/command-line.md", section.heading)
+		require.Len(t, blocks, len(section.prints), section.heading)
 		for i, block := range blocks {
-			cmd := exec.Command("bash", "-euo", "pipefail", "-c", strings.ReplaceAll(block, "http://127.0.0.1:8080", r.Base))
+			cmd := limit.Command(t, 2*limit.Wait, "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(block, "http://127.0.0.1:8080", r.Base))
 			cmd.Dir, cmd.Env = w.Dir, append(os.Environ(), env...)
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s\n%s", block, out)
-			require.Contains(t, string(out), page.prints[i], block)
+			require.Contains(t, string(out), section.prints[i], block)
 		}
 	}
 }

@@ -15,34 +15,36 @@ import (
 
 	"github.com/labring/sealos-notify/client"
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// nobody listens there.
+// nobody is an address where nothing listens.
 const nobody = "127.0.0.1:1"
 
-// terminal is somebody who types commands for a replica.
+// terminal runs commands of the program with an environment.
 type terminal struct {
 	t   *testing.T
 	w   *harness.World
 	env []string
 }
 
-// typing returns a terminal whose environment has the usual app's credentials.
-func typing(t *testing.T, w *harness.World, r *harness.Replica) terminal {
+// openTerminal returns a terminal with the replica's URL and the usual app's credentials.
+func openTerminal(t *testing.T, w *harness.World, r *harness.Replica) terminal {
 	return terminal{t, w, []string{
 		"SEALOS_NOTIFY_URL=" + r.Base, "SEALOS_NOTIFY_APP_ID=" + harness.AppID, "SEALOS_NOTIFY_APP_SECRET=" + harness.AppSecret,
 		"HOME=" + w.Dir, "XDG_CONFIG_HOME=" + w.Path("settings"),
 	}}
 }
 
-// with is the terminal with variables added, which come before the others.
+// with returns the terminal with variables added. They override the others.
 func (c terminal) with(env ...string) terminal {
 	c.env = append(append([]string{}, c.env...), env...)
 	return c
 }
 
-// run runs a command that has to end with the code. No secret may show.
+// run runs a command and returns its output. It requires the exit code, and that
+// no secret is printed.
 func (c terminal) run(code int, args ...string) (out, said string) {
 	c.t.Helper()
 	cmd := c.w.Program(args...)
@@ -60,8 +62,8 @@ func (c terminal) run(code int, args ...string) (out, said string) {
 	return stdout.String(), stderr.String()
 }
 
-// asked runs a command with --output json and reads what it prints.
-func asked[T any](c terminal, code int, args ...string) (v T) {
+// runJSON runs a command with --output json and returns the decoded output.
+func runJSON[T any](c terminal, code int, args ...string) (v T) {
 	c.t.Helper()
 	out, _ := c.run(code, append(args, "--output", "json")...)
 	decoder := json.NewDecoder(strings.NewReader(out))
@@ -71,8 +73,8 @@ func asked[T any](c terminal, code int, args ...string) (v T) {
 	return v
 }
 
-// sending is `send` of the usual notification to one user.
-func sending(key string, more ...string) []string {
+// sendArgs are the arguments that send the usual notification to one user.
+func sendArgs(key string, more ...string) []string {
 	return append([]string{
 		"send", "-t", "feishu_app=feishu-alert", "-p", "incident=disk full", "-p", "severity=P0",
 		"--to", "feishu_user_id:ou_" + key, "--key", key,
@@ -84,29 +86,29 @@ func TestSendFromTheCommandLine(t *testing.T) {
 	w := harness.NewSQLite(t)
 	r := w.Start()
 	r.Template()
-	c := typing(t, w, r)
+	c := openTerminal(t, w, r)
 
-	out, said := c.run(0, sending("k", "--to", "phone:+8613800000000", "--wait")...)
+	out, said := c.run(0, sendArgs("k", "--to", "phone:+8613800000000", "--wait")...)
 	require.Regexp(t, `^Notification \S+ ended as success: 1 deliveries: 1 success\.\n$`, out)
 	require.Contains(t, said, "Not reached by any of the channels: phone:+8613800000000")
 	require.Contains(t, said, "1 deliveries: 1 success\n", "a line for each change")
 	require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total())
 
-	out, _ = c.run(0, sending("k", "--to", "phone:+8613800000000")...)
+	out, _ = c.run(0, sendArgs("k", "--to", "phone:+8613800000000")...)
 	require.Contains(t, out, "Accepted before: notification")
-	_, said = c.run(1, sending("k", "--to", "phone:+8613900000000")...)
+	_, said = c.run(1, sendArgs("k", "--to", "phone:+8613900000000")...)
 	require.Contains(t, said, "idempotency_conflict: idempotencyKey:")
 
-	accepted := asked[client.Accepted](c, 0, "send", "feishu-alert", "--params-json", `{"incident": "disk full", "severity": 1}`, "--to", "email:a@example.com")
+	accepted := runJSON[client.Accepted](c, 0, "send", "feishu-alert", "--params-json", `{"incident": "disk full", "severity": 1}`, "--to", "email:a@example.com")
 	require.Equal(t, 1, accepted.Deliveries)
-	n := asked[client.Notification](c, 0, sending("json", "--wait")...)
+	n := runJSON[client.Notification](c, 0, sendArgs("json", "--wait")...)
 	require.Equal(t, client.StatusSuccess, n.Status)
 	require.Equal(t, "json", n.IdempotencyKey)
 
 	out, _ = c.run(0, "notifications", "show", accepted.NotificationID)
 	require.Contains(t, out, "a@example.com")
-	require.Len(t, asked[client.Notification](c, 0, "notifications", "show", accepted.NotificationID).Tasks, 1)
-	list := asked[client.NotificationList](c, 0, "notifications", "list", "--key", "json", "--since", "1h")
+	require.Len(t, runJSON[client.Notification](c, 0, "notifications", "show", accepted.NotificationID).Tasks, 1)
+	list := runJSON[client.NotificationList](c, 0, "notifications", "list", "--key", "json", "--since", "1h")
 	require.Len(t, list.Notifications, 1)
 	_, said = c.run(0, "notifications", "list", "--limit", "1")
 	require.Contains(t, said, "There are more: --after ")
@@ -117,9 +119,9 @@ func TestExitCodesOfTheCommandLine(t *testing.T) {
 	w := harness.NewSQLite(t)
 	r := w.Start()
 	r.Template()
-	c := typing(t, w, r)
+	c := openTerminal(t, w, r)
 
-	// 1: wrong usage, or refused.
+	// 1: wrong usage or a refused request.
 	_, said := c.run(1, "send", "feishu-alert")
 	require.Contains(t, said, "--to")
 	_, said = c.run(1, "send", "feishu-alert", "--to", "alice@example.com")
@@ -136,16 +138,16 @@ func TestExitCodesOfTheCommandLine(t *testing.T) {
 	require.Contains(t, said, "unauthorized: an appId and its appSecret are needed")
 	require.NotContains(t, said, "wrong-guess")
 
-	// 2: something did not arrive.
+	// 2: a delivery did not arrive.
 	w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, HTTPStatus: 400, Code: "230001"})
-	out, said := c.run(2, sending("dead", "--wait")...)
+	out, said := c.run(2, sendArgs("dead", "--wait")...)
 	require.Contains(t, out, "ended as failed: 1 deliveries: 1 dead")
 	require.Contains(t, out, "feishu_230001")
 	require.Contains(t, said, "1 of 1 deliveries did not arrive")
 
 	// 3: no answer in time.
 	hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true})
-	_, said = c.run(3, sending("slow", "--wait", "--timeout", "500ms")...)
+	_, said = c.run(3, sendArgs("slow", "--wait", "--timeout", "500ms")...)
 	require.Regexp(t, `notification \S+ has not ended after 500ms: .*; it goes on`, said)
 	hang.Lift()
 	_, said = c.run(3, "template", "list", "--url", "http://"+nobody)
@@ -153,36 +155,36 @@ func TestExitCodesOfTheCommandLine(t *testing.T) {
 
 	// 130: Ctrl-C.
 	hang = w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true})
-	cmd := w.Program(sending("stopped", "--wait")...)
+	cmd := w.Program(sendArgs("stopped", "--wait")...)
 	cmd.Env = append(cmd.Environ(), c.env...)
 	require.NoError(t, cmd.Start())
-	require.NoError(t, hang.Wait(t.Context(), 1))
+	limit.Count(t, hang, 1, "hanging sends")
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
 	require.Equal(t, 130, cmd.ProcessState.ExitCode())
 	hang.Lift()
 }
 
-// A dead letter is found and sent again from the command line.
+// The command line finds a dead letter and sends it again.
 func TestReplayFromTheCommandLine(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		r := w.Start()
 		r.Template()
-		c := typing(t, w, r)
+		c := openTerminal(t, w, r)
 		w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 3, HTTPStatus: 400, Code: "230001"})
 		for _, key := range []string{"a", "b", "c"} {
-			c.run(2, sending(key, "--wait")...)
+			c.run(2, sendArgs(key, "--wait")...)
 		}
 
 		out, _ := c.run(0, "deliveries", "list", "--status", "dead", "--since", "1h")
 		require.Equal(t, 3, strings.Count(out, "feishu_230001"), out)
-		dead := asked[client.DeliveryList](c, 0, "deliveries", "list", "--status", "dead", "--recipient", "ou_a").Deliveries
+		dead := runJSON[client.DeliveryList](c, 0, "deliveries", "list", "--status", "dead", "--recipient", "ou_a").Deliveries
 		require.Len(t, dead, 1)
 		out, _ = c.run(0, "deliveries", "show", dead[0].ID)
 		require.Contains(t, out, "feishu_user_id:ou_a")
 		require.Contains(t, out, "permanent")
 		require.Contains(t, out, "【告警】disk full(严重级别:P0)", "what was sent")
-		require.Len(t, asked[client.Delivery](c, 0, "deliveries", "show", dead[0].ID).Attempts, 1)
+		require.Len(t, runJSON[client.Delivery](c, 0, "deliveries", "show", dead[0].ID).Attempts, 1)
 
 		out, _ = c.run(0, "deliveries", "retry", dead[0].ID)
 		require.Equal(t, "Delivery "+dead[0].ID+" goes again.\n", out)
@@ -193,7 +195,7 @@ func TestReplayFromTheCommandLine(t *testing.T) {
 		out, _ = c.run(0, "deliveries", "retry", "--code", "feishu_230001", "--dry-run")
 		require.Equal(t, "2 dead deliveries would go again.\n", out)
 		require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total(), "nothing was sent")
-		require.Equal(t, client.Retried{Matched: 2, Retried: 2}, asked[client.Retried](c, 0, "deliveries", "retry", "--status", "dead"))
+		require.Equal(t, client.Retried{Matched: 2, Retried: 2}, runJSON[client.Retried](c, 0, "deliveries", "retry", "--status", "dead"))
 		require.Eventually(t, func() bool { return w.Vendors.Feishu.Inbox().Total() == 3 }, harness.Patience, harness.Tick)
 
 		_, said = c.run(1, "deliveries", "retry")
@@ -210,16 +212,16 @@ func TestCancelFromTheCommandLine(t *testing.T) {
 	w := harness.NewSQLite(t)
 	r := w.Start()
 	r.Template()
-	c := typing(t, w, r)
+	c := openTerminal(t, w, r)
 	later := time.Now().Add(time.Hour).Format(time.RFC3339)
-	accepted := asked[client.Accepted](c, 0, sending("later", "--send-at", later, "--priority", "high")...)
+	accepted := runJSON[client.Accepted](c, 0, sendArgs("later", "--send-at", later, "--priority", "high")...)
 	out, _ := c.run(0, "notifications", "cancel", accepted.NotificationID)
 	require.Contains(t, out, "cancelled, 1 deliveries: 1 cancelled")
-	n := asked[client.Notification](c, 0, "notifications", "show", accepted.NotificationID)
+	n := runJSON[client.Notification](c, 0, "notifications", "show", accepted.NotificationID)
 	require.Equal(t, client.StatusCancelled, n.Status)
 	require.Equal(t, "high", n.Priority)
 	require.NotNil(t, n.SendAt)
-	out, said := c.run(2, sending("later", "--send-at", later, "--priority", "high", "--wait")...)
+	out, said := c.run(2, sendArgs("later", "--send-at", later, "--priority", "high", "--wait")...)
 	require.Contains(t, out, "ended as cancelled")
 	require.Contains(t, said, "1 of 1 deliveries did not arrive")
 }
@@ -229,13 +231,13 @@ func TestTemplatesInAFolder(t *testing.T) {
 	w := harness.NewSQLite(t)
 	r := w.Start()
 	r.Template()
-	c := typing(t, w, r)
+	c := openTerminal(t, w, r)
 	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
 	write := func(name, content string) {
 		require.NoError(t, os.WriteFile(w.Path("templates/"+name), []byte(content), 0o600))
 	}
 
-	// What get prints is what push takes.
+	// push accepts the output of get.
 	alert, _ := c.run(0, "template", "get", "feishu-alert")
 	write("alert.yaml", alert)
 	write("mail.yaml", "name: mail\nchannel: feishu_app\nbody: |\n  line {{ .one }}\n  line two\n")
@@ -246,7 +248,7 @@ func TestTemplatesInAFolder(t *testing.T) {
 	require.Equal(t, "feishu-alert   unchanged\nmail           created\n", out)
 	out, _ = c.run(0, "template", "push", "templates")
 	require.Equal(t, "feishu-alert   unchanged\nmail           unchanged\n", out)
-	require.Equal(t, 1, asked[client.Template](c, 0, "template", "get", "mail").Version, "what is unchanged is not written")
+	require.Equal(t, 1, runJSON[client.Template](c, 0, "template", "get", "mail").Version, "what is unchanged is not written")
 	out, _ = c.run(0, "template", "diff", "templates")
 	require.Empty(t, out)
 
@@ -258,7 +260,7 @@ func TestTemplatesInAFolder(t *testing.T) {
 	out, _ = c.run(0, "template", "push", "templates")
 	require.Contains(t, out, "mail           updated\n")
 
-	// What is refused is named, and does not hold up the rest.
+	// A refused template is named, and the others are pushed.
 	write("broken.yaml", "name: broken\nchannel: feishu_app\nbody: '{{ .x '\n")
 	write("good.yaml", "name: good\nchannel: feishu_app\nbody: x\n")
 	out, said = c.run(1, "template", "push", "templates")
@@ -274,7 +276,7 @@ func TestTemplatesInAFolder(t *testing.T) {
 	c.run(0, "template", "diff", "templates")
 	out, _ = c.run(0, "template", "push", "templates", "--prune")
 	require.Contains(t, out, "good           deleted\n")
-	list := asked[client.TemplateList](c, 0, "template", "list").Templates
+	list := runJSON[client.TemplateList](c, 0, "template", "list").Templates
 	require.Len(t, list, 2)
 }
 
@@ -283,21 +285,21 @@ func TestTemplateFromTheCommandLine(t *testing.T) {
 	w := harness.NewSQLite(t)
 	r := w.Start()
 	r.Template()
-	c := typing(t, w, r)
+	c := openTerminal(t, w, r)
 
 	out, said := c.run(2, "template", "preview", "feishu-alert", "-p", "incident=disk full", "-p", "extra=1")
 	require.Contains(t, out, "【告警】disk full")
 	require.Contains(t, said, "params are missing: severity")
 	require.Contains(t, said, "never mentions: extra")
-	preview := asked[client.Preview](c, 0, "template", "preview", "feishu-alert", "-p", "incident=disk full", "-p", "severity=P0")
+	preview := runJSON[client.Preview](c, 0, "template", "preview", "feishu-alert", "-p", "incident=disk full", "-p", "severity=P0")
 	require.Equal(t, "【告警】disk full(严重级别:P0)", preview.Body)
 
 	out, _ = c.run(0, "template", "test", "feishu-alert", "-p", "incident=x", "-p", "severity=P0", "--to", "feishu_user_id:ou_me", "--wait")
 	require.Contains(t, out, "ended as success")
-	require.True(t, asked[client.NotificationList](c, 0, "notifications", "list").Notifications[0].Test)
+	require.True(t, runJSON[client.NotificationList](c, 0, "notifications", "list").Notifications[0].Test)
 
 	r.Do(http.StatusOK, http.MethodPut, "/api/v1/templates/feishu-alert", map[string]string{"body": "second"})
-	versions := asked[client.VersionList](c, 0, "template", "versions", "feishu-alert").Versions
+	versions := runJSON[client.VersionList](c, 0, "template", "versions", "feishu-alert").Versions
 	require.Len(t, versions, 2)
 	out, _ = c.run(0, "template", "versions", "feishu-alert")
 	require.Contains(t, out, harness.AppID)
@@ -309,12 +311,12 @@ func TestTemplateFromTheCommandLine(t *testing.T) {
 	require.Contains(t, now, "【告警】")
 }
 
-// Flags come before the environment, the environment before the file.
+// Flags override the environment; the environment overrides the file.
 func TestWhereAndWho(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
 	r := w.Start()
-	c := typing(t, w, r).with("SEALOS_NOTIFY_URL=", "SEALOS_NOTIFY_APP_ID=", "SEALOS_NOTIFY_APP_SECRET=")
+	c := openTerminal(t, w, r).with("SEALOS_NOTIFY_URL=", "SEALOS_NOTIFY_APP_ID=", "SEALOS_NOTIFY_APP_SECRET=")
 	require.NoError(t, os.MkdirAll(w.Path("settings/sealos-notify"), 0o700))
 	settings := w.Path("settings/sealos-notify/config.yaml")
 	write := func(mode os.FileMode, content string) {
@@ -335,7 +337,7 @@ func TestWhereAndWho(t *testing.T) {
 	c.run(1, "template", "list")
 	c.with("SEALOS_NOTIFY_APP_ID="+harness.AppID, "SEALOS_NOTIFY_APP_SECRET="+harness.AppSecret).run(0, "template", "list")
 
-	// The secret does not show in what is said about a broken file.
+	// The error about a broken file does not contain the secret.
 	for _, broken := range []string{whole + "appSecrets: x\n", whole + "  x: [", "appSecret: [" + harness.AppSecret + "]\n"} {
 		write(0o600, broken)
 		_, said = c.run(1, "template", "list")
@@ -354,7 +356,7 @@ func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
 	r := w.Start()
-	c := typing(t, w, r)
+	c := openTerminal(t, w, r)
 	out, said := c.run(0, "healthcheck", "--url", r.Base+"/readyz")
 	require.Empty(t, out+said)
 	_, said = c.run(1, "healthcheck", "--url", r.Base+"/nowhere")
@@ -362,12 +364,12 @@ func TestHealthcheck(t *testing.T) {
 	c.run(1, "healthcheck", "--url", "http://"+nobody+"/readyz")
 }
 
-// A real bash completes commands, flags and values.
+// bash completes commands, flags and values.
 func TestCompletionInBash(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
 	complete := func(words ...string) string {
-		cmd := exec.Command("bash", "-euc", `source <("$0" completion bash)
+		cmd := limit.Command(t, limit.Wait, "bash", "-euc", `source <("$0" completion bash)
 			COMP_WORDS=("$0" "$@"); COMP_CWORD=$#; _sealos_notify; echo "${COMPREPLY[@]}"`)
 		cmd.Args = append(cmd.Args, w.Program().Path)
 		cmd.Args = append(cmd.Args, words...)

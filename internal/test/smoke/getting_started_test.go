@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,11 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
-// The page works as it stands, but for what it takes from outside: the project's
-// build, the server's address and Feishu's.
+// The commands of the page work. The test replaces only the build and the addresses
+// of the database server and of Feishu.
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
 	w := harness.NewPostgres(t)
@@ -27,7 +27,7 @@ func TestGettingStarted(t *testing.T) {
 		return strings.Join(found, "\n")
 	}
 
-	// The server is shared, so the names have to be the test's own.
+	// The server is shared, so the test uses names of its own.
 	own := ownName(w)
 	script := strings.ReplaceAll(page("## 1. A database", 1), "sealos_notify", own)
 	postgres(t, w, `sudo() { shift 2; "$@"; }`+"\n"+script)
@@ -58,7 +58,7 @@ func TestGettingStarted(t *testing.T) {
 	require.Zero(t, r.Terminate())
 }
 
-// The files that docker compose reads are where the page copies them to.
+// The page copies the files to where docker compose reads them.
 func TestGettingStartedWithCompose(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -72,13 +72,14 @@ func TestGettingStartedWithCompose(t *testing.T) {
 	}
 }
 
-// postgres runs a script whose commands reach the tests' server as its administrator.
+// postgres runs a script whose commands connect to the tests' server as its
+// administrator.
 func postgres(t *testing.T, w *harness.World, script string) {
 	t.Helper()
 	server, err := url.Parse(os.Getenv(testdb.EnvURL))
 	require.NoError(t, err)
 	password, _ := server.User.Password()
-	cmd := exec.Command("bash", "-euc", script)
+	cmd := limit.Command(t, 2*limit.Wait, "bash", "-euc", script)
 	cmd.Dir = w.Dir
 	cmd.Env = append(cmd.Environ(), "PGHOST="+server.Hostname(), "PGPORT="+server.Port(), "PGUSER="+server.User.Username(),
 		"PGPASSWORD="+password, "PGDATABASE=postgres")
@@ -86,5 +87,5 @@ func postgres(t *testing.T, w *harness.World, script string) {
 	require.NoError(t, err, "%s", output)
 }
 
-// ownName is a name of a database or a role that no other test has.
+// ownName returns a name for a database or a role that no other test uses.
 func ownName(w *harness.World) string { return "own_" + w.DB.DBName[len(w.DB.DBName)-8:] }

@@ -1,7 +1,6 @@
 package smoke
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -16,11 +15,12 @@ import (
 
 	"github.com/labring/sealos-notify/internal/test/alertmanager"
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// A real Alertmanager, configured as deploy/alertmanager has it, fires an alert
-// into Feishu and resolves it. What it sends twice arrives once.
+// A real Alertmanager with the configuration of deploy/alertmanager fires an alert
+// and resolves it. Each message arrives once, though Alertmanager posts it twice.
 func TestAlertmanager(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.UseAllChannels(w.Vendors.Addresses)
@@ -39,8 +39,8 @@ func TestAlertmanager(t *testing.T) {
 		}
 		am.Post(alert)
 		link.await(http.StatusAccepted)
-		link.await(http.StatusOK)      // the retry
-		arrivals := arrivedAt(t, w, 2) // each is for two people
+		link.await(http.StatusOK)          // the retry
+		arrivals := awaitArrivals(t, w, 2) // each is for two people
 		require.Contains(t, arrivals[0].Text, "[FIRING:1] HighLatency eu-1")
 		require.Contains(t, arrivals[0].Text, `p99 of \"api-0\" is 2.1s`)
 		require.Contains(t, arrivals[0].Text, `"red"`)
@@ -49,7 +49,7 @@ func TestAlertmanager(t *testing.T) {
 		alert.EndsAt = time.Now().Add(-time.Second)
 		am.Post(alert)
 		link.await(http.StatusAccepted)
-		arrivals = arrivedAt(t, w, 4)
+		arrivals = awaitArrivals(t, w, 4)
 		require.Contains(t, arrivals[2].Text, "[RESOLVED] HighLatency eu-1")
 		require.Contains(t, arrivals[2].Text, `"green"`)
 
@@ -57,14 +57,14 @@ func TestAlertmanager(t *testing.T) {
 		am.Post(alert)
 		link.await(http.StatusAccepted)
 		link.await(http.StatusOK)
-		arrivals = arrivedAt(t, w, 6)
+		arrivals = awaitArrivals(t, w, 6)
 		require.Contains(t, arrivals[4].Text, "[FIRING:1] HighLatency eu-1")
 		require.Equal(t, 6, w.Vendors.Inbox.Total())
 	})
 }
 
-// Grafana's webhook reaches both channels of its contact point by the documented
-// templates, and a configuration that is changed is followed.
+// Grafana's webhook reaches both channels of its receiver with the documented
+// templates. A reload changes the receivers.
 func TestGrafana(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.UseAllChannels(w.Vendors.Addresses)
@@ -85,14 +85,14 @@ func TestGrafana(t *testing.T) {
 		r.Until(id, "success")
 		again := r.Do(http.StatusOK, http.MethodPost, path, body)
 		require.Equal(t, id, again.Body["notificationId"])
-		arrivals := arrivedAt(t, w, 3) // both on feishu_app, one by mail
+		arrivals := awaitArrivals(t, w, 3) // both on feishu_app, one by mail
 		for _, arrival := range arrivals {
 			require.Contains(t, arrival.Subject+arrival.Text, "[FIRING:1, RESOLVED:1]  (Platform blue)")
 			require.Contains(t, arrival.Text, "Memory of us-1 is at 97%")
 			require.Contains(t, arrival.Text, "High CPU usage")
 		}
 
-		// A receiver that can reach nobody is not taken.
+		// A receiver without a channel for its recipient is refused.
 		w.Configure(map[string]string{"integrations": `{receivers: {x: {
 			channels: {sms: {template: t}}, recipients: [{type: email, value: canary@example.com}]}}}`})
 		refused := r.Await("configuration not reloaded: the running one stays")
@@ -104,17 +104,14 @@ func TestGrafana(t *testing.T) {
 	})
 }
 
-// arrivedAt waits for n messages at the vendors and returns them.
-func arrivedAt(t *testing.T, w *harness.World, n int) []vendors.Arrival {
+// awaitArrivals waits for n messages at the vendors and returns them.
+func awaitArrivals(t *testing.T, w *harness.World, n int) []vendors.Arrival {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
-	defer cancel()
-	require.NoError(t, w.Vendors.Inbox.Wait(ctx, n))
+	limit.Count(t, w.Vendors.Inbox, n, "messages")
 	return w.Vendors.Inbox.Arrivals()
 }
 
-// integrate configures the receiver of docs/integrations.md and creates its
-// templates.
+// integrate configures the receiver of docs/integrations.md and creates its templates.
 func integrate(t *testing.T, w *harness.World, r *harness.Replica) {
 	t.Helper()
 	page := readFile(t, "docs/integrations.md")
@@ -139,8 +136,8 @@ func integrate(t *testing.T, w *harness.World, r *harness.Replica) {
 	r.Await("configuration reloaded")
 }
 
-// alertmanagerConfig returns the example's configuration with this test's address,
-// credentials and times.
+// alertmanagerConfig returns the configuration of deploy/alertmanager with the test's
+// address, credentials and shorter intervals.
 func alertmanagerConfig(t *testing.T, w *harness.World, service string) string {
 	t.Helper()
 	config := readFile(t, "deploy/alertmanager/alertmanager.yaml")
@@ -158,12 +155,12 @@ func alertmanagerConfig(t *testing.T, w *harness.World, service string) string {
 	return config
 }
 
-// link is the way from Alertmanager to the service.
+// link is a proxy between Alertmanager and the service.
 type link struct {
 	t       *testing.T
 	url     string
-	loses   chan struct{} // has one when the next answer is to get lost
-	answers chan int      // statuses that the service answered, in order
+	loses   chan struct{} // holds one when the next answer is to be lost
+	answers chan int      // statuses of the service's answers, in order
 }
 
 func newLink(t *testing.T, service string) *link {
@@ -191,19 +188,14 @@ func newLink(t *testing.T, service string) *link {
 // loseOne loses the next answer.
 func (l *link) loseOne() { l.loses <- struct{}{} }
 
-// await returns once the service has answered so; of other answers it takes
-// replays only.
+// await waits for an answer with the status. The answers before it must be replays.
 func (l *link) await(status int) {
 	l.t.Helper()
 	for {
-		select {
-		case answered := <-l.answers:
-			if answered == status {
-				return
-			}
-			require.Equal(l.t, http.StatusOK, answered)
-		case <-time.After(harness.Patience):
-			require.FailNow(l.t, "no such answer", "%d", status)
+		answered := limit.Receive(l.t, l.answers, http.StatusText(status))
+		if answered == status {
+			return
 		}
+		require.Equal(l.t, http.StatusOK, answered)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/labring/sealos-notify/internal/test/harness"
 )
 
-// The requests that try a new deployment are right. Its other commands need a cluster.
+// The requests that try a new deployment work. The page's other commands need a
+// cluster.
 func TestKubernetesRequests(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)

@@ -1,7 +1,6 @@
 package smoke
 
 import (
-	"bufio"
 	"net/http"
 	"os"
 	"slices"
@@ -11,10 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// Each type of recipient goes out over the channels that take it, over all six
-// channels of a running dev.
+// Each type of recipient is delivered over the channels that accept it. The test uses
+// the six channels of a running dev.
 func TestRecipientsReachTheirChannels(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -46,7 +46,7 @@ func TestRecipientsReachTheirChannels(t *testing.T) {
 		slices.Sort(reached)
 		require.Equal(t, c.channels, reached, recipient)
 	}
-	// What a channel can not take is refused before anything is written.
+	// A recipient that a channel cannot reach is refused before anything is written.
 	for field, body := range map[string]map[string]string{
 		"recipients[0].value": {"type": "phone", "value": "+12025550123"}, // not on the country allow-list
 	} {
@@ -60,7 +60,7 @@ func TestRecipientsReachTheirChannels(t *testing.T) {
 	}
 }
 
-// startDev runs the dev command until the test ends and waits until it serves.
+// startDev runs the dev command until the test ends and returns when it serves.
 func startDev(t *testing.T, w *harness.World) *harness.Replica {
 	t.Helper()
 	cmd := w.Program("dev", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state"))
@@ -69,15 +69,10 @@ func startDev(t *testing.T, w *harness.World) *harness.Replica {
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		require.NoError(t, cmd.Process.Signal(os.Interrupt))
-		require.NoError(t, cmd.Wait(), "Ctrl-C ends it in good order")
+		require.NoError(t, cmd.Wait(), "Ctrl-C ends it with code 0")
 	})
-	said := ""
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		said += lines.Text() + "\n"
-		if _, address, found := strings.Cut(lines.Text(), "  API "); found {
-			return w.At(strings.Fields(address)[0])
-		}
-	}
-	require.FailNow(t, "dev does not serve", said)
-	return nil
+	const label = "  API "
+	line := limit.Line(t, stdout, "address of the API", func(line string) bool { return strings.Contains(line, label) })
+	_, address, _ := strings.Cut(line, label)
+	return w.At(strings.Fields(address)[0])
 }

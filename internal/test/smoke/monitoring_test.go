@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// What docs/monitoring.md lists is what there is: each metric with its type and
-// labels. The alerts and the dashboard ask for nothing else, and each alert has its
-// part of the runbook.
+// docs/monitoring.md lists exactly the metrics that exist, with type and labels. The
+// alerts and the dashboard use no other metrics.
 func TestMetrics(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		r := w.Start()
@@ -57,7 +57,7 @@ func TestMetrics(t *testing.T) {
 		require.Zero(t, scrape(t, r)["sealos_notify_config_last_reload_successful"].GetMetric()[0].GetGauge().GetValue())
 
 		for path, status := range map[string]int{"/": 404, "/debug/pprof/": 404, "/api/v1/templates": 404} {
-			resp, err := http.Get(strings.TrimSuffix(r.Metrics, "/metrics") + path)
+			resp, err := limit.Client.Get(strings.TrimSuffix(r.Metrics, "/metrics") + path)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, status, resp.StatusCode, path)
@@ -80,7 +80,7 @@ func TestEachAlertHasItsPartOfTheRunbook(t *testing.T) {
 // scrape returns all metrics by name.
 func scrape(t *testing.T, r *harness.Replica) map[string]*dto.MetricFamily {
 	t.Helper()
-	resp, err := http.Get(r.Metrics)
+	resp, err := limit.Client.Get(r.Metrics)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -90,7 +90,7 @@ func scrape(t *testing.T, r *harness.Replica) map[string]*dto.MetricFamily {
 	return families
 }
 
-// describe is a metric's type and labels as the documentation has them.
+// describe returns a metric's type and labels as the documentation writes them.
 func describe(family *dto.MetricFamily) string {
 	labels := map[string]bool{}
 	for _, m := range family.GetMetric() {
@@ -101,7 +101,7 @@ func describe(family *dto.MetricFamily) string {
 	return strings.ToLower(family.GetType().String()) + " | " + strings.Join(slices.Sorted(maps.Keys(labels)), ", ")
 }
 
-// documentedMetrics is the table of docs/monitoring.md: type and labels by name.
+// documentedMetrics returns the table of docs/monitoring.md: type and labels by name.
 func documentedMetrics(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}

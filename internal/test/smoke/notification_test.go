@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
@@ -77,7 +78,7 @@ func TestSameKeyAtOnce(t *testing.T) {
 				}
 			})
 		}
-		wg.Wait()
+		limit.Group(t, &wg, "callers")
 		accepted := 0
 		for _, a := range answers {
 			require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, a.Status, a.Raw)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
@@ -67,7 +68,7 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// Kubernetes swaps a symlink beside the file and never touches the file.
+// Kubernetes swaps a symlink in the folder; the file itself does not change.
 func TestReloadOfAConfigMap(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -123,7 +124,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			r.Await("configuration reloaded")
 		}
 		stop()
-		wg.Wait()
+		limit.Group(t, &wg, "callers")
 		require.NotEmpty(t, accepted)
 		for _, id := range accepted {
 			harness.RequireOnceEach(t, w, harness.IDs(r.Until(id, "success")))
@@ -138,14 +139,14 @@ func TestRiverUI(t *testing.T) {
 		hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Hang: true})
 		defer hang.Lift()
 		r.Send("k", 1)
-		require.NoError(t, hang.Wait(t.Context(), 1))
+		limit.Count(t, hang, 1, "hanging sends")
 		get := func(id, secret, path string) (*http.Response, string) {
 			req, err := http.NewRequest(http.MethodGet, r.Base+path, nil)
 			require.NoError(t, err)
 			if id != "" {
 				req.SetBasicAuth(id, secret)
 			}
-			resp, err := http.DefaultClient.Do(req)
+			resp, err := limit.Client.Do(req)
 			require.NoError(t, err)
 			defer func() { _ = resp.Body.Close() }()
 			page, err := io.ReadAll(resp.Body)
@@ -170,7 +171,7 @@ func TestRiverUI(t *testing.T) {
 	})
 }
 
-// What somebody does to a job in River UI reaches its delivery.
+// Cancelling or retrying a job in River UI changes its delivery.
 func TestJobCancelledInRiverUI(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.Configure(map[string]string{"defaults": `{retryBackoffSeconds: [3600], timeoutSeconds: 10}`})

@@ -6,27 +6,28 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// A send that is under way when the process is told to stop is finished and recorded.
+// A send in flight at SIGTERM is finished and recorded.
 func TestTerminateFinishesSends(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		r := w.Start()
 		r.Template()
 		hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Hang: true, After: true})
 		id := r.Send("k", 3)
-		require.NoError(t, hang.Wait(t.Context(), 3))
-		code := make(chan int, 1)
-		go func() { code <- r.Terminate() }()
+		limit.Count(t, hang, 3, "hanging sends")
+		r.Signal(syscall.SIGTERM)
 		r.Await("shutting down: sends in flight finish first")
 		hang.Lift()
-		require.Zero(t, <-code)
+		require.Zero(t, r.Wait())
 
 		tasks := w.Start().Until(id, "success")
 		require.Len(t, tasks, 3)
@@ -35,8 +36,8 @@ func TestTerminateFinishesSends(t *testing.T) {
 	})
 }
 
-// A worker that is killed in the middle of a send is replaced, and the message
-// arrives once: the next attempt shows the same uuid.
+// A message arrives once though its worker is killed during the send: the next
+// attempt has the same uuid.
 func TestKillInTheMiddleOfASend(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.Configure(map[string]string{
@@ -46,9 +47,9 @@ func TestKillInTheMiddleOfASend(t *testing.T) {
 		r.Template()
 		hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true, After: true})
 		id := r.Send("k", 1)
-		require.NoError(t, hang.Wait(t.Context(), 1))
+		limit.Count(t, hang, 1, "hanging sends")
 		r.Kill()
-		require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total(), "it had arrived; only the answer was lost")
+		require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total(), "it arrived; only the answer was lost")
 
 		r = w.Start()
 		tasks := r.Until(id, "success")
@@ -57,7 +58,7 @@ func TestKillInTheMiddleOfASend(t *testing.T) {
 	})
 }
 
-// Whatever was answered with 202 survives the death of the process.
+// What was answered with 202 survives a kill of the process.
 func TestKillKeepsWhatWasAccepted(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.Configure(map[string]string{"dispatcher": `{enabled: false}`})
@@ -85,9 +86,9 @@ func TestKillKeepsWhatWasAccepted(t *testing.T) {
 				}
 			})
 		}
-		<-enough
+		limit.Receive(t, enough, "200 accepted notifications")
 		r.Kill()
-		wg.Wait()
+		limit.Group(t, &wg, "callers")
 
 		w.Configure(map[string]string{"dispatcher": `{interval: 200ms}`})
 		r = w.Start()

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// The quick start on PostgreSQL works as the README writes it: its shell blocks
-// are taken from there and run, but for the lines that fetch the project and
-// start a database and the service.
+// The README's quick start on PostgreSQL works. The test runs its shell blocks without
+// the lines that fetch the project and start a database and the service.
 func TestReadmeQuickStart(t *testing.T) {
 	t.Parallel()
 	w := harness.NewPostgres(t)
@@ -45,7 +44,7 @@ func TestReadmeQuickStart(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, answers[1].Status, answers[1].Raw)
 }
 
-// The request of the README is answered as it says.
+// The README's request has the answer that the README shows.
 func TestReadmeRequest(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -76,10 +75,11 @@ func shellBlocksOf(t *testing.T, page, heading string) []string {
 	return harness.ShellBlocks(t, page, heading)
 }
 
-// shell runs a script in the world's folder, which stands in for /tmp.
+// shell runs a script in the world's folder, which replaces /tmp, and returns its
+// output.
 func shell(t *testing.T, w *harness.World, script string) string {
 	t.Helper()
-	cmd := exec.Command("bash", "-euc", strings.ReplaceAll(script, "/tmp/", w.Dir+"/"))
+	cmd := limit.Command(t, 2*limit.Wait, "bash", "-euc", strings.ReplaceAll(script, "/tmp/", w.Dir+"/"))
 	cmd.Dir = w.Dir
 	out, err := cmd.Output()
 	require.NoError(t, err, "%s", script)
@@ -119,7 +119,7 @@ func curls(t *testing.T, w *harness.World, r *harness.Replica, script string) []
 		for _, h := range headers {
 			req.Header.Set(h[0], h[1])
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := limit.Client.Do(req)
 		require.NoError(t, err)
 		raw, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
@@ -129,8 +129,7 @@ func curls(t *testing.T, w *harness.World, r *harness.Replica, script string) []
 	return answers
 }
 
-// The two languages of the README say the same: their examples and their links are
-// equal.
+// Both languages of the README have the same examples, links, headings and channels.
 func TestReadmeLanguages(t *testing.T) {
 	t.Parallel()
 	english, chinese := readFile(t, "README.md"), readFile(t, "README.zh-CN.md")

@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// Somebody's large fan-out does not delay what is urgent to somebody else.
+// One app's large fan-out does not delay another app's urgent notification.
 func TestUrgentBeforeAFanOut(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		const backlog, workers = 5000, 20
@@ -22,7 +23,7 @@ func TestUrgentBeforeAFanOut(t *testing.T) {
 		r.Template()
 		slow := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Hang: true})
 		r.Send("fanout", backlog)
-		require.NoError(t, slow.Wait(t.Context(), workers), "all workers are busy with it")
+		limit.Count(t, slow, workers, "busy workers")
 		urgent := harness.Notification("urgent", 1)
 		urgent["priority"] = "high"
 		a := r.Call(harness.OtherID, harness.OtherSecret, http.MethodPost, "/api/v1/notifications", urgent)
@@ -31,11 +32,11 @@ func TestUrgentBeforeAFanOut(t *testing.T) {
 
 		inbox, place := w.Vendors.Feishu.Inbox(), -1
 		for arrived := 1; place < 0; arrived++ {
-			require.NoError(t, inbox.Wait(t.Context(), arrived))
+			limit.Count(t, inbox, arrived, "messages")
 			place = slices.IndexFunc(inbox.Arrivals(), func(a vendors.Arrival) bool { return a.To == "ou_urgent_0" })
-			require.Less(t, arrived, backlog, "the backlog was through before")
+			require.Less(t, arrived, backlog, "the whole backlog arrived before")
 		}
-		// At most the sends in flight were before it, and those that a fetch takes at once.
+		// Before it come at most the sends in flight and the jobs of one fetch.
 		require.Less(t, place, 2*workers)
 	})
 }
@@ -54,7 +55,7 @@ func TestSendAtAndExpiresAt(t *testing.T) {
 		require.Equal(t, sendAt.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), shown["sendAt"])
 		require.Equal(t, []any{nil, "low", false}, []any{shown["expiresAt"], shown["priority"], shown["test"]})
 
-		// Meanwhile: the vendor is away until it is too late.
+		// Another one expires: the vendor throttles beyond its expiresAt.
 		w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, HTTPStatus: 429, Code: "99991400",
 			Header: http.Header{"X-Ogw-Ratelimit-Reset": {"3600"}}})
 		body = harness.Notification("short", 1)

@@ -10,8 +10,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// Whatever goes wrong, no secret and no address reaches the log or River's
-// tables, and no secret reaches an answer or any other table.
+// With every fault, no secret and no address reaches the log or River's tables, and
+// no secret reaches an answer or another table.
 func TestNothingLeaks(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.Configure(map[string]string{

@@ -38,7 +38,7 @@ func TestTemplateVersions(t *testing.T) {
 	})
 }
 
-// The commands of the page about templates work as they stand there.
+// The commands of docs/templates.md work.
 func TestDocumentedTemplateRequests(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -64,7 +64,7 @@ func TestDocumentedTemplateRequests(t *testing.T) {
 	require.Equal(t, 2.0, answers[2].Body["version"])
 }
 
-// And those of the page about sending.
+// The commands of docs/sending.md work.
 func TestDocumentedSending(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)

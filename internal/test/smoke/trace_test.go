@@ -19,14 +19,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// spans is an OpenTelemetry collector that keeps what it gets.
+// spans is an OpenTelemetry collector that keeps the spans it receives.
 type spans struct {
 	mu    sync.Mutex
 	spans []*tracepb.Span
-	all   string // everything, as text
+	all   string // all requests, as JSON
 }
 
 func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +47,7 @@ func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// named waits until the collector has n spans of the name.
+// named waits for n spans with the name and returns them.
 func (s *spans) named(t *testing.T, name string, n int) []*tracepb.Span {
 	t.Helper()
 	var found []*tracepb.Span
@@ -65,8 +66,8 @@ func (s *spans) named(t *testing.T, name string, n int) []*tracepb.Span {
 	return found
 }
 
-// One trace leads from the caller through the request, the commit and the job to
-// the vendor, every attempt of it; the log names it.
+// One trace holds the request, the commit, the job and each attempt. The log has its
+// id.
 func TestTraceFromTheRequestToTheVendor(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		got := &spans{}
@@ -99,15 +100,15 @@ func TestTraceFromTheRequestToTheVendor(t *testing.T) {
 		for line := r.Await("request"); line["traceId"] != caller; line = r.Await("request") {
 			continue
 		}
-		require.Zero(t, r.Terminate(), "the last spans leave, and nobody waits for more")
+		require.Zero(t, r.Terminate(), "the last spans are exported")
 		for _, secret := range []string{"ou_traced_0", "DB 主节点不可用", harness.AppSecret, harness.VendorSecret} {
 			require.NotContains(t, got.all, secret)
 		}
 	})
 }
 
-// A collector that is away holds nothing up. Without one, nothing is traced and
-// jobs carry nothing more.
+// Deliveries do not wait for a collector that is down. Without a collector nothing is
+// traced and jobs have no metadata.
 func TestTracesAreNoBurden(t *testing.T) {
 	t.Parallel()
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -116,7 +117,7 @@ func TestTracesAreNoBurden(t *testing.T) {
 		metadata string // of the job
 	}{
 		"no collector": {"", "{}"},
-		"it is away":   {"http://127.0.0.1:1", "0af7651916cd43dd8448eb211c80319c"},
+		"it is down":   {"http://127.0.0.1:1", "0af7651916cd43dd8448eb211c80319c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,7 +153,7 @@ func sendTraced(t *testing.T, r *harness.Replica, key, traceparent string) strin
 		"Content-Type": {"application/json"}, "X-App-Id": {harness.AppID}, "X-App-Secret": {harness.AppSecret},
 		"Traceparent": {traceparent},
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := limit.Client.Do(req)
 	require.NoError(t, err)
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)

@@ -8,9 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// A version that is rolled back finds a schema with migrations that it does not know.
+// A version that is rolled back works on a schema with newer migrations.
 func TestOlderVersionOnANewerSchema(t *testing.T) {
 	t.Parallel()
 	w := harness.NewPostgres(t)
@@ -25,7 +26,7 @@ func TestOlderVersionOnANewerSchema(t *testing.T) {
 		`ALTER TABLE notifications ADD COLUMN added_later text`,
 		`ALTER TABLE deliveries ADD COLUMN added_later text NOT NULL DEFAULT 'x'`,
 	} {
-		_, err := pool.Exec(t.Context(), newer)
+		_, err := pool.Exec(limit.Context(t), newer)
 		require.NoError(t, err)
 	}
 
@@ -36,8 +37,8 @@ func TestOlderVersionOnANewerSchema(t *testing.T) {
 	require.NotContains(t, string(status), "not applied")
 }
 
-// A dump that was taken while the service ran, restored as the page says, has
-// everything, and nothing is sent from it before somebody wants that.
+// A dump that was taken while the service ran is complete when it is restored as the
+// page says. Nothing is sent from it until the operator starts the dispatcher.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	w := harness.NewPostgres(t)

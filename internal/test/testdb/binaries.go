@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// FindBinaries returns the folder that holds initdb and pg_ctl: that of the
-// initdb on PATH, or the newest version among Debian's.
+// FindBinaries returns the folder of initdb and pg_ctl. It prefers the initdb on
+// PATH to Debian's newest version.
 func FindBinaries() (string, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		if initdb, err = filepath.EvalSymlinks(initdb); err == nil {

@@ -14,23 +14,24 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/labring/sealos-notify/store"
 )
 
-// Cluster is a private PostgreSQL server on 127.0.0.1, in a folder of its own.
+// Cluster is a private PostgreSQL server on 127.0.0.1 with a folder of its own.
 type Cluster struct {
 	binaries string
 	folder   string
 	port     int
 	password string
-	account  *syscall.Credential // nil: the account of this process
+	account  *syscall.Credential // that runs the server; nil for this process's
 	settings []string
 }
 
-// NewCluster starts a private cluster. PostgreSQL refuses to run as root, so root
-// runs it as user postgres. Settings ("fsync=off") come after the defaults. Call
-// Remove when done with it.
+// NewCluster starts a private server. PostgreSQL refuses to run as root, so root
+// runs it as the user postgres. Settings ("fsync=off") override the defaults. The
+// caller calls Remove at the end.
 func NewCluster(ctx context.Context, settings ...string) (*Cluster, error) {
 	binaries, err := FindBinaries()
 	if err != nil {
@@ -69,7 +70,7 @@ func (c *Cluster) init(ctx context.Context) error {
 		"--pwfile", secret, "-E", "UTF8", "--locale", "C", "--no-sync")
 }
 
-// giveTo makes the account own the paths and run the server.
+// giveTo makes the account the owner of the paths and the one that runs the server.
 func (c *Cluster) giveTo(account string, paths ...string) error {
 	u, err := user.Lookup(account)
 	if err != nil {
@@ -92,8 +93,8 @@ func (c *Cluster) giveTo(account string, paths ...string) error {
 	return nil
 }
 
-// Start starts the server, on the same data and the same port each time, and
-// waits until it takes connections.
+// Start starts the server and waits until it accepts connections. Data and port stay
+// the same from one start to the next.
 func (c *Cluster) Start(ctx context.Context) error {
 	settings := append([]string{
 		"listen_addresses=127.0.0.1",
@@ -104,7 +105,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	return c.run(ctx, "pg_ctl", "start", "-w", "-D", c.data(), "-l", c.log(), "-o", "-c "+strings.Join(settings, " -c "))
 }
 
-// Stop ends all sessions and stops the server in good order.
+// Stop ends all sessions and shuts the server down cleanly.
 func (c *Cluster) Stop(ctx context.Context) error {
 	return c.run(ctx, "pg_ctl", "stop", "-w", "-D", c.data(), "-m", "fast")
 }
@@ -114,7 +115,7 @@ func (c *Cluster) Kill(ctx context.Context) error {
 	return c.run(ctx, "pg_ctl", "stop", "-w", "-D", c.data(), "-m", "immediate")
 }
 
-// Remove stops the server, when it runs, and deletes all it has written.
+// Remove stops the server if it runs and deletes its folder.
 func (c *Cluster) Remove(ctx context.Context) error {
 	var stopped error
 	if _, err := os.Stat(filepath.Join(c.data(), "postmaster.pid")); err == nil {
@@ -123,7 +124,7 @@ func (c *Cluster) Remove(ctx context.Context) error {
 	return errors.Join(stopped, os.RemoveAll(c.folder))
 }
 
-// URL is the address of the database postgres, with its superuser.
+// URL returns the URL of the database postgres, as the superuser.
 func (c *Cluster) URL() string {
 	u := url.URL{
 		Scheme:   "postgres",
@@ -145,9 +146,14 @@ func (c *Cluster) Config() store.Config {
 func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }
 func (c *Cluster) log() string  { return filepath.Join(c.folder, "log") }
 
+// programLimit bounds each of PostgreSQL's programs. pg_ctl gives up earlier.
+const programLimit = 2 * time.Minute
+
 // run runs one of PostgreSQL's programs. Its output goes to a file, not to a pipe:
 // the server inherits it, and a pipe would be read until the server ends.
 func (c *Cluster) run(ctx context.Context, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, programLimit)
+	defer cancel()
 	output, err := os.CreateTemp(c.folder, program)
 	if err != nil {
 		return err

@@ -26,12 +26,12 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// EnvURL names the variable that holds the URL of a PostgreSQL server, as a user
-// who may create databases and roles.
+// EnvURL is the variable with the URL of a PostgreSQL server. Its user may create
+// databases and roles.
 const EnvURL = "TEST_DATABASE_URL"
 
-// New returns the settings of a fresh, migrated database. It is dropped when the
-// test passes, and kept for a look when it fails.
+// New returns the settings of a new, migrated database. It is dropped when the test
+// passes and kept when the test fails.
 func New(t testing.TB) store.Config {
 	t.Helper()
 	return create(t, migrator{})
@@ -54,8 +54,12 @@ func create(t testing.TB, m pgtestdb.Migrator) store.Config {
 	return storeConfig(t, pgtestdb.Custom(t, config, m))
 }
 
-// serverConfig takes a server's URL apart. pgtestdb puts it together again
-// without escaping, so the parts stay escaped.
+// statementTimeout bounds what pgtestdb does on the server, in milliseconds. It may
+// wait there for another process that makes the template.
+const statementTimeout = "120000"
+
+// serverConfig splits a server's URL. The parts stay escaped, because pgtestdb joins
+// them without escaping.
 func serverConfig(server string) (pgtestdb.Config, error) {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -66,6 +70,8 @@ func serverConfig(server string) (pgtestdb.Config, error) {
 		port = "5432"
 	}
 	password, _ := u.User.Password()
+	options := u.Query()
+	options.Set("statement_timeout", statementTimeout)
 	return pgtestdb.Config{
 		DriverName: "pgx",
 		Host:       u.Hostname(),
@@ -73,8 +79,8 @@ func serverConfig(server string) (pgtestdb.Config, error) {
 		User:       url.User(u.User.Username()).String(),
 		Password:   url.User(password).String(),
 		Database:   u.EscapedPath()[min(1, len(u.EscapedPath())):],
-		Options:    u.RawQuery,
-		// A test may leave processes behind that it has killed.
+		Options:    options.Encode(),
+		// A killed process may have left connections.
 		ForceTerminateConnections: true,
 	}, nil
 }
@@ -92,16 +98,16 @@ func storeConfig(t testing.TB, c *pgtestdb.Config) store.Config {
 	if mode := options.Get("sslmode"); mode != "" {
 		config.SSLMode = mode
 	}
-	// Many tests share the server's connections.
+	// Many tests run at once and share the server's connections.
 	config.MaxOpenConns, config.MaxIdleConns = 10, 0
 	return config
 }
 
-// migrator fills pgtestdb's template, from which each database is copied.
+// migrator makes the schema of pgtestdb's template, from which databases are copied.
 type migrator struct{}
 
-// Hash names the template by all SQL that makes it, so that a server that lives
-// longer than a test run never hands out an old schema.
+// Hash returns the template's name. It depends on all SQL of the schema, so that a
+// server that outlives a test run has no stale template.
 func (migrator) Hash() (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(migrate.Files, ".", func(path string, entry fs.DirEntry, err error) error {

@@ -3,10 +3,12 @@ package testdb
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/store/postgres"
 )
 
@@ -14,15 +16,16 @@ func TestEachTestHasItsOwnDatabase(t *testing.T) {
 	t.Parallel()
 	one, other := New(t), New(t)
 	require.NotEqual(t, one.DBName, other.DBName)
-	s, err := postgres.Open(t.Context(), one)
+	ctx := limit.Context(t)
+	s, err := postgres.Open(ctx, one)
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.Ping(t.Context()), "it is migrated")
+	require.NoError(t, s.Ping(ctx), "it is migrated")
 
-	s, err = postgres.Open(t.Context(), Empty(t))
+	s, err = postgres.Open(ctx, Empty(t))
 	require.NoError(t, err)
 	defer s.Close()
-	require.Error(t, s.Ping(t.Context()), "it is not migrated")
+	require.Error(t, s.Ping(ctx), "it is not migrated")
 }
 
 func TestServerConfig(t *testing.T) {
@@ -41,10 +44,11 @@ func TestServerConfig(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 }
 
-// A killed cluster comes back at the same address with all it had committed.
+// A killed server starts again at the same address with all it had committed.
 func TestClusterSurvivesAKill(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
 	c, err := NewCluster(ctx, "fsync=off")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Remove(context.Background())) })

@@ -1,7 +1,6 @@
 package torture
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -9,20 +8,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
-// newCluster starts a server of the test's own, to be stopped and broken. What it
-// has committed survives the end of its processes.
+// newCluster starts a server for this test alone, which may break it. Commits survive
+// the end of its processes.
 func newCluster(t *testing.T) *testdb.Cluster {
 	t.Helper()
 	cluster, err := testdb.NewCluster(t.Context(), "fsync=off", "full_page_writes=off")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cluster.Remove(context.Background())) })
+	t.Cleanup(func() { require.NoError(t, cluster.Remove(limit.Context(t))) })
 	return cluster
 }
 
-// The database server crashes under load and comes back, again and again.
+// The database server crashes under load and starts again, several times.
 func TestDatabaseCrash(t *testing.T) {
 	alone(t)
 	cluster := newCluster(t)
@@ -33,7 +33,7 @@ func TestDatabaseCrash(t *testing.T) {
 	var slowest time.Duration
 	for range crashes {
 		s.untilAccepted()
-		s.run(length(time.Second, 2*time.Second)) // what waited is recorded
+		s.run(length(time.Second, 2*time.Second)) // outcomes that waited are recorded
 		require.NoError(t, cluster.Kill(t.Context()))
 		s.untilRefused()
 		s.run(length(time.Second, 3*time.Second))
@@ -41,7 +41,7 @@ func TestDatabaseCrash(t *testing.T) {
 		slowest = max(slowest, s.untilAccepted())
 	}
 	load.stop()
-	s.db.Reset() // the test's own connections died, too
+	s.db.Reset() // the test's own connections are broken
 	b := s.close()
 	results.add(3, fmt.Sprintf("%d crashes", crashes), b, "%d refused, the slowest after %s; the slowest return %s",
 		s.ledger.refused, s.ledger.slowest.Round(time.Millisecond), slowest.Round(time.Millisecond))
@@ -50,14 +50,13 @@ func TestDatabaseCrash(t *testing.T) {
 	require.Less(t, slowest, length(harness.Patience, 15*time.Second), "from the start of the server to the first notification accepted")
 }
 
-// The database turns read-only, as it does behind the callers' back in a failover,
-// and then takes writes again.
+// The database becomes read-only, as in a failover, and then writable again.
 func TestDatabaseReadOnly(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t)
 	s := newStage(t, harness.NewWorld(t, cluster.Config()))
-	// What was sent waits for the database to be recorded, as long as the lease is,
-	// and a busy machine makes the shortest outage long.
+	// An outcome waits for the database as long as the lease. A busy machine makes even
+	// the shortest outage long.
 	s.Configure(map[string]string{"dispatcher": dispatcher(time.Minute)})
 	s.open(2)
 	load := s.load(4, 50*time.Millisecond)
@@ -83,8 +82,7 @@ func TestDatabaseReadOnly(t *testing.T) {
 	require.Less(t, slowest, time.Minute, "from the first writes possible to the first notification accepted")
 }
 
-// untilAccepted waits for the next notification to be accepted and returns how
-// long that took.
+// untilAccepted waits until a notification is accepted and returns how long that took.
 func (s *stage) untilAccepted() time.Duration {
 	s.t.Helper()
 	started := time.Now()
@@ -92,7 +90,7 @@ func (s *stage) untilAccepted() time.Duration {
 	return time.Since(started)
 }
 
-// untilRefused waits for the next caller to be asked to come back later.
+// untilRefused waits until a caller gets 503.
 func (s *stage) untilRefused() {
 	s.t.Helper()
 	before := s.ledger.refusals()

@@ -1,12 +1,10 @@
 package torture
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"syscall"
@@ -16,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store/postgres"
 )
 
-// The disk under the database's tables fills up under load, and is given room again.
+// The disk of the database's tables fills up under load and gets room again.
 func TestDatabaseDiskFull(t *testing.T) {
 	t.Parallel()
 	disk := mount(t, 64<<20)
@@ -31,12 +30,12 @@ func TestDatabaseDiskFull(t *testing.T) {
 	for _, sql := range []string{
 		fmt.Sprintf(`CREATE TABLESPACE small LOCATION '%s'`, disk), `CREATE DATABASE small TABLESPACE small`,
 	} {
-		_, err := admin.Exec(t.Context(), sql)
+		_, err := admin.Exec(limit.Context(t), sql)
 		require.NoError(t, err)
 	}
-	st, err := postgres.Open(t.Context(), config)
+	st, err := postgres.Open(limit.Context(t), config)
 	require.NoError(t, err)
-	require.NoError(t, migrate.Postgres(st.Pool()).Up(t.Context()))
+	require.NoError(t, migrate.Postgres(st.Pool()).Up(limit.Context(t)))
 	st.Close()
 
 	s := newStage(t, harness.NewWorld(t, config))
@@ -58,8 +57,8 @@ func TestDatabaseDiskFull(t *testing.T) {
 	requireNoDup(t, b, held...)
 }
 
-// mount mounts a file system of its own, in memory, of so many bytes, that belongs
-// to who runs PostgreSQL.
+// mount mounts a file system in memory and returns its folder. It belongs to the user
+// that runs PostgreSQL. The size is in bytes.
 func mount(t *testing.T, size int) string {
 	t.Helper()
 	owner, err := user.Current()
@@ -75,7 +74,7 @@ func mount(t *testing.T, size int) string {
 	require.NoError(t, err)
 	asRoot := func(args ...string) {
 		args = append(sudo, args...)
-		out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+		out, err := limit.Command(t, limit.Wait, args[0], args[1:]...).CombinedOutput()
 		require.NoError(t, err, "%v: %s", args, out)
 	}
 	asRoot("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,uid=%s,gid=%s,mode=700", size, owner.Uid, owner.Gid), "tmpfs", folder)
@@ -86,7 +85,7 @@ func mount(t *testing.T, size int) string {
 	return folder
 }
 
-// fill writes a file that takes all that is left of the disk.
+// fill fills the disk with a file and returns its path.
 func fill(t *testing.T, disk string) (file string) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(disk, "ballast"))
@@ -98,14 +97,14 @@ func fill(t *testing.T, disk string) (file string) {
 	return f.Name()
 }
 
-// The log cannot be written.
+// The disk of the log is full.
 func TestLogDiskFull(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = full.Close() })
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	r := s.StartBlind(full, l.Addr().String())

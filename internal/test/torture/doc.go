@@ -1,9 +1,9 @@
-// Package torture proves the promise of the service: what was accepted survives
-// anything short of losing the database and ends as success, dead or cancelled, and
-// nobody gets it twice where the vendor gives us a way.
+// Package torture tests the promise of the service: an accepted delivery survives
+// anything but the loss of the database, ends as success, dead or cancelled, and
+// arrives at most once where the vendor can drop duplicates.
 //
-// Each torture runs the real program and keeps three ledgers: what the callers were
-// told, what the database says, and what the simulated vendors received. Each has a
-// short form, which runs with all other tests, and a long one (TORTURE=long). Both
-// end with one table of figures.
+// Each torture runs the real program and compares three ledgers: what callers were
+// told, the database, and what the simulated vendors received. The short form runs
+// with all other tests, the long form with TORTURE=long. Both print a table of figures
+// at the end.
 package torture

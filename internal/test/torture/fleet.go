@@ -8,7 +8,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/harness"
 )
 
-// fleet is the replicas that callers may reach.
+// fleet holds the replicas that callers may use.
 type fleet struct {
 	mu   sync.Mutex
 	live []*harness.Replica
@@ -20,14 +20,14 @@ func (f *fleet) add(r *harness.Replica) {
 	f.live = append(f.live, r)
 }
 
-// any returns one of them.
+// any returns a random replica.
 func (f *fleet) any() *harness.Replica {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.live[rand.IntN(len(f.live))]
 }
 
-// take takes one out of the fleet.
+// take removes a random replica from the fleet and returns it.
 func (f *fleet) take() *harness.Replica {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -37,15 +37,15 @@ func (f *fleet) take() *harness.Replica {
 	return r
 }
 
-// remove takes that one out of the fleet.
+// remove removes the replica from the fleet.
 func (f *fleet) remove(r *harness.Replica) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.live = slices.DeleteFunc(f.live, func(other *harness.Replica) bool { return other == r })
 }
 
-// leave takes all out of the fleet.
-func (f *fleet) leave() []*harness.Replica {
+// takeAll removes all replicas from the fleet and returns them.
+func (f *fleet) takeAll() []*harness.Replica {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := f.live

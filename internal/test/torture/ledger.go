@@ -14,13 +14,13 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// ledger is what callers were told.
+// ledger holds what callers were told.
 type ledger struct {
 	mu       sync.Mutex
 	accepted map[string]int // deliveries, by the id of the notification
-	refused  int            // answers "come back later"
-	slowest  time.Duration  // of those
-	last     time.Time      // when something was accepted last
+	refused  int            // answers with 503
+	slowest  time.Duration  // of the refusals
+	last     time.Time      // of an acceptance
 }
 
 func newLedger() *ledger { return &ledger{accepted: map[string]int{}} }
@@ -51,20 +51,20 @@ func (l *ledger) refusals() int {
 	return l.refused
 }
 
-// acceptedSince says whether something was accepted after that time.
+// acceptedSince reports whether a notification was accepted after t.
 func (l *ledger) acceptedSince(t time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last.After(t)
 }
 
-// books is what the three ledgers say together.
+// books is the comparison of the three ledgers.
 type books struct {
 	accepted int                       // deliveries that callers were told of
-	lost     int                       // of those, neither success nor dead nor cancelled
-	unsent   int                       // success, and the vendor has received nothing
+	lost     int                       // accepted, and neither success nor dead nor cancelled
+	unsent   int                       // success, and the vendor received nothing
 	dup      map[string]int            // by channel: arrivals beyond the first of a delivery
-	ended    map[string]map[string]int // deliveries, by channel and status
+	ended    map[string]map[string]int // deliveries by channel and status
 }
 
 func (b books) dups() int {
@@ -78,7 +78,7 @@ func (b books) dups() int {
 // delivery is a row of the database's ledger.
 type delivery struct{ ID, Notification, Channel, Status string }
 
-// compare lays the ledgers side by side, once nothing is open any more.
+// compare compares the ledgers. No delivery may be open.
 func compare(t *testing.T, told *ledger, db *pgxpool.Pool, received *vendors.Inbox) books {
 	t.Helper()
 	rows, err := db.Query(context.Background(), `SELECT id::text, notification_id::text, channel, status FROM deliveries`)

@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// link is a network connection between the service and something else, which can
-// be made a bad one.
+// link is a network link between the service and its database or a vendor. Tests make
+// it faulty.
 type link struct {
 	t     *testing.T
 	proxy *toxiproxy.Proxy
 }
 
-// newLink makes a link to the address (host:port). It ends with the test.
+// newLink returns a link to the address (host:port). It ends with the test.
 func newLink(t *testing.T, upstream string) *link {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
@@ -29,10 +29,10 @@ func newLink(t *testing.T, upstream string) *link {
 	return l
 }
 
-// address is the service's end of the link, as host:port.
+// address returns the service's end of the link as host:port.
 func (l *link) address() string { return l.proxy.Listen }
 
-// spoil gives the answers that come over the link a toxic.
+// spoil applies a toxic to the answers that come over the link.
 func (l *link) spoil(toxic string, attributes map[string]int) {
 	l.t.Helper()
 	request, err := json.Marshal(map[string]any{"name": toxic, "type": toxic, "attributes": attributes})
@@ -41,17 +41,17 @@ func (l *link) spoil(toxic string, attributes map[string]int) {
 	require.NoError(l.t, err)
 }
 
-// heal takes all toxics away.
+// heal removes all toxics.
 func (l *link) heal() { l.proxy.Toxics.ResetToxics(l.t.Context()) }
 
-// cut takes the link down: connections break and new ones are refused.
+// cut breaks all connections and refuses new ones.
 func (l *link) cut() { l.proxy.Stop() }
 
-// mend brings it back, at the same address.
+// mend accepts connections again, at the same address.
 func (l *link) mend() { require.NoError(l.t, l.proxy.Start()) }
 
-// cutCommit is a toxic for a link to PostgreSQL. It breaks the connection at the
-// moment that the server says that a transaction is committed, every other time.
+// cutCommit is a toxic for a link to PostgreSQL. It breaks the connection instead of
+// passing on the answer to a COMMIT, every other time.
 type cutCommit struct{ commits atomic.Int64 }
 
 // committed is the server's answer to a COMMIT.

@@ -46,13 +46,13 @@ func (s *stage) linkVendors() []*link {
 	return links
 }
 
-// The commit of a notification succeeds and its reply is cut, so nobody but the
-// database knows. The caller sends it again with the same key.
+// The commit of a notification succeeds, but the service does not get the reply. The
+// caller sends the notification again with the same key.
 func TestCommitReplyCut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
 	s.open(1)
-	s.fleet.take() // it delivers, over a good connection, and no caller reaches it
+	s.fleet.take() // it delivers over a good connection; no caller uses it
 	database := s.linkDatabase()
 	s.fleet.add(s.StartWith([]string{"DISPATCHER_ENABLED=false"}))
 	toxics.Register("cut_commit", &cutCommit{})
@@ -111,7 +111,7 @@ func TestBadNetwork(t *testing.T) {
 						l.heal()
 					}
 				}
-				s.untilAccepted() // it is not wedged
+				s.untilAccepted() // it has recovered
 			}
 		}
 	}
@@ -127,17 +127,18 @@ func TestBadNetwork(t *testing.T) {
 	results.add(5, fmt.Sprintf("%d faults", 8*rounds), b,
 		"e-mail and group bot: %d and %d twice; SMS and voice: %d held; at most %d connections to the database; %d goroutines at the end",
 		b.dup["email"], b.dup["feishu_webhook"], b.ended["sms"]["dead"]+b.ended["voice"]["dead"], connections, goroutines)
-	// The pool's, LISTEN's, and what replaces a broken one before the server knows.
+	// Those of the pool and of LISTEN, and replacements of broken ones that the server
+	// still counts.
 	require.LessOrEqual(t, connections, replicas*2*(maxOpenConns+1))
 	require.Less(t, goroutines, 1000)
 }
 
-// maxOpenConns is what worlds configure.
+// maxOpenConns is the setting in every world.
 const maxOpenConns = 10
 
 const ourConnections = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sealos-notify'`
 
-// countGoroutines ends the replica with a dump of its goroutines and counts them.
+// countGoroutines ends the replica with SIGQUIT and counts the goroutines of its dump.
 func countGoroutines(r *harness.Replica) int {
 	r.Signal(syscall.SIGQUIT)
 	r.Wait()

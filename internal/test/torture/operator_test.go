@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// Somebody cancels, retries, deletes and ends jobs behind our back, in River UI and
-// by SQL. Each delivery follows within a minute.
+// An operator cancels, retries, deletes and ends jobs in River UI and by SQL. Each
+// delivery follows within a minute.
 func TestJobsBehindOurBack(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
@@ -75,20 +76,20 @@ func (s *stage) meddle(round int) (slowest time.Duration) {
 	follows("discarded by SQL", "dead", "job_ended")
 	follows("completed by SQL", "dead", "job_ended")
 
-	// Closed ones are sent again by hand; what has arrived is not.
+	// A retry in River UI sends closed deliveries again, except one that arrived.
 	for _, name := range []string{"cancelled", "discarded by SQL", "completed by SQL", "retried"} {
 		r.RiverUI(retry, job(name))
 		follows(name, "success", "")
 		s.until(time.Minute, 1, `SELECT count(*) FROM river_job WHERE id = $1 AND state = 'completed'`, job(name))
 	}
 
-	// Jobs in the middle of a send.
+	// Jobs during a send.
 	hang := s.Vendors.SMS.Fail(vendors.Fault{Hang: true})
 	running := []string{"cancelled in a send", "deleted in a send"}
 	for _, name := range running {
 		send(name)
 	}
-	require.NoError(s.t, hang.Wait(s.t.Context(), len(running)))
+	limit.Count(s.t, hang, len(running), "hanging sends")
 	r.RiverUI(cancel, job(running[0]))
 	s.exec(`DELETE FROM river_job WHERE id = $1`, job(running[1]))
 	hang.Lift()
@@ -98,9 +99,9 @@ func (s *stage) meddle(round int) (slowest time.Duration) {
 	return slowest
 }
 
-// An old replica and a new one stand side by side, again and again, while the
-// schema is migrated and looked at by several at once. At last the newest migration
-// is taken back and comes again, with deliveries on their way.
+// An old and a new replica run side by side, several times, while several processes
+// migrate the schema at once. At the end the newest migration is reverted and applied
+// again, with open deliveries.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
@@ -114,7 +115,7 @@ func TestUpgrade(t *testing.T) {
 		}
 		old := s.fleet.any()
 		s.fleet.add(s.Start())
-		wg.Wait()
+		limit.Group(t, &wg, "migrations")
 		s.untilAccepted()
 		s.fleet.remove(old)
 		require.Zero(t, old.Terminate())

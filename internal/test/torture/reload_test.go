@@ -11,8 +11,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// The configuration changes every second under load, and every other time it is
-// invalid. At full length the program runs with the race detector.
+// The configuration changes every second under load. Every other version is invalid.
+// At full length the program runs with the race detector.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	w := harness.NewPostgres(t)

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// long says whether the tortures run at full length.
+// long reports whether the tortures run at full length.
 var long = os.Getenv("TORTURE") == "long"
 
-// length returns how long a part of a torture is in the form that runs.
+// length returns the value for the form that runs.
 func length[T any](short, full T) T {
 	if long {
 		return full
@@ -19,8 +19,8 @@ func length[T any](short, full T) T {
 	return short
 }
 
-// tortures are what is done and what it must show, by number from 1. They are the
-// table in docs/reliability.md, and a test keeps them the same.
+// tortures are what each torture does and what it must show. Their numbers begin at 1.
+// docs/reliability.md has the same table; a test compares them.
 var tortures = []struct{ done, shows string }{
 	{"`kill -9` of one of three workers every few seconds, under load", "LOST 0; DUP 0 where there is a mark or a hold; e-mail and group bot: at most the sends in flight at the kills"},
 	{"`kill -9` at each seam: before the send, in it, before the record, after the record", "LOST 0; doubles only over e-mail and group bot, and only between send and record"},
@@ -47,8 +47,8 @@ type report struct {
 
 var results = report{figures: map[int][]string{}}
 
-// add notes what came of a torture: what was done how often, what the books say,
-// and what else was seen.
+// add records the figures of a torture: what was done how often, the books, and what
+// else was seen.
 func (r *report) add(torture int, done string, b books, seen string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,7 +59,7 @@ func (r *report) add(torture int, done string, b books, seen string, args ...any
 	r.figures[torture] = append(r.figures[torture], figures)
 }
 
-// print writes the table as docs/reliability.md has it.
+// print writes the table in the form of docs/reliability.md.
 func (r *report) print(out io.Writer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +69,7 @@ func (r *report) print(out io.Writer) {
 	}
 }
 
-// row is the part of a torture's row that is known before.
+// row returns the first three columns of a torture's row.
 func row(i int) string {
 	return fmt.Sprintf("| %d | %s | %s |", i+1, tortures[i].done, tortures[i].shows)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The document tells of the tortures that there are.
+// docs/reliability.md lists the same tortures.
 func TestDocumentedTortures(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile("../../../docs/reliability.md")

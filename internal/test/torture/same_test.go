@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,26 +26,26 @@ func TestSamePostAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range callers {
 			wg.Go(func() {
-				for {
+				for deadline := time.Now().Add(acceptLimit); ; {
 					answers[i], failures[i] = s.fleet.any().Try(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", body)
-					// A starved machine may ask to come back. At full length nothing does.
-					if long || failures[i] != nil || answers[i].Status != http.StatusServiceUnavailable {
+					// On a busy machine some get 503. At full length none may.
+					if long || failures[i] != nil || answers[i].Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 						return
 					}
 				}
 			})
 		}
-		wg.Wait()
-		said := map[int]int{}
+		wg.Wait() // each caller has a limit
+		counts := map[int]int{}
 		for i, a := range answers {
 			require.NoError(t, failures[i])
 			require.Equal(t, answers[0].Body["notificationId"], a.Body["notificationId"], a.Raw)
-			said[a.Status]++
+			counts[a.Status]++
 		}
-		require.LessOrEqual(t, said[http.StatusAccepted], 1)
-		require.Equal(t, callers, said[http.StatusAccepted]+said[http.StatusOK], said)
-		if long { // else the one 202 may have been a request whose caller was asked to come back
-			require.Equal(t, 1, said[http.StatusAccepted])
+		require.LessOrEqual(t, counts[http.StatusAccepted], 1)
+		require.Equal(t, callers, counts[http.StatusAccepted]+counts[http.StatusOK], counts)
+		if long { // else the one that was accepted may have got 503
+			require.Equal(t, 1, counts[http.StatusAccepted])
 		}
 		s.ledger.accept(answers[0].Body["notificationId"].(string), fanOut)
 	}

@@ -8,22 +8,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// seam is a place in the life of a delivery where its worker is killed.
+// seam is a moment in the life of a delivery at which its worker is killed.
 type seam struct {
 	name string
-	// reach brings a worker's deliveries to the seam and keeps them there. What it
-	// returns lets go.
+	// reach brings deliveries to the seam, keeps them there and kills the worker. The
+	// returned function releases them.
 	reach func(s *stage, deliveries int) (release func())
-	// sent is whether each vendor has received the message when the worker is dead.
+	// sent reports whether the vendors have received the messages at the kill.
 	sent bool
-	// recorded is whether the outcome is in the database then.
+	// recorded reports whether the outcomes are in the database at the kill.
 	recorded bool
 }
 
-// A worker is killed at each seam, with deliveries over all channels in its hands.
+// A worker is killed at each seam while it works on deliveries of all channels.
 func TestKillAtEachSeam(t *testing.T) {
 	t.Parallel()
 	for _, seam := range []seam{
@@ -46,7 +47,7 @@ func TestKillAtEachSeam(t *testing.T) {
 	}
 }
 
-// perRound is how many notifications a worker has in its hands when it is killed.
+// perRound is the number of notifications that a worker has taken when it is killed.
 const perRound = 5
 
 func (seam seam) kill(s *stage, round int) {
@@ -58,7 +59,7 @@ func (seam seam) kill(s *stage, round int) {
 	require.Zero(s.t, s.fleet.take().Terminate())
 
 	release := seam.reach(s, perRound*fanOut)
-	// Its connections die with it: else a statement that waits would still be done.
+	// End its sessions: otherwise a statement that waits for a lock would still run.
 	s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE datname = current_database() AND application_name = 'sealos-notify'`)
 	release()
@@ -79,7 +80,7 @@ func (seam seam) check(s *stage, rounds int) {
 	for _, channel := range once {
 		require.Equal(s.t, map[string]int{"success": n}, b.ended[channel], channel)
 	}
-	ended, twice := "dead", 0 // nobody can tell whether it was sent: held
+	ended, twice := "dead", 0 // held, because it may have been sent
 	if seam.recorded {
 		ended = "success"
 	} else if seam.sent {
@@ -99,10 +100,10 @@ func (seam seam) check(s *stage, rounds int) {
 	require.Equal(s.t, n*arrived+b.dups(), s.Vendors.Inbox.Total())
 }
 
-// runningJobs are the deliveries' jobs in the hands of workers.
+// runningJobs counts the deliveries' jobs that workers have taken.
 const runningJobs = `SELECT count(*) FROM river_job WHERE kind = 'deliver' AND state = 'running'`
 
-// beforeTheSend lets workers take jobs and keeps them from reading the deliveries.
+// beforeTheSend lets the worker take jobs and blocks it from reading the deliveries.
 func beforeTheSend(s *stage, deliveries int) func() {
 	unlock := s.lock("deliveries")
 	r := s.Start()
@@ -111,17 +112,17 @@ func beforeTheSend(s *stage, deliveries int) func() {
 	return unlock
 }
 
-// inTheSend lets every vendor take the message and keep the answer.
+// inTheSend lets every vendor receive the message and hold back the answer.
 func inTheSend(s *stage, deliveries int) func() {
 	lift := s.fail(vendors.Fault{Hang: true, After: true})
 	before := s.Vendors.Inbox.Total()
 	r := s.Start()
-	require.NoError(s.t, s.Vendors.Inbox.Wait(s.t.Context(), before+deliveries))
+	limit.Count(s.t, s.Vendors.Inbox, before+deliveries, "messages")
 	r.Kill()
 	return lift
 }
 
-// beforeTheRecord lets every vendor answer and keeps the outcomes from being written.
+// beforeTheRecord lets every vendor answer and blocks the writing of the outcomes.
 func beforeTheRecord(s *stage, deliveries int) func() {
 	unlock := s.lock("attempts")
 	r := s.Start()
@@ -132,7 +133,7 @@ func beforeTheRecord(s *stage, deliveries int) func() {
 	return unlock
 }
 
-// afterTheRecord lets the outcomes be written and keeps River from completing the jobs.
+// afterTheRecord lets the outcomes be written and blocks River from completing the jobs.
 func afterTheRecord(s *stage, deliveries int) func() {
 	s.exec(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$`)
@@ -150,12 +151,13 @@ func afterTheRecord(s *stage, deliveries int) func() {
 	}
 }
 
-// lock keeps everybody from the table until it is unlocked.
+// lock locks the table exclusively until it is unlocked.
 func (s *stage) lock(table string) (unlock func()) {
 	return s.hold(`LOCK TABLE ` + table + ` IN ACCESS EXCLUSIVE MODE`)
 }
 
-// hold keeps what a statement locks in a transaction of its own.
+// hold runs a statement that locks in a transaction of its own. The returned function
+// releases the locks.
 func (s *stage) hold(sql string) (release func()) {
 	s.t.Helper()
 	tx, err := s.db.Begin(context.Background())

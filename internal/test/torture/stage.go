@@ -23,19 +23,18 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
 )
 
-// The channels, by what their vendors make of a delivery's mark.
+// The channels, by what happens to a delivery whose send may have succeeded.
 var (
-	once   = []string{"feishu_app", "inapp"}     // drop the duplicate
-	held   = []string{"sms", "voice"}            // keep it, so an uncertain delivery is held
-	resent = []string{"email", "feishu_webhook"} // take no note of it, and a double does no harm
+	once   = []string{"feishu_app", "inapp"}     // resent; the vendor drops the duplicate
+	held   = []string{"sms", "voice"}            // not resent
+	resent = []string{"email", "feishu_webhook"} // resent; a duplicate does no harm
 	all    = slices.Concat(once, held, resent)
 )
 
-// fanOut is how many deliveries a notification of a stage has: one for each channel.
+// fanOut is the number of deliveries of a stage's notification: one for each channel.
 const fanOut = 6
 
-// stage is the scene of one torture: a world with all channels on, replicas, and
-// the ledgers.
+// stage is what one torture uses: a world with all channels on, replicas and ledgers.
 type stage struct {
 	*harness.World
 	t      *testing.T
@@ -44,14 +43,14 @@ type stage struct {
 	fleet  fleet
 }
 
-// A provider call may take so long that a starved machine does not end one, and
-// the lease is the shortest that goes with it.
+// The timeout of a provider call is long enough for a busy machine. The lease is the
+// shortest for that timeout.
 const (
 	timeout = 10 * time.Second
 	lease   = timeout + 10*time.Second
 )
 
-// dispatcher is the `dispatcher` section with the lease.
+// dispatcher returns the `dispatcher` section with the lease.
 func dispatcher(lease time.Duration) string {
 	return fmt.Sprintf(`{interval: 1s, leaseTimeout: %s, batchSize: 50}`, lease)
 }
@@ -66,7 +65,7 @@ func newStage(t *testing.T, w *harness.World) *stage {
 	return &stage{World: w, t: t, db: w.Pool(), ledger: newLedger()}
 }
 
-// open starts replicas and makes the templates.
+// open starts replicas and creates the templates.
 func (s *stage) open(replicas int) {
 	s.t.Helper()
 	for range replicas {
@@ -85,7 +84,8 @@ func (s *stage) open(replicas int) {
 	}
 }
 
-// request is a notification that reaches each channel once, or only those given.
+// request returns the body of a request with one delivery for each of the channels, or
+// for each of all channels without any.
 func request(key string, channels ...string) map[string]any {
 	if len(channels) == 0 {
 		channels = all
@@ -104,8 +104,8 @@ func request(key string, channels ...string) map[string]any {
 	}
 }
 
-// fail makes every vendor have the fault at the call that sends, and returns what
-// lifts it from all.
+// fail injects the fault into the call of every vendor that sends. The returned
+// function lifts it.
 func (s *stage) fail(f vendors.Fault) (lift func()) {
 	var active []*vendors.Injection
 	for _, vendor := range []struct {
@@ -125,7 +125,7 @@ func (s *stage) fail(f vendors.Fault) (lift func()) {
 	}
 }
 
-// count returns the number that a query finds.
+// count returns the number that a query selects.
 func (s *stage) count(sql string, args ...any) int {
 	s.t.Helper()
 	var n int
@@ -133,14 +133,14 @@ func (s *stage) count(sql string, args ...any) int {
 	return n
 }
 
-// exec runs statements that are the torture.
+// exec runs a statement.
 func (s *stage) exec(sql string, args ...any) {
 	s.t.Helper()
 	_, err := s.db.Exec(context.Background(), sql, args...)
 	require.NoError(s.t, err, sql)
 }
 
-// until waits for a query to find the number.
+// until waits until a query selects the number n.
 func (s *stage) until(patience time.Duration, n int, sql string, args ...any) {
 	s.t.Helper()
 	found := -1
@@ -150,20 +150,20 @@ func (s *stage) until(patience time.Duration, n int, sql string, args ...any) {
 	}, patience, pause, "%s", sql)
 }
 
-// rescue lets the leases of what lost workers had end, and puts one new replica in
-// the place of all others. It leads at once, and who begins to lead looks for lost
-// jobs first. (Else they wait for its next look, which is half a minute later.)
+// rescue waits for the end of lost workers' leases and replaces all replicas by a new
+// one. The new one becomes the leader, and a new leader looks for lost jobs at once.
+// (Otherwise they wait up to half a minute for the next look.)
 func (s *stage) rescue() {
 	s.t.Helper()
 	s.until(2*lease, 0, `SELECT count(*) FROM river_job
 		WHERE kind = 'deliver' AND state = 'running' AND attempted_at > now() - $1::interval`, lease)
-	for _, r := range s.fleet.leave() {
+	for _, r := range s.fleet.takeAll() {
 		require.Zero(s.t, r.Terminate())
 	}
 	s.fleet.add(s.Start())
 }
 
-// run lets things happen for a while.
+// run waits while the load goes on.
 func (s *stage) run(d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -171,19 +171,18 @@ func (s *stage) run(d time.Duration) {
 	}
 }
 
-// pause is between two looks at the database, and between two tries of a caller:
-// there are many of both at once.
+// pause is the time between two polls of the database and between two tries of a
+// caller.
 const pause = 100 * time.Millisecond
 
-// openDeliveries are those that may still be sent.
+// openDeliveries counts the deliveries that may still be sent.
 const openDeliveries = `SELECT count(*) FROM deliveries WHERE status IN ('pending', 'failed')`
 
-// drain waits until nothing is open any more, and tells what is when that takes
-// too long.
+// drain waits until no delivery is open. When that takes too long it shows open ones.
 func (s *stage) drain() {
 	s.t.Helper()
-	// A lost job is found within its lease and half a minute by one who leads, and
-	// a leader that was lost is replaced within its own lease.
+	// The leader finds a lost job within its lease and half a minute. A lost leader is
+	// replaced within its own lease.
 	drained := assert.Eventually(s.t, func() bool { return s.count(openDeliveries) == 0 },
 		length(2*time.Minute, 10*time.Minute), pause)
 	if drained {
@@ -195,11 +194,11 @@ func (s *stage) drain() {
 	require.NoError(s.t, err)
 	open, err := pgx.CollectRows(rows, pgx.RowToMap)
 	require.NoError(s.t, err)
-	require.FailNow(s.t, "not all is over", "%v", open)
+	require.FailNow(s.t, "deliveries are still open", "%v", open)
 }
 
-// close drains the stage and compares its ledgers. Nothing may be lost, and what
-// is called a success must have arrived, whatever happened.
+// close drains the stage and compares its ledgers. Nothing may be lost, and every
+// success must have arrived.
 func (s *stage) close() books {
 	s.t.Helper()
 	s.drain()
@@ -210,7 +209,7 @@ func (s *stage) close() books {
 	return b
 }
 
-// requireNoDup says that nobody got anything twice over the channels.
+// requireNoDup requires that no delivery of the channels arrived twice.
 func requireNoDup(t *testing.T, b books, channels ...string) {
 	t.Helper()
 	for _, channel := range channels {

@@ -2,9 +2,9 @@
 //
 //	go run ./internal/test/testdb/cmd/withpostgres -- go test ./...
 //
-// It uses the server that TEST_DATABASE_URL names. When that is not set it starts
-// a private one, sets the variable for the command, and removes the server
-// afterwards. It exits as the command does.
+// It uses the server that TEST_DATABASE_URL names. Without that variable it starts a
+// private server, sets the variable for the command, and removes the server at the
+// end. It exits with the command's code. The command decides how long it runs.
 package main
 
 import (
@@ -37,8 +37,7 @@ func main() {
 }
 
 func run(args []string) (code int, err error) {
-	// From here on a signal ends the command, never this process before it has
-	// cleaned up.
+	// A signal goes to the command. This process ends after it has cleaned up.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -66,14 +65,14 @@ func run(args []string) (code int, err error) {
 	for {
 		select {
 		case s := <-signals:
-			_ = cmd.Process.Signal(s) // it may have ended already
+			_ = cmd.Process.Signal(s) // the command may have ended
 		case err := <-done:
 			return exitCode(err)
 		}
 	}
 }
 
-// exitCode is the command's, as a shell would report it.
+// exitCode returns the command's exit code as a shell reports it.
 func exitCode(err error) (int, error) {
 	var exit *exec.ExitError
 	switch {

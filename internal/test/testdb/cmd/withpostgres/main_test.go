@@ -20,7 +20,7 @@ func TestExitsAsTheCommandDoes(t *testing.T) {
 		"exit 7": 7,
 		`test "$TEST_DATABASE_URL" = postgres://a.server.that.is.there`: 0,
 		"kill -KILL $$": 137,
-		// A signal to withpostgres reaches the command.
+		// A signal to withpostgres is passed on.
 		"kill -TERM $PPID; exec sleep 60": 143,
 	} {
 		code, err := run([]string{"sh", "-c", script})
