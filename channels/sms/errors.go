@@ -1,12 +1,10 @@
 package sms
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
-
-	"github.com/alibabacloud-go/tea/dara"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -96,43 +94,22 @@ func classOf(code, message string) (channels.Class, time.Duration) {
 	return channels.Transient, 0
 }
 
-// problem returns what went wrong in a call, from what the SDK returns of it: an
-// error, or the fields of the answer. It is nil when nothing did.
-func problem(err error, a answer) *channels.Error {
+// failure returns what went wrong by an answer with the HTTP status; nil when
+// nothing did.
+func (a answer) failure(status int) *channels.Error {
 	switch {
-	case err != nil:
-		return failure(err)
+	case a.code == "" && status >= http.StatusBadRequest:
+		return vendorhttp.StatusError(status)
 	case a.code == "":
 		return unexpected()
-	case a.code == codeOK:
+	case a.code == codeOK && status < http.StatusBadRequest:
 		return nil
 	default:
 		return refusal(a.code, a.message, a.requestID)
 	}
 }
 
-// failure returns the typed error of a call that ended with an error of the SDK.
-func failure(err error) *channels.Error {
-	var e *channels.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	var answered interface { // HTTP 400 and above
-		GetStatusCode() *int
-		GetData() map[string]any
-	}
-	if !errors.As(err, &answered) {
-		return unexpected()
-	}
-	text := func(name string) string { s, _ := answered.GetData()[name].(string); return s }
-	if text("Code") == "" {
-		return vendorhttp.StatusError(dara.IntValue(answered.GetStatusCode()))
-	}
-	return refusal(text("Code"), text("Message"), text("RequestId"))
-}
-
-// unexpected is an answer that says neither yes nor no. The SDK's error is not kept
-// as its cause: it quotes the answer.
+// unexpected is an answer that says neither yes nor no.
 func unexpected() *channels.Error {
 	return &channels.Error{
 		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,

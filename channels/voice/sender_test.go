@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/channels/voice"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
 )
