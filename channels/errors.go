@@ -3,6 +3,7 @@ package channels
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -52,6 +53,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// PermanentError returns the error of a message that will never arrive.
+func PermanentError(code, message string) error {
+	return &Error{Class: Permanent, Code: code, Message: message}
+}
+
 // AsError returns err's *Error. An error that is none is transient, with a
 // message that gives nothing away: its own text is not trusted.
 func AsError(err error) *Error {
@@ -60,6 +66,17 @@ func AsError(err error) *Error {
 		return e
 	}
 	return &Error{Class: Transient, Code: "internal", Message: "unexpected failure in the provider", Cause: err}
+}
+
+// Redact replaces the private values in a vendor's text, in upper or lower case, by
+// "***". Vendors repeat what they were sent. Empty values are skipped.
+func Redact(text string, private ...string) string {
+	for _, value := range private {
+		if value != "" {
+			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
+		}
+	}
+	return text
 }
 
 // maxErrorText bounds the text kept of an error, in bytes.

@@ -57,7 +57,7 @@ func (s *sender) failure(ctx context.Context, at stage, err error, to string) *c
 	case at == transfer:
 		e.Code, e.Message = codeConnectionLost, "the connection to the mail server broke"
 	case brokenTLS(err):
-		e.Class, e.Code, e.Message = channels.Misconfigured, codeTLSFailed, s.strike(err.Error(), to)
+		e.Class, e.Code, e.Message = channels.Misconfigured, codeTLSFailed, s.redact(err.Error(), to)
 	case ended(err):
 		e.Code, e.Message = codeConnectFailed, "cannot connect to the mail server"
 	default:
@@ -91,7 +91,7 @@ var account = []int{530, 534, 535, 538}
 func (s *sender) refusal(at stage, reply *textproto.Error, to string) *channels.Error {
 	e := &channels.Error{
 		Class: channels.Transient, Code: replyCode(reply),
-		Message: s.strike(fmt.Sprintf("%d %s", reply.Code, reply.Msg), to),
+		Message: s.redact(fmt.Sprintf("%d %s", reply.Code, reply.Msg), to),
 	}
 	switch {
 	case reply.Code == 454 && strings.Contains(strings.ToLower(reply.Msg), "throttl"):
@@ -132,14 +132,10 @@ func secrets(username, password string) []string {
 // word is what stands between the signs that set off a name in a text.
 var word = regexp.MustCompile(`[^\s<>()\[\]:;,"'@]+`)
 
-// strike makes a text of the server safe to keep: it has the account and the
+// redact makes a text of the server safe to keep: it has the account and the
 // recipient cut out, who is often named by the part before the @ alone.
-func (s *sender) strike(text, to string) string {
-	for _, secret := range append([]string{to}, s.hide...) {
-		if secret != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(secret)).ReplaceAllLiteralString(text, "***")
-		}
-	}
+func (s *sender) redact(text, to string) string {
+	text = channels.Redact(channels.Redact(text, to), s.hide...)
 	if local, _, found := strings.Cut(to, "@"); found {
 		text = word.ReplaceAllStringFunc(text, func(w string) string {
 			if strings.EqualFold(strings.TrimRight(w, "."), local) {

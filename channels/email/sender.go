@@ -52,7 +52,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	s.idle.put(c)
 	return channels.Receipt{Details: map[string]any{
 		"message_id": msg.id,
-		"response":   s.strike(response, msg.to),
+		"response":   s.redact(response, msg.to),
 	}}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 
 	larkcore "github.com/larksuite/oapi-sdk-go/v3/core"
@@ -54,7 +53,7 @@ func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) er
 	if code.Code == 0 {
 		return vendorhttp.StatusError(resp.StatusCode)
 	}
-	e := &channels.Error{Class: channels.Transient, Code: codeText(code.Code), Message: strike(code.Msg, hide)}
+	e := &channels.Error{Class: channels.Transient, Code: codeText(code.Code), Message: channels.CleanText(channels.Redact(code.Msg, hide...))}
 	if class, ok := classes[code.Code]; ok {
 		e.Class = class
 	}
@@ -68,16 +67,6 @@ func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) er
 }
 
 func codeText(code int) string { return "feishu_" + strconv.Itoa(code) }
-
-// strike makes a text of the platform safe to keep.
-func strike(text string, hide []string) string {
-	for _, value := range hide {
-		if value != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
-		}
-	}
-	return channels.CleanText(text)
-}
 
 // asError returns the typed error of a call. One that the SDK makes of its own
 // can only be about an answer, so the request had left.

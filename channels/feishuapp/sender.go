@@ -107,7 +107,7 @@ func (s *sender) Probe(ctx context.Context) error {
 func content(m channels.Message) (string, error) {
 	limit, ok := maxContent[m.MsgType]
 	if !ok {
-		return "", permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return "", channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 	content := m.Body
 	if m.MsgType == msgText {
@@ -119,13 +119,9 @@ func content(m channels.Message) (string, error) {
 		content = strings.TrimSuffix(b.String(), "\n")
 	}
 	if len(content) > limit {
-		return "", permanent("too_long", fmt.Sprintf("the message is %d bytes long; %s takes %d", len(content), m.MsgType, limit))
+		return "", channels.PermanentError("too_long", fmt.Sprintf("the message is %d bytes long; %s takes %d", len(content), m.MsgType, limit))
 	}
 	return content, nil
-}
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
 }
 
 // receiveIDType returns what the recipient's value is.
@@ -134,7 +130,7 @@ func (s *sender) receiveIDType(r channels.Recipient) (string, error) {
 	case r.Type == channels.RecipientEmail:
 		return email, nil
 	case r.Type != channels.RecipientFeishuUserID:
-		return "", permanent("recipient_type", fmt.Sprintf("no Feishu recipient: %q", r.Type))
+		return "", channels.PermanentError("recipient_type", fmt.Sprintf("no Feishu recipient: %q", r.Type))
 	case s.config.ReceiveIDType != email:
 		return s.config.ReceiveIDType, nil
 	// A provider set up for e-mail addresses says nothing about ids; their prefix does.

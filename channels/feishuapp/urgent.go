@@ -91,7 +91,7 @@ func (s *sender) lookUp(ctx context.Context, address, idType string) (string, er
 		return resp.ApiResp, resp.CodeError, nil
 	})
 	if err == nil && user == "" {
-		err = permanent("user_not_found", "the app can see no user with this e-mail address")
+		err = channels.PermanentError("user_not_found", "the app can see no user with this e-mail address")
 	}
 	return user, err
 }

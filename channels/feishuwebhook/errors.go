@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -41,7 +40,8 @@ func refusal(resp *http.Response, body []byte, hide ...string) error {
 		return nil
 	}
 	e := &channels.Error{
-		Class: class(*code, strings.ToLower(text)), Code: "feishu_" + strconv.Itoa(*code), Message: strike(text, hide),
+		Class: class(*code, strings.ToLower(text)), Code: "feishu_" + strconv.Itoa(*code),
+		Message: channels.CleanText(channels.Redact(text, hide...)),
 	}
 	if e.Class == channels.Throttled {
 		e.RetryAfter = vendorhttp.RetryAfter(resp.Header)
@@ -81,16 +81,6 @@ func class(code int, text string) channels.Class {
 
 // logID is the vendor's name for the call, which its support asks for.
 func logID(resp *http.Response) string { return channels.CleanText(resp.Header.Get("X-Tt-Logid")) }
-
-// strike makes a text of the vendor safe to keep.
-func strike(text string, hide []string) string {
-	for _, value := range hide {
-		if value != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
-		}
-	}
-	return channels.CleanText(text)
-}
 
 // asError returns the typed error of a call, without what net/http wraps around
 // it: that has the webhook's address.

@@ -41,7 +41,7 @@ func newPayload(m channels.Message) (payload, error) {
 	case msgInteractive:
 		return payload{MsgType: m.MsgType, Card: json.RawMessage(m.Body)}, nil
 	default:
-		return payload{}, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return payload{}, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 }
 
@@ -59,11 +59,11 @@ func (p *payload) encode() ([]byte, error) {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(p); err != nil {
-		return nil, permanent("not_json", "the body of a "+p.MsgType+" message is not JSON")
+		return nil, channels.PermanentError("not_json", "the body of a "+p.MsgType+" message is not JSON")
 	}
 	body := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(body) > maxBody {
-		return nil, permanent("too_long", fmt.Sprintf("the request is %d bytes long; a bot takes %d", len(body), maxBody))
+		return nil, channels.PermanentError("too_long", fmt.Sprintf("the request is %d bytes long; a bot takes %d", len(body), maxBody))
 	}
 	return body, nil
 }
@@ -90,8 +90,4 @@ func checkRecipient(r channels.Recipient) error {
 		return errors.New("is not an id of a Feishu user")
 	}
 	return nil
-}
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
 }

@@ -40,7 +40,7 @@ func (s *sender) CheckRecipient(r channels.Recipient) error { return checkRecipi
 // log_id, when it gave one.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	if err := checkRecipient(m.Recipient); err != nil {
-		return channels.Receipt{}, permanent("recipient", "the recipient "+err.Error())
+		return channels.Receipt{}, channels.PermanentError("recipient", "the recipient "+err.Error())
 	}
 	p, err := newPayload(m)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -68,7 +67,10 @@ func asError(ctx context.Context, err error, hide []string) *channels.Error {
 
 // refusal says what a refusal of the API server's means.
 func refusal(s metav1.Status, hide []string) *channels.Error {
-	e := &channels.Error{Class: channels.Misconfigured, Code: "k8s_" + string(s.Reason), Message: strike(s.Message, hide)}
+	e := &channels.Error{
+		Class: channels.Misconfigured, Code: "k8s_" + string(s.Reason),
+		Message: channels.CleanText(channels.Redact(s.Message, hide...)),
+	}
 	if s.Reason == "" {
 		e.Code += strconv.Itoa(int(s.Code))
 	}
@@ -100,16 +102,6 @@ func errNotServed() *channels.Error {
 		Class: channels.Misconfigured, Code: codeNotServed,
 		Message: "no " + notifications.Resource + " of " + notifications.GroupVersion().String() + " there: the resource is not installed, or this is no cluster's address",
 	}
-}
-
-// strike makes a text of the server's safe to keep.
-func strike(text string, hide []string) string {
-	for _, value := range hide {
-		if value != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
-		}
-	}
-	return channels.CleanText(text)
 }
 
 func hasCause(details *metav1.StatusDetails, cause metav1.CauseType) bool {

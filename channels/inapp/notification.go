@@ -70,10 +70,10 @@ func (c *Config) content(m channels.Message) (content, error) {
 		decoder := json.NewDecoder(bytes.NewReader([]byte(m.Body)))
 		decoder.DisallowUnknownFields() // a key that is misspelt would be lost
 		if err := decoder.Decode(&t); err != nil {
-			return t, permanent("invalid_body", "the body is no notification: "+channels.CleanText(err.Error()))
+			return t, channels.PermanentError("invalid_body", "the body is no notification: "+channels.CleanText(err.Error()))
 		}
 	default:
-		return t, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return t, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 	t.Title = cmp.Or(t.Title, m.Subject, firstLine(t.Message))
 	t.From = cmp.Or(t.From, c.From)
@@ -82,14 +82,14 @@ func (c *Config) content(m channels.Message) (content, error) {
 		t.DesktopPopup = &c.DesktopPopup
 	}
 	if t.Title == "" {
-		return t, permanent("empty", "there is neither a title nor a message")
+		return t, channels.PermanentError("empty", "there is neither a title nor a message")
 	}
 	if !slices.Contains(importances, t.Importance) {
-		return t, permanent("invalid_body", fmt.Sprintf("importance is none of %q", importances))
+		return t, channels.PermanentError("invalid_body", fmt.Sprintf("importance is none of %q", importances))
 	}
 	for language, translated := range t.I18ns {
 		if translated.Title == "" || translated.Message == "" {
-			return t, permanent("invalid_body", fmt.Sprintf("i18ns: %q has no title or no message", channels.CleanText(language)))
+			return t, channels.PermanentError("invalid_body", fmt.Sprintf("i18ns: %q has no title or no message", channels.CleanText(language)))
 		}
 		translated.From = cmp.Or(translated.From, t.From)
 		t.I18ns[language] = translated
@@ -105,8 +105,4 @@ func firstLine(text string) string {
 		return string(characters[:maxTitle-1]) + "…"
 	}
 	return line
-}
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
 }

@@ -34,11 +34,11 @@ func (s *sender) CheckRecipient(r channels.Recipient) error {
 // the name of the Notification.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	if m.Recipient.Type != channels.RecipientUserID {
-		return channels.Receipt{}, permanent("recipient_type", fmt.Sprintf("no user of the cluster: %q", m.Recipient.Type))
+		return channels.Receipt{}, channels.PermanentError("recipient_type", fmt.Sprintf("no user of the cluster: %q", m.Recipient.Type))
 	}
 	namespace, err := s.config.namespace(m.Recipient.Value)
 	if err != nil {
-		return channels.Receipt{}, permanent("recipient", "the user_id "+err.Error())
+		return channels.Receipt{}, channels.PermanentError("recipient", "the user_id "+err.Error())
 	}
 	n, err := s.config.notification(m, namespace)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	}
 	if err := s.cluster.create(ctx, n, metav1.CreateOptions{}); err != nil {
 		e := channels.AsError(err)
-		e.Message = strike(e.Message, []string{m.Recipient.Value})
+		e.Message = channels.CleanText(channels.Redact(e.Message, m.Recipient.Value))
 		return channels.Receipt{}, e
 	}
 	return channels.Receipt{Details: map[string]any{"namespace": namespace, "name": n.GetName()}}, nil
@@ -58,7 +58,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 func (s *sender) Probe(ctx context.Context) error {
 	namespace, err := s.config.namespace(probeUser)
 	if err != nil {
-		return permanent("namespace", err.Error())
+		return channels.PermanentError("namespace", err.Error())
 	}
 	m := channels.Message{DeliveryID: uuid.Must(uuid.NewV7()), MsgType: msgText, Body: "probe"}
 	n, err := s.config.notification(m, namespace)

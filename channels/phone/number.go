@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
+
+	"github.com/labring/sealos-notify/channels"
 )
 
 // Rule says which numbers a provider takes.
@@ -65,10 +67,7 @@ func (n Number) Digits() string {
 	return phonenumbers.NormalizeDigitsOnly(phonenumbers.Format(n.parsed, format))
 }
 
-// Strike cuts the number, with or without its country code, out of a vendor's text.
-func (n Number) Strike(text string) string {
-	return strings.NewReplacer(
-		n.Digits(), "***",
-		phonenumbers.GetNationalSignificantNumber(n.parsed), "***",
-	).Replace(text)
+// Redact replaces the number in a vendor's text, with or without its country code.
+func (n Number) Redact(text string) string {
+	return channels.Redact(text, n.Digits(), phonenumbers.GetNationalSignificantNumber(n.parsed))
 }

@@ -54,7 +54,7 @@ func TestRefusedNumbers(t *testing.T) {
 	}
 }
 
-func TestStrike(t *testing.T) {
+func TestRedact(t *testing.T) {
 	t.Parallel()
 	rule := phone.Rule{Countries: []string{"CN", "HK"}}
 	for _, tc := range []struct{ number, text, want string }{
@@ -64,7 +64,7 @@ func TestStrike(t *testing.T) {
 	} {
 		n, err := rule.Parse(tc.number)
 		require.NoError(t, err)
-		require.Equal(t, tc.want, n.Strike(tc.text))
+		require.Equal(t, tc.want, n.Redact(tc.text))
 	}
 }
 

@@ -101,19 +101,11 @@ func (a answer) failure(status int) *channels.Error {
 	case a.code == "" && status >= http.StatusBadRequest:
 		return vendorhttp.StatusError(status)
 	case a.code == "":
-		return unexpected()
+		return vendorhttp.UnexpectedAnswer()
 	case a.code == codeOK && status < http.StatusBadRequest:
 		return nil
 	default:
 		return refusal(a.code, a.message, a.requestID)
-	}
-}
-
-// unexpected is an answer that says neither yes nor no.
-func unexpected() *channels.Error {
-	return &channels.Error{
-		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,
-		Message: "the vendor's answer is not understood",
 	}
 }
 

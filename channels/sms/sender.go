@@ -10,9 +10,9 @@ import (
 
 // sender sends from one account under one signature.
 type sender struct {
-	signName string
-	numbers  phone.Rule
-	api      *client
+	phone.Rule // the numbers it takes
+	signName   string
+	api        *client
 }
 
 var (
@@ -26,33 +26,16 @@ func newSender(c *Config) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sender{signName: c.SignName, numbers: c.numbers(), api: api}, nil
-}
-
-// CheckRecipient implements channels.RecipientChecker.
-func (s *sender) CheckRecipient(r channels.Recipient) error {
-	_, err := s.numbers.Parse(r.Value)
-	return err
+	return &sender{Rule: c.numbers(), signName: c.SignName, api: api}, nil
 }
 
 // Send implements channels.Sender. The receipt's details are biz_id, with which the
 // vendor's console finds the message, and request_id.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
-	if m.Recipient.Type != channels.RecipientPhone {
-		return channels.Receipt{}, permanent("recipient_type", "no phone: "+m.Recipient.Type)
-	}
-	number, err := s.numbers.Parse(m.Recipient.Value)
+	number, params, err := s.Prepare(m)
 	if err != nil {
-		return channels.Receipt{}, permanent("recipient", "the recipient "+err.Error())
+		return channels.Receipt{}, err
 	}
-	if m.TemplateCode == "" {
-		return channels.Receipt{}, permanent("template_code", "the template has no templateCode")
-	}
-	params, err := phone.Params(m.Params)
-	if err != nil {
-		return channels.Receipt{}, permanent("params", err.Error())
-	}
-
 	query := map[string]string{
 		"PhoneNumbers": number.Digits(),
 		"SignName":     s.signName,
@@ -64,17 +47,12 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	}
 	body, e := s.api.call(ctx, "SendSms", query)
 	if e != nil {
-		// The vendor repeats what it was sent.
-		e.Code, e.Message = number.Strike(e.Code), number.Strike(e.Message)
+		e.Code, e.Message = number.Redact(e.Code), number.Redact(e.Message)
 		return channels.Receipt{}, e
 	}
 	return channels.Receipt{Details: map[string]any{
 		"biz_id": body.bizID, "request_id": body.requestID,
 	}}, nil
-}
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
 }
 
 // nobody is a number that no subscriber has.

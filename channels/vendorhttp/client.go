@@ -134,6 +134,14 @@ func transportError(err error, written bool) *channels.Error {
 	return e
 }
 
+// UnexpectedAnswer returns the error of JSON that says neither yes nor no.
+func UnexpectedAnswer() *channels.Error {
+	return &channels.Error{
+		Class: channels.Uncertain, Code: CodeUnexpectedAnswer,
+		Message: "the vendor's answer is not understood",
+	}
+}
+
 // StatusError classes an answer by its HTTP status alone, for want of a vendor's
 // code in it.
 func StatusError(status int) *channels.Error {

@@ -78,7 +78,7 @@ func exchange(client *http.Client) func(*request.Request) {
 		case resp.StatusCode >= http.StatusBadRequest:
 			r.Error = vendorhttp.StatusError(resp.StatusCode)
 		case err != nil || len(answer.Result) > 0 && json.Unmarshal(answer.Result, r.Data) != nil:
-			r.Error = unexpected()
+			r.Error = vendorhttp.UnexpectedAnswer()
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
 const (
@@ -77,14 +76,6 @@ func failure(err error) *channels.Error {
 	}
 	// The SDK could not make a request of it, so nothing has left.
 	return &channels.Error{Class: channels.Transient, Code: "no_request", Message: "the request could not be made", Cause: err}
-}
-
-// unexpected is an answer that says neither yes nor no.
-func unexpected() *channels.Error {
-	return &channels.Error{
-		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,
-		Message: "the vendor's answer is not understood",
-	}
 }
 
 // refusal returns what a code of the vendor means.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
 // resourceTTS says that the resource is a template of a text, not a recording.
@@ -16,8 +17,8 @@ const resourceTTS = 1
 
 // sender calls from one pool of numbers.
 type sender struct {
+	phone.Rule // the numbers it calls
 	numberPool string
-	numbers    phone.Rule
 	sdk        *vms.VMS
 }
 
@@ -32,33 +33,16 @@ func newSender(c *Config) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sender{numberPool: c.NumberPool, numbers: c.numbers(), sdk: sdk}, nil
-}
-
-// CheckRecipient implements channels.RecipientChecker.
-func (s *sender) CheckRecipient(r channels.Recipient) error {
-	_, err := s.numbers.Parse(r.Value)
-	return err
+	return &sender{Rule: c.numbers(), numberPool: c.NumberPool, sdk: sdk}, nil
 }
 
 // Send implements channels.Sender. The receipt's details are request_id and, when
 // the vendor had the call from an earlier attempt, duplicate.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
-	if m.Recipient.Type != channels.RecipientPhone {
-		return channels.Receipt{}, permanent("recipient_type", "no phone: "+m.Recipient.Type)
-	}
-	number, err := s.numbers.Parse(m.Recipient.Value)
+	number, params, err := s.Prepare(m)
 	if err != nil {
-		return channels.Receipt{}, permanent("recipient", "the recipient "+err.Error())
+		return channels.Receipt{}, err
 	}
-	if m.TemplateCode == "" {
-		return channels.Receipt{}, permanent("template_code", "the template has no templateCode")
-	}
-	params, err := phone.Params(m.Params)
-	if err != nil {
-		return channels.Receipt{}, permanent("params", err.Error())
-	}
-
 	call := (&vms.ListForSingleBatchAppendInput{}).
 		SetPhone(number.Digits()).
 		SetType(resourceTTS).
@@ -70,8 +54,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	}
 	details, e := s.place(ctx, call)
 	if e != nil {
-		// The vendor repeats what it was sent.
-		e.Code, e.Message = number.Strike(e.Code), number.Strike(e.Message)
+		e.Code, e.Message = number.Redact(e.Code), number.Redact(e.Message)
 		return channels.Receipt{}, e
 	}
 	return channels.Receipt{Details: details}, nil
@@ -98,12 +81,8 @@ func (s *sender) place(ctx context.Context, call *vms.ListForSingleBatchAppendIn
 	case len(result.SuccessList) > 0:
 		return details, nil
 	default:
-		return nil, unexpected()
+		return nil, vendorhttp.UnexpectedAnswer()
 	}
-}
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
 }
 
 // noCall is the id of a call that was never made.
