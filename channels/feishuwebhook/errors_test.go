@@ -49,7 +49,7 @@ func TestErrorCodes(t *testing.T) {
 				requireError(t, err, tc.class, "feishu_"+strconv.Itoa(tc.code))
 				e := channels.AsError(err)
 				require.Equal(t, tc.text+" (log id log-1)", e.Message)
-				require.Equal(t, 1, bot.Requests(), "one call an attempt")
+				require.Equal(t, 1, bot.Requests(feishubot.Hook), "one call an attempt")
 				if tc.class == channels.Throttled {
 					require.Equal(t, 12*time.Second, e.RetryAfter)
 				} else {

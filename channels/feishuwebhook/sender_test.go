@@ -194,7 +194,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
 		requireError(t, err, channels.Permanent, tc.code)
-		require.Zero(t, bot.Requests())
+		require.Zero(t, bot.Requests(feishubot.Hook))
 	}
 }
 
@@ -248,7 +248,7 @@ func TestProbe(t *testing.T) {
 		requireError(t, err, channels.Transient, "connect_failed")
 		require.ErrorContains(t, err, text)
 	}
-	require.Zero(t, bot.Requests())
+	require.Zero(t, bot.Requests(feishubot.Hook))
 }
 
 func TestProvider(t *testing.T) {

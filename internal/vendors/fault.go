@@ -2,7 +2,6 @@ package vendors
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -121,16 +120,4 @@ func (i *Injection) Hold(ctx context.Context) bool {
 		}
 	}
 	return ctx.Err() == nil
-}
-
-// Cut resets the connection of a request.
-func Cut(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2: the next best thing
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // RST instead of FIN
-	}
-	_ = conn.Close()
 }

@@ -31,7 +31,7 @@ var (
 // sendSms runs with s.mu held.
 func (s *SMS) sendSms(q url.Values) answer {
 	sign, code, outID := q.Get("SignName"), q.Get("TemplateCode"), q.Get("OutId")
-	s.inbox.Request(outID)
+	s.Inbox().Request(outID)
 	for _, name := range []string{"PhoneNumbers", "SignName", "TemplateCode"} {
 		if q.Get(name) == "" {
 			return rejected(http.StatusBadRequest, "Missing"+name, name+" is mandatory for this action.")
@@ -58,7 +58,7 @@ func (s *SMS) sendSms(q url.Values) answer {
 	for _, number := range numbers {
 		text := "【" + sign + "】" + text
 		s.sent = append(s.sent, sms{number, code, text, outID, bizID, time.Now()})
-		s.inbox.Add(vendors.Arrival{
+		s.Inbox().Add(vendors.Arrival{
 			ID: fmt.Sprintf("%s-%d", bizID, len(s.sent)), Channel: "sms", ToType: "phone", To: number,
 			Kind: code, Text: text, Mark: outID,
 		})

@@ -5,10 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
 )
 
 // The vendor's signature method V3, written from its description:
@@ -95,33 +96,11 @@ func (a authorization) covers(h http.Header) bool {
 }
 
 func canonicalRequest(r *http.Request, signedHeaders []string) string {
-	var headers strings.Builder
-	for _, name := range signedHeaders {
-		value := r.Header.Get(name)
-		if name == "host" {
-			value = r.Host
-		}
-		headers.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
-	}
 	return strings.Join([]string{
-		r.Method, r.URL.EscapedPath(), canonicalQuery(r.URL.Query()), headers.String(),
+		r.Method, r.URL.EscapedPath(), vendors.CanonicalQuery(r.URL.Query()), vendors.CanonicalHeader(r, signedHeaders),
 		strings.Join(signedHeaders, ";"), r.Header.Get("X-Acs-Content-Sha256"),
 	}, "\n")
 }
-
-func canonicalQuery(query url.Values) string {
-	var pairs []string
-	for name, values := range query {
-		for _, value := range values {
-			pairs = append(pairs, escape(name)+"="+escape(value))
-		}
-	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
-}
-
-// escape percent-encodes all but the unreserved characters of RFC 3986.
-func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 func stringToSign(canonicalRequest string) string {
 	hash := sha256.Sum256([]byte(canonicalRequest))

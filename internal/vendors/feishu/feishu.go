@@ -7,11 +7,9 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/labring/sealos-notify/internal/vendors"
@@ -28,19 +26,14 @@ const (
 // Fault is a misbehaviour of the platform.
 type Fault = vendors.Fault
 
-// Platform is a simulated platform with one app. It serves the API and, at
-// /inbox and /inbox.json, the inbox.
+// Platform is a simulated platform with one app.
 type Platform struct {
+	*vendors.API
 	appID, appSecret string
-	inbox            *vendors.Inbox
-	faults           vendors.Faults
-	mux              *http.ServeMux
-	logIDs           atomic.Uint64
 
 	mu           sync.Mutex
 	token        string
 	sent         map[string]sent // by uuid
-	requests     map[string]int  // by operation
 	invalidUsers map[string]bool
 	unknownMails map[string]bool
 }
@@ -54,37 +47,18 @@ type sent struct {
 // New returns a platform that knows one app and delivers to the inbox.
 func New(appID, appSecret string, inbox *vendors.Inbox) *Platform {
 	p := &Platform{
-		appID: appID, appSecret: appSecret, inbox: inbox,
-		mux:          http.NewServeMux(),
+		API:   vendors.NewAPI(inbox),
+		appID: appID, appSecret: appSecret,
 		token:        newToken(),
 		sent:         map[string]sent{},
-		requests:     map[string]int{},
 		invalidUsers: map[string]bool{},
 		unknownMails: map[string]bool{},
 	}
-	p.mux.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", p.serve(Token, p.issueToken))
-	p.mux.HandleFunc("POST /open-apis/im/v1/messages", p.serve(Messages, p.authorized(p.createMessage)))
-	p.mux.HandleFunc("PATCH /open-apis/im/v1/messages/{id}/{urgent}", p.serve(Urgent, p.authorized(p.urge)))
-	p.mux.HandleFunc("POST /open-apis/contact/v3/users/batch_get_id", p.serve(Users, p.authorized(p.batchGetID)))
-	p.mux.Handle("GET /inbox", inbox)
-	p.mux.Handle("GET /inbox.json", inbox)
+	p.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", p.serve(Token, p.issueToken))
+	p.HandleFunc("POST /open-apis/im/v1/messages", p.serve(Messages, p.authorized(p.createMessage)))
+	p.HandleFunc("PATCH /open-apis/im/v1/messages/{id}/{urgent}", p.serve(Urgent, p.authorized(p.urge)))
+	p.HandleFunc("POST /open-apis/contact/v3/users/batch_get_id", p.serve(Users, p.authorized(p.batchGetID)))
 	return p
-}
-
-// ServeHTTP implements http.Handler.
-func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
-
-// Inbox returns the inbox that the platform delivers to.
-func (p *Platform) Inbox() *vendors.Inbox { return p.inbox }
-
-// Fail makes the platform have the fault.
-func (p *Platform) Fail(f Fault) *vendors.Injection { return p.faults.Inject(f) }
-
-// Requests returns how many requests for the operation came in.
-func (p *Platform) Requests(operation string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.requests[operation]
 }
 
 // RevokeToken makes the token that was issued invalid.
@@ -136,69 +110,31 @@ type request struct {
 	body []byte
 }
 
-// maxBody bounds a request's body, in bytes.
-const maxBody = 1 << 20
-
-// serve counts the request, and lets it meet the fault that waits for it, before
-// or after it takes effect.
+// serve returns the handler of an operation.
 func (p *Platform) serve(operation string, effect func(request) answer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			return // the client has gone or will not stop
-		}
-		p.mu.Lock()
-		p.requests[operation]++
-		p.mu.Unlock()
-
-		fault := p.faults.Meet(operation)
-		if fault == nil {
-			p.reply(w, effect(request{r, body}))
-			return
-		}
-		var a answer
-		if fault.After {
-			a = effect(request{r, body})
-		}
-		switch {
-		case !fault.Hold(r.Context()):
-		case fault.Reset:
-			vendors.Cut(w)
-		case fault.Answers():
-			p.misreply(w, fault.Fault)
-		case fault.After:
-			p.reply(w, a)
-		default:
-			p.reply(w, effect(request{r, body}))
-		}
+		p.Answer(w, r, operation, func(body []byte) vendors.Answer { return effect(request{r, body}).envelope() }, refuse)
 	}
 }
 
-func (p *Platform) reply(w http.ResponseWriter, a answer) {
-	p.header(w)
-	w.WriteHeader(a.status)
-	_ = json.NewEncoder(w).Encode(a) // fails when the client has gone
+func (a answer) envelope() vendors.Answer {
+	return vendors.Answer{Status: a.status, Header: Header(), Body: a}
 }
 
-// misreply gives the fault's answer.
-func (p *Platform) misreply(w http.ResponseWriter, f vendors.Fault) {
-	body := []byte(f.Body)
-	if f.Code != "" {
-		p.header(w)
-		body, _ = json.Marshal(map[string]any{"code": json.Number(f.Code), "msg": f.Message})
+// refuse returns the answer of a fault with a code.
+func refuse(f Fault) vendors.Answer {
+	return vendors.Answer{
+		Status: max(f.HTTPStatus, http.StatusOK), Header: Header(),
+		Body: map[string]any{"code": json.Number(f.Code), "msg": f.Message},
 	}
-	for name, values := range f.Header {
-		w.Header()[http.CanonicalHeaderKey(name)] = values
-	}
-	if f.HTTPStatus != 0 {
-		w.WriteHeader(f.HTTPStatus)
-	}
-	_, _ = w.Write(body)
 }
 
-func (p *Platform) header(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("X-Tt-Logid", fmt.Sprintf("%s%012X", time.Now().Format("20060102150405"), p.logIDs.Add(1)))
+// Header returns the header of an answer of Feishu, with a log id of its own.
+func Header() http.Header {
+	return http.Header{
+		"Content-Type": {"application/json; charset=utf-8"},
+		"X-Tt-Logid":   {time.Now().Format("20060102150405") + rand.Text()[:12]},
+	}
 }
 
 // authorized checks the token first.

@@ -30,7 +30,7 @@ func (p *Platform) createMessage(r request) answer {
 	if err := json.Unmarshal(r.body, &body); err != nil {
 		return invalid("body is not JSON")
 	}
-	p.inbox.Request(body.UUID)
+	p.Inbox().Request(body.UUID)
 	limit, known := maxContent[body.MsgType]
 	text, valid := content(body.MsgType, body.Content)
 	switch {
@@ -55,7 +55,7 @@ func (p *Platform) createMessage(r request) answer {
 	if body.UUID != "" {
 		p.sent[body.UUID] = sent{messageID: id, at: time.Now()}
 	}
-	p.inbox.Add(vendors.Arrival{
+	p.Inbox().Add(vendors.Arrival{
 		ID: id, Channel: "feishu_app", ToType: idType, To: body.ReceiveID,
 		Kind: body.MsgType, Text: text, Mark: body.UUID,
 	})
@@ -95,7 +95,7 @@ func (p *Platform) urge(r request) answer {
 	}
 	id, kind := r.PathValue("id"), strings.TrimPrefix(r.PathValue("urgent"), "urgent_")
 	idType := r.URL.Query().Get("user_id_type")
-	_, known := p.inbox.Get(id)
+	_, known := p.Inbox().Get(id)
 	err := json.Unmarshal(r.body, &body)
 	switch {
 	case err != nil || len(body.UserIDs) == 0:
@@ -113,7 +113,7 @@ func (p *Platform) urge(r request) answer {
 			unreached = append(unreached, user)
 			continue
 		}
-		p.inbox.Note(id, "urgent "+kind+" to "+user)
+		p.Inbox().Note(id, "urgent "+kind+" to "+user)
 	}
 	return success(map[string]any{"invalid_user_id_list": unreached})
 }

@@ -24,7 +24,7 @@ const (
 func (b *Bot) post(r *http.Request, body []byte) answer {
 	// Feishu does not read it; the inbox shows it as a gateway on the way would.
 	mark := r.Header.Get("X-Request-Id")
-	b.inbox.Request(mark)
+	b.Inbox().Request(mark)
 
 	var m message
 	decoded := json.Unmarshal(body, &m)
@@ -50,7 +50,7 @@ func (b *Bot) post(r *http.Request, body []byte) answer {
 		return refused(11232, "frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]")
 	}
 	idType, to := mentioned(text)
-	b.inbox.Add(vendors.Arrival{
+	b.Inbox().Add(vendors.Arrival{
 		ID: rand.Text(), Channel: "feishu_webhook", ToType: idType, To: to, Kind: m.MsgType, Text: text, Mark: mark,
 	})
 	return success()

@@ -59,7 +59,7 @@ func (s *session) Data(r io.Reader) error {
 		return err // the client has gone in the middle of it
 	}
 	if mail, err := Parse(raw); err == nil {
-		s.server.inbox.Request(mail.mark())
+		s.server.Inbox().Request(mail.mark())
 	}
 	return s.server.meet(s.conn, Data, func() error { return s.server.deliver(s.to, raw) })
 }

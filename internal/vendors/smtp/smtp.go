@@ -9,7 +9,6 @@ import (
 	"log"
 	"net"
 	"strconv"
-	"sync"
 
 	"github.com/emersion/go-smtp"
 
@@ -32,20 +31,16 @@ type Fault = vendors.Fault
 
 // Server is a simulated mail server. It speaks no TLS.
 type Server struct {
+	*vendors.Vendor
 	username, password string
-	inbox              *vendors.Inbox
-	faults             vendors.Faults
 	server             *smtp.Server
 	running            context.Context // until Close
 	stop               context.CancelFunc
-
-	mu       sync.Mutex
-	requests map[string]int // by operation
 }
 
 // New returns a server that knows one account and delivers to the inbox.
 func New(username, password string, inbox *vendors.Inbox) *Server {
-	s := &Server{username: username, password: password, inbox: inbox, requests: map[string]int{}}
+	s := &Server{Vendor: vendors.NewVendor(inbox), username: username, password: password}
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.server = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.server.Domain = "mail.example.com"
@@ -68,19 +63,6 @@ func (s *Server) Close() error {
 	return s.server.Close()
 }
 
-// Inbox returns the inbox that the server delivers to.
-func (s *Server) Inbox() *vendors.Inbox { return s.inbox }
-
-// Fail makes the server have the fault.
-func (s *Server) Fail(f Fault) *vendors.Injection { return s.faults.Inject(f) }
-
-// Requests returns how often the operation was asked for.
-func (s *Server) Requests(operation string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.requests[operation]
-}
-
 // session answers EHLO and HELO.
 func (s *Server) session(conn *smtp.Conn) (smtp.Session, error) {
 	session := &session{server: s, conn: conn.Conn()}
@@ -90,11 +72,7 @@ func (s *Server) session(conn *smtp.Conn) (smtp.Session, error) {
 // meet counts the operation and lets it meet the fault that waits for it, before
 // or after it takes effect.
 func (s *Server) meet(conn net.Conn, operation string, effect func() error) error {
-	s.mu.Lock()
-	s.requests[operation]++
-	s.mu.Unlock()
-
-	fault := s.faults.Meet(operation)
+	fault := s.Meet(operation)
 	if fault == nil {
 		return effect()
 	}
@@ -106,7 +84,7 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 	case !fault.Hold(s.running):
 		return smtp.ErrServerClosed
 	case fault.Reset:
-		cut(conn)
+		vendors.Reset(conn)
 		return net.ErrClosed
 	case fault.Answers():
 		code, _ := strconv.Atoi(fault.Code)
@@ -116,14 +94,6 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 	default:
 		return effect()
 	}
-}
-
-// cut resets the connection.
-func cut(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // RST instead of FIN
-	}
-	_ = conn.Close()
 }
 
 // deliver puts a mail into the inbox.
@@ -139,6 +109,6 @@ func (s *Server) deliver(to string, raw []byte) error {
 	if mail.HTML != "" {
 		arrival.Kind = "html"
 	}
-	s.inbox.Add(arrival)
+	s.Inbox().Add(arrival)
 	return nil
 }

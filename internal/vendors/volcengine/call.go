@@ -47,7 +47,7 @@ func (v *VMS) singleBatchAppend(body []byte) answer {
 		return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter List is invalid.")
 	}
 	for _, i := range request.List {
-		v.inbox.Request(i.SingleOpenId)
+		v.Inbox().Request(i.SingleOpenId)
 	}
 	if len(request.List) == 0 {
 		return refused(http.StatusBadRequest, "MissingParameter", "The required parameter List is missing.")
@@ -90,7 +90,7 @@ func (v *VMS) singleBatchAppend(body []byte) answer {
 func (v *VMS) make(i item) {
 	c := call{item: i, uuid: fmt.Sprintf("V%d", time.Now().UnixNano()), at: time.Now()}
 	v.calls[i.SingleOpenId] = c
-	v.inbox.Add(vendors.Arrival{
+	v.Inbox().Add(vendors.Arrival{
 		ID: c.uuid, Channel: "voice", ToType: "phone", To: i.Phone, Kind: i.Resource,
 		Text: strings.TrimSpace(i.Resource + " " + i.PhoneParam), Mark: i.SingleOpenId,
 	})
