@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
 // wellReplies are what a server says to a mail, from its greeting on.
@@ -87,7 +88,7 @@ func TestEndlessReply(t *testing.T) {
 	}()
 	t.Cleanup(func() { _ = l.Close() })
 	_, err := open(t, l.Addr(), nil).Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Transient, "not_smtp")
+	channeltest.RequireError(t, err, channels.Transient, "not_smtp")
 	require.Less(t, <-said, int64(64<<20), "the whole reply was read")
 }
 

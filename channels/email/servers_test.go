@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/email"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/test/mailservers"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
@@ -70,7 +71,7 @@ func requireTLSChecked(t *testing.T, c *email.Config) {
 	t.Helper()
 	c.CA = ""
 	_, err := openConfig(t, c).Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Misconfigured, "tls_failed")
+	channeltest.RequireError(t, err, channels.Misconfigured, "tls_failed")
 	require.ErrorContains(t, err, "certificate")
 }
 
@@ -88,7 +89,7 @@ func TestMailpit(t *testing.T) {
 			wrong := config()
 			wrong.Password = "wrong"
 			_, err := openConfig(t, wrong).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_5.7.8")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_5.7.8")
 			requireTLSChecked(t, config())
 
 			arrived := len(server.Messages(t))
@@ -104,11 +105,11 @@ func TestMailpit(t *testing.T) {
 			} {
 				server.Fail(t, tc.chaos)
 				_, err := sender.Send(t.Context(), textTo(user))
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 			}
 			server.Fail(t, mailservers.Chaos{Authentication: 535})
 			_, err = openConfig(t, config()).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_535")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_535")
 			require.Len(t, server.Messages(t), arrived)
 
 			server.Fail(t, mailservers.Chaos{})
@@ -144,18 +145,18 @@ func TestExim(t *testing.T) {
 				m := textTo(tc.to)
 				m.Body += tc.body
 				_, err := sender.Send(t.Context(), m)
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 				require.NotContains(t, err.Error(), "canary")
 			}
 
 			wrong := config()
 			wrong.Password = "wrong"
 			_, err := openConfig(t, wrong).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_535")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_535")
 			nobody := config()
 			nobody.Username, nobody.Password = "", ""
 			_, err = openConfig(t, nobody).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_5.7.0")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_5.7.0")
 			requireTLSChecked(t, config())
 
 			before := server.Connections(t)
@@ -173,5 +174,5 @@ func TestTLSModesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	server := mailservers.Exim(t)
 	_, err := openConfig(t, realConfig(server.Port, server.CA, true)).Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Misconfigured, "tls_failed")
+	channeltest.RequireError(t, err, channels.Misconfigured, "tls_failed")
 }

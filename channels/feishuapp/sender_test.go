@@ -16,6 +16,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
@@ -72,14 +73,6 @@ func textTo(recipientType, value string) channels.Message {
 
 func toOpenID() channels.Message { return textTo(channels.RecipientFeishuUserID, openUser) }
 func toEmail() channels.Message  { return textTo(channels.RecipientEmail, mailUser) }
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-}
 
 func TestSendText(t *testing.T) {
 	t.Parallel()
@@ -156,7 +149,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := toOpenID()
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.Zero(t, platform.Requests(feishu.Token)+platform.Requests(feishu.Messages))
 	}
 }
@@ -230,7 +223,7 @@ func TestDeadline(t *testing.T) {
 			defer cancel()
 
 			_, err = sender.Send(ctx, toOpenID())
-			requireError(t, err, tc.class, "timeout")
+			channeltest.RequireError(t, err, tc.class, "timeout")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Equal(t, 1, platform.Inbox().Total())
 		})
@@ -252,7 +245,7 @@ func TestDeadlineWhileAnotherGetsTheToken(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := sender.Send(ctx, toOpenID())
-	requireError(t, err, channels.Transient, "timeout")
+	channeltest.RequireError(t, err, channels.Transient, "timeout")
 
 	fault.Lift()
 	require.NoError(t, <-first)
@@ -278,7 +271,7 @@ func TestTokenThatIsAlwaysRefused(t *testing.T) {
 	platform, sender := setup(t, nil)
 	platform.Fail(feishu.Fault{Where: feishu.Messages, HTTPStatus: 400, Code: "99991663", Message: "Invalid access token"})
 	_, err := sender.Send(t.Context(), toOpenID())
-	requireError(t, err, channels.Misconfigured, "feishu_99991663")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_99991663")
 	require.Equal(t, 2, platform.Requests(feishu.Messages))
 	require.Equal(t, 2, platform.Requests(feishu.Token))
 }
@@ -293,9 +286,9 @@ func TestEachProviderHasItsOwnToken(t *testing.T) {
 	_, err := good.Send(t.Context(), toOpenID())
 	require.NoError(t, err)
 	_, err = bad.Send(t.Context(), toOpenID())
-	requireError(t, err, channels.Misconfigured, "feishu_10014")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_10014")
 	_, err = stranger.Send(t.Context(), toOpenID())
-	requireError(t, err, channels.Misconfigured, "feishu_10003")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_10003")
 	require.Equal(t, 1, platform.Requests(feishu.Messages))
 }
 
@@ -326,7 +319,7 @@ func TestProbe(t *testing.T) {
 			if tc.class == "" {
 				require.NoError(t, err)
 			} else {
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 			}
 		})
 	}

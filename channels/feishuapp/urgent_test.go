@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
@@ -152,6 +153,6 @@ func TestTimeIsKeptForTheUrgentCall(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	_, err := sender.Send(ctx, toOpenID())
-	requireError(t, err, channels.Uncertain, "timeout")
+	channeltest.RequireError(t, err, channels.Uncertain, "timeout")
 	require.NoError(t, ctx.Err(), "a quarter of the time is left")
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuwebhook"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
 // trap listens on all addresses of this machine and counts who connects.
@@ -223,7 +224,7 @@ func TestRebinding(t *testing.T) {
 	sender, err := c.OpenWith(dns.resolver())
 	require.NoError(t, err)
 	_, err = sender.Send(t.Context(), toUser())
-	requireError(t, err, channels.Misconfigured, "internal_address")
+	channeltest.RequireError(t, err, channels.Misconfigured, "internal_address")
 	require.Zero(t, connections.Load())
 }
 
@@ -236,7 +237,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 			w.WriteHeader(status)
 		}), nil)
 		_, err := sender.Send(t.Context(), toUser())
-		requireError(t, err, channels.Misconfigured, "unexpected_redirect")
+		channeltest.RequireError(t, err, channels.Misconfigured, "unexpected_redirect")
 	}
 	require.Zero(t, connections.Load())
 }

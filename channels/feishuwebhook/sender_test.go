@@ -19,6 +19,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuwebhook"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 )
@@ -106,14 +107,6 @@ func textTo(recipientType, value string) channels.Message {
 func toUser() channels.Message  { return textTo(channels.RecipientFeishuUserID, user) }
 func toEmail() channels.Message { return textTo(channels.RecipientEmail, address) }
 
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-}
-
 func TestSendText(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -172,7 +165,7 @@ func TestWithoutSecret(t *testing.T) {
 	require.Equal(t, 1, bot.Inbox().Total())
 
 	_, err = open(t, feishubot.New(token, secret, vendors.NewInbox()), unsigned).Send(t.Context(), toUser())
-	requireError(t, err, channels.Misconfigured, "feishu_19021")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_19021")
 }
 
 func TestRefusedBeforeTheCall(t *testing.T) {
@@ -193,7 +186,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := toUser()
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.Zero(t, bot.Requests(feishubot.Hook))
 	}
 }
@@ -245,7 +238,7 @@ func TestProbe(t *testing.T) {
 		"https://no..such..host:443": "cannot be looked up",
 	} {
 		err := probe(base)
-		requireError(t, err, channels.Transient, "connect_failed")
+		channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 		require.ErrorContains(t, err, text)
 	}
 	require.Zero(t, bot.Requests(feishubot.Hook))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
 func TestValidate(t *testing.T) {
@@ -83,8 +84,8 @@ func TestOutsideACluster(t *testing.T) {
 	sender, err := newConfig().Open()
 	require.NoError(t, err)
 	_, err = sender.Send(t.Context(), text())
-	requireError(t, err, channels.Misconfigured, "not_in_cluster")
-	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "not_in_cluster")
+	channeltest.RequireError(t, err, channels.Misconfigured, "not_in_cluster")
+	channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "not_in_cluster")
 }
 
 func TestProvider(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
@@ -73,15 +74,6 @@ func text() channels.Message {
 		Recipient: channels.Recipient{Type: channels.RecipientUserID, Value: user},
 		MsgType:   "text", Subject: "数据库 <1>", Body: "disk is \"full\"\n& more",
 	}
-}
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-	require.NotEmpty(t, e.Message)
 }
 
 func TestSend(t *testing.T) {
@@ -189,7 +181,7 @@ func TestRecipients(t *testing.T) {
 				return
 			}
 			require.ErrorContains(t, checked, "lower-case letters")
-			requireError(t, err, channels.Permanent, "recipient")
+			channeltest.RequireError(t, err, channels.Permanent, "recipient")
 			require.Zero(t, cluster.Requests(k8s.Create))
 		})
 	}
@@ -201,7 +193,7 @@ func TestOtherRecipientsAreRefused(t *testing.T) {
 	m := text()
 	m.Recipient.Type = channels.RecipientFeishuUserID
 	_, err := sender.Send(t.Context(), m)
-	requireError(t, err, channels.Permanent, "recipient_type")
+	channeltest.RequireError(t, err, channels.Permanent, "recipient_type")
 	require.Zero(t, cluster.Requests(k8s.Create))
 }
 
@@ -277,7 +269,7 @@ func TestProbe(t *testing.T) {
 			if tc.class == "" {
 				require.NoError(t, err)
 			} else {
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 			}
 			require.Equal(t, 1, cluster.Requests(k8s.Create))
 			require.Zero(t, cluster.Inbox().Total(), "a probe sends nothing")

@@ -68,15 +68,6 @@ func message() channels.Message {
 	}
 }
 
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-	require.NotEmpty(t, e.Message)
-}
-
 var suite = channeltest.Channel{
 	Open:    func(t *testing.T, address string) channels.Sender { return open(t, "http://"+address, nil) },
 	Message: message,
@@ -151,7 +142,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := message()
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.NotContains(t, err.Error(), m.Recipient.Value)
 	}
 	require.Zero(t, vendor.Requests(aliyun.SendSms))
@@ -206,7 +197,7 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err = sender.Send(ctx, message())
-	requireError(t, err, channels.Uncertain, "timeout")
+	channeltest.RequireError(t, err, channels.Uncertain, "timeout")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, 2, vendor.Requests(aliyun.SendSms))
 }
@@ -244,7 +235,7 @@ func TestProbe(t *testing.T) {
 				require.Equal(t, 1, vendor.Requests(aliyun.QuerySendDetails))
 				return
 			}
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 		})
 	}
 }

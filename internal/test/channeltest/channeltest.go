@@ -143,3 +143,10 @@ func requireClass(t *testing.T, err error, classes ...channels.Class) {
 	require.NotEmpty(t, e.Code)
 	require.NotEmpty(t, e.Message)
 }
+
+// RequireError requires a typed error of the class, with the code and a text.
+func RequireError(t *testing.T, err error, class channels.Class, code string) {
+	t.Helper()
+	requireClass(t, err, class)
+	require.Equal(t, code, channels.AsError(err).Code, "%v", err)
+}
