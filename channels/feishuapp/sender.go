@@ -1,9 +1,7 @@
 package feishuapp
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	larkim "github.com/larksuite/oapi-sdk-go/v3/service/im/v1"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
 // maxContent is the largest content of each message type, in bytes.
@@ -111,12 +110,8 @@ func content(m channels.Message) (string, error) {
 	}
 	content := m.Body
 	if m.MsgType == msgText {
-		// Not json.Marshal: it would blow up <, > and & to six bytes each.
-		var b bytes.Buffer
-		encoder := json.NewEncoder(&b)
-		encoder.SetEscapeHTML(false)
-		_ = encoder.Encode(map[string]string{"text": m.Body}) // strings always encode
-		content = strings.TrimSuffix(b.String(), "\n")
+		text, _ := vendorhttp.EncodeJSON(map[string]string{"text": m.Body}) // strings always encode
+		content = string(text)
 	}
 	if len(content) > limit {
 		return "", channels.PermanentError("too_long", fmt.Sprintf("the message is %d bytes long; %s takes %d", len(content), m.MsgType, limit))

@@ -1,7 +1,6 @@
 package feishuwebhook
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
 // maxBody is the largest request that Feishu takes, in bytes.
@@ -54,14 +54,10 @@ func (p *payload) sign(secret string, now time.Time) {
 }
 
 func (p *payload) encode() ([]byte, error) {
-	// Not json.Marshal: it would blow up <, > and & to six bytes each.
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(p); err != nil {
+	body, err := vendorhttp.EncodeJSON(p)
+	if err != nil {
 		return nil, channels.PermanentError("not_json", "the body of a "+p.MsgType+" message is not JSON")
 	}
-	body := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(body) > maxBody {
 		return nil, channels.PermanentError("too_long", fmt.Sprintf("the request is %d bytes long; a bot takes %d", len(body), maxBody))
 	}
