@@ -18,12 +18,12 @@ type composed struct {
 	raw        []byte
 }
 
-// compose makes the mail of a message, or a permanent error.
+// compose returns the mail of a message, or a permanent error.
 func (s *sender) compose(m channels.Message) (composed, error) {
 	if m.Recipient.Type != channels.RecipientEmail {
 		return composed{}, channels.PermanentError("recipient_type", fmt.Sprintf("no mail recipient: %q", m.Recipient.Type))
 	}
-	// A header's line break would begin another header, of somebody else's choice.
+	// A line break in a header would let the caller add headers.
 	if hasBreak(m.Recipient.Value) || hasBreak(m.Subject) {
 		return composed{}, channels.PermanentError("line_break", "the recipient or the subject has a line break or a NUL character in it")
 	}
@@ -58,5 +58,5 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 	return c, nil
 }
 
-// hasBreak says whether a header's value would end its line.
+// hasBreak reports whether the value would end a header's line.
 func hasBreak(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }

@@ -16,11 +16,11 @@ import (
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
-// maxBody is the largest request that Feishu takes, in bytes.
+// maxBody is the largest request that Feishu accepts, in bytes.
 const maxBody = 20 << 10
 
-// userID is what an id of a Feishu user is made of. Nothing else may come into
-// the tag that mentions the user.
+// userID matches the id of a Feishu user. Nothing else may stand in the tag that
+// mentions the user.
 var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)
 
 // payload is a request of the bot's webhook.
@@ -45,8 +45,8 @@ func newPayload(m channels.Message) (payload, error) {
 	}
 }
 
-// sign adds the signature. Feishu signs an empty text; its key is made of what
-// others sign.
+// sign adds the signature. Feishu's signature is an HMAC of the empty text whose key
+// is made of the time and the secret.
 func (p *payload) sign(secret string, now time.Time) {
 	p.Timestamp = strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(p.Timestamp+"\n"+secret))
@@ -64,8 +64,8 @@ func (p *payload) encode() ([]byte, error) {
 	return body, nil
 }
 
-// mention returns the tag that mentions the recipient. A bot's webhook can not
-// find a user by an e-mail address.
+// mention returns the tag that mentions the recipient. It is empty for an e-mail
+// address, by which a bot cannot find a user.
 func mention(r channels.Recipient) string {
 	if r.Type != channels.RecipientFeishuUserID {
 		return ""
@@ -73,7 +73,7 @@ func mention(r channels.Recipient) string {
 	return `<at user_id="` + r.Value + `"></at> `
 }
 
-// checkRecipient says why the bot cannot take a recipient.
+// checkRecipient returns an error when the bot does not accept the recipient.
 func checkRecipient(r channels.Recipient) error {
 	switch {
 	case r.Type == channels.RecipientEmail:

@@ -52,9 +52,8 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	return channels.Receipt{Details: map[string]any{"namespace": namespace, "name": n.GetName()}}, nil
 }
 
-// Probe implements channels.Prober: a dry run of a message. It meets everything
-// that a message does (credentials, permission, the resource, its schema) and
-// leaves nothing behind.
+// Probe implements channels.Prober by a dry run of a message. The dry run checks the
+// credentials, the permission, the resource and its schema, and creates nothing.
 func (s *sender) Probe(ctx context.Context) error {
 	namespace, err := s.config.namespace(probeUser)
 	if err != nil {
@@ -72,11 +71,11 @@ func (s *sender) Probe(ctx context.Context) error {
 	}
 	switch {
 	case e.Code == codeNoNamespace && strings.Contains(s.config.Namespace, userPlace):
-		return nil // nobody has that name; the server asks for it after all the rest
+		return nil // no user has that name, and the server checks it last
 	case e.Class == channels.Permanent:
 		e.Class = channels.Misconfigured // every message would be refused
 	case e.Class == channels.Uncertain:
-		e.Class = channels.Transient // nothing was sent
+		e.Class = channels.Transient // a probe sends nothing
 	}
 	return e
 }

@@ -10,7 +10,7 @@ import (
 
 // sender sends from one account under one signature.
 type sender struct {
-	phone.Rule // the numbers it takes
+	phone.Rule // the numbers it accepts
 	signName   string
 	api        *client
 }
@@ -29,8 +29,8 @@ func newSender(c *Config) (*sender, error) {
 	return &sender{Rule: c.numbers(), signName: c.SignName, api: api}, nil
 }
 
-// Send implements channels.Sender. The receipt's details are biz_id, with which the
-// vendor's console finds the message, and request_id.
+// Send implements channels.Sender. The receipt's details are request_id and biz_id,
+// by which the vendor's console finds the message.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	number, params, err := s.Prepare(m)
 	if err != nil {
@@ -55,24 +55,24 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	}}, nil
 }
 
-// nobody is a number that no subscriber has.
-const nobody = "10000000000"
+// unusedNumber belongs to no subscriber.
+const unusedNumber = "10000000000"
 
 var beijing = time.FixedZone("CST", 8*60*60)
 
-// Probe implements channels.Prober. It asks for what was sent to nobody today.
+// Probe implements channels.Prober. It asks what was sent to an unused number today.
 func (s *sender) Probe(ctx context.Context) error {
 	_, e := s.api.call(ctx, "QuerySendDetails", map[string]string{
-		"PhoneNumber": nobody,
+		"PhoneNumber": unusedNumber,
 		"SendDate":    time.Now().In(beijing).Format("20060102"),
 		"PageSize":    "1",
 		"CurrentPage": "1",
 	})
 	switch {
 	case e == nil, e.Class == channels.Permanent:
-		return nil // the number is refused, by a vendor who knows us
+		return nil // the vendor accepts the credentials and refuses the number
 	case e.Class == channels.Uncertain:
-		e.Class = channels.Transient // nothing was to be sent
+		e.Class = channels.Transient // a probe sends nothing
 	}
 	return e
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
-// resourceTTS says that the resource is a template of a text, not a recording.
+// resourceTTS marks the resource as a text template, not a recording.
 const resourceTTS = 1
 
 // sender calls from one pool of numbers.
@@ -36,8 +36,8 @@ func newSender(c *Config) (*sender, error) {
 	return &sender{Rule: c.numbers(), numberPool: c.NumberPool, sdk: sdk}, nil
 }
 
-// Send implements channels.Sender. The receipt's details are request_id and, when
-// the vendor had the call from an earlier attempt, duplicate.
+// Send implements channels.Sender. The receipt's details are request_id and, when an
+// earlier attempt had already asked for the call, duplicate.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	number, params, err := s.Prepare(m)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	return channels.Receipt{Details: details}, nil
 }
 
-// place asks for one call and returns the receipt's details.
+// place places one call and returns the receipt's details.
 func (s *sender) place(ctx context.Context, call *vms.ListForSingleBatchAppendInput) (map[string]any, *channels.Error) {
 	request, result := s.sdk.SingleBatchAppendRequest(&vms.SingleBatchAppendInput{
 		List: []*vms.ListForSingleBatchAppendInput{call},
@@ -85,12 +85,12 @@ func (s *sender) place(ctx context.Context, call *vms.ListForSingleBatchAppendIn
 	}
 }
 
-// noCall is the id of a call that was never made.
-const noCall = "00000000-0000-0000-0000-000000000000"
+// unusedID is the id of a call that was never made.
+const unusedID = "00000000-0000-0000-0000-000000000000"
 
 // Probe implements channels.Prober. It asks for a call that was never made.
 func (s *sender) Probe(ctx context.Context) error {
-	request, _ := s.sdk.QuerySingleInfoRequest((&vms.QuerySingleInfoInput{}).SetSingleOpenId(noCall))
+	request, _ := s.sdk.QuerySingleInfoRequest((&vms.QuerySingleInfoInput{}).SetSingleOpenId(unusedID))
 	request.SetContext(ctx)
 	err := request.Send()
 	if err == nil {
@@ -101,9 +101,9 @@ func (s *sender) Probe(ctx context.Context) error {
 	_, known := classes[code]
 	switch {
 	case e.Class == channels.Permanent, answered && !known:
-		return nil // the id is refused, in whatever words, by a vendor who knows us
+		return nil // the vendor accepts the credentials and refuses the id
 	case e.Class == channels.Uncertain:
-		e.Class = channels.Transient // nobody was to be called
+		e.Class = channels.Transient // a probe calls nobody
 	}
 	return e
 }
