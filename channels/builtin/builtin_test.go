@@ -9,8 +9,8 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Every channel has one type, every name is its own, and each type describes
-// itself completely.
+// Each channel has one type, names are unique, and each type describes itself
+// completely.
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	names, served := map[string]bool{}, map[string]bool{}
@@ -34,7 +34,7 @@ func TestTypes(t *testing.T) {
 	require.Len(t, served, 6)
 }
 
-// Which recipient goes out over which channel.
+// The channels of each recipient type.
 func TestRecipientMatrix(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{

@@ -110,8 +110,8 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-// requireTimeout sends with little time and sees that it ends with it, also by a
-// context that is cancelled.
+// requireTimeout requires that a send ends with its deadline and with a cancelled
+// context.
 func requireTimeout(t *testing.T, sender channels.Sender, class channels.Class) {
 	t.Helper()
 	const allowed = 100 * time.Millisecond
@@ -206,7 +206,7 @@ func TestNobodyListens(t *testing.T) {
 	channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 }
 
-// A server without STARTTLS or a known way to log in gets no password.
+// A server without STARTTLS or a known AUTH mechanism gets no password.
 func TestServerLacksWhatIsRequired(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -234,7 +234,7 @@ func TestServerLacksWhatIsRequired(t *testing.T) {
 	}
 }
 
-// The server repeats, as they do, whom it refuses, and all it was sent.
+// The server may repeat the recipient and all it was sent.
 func TestNothingSecretIsRepeated(t *testing.T) {
 	t.Parallel()
 	local, _, _ := strings.Cut(user, "@")

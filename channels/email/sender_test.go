@@ -139,7 +139,7 @@ func TestIdleConnectionThatEnded(t *testing.T) {
 	}
 }
 
-// Nothing but that is tried twice within an attempt.
+// Nothing else is tried twice within an attempt.
 func TestNewConnectionThatEnds(t *testing.T) {
 	t.Parallel()
 	server, sender := setup(t, nil)
@@ -197,7 +197,7 @@ func TestConcurrentSends(t *testing.T) {
 	require.LessOrEqual(t, server.Requests(smtp.Hello), 10)
 }
 
-// The connections are bounded; who finds none in time has spent no attempt.
+// The connections are bounded. A mail that gets none in time spends no attempt.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	server, sender := setup(t, nil)

@@ -15,7 +15,7 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
 
-// realConfig is a provider of a real server.
+// realConfig returns the configuration of a real server.
 func realConfig(port int, ca string, useTLS bool) *email.Config {
 	c := newConfig()
 	c.Host, c.Port, c.CA, c.UseTLS = mailservers.Host, port, ca, useTLS
@@ -23,8 +23,7 @@ func realConfig(port int, ca string, useTLS bool) *email.Config {
 	return c
 }
 
-// requireArrived sends a text and a page to the server and compares what came out
-// at its other end.
+// requireArrived sends a text and an HTML mail and compares what arrived.
 func requireArrived(t *testing.T, sender channels.Sender, messages func(testing.TB) [][]byte) {
 	t.Helper()
 	for _, m := range []channels.Message{textTo(user), htmlTo(user)} {
@@ -66,7 +65,7 @@ func requireArrived(t *testing.T, sender channels.Sender, messages func(testing.
 	}
 }
 
-// requireTLSChecked sees that nobody else's certificate is taken.
+// requireTLSChecked requires that another CA's certificate is refused.
 func requireTLSChecked(t *testing.T, c *email.Config) {
 	t.Helper()
 	c.CA = ""
@@ -169,7 +168,7 @@ func TestExim(t *testing.T) {
 	}
 }
 
-// Both ends begin with TLS, or neither.
+// Both sides begin with TLS, or neither.
 func TestTLSModesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	server := mailservers.Exim(t)

@@ -44,7 +44,7 @@ func TestErrorCodes(t *testing.T) {
 				require.Contains(t, e.Message, "told to fail")
 				require.Contains(t, e.Message, "log id")
 				require.Equal(t, 1, platform.Requests(feishu.Messages), "one call an attempt")
-				require.Zero(t, platform.Requests(feishu.Urgent), "nobody is urged to read what did not arrive")
+				require.Zero(t, platform.Requests(feishu.Urgent), "no urgent call for a message that did not arrive")
 				if class == channels.Throttled {
 					require.Equal(t, 12*time.Second, e.RetryAfter)
 				} else {
@@ -89,7 +89,7 @@ func TestAnswersWithoutCode(t *testing.T) {
 			channeltest.RequireError(t, err, tc.class, tc.code)
 			require.Equal(t, 1, platform.Requests(feishu.Messages))
 		})
-		// The same, before the message left: nothing is uncertain.
+		// The same before the message is sent: nothing is uncertain.
 		t.Run(tc.name+" for the token", func(t *testing.T) {
 			t.Parallel()
 			platform, sender := setup(t, nil)

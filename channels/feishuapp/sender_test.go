@@ -154,7 +154,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 	}
 }
 
-// What fills a text's limit is not lost by escaping.
+// Escapes do not count towards a text's limit.
 func TestLongestText(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, nil)
@@ -185,7 +185,7 @@ func TestLostAnswerIsOneMessage(t *testing.T) {
 			if fault.Hang {
 				go func() {
 					defer cancel()
-					_ = platform.Inbox().Wait(ctx, 1) // it ends with the test at the latest
+					_ = platform.Inbox().Wait(ctx, 1) // ends with the test at the latest
 				}()
 			}
 			_, err := sender.Send(ctx, m)
@@ -208,7 +208,7 @@ func TestDeadline(t *testing.T) {
 		class channels.Class
 	}{
 		{feishu.Messages, channels.Uncertain},
-		{feishu.Token, channels.Transient}, // the message had not left
+		{feishu.Token, channels.Transient}, // the message was not sent
 	} {
 		t.Run(tc.where, func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +230,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// Those who wait for a token that somebody else is getting stop waiting in time.
+// A message that waits for another one's token call ends with its deadline.
 func TestDeadlineWhileAnotherGetsTheToken(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, nil)
@@ -276,7 +276,7 @@ func TestTokenThatIsAlwaysRefused(t *testing.T) {
 	require.Equal(t, 2, platform.Requests(feishu.Token))
 }
 
-// Providers share no token, so a new secret counts as soon as it is configured.
+// Providers share no token, so a new secret takes effect at once.
 func TestEachProviderHasItsOwnToken(t *testing.T) {
 	t.Parallel()
 	platform, good := setup(t, nil)
@@ -298,7 +298,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		fault  feishu.Fault
 		change func(*feishuapp.Config)
-		class  channels.Class // none when all is well
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},

@@ -59,7 +59,7 @@ func TestUrgent(t *testing.T) {
 	}
 }
 
-// An urgent call that fails leaves the message what it is: delivered, once.
+// When an urgent call fails, the message stays delivered, once.
 func TestUrgentFails(t *testing.T) {
 	t.Parallel()
 	throttled := feishu.Fault{Where: feishu.Urgent, HTTPStatus: 429}
@@ -145,7 +145,7 @@ func TestUrgentWithNewToken(t *testing.T) {
 	require.Equal(t, 2, platform.Requests(feishu.Token))
 }
 
-// A slow message does not take the time of the urgent call.
+// A slow message leaves time for the urgent call.
 func TestTimeIsKeptForTheUrgentCall(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, urgent("app"))

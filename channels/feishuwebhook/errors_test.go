@@ -61,7 +61,7 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-// The bot's own checks, as it makes them.
+// The bot's own checks.
 func TestBotRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -121,7 +121,7 @@ func TestAnswersWithoutCode(t *testing.T) {
 	}
 }
 
-// The bot repeats all it was sent: token, signature, recipient.
+// The bot may repeat all it was sent: token, signature, recipient.
 func TestNothingSecretIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, m := range []channels.Message{toUser(), toEmail()} {
@@ -146,8 +146,8 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 	}
 }
 
-// An answer that is lost is followed by another message: nothing tells the bot
-// that they are one.
+// A lost answer is followed by a second message: nothing tells the bot that both are
+// the same.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	bot, sender := setup(t)

@@ -31,8 +31,8 @@ const (
 	address = "Canary.User@example.com"
 )
 
-// TestMain trusts the certificate of httptest's servers and sets a proxy that
-// nobody must ask. Both are read from the environment once.
+// TestMain trusts the certificate of httptest's servers and sets a proxy that must not
+// be used. Both are read from the environment once.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "feishuwebhook")
 	if err != nil {
@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// newConfig is the configuration of a bot at the address, with all defaults.
+// newConfig returns the configuration of a bot at the address, with the defaults.
 func newConfig(webhookURL string) *feishuwebhook.Config {
 	c := feishuwebhook.Type.NewConfig().(*feishuwebhook.Config)
 	c.WebhookURL = webhookURL
@@ -191,7 +191,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 	}
 }
 
-// What fills a bot's limit is not lost by escaping.
+// Escapes do not count towards a bot's limit.
 func TestLongestText(t *testing.T) {
 	t.Parallel()
 	bot, sender := setup(t)
@@ -221,7 +221,7 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	bot := feishubot.New(token, secret, vendors.NewInbox())
 	plain, secure := httptest.NewServer(bot), httptest.NewUnstartedServer(bot)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that we hang up
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // about the client that hangs up
 	secure.StartTLS()
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)

@@ -78,7 +78,7 @@ func kubeconfigWith(cluster string) string {
 		"clusters: [{name: c, cluster: {server: \"https://127.0.0.1\", " + cluster + "}}]\n"
 }
 
-// A configuration for the inside of a cluster can be checked outside of it.
+// A configuration for the cluster that the service runs in can be checked elsewhere.
 func TestOutsideACluster(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	sender, err := newConfig().Open()

@@ -106,12 +106,12 @@ func TestWrongToken(t *testing.T) {
 	channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "k8s_Unauthorized")
 }
 
-// A server whose certificate nobody vouches for gets no token.
+// A server with an untrusted certificate gets no token.
 func TestUnknownAuthority(t *testing.T) {
 	t.Parallel()
 	cluster := k8s.New(token, vendors.NewInbox())
 	server := httptest.NewUnstartedServer(cluster)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that we hang up
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // about the client that hangs up
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	sender := openWith(t, k8s.Kubeconfig(server.URL, token, nil), nil)

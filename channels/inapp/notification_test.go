@@ -48,7 +48,7 @@ func TestObject(t *testing.T) {
 	}, object["spec"])
 }
 
-// What the template says comes before what the provider says.
+// The template overrides the provider.
 func TestTemplateComesFirst(t *testing.T) {
 	t.Parallel()
 	m := text()

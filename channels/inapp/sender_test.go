@@ -36,7 +36,7 @@ func setup(t *testing.T, change func(*inapp.Config)) (*k8s.Cluster, channels.Sen
 	return cluster, open(t, serve(t, cluster), change)
 }
 
-// serve serves the API by TLS, as a real one is.
+// serve serves the API over TLS, as a real one does.
 func serve(t *testing.T, api http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(api)
@@ -117,7 +117,7 @@ func TestLostAnswerIsOneNotification(t *testing.T) {
 	}
 }
 
-// Every attempt presents the same object, whenever it is made.
+// Every attempt sends the same object.
 func TestAttemptsAreTheSame(t *testing.T) {
 	t.Parallel()
 	bodies := make(chan map[string]any, 2)
@@ -129,7 +129,7 @@ func TestAttemptsAreTheSame(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})), nil)
 	m := text()
-	m.DeliveryID = uuid.MustParse("019a0000-0000-7abc-8def-0123456789ab") // made a while ago
+	m.DeliveryID = uuid.MustParse("019a0000-0000-7abc-8def-0123456789ab") // created earlier
 	for range 2 {
 		_, err := sender.Send(t.Context(), m)
 		require.Equal(t, channels.Transient, channels.AsError(err).Class)
@@ -147,7 +147,7 @@ func TestRecipients(t *testing.T) {
 		{"{{user}}", "2b4", "2b4"},
 		{"x-{{user}}-{{user}}", "a", "x-a-a"},
 		{"sealos", "alice", "sealos"},
-		{"sealos", "../kube-system", "sealos"}, // no part of the name is theirs
+		{"sealos", "../kube-system", "sealos"}, // the user is not part of the name
 		{"ns-{{user}}", strings.Repeat("a", 60), "ns-" + strings.Repeat("a", 60)},
 		{"ns-{{user}}", strings.Repeat("a", 61), ""},
 		{"ns-{{user}}", "", ""},
@@ -197,7 +197,7 @@ func TestOtherRecipientsAreRefused(t *testing.T) {
 	require.Zero(t, cluster.Requests(k8s.Create))
 }
 
-// The client would wait and call again; when to do that is for the queue to say.
+// client-go would wait and call again. Only the queue repeats calls.
 func TestNoCallIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 500, 503} {
@@ -218,7 +218,7 @@ func TestNoCallIsRepeated(t *testing.T) {
 	}
 }
 
-// The client's own limit is five calls a second.
+// client-go's own limit is five calls a second.
 func TestClientDoesNotLimit(t *testing.T) {
 	t.Parallel()
 	const sends = 300
@@ -240,7 +240,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		change func(*inapp.Config)
 		spoil  func(*k8s.Cluster)
-		class  channels.Class // well when empty
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},

@@ -20,7 +20,7 @@ import (
 
 func TestErrorCodes(t *testing.T) {
 	t.Parallel()
-	const service, gateway = http.StatusOK, http.StatusBadRequest // who refuses, and how
+	const service, gateway = http.StatusOK, http.StatusBadRequest // the HTTP status of each one's refusals
 	for _, tc := range []struct {
 		status int
 		class  channels.Class
@@ -131,7 +131,7 @@ func TestWrongCredentials(t *testing.T) {
 	}
 }
 
-// The vendor's own checks, met by the SDK's requests.
+// The vendor's own checks.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[string]func(*aliyun.SMS, *channels.Message){
@@ -148,7 +148,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// The vendor repeats, as it sometimes does, all it was sent.
+// The vendor may repeat all it was sent.
 func TestNothingPrivateIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 400, 500} {

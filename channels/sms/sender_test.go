@@ -159,7 +159,7 @@ func TestCheckRecipient(t *testing.T) {
 	require.NotContains(t, err.Error(), mobileDigits)
 }
 
-// A lost answer says so: the vendor would send a second text.
+// A lost answer is uncertain: the vendor would send a second text.
 func TestLostAnswerIsUncertain(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]aliyun.Fault{
@@ -177,7 +177,7 @@ func TestLostAnswerIsUncertain(t *testing.T) {
 			if fault.Hang {
 				go func() {
 					defer cancel()
-					_ = vendor.Inbox().Wait(ctx, 1) // it ends with the test at the latest
+					_ = vendor.Inbox().Wait(ctx, 1) // ends with the test at the latest
 				}()
 			}
 			m := message()
@@ -210,7 +210,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		config func(*sms.Config)
 		fault  *aliyun.Fault
-		class  channels.Class // well when empty
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},

@@ -49,7 +49,7 @@ func TestErrorCodes(t *testing.T) {
 					require.Equal(t, 1, vendor.Requests(volcengine.SingleBatchAppend))
 				})
 			}
-			// The same, of the single item in an answer that is a success.
+			// The same for the single item of a successful answer.
 			t.Run(code+" in the FailList", func(t *testing.T) {
 				t.Parallel()
 				vendor, sender := setup(t, nil)
@@ -106,7 +106,7 @@ func TestWrongCredentials(t *testing.T) {
 	}
 }
 
-// The vendor repeats, as it sometimes does, all it was sent.
+// The vendor may repeat all it was sent.
 func TestNothingPrivateIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{

@@ -158,7 +158,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 	require.Zero(t, vendor.Requests(volcengine.SingleBatchAppend))
 }
 
-// A call that the vendor has from an earlier attempt has reached its recipient.
+// A call that an earlier attempt asked for is a success.
 func TestDuplicateIsSuccess(t *testing.T) {
 	t.Parallel()
 	vendor, sender := setup(t, nil)
@@ -168,7 +168,7 @@ func TestDuplicateIsSuccess(t *testing.T) {
 	require.Equal(t, true, receipt.Details["duplicate"])
 }
 
-// A lost answer says so: the vendor may call a second time.
+// A lost answer is uncertain: the vendor may call twice.
 func TestLostAnswerIsUncertain(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]volcengine.Fault{
@@ -187,7 +187,7 @@ func TestLostAnswerIsUncertain(t *testing.T) {
 			if fault.Hang {
 				go func() {
 					defer cancel()
-					_ = vendor.Inbox().Wait(ctx, 1) // it ends with the test at the latest
+					_ = vendor.Inbox().Wait(ctx, 1) // ends with the test at the latest
 				}()
 			}
 			m := message()
@@ -220,7 +220,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		config func(*voice.Config)
 		fault  *volcengine.Fault
-		class  channels.Class // well when empty
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},

@@ -1,6 +1,5 @@
-// Package aliyun is a simulated Aliyun SMS API (dysmsapi, version 2017-05-25):
-// SendSms and QuerySendDetails, with the vendor's signature, checks, envelopes and
-// codes, and an inbox of what arrived. It can be told to misbehave.
+// Package aliyun is a simulated Aliyun SMS API (dysmsapi, version 2017-05-25). It has
+// SendSms and QuerySendDetails with the vendor's signature, checks, envelopes and codes.
 package aliyun
 
 import (
@@ -46,23 +45,23 @@ func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *SMS {
 	return s
 }
 
-// AddSign approves a signature (the name before the text). Until one is added,
-// every signature is approved.
+// AddSign approves a signature, the name before the text. Until then all signatures
+// are approved.
 func (s *SMS) AddSign(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.signs[name] = true
 }
 
-// AddTemplate approves a template, whose variables are written ${name}. Until one
-// is added, every code is approved, and its text is the params.
+// AddTemplate approves a template, whose variables are written ${name}. Until then all
+// codes are approved, and the text is the params.
 func (s *SMS) AddTemplate(code, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.templates[code] = text
 }
 
-// answer is the vendor's envelope, with the result's fields in it.
+// answer is an answer with its fields.
 type answer struct {
 	status int
 	fields map[string]any
@@ -73,12 +72,12 @@ func success(fields map[string]any) answer {
 	return answer{http.StatusOK, fields}
 }
 
-// refused is a refusal by the SMS service, which comes with HTTP 200.
+// refused returns a refusal by the SMS service, whose status is 200.
 func refused(code, message string) answer {
 	return answer{http.StatusOK, map[string]any{"Code": code, "Message": message}}
 }
 
-// rejected is a refusal by the gateway before it.
+// rejected returns a refusal by the gateway.
 func rejected(status int, code, message string) answer {
 	return answer{status, map[string]any{"Code": code, "Message": message, "HostId": "dysmsapi.aliyuncs.com"}}
 }
@@ -112,8 +111,8 @@ func (a answer) envelope() vendors.Answer {
 	}
 }
 
-// refuse returns the answer of a fault with a code: by the service with HTTP 200, by
-// the gateway otherwise.
+// refuse returns the answer of a fault with a code: of the service when its status is
+// 200, of the gateway otherwise.
 func refuse(f Fault) vendors.Answer {
 	if f.HTTPStatus <= http.StatusOK {
 		return refused(f.Code, f.Message).envelope()

@@ -13,10 +13,10 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// maxNumbers is how many numbers one request may have.
+// maxNumbers bounds the numbers of one request.
 const maxNumbers = 1000
 
-// sms is one text that arrived.
+// sms is a text that arrived.
 type sms struct {
 	number, code, text, outID, bizID string
 	at                               time.Time
@@ -66,13 +66,13 @@ func (s *SMS) sendSms(q url.Values) answer {
 	return success(map[string]any{"BizId": bizID})
 }
 
-// render fills a template, or says what is wrong with it or its params.
+// render returns a template's text with its params, or a refusal.
 func (s *SMS) render(code, param string) (string, *answer) {
 	refuse := func(code, message string) (string, *answer) {
 		a := refused(code, message)
 		return "", &a
 	}
-	// The values have to be texts: the vendor refuses {"code": 1234}.
+	// The values must be strings: the vendor refuses {"code": 1234}.
 	params := map[string]string{}
 	if param != "" && json.Unmarshal([]byte(param), &params) != nil {
 		return refuse("isv.INVALID_JSON_PARAM", "JSON参数不合法")

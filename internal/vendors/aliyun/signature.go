@@ -18,11 +18,11 @@ import (
 const (
 	algorithm = "ACS3-HMAC-SHA256"
 	version   = "2017-05-25"
-	// maxSkew is how far the request's clock may be off.
+	// maxSkew is how far the client's clock may be off.
 	maxSkew = 15 * time.Minute
 )
 
-// authenticate checks who sends the request. It runs with s.mu held.
+// authenticate checks the signature and the account. It runs with s.mu held.
 func (s *SMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	auth := parseAuthorization(r.Header.Get("Authorization"))
 	date, err := time.Parse("2006-01-02T15:04:05Z", r.Header.Get("X-Acs-Date"))
@@ -54,7 +54,7 @@ func (s *SMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	return answer{}, true
 }
 
-// authorization is the Authorization header taken apart.
+// authorization is a parsed Authorization header.
 type authorization struct {
 	credential, signature string
 	signedHeaders         []string
@@ -80,8 +80,8 @@ func parseAuthorization(header string) authorization {
 	return a
 }
 
-// covers says whether every header is signed that has to be: the host, the
-// content type and all of the vendor's own.
+// covers reports whether all headers are signed that must be: the host, the content
+// type and the vendor's own.
 func (a authorization) covers(h http.Header) bool {
 	if !slices.Contains(a.signedHeaders, "host") || !slices.IsSorted(a.signedHeaders) {
 		return false

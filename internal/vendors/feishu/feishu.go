@@ -1,6 +1,5 @@
-// Package feishu is a simulated Feishu open platform: the four calls that the
-// feishu_app channel makes, with the platform's own envelopes, checks and codes,
-// and an inbox of what arrived. It can be told to misbehave.
+// Package feishu is a simulated Feishu open platform. It has the four calls that the
+// feishu_app channel makes, with the platform's envelopes, checks and codes.
 package feishu
 
 import (
@@ -38,7 +37,7 @@ type Platform struct {
 	unknownMails map[string]bool
 }
 
-// sent is a message that its uuid stands for.
+// sent is the first message with a uuid.
 type sent struct {
 	messageID string
 	at        time.Time
@@ -61,21 +60,21 @@ func New(appID, appSecret string, inbox *vendors.Inbox) *Platform {
 	return p
 }
 
-// RevokeToken makes the token that was issued invalid.
+// RevokeToken makes the issued token invalid.
 func (p *Platform) RevokeToken() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.token = newToken()
 }
 
-// InvalidUser makes urgent calls report the user as one they do not reach.
+// InvalidUser makes urgent calls report that they do not reach the user.
 func (p *Platform) InvalidUser(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.invalidUsers[id] = true
 }
 
-// UnknownEmail makes the address one that nobody has. All others have a user.
+// UnknownEmail makes the address belong to no user. All others have one.
 func (p *Platform) UnknownEmail(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +90,7 @@ type answer struct {
 	Code int            `json:"code"`
 	Msg  string         `json:"msg"`
 	Data map[string]any `json:"data,omitempty"`
-	// Of the token call, which has no data.
+	// Only in answers of the token call.
 	Token  string `json:"tenant_access_token,omitempty"`
 	Expire int    `json:"expire,omitempty"` // seconds
 }
@@ -104,7 +103,7 @@ func refused(code int, format string, args ...any) answer {
 	return answer{status: http.StatusBadRequest, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
-// request is a request whose body was read.
+// request is a request with its body.
 type request struct {
 	*http.Request
 	body []byte
@@ -137,7 +136,7 @@ func Header() http.Header {
 	}
 }
 
-// authorized checks the token first.
+// authorized checks the token and runs effect with p.mu held.
 func (p *Platform) authorized(effect func(request) answer) func(request) answer {
 	return func(r request) answer {
 		token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -10,7 +10,7 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// dedupe is how long a uuid stands for the message it was first sent with.
+// dedupe is how long a repeated uuid returns the first message.
 const dedupe = time.Hour
 
 var receiveIDTypes = []string{"open_id", "user_id", "union_id", "email", "chat_id"}
@@ -18,7 +18,8 @@ var receiveIDTypes = []string{"open_id", "user_id", "union_id", "email", "chat_i
 // maxContent is the largest content of each message type, in bytes.
 var maxContent = map[string]int{"text": 150 << 10, "post": 30 << 10, "interactive": 30 << 10}
 
-// createMessage runs with p.mu held, so that a uuid is looked up and taken in one.
+// createMessage sends a message. It runs with p.mu held, so that a uuid is looked up
+// and taken at once.
 func (p *Platform) createMessage(r request) answer {
 	var body struct {
 		ReceiveID string `json:"receive_id"`
@@ -66,7 +67,7 @@ func invalid(ext string) answer {
 	return refused(230001, "Your request contains an invalid request parameter, ext=%s.", ext)
 }
 
-// fits says whether an id can be of the type: the platform's ids wear their type.
+// fits reports whether an id can be of the type, which its prefix tells.
 func fits(idType, id string) bool {
 	prefix := map[string]string{"open_id": "ou_", "union_id": "on_", "chat_id": "oc_"}[idType]
 	if idType == "email" {
@@ -75,7 +76,7 @@ func fits(idType, id string) bool {
 	return id != "" && strings.HasPrefix(id, prefix) && !strings.Contains(id, "@")
 }
 
-// content checks a message's content and returns it as a person would read it.
+// content returns a message's content as a reader sees it; false when it is invalid.
 func content(msgType, content string) (string, bool) {
 	var object map[string]any
 	if err := json.Unmarshal([]byte(content), &object); err != nil || object == nil {

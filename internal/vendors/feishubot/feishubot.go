@@ -1,6 +1,5 @@
-// Package feishubot is a simulated custom bot of a Feishu group: its webhook with
-// the checks, codes and envelopes of the real one, and an inbox of what the group
-// reads. It can be told to misbehave.
+// Package feishubot is a simulated custom bot of a Feishu group. Its webhook has the
+// checks, codes and envelopes of the real one.
 package feishubot
 
 import (
@@ -16,7 +15,7 @@ import (
 // Hook is the one operation, for Fault.Where.
 const Hook = "hook"
 
-// Path is where the webhook of a bot with the token is.
+// Path returns the path of the webhook of a bot with the token.
 func Path(token string) string { return "/open-apis/bot/v2/hook/" + token }
 
 // Fault is a misbehaviour of the bot.
@@ -31,11 +30,11 @@ type Bot struct {
 	keyword string
 	limit   int
 	window  time.Duration
-	taken   []time.Time // when the last messages within the window came
+	taken   []time.Time // times of the messages within the window
 }
 
-// New returns a bot that delivers to the inbox. With a secret it takes signed
-// messages only.
+// New returns a bot that delivers to the inbox. With a secret it accepts only signed
+// messages.
 func New(token, secret string, inbox *vendors.Inbox) *Bot {
 	b := &Bot{API: vendors.NewAPI(inbox), token: token, secret: secret}
 	b.HandleFunc("POST "+Path("{token}"), b.serve)
@@ -49,15 +48,15 @@ func (b *Bot) RequireKeyword(word string) {
 	b.keyword = word
 }
 
-// Limit makes the bot refuse what is more than n messages in any window of time.
-// The real ones are 5 in a second and 100 in a minute.
+// Limit makes the bot refuse more than n messages in any window of time. The real
+// limits are 5 in a second and 100 in a minute.
 func (b *Bot) Limit(n int, window time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.limit, b.window = n, window
 }
 
-// answer is the bot's envelope. Success has the older form beside the newer.
+// answer is the bot's envelope. A success has the older form beside the newer one.
 type answer struct {
 	status int
 

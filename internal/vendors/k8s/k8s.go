@@ -1,7 +1,6 @@
 // Package k8s is a simulated Kubernetes API with the one resource that the inapp
-// channel creates, and an inbox of what arrived. It is for trying the service and
-// for the failures that a real API server does not have on demand; how a real one
-// behaves is tested with a real one (internal/test/k8stest).
+// channel creates. It serves for trying the service and for failures that a real API
+// server does not have on demand. internal/test/k8stest tests with a real one.
 package k8s
 
 import (
@@ -24,8 +23,8 @@ const (
 	Get    = "get"
 )
 
-// Fault is a misbehaviour of the API. Its Code is the reason of a Status
-// ("Forbidden"), and its HTTPStatus the code of it.
+// Fault is a misbehaviour of the API. Code is the reason of a Status ("Forbidden"),
+// and HTTPStatus its code.
 type Fault = vendors.Fault
 
 // Cluster is a simulated cluster with one client, in which every namespace exists
@@ -39,9 +38,9 @@ type Cluster struct {
 	deleted map[string]bool   // namespaces
 }
 
-// New returns a cluster that knows one bearer token and delivers to the inbox.
-// Without a token it takes everybody, as an API behind `kubectl proxy` does:
-// clients send their tokens by TLS only.
+// New returns a cluster that knows one bearer token and delivers to the inbox. Without
+// a token it accepts every client, as an API behind `kubectl proxy` does. Clients send
+// tokens over TLS only.
 func New(token string, inbox *vendors.Inbox) *Cluster {
 	c := &Cluster{API: vendors.NewAPI(inbox), token: token, objects: map[string]object{}, deleted: map[string]bool{}}
 	const path = "/apis/notification.sealos.io/v1/namespaces/{namespace}/notifications"
@@ -51,7 +50,7 @@ func New(token string, inbox *vendors.Inbox) *Cluster {
 }
 
 // Kubeconfig returns a kubeconfig file for the API at serverURL. The token and the
-// authority (PEM), which signed the server's certificate, go with an https URL.
+// authority (PEM) of the server's certificate are for an https URL.
 func Kubeconfig(serverURL, token string, authority []byte) []byte {
 	return fmt.Appendf(nil, `apiVersion: v1
 kind: Config
@@ -62,14 +61,14 @@ users: [{name: simulated, user: {token: %q}}]
 `, serverURL, base64.StdEncoding.EncodeToString(authority), token)
 }
 
-// DeleteNamespace makes the namespace one that does not exist.
+// DeleteNamespace deletes the namespace.
 func (c *Cluster) DeleteNamespace(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deleted[name] = true
 }
 
-// refused is the answer of an error of the API.
+// refused returns the answer of an error of the API.
 func refused(err *apierrors.StatusError) vendors.Answer {
 	s := err.ErrStatus
 	s.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
@@ -80,7 +79,7 @@ func answer(status int, body any) vendors.Answer {
 	return vendors.Answer{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
 }
 
-// serve returns the handler of an operation, which checks who sends the request.
+// serve returns the handler of an operation. The handler checks the token.
 func (c *Cluster) serve(operation string, effect func(*http.Request, []byte) vendors.Answer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		authorized := func(body []byte) vendors.Answer {

@@ -30,7 +30,7 @@ type metadata struct {
 	Annotations       map[string]string `json:"annotations,omitempty"`
 }
 
-// spec has pointers where the schema requires a value.
+// spec has pointers for the values that the schema requires.
 type spec struct {
 	Title        *string                `json:"title"`
 	Message      *string                `json:"message"`
@@ -47,11 +47,11 @@ type translation struct {
 	From    string  `json:"from,omitempty"`
 }
 
-// markAnnotation holds what the sender marks its notifications with.
+// markAnnotation holds the sender's id of a notification.
 const markAnnotation = "notify.sealos.io/delivery-id"
 
-// create makes a Notification, or only says whether it would with dryRun. It runs
-// with c.mu held, so that a name is looked up and taken in one.
+// create creates a Notification; with dryRun it only checks. It runs with c.mu held,
+// so that a name is looked up and taken at once.
 func (c *Cluster) create(r *http.Request, body []byte) vendors.Answer {
 	var o object
 	if err := json.Unmarshal(body, &o); err != nil {
@@ -88,7 +88,7 @@ func (c *Cluster) create(r *http.Request, body []byte) vendors.Answer {
 	return answer(http.StatusCreated, o)
 }
 
-// invalid lists what the resource's schema refuses.
+// invalid returns the violations of the resource's schema.
 func (o object) invalid() field.ErrorList {
 	var list field.ErrorList
 	path := field.NewPath("spec")
@@ -110,7 +110,7 @@ func (o object) invalid() field.ErrorList {
 	return list
 }
 
-// get runs with c.mu held.
+// get returns a Notification. It runs with c.mu held.
 func (c *Cluster) get(r *http.Request, _ []byte) vendors.Answer {
 	name := r.PathValue("name")
 	o, exists := c.objects[r.PathValue("namespace")+"/"+name]

@@ -1,5 +1,5 @@
-// Package smtp is a simulated mail server with one account. It takes mail for
-// everybody and delivers it to an inbox, and can be told to misbehave.
+// Package smtp is a simulated mail server with one account. It accepts mail for every
+// address.
 package smtp
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// Operations, for Fault.Where and Requests. A fault at Data is met when the whole
-// mail is there.
+// Operations, for Fault.Where and Requests. A fault at Data is met after the whole
+// mail.
 const (
 	Hello = "hello"
 	Auth  = "auth"
@@ -25,8 +25,8 @@ const (
 	Data  = "data"
 )
 
-// Fault is a misbehaviour of the server. Code is an SMTP code ("550"), and Message
-// the text behind it ("5.1.1 no such user").
+// Fault is a misbehaviour of the server. Code is an SMTP code ("550") and Message its
+// text ("5.1.1 no such user").
 type Fault = vendors.Fault
 
 // Server is a simulated mail server. It speaks no TLS.
@@ -46,18 +46,18 @@ func New(username, password string, inbox *vendors.Inbox) *Server {
 	s.server.Domain = "mail.example.com"
 	s.server.AllowInsecureAuth = true
 	s.server.EnableSMTPUTF8 = true
-	s.server.ErrorLog = log.New(io.Discard, "", 0) // of clients that hang up
+	s.server.ErrorLog = log.New(io.Discard, "", 0) // about clients that hang up
 	return s
 }
 
-// Serve takes connections until Close. It returns nil then.
+// Serve accepts connections until Close, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	// go-smtp's Close misses a Serve that has only just begun.
+	// go-smtp's Close misses a Serve that has just begun.
 	defer context.AfterFunc(s.running, func() { _ = l.Close() })()
 	return s.server.Serve(l)
 }
 
-// Close ends the server and all its connections.
+// Close stops the server and closes its connections.
 func (s *Server) Close() error {
 	defer s.stop()
 	return s.server.Close()
@@ -69,8 +69,7 @@ func (s *Server) session(conn *smtp.Conn) (smtp.Session, error) {
 	return session, s.meet(session.conn, Hello, func() error { return nil })
 }
 
-// meet counts the operation and lets it meet the fault that waits for it, before
-// or after it takes effect.
+// meet runs effect, or what the operation's fault does instead.
 func (s *Server) meet(conn net.Conn, operation string, effect func() error) error {
 	fault := s.Meet(operation)
 	if fault == nil {
@@ -96,7 +95,7 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 	}
 }
 
-// deliver puts a mail into the inbox.
+// deliver adds a mail to the inbox.
 func (s *Server) deliver(to string, raw []byte) error {
 	mail, err := Parse(raw)
 	if err != nil {

@@ -32,15 +32,14 @@ type call struct {
 	at   time.Time
 }
 
-// item is one call that is asked for.
+// item is one requested call.
 type item struct {
 	Phone, PhoneParam, Resource, NumberPoolNo, SingleOpenId string
 	Type                                                    *int
 }
 
-// singleBatchAppend makes calls. It runs with v.mu held. It does not drop a
-// repeated SingleOpenId: the vendor does not say that it does, so a repetition is
-// to be seen here as a second call.
+// singleBatchAppend makes calls. It runs with v.mu held. The vendor does not promise to
+// drop a repeated SingleOpenId, so a repetition makes a second call here.
 func (v *VMS) singleBatchAppend(body []byte) answer {
 	var request struct{ List []item }
 	if err := json.Unmarshal(body, &request); err != nil {
@@ -96,7 +95,7 @@ func (v *VMS) make(i item) {
 	})
 }
 
-// querySingleInfo tells of a call. It runs with v.mu held.
+// querySingleInfo describes a call. It runs with v.mu held.
 func (v *VMS) querySingleInfo(body []byte) answer {
 	var request struct {
 		SingleOpenId string

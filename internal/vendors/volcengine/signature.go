@@ -19,11 +19,11 @@ const (
 	algorithm = "HMAC-SHA256"
 	service   = "vms"
 	version   = "2022-01-01"
-	// maxSkew is how far the request's clock may be off.
+	// maxSkew is how far the client's clock may be off.
 	maxSkew = 15 * time.Minute
 )
 
-// authenticate checks who sends the request. It runs with v.mu held.
+// authenticate checks the signature and the account. It runs with v.mu held.
 func (v *VMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -47,7 +47,7 @@ func (v *VMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	return answer{}, true
 }
 
-// authorization is the Authorization header taken apart.
+// authorization is a parsed Authorization header.
 type authorization struct {
 	accessKeyID, day, region, service string
 	signedHeaders                     []string
@@ -78,7 +78,7 @@ func parseAuthorization(header string) (authorization, bool) {
 	return a, a.accessKeyID != "" && a.signature != "" && slices.IsSorted(a.signedHeaders)
 }
 
-// sign returns the signature that the request ought to have.
+// sign returns the right signature of the request.
 func sign(r *http.Request, body []byte, auth authorization, secret string) string {
 	canonical := strings.Join([]string{
 		r.Method, r.URL.EscapedPath(), vendors.CanonicalQuery(r.URL.Query()), vendors.CanonicalHeader(r, auth.signedHeaders),

@@ -1,7 +1,6 @@
-// Package volcengine is a simulated Volcengine voice API (VMS, version 2022-01-01):
-// SingleBatchAppend and QuerySingleInfo, with the vendor's signature, checks,
-// envelopes and codes, and an inbox of the calls that were made. It can be told to
-// misbehave.
+// Package volcengine is a simulated Volcengine voice API (VMS, version 2022-01-01). It
+// has SingleBatchAppend and QuerySingleInfo with the vendor's signature, checks,
+// envelopes and codes.
 package volcengine
 
 import (
@@ -45,14 +44,14 @@ func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *VMS {
 	return v
 }
 
-// Refuse puts every item for the phone on the FailList, with the type.
+// Refuse puts all items for the phone on the FailList with the failure's type.
 func (v *VMS) Refuse(phone, failure string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refused[phone] = failure
 }
 
-// answer is what the vendor's envelope holds: a result or an error.
+// answer is the content of the vendor's envelope: a result or an error.
 type answer struct {
 	status        int
 	result        any
