@@ -20,7 +20,7 @@ const root = "../../.."
 func TestDocumentAddsAChannel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, part := range []string{"channels", "internal/vendors"} {
+	for _, part := range []string{"channels", "client", "internal/test/channeltest", "internal/vendors"} {
 		require.NoError(t, os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(root, part))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
@@ -30,7 +30,7 @@ func TestDocumentAddsAChannel(t *testing.T) {
 
 	output, err := run(t, dir, "go", "vet", "./channels/pager", "./channels/builtin", "./internal/vendors/pager")
 	require.NoError(t, err, output)
-	output, err = run(t, dir, "go", "test", "-v", "./channels/pager")
+	output, err = run(t, dir, "go", "test", "-v", "./channels/pager", "./channels/builtin")
 	require.NoError(t, err, output)
 	require.Contains(t, output, "--- PASS: TestSuite/request/many_at_once")
 	require.Contains(t, output, "--- PASS: TestSend")
