@@ -161,14 +161,14 @@ type Config interface {
 type CommonConfig struct {
 	Type        string      `yaml:"type" required:"true" doc:"provider type"`
 	OnUncertain OnUncertain `yaml:"onUncertain" doc:"resend or hold a delivery whose answer was lost; the type's default when empty"`
-	RateLimit   RateLimit   `yaml:"rateLimit" doc:"most calls, over all replicas"`
+	RateLimit   RateLimit   `yaml:"rateLimit" doc:"limits of the calls by all replicas together"`
 }
 
 // RateLimit bounds the calls to a provider by all replicas together. 0 is no limit.
 // Calls are spread evenly, so that no time window of the vendor exceeds its limit.
 type RateLimit struct {
-	PerSecond int `yaml:"perSecond" doc:"most calls in a second; 0 for no limit"`
-	PerMinute int `yaml:"perMinute" doc:"most calls in a minute; 0 for no limit"`
+	PerSecond int `yaml:"perSecond" doc:"calls per second; 0 for no limit"`
+	PerMinute int `yaml:"perMinute" doc:"calls per minute; 0 for no limit"`
 }
 
 // Interval returns the time from one call to the next; 0 without a limit.

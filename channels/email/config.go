@@ -55,13 +55,13 @@ type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
 	Host     string `yaml:"host" required:"true" doc:"the mail server's name or IP address"`
-	Port     int    `yaml:"port" doc:"465 with useTLS and 587 without when 0"`
+	Port     int    `yaml:"port" doc:"0 means 465 with useTLS and 587 without"`
 	Username string `yaml:"username" doc:"account to log in with; none when empty"`
 	Password string `yaml:"password" secret:"true" doc:"the account's password"`
 	From     string `yaml:"from" required:"true" doc:"sender: Name <address> or an address"`
 	UseTLS   bool   `yaml:"useTLS" doc:"TLS from the first byte, as on port 465"`
 	StartTLS string `yaml:"startTLS" doc:"TLS by STARTTLS when useTLS is false: required, optional or off"`
-	CA       string `yaml:"ca" doc:"certificates (PEM) of a private CA, trusted in place of the system's; caFile names a file of them"`
+	CA       string `yaml:"ca" doc:"certificates (PEM) of a private CA, trusted instead of the system's; caFile names a file of them"`
 }
 
 // Validate implements channels.Config.

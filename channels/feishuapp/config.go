@@ -65,10 +65,10 @@ type Config struct {
 
 	AppID            string `yaml:"appId" required:"true" doc:"the app's id"`
 	AppSecret        string `yaml:"appSecret" required:"true" secret:"true" doc:"the app's secret"`
-	ReceiveIDType    string `yaml:"receiveIdType" doc:"what a feishu_user_id recipient is: open_id, user_id, union_id; email: told by its prefix"`
+	ReceiveIDType    string `yaml:"receiveIdType" doc:"type of a feishu_user_id: open_id, user_id or union_id; with email the id's prefix tells it"`
 	UrgentUserIDType string `yaml:"urgentUserIdType" doc:"id type of the urgent call: open_id, user_id or union_id; when empty that of the message, or open_id for an email recipient"`
 	MsgType          string `yaml:"msgType" doc:"text, post or interactive, when the template names none"`
-	UrgentType       string `yaml:"urgentType" doc:"urge by app, sms or phone after the message; not when empty"`
+	UrgentType       string `yaml:"urgentType" doc:"urgent call after the message: app, sms or phone; none when empty"`
 	BaseURL          string `yaml:"baseUrl" doc:"the platform's address: Feishu, Lark or a private deployment"`
 }
 

@@ -51,8 +51,8 @@ type Config struct {
 	Secret     string `yaml:"secret" secret:"true" doc:"signs requests, for a bot with signature verification on"`
 	MsgType    string `yaml:"msgType" doc:"text, post or interactive, when the template names none"`
 
-	AllowedHosts         []string `yaml:"allowedHosts" doc:"hosts that webhookUrl may have, each exactly as it stands there; with its port if it has one"`
-	AllowPrivateNetworks bool     `yaml:"allowPrivateNetworks" doc:"dangerous: also connect to internal addresses, and by http; for a private deployment of Feishu"`
+	AllowedHosts         []string `yaml:"allowedHosts" doc:"hosts that webhookUrl may have, exactly as in the address, with the port if it has one"`
+	AllowPrivateNetworks bool     `yaml:"allowPrivateNetworks" doc:"dangerous: allows internal addresses and http, for a private deployment of Feishu"`
 }
 
 // DefaultMsgType implements channels.MsgTyper.

@@ -54,11 +54,11 @@ const probeUser = "notify-probe"
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
-	Kubeconfig   string `yaml:"kubeconfig" doc:"file that says how to reach the cluster; when empty the cluster it runs in"`
-	Namespace    string `yaml:"namespace" doc:"where the notifications go; {{user}} stands for the user_id"`
-	From         string `yaml:"from" doc:"who sends, when the template does not say"`
-	Importance   string `yaml:"importance" doc:"High, Medium or Low, when the template does not say"`
-	DesktopPopup bool   `yaml:"desktopPopup" doc:"pop up on the desktop, when the template does not say"`
+	Kubeconfig   string `yaml:"kubeconfig" doc:"kubeconfig file; when empty the cluster that the service runs in"`
+	Namespace    string `yaml:"namespace" doc:"namespace of the notifications; {{user}} stands for the user_id"`
+	From         string `yaml:"from" doc:"sender, when the template names none"`
+	Importance   string `yaml:"importance" doc:"High, Medium or Low, when the template names none"`
+	DesktopPopup bool   `yaml:"desktopPopup" doc:"pop up on the desktop, unless the template says otherwise"`
 }
 
 // Validate implements channels.Config.

@@ -37,7 +37,7 @@ type Config struct {
 	AccessKeyID     string   `yaml:"accessKeyId" required:"true" doc:"access key of a RAM user that may call SendSms and QuerySendDetails"`
 	AccessKeySecret string   `yaml:"accessKeySecret" required:"true" secret:"true" doc:"the access key's secret"`
 	SignName        string   `yaml:"signName" required:"true" doc:"the approved signature that stands before the text"`
-	Countries       []string `yaml:"countries" doc:"regions (ISO 3166) whose mobile numbers are taken"`
+	Countries       []string `yaml:"countries" doc:"regions (ISO 3166) whose mobile numbers are accepted"`
 }
 
 func (c *Config) numbers() phone.Rule {
