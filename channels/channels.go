@@ -1,10 +1,10 @@
-// Package channels is the contract between the service and what delivers a
-// message: the providers of the six channels.
+// Package channels is the contract between the service and the providers that
+// deliver its messages.
 //
 // A provider type describes itself as data (Type) and sends through one method
-// (Sender). Everything that can go wrong is an Error with a Class; the class,
-// and nothing else, decides what happens next. The package imports nothing of
-// ours, so a channel can be read and tested alone.
+// (Sender). Every failure is an Error with a Class, and the class alone decides
+// what happens next. The package imports nothing else of the service, so a channel
+// can be read and tested alone.
 package channels
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Recipient types a caller may use. Which channel takes which is in Type.
+// Recipient types. A channel's Type lists those that it accepts.
 const (
 	RecipientEmail        = "email"
 	RecipientPhone        = "phone"
@@ -32,8 +32,8 @@ type Recipient struct {
 
 // Message is one rendered message on its way to one recipient.
 type Message struct {
-	// DeliveryID is the same on every attempt. Each provider presents it to the
-	// vendor wherever the vendor has a place for such a mark.
+	// DeliveryID is the same on every attempt. The provider sends it to the vendor
+	// wherever the vendor has a field for it.
 	DeliveryID uuid.UUID
 	// Attempt counts from 1; a throttled attempt is not counted.
 	Attempt   int
@@ -48,33 +48,32 @@ type Message struct {
 	Params       json.RawMessage
 }
 
-// Receipt is what a provider keeps of a delivery that succeeded.
+// Receipt describes a delivery that succeeded.
 type Receipt struct {
-	// Details are shown by the API beside the delivery (for example the
-	// vendor's message id). No secret belongs here.
+	// Details are shown by the API, for example the vendor's message id. They hold
+	// no secret.
 	Details map[string]any
 }
 
 // Sender makes one provider call for one message.
 //
-// Send honours ctx's deadline, is safe for concurrent use, and returns an *Error
-// (possibly wrapped) for every failure it understands; any other error is taken
-// as transient.
+// Send honours ctx's deadline and is safe for concurrent use. It returns an *Error,
+// possibly wrapped, for every failure it knows. Any other error counts as transient.
 type Sender interface {
 	Send(ctx context.Context, m Message) (Receipt, error)
 }
 
-// Format says how the values put into a template are escaped.
+// Format is how the values in a template are escaped.
 type Format string
 
 // Formats of a message body.
 const (
-	FormatText Format = "text" // as they are
-	FormatJSON Format = "json" // for the place in the JSON document they stand in
-	FormatHTML Format = "html" // for the place in the HTML document they stand in
+	FormatText Format = "text" // not at all
+	FormatJSON Format = "json" // for their position in the JSON document
+	FormatHTML Format = "html" // for their position in the HTML document
 )
 
-// MsgType is a kind of message body that a channel takes.
+// MsgType is a kind of message body that a channel accepts.
 type MsgType struct {
 	Name   string
 	Format Format
@@ -86,27 +85,26 @@ type Type struct {
 	Name string
 	// Channel is the channel that providers of this type serve.
 	Channel string
-	// RecipientTypes are the recipient types the channel takes.
+	// RecipientTypes are the recipient types that the channel accepts.
 	RecipientTypes []string
-	// MsgTypes are the kinds of body the channel takes; the first is used when
-	// neither the template nor the provider names one.
+	// MsgTypes are the kinds of body that the channel accepts. The first is used
+	// when neither the template nor the provider names one.
 	MsgTypes []MsgType
-	// TemplateCode says that the vendor renders from a template of its own:
-	// templates of the channel need a templateCode, and their body is for people only.
+	// TemplateCode is true when the vendor renders a template of its own. Templates
+	// of the channel then need a templateCode, and their body is not sent.
 	TemplateCode bool
-	// Dedupes says that the vendor drops a repeated delivery id.
+	// Dedupes is true when the vendor drops a repeated delivery id.
 	Dedupes bool
-	// Urgent says that the channel can remind the recipient beyond the message itself.
+	// Urgent is true when the channel can remind the recipient after the message.
 	Urgent bool
-	// OnUncertain is what happens to a delivery whose request left and whose
-	// answer never came, unless the provider's configuration says otherwise.
+	// OnUncertain is the default for a delivery whose request was sent and whose
+	// answer was lost. The provider's configuration overrides it.
 	OnUncertain OnUncertain
-	// NewConfig returns the type's configuration, filled with its defaults.
+	// NewConfig returns a configuration that holds the defaults.
 	NewConfig func() Config
 }
 
-// MsgType returns the type's message kind of that name; the empty name is the
-// first one.
+// MsgType returns the message type with the name; the first one when name is empty.
 func (t Type) MsgType(name string) (MsgType, bool) {
 	for i, mt := range t.MsgTypes {
 		if mt.Name == name || (name == "" && i == 0) {
@@ -116,48 +114,49 @@ func (t Type) MsgType(name string) (MsgType, bool) {
 	return MsgType{}, false
 }
 
-// Abilities names what the type can beyond plain text: "dedupe" (the vendor drops
-// a repeated delivery id), "html", "urgent", "vendor-template" (the vendor renders).
+// Abilities returns what the type can do beyond plain text: "dedupe" (the vendor
+// drops a repeated delivery id), "html", "urgent", "vendor-template" (the vendor
+// renders).
 func (t Type) Abilities() []string {
-	var can []string
+	var abilities []string
 	if t.Dedupes {
-		can = append(can, "dedupe")
+		abilities = append(abilities, "dedupe")
 	}
 	if slices.ContainsFunc(t.MsgTypes, func(m MsgType) bool { return m.Format == FormatHTML }) {
-		can = append(can, "html")
+		abilities = append(abilities, "html")
 	}
 	if t.Urgent {
-		can = append(can, "urgent")
+		abilities = append(abilities, "urgent")
 	}
 	if t.TemplateCode {
-		can = append(can, "vendor-template")
+		abilities = append(abilities, "vendor-template")
 	}
-	return can
+	return abilities
 }
 
-// OnUncertain is what to do with a delivery that may or may not have arrived.
+// OnUncertain is what happens to a delivery that may or may not have arrived.
 type OnUncertain string
 
 const (
 	// Resend sends again: the vendor drops the duplicate, or a duplicate is harmless.
 	Resend OnUncertain = "resend"
-	// Hold makes the delivery dead with code CodeUncertainOutcome, to be replayed by hand.
+	// Hold makes the delivery dead with CodeUncertainOutcome, to be replayed by hand.
 	Hold OnUncertain = "hold"
 )
 
 // Config is a provider's configuration. Each type has its own struct with yaml
-// tags; fields tagged `secret:"true"` are never shown, and fields tagged
+// tags. Fields tagged `secret:"true"` are never shown. Fields tagged
 // `required:"true"` are checked before Validate.
 type Config interface {
-	// Common returns the keys that every provider type shares.
+	// Common returns the keys that all provider types share.
 	Common() *CommonConfig
-	// Validate checks values. Its error names the key.
+	// Validate checks the values. Its error begins with the key.
 	Validate() error
-	// Open makes the sender. It makes no network call.
+	// Open returns the sender. It makes no network call.
 	Open() (Sender, error)
 }
 
-// CommonConfig holds the keys that every provider type shares. Embed it with
+// CommonConfig holds the keys that all provider types share. Embed it with
 // `yaml:",inline"`.
 type CommonConfig struct {
 	Type        string      `yaml:"type" required:"true" doc:"provider type"`
@@ -165,14 +164,14 @@ type CommonConfig struct {
 	RateLimit   RateLimit   `yaml:"rateLimit" doc:"most calls by all replicas together"`
 }
 
-// RateLimit bounds the calls to a provider, over all replicas together. 0 is no
-// limit. Calls are spread evenly, so that no window of the vendor's sees more.
+// RateLimit bounds the calls to a provider by all replicas together. 0 is no limit.
+// Calls are spread evenly, so that no time window of the vendor exceeds its limit.
 type RateLimit struct {
 	PerSecond int `yaml:"perSecond" doc:"in a second; 0: no limit"`
 	PerMinute int `yaml:"perMinute" doc:"in a minute; 0: no limit"`
 }
 
-// Interval is the time from one call to the next; 0 without a limit.
+// Interval returns the time from one call to the next; 0 without a limit.
 func (r RateLimit) Interval() time.Duration {
 	var interval time.Duration
 	if r.PerSecond > 0 {
@@ -187,19 +186,18 @@ func (r RateLimit) Interval() time.Duration {
 // Common implements Config for the struct that embeds CommonConfig.
 func (c *CommonConfig) Common() *CommonConfig { return c }
 
-// Prober is a Sender that can say whether its provider would take a message,
-// without sending one.
+// Prober is a Sender that can check its provider without sending a message.
 type Prober interface {
-	// Probe reaches the provider: address, credentials, permissions. Its error is
-	// an *Error.
+	// Probe checks the address, the credentials and the permissions as far as the
+	// vendor allows. Its error is an *Error.
 	Probe(ctx context.Context) error
 }
 
-// RecipientChecker is a Sender that takes only some addresses of a type it
-// serves: a country's phone numbers, say.
+// RecipientChecker is a Sender that accepts only some addresses of a recipient
+// type, such as the phone numbers of one country.
 type RecipientChecker interface {
-	// CheckRecipient says why the provider would not take the address. Its error
-	// does not repeat the address.
+	// CheckRecipient returns an error when the provider does not accept the address.
+	// The error does not repeat the address.
 	CheckRecipient(r Recipient) error
 }
 

@@ -33,15 +33,15 @@ func OpenProvider(name string, t Type, c Config) (Provider, error) {
 	return p, nil
 }
 
-// Registry says which provider serves which channel right now. It never
-// changes: a reload makes a new one.
+// Registry holds the open providers, by channel and by name. It never changes: a
+// reload makes a new one.
 type Registry struct {
 	byChannel map[string]Provider
 	byName    map[string]Provider
 }
 
-// NewRegistry makes a registry from the provider of each enabled channel. Spares
-// are further ones, for deliveries that are sent again through them by hand.
+// NewRegistry returns a registry of the provider of each enabled channel. Spares
+// serve no channel: deliveries are sent through them by hand.
 func NewRegistry(byChannel map[string]Provider, spares ...Provider) *Registry {
 	r := &Registry{byChannel: maps.Clone(byChannel), byName: map[string]Provider{}}
 	for _, p := range byChannel {
@@ -53,19 +53,19 @@ func NewRegistry(byChannel map[string]Provider, spares ...Provider) *Registry {
 	return r
 }
 
-// Provider returns the provider of a channel; false when the channel is off.
+// Provider returns the provider of a channel; false when the channel is disabled.
 func (r *Registry) Provider(channel string) (Provider, bool) {
 	p, ok := r.byChannel[channel]
 	return p, ok
 }
 
-// Named returns the provider of that name, spare or not.
+// Named returns the provider with the name, spare or not.
 func (r *Registry) Named(name string) (Provider, bool) {
 	p, ok := r.byName[name]
 	return p, ok
 }
 
-// Providers returns the names of a channel's providers, spares too, sorted; of
+// Providers returns the names of a channel's providers and spares, sorted; those of
 // all channels when channel is empty.
 func (r *Registry) Providers(channel string) []string {
 	var names []string
@@ -77,7 +77,7 @@ func (r *Registry) Providers(channel string) []string {
 	return names
 }
 
-// Channels returns the names of the channels that are on, sorted.
+// Channels returns the names of the enabled channels, sorted.
 func (r *Registry) Channels() []string {
 	return slices.Sorted(maps.Keys(r.byChannel))
 }

@@ -1,4 +1,4 @@
-// Package builtin is the one table of provider types.
+// Package builtin is the table of provider types.
 package builtin
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/labring/sealos-notify/channels/voice"
 )
 
-// Types are all provider types the service knows, one a channel.
+// Types returns all provider types, one for each channel.
 func Types() []channels.Type {
 	return []channels.Type{
 		inapp.Type,

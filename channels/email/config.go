@@ -24,8 +24,8 @@ var Type = channels.Type{
 		{Name: msgText, Format: channels.FormatText},
 		{Name: msgHTML, Format: channels.FormatHTML},
 	},
-	// A mail that comes twice does no harm, and many clients show it once,
-	// because its Message-ID is the same.
+	// A second copy of a mail does no harm. Many clients show it once, because its
+	// Message-ID is the same.
 	OnUncertain: channels.Resend,
 	NewConfig:   func() channels.Config { return &Config{StartTLS: startTLSRequired} },
 }
@@ -43,14 +43,14 @@ const (
 	startTLSOff      = "off"
 )
 
-// The ports with a meaning of their own.
+// The well-known ports.
 const (
 	portRelay      = 25
 	portTLS        = 465
 	portSubmission = 587
 )
 
-// Config is the configuration of an SMTP server.
+// Config configures an SMTP server.
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
@@ -99,13 +99,13 @@ func (c *Config) validateTLS() error {
 	return nil
 }
 
-// loopback names the hosts that a password may reach in the clear. They are the
-// same as go-mail's.
+// loopback reports whether a password may be sent to the host in the clear. The hosts
+// are the same as go-mail's.
 func loopback(host string) bool {
 	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, host)
 }
 
-// sender is the parsed From.
+// sender returns the parsed From.
 func (c *Config) sender() (*mail.Address, error) {
 	from, err := mail.ParseAddress(c.From)
 	if err != nil || hasBreak(c.From) {
@@ -114,7 +114,7 @@ func (c *Config) sender() (*mail.Address, error) {
 	return from, nil
 }
 
-// roots are the CAs to trust; nil stands for the system's.
+// roots returns the CAs to trust; nil for the system's.
 func (c *Config) roots() (*x509.CertPool, error) {
 	if c.CA == "" {
 		return nil, nil
@@ -126,7 +126,7 @@ func (c *Config) roots() (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// address is host:port.
+// address returns host:port.
 func (c *Config) address() string {
 	port := c.Port
 	switch {

@@ -16,21 +16,21 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// quitTime bounds the farewell. Nothing depends on it.
+// quitTime bounds the QUIT command. Nothing depends on its answer.
 const quitTime = 2 * time.Second
 
-// maxReplies bounds what the server says to one mail, in bytes. A reply may have
-// any number of lines, and the client keeps them all.
+// maxReplies bounds the server's replies to one mail, in bytes. A reply may have any
+// number of lines, and the client keeps them all.
 const maxReplies = 1 << 20
 
-// connection is a connection to the server, logged in. One mail at a time uses it.
+// connection is a logged-in connection to the server. One mail at a time uses it.
 type connection struct {
 	raw    *boundedConn
 	client *smtp.Client
-	// unbind ends bind. It returns false when the context has ended before.
+	// unbind undoes bind. It returns false when the context has ended.
 	unbind   func() bool
 	expiry   *time.Timer // while idle
-	response string      // to the last mail
+	response string      // of the server to the last mail
 }
 
 // connect opens a connection and logs in.
@@ -93,17 +93,16 @@ func (s *sender) logIn(ctx context.Context, c *connection) error {
 	return &channels.Error{Class: channels.Misconfigured, Code: "auth_missing", Message: "the mail server offers neither AUTH PLAIN nor LOGIN"}
 }
 
-// bind makes ctx end everything that is done on the connection, which is of no
-// use then: the client does nothing about contexts.
+// bind closes the connection when ctx ends, because the client ignores contexts.
 func (c *connection) bind(ctx context.Context) {
 	c.raw.left = maxReplies
 	c.unbind = context.AfterFunc(ctx, func() { _ = c.raw.Close() })
 }
 
-// boundedConn is a connection of which no more is read than is left.
+// boundedConn is a connection from which no more than left bytes are read.
 type boundedConn struct {
 	net.Conn
-	left int // bytes
+	left int
 }
 
 // Read implements net.Conn.
@@ -116,16 +115,15 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// from offers the mail's sender.
+// from sends the MAIL command.
 func (c *connection) from(m composed) error {
-	// Asked for without need, SMTPUTF8 keeps the server from passing the mail on
-	// to one that does not know it.
+	// Without need, SMTPUTF8 would keep the server from relaying the mail to servers
+	// that lack the extension.
 	c.client.SkipSMTPUTF8(ascii(m.sender + m.to))
 	return c.client.Mail(path(m.sender))
 }
 
-// deliver sends the rest of a mail whose sender was taken. With an error it says
-// how far it came.
+// deliver sends the rest of a mail after from. It returns the stage that it reached.
 func (c *connection) deliver(m composed) (stage, error) {
 	if err := c.client.Rcpt(path(m.to)); err != nil {
 		return transfer, err
@@ -144,7 +142,7 @@ func (c *connection) deliver(m composed) (stage, error) {
 	return sent, nil
 }
 
-// quit says good-bye and closes the connection.
+// quit sends QUIT and closes the connection.
 func (c *connection) quit() {
 	if c.client != nil {
 		_ = c.raw.SetDeadline(time.Now().Add(quitTime))
@@ -154,7 +152,7 @@ func (c *connection) quit() {
 	c.unbind()
 }
 
-// path is an address as the protocol writes it.
+// path returns an address as the protocol writes it.
 func path(address string) string { return (&netmail.Address{Address: address}).String() }
 
 func ascii(s string) bool {

@@ -91,12 +91,3 @@ func htmlTo(address string) channels.Message {
 }
 
 const htmlAsText = "数据库\n\nis down: see here (https://wiki/db?a=1&b=2)"
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-	require.NotEmpty(t, e.Message)
-}

@@ -16,7 +16,7 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Codes of the failures that are no answer of the server.
+// Codes of the failures without a reply of the server.
 const (
 	codeConnectFailed  = "connect_failed"
 	codeConnectionLost = "connection_lost" // before the mail's end was sent
@@ -26,16 +26,16 @@ const (
 	codeNotSMTP        = "not_smtp"
 )
 
-// stage is how far a mail has come. It says what a failure means.
+// stage is how far a mail has got. It decides what a failure means.
 type stage int
 
 const (
-	opening  stage = iota // up to the sender: what is refused is the provider, not the mail
-	transfer              // from the recipient on: a server forgets a mail without its end
+	opening  stage = iota // until MAIL: a refusal is about the provider, not the mail
+	transfer              // from RCPT on: a server drops a mail without its end
 	sent                  // the mail's end was sent
 )
 
-// failure classes what went wrong at the stage.
+// failure returns the typed error of a failure at the stage.
 func (s *sender) failure(ctx context.Context, at stage, err error, to string) *channels.Error {
 	var own *channels.Error
 	var reply *textproto.Error
@@ -57,7 +57,7 @@ func (s *sender) failure(ctx context.Context, at stage, err error, to string) *c
 	case at == transfer:
 		e.Code, e.Message = codeConnectionLost, "the connection to the mail server broke"
 	case brokenTLS(err):
-		e.Class, e.Code, e.Message = channels.Misconfigured, codeTLSFailed, s.strike(err.Error(), to)
+		e.Class, e.Code, e.Message = channels.Misconfigured, codeTLSFailed, s.redact(err.Error(), to)
 	case ended(err):
 		e.Code, e.Message = codeConnectFailed, "cannot connect to the mail server"
 	default:
@@ -66,14 +66,14 @@ func (s *sender) failure(ctx context.Context, at stage, err error, to string) *c
 	return e
 }
 
-// brokenTLS says that the two sides cannot agree, now or later.
+// brokenTLS reports whether the two sides cannot agree on TLS, now or later.
 func brokenTLS(err error) bool {
 	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) ||
 		errors.As(err, new(tls.AlertError)) || strings.HasPrefix(err.Error(), "tls: ")
 }
 
-// ended says that the connection could not be made or is no more. A server that
-// closes an idle one may say 421 first.
+// ended reports whether the connection failed or was closed. A server that closes an
+// idle connection may send 421 first.
 func ended(err error) bool {
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
@@ -83,33 +83,33 @@ func ended(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// account are the codes by which a server refuses the account, at any stage.
-var account = []int{530, 534, 535, 538}
+// accountRefusals are the codes by which a server refuses the account, at any stage.
+var accountRefusals = []int{530, 534, 535, 538}
 
-// refusal classes an answer of the server. It does not keep the answer as its
-// cause, because that names the recipient.
+// refusal returns the error of a reply. The reply is not its cause, because it names
+// the recipient.
 func (s *sender) refusal(at stage, reply *textproto.Error, to string) *channels.Error {
 	e := &channels.Error{
 		Class: channels.Transient, Code: replyCode(reply),
-		Message: s.strike(fmt.Sprintf("%d %s", reply.Code, reply.Msg), to),
+		Message: s.redact(fmt.Sprintf("%d %s", reply.Code, reply.Msg), to),
 	}
 	switch {
 	case reply.Code == 454 && strings.Contains(strings.ToLower(reply.Msg), "throttl"):
 		e.Class = channels.Throttled
-	case reply.Code/100 == 5 && (at == opening || slices.Contains(account, reply.Code)):
+	case reply.Code/100 == 5 && (at == opening || slices.Contains(accountRefusals, reply.Code)):
 		e.Class = channels.Misconfigured
 	case reply.Code/100 == 5:
 		e.Class = channels.Permanent
 	case reply.Code/100 != 4 && at == sent:
-		e.Class = channels.Uncertain // neither yes nor no
+		e.Class = channels.Uncertain // neither a success nor a refusal
 	}
 	return e
 }
 
-// enhancedCode begins a line of a server's answer (RFC 3463).
+// enhancedCode matches the code that begins a line of a reply (RFC 3463).
 var enhancedCode = regexp.MustCompile(`(?m)^[245]\.\d{1,3}\.\d{1,3}\b`)
 
-// replyCode is smtp_5.1.1, or smtp_550 where the server has no finer code.
+// replyCode returns smtp_5.1.1, or smtp_550 when the reply has no enhanced code.
 func replyCode(reply *textproto.Error) string {
 	if code := enhancedCode.FindString(reply.Msg); code != "" {
 		return "smtp_" + code
@@ -117,7 +117,7 @@ func replyCode(reply *textproto.Error) string {
 	return fmt.Sprintf("smtp_%d", reply.Code)
 }
 
-// secrets are the forms in which the account goes over the wire.
+// secrets returns the forms in which the account is sent to the server.
 func secrets(username, password string) []string {
 	if username == "" {
 		return nil
@@ -129,23 +129,19 @@ func secrets(username, password string) []string {
 	}
 }
 
-// word is what stands between the signs that set off a name in a text.
-var word = regexp.MustCompile(`[^\s<>()\[\]:;,"'@]+`)
+// namePattern matches a name in a server's text.
+var namePattern = regexp.MustCompile(`[^\s<>()\[\]:;,"'@]+`)
 
-// strike makes a text of the server safe to keep: it has the account and the
-// recipient cut out, who is often named by the part before the @ alone.
-func (s *sender) strike(text, to string) string {
-	for _, secret := range append([]string{to}, s.hide...) {
-		if secret != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(secret)).ReplaceAllLiteralString(text, "***")
-		}
-	}
+// redact returns a server's text without the account and the recipient, whom servers
+// often name by the part before the @ alone.
+func (s *sender) redact(text, to string) string {
+	text = channels.Redact(channels.Redact(text, to), s.hide...)
 	if local, _, found := strings.Cut(to, "@"); found {
-		text = word.ReplaceAllStringFunc(text, func(w string) string {
-			if strings.EqualFold(strings.TrimRight(w, "."), local) {
+		text = namePattern.ReplaceAllStringFunc(text, func(name string) string {
+			if strings.EqualFold(strings.TrimRight(name, "."), local) {
 				return "***"
 			}
-			return w
+			return name
 		})
 	}
 	return channels.CleanText(text)

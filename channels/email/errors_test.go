@@ -13,6 +13,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/email"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
 
@@ -55,7 +56,7 @@ func TestReplyCodes(t *testing.T) {
 				code, text, _ := strings.Cut(tc.reply, " ")
 				server.Fail(smtp.Fault{Where: where, Code: code, Message: text})
 				_, err := sender.Send(t.Context(), textTo(user))
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 				require.Contains(t, err.Error(), strings.ReplaceAll(tc.reply, "\n", " "))
 				require.Zero(t, server.Inbox().Total())
 				require.LessOrEqual(t, server.Requests(where), 2, "HELO follows EHLO, and nothing else is repeated")
@@ -82,7 +83,7 @@ func TestBrokenConnections(t *testing.T) {
 			server, sender := setup(t, nil)
 			server.Fail(smtp.Fault{Where: tc.where, Reset: true})
 			_, err := sender.Send(t.Context(), textTo(user))
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 		})
 		t.Run("hangs at "+tc.where, func(t *testing.T) {
 			t.Parallel()
@@ -109,8 +110,8 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-// requireTimeout sends with little time and sees that it ends with it, also by a
-// context that is cancelled.
+// requireTimeout requires that a send ends with its deadline and with a cancelled
+// context.
 func requireTimeout(t *testing.T, sender channels.Sender, class channels.Class) {
 	t.Helper()
 	const allowed = 100 * time.Millisecond
@@ -118,7 +119,7 @@ func requireTimeout(t *testing.T, sender channels.Sender, class channels.Class) 
 	ctx, cancel := context.WithTimeout(t.Context(), allowed)
 	defer cancel()
 	_, err := sender.Send(ctx, textTo(user))
-	requireError(t, err, class, "timeout")
+	channeltest.RequireError(t, err, class, "timeout")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.GreaterOrEqual(t, time.Since(started), allowed)
 	require.Less(t, time.Since(started), allowed+quitTime, "it does not wait for a farewell")
@@ -139,7 +140,7 @@ func TestCancelledWhileItWaits(t *testing.T) {
 	require.NoError(t, hang.Wait(t.Context(), 1))
 	cancel()
 	err := <-done
-	requireError(t, err, channels.Uncertain, "timeout")
+	channeltest.RequireError(t, err, channels.Uncertain, "timeout")
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -164,7 +165,7 @@ func TestNoMailServer(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			_, err := sender.Send(ctx, textTo(user))
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 		})
 	}
 }
@@ -198,14 +199,14 @@ func TestNobodyListens(t *testing.T) {
 	l := listen(t)
 	require.NoError(t, l.Close())
 	_, err := open(t, l.Addr(), nil).Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Transient, "connect_failed")
+	channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 
 	sender := open(t, l.Addr(), func(c *email.Config) { c.Host, c.StartTLS = "no..such..host", "required" })
 	_, err = sender.Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Transient, "connect_failed")
+	channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 }
 
-// A server without STARTTLS or a known way to log in gets no password.
+// A server without STARTTLS or a known AUTH mechanism gets no password.
 func TestServerLacksWhatIsRequired(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -224,7 +225,7 @@ func TestServerLacksWhatIsRequired(t *testing.T) {
 				heard <- string(all)
 			})
 			_, err := open(t, l.Addr(), func(c *email.Config) { c.StartTLS = tc.startTLS }).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, tc.code)
+			channeltest.RequireError(t, err, channels.Misconfigured, tc.code)
 			said := <-heard
 			require.True(t, strings.HasPrefix(said, "EHLO "), said)
 			require.True(t, strings.HasSuffix(said, "\r\nQUIT\r\n"), said)
@@ -233,7 +234,7 @@ func TestServerLacksWhatIsRequired(t *testing.T) {
 	}
 }
 
-// The server repeats, as they do, whom it refuses, and all it was sent.
+// The server may repeat the recipient and all it was sent.
 func TestNothingSecretIsRepeated(t *testing.T) {
 	t.Parallel()
 	local, _, _ := strings.Cut(user, "@")

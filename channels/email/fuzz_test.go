@@ -12,9 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
-// wellReplies are what a server says to a mail, from its greeting on.
+// wellReplies are a working server's replies to a mail, from its greeting on.
 var wellReplies = []string{
 	"220 mail.example.com\r\n",
 	"250-mail.example.com\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN\r\n",
@@ -26,8 +27,8 @@ var wellReplies = []string{
 	"221 bye\r\n",
 }
 
-// FuzzReply puts any text in the place of one of the server's replies: Send comes
-// back in time, with a receipt or with a typed error that shows nothing private.
+// FuzzReply replaces one of the server's replies by any text. Send returns in time,
+// with a receipt or with a typed error that shows nothing private.
 func FuzzReply(f *testing.F) {
 	for at := range wellReplies {
 		for _, reply := range []string{
@@ -53,7 +54,7 @@ func FuzzReply(f *testing.F) {
 		start := time.Now()
 		_, err := open(t, l.Addr(), nil).Send(ctx, textTo(user))
 		require.Less(t, time.Since(start), 10*time.Second)
-		cancel() // a connection that is well is kept for the next mail
+		cancel() // a working connection is kept for the next mail
 		_ = l.Close()
 		<-served
 		if err == nil {
@@ -71,7 +72,7 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// A server that never ends its reply is left before it takes the memory.
+// An endless reply does not use up the memory.
 func TestEndlessReply(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
@@ -87,12 +88,12 @@ func TestEndlessReply(t *testing.T) {
 	}()
 	t.Cleanup(func() { _ = l.Close() })
 	_, err := open(t, l.Addr(), nil).Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Transient, "not_smtp")
+	channeltest.RequireError(t, err, channels.Transient, "not_smtp")
 	require.Less(t, <-said, int64(64<<20), "the whole reply was read")
 }
 
-// serveReplies says everything to one client, without waiting for its commands, and
-// nothing more; it listens until ctx ends.
+// serveReplies writes all replies to one client without waiting for its commands. It
+// listens until ctx ends.
 func serveReplies(ctx context.Context, l net.Listener, replies []string) {
 	conn, err := l.Accept()
 	if err != nil {

@@ -18,18 +18,18 @@ type composed struct {
 	raw        []byte
 }
 
-// compose makes the mail of a message, or a permanent error.
+// compose returns the mail of a message, or a permanent error.
 func (s *sender) compose(m channels.Message) (composed, error) {
 	if m.Recipient.Type != channels.RecipientEmail {
-		return composed{}, permanent("recipient_type", fmt.Sprintf("no mail recipient: %q", m.Recipient.Type))
+		return composed{}, channels.PermanentError("recipient_type", fmt.Sprintf("no mail recipient: %q", m.Recipient.Type))
 	}
-	// A header's line break would begin another header, of somebody else's choice.
+	// A line break in a header would let the caller add headers.
 	if hasBreak(m.Recipient.Value) || hasBreak(m.Subject) {
-		return composed{}, permanent("line_break", "the recipient or the subject has a line break or a NUL character in it")
+		return composed{}, channels.PermanentError("line_break", "the recipient or the subject has a line break or a NUL character in it")
 	}
 	to, err := mail.ParseAddress(m.Recipient.Value)
 	if err != nil || to.Address != m.Recipient.Value {
-		return composed{}, permanent("invalid_address", "the recipient is not a plain e-mail address")
+		return composed{}, channels.PermanentError("invalid_address", "the recipient is not a plain e-mail address")
 	}
 
 	_, domain, _ := strings.Cut(s.from.Address, "@")
@@ -48,7 +48,7 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 		msg.SetBodyString(gomail.TypeTextPlain, plainText(m.Body))
 		msg.AddAlternativeString(gomail.TypeTextHTML, m.Body)
 	default:
-		return composed{}, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return composed{}, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 	var raw bytes.Buffer
 	if _, err := msg.WriteTo(&raw); err != nil {
@@ -58,9 +58,5 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 	return c, nil
 }
 
-// hasBreak says whether a header's value would end its line.
+// hasBreak reports whether the value would end a header's line.
 func hasBreak(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
-}

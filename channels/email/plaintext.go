@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// plainText is what an HTML document says, for readers who are shown no HTML:
-// paragraphs and lists on lines of their own, links with their address.
+// plainText returns an HTML document as plain text: paragraphs and list items on
+// lines of their own, links with their address.
 func plainText(document string) string {
 	var w textWriter
 	var link string // of the <a> that is open
@@ -64,13 +64,13 @@ func attribute(t html.Token, name string) string {
 	return ""
 }
 
-// textWriter writes text as HTML flows: white space is one space, and lines
-// break where elements do.
+// textWriter writes text as HTML renders it: white space is one space, and elements
+// break lines.
 type textWriter struct {
 	text   strings.Builder
-	breaks int  // line breaks that are due before the next word
-	space  bool // a space is
-	hidden bool // what is written is not to be seen
+	breaks int  // line breaks due before the next word
+	space  bool // a space is due before the next word
+	hidden bool // text is dropped
 }
 
 func (w *textWriter) newline(n int) {

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// idleTime is how long a connection waits for its next mail. It is shorter than
-// the servers' patience, which is minutes.
+// idleTime is how long a connection is kept for the next mail. Servers close idle
+// connections after minutes.
 const idleTime = 30 * time.Second
 
-// pool keeps the connections that are not in use. There is nothing to close when
-// its provider is replaced: what it holds ends by itself.
+// pool keeps the idle connections. It needs no Close when its provider is replaced:
+// each connection is closed after idleTime.
 type pool struct {
 	mu   sync.Mutex
-	idle []*connection // the last one used is the last
+	idle []*connection // the most recently used is the last
 }
 
-// take returns a connection, or nil.
+// take returns an idle connection, or nil.
 func (p *pool) take() *connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -33,7 +33,7 @@ func (p *pool) take() *connection {
 // put keeps a connection for idleTime.
 func (p *pool) put(c *connection) {
 	if !c.unbind() {
-		c.quit() // its context has closed it
+		c.quit() // the context has closed it
 		return
 	}
 	p.mu.Lock()
@@ -46,7 +46,7 @@ func (p *pool) put(c *connection) {
 	})
 }
 
-// remove returns false when somebody has taken the connection.
+// remove removes a connection. It returns false when the connection is in use.
 func (p *pool) remove(c *connection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -35,7 +35,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 	})
 }
 
-// newConnection returns a connection in use, and what is closed at its end.
+// newConnection returns a connection in use and the channel that its end closes.
 func newConnection(t *testing.T) (*connection, chan struct{}) {
 	near, far := net.Pipe()
 	ended := make(chan struct{})

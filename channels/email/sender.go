@@ -8,8 +8,8 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// maxConnections bounds the connections to the server, which commonly takes some
-// ten of them from one address.
+// maxConnections bounds the connections to the server. Servers commonly accept about
+// ten from one address.
 const maxConnections = 10
 
 // sender sends through one server.
@@ -17,9 +17,9 @@ type sender struct {
 	config Config
 	from   *mail.Address
 	tls    *tls.Config
-	hide   []string // never shown of what the server says
+	hide   []string // redacted in the server's texts
 
-	slots chan struct{} // one for each connection in use
+	slots chan struct{} // has one entry for each connection in use
 	idle  pool
 }
 
@@ -28,8 +28,8 @@ var (
 	_ channels.Prober = (*sender)(nil)
 )
 
-// Send implements channels.Sender. The receipt's details are message_id, which is
-// the mail's header, and response, what the server said to the mail.
+// Send implements channels.Sender. The receipt's details are message_id, the mail's
+// header, and response, the server's reply to the mail.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	msg, err := s.compose(m)
 	if err != nil {
@@ -52,11 +52,11 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	s.idle.put(c)
 	return channels.Receipt{Details: map[string]any{
 		"message_id": msg.id,
-		"response":   s.strike(response, msg.to),
+		"response":   s.redact(response, msg.to),
 	}}, nil
 }
 
-// takeSlot waits for a connection that is not in use.
+// takeSlot waits until one more connection may be used.
 func (s *sender) takeSlot(ctx context.Context) error {
 	select {
 	case s.slots <- struct{}{}:
@@ -74,9 +74,9 @@ func (s *sender) takeSlot(ctx context.Context) error {
 	}
 }
 
-// begin returns a connection on which the server has taken the mail's sender. An
-// idle one may have ended meanwhile; then, when nothing of the mail can have
-// arrived, and only then, a new one is opened in its place.
+// begin returns a connection on which the server has accepted the mail's sender. If
+// the server has closed an idle connection, nothing of the mail has arrived, and begin
+// opens a new one.
 func (s *sender) begin(ctx context.Context, m composed) (*connection, error) {
 	if c := s.idle.take(); c != nil {
 		c.bind(ctx)
@@ -100,7 +100,7 @@ func (s *sender) begin(ctx context.Context, m composed) (*connection, error) {
 	return c, nil
 }
 
-// Probe implements channels.Prober: it logs in, offers the sender, and leaves.
+// Probe implements channels.Prober. It logs in, sends MAIL and quits.
 func (s *sender) Probe(ctx context.Context) error {
 	c, err := s.connect(ctx)
 	if err != nil {

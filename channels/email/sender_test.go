@@ -13,6 +13,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/email"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
@@ -75,7 +76,7 @@ func TestRefusedBeforeTheConnection(t *testing.T) {
 		m := textTo(user)
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.NotContains(t, err.Error(), "example.com")
 		require.Zero(t, server.Requests(smtp.Hello))
 	}
@@ -96,7 +97,7 @@ func TestNonASCIIAddress(t *testing.T) {
 			heard <- string(all)
 		})
 		_, err := open(t, l.Addr(), nil).Send(t.Context(), textTo(address))
-		requireError(t, err, channels.Permanent, "smtp_550")
+		channeltest.RequireError(t, err, channels.Permanent, "smtp_550")
 		require.Contains(t, <-heard, envelope)
 
 		server, sender := setup(t, nil)
@@ -138,13 +139,13 @@ func TestIdleConnectionThatEnded(t *testing.T) {
 	}
 }
 
-// Nothing but that is tried twice within an attempt.
+// Nothing else is tried twice within an attempt.
 func TestNewConnectionThatEnds(t *testing.T) {
 	t.Parallel()
 	server, sender := setup(t, nil)
 	server.Fail(smtp.Fault{Where: smtp.Mail, Reset: true})
 	_, err := sender.Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Transient, "connect_failed")
+	channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 	require.Equal(t, 1, server.Requests(smtp.Mail))
 
 	server, sender = setup(t, nil)
@@ -152,7 +153,7 @@ func TestNewConnectionThatEnds(t *testing.T) {
 	require.NoError(t, err)
 	server.Fail(smtp.Fault{Where: smtp.Rcpt, Reset: true})
 	_, err = sender.Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Transient, "connection_lost")
+	channeltest.RequireError(t, err, channels.Transient, "connection_lost")
 	require.Equal(t, 2, server.Requests(smtp.Rcpt))
 }
 
@@ -163,7 +164,7 @@ func TestNextMailAfterARefusal(t *testing.T) {
 		server, sender := setup(t, nil)
 		server.Fail(smtp.Fault{Where: where, Times: 1, Code: "451", Message: "later"})
 		_, err := sender.Send(t.Context(), textTo("first@example.com"))
-		requireError(t, err, channels.Transient, "smtp_451")
+		channeltest.RequireError(t, err, channels.Transient, "smtp_451")
 		_, err = sender.Send(t.Context(), textTo(user))
 		require.NoError(t, err)
 		require.Equal(t, 1, server.Inbox().Total())
@@ -196,7 +197,7 @@ func TestConcurrentSends(t *testing.T) {
 	require.LessOrEqual(t, server.Requests(smtp.Hello), 10)
 }
 
-// The connections are bounded; who finds none in time has spent no attempt.
+// The connections are bounded. A mail that gets none in time spends no attempt.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	server, sender := setup(t, nil)
@@ -213,7 +214,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := sender.Send(ctx, textTo(user))
-	requireError(t, err, channels.Throttled, "connections_busy")
+	channeltest.RequireError(t, err, channels.Throttled, "connections_busy")
 	require.Equal(t, most, server.Requests(smtp.Hello))
 
 	hang.Lift()
@@ -231,7 +232,7 @@ func TestSameMarkOnEachAttempt(t *testing.T) {
 	server.Fail(smtp.Fault{Where: smtp.Data, Times: 1, After: true, Reset: true})
 	m := textTo(user)
 	_, err := sender.Send(t.Context(), m)
-	requireError(t, err, channels.Uncertain, "no_answer")
+	channeltest.RequireError(t, err, channels.Uncertain, "no_answer")
 	m.Attempt = 2
 	_, err = sender.Send(t.Context(), m)
 	require.NoError(t, err)
@@ -247,11 +248,11 @@ func TestProbe(t *testing.T) {
 	require.Zero(t, server.Requests(smtp.Rcpt)+server.Inbox().Total())
 
 	_, sender = setup(t, func(c *email.Config) { c.Password = "wrong" })
-	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "smtp_5.7.8")
+	channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "smtp_5.7.8")
 
 	server, sender = setup(t, nil)
 	server.Fail(smtp.Fault{Where: smtp.Mail, Code: "553", Message: "5.7.1 sender address rejected: not owned by user " + username})
 	err := sender.(channels.Prober).Probe(t.Context())
-	requireError(t, err, channels.Misconfigured, "smtp_5.7.1")
+	channeltest.RequireError(t, err, channels.Misconfigured, "smtp_5.7.1")
 	require.NotContains(t, err.Error(), username)
 }

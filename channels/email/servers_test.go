@@ -10,11 +10,12 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/email"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/test/mailservers"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
 
-// realConfig is a provider of a real server.
+// realConfig returns the configuration of a real server.
 func realConfig(port int, ca string, useTLS bool) *email.Config {
 	c := newConfig()
 	c.Host, c.Port, c.CA, c.UseTLS = mailservers.Host, port, ca, useTLS
@@ -22,8 +23,7 @@ func realConfig(port int, ca string, useTLS bool) *email.Config {
 	return c
 }
 
-// requireArrived sends a text and a page to the server and compares what came out
-// at its other end.
+// requireArrived sends a text and an HTML mail and compares what arrived.
 func requireArrived(t *testing.T, sender channels.Sender, messages func(testing.TB) [][]byte) {
 	t.Helper()
 	for _, m := range []channels.Message{textTo(user), htmlTo(user)} {
@@ -65,12 +65,12 @@ func requireArrived(t *testing.T, sender channels.Sender, messages func(testing.
 	}
 }
 
-// requireTLSChecked sees that nobody else's certificate is taken.
+// requireTLSChecked requires that another CA's certificate is refused.
 func requireTLSChecked(t *testing.T, c *email.Config) {
 	t.Helper()
 	c.CA = ""
 	_, err := openConfig(t, c).Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Misconfigured, "tls_failed")
+	channeltest.RequireError(t, err, channels.Misconfigured, "tls_failed")
 	require.ErrorContains(t, err, "certificate")
 }
 
@@ -88,7 +88,7 @@ func TestMailpit(t *testing.T) {
 			wrong := config()
 			wrong.Password = "wrong"
 			_, err := openConfig(t, wrong).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_5.7.8")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_5.7.8")
 			requireTLSChecked(t, config())
 
 			arrived := len(server.Messages(t))
@@ -104,11 +104,11 @@ func TestMailpit(t *testing.T) {
 			} {
 				server.Fail(t, tc.chaos)
 				_, err := sender.Send(t.Context(), textTo(user))
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 			}
 			server.Fail(t, mailservers.Chaos{Authentication: 535})
 			_, err = openConfig(t, config()).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_535")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_535")
 			require.Len(t, server.Messages(t), arrived)
 
 			server.Fail(t, mailservers.Chaos{})
@@ -144,18 +144,18 @@ func TestExim(t *testing.T) {
 				m := textTo(tc.to)
 				m.Body += tc.body
 				_, err := sender.Send(t.Context(), m)
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 				require.NotContains(t, err.Error(), "canary")
 			}
 
 			wrong := config()
 			wrong.Password = "wrong"
 			_, err := openConfig(t, wrong).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_535")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_535")
 			nobody := config()
 			nobody.Username, nobody.Password = "", ""
 			_, err = openConfig(t, nobody).Send(t.Context(), textTo(user))
-			requireError(t, err, channels.Misconfigured, "smtp_5.7.0")
+			channeltest.RequireError(t, err, channels.Misconfigured, "smtp_5.7.0")
 			requireTLSChecked(t, config())
 
 			before := server.Connections(t)
@@ -168,10 +168,10 @@ func TestExim(t *testing.T) {
 	}
 }
 
-// Both ends begin with TLS, or neither.
+// Both sides begin with TLS, or neither.
 func TestTLSModesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	server := mailservers.Exim(t)
 	_, err := openConfig(t, realConfig(server.Port, server.CA, true)).Send(t.Context(), textTo(user))
-	requireError(t, err, channels.Misconfigured, "tls_failed")
+	channeltest.RequireError(t, err, channels.Misconfigured, "tls_failed")
 }

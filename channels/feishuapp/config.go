@@ -1,5 +1,5 @@
-// Package feishuapp sends messages as a Feishu (Lark) app, and urges the
-// recipient afterwards when it is told to.
+// Package feishuapp sends messages as a Feishu (Lark) app and, if configured, makes
+// an urgent call to the recipient afterwards.
 package feishuapp
 
 import (
@@ -28,7 +28,7 @@ var Type = channels.Type{
 	OnUncertain: channels.Resend, // Feishu drops a second message with the same uuid
 	NewConfig: func() channels.Config {
 		return &Config{
-			// What the platform allows one app.
+			// The platform's limit for one app.
 			CommonConfig:  channels.CommonConfig{RateLimit: channels.RateLimit{PerSecond: 50, PerMinute: 1000}},
 			ReceiveIDType: openID,
 			MsgType:       msgText,
@@ -59,7 +59,7 @@ const (
 	urgentPhone = "phone"
 )
 
-// Config is the configuration of a Feishu app.
+// Config configures a Feishu app.
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
@@ -90,7 +90,7 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s: %q is none of %q", key.name, key.value, key.allowed)
 		}
 	}
-	// The address is not repeated in the error: it may hold a password.
+	// The errors do not repeat the address, which may hold a password.
 	u, err := url.Parse(c.BaseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return errors.New("baseUrl: not an http or https address")

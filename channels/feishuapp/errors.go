@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 
 	larkcore "github.com/larksuite/oapi-sdk-go/v3/core"
@@ -15,8 +14,7 @@ import (
 
 const codeInvalidToken = 99991663
 
-// classes says what the platform's codes mean. Codes that are not here are
-// transient.
+// classes maps the platform's codes. Unlisted codes are transient.
 var classes = map[int]channels.Class{
 	99991400: channels.Throttled, // the app's limit
 	230020:   channels.Throttled, // the user's or the chat's limit
@@ -36,17 +34,17 @@ var classes = map[int]channels.Class{
 	10014:            channels.Misconfigured, // bad app secret
 	230006:           channels.Misconfigured, // bot disabled
 	99991672:         channels.Misconfigured, // scope missing
-	codeInvalidToken: channels.Misconfigured, // and a new one was refused as well
+	codeInvalidToken: channels.Misconfigured, // the second token was refused as well
 
 	1500: channels.Transient, // internal errors
 	2200: channels.Transient,
 }
 
-// errUnexpected is an answer that says neither yes nor no.
+// errUnexpected is an answer that is neither a success nor a refusal.
 var errUnexpected = errors.New("the platform's answer is not understood")
 
-// refusal returns what an answer of the platform says went wrong, or nil. The
-// values in hide are struck from its text: the platform repeats what it was sent.
+// refusal returns the error of an answer, or nil. The values in hide are redacted in
+// the platform's text.
 func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) error {
 	if code.Code == 0 && resp.StatusCode < http.StatusBadRequest {
 		return nil
@@ -54,7 +52,7 @@ func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) er
 	if code.Code == 0 {
 		return vendorhttp.StatusError(resp.StatusCode)
 	}
-	e := &channels.Error{Class: channels.Transient, Code: codeText(code.Code), Message: strike(code.Msg, hide)}
+	e := &channels.Error{Class: channels.Transient, Code: codeText(code.Code), Message: channels.CleanText(channels.Redact(code.Msg, hide...))}
 	if class, ok := classes[code.Code]; ok {
 		e.Class = class
 	}
@@ -69,18 +67,8 @@ func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) er
 
 func codeText(code int) string { return "feishu_" + strconv.Itoa(code) }
 
-// strike makes a text of the platform safe to keep.
-func strike(text string, hide []string) string {
-	for _, value := range hide {
-		if value != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
-		}
-	}
-	return channels.CleanText(text)
-}
-
-// asError returns the typed error of a call. One that the SDK makes of its own
-// can only be about an answer, so the request had left.
+// asError returns the typed error of a call. The SDK's own errors are about the
+// answer, so the request was sent.
 func asError(err error) *channels.Error {
 	var e *channels.Error
 	if errors.As(err, &e) {

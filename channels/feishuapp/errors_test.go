@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
@@ -38,12 +39,12 @@ func TestErrorCodes(t *testing.T) {
 					Header: http.Header{"X-Ogw-Ratelimit-Reset": {"12"}},
 				})
 				_, err := sender.Send(t.Context(), toOpenID())
-				requireError(t, err, class, "feishu_"+strconv.Itoa(code))
+				channeltest.RequireError(t, err, class, "feishu_"+strconv.Itoa(code))
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "told to fail")
 				require.Contains(t, e.Message, "log id")
 				require.Equal(t, 1, platform.Requests(feishu.Messages), "one call an attempt")
-				require.Zero(t, platform.Requests(feishu.Urgent), "nobody is urged to read what did not arrive")
+				require.Zero(t, platform.Requests(feishu.Urgent), "no urgent call for a message that did not arrive")
 				if class == channels.Throttled {
 					require.Equal(t, 12*time.Second, e.RetryAfter)
 				} else {
@@ -85,10 +86,10 @@ func TestAnswersWithoutCode(t *testing.T) {
 			fault.Where = feishu.Messages
 			platform.Fail(fault)
 			_, err := sender.Send(t.Context(), toOpenID())
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 			require.Equal(t, 1, platform.Requests(feishu.Messages))
 		})
-		// The same, before the message left: nothing is uncertain.
+		// The same before the message is sent: nothing is uncertain.
 		t.Run(tc.name+" for the token", func(t *testing.T) {
 			t.Parallel()
 			platform, sender := setup(t, nil)
@@ -100,7 +101,7 @@ func TestAnswersWithoutCode(t *testing.T) {
 				class = channels.Transient
 			}
 			_, err := sender.Send(t.Context(), toOpenID())
-			requireError(t, err, class, tc.code)
+			channeltest.RequireError(t, err, class, tc.code)
 			require.Zero(t, platform.Requests(feishu.Messages))
 		})
 	}
@@ -115,5 +116,5 @@ func TestNobodyListens(t *testing.T) {
 	sender, err := c.Open()
 	require.NoError(t, err)
 	_, err = sender.Send(t.Context(), toOpenID())
-	requireError(t, err, channels.Transient, "connect_failed")
+	channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 }

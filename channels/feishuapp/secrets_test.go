@@ -17,15 +17,15 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// The calls of a message with an urgent call, in their order.
+// The calls of a message with an urgent call, in order.
 const (
 	tokenPath   = "/open-apis/auth/v3/tenant_access_token/internal"
 	messagePath = "/open-apis/im/v1/messages"
 	usersPath   = "/open-apis/contact/v3/users/batch_get_id"
 )
 
-// requireNoSecret looks at everything that a send gives to be stored or logged,
-// but for the list of those who were not urged, which the platform is asked for.
+// requireNoSecret checks everything of a send that is stored or logged, except for the
+// list of users that the urgent call did not reach.
 func requireNoSecret(t *testing.T, receipt channels.Receipt, err error, secrets ...string) {
 	t.Helper()
 	texts := []string{fmt.Sprint(receipt.Details["urgent_error"])}
@@ -41,8 +41,7 @@ func requireNoSecret(t *testing.T, receipt channels.Receipt, err error, secrets 
 	}
 }
 
-// The platform repeats, as it sometimes does, all it was sent: the secret, the
-// token, the recipient.
+// The platform may repeat all it was sent: the secret, the token, the recipient.
 func TestNothingSecretIsRepeated(t *testing.T) {
 	t.Parallel()
 	for n, honest := range [][]string{
@@ -77,7 +76,7 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 	}
 }
 
-// echo refuses a request with a text that has all that came with it.
+// echo refuses a request with a text that repeats the whole request.
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	text := fmt.Sprintf("bad %s %v %s %s", r.URL, r.Header, body, strings.ToLower(string(body)))
@@ -112,7 +111,7 @@ func TestNoFaultPrintsSecrets(t *testing.T) {
 				if fault.Hang {
 					go func() {
 						defer cancel()
-						_ = injected.Wait(ctx, 1) // it ends with the test at the latest
+						_ = injected.Wait(ctx, 1) // ends with the test at the latest
 					}()
 				}
 

@@ -1,9 +1,7 @@
 package feishuapp
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,13 +12,13 @@ import (
 	larkim "github.com/larksuite/oapi-sdk-go/v3/service/im/v1"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
 // maxContent is the largest content of each message type, in bytes.
 var maxContent = map[string]int{msgText: 150 << 10, msgPost: 30 << 10, msgInteractive: 30 << 10}
 
-// urgentReserve is the longest part of a call's time that is kept for the urgent
-// call.
+// urgentReserve is the most time that is reserved for the urgent call.
 const urgentReserve = 5 * time.Second
 
 // sender sends as one app.
@@ -42,8 +40,8 @@ func newSender(c Config, baseURL string, client *http.Client) *sender {
 		AppId:     c.AppID,
 		AppSecret: c.AppSecret,
 		AppType:   larkcore.AppTypeSelfBuilt,
-		// Tokens are given with each call (see tokens); this also keeps the SDK
-		// from repeating calls by itself.
+		// Each call brings its token (see tokens). This also keeps the SDK from
+		// repeating calls.
 		EnableTokenCache: false,
 		HttpClient:       client,
 		Logger:           silent{},
@@ -57,7 +55,7 @@ func newSender(c Config, baseURL string, client *http.Client) *sender {
 	}
 }
 
-// silent drops what the SDK logs, because it logs requests and answers.
+// silent drops the SDK's log, which holds requests and answers.
 type silent struct{}
 
 // Debug implements larkcore.Logger.
@@ -72,9 +70,9 @@ func (silent) Warn(context.Context, ...any) {}
 // Error implements larkcore.Logger.
 func (silent) Error(context.Context, ...any) {}
 
-// Send implements channels.Sender. The receipt's details are message_id and, with
-// urging on, urgent_type; and when that reached nobody urgent_error and, if the
-// platform named them, invalid_user_id_list.
+// Send implements channels.Sender. The receipt's details are message_id and, with an
+// urgent call, urgent_type. A failed urgent call adds urgent_error and, if the platform
+// names the users, invalid_user_id_list.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	content, err := content(m)
 	if err != nil {
@@ -95,49 +93,40 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	return channels.Receipt{Details: details}, nil
 }
 
-// Probe implements channels.Prober: the platform gives the app a token, or has
-// given one that is still valid. Whether the app has the permissions to send and
-// to urge, only a message tells.
+// Probe implements channels.Prober. It gets a token, or has one that is still valid.
+// The permissions to send and to urge show only when a message is sent.
 func (s *sender) Probe(ctx context.Context) error {
 	_, err := s.tokens.get(ctx, "")
 	return err
 }
 
-// content returns the body in the platform's form.
+// content returns the body in the platform's format.
 func content(m channels.Message) (string, error) {
 	limit, ok := maxContent[m.MsgType]
 	if !ok {
-		return "", permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return "", channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 	content := m.Body
 	if m.MsgType == msgText {
-		// Not json.Marshal: it would blow up <, > and & to six bytes each.
-		var b bytes.Buffer
-		encoder := json.NewEncoder(&b)
-		encoder.SetEscapeHTML(false)
-		_ = encoder.Encode(map[string]string{"text": m.Body}) // strings always encode
-		content = strings.TrimSuffix(b.String(), "\n")
+		text, _ := vendorhttp.EncodeJSON(map[string]string{"text": m.Body}) // strings always encode
+		content = string(text)
 	}
 	if len(content) > limit {
-		return "", permanent("too_long", fmt.Sprintf("the message is %d bytes long; %s takes %d", len(content), m.MsgType, limit))
+		return "", channels.PermanentError("too_long", fmt.Sprintf("the message is %d bytes long; %s takes %d", len(content), m.MsgType, limit))
 	}
 	return content, nil
 }
 
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
-}
-
-// receiveIDType returns what the recipient's value is.
+// receiveIDType returns the id type of the recipient's value.
 func (s *sender) receiveIDType(r channels.Recipient) (string, error) {
 	switch {
 	case r.Type == channels.RecipientEmail:
 		return email, nil
 	case r.Type != channels.RecipientFeishuUserID:
-		return "", permanent("recipient_type", fmt.Sprintf("no Feishu recipient: %q", r.Type))
+		return "", channels.PermanentError("recipient_type", fmt.Sprintf("no Feishu recipient: %q", r.Type))
 	case s.config.ReceiveIDType != email:
 		return s.config.ReceiveIDType, nil
-	// A provider set up for e-mail addresses says nothing about ids; their prefix does.
+	// With receiveIdType email the id's prefix tells its type.
 	case strings.HasPrefix(r.Value, "ou_"):
 		return openID, nil
 	case strings.HasPrefix(r.Value, "on_"):
@@ -147,7 +136,7 @@ func (s *sender) receiveIDType(r channels.Recipient) (string, error) {
 	}
 }
 
-// create sends the message and returns the platform's id of it.
+// create sends the message and returns the platform's id for it.
 func (s *sender) create(ctx context.Context, m channels.Message, idType, content string) (string, error) {
 	ctx, cancel := s.leaveTimeToUrge(ctx)
 	defer cancel()
@@ -177,8 +166,8 @@ func (s *sender) create(ctx context.Context, m channels.Message, idType, content
 	return id, err
 }
 
-// leaveTimeToUrge ends early by what the urgent call needs, which would be lost
-// if a slow message took all the time.
+// leaveTimeToUrge returns a context that ends early enough for the urgent call, which
+// a slow message would otherwise leave no time for.
 func (s *sender) leaveTimeToUrge(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok || s.config.UrgentType == "" {
@@ -188,9 +177,9 @@ func (s *sender) leaveTimeToUrge(ctx context.Context) (context.Context, context.
 	return context.WithDeadline(ctx, deadline.Add(-reserve))
 }
 
-// call makes one call of the platform with the app's token, and once more with a
-// new token when the platform refuses it. Every error is a *channels.Error, whose
-// text does not have the values in hide.
+// call makes one call with the app's token, and a second with a new token when the
+// platform refuses the first. Every error is a *channels.Error, in whose text the
+// values in hide are redacted.
 func (s *sender) call(
 	ctx context.Context, hide []string,
 	do func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error),

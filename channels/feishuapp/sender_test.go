@@ -16,6 +16,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
@@ -72,14 +73,6 @@ func textTo(recipientType, value string) channels.Message {
 
 func toOpenID() channels.Message { return textTo(channels.RecipientFeishuUserID, openUser) }
 func toEmail() channels.Message  { return textTo(channels.RecipientEmail, mailUser) }
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-}
 
 func TestSendText(t *testing.T) {
 	t.Parallel()
@@ -156,12 +149,12 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := toOpenID()
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.Zero(t, platform.Requests(feishu.Token)+platform.Requests(feishu.Messages))
 	}
 }
 
-// What fills a text's limit is not lost by escaping.
+// Escapes do not count towards a text's limit.
 func TestLongestText(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, nil)
@@ -192,7 +185,7 @@ func TestLostAnswerIsOneMessage(t *testing.T) {
 			if fault.Hang {
 				go func() {
 					defer cancel()
-					_ = platform.Inbox().Wait(ctx, 1) // it ends with the test at the latest
+					_ = platform.Inbox().Wait(ctx, 1) // ends with the test at the latest
 				}()
 			}
 			_, err := sender.Send(ctx, m)
@@ -215,7 +208,7 @@ func TestDeadline(t *testing.T) {
 		class channels.Class
 	}{
 		{feishu.Messages, channels.Uncertain},
-		{feishu.Token, channels.Transient}, // the message had not left
+		{feishu.Token, channels.Transient}, // the message was not sent
 	} {
 		t.Run(tc.where, func(t *testing.T) {
 			t.Parallel()
@@ -230,14 +223,14 @@ func TestDeadline(t *testing.T) {
 			defer cancel()
 
 			_, err = sender.Send(ctx, toOpenID())
-			requireError(t, err, tc.class, "timeout")
+			channeltest.RequireError(t, err, tc.class, "timeout")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Equal(t, 1, platform.Inbox().Total())
 		})
 	}
 }
 
-// Those who wait for a token that somebody else is getting stop waiting in time.
+// A message that waits for another one's token call ends with its deadline.
 func TestDeadlineWhileAnotherGetsTheToken(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, nil)
@@ -252,7 +245,7 @@ func TestDeadlineWhileAnotherGetsTheToken(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := sender.Send(ctx, toOpenID())
-	requireError(t, err, channels.Transient, "timeout")
+	channeltest.RequireError(t, err, channels.Transient, "timeout")
 
 	fault.Lift()
 	require.NoError(t, <-first)
@@ -278,12 +271,12 @@ func TestTokenThatIsAlwaysRefused(t *testing.T) {
 	platform, sender := setup(t, nil)
 	platform.Fail(feishu.Fault{Where: feishu.Messages, HTTPStatus: 400, Code: "99991663", Message: "Invalid access token"})
 	_, err := sender.Send(t.Context(), toOpenID())
-	requireError(t, err, channels.Misconfigured, "feishu_99991663")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_99991663")
 	require.Equal(t, 2, platform.Requests(feishu.Messages))
 	require.Equal(t, 2, platform.Requests(feishu.Token))
 }
 
-// Providers share no token, so a new secret counts as soon as it is configured.
+// Providers share no token, so a new secret takes effect at once.
 func TestEachProviderHasItsOwnToken(t *testing.T) {
 	t.Parallel()
 	platform, good := setup(t, nil)
@@ -293,9 +286,9 @@ func TestEachProviderHasItsOwnToken(t *testing.T) {
 	_, err := good.Send(t.Context(), toOpenID())
 	require.NoError(t, err)
 	_, err = bad.Send(t.Context(), toOpenID())
-	requireError(t, err, channels.Misconfigured, "feishu_10014")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_10014")
 	_, err = stranger.Send(t.Context(), toOpenID())
-	requireError(t, err, channels.Misconfigured, "feishu_10003")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_10003")
 	require.Equal(t, 1, platform.Requests(feishu.Messages))
 }
 
@@ -305,7 +298,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		fault  feishu.Fault
 		change func(*feishuapp.Config)
-		class  channels.Class // none when all is well
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},
@@ -326,7 +319,7 @@ func TestProbe(t *testing.T) {
 			if tc.class == "" {
 				require.NoError(t, err)
 			} else {
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 			}
 		})
 	}

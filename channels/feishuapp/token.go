@@ -13,31 +13,29 @@ import (
 )
 
 const (
-	// tokenMargin is how long before its end a token is no longer used.
+	// tokenMargin is how long before its expiry a token is replaced.
 	tokenMargin = 3 * time.Minute
-	// tokenTimeout bounds one token call, so that a hung one does not take the
-	// time of everybody who waits for it.
+	// tokenTimeout bounds one token call, so that a hung one does not use up the time
+	// of all waiting messages.
 	tokenTimeout = 10 * time.Second
 )
 
-// tokens keeps the app's access token.
+// tokens caches the app's access token.
 //
-// The SDK would keep it too, but in one place for the whole process, which a new
-// provider swaps under the running ones without a lock, and where a token that
-// the platform refuses stays. A provider that is made anew has its own tokens,
-// so a rotated secret counts at once.
+// The SDK's cache does not serve. It is one for the whole process, a new client swaps
+// it without a lock, and a token that the platform refuses stays in it. Here each
+// provider has its own token, so a rotated secret takes effect at once.
 type tokens struct {
 	config *larkcore.Config
 
-	// turn is held while the fields below are used, also during the call: a burst
-	// of messages asks for one token. It is a channel because waiting ends with
-	// the context.
+	// turn guards the fields below, also during the call, so that a burst of messages
+	// asks for one token. It is a channel so that waiting ends with the context.
 	turn    chan struct{}
 	value   string
 	expires time.Time
 }
 
-// get returns a token that is valid and is not the refused one.
+// get returns a valid token other than the refused one.
 func (t *tokens) get(ctx context.Context, refused string) (string, error) {
 	select {
 	case t.turn <- struct{}{}:
@@ -54,7 +52,7 @@ func (t *tokens) get(ctx context.Context, refused string) (string, error) {
 	if err := t.fetch(ctx); err != nil {
 		e := asError(err)
 		if e.Class == channels.Uncertain {
-			e.Class = channels.Transient // the message had not left
+			e.Class = channels.Transient // the message was not sent
 		}
 		return "", e
 	}

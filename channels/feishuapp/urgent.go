@@ -14,13 +14,12 @@ import (
 
 const (
 	urgentTries = 3
-	// urgentWait is the pause between tries when the platform asks for none.
+	// urgentWait is the shortest pause between tries.
 	urgentWait = 200 * time.Millisecond
 )
 
-// urge urges the recipient of a message that has arrived, and writes into the
-// details what came of it. It never fails: the message is not sent again because
-// nobody was urged.
+// urge makes the urgent call for a message that has arrived and writes the outcome
+// into the details. It never fails: the message is not sent again for it.
 func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, messageID string, details map[string]any) {
 	details["urgent_type"] = s.config.UrgentType
 	if s.config.UrgentUserIDType != "" {
@@ -51,9 +50,9 @@ func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, message
 	}
 }
 
-// retry tries again, within the context's time, after failures that are known
-// not to have reached anybody. An uncertain one may have, and a second text
-// message or phone call is paid for.
+// retry calls do again, while the context leaves time, after failures that reached
+// nobody. An uncertain call may have reached the user, and a second text message or
+// phone call costs money.
 func retry(ctx context.Context, do func() error) error {
 	for try := 1; ; try++ {
 		err := do()
@@ -91,12 +90,12 @@ func (s *sender) lookUp(ctx context.Context, address, idType string) (string, er
 		return resp.ApiResp, resp.CodeError, nil
 	})
 	if err == nil && user == "" {
-		err = permanent("user_not_found", "the app can see no user with this e-mail address")
+		err = channels.PermanentError("user_not_found", "the app can see no user with this e-mail address")
 	}
 	return user, err
 }
 
-// callUrgent makes the urgent call and returns the users whom it did not reach.
+// callUrgent makes the urgent call and returns the users that it did not reach.
 func (s *sender) callUrgent(ctx context.Context, messageID, idType, user string) ([]string, error) {
 	var unreached []string
 	err := s.call(ctx, []string{user}, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
@@ -112,7 +111,8 @@ func (s *sender) callUrgent(ctx context.Context, messageID, idType, user string)
 	return unreached, err
 }
 
-// sdkUrgent picks the SDK's call. The three answers differ in their names only.
+// sdkUrgent makes the SDK's call for the urgent type. The three answers have the same
+// fields.
 func (s *sender) sdkUrgent(
 	ctx context.Context, messageID, idType, user string, token larkcore.RequestOptionFunc,
 ) (*larkim.UrgentAppMessageResp, error) {

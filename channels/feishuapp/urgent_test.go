@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
@@ -58,7 +59,7 @@ func TestUrgent(t *testing.T) {
 	}
 }
 
-// An urgent call that fails leaves the message what it is: delivered, once.
+// When an urgent call fails, the message stays delivered, once.
 func TestUrgentFails(t *testing.T) {
 	t.Parallel()
 	throttled := feishu.Fault{Where: feishu.Urgent, HTTPStatus: 429}
@@ -144,7 +145,7 @@ func TestUrgentWithNewToken(t *testing.T) {
 	require.Equal(t, 2, platform.Requests(feishu.Token))
 }
 
-// A slow message does not take the time of the urgent call.
+// A slow message leaves time for the urgent call.
 func TestTimeIsKeptForTheUrgentCall(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, urgent("app"))
@@ -152,6 +153,6 @@ func TestTimeIsKeptForTheUrgentCall(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	_, err := sender.Send(ctx, toOpenID())
-	requireError(t, err, channels.Uncertain, "timeout")
+	channeltest.RequireError(t, err, channels.Uncertain, "timeout")
 	require.NoError(t, ctx.Err(), "a quarter of the time is left")
 }

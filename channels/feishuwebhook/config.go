@@ -25,10 +25,10 @@ var Type = channels.Type{
 		{Name: msgPost, Format: channels.FormatJSON},
 		{Name: msgInteractive, Format: channels.FormatJSON},
 	},
-	OnUncertain: channels.Resend, // a group that reads a message twice takes no harm
+	OnUncertain: channels.Resend, // reading a message twice does no harm
 	NewConfig: func() channels.Config {
 		return &Config{
-			// What Feishu allows one bot.
+			// Feishu's limit for one bot.
 			CommonConfig: channels.CommonConfig{RateLimit: channels.RateLimit{PerSecond: 5, PerMinute: 100}},
 			MsgType:      msgText,
 			AllowedHosts: []string{"open.feishu.cn", "open.larksuite.com"},
@@ -43,7 +43,7 @@ const (
 	msgInteractive = "interactive"
 )
 
-// Config is the configuration of a custom bot.
+// Config configures a custom bot.
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
@@ -58,8 +58,8 @@ type Config struct {
 // DefaultMsgType implements channels.MsgTyper.
 func (c *Config) DefaultMsgType() string { return c.MsgType }
 
-// Validate implements channels.Config. Its errors do not repeat the webhook's
-// address, which holds the token.
+// Validate implements channels.Config. Its errors do not repeat webhookUrl, which
+// holds the token.
 func (c *Config) Validate() error {
 	if types := []string{msgText, msgPost, msgInteractive}; !slices.Contains(types, c.MsgType) {
 		return fmt.Errorf("msgType: %q is none of %q", c.MsgType, types)
@@ -72,8 +72,8 @@ func (c *Config) Validate() error {
 	return c.validateURL()
 }
 
-// validateURL refuses what can be told from the address alone. Where its host
-// really leads is checked at each connection.
+// validateURL checks the address alone. publicOnly checks where its host leads, at
+// each connection.
 func (c *Config) validateURL() error {
 	u, err := url.Parse(c.WebhookURL)
 	switch {
@@ -100,8 +100,8 @@ func token(u *url.URL) string { return u.Path[strings.LastIndexByte(u.Path, '/')
 // Open implements channels.Config.
 func (c *Config) Open() (channels.Sender, error) { return c.open(nil) }
 
-// open makes a sender that looks names up with the resolver, or as the system
-// does with nil.
+// open returns a sender that looks names up with the resolver; with the system's when
+// it is nil.
 func (c *Config) open(resolver *net.Resolver) (channels.Sender, error) {
 	u, err := url.Parse(c.WebhookURL)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// names is a DNS server in process: by name, the addresses that each look-up
-// gets; the last ones repeat. Every other name leads to 127.0.0.1, as the names
-// do that are another spelling of it on some systems (0x7f.1).
+// names is a DNS server in this process. It holds the addresses of each look-up by
+// name; the last ones repeat. Every other name leads to 127.0.0.1, as some systems
+// read names such as 0x7f.1.
 type names struct {
 	mu      sync.Mutex
 	answers map[string][][]string
@@ -28,7 +28,7 @@ func (n *names) resolver() *net.Resolver {
 	}}
 }
 
-// serve answers the queries of a connection, in the form they have over TCP.
+// serve answers the queries of a TCP connection.
 func (n *names) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	for {
@@ -57,7 +57,7 @@ func (n *names) serve(conn net.Conn) {
 	}
 }
 
-// answer counts a look-up by its question for IPv4, which comes once in each.
+// answer counts a look-up by its IPv4 query, which comes once in each.
 func (n *names) answer(q dnsmessage.Question) []dnsmessage.Resource {
 	name := strings.TrimSuffix(q.Name.String(), ".")
 	n.mu.Lock()

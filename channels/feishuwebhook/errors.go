@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,8 +12,7 @@ import (
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
-// answer is what the webhook answers. Success comes in both forms at once, a
-// failure in one of them.
+// answer is the webhook's answer. A success has both forms, a failure one of them.
 type answer struct {
 	Code *int   `json:"code"`
 	Msg  string `json:"msg"`
@@ -23,12 +21,12 @@ type answer struct {
 	StatusMessage string `json:"StatusMessage"`
 }
 
-// refusal returns what an answer says went wrong, or nil. The values in hide are
-// struck from its text: the vendor may repeat what it was sent.
+// refusal returns the error of an answer, or nil. The values in hide are redacted in
+// the vendor's text.
 func refusal(resp *http.Response, body []byte, hide ...string) error {
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
-		a = answer{} // JSON, but another's
+		a = answer{} // JSON, but not the vendor's
 	}
 	code, text := a.Code, a.Msg
 	if code == nil || *code == 0 && a.StatusCode != nil {
@@ -41,7 +39,8 @@ func refusal(resp *http.Response, body []byte, hide ...string) error {
 		return nil
 	}
 	e := &channels.Error{
-		Class: class(*code, strings.ToLower(text)), Code: "feishu_" + strconv.Itoa(*code), Message: strike(text, hide),
+		Class: class(*code, strings.ToLower(text)), Code: "feishu_" + strconv.Itoa(*code),
+		Message: channels.CleanText(channels.Redact(text, hide...)),
 	}
 	if e.Class == channels.Throttled {
 		e.RetryAfter = vendorhttp.RetryAfter(resp.Header)
@@ -52,18 +51,18 @@ func refusal(resp *http.Response, body []byte, hide ...string) error {
 	return e
 }
 
-// class says what a code means. Two codes stand for different failures, which
-// only the lower-case text tells apart. Codes that are not here are transient.
+// class returns the class of a code. Two codes have several meanings, which only the
+// text, in lower case, tells apart. Unlisted codes are transient.
 func class(code int, text string) channels.Class {
 	switch code {
 	case 11232: // more than the bot's limit
 		return channels.Throttled
-	case 9499: // a body that cannot be read, and on some gateways the limit, too
+	case 9499: // a body that cannot be read; on some gateways also the limit
 		if strings.Contains(text, "bad request") || strings.Contains(text, "fail to parse") {
 			return channels.Permanent
 		}
 		return channels.Throttled
-	case 19001: // bad parameter, the token being one
+	case 19001: // bad parameter, which includes the token
 		if strings.Contains(text, "access token") {
 			return channels.Misconfigured
 		}
@@ -79,21 +78,11 @@ func class(code int, text string) channels.Class {
 	}
 }
 
-// logID is the vendor's name for the call, which its support asks for.
+// logID returns the vendor's id of the call, which its support asks for.
 func logID(resp *http.Response) string { return channels.CleanText(resp.Header.Get("X-Tt-Logid")) }
 
-// strike makes a text of the vendor safe to keep.
-func strike(text string, hide []string) string {
-	for _, value := range hide {
-		if value != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
-		}
-	}
-	return channels.CleanText(text)
-}
-
-// asError returns the typed error of a call, without what net/http wraps around
-// it: that has the webhook's address.
+// asError returns the typed error of a call without net/http's wrapper, which holds
+// the webhook's address.
 func asError(err error) error {
 	if errors.Is(err, errInternal) {
 		return internalAddress()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 )
@@ -46,10 +47,10 @@ func TestErrorCodes(t *testing.T) {
 					Header: http.Header{"X-Ogw-Ratelimit-Reset": {"12"}, "X-Tt-Logid": {"log-1"}},
 				})
 				_, err := sender.Send(t.Context(), toUser())
-				requireError(t, err, tc.class, "feishu_"+strconv.Itoa(tc.code))
+				channeltest.RequireError(t, err, tc.class, "feishu_"+strconv.Itoa(tc.code))
 				e := channels.AsError(err)
 				require.Equal(t, tc.text+" (log id log-1)", e.Message)
-				require.Equal(t, 1, bot.Requests(), "one call an attempt")
+				require.Equal(t, 1, bot.Requests(feishubot.Hook), "one call an attempt")
 				if tc.class == channels.Throttled {
 					require.Equal(t, 12*time.Second, e.RetryAfter)
 				} else {
@@ -60,7 +61,7 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-// The bot's own checks, as it makes them.
+// The bot's own checks.
 func TestBotRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -77,7 +78,7 @@ func TestBotRefuses(t *testing.T) {
 		}, channels.Misconfigured, "feishu_19024"},
 	} {
 		_, err := open(t, tc.bot(), nil).Send(t.Context(), toUser())
-		requireError(t, err, tc.class, tc.code)
+		channeltest.RequireError(t, err, tc.class, tc.code)
 	}
 
 	bot, sender := setup(t)
@@ -85,7 +86,7 @@ func TestBotRefuses(t *testing.T) {
 	_, err := sender.Send(t.Context(), toUser())
 	require.NoError(t, err)
 	_, err = sender.Send(t.Context(), toUser())
-	requireError(t, err, channels.Throttled, "feishu_11232")
+	channeltest.RequireError(t, err, channels.Throttled, "feishu_11232")
 }
 
 func TestAnswersWithoutCode(t *testing.T) {
@@ -115,12 +116,12 @@ func TestAnswersWithoutCode(t *testing.T) {
 		if tc.class == "" {
 			require.NoError(t, err, tc.body)
 		} else {
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 		}
 	}
 }
 
-// The bot repeats all it was sent: token, signature, recipient.
+// The bot may repeat all it was sent: token, signature, recipient.
 func TestNothingSecretIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, m := range []channels.Message{toUser(), toEmail()} {
@@ -136,7 +137,7 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(map[string]any{"code": 19001, "msg": text})
 		}), nil)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, "feishu_19001")
+		channeltest.RequireError(t, err, channels.Permanent, "feishu_19001")
 		require.NotEmpty(t, signature)
 		for _, private := range []string{token, secret, m.Recipient.Value, signature, "\x00"} {
 			require.NotContains(t, strings.ToLower(err.Error()), strings.ToLower(private))
@@ -145,15 +146,15 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 	}
 }
 
-// An answer that is lost is followed by another message: nothing tells the bot
-// that they are one.
+// A lost answer is followed by a second message: nothing tells the bot that both are
+// the same.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	bot, sender := setup(t)
 	bot.Fail(feishubot.Fault{Times: 1, After: true, Reset: true})
 	m := toUser()
 	_, err := sender.Send(t.Context(), m)
-	requireError(t, err, channels.Uncertain, "no_answer")
+	channeltest.RequireError(t, err, channels.Uncertain, "no_answer")
 	m.Attempt = 2
 	_, err = sender.Send(t.Context(), m)
 	require.NoError(t, err)

@@ -9,5 +9,5 @@ import (
 // OpenWith is Open with a resolver for the names of hosts.
 func (c *Config) OpenWith(r *net.Resolver) (channels.Sender, error) { return c.open(r) }
 
-// Public is public.
+// Public is public, for the tests.
 var Public = public

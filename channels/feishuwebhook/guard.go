@@ -6,12 +6,11 @@ import (
 	"syscall"
 )
 
-// errInternal is the reason not to connect to where a webhook leads.
+// errInternal refuses a connection to an internal address.
 var errInternal = errors.New("its host leads to an internal address")
 
-// publicOnly refuses connections to internal addresses. The dialer calls it for
-// each address it is about to connect to, so that no spelling of a host, no DNS
-// answer and no change of one gets past it.
+// publicOnly refuses connections to internal addresses. The dialer calls it with each
+// address before it connects, so no spelling of a host and no DNS answer gets past it.
 func publicOnly(_, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || !public(to.Addr()) {
@@ -20,16 +19,17 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// nat64 holds, in its last four bytes, the IPv4 address that a gateway connects to.
+// nat64 is the network whose addresses hold, in the last four bytes, the IPv4 address
+// that a gateway connects to.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// global6 is all that is routed on the IPv6 internet. Outside of it are loopback,
-// link-local, unique local and multicast addresses, and the forms of IPv4 that
-// are not unwrapped.
+// global6 is the network that is routed on the IPv6 internet. Outside it are loopback,
+// link-local, unique local and multicast addresses, and the IPv4 forms that Unmap does
+// not convert.
 var global6 = netip.MustParsePrefix("2000::/3")
 
-// special are the networks that are not on the internet, from IANA's registries
-// of special-purpose addresses, and those that lead elsewhere than they say.
+// special are the networks that are not on the internet, from IANA's registries of
+// special-purpose addresses, and those that tunnel to other addresses.
 var special = prefixes(
 	"0.0.0.0/8",        // this network
 	"10.0.0.0/8",       // private
@@ -54,7 +54,7 @@ var special = prefixes(
 	"3fff::/20",     // documentation
 )
 
-// public says whether the address is one of a host on the internet.
+// public reports whether the address can belong to a host on the internet.
 func public(a netip.Addr) bool {
 	if nat64.Contains(a) {
 		bytes := a.As16()

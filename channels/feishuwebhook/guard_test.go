@@ -16,9 +16,10 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuwebhook"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
-// trap listens on all addresses of this machine and counts who connects.
+// trap listens on all addresses of this machine and counts the connections.
 func trap(t *testing.T) (port string, connections *atomic.Int64) {
 	t.Helper()
 	l, err := net.Listen("tcp", ":0")
@@ -43,8 +44,8 @@ func trap(t *testing.T) (port string, connections *atomic.Int64) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), connections
 }
 
-// tricks are addresses that lead to this machine or to another that is internal,
-// by themselves or by the names below. PORT is where the trap is.
+// tricks are addresses that lead to this machine or to another internal one, directly
+// or by the names below. PORT is the trap's port.
 var tricks = []string{
 	// Internal addresses as they are.
 	"https://127.0.0.1:PORT/hook/x",
@@ -152,13 +153,13 @@ func trickyNames() *names {
 	}}
 }
 
-// No trick passes the configuration's check, and where an operator allows the
-// trick's host by mistake, no connection is made.
+// No trick passes the configuration's check. When an operator allows a trick's host by
+// mistake, no connection is made.
 func TestNoTrickReachesAnInternalAddress(t *testing.T) {
 	t.Parallel()
 	port, connections := trap(t)
 	all := slices.Clone(tricks)
-	// This machine's own addresses, by which it is reached from outside.
+	// This machine's addresses on its networks.
 	own, err := net.InterfaceAddrs()
 	require.NoError(t, err)
 	for _, a := range own {
@@ -208,14 +209,14 @@ func TestTrapIsReached(t *testing.T) {
 	}
 }
 
-// A name that is looked up once more for the connection can lead elsewhere by then.
+// A second look-up of a name, for the connection, can give another address.
 func TestRebinding(t *testing.T) {
 	t.Parallel()
 	port, connections := trap(t)
 	dns := &names{answers: map[string][][]string{"rebind.example": {{"93.184.216.34"}, {"127.0.0.1"}}}}
 	first, err := dns.resolver().LookupHost(t.Context(), "rebind.example")
 	require.NoError(t, err)
-	require.True(t, feishuwebhook.Public(netip.MustParseAddr(first[0])), "whoever checks the name finds no fault")
+	require.True(t, feishuwebhook.Public(netip.MustParseAddr(first[0])), "a check of the name alone finds nothing")
 
 	c := newConfig("https://rebind.example:" + port + "/hook/x")
 	c.AllowedHosts = []string{"rebind.example:" + port}
@@ -223,7 +224,7 @@ func TestRebinding(t *testing.T) {
 	sender, err := c.OpenWith(dns.resolver())
 	require.NoError(t, err)
 	_, err = sender.Send(t.Context(), toUser())
-	requireError(t, err, channels.Misconfigured, "internal_address")
+	channeltest.RequireError(t, err, channels.Misconfigured, "internal_address")
 	require.Zero(t, connections.Load())
 }
 
@@ -236,13 +237,13 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 			w.WriteHeader(status)
 		}), nil)
 		_, err := sender.Send(t.Context(), toUser())
-		requireError(t, err, channels.Misconfigured, "unexpected_redirect")
+		channeltest.RequireError(t, err, channels.Misconfigured, "unexpected_redirect")
 	}
 	require.Zero(t, connections.Load())
 }
 
-// TestMain sets a proxy where nobody listens. It would be asked for any host that
-// is not this machine by name.
+// TestMain sets a proxy that does not listen. Requests to any host but this machine
+// would go to it.
 func TestNoProxy(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

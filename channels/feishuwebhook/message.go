@@ -1,7 +1,6 @@
 package feishuwebhook
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -14,13 +13,14 @@ import (
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
-// maxBody is the largest request that Feishu takes, in bytes.
+// maxBody is the largest request that Feishu accepts, in bytes.
 const maxBody = 20 << 10
 
-// userID is what an id of a Feishu user is made of. Nothing else may come into
-// the tag that mentions the user.
+// userID matches the id of a Feishu user. Nothing else may stand in the tag that
+// mentions the user.
 var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)
 
 // payload is a request of the bot's webhook.
@@ -41,12 +41,12 @@ func newPayload(m channels.Message) (payload, error) {
 	case msgInteractive:
 		return payload{MsgType: m.MsgType, Card: json.RawMessage(m.Body)}, nil
 	default:
-		return payload{}, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return payload{}, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 }
 
-// sign adds the signature. Feishu signs an empty text; its key is made of what
-// others sign.
+// sign adds the signature. Feishu's signature is an HMAC of the empty text whose key
+// is made of the time and the secret.
 func (p *payload) sign(secret string, now time.Time) {
 	p.Timestamp = strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(p.Timestamp+"\n"+secret))
@@ -54,22 +54,18 @@ func (p *payload) sign(secret string, now time.Time) {
 }
 
 func (p *payload) encode() ([]byte, error) {
-	// Not json.Marshal: it would blow up <, > and & to six bytes each.
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(p); err != nil {
-		return nil, permanent("not_json", "the body of a "+p.MsgType+" message is not JSON")
+	body, err := vendorhttp.EncodeJSON(p)
+	if err != nil {
+		return nil, channels.PermanentError("not_json", "the body of a "+p.MsgType+" message is not JSON")
 	}
-	body := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(body) > maxBody {
-		return nil, permanent("too_long", fmt.Sprintf("the request is %d bytes long; a bot takes %d", len(body), maxBody))
+		return nil, channels.PermanentError("too_long", fmt.Sprintf("the request is %d bytes long; a bot takes %d", len(body), maxBody))
 	}
 	return body, nil
 }
 
-// mention returns the tag that mentions the recipient. A bot's webhook can not
-// find a user by an e-mail address.
+// mention returns the tag that mentions the recipient. It is empty for an e-mail
+// address, by which a bot cannot find a user.
 func mention(r channels.Recipient) string {
 	if r.Type != channels.RecipientFeishuUserID {
 		return ""
@@ -77,7 +73,7 @@ func mention(r channels.Recipient) string {
 	return `<at user_id="` + r.Value + `"></at> `
 }
 
-// checkRecipient says why the bot cannot take a recipient.
+// checkRecipient returns an error when the bot does not accept the recipient.
 func checkRecipient(r channels.Recipient) error {
 	switch {
 	case r.Type == channels.RecipientEmail:
@@ -90,8 +86,4 @@ func checkRecipient(r channels.Recipient) error {
 		return errors.New("is not an id of a Feishu user")
 	}
 	return nil
-}
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
 }

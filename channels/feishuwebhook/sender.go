@@ -15,8 +15,8 @@ import (
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
-// requestID carries the delivery's id. Feishu does not read it; it is for those
-// who look for a delivery in the log of a gateway on the way.
+// requestID is the header with the delivery's id. Feishu ignores it; it helps to find
+// a delivery in the log of a gateway.
 const requestID = "X-Request-Id"
 
 // sender posts as one bot.
@@ -36,11 +36,11 @@ var (
 // CheckRecipient implements channels.RecipientChecker.
 func (s *sender) CheckRecipient(r channels.Recipient) error { return checkRecipient(r) }
 
-// Send implements channels.Sender. The receipt's details have the vendor's
-// log_id, when it gave one.
+// Send implements channels.Sender. The receipt's details are the vendor's log_id, if it
+// gave one.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	if err := checkRecipient(m.Recipient); err != nil {
-		return channels.Receipt{}, permanent("recipient", "the recipient "+err.Error())
+		return channels.Receipt{}, channels.PermanentError("recipient", "the recipient "+err.Error())
 	}
 	p, err := newPayload(m)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(body))
 	if err != nil {
-		return channels.Receipt{}, errors.New("webhookUrl: is no address") // Validate would have said so
+		return channels.Receipt{}, errors.New("webhookUrl: is no address") // Validate has checked it
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set(requestID, m.DeliveryID.String())
@@ -63,7 +63,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, asError(err)
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read before, by the client
+	defer func() { _ = resp.Body.Close() }() // vendorhttp has read it
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return channels.Receipt{}, asError(err)
@@ -77,12 +77,12 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	return channels.Receipt{}, nil
 }
 
-// Probe implements channels.Prober. It connects, and asks nothing: a bot has no
-// call that sends no message, so a wrong token or secret stays unseen.
+// Probe implements channels.Prober. It only connects: every call of a bot sends a
+// message, so the token and the secret are not checked.
 func (s *sender) Probe(ctx context.Context) error {
 	port := s.url.Port()
 	if port == "" {
-		port = s.url.Scheme // the dialer knows both by name
+		port = s.url.Scheme // the dialer knows the names http and https
 	}
 	address := net.JoinHostPort(s.url.Hostname(), port)
 	dial := s.dialer.DialContext

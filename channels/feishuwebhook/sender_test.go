@@ -19,6 +19,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/feishuwebhook"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 )
@@ -30,8 +31,8 @@ const (
 	address = "Canary.User@example.com"
 )
 
-// TestMain trusts the certificate of httptest's servers and sets a proxy that
-// nobody must ask. Both are read from the environment once.
+// TestMain trusts the certificate of httptest's servers and sets a proxy that must not
+// be used. Both are read from the environment once.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "feishuwebhook")
 	if err != nil {
@@ -57,7 +58,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// newConfig is the configuration of a bot at the address, with all defaults.
+// newConfig returns the configuration of a bot at the address, with the defaults.
 func newConfig(webhookURL string) *feishuwebhook.Config {
 	c := feishuwebhook.Type.NewConfig().(*feishuwebhook.Config)
 	c.WebhookURL = webhookURL
@@ -105,14 +106,6 @@ func textTo(recipientType, value string) channels.Message {
 
 func toUser() channels.Message  { return textTo(channels.RecipientFeishuUserID, user) }
 func toEmail() channels.Message { return textTo(channels.RecipientEmail, address) }
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-}
 
 func TestSendText(t *testing.T) {
 	t.Parallel()
@@ -172,7 +165,7 @@ func TestWithoutSecret(t *testing.T) {
 	require.Equal(t, 1, bot.Inbox().Total())
 
 	_, err = open(t, feishubot.New(token, secret, vendors.NewInbox()), unsigned).Send(t.Context(), toUser())
-	requireError(t, err, channels.Misconfigured, "feishu_19021")
+	channeltest.RequireError(t, err, channels.Misconfigured, "feishu_19021")
 }
 
 func TestRefusedBeforeTheCall(t *testing.T) {
@@ -193,12 +186,12 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := toUser()
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
-		require.Zero(t, bot.Requests())
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
+		require.Zero(t, bot.Requests(feishubot.Hook))
 	}
 }
 
-// What fills a bot's limit is not lost by escaping.
+// Escapes do not count towards a bot's limit.
 func TestLongestText(t *testing.T) {
 	t.Parallel()
 	bot, sender := setup(t)
@@ -228,7 +221,7 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	bot := feishubot.New(token, secret, vendors.NewInbox())
 	plain, secure := httptest.NewServer(bot), httptest.NewUnstartedServer(bot)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that we hang up
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // about the client that hangs up
 	secure.StartTLS()
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
@@ -245,10 +238,10 @@ func TestProbe(t *testing.T) {
 		"https://no..such..host:443": "cannot be looked up",
 	} {
 		err := probe(base)
-		requireError(t, err, channels.Transient, "connect_failed")
+		channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 		require.ErrorContains(t, err, text)
 	}
-	require.Zero(t, bot.Requests())
+	require.Zero(t, bot.Requests(feishubot.Hook))
 }
 
 func TestProvider(t *testing.T) {

@@ -24,10 +24,10 @@ var notifications = schema.GroupVersionResource{Group: "notification.sealos.io",
 // cluster is the API of a cluster.
 type cluster struct {
 	client  *dynamic.DynamicClient // nil outside a cluster
-	secrets []string               // struck from what the API says
+	secrets []string               // redacted in the API's texts
 }
 
-// connect makes the client. It makes no network call.
+// connect returns the client. It makes no network call.
 func connect(kubeconfig string) (*cluster, error) {
 	config, err := restConfig(kubeconfig)
 	if errors.Is(err, rest.ErrNotInCluster) {
@@ -38,7 +38,7 @@ func connect(kubeconfig string) (*cluster, error) {
 	}
 	config.UserAgent = "sealos-notify"
 	config.Dial = vendorhttp.NewDialer().DialContext
-	config.QPS = -1 // no limit of the client's own: it would hold up the workers
+	config.QPS = -1 // the client's own limit would hold up the workers
 	config.WarningHandler = rest.NoWarnings{}
 	config.Wrap(func(base http.RoundTripper) http.RoundTripper { return &once{vendorhttp.Wrap(base)} })
 	client, err := dynamic.NewForConfig(config)
@@ -48,7 +48,7 @@ func connect(kubeconfig string) (*cluster, error) {
 	return &cluster{client: client, secrets: []string{config.BearerToken, config.Password}}, nil
 }
 
-// restConfig reads how to reach the cluster.
+// restConfig returns how to reach the cluster.
 func restConfig(kubeconfig string) (*rest.Config, error) {
 	if kubeconfig == "" {
 		return rest.InClusterConfig()
@@ -59,27 +59,26 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 		return nil, unreadable
 	}
 	if err != nil {
-		return nil, errors.New("not a complete kubeconfig file") // the error may quote a secret
+		return nil, errors.New("not a complete kubeconfig file") // err may quote a secret
 	}
 	return config, nil
 }
 
-// once keeps the client from repeating a call by itself, which it does when the
-// answer says how long to wait.
+// once keeps client-go from repeating a call, which it does when the answer has a
+// Retry-After header.
 type once struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := o.base.RoundTrip(req)
 	if err == nil {
-		resp.Header.Del("Retry-After") // the same wait is in the answer's body
+		resp.Header.Del("Retry-After") // the body has the same time
 	}
 	return resp, err
 }
 
-// create creates a notification. One of that name is there already when an
-// earlier call had made it and its answer was lost. Every error is a
-// *channels.Error.
+// create creates a notification. If the name exists, an earlier attempt whose answer
+// was lost has created it, which is success. Every error is a *channels.Error.
 func (c *cluster) create(ctx context.Context, n *unstructured.Unstructured, options metav1.CreateOptions) error {
 	if c.client == nil {
 		return &channels.Error{
@@ -94,7 +93,7 @@ func (c *cluster) create(ctx context.Context, n *unstructured.Unstructured, opti
 	case err != nil:
 		return asError(ctx, err, c.secrets)
 	case created.GetName() != n.GetName():
-		return asError(ctx, errors.New("the answer is about something else"), nil)
+		return asError(ctx, errors.New("the answer is about another object"), nil)
 	}
 	return nil
 }

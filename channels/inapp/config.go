@@ -1,5 +1,5 @@
-// Package inapp delivers to the notification centre of the Sealos desktop: it
-// creates a Notification in the user's namespace.
+// Package inapp delivers to the notification centre of the Sealos desktop by creating
+// a Notification in the user's namespace.
 package inapp
 
 import (
@@ -35,7 +35,7 @@ const (
 	msgJSON = "json"
 )
 
-// Degrees of importance.
+// Values of importance.
 const (
 	high   = "High"
 	medium = "Medium"
@@ -44,13 +44,13 @@ const (
 
 var importances = []string{high, medium, low}
 
-// userPlace is where a user_id goes in the pattern of namespaces.
+// userPlace stands for the user_id in the pattern of namespaces.
 const userPlace = "{{user}}"
 
-// probeUser stands for any user when no message is sent.
+// probeUser is the user of probes and checks.
 const probeUser = "notify-probe"
 
-// Config is the configuration of a cluster.
+// Config configures a cluster.
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
@@ -72,8 +72,8 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// namespace returns the user's namespace. The user's part is checked by itself,
-// so that it is never more than a part of the name. The error does not repeat it.
+// namespace returns the user's namespace. The user is checked alone, too, so that it
+// cannot be more than a part of the name. The error does not repeat it.
 func (c *Config) namespace(user string) (string, error) {
 	namespace := strings.ReplaceAll(c.Namespace, userPlace, user)
 	if !isLabel(namespace) || namespace != c.Namespace && !isLabel(user) {
@@ -84,9 +84,8 @@ func (c *Config) namespace(user string) (string, error) {
 
 func isLabel(s string) bool { return len(validation.IsDNS1123Label(s)) == 0 }
 
-// Open implements channels.Config. A configuration for the cluster it runs in
-// opens outside of one as well, so that it can be checked anywhere; nothing can
-// be sent then.
+// Open implements channels.Config. A configuration without a kubeconfig opens outside
+// a cluster as well, so that it can be checked anywhere. Sending fails there.
 func (c *Config) Open() (channels.Sender, error) {
 	cluster, err := connect(c.Kubeconfig)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
 func TestValidate(t *testing.T) {
@@ -77,14 +78,14 @@ func kubeconfigWith(cluster string) string {
 		"clusters: [{name: c, cluster: {server: \"https://127.0.0.1\", " + cluster + "}}]\n"
 }
 
-// A configuration for the inside of a cluster can be checked outside of it.
+// A configuration for the cluster that the service runs in can be checked elsewhere.
 func TestOutsideACluster(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	sender, err := newConfig().Open()
 	require.NoError(t, err)
 	_, err = sender.Send(t.Context(), text())
-	requireError(t, err, channels.Misconfigured, "not_in_cluster")
-	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "not_in_cluster")
+	channeltest.RequireError(t, err, channels.Misconfigured, "not_in_cluster")
+	channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "not_in_cluster")
 }
 
 func TestProvider(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -23,29 +22,29 @@ const (
 	codeNotServed   = "notifications_not_served"
 )
 
-// namespaceTerminating is the cause in a refusal to create anything in a
-// namespace that is being deleted.
+// namespaceTerminating is the cause of a refusal because the namespace is being
+// deleted.
 const namespaceTerminating metav1.CauseType = "NamespaceTerminating"
 
-// classes says what the HTTP status of a refusal means. One that is not here is
-// the provider's fault below 500, and the server's from there on.
+// classes maps the HTTP statuses of refusals. Unlisted ones are misconfigured below
+// 500 and transient from there on.
 var classes = map[int32]channels.Class{
 	http.StatusBadRequest:            channels.Permanent,
 	http.StatusRequestEntityTooLarge: channels.Permanent,
 	http.StatusUnprocessableEntity:   channels.Permanent,
 	http.StatusRequestTimeout:        channels.Transient,
-	http.StatusConflict:              channels.Transient, // of a quota's count: nothing was made
+	http.StatusConflict:              channels.Transient, // of a quota's count; nothing was created
 	http.StatusTooManyRequests:       channels.Throttled,
 }
 
-// asError returns the typed error of a call. The values in hide are struck from
-// the server's text.
+// asError returns the typed error of a call. The values in hide are redacted in the
+// server's text.
 func asError(ctx context.Context, err error, hide []string) *channels.Error {
 	var e *channels.Error
 	var answer apierrors.APIStatus
 	switch {
 	case errors.As(err, &e):
-		if e.Code == "http_404" { // a page, as the real server answers
+		if e.Code == "http_404" { // the real server answers with a page
 			return errNotServed()
 		}
 		return e
@@ -60,15 +59,18 @@ func asError(ctx context.Context, err error, hide []string) *channels.Error {
 			Message: "no time was left to call the cluster", Cause: ctx.Err(),
 		}
 	}
-	// The client found it in the answer, so the request had left.
+	// The error is about the answer, so the request was sent.
 	return &channels.Error{
 		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer, Message: "the cluster's answer is not understood",
 	}
 }
 
-// refusal says what a refusal of the API server's means.
+// refusal returns the error of a Status of the API server.
 func refusal(s metav1.Status, hide []string) *channels.Error {
-	e := &channels.Error{Class: channels.Misconfigured, Code: "k8s_" + string(s.Reason), Message: strike(s.Message, hide)}
+	e := &channels.Error{
+		Class: channels.Misconfigured, Code: "k8s_" + string(s.Reason),
+		Message: channels.CleanText(channels.Redact(s.Message, hide...)),
+	}
 	if s.Reason == "" {
 		e.Code += strconv.Itoa(int(s.Code))
 	}
@@ -100,16 +102,6 @@ func errNotServed() *channels.Error {
 		Class: channels.Misconfigured, Code: codeNotServed,
 		Message: "no " + notifications.Resource + " of " + notifications.GroupVersion().String() + " there: the resource is not installed, or this is no cluster's address",
 	}
-}
-
-// strike makes a text of the server's safe to keep.
-func strike(text string, hide []string) string {
-	for _, value := range hide {
-		if value != "" {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
-		}
-	}
-	return channels.CleanText(text)
 }
 
 func hasCause(details *metav1.StatusDetails, cause metav1.CauseType) bool {

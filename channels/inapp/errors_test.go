@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
@@ -49,7 +50,7 @@ func TestStatuses(t *testing.T) {
 			cluster.Fail(k8s.Fault{Body: fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,`+
 				`"message":"told to\u0000fail by NS-%s with %s"}`, tc.status, tc.reason, user, token), HTTPStatus: tc.status})
 			_, err := sender.Send(t.Context(), text())
-			requireError(t, err, tc.class, code)
+			channeltest.RequireError(t, err, tc.class, code)
 			require.Equal(t, "told to fail by NS-*** with ***", channels.AsError(err).Message)
 			require.Equal(t, 1, cluster.Requests(k8s.Create))
 		})
@@ -90,7 +91,7 @@ func TestAnswers(t *testing.T) {
 			cluster, sender := setup(t, nil)
 			cluster.Fail(tc.fault)
 			_, err := sender.Send(t.Context(), text())
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 			require.Equal(t, tc.after, channels.AsError(err).RetryAfter)
 			require.Equal(t, 1, cluster.Requests(k8s.Create), "one call an attempt")
 		})
@@ -101,20 +102,20 @@ func TestWrongToken(t *testing.T) {
 	t.Parallel()
 	sender := open(t, serve(t, k8s.New("another", vendors.NewInbox())), nil)
 	_, err := sender.Send(t.Context(), text())
-	requireError(t, err, channels.Misconfigured, "k8s_Unauthorized")
-	requireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "k8s_Unauthorized")
+	channeltest.RequireError(t, err, channels.Misconfigured, "k8s_Unauthorized")
+	channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "k8s_Unauthorized")
 }
 
-// A server whose certificate nobody vouches for gets no token.
+// A server with an untrusted certificate gets no token.
 func TestUnknownAuthority(t *testing.T) {
 	t.Parallel()
 	cluster := k8s.New(token, vendors.NewInbox())
 	server := httptest.NewUnstartedServer(cluster)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that we hang up
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // about the client that hangs up
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	sender := openWith(t, k8s.Kubeconfig(server.URL, token, nil), nil)
 	_, err := sender.Send(t.Context(), text())
-	requireError(t, err, channels.Transient, "connect_failed")
+	channeltest.RequireError(t, err, channels.Transient, "connect_failed")
 	require.Zero(t, cluster.Requests(k8s.Create))
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// deliveryAnnotation holds the delivery's id. It is no label, because the desktop
+// deliveryAnnotation holds the delivery's id. A label would be lost: the desktop
 // replaces all labels when it marks a notification as read.
 const deliveryAnnotation = "notify.sealos.io/delivery-id"
 
-// maxTitle bounds a title that is made from the message, in characters.
+// maxTitle bounds a title that is taken from the message, in characters.
 const maxTitle = 80
 
-// content is what a template says of a notification.
+// content is the spec of a notification, as templates write it.
 type content struct {
 	Title        string                 `json:"title"`
 	Message      string                 `json:"message"`
@@ -37,7 +37,7 @@ type translation struct {
 	From    string `json:"from,omitempty"`
 }
 
-// notification returns the message as an object, the same on every attempt.
+// notification returns the object of a message. It is the same on every attempt.
 func (c *Config) notification(m channels.Message, namespace string) (*unstructured.Unstructured, error) {
 	content, err := c.content(m)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *Config) notification(m channels.Message, namespace string) (*unstructur
 	if err != nil {
 		return nil, err
 	}
-	// The id holds the time of its making: every attempt has the same.
+	// The delivery's creation time, which its id holds, is the same on every attempt.
 	spec["timestamp"], _ = m.DeliveryID.Time().UnixTime()
 
 	id := m.DeliveryID.String()
@@ -60,7 +60,7 @@ func (c *Config) notification(m channels.Message, namespace string) (*unstructur
 	return n, nil
 }
 
-// content reads the message, and completes it from the configuration.
+// content returns the message's content, completed from the configuration.
 func (c *Config) content(m channels.Message) (content, error) {
 	var t content
 	switch m.MsgType {
@@ -68,12 +68,12 @@ func (c *Config) content(m channels.Message) (content, error) {
 		t.Message = m.Body
 	case msgJSON:
 		decoder := json.NewDecoder(bytes.NewReader([]byte(m.Body)))
-		decoder.DisallowUnknownFields() // a key that is misspelt would be lost
+		decoder.DisallowUnknownFields() // a misspelt key would be ignored
 		if err := decoder.Decode(&t); err != nil {
-			return t, permanent("invalid_body", "the body is no notification: "+channels.CleanText(err.Error()))
+			return t, channels.PermanentError("invalid_body", "the body is no notification: "+channels.CleanText(err.Error()))
 		}
 	default:
-		return t, permanent("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return t, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 	t.Title = cmp.Or(t.Title, m.Subject, firstLine(t.Message))
 	t.From = cmp.Or(t.From, c.From)
@@ -82,14 +82,14 @@ func (c *Config) content(m channels.Message) (content, error) {
 		t.DesktopPopup = &c.DesktopPopup
 	}
 	if t.Title == "" {
-		return t, permanent("empty", "there is neither a title nor a message")
+		return t, channels.PermanentError("empty", "there is neither a title nor a message")
 	}
 	if !slices.Contains(importances, t.Importance) {
-		return t, permanent("invalid_body", fmt.Sprintf("importance is none of %q", importances))
+		return t, channels.PermanentError("invalid_body", fmt.Sprintf("importance is none of %q", importances))
 	}
 	for language, translated := range t.I18ns {
 		if translated.Title == "" || translated.Message == "" {
-			return t, permanent("invalid_body", fmt.Sprintf("i18ns: %q has no title or no message", channels.CleanText(language)))
+			return t, channels.PermanentError("invalid_body", fmt.Sprintf("i18ns: %q has no title or no message", channels.CleanText(language)))
 		}
 		translated.From = cmp.Or(translated.From, t.From)
 		t.I18ns[language] = translated
@@ -97,7 +97,7 @@ func (c *Config) content(m channels.Message) (content, error) {
 	return t, nil
 }
 
-// firstLine returns the first line of a text that says something, cut to maxTitle.
+// firstLine returns the first line that is not empty, cut to maxTitle characters.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	line = strings.TrimSpace(line)
@@ -105,8 +105,4 @@ func firstLine(text string) string {
 		return string(characters[:maxTitle-1]) + "…"
 	}
 	return line
-}
-
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
 // created sends the message and returns the object that the API got.
@@ -47,7 +48,7 @@ func TestObject(t *testing.T) {
 	}, object["spec"])
 }
 
-// What the template says comes before what the provider says.
+// The template overrides the provider.
 func TestTemplateComesFirst(t *testing.T) {
 	t.Parallel()
 	m := text()
@@ -126,7 +127,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := text()
 		m.MsgType, m.Subject, m.Body = tc.msgType, tc.subject, tc.body
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.Zero(t, cluster.Requests("create"))
 	}
 }

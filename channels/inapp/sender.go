@@ -34,11 +34,11 @@ func (s *sender) CheckRecipient(r channels.Recipient) error {
 // the name of the Notification.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	if m.Recipient.Type != channels.RecipientUserID {
-		return channels.Receipt{}, permanent("recipient_type", fmt.Sprintf("no user of the cluster: %q", m.Recipient.Type))
+		return channels.Receipt{}, channels.PermanentError("recipient_type", fmt.Sprintf("no user of the cluster: %q", m.Recipient.Type))
 	}
 	namespace, err := s.config.namespace(m.Recipient.Value)
 	if err != nil {
-		return channels.Receipt{}, permanent("recipient", "the user_id "+err.Error())
+		return channels.Receipt{}, channels.PermanentError("recipient", "the user_id "+err.Error())
 	}
 	n, err := s.config.notification(m, namespace)
 	if err != nil {
@@ -46,19 +46,18 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	}
 	if err := s.cluster.create(ctx, n, metav1.CreateOptions{}); err != nil {
 		e := channels.AsError(err)
-		e.Message = strike(e.Message, []string{m.Recipient.Value})
+		e.Message = channels.CleanText(channels.Redact(e.Message, m.Recipient.Value))
 		return channels.Receipt{}, e
 	}
 	return channels.Receipt{Details: map[string]any{"namespace": namespace, "name": n.GetName()}}, nil
 }
 
-// Probe implements channels.Prober: a dry run of a message. It meets everything
-// that a message does (credentials, permission, the resource, its schema) and
-// leaves nothing behind.
+// Probe implements channels.Prober by a dry run of a message. The dry run checks the
+// credentials, the permission, the resource and its schema, and creates nothing.
 func (s *sender) Probe(ctx context.Context) error {
 	namespace, err := s.config.namespace(probeUser)
 	if err != nil {
-		return permanent("namespace", err.Error())
+		return channels.PermanentError("namespace", err.Error())
 	}
 	m := channels.Message{DeliveryID: uuid.Must(uuid.NewV7()), MsgType: msgText, Body: "probe"}
 	n, err := s.config.notification(m, namespace)
@@ -72,11 +71,11 @@ func (s *sender) Probe(ctx context.Context) error {
 	}
 	switch {
 	case e.Code == codeNoNamespace && strings.Contains(s.config.Namespace, userPlace):
-		return nil // nobody has that name; the server asks for it after all the rest
+		return nil // no user has that name, and the server checks it last
 	case e.Class == channels.Permanent:
 		e.Class = channels.Misconfigured // every message would be refused
 	case e.Class == channels.Uncertain:
-		e.Class = channels.Transient // nothing was sent
+		e.Class = channels.Transient // a probe sends nothing
 	}
 	return e
 }

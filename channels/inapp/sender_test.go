@@ -17,6 +17,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
@@ -35,7 +36,7 @@ func setup(t *testing.T, change func(*inapp.Config)) (*k8s.Cluster, channels.Sen
 	return cluster, open(t, serve(t, cluster), change)
 }
 
-// serve serves the API by TLS, as a real one is.
+// serve serves the API over TLS, as a real one does.
 func serve(t *testing.T, api http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(api)
@@ -73,15 +74,6 @@ func text() channels.Message {
 		Recipient: channels.Recipient{Type: channels.RecipientUserID, Value: user},
 		MsgType:   "text", Subject: "数据库 <1>", Body: "disk is \"full\"\n& more",
 	}
-}
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-	require.NotEmpty(t, e.Message)
 }
 
 func TestSend(t *testing.T) {
@@ -125,7 +117,7 @@ func TestLostAnswerIsOneNotification(t *testing.T) {
 	}
 }
 
-// Every attempt presents the same object, whenever it is made.
+// Every attempt sends the same object.
 func TestAttemptsAreTheSame(t *testing.T) {
 	t.Parallel()
 	bodies := make(chan map[string]any, 2)
@@ -137,7 +129,7 @@ func TestAttemptsAreTheSame(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})), nil)
 	m := text()
-	m.DeliveryID = uuid.MustParse("019a0000-0000-7abc-8def-0123456789ab") // made a while ago
+	m.DeliveryID = uuid.MustParse("019a0000-0000-7abc-8def-0123456789ab") // created earlier
 	for range 2 {
 		_, err := sender.Send(t.Context(), m)
 		require.Equal(t, channels.Transient, channels.AsError(err).Class)
@@ -155,7 +147,7 @@ func TestRecipients(t *testing.T) {
 		{"{{user}}", "2b4", "2b4"},
 		{"x-{{user}}-{{user}}", "a", "x-a-a"},
 		{"sealos", "alice", "sealos"},
-		{"sealos", "../kube-system", "sealos"}, // no part of the name is theirs
+		{"sealos", "../kube-system", "sealos"}, // the user is not part of the name
 		{"ns-{{user}}", strings.Repeat("a", 60), "ns-" + strings.Repeat("a", 60)},
 		{"ns-{{user}}", strings.Repeat("a", 61), ""},
 		{"ns-{{user}}", "", ""},
@@ -189,7 +181,7 @@ func TestRecipients(t *testing.T) {
 				return
 			}
 			require.ErrorContains(t, checked, "lower-case letters")
-			requireError(t, err, channels.Permanent, "recipient")
+			channeltest.RequireError(t, err, channels.Permanent, "recipient")
 			require.Zero(t, cluster.Requests(k8s.Create))
 		})
 	}
@@ -201,11 +193,11 @@ func TestOtherRecipientsAreRefused(t *testing.T) {
 	m := text()
 	m.Recipient.Type = channels.RecipientFeishuUserID
 	_, err := sender.Send(t.Context(), m)
-	requireError(t, err, channels.Permanent, "recipient_type")
+	channeltest.RequireError(t, err, channels.Permanent, "recipient_type")
 	require.Zero(t, cluster.Requests(k8s.Create))
 }
 
-// The client would wait and call again; when to do that is for the queue to say.
+// client-go would wait and call again. Only the queue repeats calls.
 func TestNoCallIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 500, 503} {
@@ -226,7 +218,7 @@ func TestNoCallIsRepeated(t *testing.T) {
 	}
 }
 
-// The client's own limit is five calls a second.
+// client-go's own limit is five calls a second.
 func TestClientDoesNotLimit(t *testing.T) {
 	t.Parallel()
 	const sends = 300
@@ -248,7 +240,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		change func(*inapp.Config)
 		spoil  func(*k8s.Cluster)
-		class  channels.Class // well when empty
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},
@@ -277,7 +269,7 @@ func TestProbe(t *testing.T) {
 			if tc.class == "" {
 				require.NoError(t, err)
 			} else {
-				requireError(t, err, tc.class, tc.code)
+				channeltest.RequireError(t, err, tc.class, tc.code)
 			}
 			require.Equal(t, 1, cluster.Requests(k8s.Create))
 			require.Zero(t, cluster.Inbox().Total(), "a probe sends nothing")

@@ -1,5 +1,5 @@
-// Package phone is what the channels that reach people by phone share: which
-// numbers a provider takes, and the params of the vendors' templates.
+// Package phone is shared by the channels that reach people by phone. It checks the
+// numbers and writes the params of the vendors' templates.
 package phone
 
 import (
@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
+
+	"github.com/labring/sealos-notify/channels"
 )
 
-// Rule says which numbers a provider takes.
+// Rule is which numbers a provider accepts.
 type Rule struct {
 	Countries  []string // ISO 3166 regions, such as CN
-	MobileOnly bool     // no numbers that are certainly landlines
+	MobileOnly bool     // refuses numbers that are certainly landlines
 }
 
 // Validate checks the countries. Its error begins with the key "countries:".
@@ -31,7 +33,7 @@ func (r Rule) Validate() error {
 	return nil
 }
 
-// Parse reads a number in the form of E.164. Its errors do not repeat it.
+// Parse parses a number in E.164 format. Its errors do not repeat the number.
 func (r Rule) Parse(text string) (Number, error) {
 	parsed, err := phonenumbers.Parse(text, "")
 	if err != nil || !phonenumbers.IsValidNumber(parsed) {
@@ -41,8 +43,8 @@ func (r Rule) Parse(text string) (Number, error) {
 	if !slices.Contains(r.Countries, region) {
 		return Number{}, fmt.Errorf("is a phone number of region %s; allowed are %s", region, strings.Join(r.Countries, ", "))
 	}
-	// Where the plan does not tell mobiles from landlines, as in North America,
-	// the type is FIXED_LINE_OR_MOBILE, and the number is taken.
+	// Some numbering plans, such as North America's, do not tell mobiles from
+	// landlines. Their numbers are FIXED_LINE_OR_MOBILE and are accepted.
 	if r.MobileOnly && phonenumbers.GetNumberType(parsed) == phonenumbers.FIXED_LINE {
 		return Number{}, errors.New("is a landline; only mobile numbers can be reached")
 	}
@@ -54,9 +56,8 @@ type Number struct{ parsed *phonenumbers.PhoneNumber }
 
 const mainlandChina = 86
 
-// Digits returns the number as vendors in China take it: as it is dialled at home
-// for mainland China (13800000000), elsewhere the country code and the number
-// (85261234567).
+// Digits returns the number as vendors in China expect it: the national number for
+// mainland China (13800000000), country code and number elsewhere (85261234567).
 func (n Number) Digits() string {
 	format := phonenumbers.E164
 	if n.parsed.GetCountryCode() == mainlandChina {
@@ -65,10 +66,7 @@ func (n Number) Digits() string {
 	return phonenumbers.NormalizeDigitsOnly(phonenumbers.Format(n.parsed, format))
 }
 
-// Strike cuts the number, with or without its country code, out of a vendor's text.
-func (n Number) Strike(text string) string {
-	return strings.NewReplacer(
-		n.Digits(), "***",
-		phonenumbers.GetNationalSignificantNumber(n.parsed), "***",
-	).Replace(text)
+// Redact replaces the number in a vendor's text, with or without its country code.
+func (n Number) Redact(text string) string {
+	return channels.Redact(text, n.Digits(), phonenumbers.GetNationalSignificantNumber(n.parsed))
 }

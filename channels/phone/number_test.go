@@ -19,10 +19,10 @@ func TestParse(t *testing.T) {
 		{"+8613800138000", "13800138000", true},
 		{"+8619912345678", "19912345678", true},
 		{"+861012345678", "01012345678", false},
-		{"+864008102731", "4008102731", true}, // no landline: let the vendor decide
+		{"+864008102731", "4008102731", true}, // not a landline: the vendor decides
 		{"+85261234567", "85261234567", true},
 		{"+85221234567", "85221234567", false},
-		{"+12015550123", "12015550123", true}, // landline or mobile: the plan does not tell
+		{"+12015550123", "12015550123", true}, // landline or mobile: the numbering plan does not tell
 	} {
 		n, err := all.Parse(tc.number)
 		require.NoError(t, err, tc.number)
@@ -54,7 +54,7 @@ func TestRefusedNumbers(t *testing.T) {
 	}
 }
 
-func TestStrike(t *testing.T) {
+func TestRedact(t *testing.T) {
 	t.Parallel()
 	rule := phone.Rule{Countries: []string{"CN", "HK"}}
 	for _, tc := range []struct{ number, text, want string }{
@@ -64,7 +64,7 @@ func TestStrike(t *testing.T) {
 	} {
 		n, err := rule.Parse(tc.number)
 		require.NoError(t, err)
-		require.Equal(t, tc.want, n.Strike(tc.text))
+		require.Equal(t, tc.want, n.Redact(tc.text))
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package sms sends text messages through Aliyun SMS. The vendor renders the text
-// from an approved template of its own.
+// Package sms sends text messages through Aliyun SMS. The vendor renders each text
+// from its own approved template.
 package sms
 
 import (
@@ -17,7 +17,7 @@ var Type = channels.Type{
 	RecipientTypes: []string{channels.RecipientPhone},
 	MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 	TemplateCode:   true,
-	// The vendor takes a repeated OutId for a second message.
+	// The vendor sends a second text for a repeated OutId.
 	Dedupes:     false,
 	OnUncertain: channels.Hold,
 	NewConfig: func() channels.Config {
@@ -29,7 +29,7 @@ var Type = channels.Type{
 	},
 }
 
-// Config is the configuration of an Aliyun account and its signature.
+// Config configures an Aliyun account and its signature.
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 

@@ -1,12 +1,10 @@
 package sms
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
-
-	"github.com/alibabacloud-go/tea/dara"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -18,9 +16,8 @@ const (
 	codeBadSignature  = "SignatureDoesNotMatch"
 )
 
-// classes says what the vendor's codes mean. Those of its gateway stand here
-// without what follows the first dot ("Throttling.User"). Codes that are not here
-// are transient.
+// classes maps the vendor's codes. Codes of its gateway are listed by the part before
+// the first dot ("Throttling" for "Throttling.User"). Unlisted codes are transient.
 var classes = map[string]channels.Class{
 	"isv.MOBILE_NUMBER_ILLEGAL":         channels.Permanent,
 	"isv.MOBILE_COUNT_OVER_LIMIT":       channels.Permanent,
@@ -50,7 +47,7 @@ var classes = map[string]channels.Class{
 	"isv.ACCOUNT_ABNORMAL":            channels.Misconfigured,
 	"isp.RAM_PERMISSION_DENY":         channels.Misconfigured,
 	"isv.DENY_IP_RANGE":               channels.Misconfigured,
-	"isv.DAY_LIMIT_CONTROL":           channels.Misconfigured, // limits that were set in the console
+	"isv.DAY_LIMIT_CONTROL":           channels.Misconfigured, // limits set in the console
 	"isv.MONTH_LIMIT_CONTROL":         channels.Misconfigured,
 	codeBadSignature:                  channels.Misconfigured,
 	"IncompleteSignature":             channels.Misconfigured,
@@ -63,7 +60,8 @@ var classes = map[string]channels.Class{
 
 	"Throttling": channels.Throttled,
 
-	// Something on the way repeated the request; the first one may have been taken.
+	// Something between us and the vendor repeated the request. The first one may
+	// have been accepted.
 	"SignatureNonceUsed": channels.Uncertain,
 
 	"isp.SYSTEM_ERROR":   channels.Transient,
@@ -72,10 +70,10 @@ var classes = map[string]channels.Class{
 	"ServiceUnavailable": channels.Transient,
 }
 
-// classOf returns what a code means and how long to wait.
+// classOf returns the class of a code and how long to wait.
 func classOf(code, message string) (channels.Class, time.Duration) {
 	if code == codeBusinessLimit {
-		// One code for the limits of a number; only the text tells which was met.
+		// All limits of a number share this code. Only the text tells them apart.
 		switch {
 		case strings.Contains(message, "天级"): // a day
 			return channels.Permanent, 0
@@ -96,55 +94,25 @@ func classOf(code, message string) (channels.Class, time.Duration) {
 	return channels.Transient, 0
 }
 
-// problem returns what went wrong in a call, from what the SDK returns of it: an
-// error, or the fields of the answer. It is nil when nothing did.
-func problem(err error, a answer) *channels.Error {
+// failure returns the error of an answer with the HTTP status, or nil.
+func (a answer) failure(status int) *channels.Error {
 	switch {
-	case err != nil:
-		return failure(err)
+	case a.code == "" && status >= http.StatusBadRequest:
+		return vendorhttp.StatusError(status)
 	case a.code == "":
-		return unexpected()
-	case a.code == codeOK:
+		return vendorhttp.UnexpectedAnswer()
+	case a.code == codeOK && status < http.StatusBadRequest:
 		return nil
 	default:
 		return refusal(a.code, a.message, a.requestID)
 	}
 }
 
-// failure returns the typed error of a call that ended with an error of the SDK.
-func failure(err error) *channels.Error {
-	var e *channels.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	var answered interface { // HTTP 400 and above
-		GetStatusCode() *int
-		GetData() map[string]any
-	}
-	if !errors.As(err, &answered) {
-		return unexpected()
-	}
-	text := func(name string) string { s, _ := answered.GetData()[name].(string); return s }
-	if text("Code") == "" {
-		return vendorhttp.StatusError(dara.IntValue(answered.GetStatusCode()))
-	}
-	return refusal(text("Code"), text("Message"), text("RequestId"))
-}
-
-// unexpected is an answer that says neither yes nor no. The SDK's error is not kept
-// as its cause: it quotes the answer.
-func unexpected() *channels.Error {
-	return &channels.Error{
-		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,
-		Message: "the vendor's answer is not understood",
-	}
-}
-
-// refusal returns what a code of the vendor means.
+// refusal returns the error of an answer with the vendor's code.
 func refusal(code, message, requestID string) *channels.Error {
 	class, wait := classOf(code, message)
 	if code == codeBadSignature {
-		// The vendor's own text quotes the whole request.
+		// The vendor's text quotes the whole request.
 		message = "the vendor calculates another signature: accessKeySecret is wrong"
 	}
 	if requestID != "" {

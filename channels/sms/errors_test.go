@@ -14,12 +14,13 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/sms"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors/aliyun"
 )
 
 func TestErrorCodes(t *testing.T) {
 	t.Parallel()
-	const service, gateway = http.StatusOK, http.StatusBadRequest // who refuses, and how
+	const service, gateway = http.StatusOK, http.StatusBadRequest // the HTTP status of each one's refusals
 	for _, tc := range []struct {
 		status int
 		class  channels.Class
@@ -54,7 +55,7 @@ func TestErrorCodes(t *testing.T) {
 				vendor, sender := setup(t, nil)
 				vendor.Fail(aliyun.Fault{HTTPStatus: tc.status, Code: code, Message: "told to\x00fail"})
 				_, err := sender.Send(t.Context(), message())
-				requireError(t, err, tc.class, "aliyun_"+code)
+				channeltest.RequireError(t, err, tc.class, "aliyun_"+code)
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "request id")
 				if code != "SignatureDoesNotMatch" {
@@ -81,7 +82,7 @@ func TestLimitsOfANumber(t *testing.T) {
 		vendor, sender := setup(t, nil)
 		vendor.Fail(aliyun.Fault{Code: "isv.BUSINESS_LIMIT_CONTROL", Message: tc.message})
 		_, err := sender.Send(t.Context(), message())
-		requireError(t, err, tc.class, "aliyun_isv.BUSINESS_LIMIT_CONTROL")
+		channeltest.RequireError(t, err, tc.class, "aliyun_isv.BUSINESS_LIMIT_CONTROL")
 		e := channels.AsError(err)
 		require.Equal(t, tc.wait, e.RetryAfter)
 	}
@@ -109,7 +110,7 @@ func TestAnswersWithoutCode(t *testing.T) {
 		vendor, sender := setup(t, nil)
 		vendor.Fail(tc.fault)
 		_, err := sender.Send(t.Context(), message())
-		requireError(t, err, tc.class, tc.code)
+		channeltest.RequireError(t, err, tc.class, tc.code)
 		requireNothingPrivate(t, err)
 		require.Equal(t, 1, vendor.Requests(aliyun.SendSms))
 	}
@@ -123,14 +124,14 @@ func TestWrongCredentials(t *testing.T) {
 	} {
 		vendor, sender := setup(t, change)
 		_, err := sender.Send(t.Context(), message())
-		requireError(t, err, channels.Misconfigured, code)
+		channeltest.RequireError(t, err, channels.Misconfigured, code)
 		requireNothingPrivate(t, err)
 		require.NotContains(t, err.Error(), "incident", "the vendor quotes the whole request")
 		require.Zero(t, vendor.Inbox().Total())
 	}
 }
 
-// The vendor's own checks, met by the SDK's requests.
+// The vendor's own checks.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[string]func(*aliyun.SMS, *channels.Message){
@@ -147,7 +148,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// The vendor repeats, as it sometimes does, all it was sent.
+// The vendor may repeat all it was sent.
 func TestNothingPrivateIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 400, 500} {

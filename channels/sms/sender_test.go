@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/channels/sms"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/aliyun"
 )
@@ -66,15 +66,6 @@ func message() channels.Message {
 		TemplateCode: "SMS_123456",
 		Params:       json.RawMessage(`{"incident":"数据库 \"主\" <1> & 100%+ ~*","severity":0}`),
 	}
-}
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-	require.NotEmpty(t, e.Message)
 }
 
 var suite = channeltest.Channel{
@@ -151,7 +142,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := message()
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.NotContains(t, err.Error(), m.Recipient.Value)
 	}
 	require.Zero(t, vendor.Requests(aliyun.SendSms))
@@ -168,7 +159,7 @@ func TestCheckRecipient(t *testing.T) {
 	require.NotContains(t, err.Error(), mobileDigits)
 }
 
-// A lost answer says so: the vendor would send a second text.
+// A lost answer is uncertain: the vendor would send a second text.
 func TestLostAnswerIsUncertain(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]aliyun.Fault{
@@ -186,7 +177,7 @@ func TestLostAnswerIsUncertain(t *testing.T) {
 			if fault.Hang {
 				go func() {
 					defer cancel()
-					_ = vendor.Inbox().Wait(ctx, 1) // it ends with the test at the latest
+					_ = vendor.Inbox().Wait(ctx, 1) // ends with the test at the latest
 				}()
 			}
 			m := message()
@@ -206,7 +197,7 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err = sender.Send(ctx, message())
-	requireError(t, err, channels.Uncertain, "timeout")
+	channeltest.RequireError(t, err, channels.Uncertain, "timeout")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, 2, vendor.Requests(aliyun.SendSms))
 }
@@ -219,7 +210,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		config func(*sms.Config)
 		fault  *aliyun.Fault
-		class  channels.Class // well when empty
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},
@@ -244,7 +235,7 @@ func TestProbe(t *testing.T) {
 				require.Equal(t, 1, vendor.Requests(aliyun.QuerySendDetails))
 				return
 			}
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 		})
 	}
 }

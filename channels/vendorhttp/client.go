@@ -1,10 +1,10 @@
-// Package vendorhttp is the HTTP client that the vendors' SDKs send through.
+// Package vendorhttp is the HTTP client for the vendors' APIs and SDKs.
 //
-// SDKs lose what matters when a call fails: whether the request had left, which
-// status came back, how long to wait. The client therefore turns every answer
-// that is not the vendor's own into a *channels.Error, which comes out of an SDK
-// with errors.As. Answers in JSON pass, whatever their status, because the
-// vendor's code is inside; the channel decides what it means.
+// When a call fails, SDKs lose whether the request was sent, which status came back
+// and how long to wait. The client therefore turns every answer that is not the
+// vendor's own into a *channels.Error, which errors.As finds in an SDK's error. JSON
+// answers pass whatever their status: the vendor's code is inside, and the channel
+// decides what it means.
 package vendorhttp
 
 import (
@@ -25,34 +25,34 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Codes of the failures the client finds.
+// Codes of the client's errors.
 const (
-	CodeConnectFailed      = "connect_failed"      // not a byte of the request was written
-	CodeTimeout            = "timeout"             // the caller's deadline passed
-	CodeNoAnswer           = "no_answer"           // the request left and the connection broke
-	CodeUnexpectedAnswer   = "unexpected_answer"   // a success that is not the vendor's: not JSON, or too large
-	CodeUnexpectedRedirect = "unexpected_redirect" // never followed: it would carry the message elsewhere
+	CodeConnectFailed      = "connect_failed"      // no byte of the request was written
+	CodeTimeout            = "timeout"             // the context's deadline passed
+	CodeNoAnswer           = "no_answer"           // the request was sent and the connection broke
+	CodeUnexpectedAnswer   = "unexpected_answer"   // a 2xx answer that is not JSON or is too large
+	CodeUnexpectedRedirect = "unexpected_redirect" // never followed, because it would send the message elsewhere
 )
 
-// maxAnswer bounds the answer that is read, in bytes.
+// maxAnswer bounds the body of an answer, in bytes.
 const maxAnswer = 1 << 20
 
-// NewClient returns a client for one provider. The caller's context bounds each
-// call. It has no timeout of its own, because net/http's hides the typed error.
+// NewClient returns a client for one provider. The context bounds each call. The
+// client has no timeout of its own, because net/http's would hide the typed error.
 func NewClient() *http.Client { return newClient(NewDialer(), http.ProxyFromEnvironment) }
 
-// NewDirectClient returns a client that connects with the dialer and never
-// through a proxy, which would connect to what the dialer refuses.
+// NewDirectClient returns a client that connects with the dialer and never through
+// a proxy. A proxy would connect to addresses that the dialer refuses.
 func NewDirectClient(dialer *net.Dialer) *http.Client { return newClient(dialer, nil) }
 
-// NewDialer returns a dialer with the timeouts of the clients.
+// NewDialer returns a dialer with the clients' timeouts.
 func NewDialer() *net.Dialer {
 	return &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 }
 
 func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Client {
-	// HTTP/1.1 only: HTTP/2 shares one connection among requests and repeats some
-	// of them by itself, which blurs whether a request had left.
+	// HTTP/1.1 only. HTTP/2 shares a connection among requests and repeats some of
+	// them, so it would be unknown whether a request was sent.
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	return &http.Client{Transport: &transport{base: &http.Transport{
@@ -60,26 +60,27 @@ func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) 
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
 		Protocols:           &http1,
-		// As many as a busy queue has workers, so that none waits for a handshake.
+		// Enough for the workers of a busy queue, so that none waits for a handshake.
 		MaxIdleConns:        512,
 		MaxIdleConnsPerHost: 256,
-		// Shorter than the vendors' own, so that a connection seldom dies in our hands.
+		// Shorter than the vendors' own, so that reused connections seldom break.
 		IdleConnTimeout: 30 * time.Second,
 	}}}
 }
 
-// Wrap classes the failures of base, for an SDK that makes its own connections.
+// Wrap returns a transport that classes the failures of base, for an SDK that makes
+// its own connections.
 func Wrap(base http.RoundTripper) http.RoundTripper { return &transport{base: base} }
 
-// transport classes the failures of its base.
+// transport turns the failures of base into typed errors.
 type transport struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper. Its errors are all *channels.Error.
 //
-// A request counts as written from the moment it has a connection: that is a
-// few microseconds too early and never too late. net/http repeats a POST by
-// itself only on a reused connection that took no byte of it; the repetition
-// looks for a connection again, which starts the count anew.
+// A request counts as written once it has a connection, which is microseconds too
+// early and never too late. net/http repeats a POST only when a reused connection
+// took no byte of it. The repetition asks for a connection again, which resets the
+// mark.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var written atomic.Bool
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
@@ -91,7 +92,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, transportError(err, written.Load())
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	_ = resp.Body.Close() // what was read decides
+	_ = resp.Body.Close() // the error of ReadAll decides
 
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
@@ -106,20 +107,21 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	case err != nil:
 		return nil, transportError(err, true)
-	// A gateway's answer even when it is JSON; SDKs throw its body away.
+	// A 504 is a gateway's even when it is JSON.
 	case resp.StatusCode == http.StatusGatewayTimeout:
 		return nil, StatusError(resp.StatusCode)
 	case len(body) > maxAnswer || !json.Valid(body):
 		return nil, StatusError(resp.StatusCode)
 	}
-	// SDKs refuse JSON that does not call itself so.
+	// SDKs refuse JSON without its content type.
 	resp.Header.Set("Content-Type", "application/json; charset=utf-8")
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
 	return resp, nil
 }
 
-// transportError classes a failure to send the request or to read its answer.
+// transportError returns the error of a request that could not be sent or an answer
+// that could not be read.
 func transportError(err error, written bool) *channels.Error {
 	e := &channels.Error{Class: channels.Uncertain, Code: CodeNoAnswer, Message: "the connection broke before the answer", Cause: err}
 	deadline := errors.Is(err, context.DeadlineExceeded)
@@ -134,8 +136,16 @@ func transportError(err error, written bool) *channels.Error {
 	return e
 }
 
-// StatusError classes an answer by its HTTP status alone, for want of a vendor's
-// code in it.
+// UnexpectedAnswer returns the error of JSON that is neither a success nor a refusal.
+func UnexpectedAnswer() *channels.Error {
+	return &channels.Error{
+		Class: channels.Uncertain, Code: CodeUnexpectedAnswer,
+		Message: "the vendor's answer is not understood",
+	}
+}
+
+// StatusError returns the error of an answer without a vendor's code, classed by its
+// HTTP status.
 func StatusError(status int) *channels.Error {
 	e := &channels.Error{
 		Class: channels.Misconfigured, Code: "http_" + strconv.Itoa(status),
@@ -152,7 +162,7 @@ func StatusError(status int) *channels.Error {
 	return e
 }
 
-// RetryAfter returns how long the vendor asks to wait; 0 when it does not say.
+// RetryAfter returns how long the vendor asks to wait; 0 when the header names no time.
 func RetryAfter(h http.Header) time.Duration {
 	for _, name := range []string{"X-Ogw-Ratelimit-Reset", "Retry-After"} {
 		value := h.Get(name)

@@ -25,11 +25,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// canary stands for what must not be printed: it is in every URL and body.
+// canary is in every URL and body, and must not be printed.
 const canary = "canary-8f2b"
 
-// listen serves every connection with serve, until the test ends, and returns the
-// address.
+// listen serves every connection until the test ends, and returns the address.
 func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,7 +54,7 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// answer reads one request and writes the text as it stands.
+// answer reads one request and writes the text.
 func answer(text string) func(net.Conn) {
 	return func(conn net.Conn) {
 		readRequest(conn)
@@ -63,7 +62,7 @@ func answer(text string) func(net.Conn) {
 	}
 }
 
-// stall reads one request, writes the text and waits until the client is gone.
+// stall reads one request, writes the text and waits until the client has gone.
 func stall(text string) func(net.Conn) {
 	return func(conn net.Conn) {
 		answer(text)(conn)
@@ -101,7 +100,7 @@ func post(ctx context.Context, t *testing.T, client *http.Client, base string) (
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	const html = "<html>502 Bad Gateway</html>"
-	const long = 5 * time.Second // more than any of these needs
+	const long = 5 * time.Second // more than any case needs
 	const short = 150 * time.Millisecond
 
 	for _, tc := range []struct {
@@ -222,7 +221,7 @@ func TestNothingIsThere(t *testing.T) {
 func TestUnknownCertificate(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that we hang up
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // about the client that hangs up
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	server.StartTLS()
 	defer server.Close()
@@ -245,7 +244,7 @@ func TestDoneContextSendsNothing(t *testing.T) {
 	require.Zero(t, requests.Load())
 }
 
-// The vendor's own answers pass as they are, whatever their status and type.
+// The vendor's own answers pass unchanged, whatever their status and type.
 func TestJSONPasses(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 400, 401, 403, 404, 500, 503} {
@@ -258,8 +257,8 @@ func TestJSONPasses(t *testing.T) {
 	}
 }
 
-// A connection that dies under a request which was written is not a reason to
-// write it once more: the vendor may have taken it.
+// A written request is not repeated when the connection breaks: the vendor may have
+// accepted it.
 func TestWrittenRequestIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32

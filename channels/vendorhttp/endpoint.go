@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Endpoint takes apart the address of an API that lives at the root of its host:
-// a host with or without a port, or an http or https URL. A host alone is https.
+// Endpoint splits the address of an API at the root of its host. The address is a
+// host, with or without a port, or an http or https URL; a host alone means https.
 // The error does not repeat the address, which may hold a password.
 func Endpoint(address string) (scheme, host string, err error) {
 	if !strings.Contains(address, "://") {

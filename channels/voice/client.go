@@ -19,13 +19,12 @@ import (
 
 const apiVersion = "2022-01-01"
 
-// newClient returns the SDK's client, made of its parts that build and sign
-// requests.
+// newClient returns an SDK client with only the handlers that build and sign requests.
 //
-// The other parts are left out on purpose. They repeat what failed, which would
-// call somebody again; when a context ends they drop the error that says whether
-// the request had left; they write to standard output, and panic on an error
-// without a code; and a session would read the environment and files at home.
+// The SDK's other handlers are left out. They repeat failed requests, which would
+// call a person twice. When a context ends, they drop the error that tells whether
+// the request was sent. They print to standard output and panic on an error without
+// a code. A session of the SDK would also read the environment and the home folder.
 func newClient(c *Config) (*vms.VMS, error) {
 	scheme, host, err := vendorhttp.Endpoint(c.Endpoint)
 	if err != nil {
@@ -51,8 +50,8 @@ func newClient(c *Config) (*vms.VMS, error) {
 	}, handlers)}, nil
 }
 
-// exchange returns the handler that sends a request and reads its answer. The
-// errors it leaves on the request are all *channels.Error, as such or wrapped.
+// exchange returns the handler that sends a request and reads its answer. The errors
+// that it sets on the request are or wrap a *channels.Error.
 func exchange(client *http.Client) func(*request.Request) {
 	return func(r *request.Request) {
 		resp, err := client.Do(r.HTTPRequest)
@@ -60,7 +59,7 @@ func exchange(client *http.Client) func(*request.Request) {
 			r.Error = err
 			return
 		}
-		defer func() { _ = resp.Body.Close() }() // it was read to its end
+		defer func() { _ = resp.Body.Close() }() // vendorhttp has read it
 
 		var answer struct {
 			ResponseMetadata struct {
@@ -78,7 +77,7 @@ func exchange(client *http.Client) func(*request.Request) {
 		case resp.StatusCode >= http.StatusBadRequest:
 			r.Error = vendorhttp.StatusError(resp.StatusCode)
 		case err != nil || len(answer.Result) > 0 && json.Unmarshal(answer.Result, r.Data) != nil:
-			r.Error = unexpected()
+			r.Error = vendorhttp.UnexpectedAnswer()
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package voice makes phone calls through Volcengine VMS. The vendor speaks a text
-// from an approved template of its own.
+// from its own approved template.
 package voice
 
 import (
@@ -17,8 +17,8 @@ var Type = channels.Type{
 	RecipientTypes: []string{channels.RecipientPhone},
 	MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 	TemplateCode:   true,
-	// The vendor has a failure for a repeated SingleOpenId, but does not say that it
-	// always finds it.
+	// The vendor has an error for a repeated SingleOpenId, but does not promise to
+	// find every repetition.
 	Dedupes:     false,
 	OnUncertain: channels.Hold,
 	NewConfig: func() channels.Config {
@@ -30,7 +30,7 @@ var Type = channels.Type{
 	},
 }
 
-// Config is the configuration of a Volcengine account and its pool of numbers.
+// Config configures a Volcengine account and its pool of numbers.
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 

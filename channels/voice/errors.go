@@ -6,21 +6,20 @@ import (
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
 const (
 	codePrefix = "volcengine_"
-	// duplicateItem is the failure of a call that the vendor was asked for before,
-	// by an attempt whose answer was lost: the recipient is called once.
+	// duplicateItem is the failure of a call that an earlier attempt, whose answer was
+	// lost, already asked for. The recipient is called once.
 	duplicateItem = "REDUPLICATED_ITEM"
 	// forbiddenTime is the failure of a call at night.
 	forbiddenTime = "FORBIDDEN_TIME"
 	forbiddenWait = 10 * time.Minute
 )
 
-// classes says what the vendor's codes mean: those of its gateway and service, and
-// the types of failure of a single call. Codes that are not here are transient.
+// classes maps the codes of the vendor's gateway and service and the failure types of
+// a single call. Unlisted codes are transient.
 var classes = map[string]channels.Class{
 	"手机号格式错误":                channels.Permanent, // the phone's format
 	"BLACK_LIST_PHONE":       channels.Permanent,
@@ -30,7 +29,7 @@ var classes = map[string]channels.Class{
 	"RequestParametersError": channels.Permanent,
 
 	"OperationDenied":            channels.Misconfigured, // the service is not activated
-	"NOT_AUTH":                   channels.Misconfigured, // the account's real name is not known
+	"NOT_AUTH":                   channels.Misconfigured, // the account's owner is not verified
 	"QUALIFICATION_MISSING":      channels.Misconfigured,
 	"QUALIFICATION_REJECTED":     channels.Misconfigured,
 	"NOT_IN_NUMBER_POOL":         channels.Misconfigured,
@@ -57,7 +56,7 @@ var classes = map[string]channels.Class{
 	"RequestLimitExceeded":     channels.Throttled,
 	forbiddenTime:              channels.Throttled,
 
-	// Something failed behind the vendor's door; the call may have been made.
+	// Something failed inside the vendor's service. The call may have been made.
 	"SystemError":            channels.Uncertain,
 	"DownStreamError":        channels.Uncertain,
 	"InternalError":          channels.Uncertain,
@@ -65,29 +64,21 @@ var classes = map[string]channels.Class{
 	"InternalServiceTimeout": channels.Uncertain,
 	"UndefinedError":         channels.Uncertain,
 
-	"FailToConnect":          channels.Transient, // the gateway, to the service
+	"FailToConnect":          channels.Transient, // from the gateway to the service
 	"ServiceUnavailableTemp": channels.Transient,
 }
 
-// failure returns the typed error of a call that failed.
+// failure returns the typed error of a call.
 func failure(err error) *channels.Error {
 	var e *channels.Error
 	if errors.As(err, &e) {
 		return e
 	}
-	// The SDK could not make a request of it, so nothing has left.
+	// The SDK could not build the request, so nothing was sent.
 	return &channels.Error{Class: channels.Transient, Code: "no_request", Message: "the request could not be made", Cause: err}
 }
 
-// unexpected is an answer that says neither yes nor no.
-func unexpected() *channels.Error {
-	return &channels.Error{
-		Class: channels.Uncertain, Code: vendorhttp.CodeUnexpectedAnswer,
-		Message: "the vendor's answer is not understood",
-	}
-}
-
-// refusal returns what a code of the vendor means.
+// refusal returns the error of an answer with the vendor's code.
 func refusal(code, message, requestID string) *channels.Error {
 	e := &channels.Error{Class: channels.Transient, Code: channels.CleanText(codePrefix + code)}
 	if class, ok := classes[code]; ok {

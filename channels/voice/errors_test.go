@@ -14,6 +14,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/voice"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
 )
 
@@ -41,20 +42,20 @@ func TestErrorCodes(t *testing.T) {
 					vendor, sender := setup(t, nil)
 					vendor.Fail(volcengine.Fault{HTTPStatus: status, Code: code, Message: "told to\x00fail"})
 					_, err := sender.Send(t.Context(), message())
-					requireError(t, err, class, "volcengine_"+code)
+					channeltest.RequireError(t, err, class, "volcengine_"+code)
 					e := channels.AsError(err)
 					require.Contains(t, e.Message, "told to fail (request id ")
 					require.Equal(t, code == "FORBIDDEN_TIME", e.RetryAfter == 10*time.Minute)
 					require.Equal(t, 1, vendor.Requests(volcengine.SingleBatchAppend))
 				})
 			}
-			// The same, of the single item in an answer that is a success.
+			// The same for the single item of a successful answer.
 			t.Run(code+" in the FailList", func(t *testing.T) {
 				t.Parallel()
 				vendor, sender := setup(t, nil)
 				vendor.Refuse(mobileDigits, code)
 				_, err := sender.Send(t.Context(), message())
-				requireError(t, err, class, "volcengine_"+code)
+				channeltest.RequireError(t, err, class, "volcengine_"+code)
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "request id ")
 				require.Zero(t, vendor.Inbox().Total())
@@ -85,7 +86,7 @@ func TestAnswersWithoutCode(t *testing.T) {
 		vendor, sender := setup(t, nil)
 		vendor.Fail(tc.fault)
 		_, err := sender.Send(t.Context(), message())
-		requireError(t, err, tc.class, tc.code)
+		channeltest.RequireError(t, err, tc.class, tc.code)
 		requireNothingPrivate(t, err)
 		require.Equal(t, 1, vendor.Requests(volcengine.SingleBatchAppend))
 	}
@@ -99,13 +100,13 @@ func TestWrongCredentials(t *testing.T) {
 	} {
 		vendor, sender := setup(t, change)
 		_, err := sender.Send(t.Context(), message())
-		requireError(t, err, channels.Misconfigured, code)
+		channeltest.RequireError(t, err, channels.Misconfigured, code)
 		requireNothingPrivate(t, err)
 		require.Zero(t, vendor.Inbox().Total())
 	}
 }
 
-// The vendor repeats, as it sometimes does, all it was sent.
+// The vendor may repeat all it was sent.
 func TestNothingPrivateIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{

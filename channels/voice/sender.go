@@ -9,15 +9,16 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
+	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
-// resourceTTS says that the resource is a template of a text, not a recording.
+// resourceTTS marks the resource as a text template, not a recording.
 const resourceTTS = 1
 
 // sender calls from one pool of numbers.
 type sender struct {
+	phone.Rule // the numbers it calls
 	numberPool string
-	numbers    phone.Rule
 	sdk        *vms.VMS
 }
 
@@ -32,33 +33,16 @@ func newSender(c *Config) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sender{numberPool: c.NumberPool, numbers: c.numbers(), sdk: sdk}, nil
+	return &sender{Rule: c.numbers(), numberPool: c.NumberPool, sdk: sdk}, nil
 }
 
-// CheckRecipient implements channels.RecipientChecker.
-func (s *sender) CheckRecipient(r channels.Recipient) error {
-	_, err := s.numbers.Parse(r.Value)
-	return err
-}
-
-// Send implements channels.Sender. The receipt's details are request_id and, when
-// the vendor had the call from an earlier attempt, duplicate.
+// Send implements channels.Sender. The receipt's details are request_id and, when an
+// earlier attempt had already asked for the call, duplicate.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
-	if m.Recipient.Type != channels.RecipientPhone {
-		return channels.Receipt{}, permanent("recipient_type", "no phone: "+m.Recipient.Type)
-	}
-	number, err := s.numbers.Parse(m.Recipient.Value)
+	number, params, err := s.Prepare(m)
 	if err != nil {
-		return channels.Receipt{}, permanent("recipient", "the recipient "+err.Error())
+		return channels.Receipt{}, err
 	}
-	if m.TemplateCode == "" {
-		return channels.Receipt{}, permanent("template_code", "the template has no templateCode")
-	}
-	params, err := phone.Params(m.Params)
-	if err != nil {
-		return channels.Receipt{}, permanent("params", err.Error())
-	}
-
 	call := (&vms.ListForSingleBatchAppendInput{}).
 		SetPhone(number.Digits()).
 		SetType(resourceTTS).
@@ -70,14 +54,13 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	}
 	details, e := s.place(ctx, call)
 	if e != nil {
-		// The vendor repeats what it was sent.
-		e.Code, e.Message = number.Strike(e.Code), number.Strike(e.Message)
+		e.Code, e.Message = number.Redact(e.Code), number.Redact(e.Message)
 		return channels.Receipt{}, e
 	}
 	return channels.Receipt{Details: details}, nil
 }
 
-// place asks for one call and returns the receipt's details.
+// place places one call and returns the receipt's details.
 func (s *sender) place(ctx context.Context, call *vms.ListForSingleBatchAppendInput) (map[string]any, *channels.Error) {
 	request, result := s.sdk.SingleBatchAppendRequest(&vms.SingleBatchAppendInput{
 		List: []*vms.ListForSingleBatchAppendInput{call},
@@ -98,20 +81,16 @@ func (s *sender) place(ctx context.Context, call *vms.ListForSingleBatchAppendIn
 	case len(result.SuccessList) > 0:
 		return details, nil
 	default:
-		return nil, unexpected()
+		return nil, vendorhttp.UnexpectedAnswer()
 	}
 }
 
-func permanent(code, message string) error {
-	return &channels.Error{Class: channels.Permanent, Code: code, Message: message}
-}
-
-// noCall is the id of a call that was never made.
-const noCall = "00000000-0000-0000-0000-000000000000"
+// unusedID is the id of a call that was never made.
+const unusedID = "00000000-0000-0000-0000-000000000000"
 
 // Probe implements channels.Prober. It asks for a call that was never made.
 func (s *sender) Probe(ctx context.Context) error {
-	request, _ := s.sdk.QuerySingleInfoRequest((&vms.QuerySingleInfoInput{}).SetSingleOpenId(noCall))
+	request, _ := s.sdk.QuerySingleInfoRequest((&vms.QuerySingleInfoInput{}).SetSingleOpenId(unusedID))
 	request.SetContext(ctx)
 	err := request.Send()
 	if err == nil {
@@ -122,9 +101,9 @@ func (s *sender) Probe(ctx context.Context) error {
 	_, known := classes[code]
 	switch {
 	case e.Class == channels.Permanent, answered && !known:
-		return nil // the id is refused, in whatever words, by a vendor who knows us
+		return nil // the vendor accepts the credentials and refuses the id
 	case e.Class == channels.Uncertain:
-		e.Class = channels.Transient // nobody was to be called
+		e.Class = channels.Transient // a probe calls nobody
 	}
 	return e
 }

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/channels/voice"
+	"github.com/labring/sealos-notify/internal/test/channeltest"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
 )
@@ -65,15 +65,6 @@ func message() channels.Message {
 		TemplateCode: "9b39e17fb12444c7",
 		Params:       json.RawMessage(`{"incident":"数据库 \"主\" <1> & 100%","severity":0}`),
 	}
-}
-
-func requireError(t *testing.T, err error, class channels.Class, code string) {
-	t.Helper()
-	var e *channels.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, class, e.Class, e.Error())
-	require.Equal(t, code, e.Code, e.Error())
-	require.NotEmpty(t, e.Message)
 }
 
 var suite = channeltest.Channel{
@@ -161,13 +152,13 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		m := message()
 		tc.change(&m)
 		_, err := sender.Send(t.Context(), m)
-		requireError(t, err, channels.Permanent, tc.code)
+		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.NotContains(t, err.Error(), m.Recipient.Value)
 	}
 	require.Zero(t, vendor.Requests(volcengine.SingleBatchAppend))
 }
 
-// A call that the vendor has from an earlier attempt has reached its recipient.
+// A call that an earlier attempt asked for is a success.
 func TestDuplicateIsSuccess(t *testing.T) {
 	t.Parallel()
 	vendor, sender := setup(t, nil)
@@ -177,7 +168,7 @@ func TestDuplicateIsSuccess(t *testing.T) {
 	require.Equal(t, true, receipt.Details["duplicate"])
 }
 
-// A lost answer says so: the vendor may call a second time.
+// A lost answer is uncertain: the vendor may call twice.
 func TestLostAnswerIsUncertain(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]volcengine.Fault{
@@ -196,7 +187,7 @@ func TestLostAnswerIsUncertain(t *testing.T) {
 			if fault.Hang {
 				go func() {
 					defer cancel()
-					_ = vendor.Inbox().Wait(ctx, 1) // it ends with the test at the latest
+					_ = vendor.Inbox().Wait(ctx, 1) // ends with the test at the latest
 				}()
 			}
 			m := message()
@@ -216,7 +207,7 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err = sender.Send(ctx, message())
-	requireError(t, err, channels.Uncertain, "timeout")
+	channeltest.RequireError(t, err, channels.Uncertain, "timeout")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, 2, vendor.Requests(volcengine.SingleBatchAppend))
 }
@@ -229,7 +220,7 @@ func TestProbe(t *testing.T) {
 		name   string
 		config func(*voice.Config)
 		fault  *volcengine.Fault
-		class  channels.Class // well when empty
+		class  channels.Class // empty when the probe succeeds
 		code   string
 	}{
 		{name: "well"},
@@ -256,7 +247,7 @@ func TestProbe(t *testing.T) {
 				require.Equal(t, 1, vendor.Requests(volcengine.QuerySingleInfo))
 				return
 			}
-			requireError(t, err, tc.class, tc.code)
+			channeltest.RequireError(t, err, tc.class, tc.code)
 		})
 	}
 }

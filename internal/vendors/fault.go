@@ -2,19 +2,18 @@ package vendors
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 )
 
-// Fault is a misbehaviour of a vendor that speaks HTTP. A fault that only delays
-// or hangs is followed by the true answer.
+// Fault is a misbehaviour of a vendor. After a fault that only delays or hangs comes
+// the true answer.
 type Fault struct {
-	Where string // operation it is met at, as the vendor names it; any when empty
-	Times int    // requests that meet it; all until it is lifted when 0
-	After bool   // the request takes effect first: only its answer is spoiled
+	Where string // operation that meets it, as the vendor names it; any when empty
+	Times int    // number of requests that meet it; 0 for all until it is lifted
+	After bool   // the request takes effect, and only its answer is replaced
 
 	Delay time.Duration // before the answer
 	Hang  bool          // no answer until the fault is lifted or the client is gone
@@ -24,30 +23,30 @@ type Fault struct {
 	Header     http.Header // of the answer
 	Code       string      // the vendor's error code, answered in its own envelope
 	Message    string      // goes with Code
-	Body       string      // an answer that is not the vendor's, as it stands
+	Body       string      // a whole body, not in the vendor's envelope
 }
 
-// Answers says whether the fault replaces the true answer.
+// Answers reports whether the fault replaces the true answer.
 func (f Fault) Answers() bool {
 	return f.HTTPStatus != 0 || f.Code != "" || f.Body != ""
 }
 
-// Faults are the faults a vendor has now. The zero value has none.
+// Faults are the active faults of a vendor. The zero value has none.
 type Faults struct {
 	mu     sync.Mutex
 	active []*Injection
 }
 
-// Injection is a fault at work.
+// Injection is an active fault.
 type Injection struct {
 	Fault
 	faults *Faults
 	lifted chan struct{}
 	met    int
-	change chan struct{} // closed and made anew at each request that meets the fault
+	change chan struct{} // closed and replaced at each request that meets the fault
 }
 
-// Inject makes the vendor have the fault. The oldest fault that fits is met first.
+// Inject activates the fault. The oldest fault that fits is met first.
 func (f *Faults) Inject(fault Fault) *Injection {
 	i := &Injection{Fault: fault, faults: f, lifted: make(chan struct{}), change: make(chan struct{})}
 	f.mu.Lock()
@@ -75,8 +74,8 @@ func (f *Faults) Meet(where string) *Injection {
 	return nil
 }
 
-// Lift ends the fault: requests that hang go on, later ones do not meet it.
-// Lifting it again does nothing.
+// Lift ends the fault: hanging requests continue, and later ones do not meet it.
+// Further calls do nothing.
 func (i *Injection) Lift() {
 	i.faults.mu.Lock()
 	defer i.faults.mu.Unlock()
@@ -89,7 +88,7 @@ func (i *Injection) Lift() {
 	i.faults.active = slices.DeleteFunc(i.faults.active, func(other *Injection) bool { return other == i })
 }
 
-// Wait returns once n requests have met the fault, or with ctx's error.
+// Wait returns when n requests have met the fault, or ctx's error.
 func (i *Injection) Wait(ctx context.Context, n int) error {
 	for {
 		i.faults.mu.Lock()
@@ -106,7 +105,7 @@ func (i *Injection) Wait(ctx context.Context, n int) error {
 	}
 }
 
-// Hold delays and hangs the request. It returns false when its client has gone.
+// Hold delays and hangs a request. It returns false when the client has gone.
 func (i *Injection) Hold(ctx context.Context) bool {
 	if i.Delay > 0 {
 		select {
@@ -121,16 +120,4 @@ func (i *Injection) Hold(ctx context.Context) bool {
 		}
 	}
 	return ctx.Err() == nil
-}
-
-// Cut resets the connection of a request.
-func Cut(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2: the next best thing
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // RST instead of FIN
-	}
-	_ = conn.Close()
 }

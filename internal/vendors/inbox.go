@@ -1,5 +1,5 @@
-// Package vendors holds what the simulated vendors share: the inbox where their
-// messages arrive, and the faults they can be told to have.
+// Package vendors is shared by the simulated vendors. It has the inbox where their
+// messages arrive and the faults that can be injected into them.
 package vendors
 
 import (
@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// maxArrivals bounds the arrivals that an inbox keeps with their text. The marks
-// are kept for ever.
+// maxArrivals bounds the arrivals that an inbox keeps. It keeps all marks.
 const maxArrivals = 10_000
 
 // Arrival is one message that reached its recipient.
@@ -24,26 +23,26 @@ type Arrival struct {
 	Kind     string    `json:"kind,omitempty"` // for example "text" or "html"
 	Subject  string    `json:"subject,omitempty"`
 	Text     string    `json:"text"`
-	Mark     string    `json:"mark,omitempty"`     // what the sender marked the message with
-	Requests int       `json:"requests,omitempty"` // that carried the mark
+	Mark     string    `json:"mark,omitempty"`     // the sender's id of the message
+	Requests int       `json:"requests,omitempty"` // number of requests with the mark
 	Notes    []string  `json:"notes,omitempty"`    // what happened to it later
 }
 
-// Mark counts what came with one mark: two arrivals mean that somebody got the
+// Mark counts what came with one mark. Two arrivals mean that the recipient got the
 // message twice.
 type Mark struct {
 	Requests int `json:"requests"`
 	Arrivals int `json:"arrivals"`
 }
 
-// Inbox is what has arrived at one or more vendors. It is safe for concurrent use.
+// Inbox holds what has arrived at one or more vendors. It is safe for concurrent use.
 type Inbox struct {
 	mu       sync.Mutex
 	arrivals []*Arrival // the last ones, oldest first
 	byID     map[string]*Arrival
 	marks    map[string]Mark
 	total    int
-	changed  chan struct{} // closed at the next arrival; nil when nobody waits
+	changed  chan struct{} // closed at the next arrival; nil while no Wait runs
 }
 
 // NewInbox returns an empty inbox.
@@ -63,7 +62,7 @@ func (i *Inbox) Request(mark string) {
 	i.marks[mark] = m
 }
 
-// Add adds a message that has just arrived. Its ID is unique.
+// Add adds a message that has just arrived. Its ID must be unique.
 func (i *Inbox) Add(a Arrival) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -86,7 +85,7 @@ func (i *Inbox) Add(a Arrival) {
 	}
 }
 
-// Get returns the arrival with the ID; false when it is unknown or forgotten.
+// Get returns the arrival with the ID; false when it is unknown or no longer kept.
 func (i *Inbox) Get(id string) (Arrival, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -97,7 +96,7 @@ func (i *Inbox) Get(id string) (Arrival, bool) {
 	return i.view(a), true
 }
 
-// Note writes on an arrival what happened to it.
+// Note adds a note to an arrival.
 func (i *Inbox) Note(id, note string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -117,7 +116,7 @@ func (i *Inbox) Arrivals() []Arrival {
 	return list
 }
 
-// view returns a copy that nobody changes, with its mark's count.
+// view returns a copy with the number of the mark's requests.
 func (i *Inbox) view(a *Arrival) Arrival {
 	v := *a
 	v.Notes = slices.Clone(a.Notes)
@@ -125,28 +124,28 @@ func (i *Inbox) view(a *Arrival) Arrival {
 	return v
 }
 
-// Total returns how many messages ever arrived.
+// Total returns how many messages have arrived in all.
 func (i *Inbox) Total() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.total
 }
 
-// Mark returns what came with the mark.
+// Mark returns the counts of the mark.
 func (i *Inbox) Mark(mark string) Mark {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.marks[mark]
 }
 
-// Marks returns what came with each mark that was ever seen.
+// Marks returns the counts of all marks.
 func (i *Inbox) Marks() map[string]Mark {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return maps.Clone(i.marks)
 }
 
-// Wait returns once n messages have arrived in all, or with ctx's error.
+// Wait returns when n messages have arrived in all, or ctx's error.
 func (i *Inbox) Wait(ctx context.Context, n int) error {
 	for {
 		i.mu.Lock()

@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// pageArrivals is how many arrivals the page shows; the JSON has all that are kept.
+// pageArrivals is how many arrivals the page shows. The JSON has all that are kept.
 const pageArrivals = 200
 
-// ServeHTTP shows the inbox, the newest message first: as a page, or as JSON when
-// the path ends in ".json".
+// ServeHTTP serves the inbox, the newest message first, as a page, or as JSON when the
+// path ends in ".json".
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	list := i.Arrivals()
 	slices.Reverse(list)
 	view := struct {
-		Total    int       `json:"total"` // ever, also those that are no longer kept
+		Total    int       `json:"total"` // includes those that are no longer kept
 		Arrivals []Arrival `json:"arrivals"`
 	}{i.Total(), list}
 
-	// An error here means that the reader has left.
+	// Writing fails only when the client has gone.
 	if strings.HasSuffix(r.URL.Path, ".json") {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(view)

@@ -13,24 +13,23 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// page is what a gateway answers that knows nothing of the vendor.
+// page is the answer of a gateway.
 const page = "<html><body>Bad Gateway</body></html>"
 
-// head starts an answer whose body does not come as promised.
+// head starts an answer whose body is not complete.
 const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 
-// maxRead is far more than a channel reads of an answer, with what is under way
-// in the network's buffers, in bytes.
+// maxRead is far more than a channel reads of an answer and the network buffers, in
+// bytes.
 const maxRead = 64 << 20
 
-// answers are what comes back in place of the vendor's answer, once the request
-// that carries the message was read.
+// answers replace the vendor's answer to a request that carries a message.
 var answers = []struct {
 	name  string
 	write func(net.Conn)
 	class channels.Class
 	hurry bool          // the answer never ends
-	after time.Duration // how long the vendor asks to wait
+	after time.Duration // the time that the vendor asks to wait
 }{
 	{name: "200 without a body", write: answer(200, "", ""), class: channels.Uncertain},
 	{name: "200 page", write: answer(200, "", page), class: channels.Uncertain},
@@ -59,9 +58,8 @@ var answers = []struct {
 	{name: "body stalls", write: stall(head + "{"), class: channels.Uncertain, hurry: true},
 }
 
-// testAnswers checks the class of each answer, and that there is one request for
-// each send: what failed is repeated by the queue, which knows when, and by nobody
-// else.
+// testAnswers checks the class of each answer, and that each send makes one request:
+// only the queue repeats a failed one.
 func (c Channel) testAnswers(t *testing.T) {
 	for name := range c.Classes {
 		require.True(t, known(name), "Classes has %q, which is no answer of the suite", name)
@@ -76,8 +74,8 @@ func (c Channel) testAnswers(t *testing.T) {
 			if tc.hurry {
 				timeout = hurry
 			}
-			// The first message arrives, so that the connection and the token are there
-			// and all the time is the answer's.
+			// The first message arrives, so that the second has a connection and a token
+			// and all its time is the answer's.
 			v := c.start(t, nil, tc.write)
 			require.NoError(t, c.send(t.Context(), t, v.sender, patience))
 			err := c.send(t.Context(), t, v.sender, timeout)
@@ -94,7 +92,7 @@ func (c Channel) testAnswers(t *testing.T) {
 			location := fmt.Sprintf("Location: http://%s/%s\r\n", elsewhere, c.Private[0])
 			v := c.start(t, answer(status, location, ""))
 			requireClass(t, c.send(t.Context(), t, v.sender, patience), channels.Misconfigured)
-			require.Zero(t, followed.Load(), "the message was carried elsewhere")
+			require.Zero(t, followed.Load(), "the message was sent elsewhere")
 		})
 	}
 
@@ -120,7 +118,7 @@ func known(name string) bool {
 	return false
 }
 
-// endless is a text without an end.
+// endless is an endless text.
 type endless struct{}
 
 // Read implements io.Reader.
@@ -136,12 +134,12 @@ func answer(status int, header, body string) func(net.Conn) {
 	return text(fmt.Sprintf("HTTP/1.1 %d X\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, header, len(body), body))
 }
 
-// text writes a text as it stands.
+// text writes a text.
 func text(s string) func(net.Conn) {
 	return func(conn net.Conn) { _, _ = io.Copy(conn, strings.NewReader(s)) }
 }
 
-// stall writes a text and waits until the client has gone.
+// stall writes a text and waits until the client closes the connection.
 func stall(s string) func(net.Conn) {
 	return func(conn net.Conn) {
 		text(s)(conn)

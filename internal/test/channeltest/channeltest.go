@@ -1,12 +1,12 @@
-// Package channeltest is the suite that every channel passes: what becomes of a
-// message when the vendor, or the way to it, misbehaves.
+// Package channeltest is the suite that every channel must pass. It tests what happens
+// to a message when the vendor or the network misbehaves.
 //
 // A channel's package has one test for it:
 //
 //	func TestSuite(t *testing.T) { // not parallel: it looks for leaked goroutines
 //		channeltest.Run(t, channeltest.Channel{
 //			Open: func(t *testing.T, address string) channels.Sender {
-//				// a provider of the vendor that listens at address, by plain TCP
+//				// opens a provider whose vendor listens at address, without TLS
 //			},
 //			Message: func() channels.Message { /* one with an id of its own */ },
 //			Private: []string{apiKey, phoneNumber},
@@ -17,8 +17,8 @@
 //		})
 //	}
 //
-// A channel whose vendor speaks another protocol leaves Vendor out: the cases of
-// the connection itself are run, and those of the protocol are its own to test.
+// A channel whose vendor speaks another protocol leaves Vendor out. The suite then runs
+// the cases of the connection only, and the channel tests its protocol itself.
 package channeltest
 
 import (
@@ -36,34 +36,33 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Channel is what the suite needs to know of a channel.
+// Channel describes a channel to the suite.
 type Channel struct {
 	// Open opens a provider whose vendor listens at the address ("127.0.0.1:1234").
 	Open func(t *testing.T, address string) channels.Sender
-	// Message returns a message that the vendor takes, each with another DeliveryID.
+	// Message returns a message that the vendor accepts, with a new DeliveryID.
 	Message func() channels.Message
-	// Private are the secrets and the addresses that stand in the provider's
-	// configuration and in the message. No error may show them.
+	// Private are the secrets and addresses of the configuration and the message. No
+	// error may show them.
 	Private []string
 
-	// Vendor makes a vendor that is well. It is nil for a vendor that does not
-	// speak HTTP; the fields below are of no use then.
+	// Vendor returns a working vendor. It is nil for a vendor that does not speak
+	// HTTP; the fields below are then unused.
 	Vendor func() http.Handler
-	// Sends tells the request that carries the message from those before and after
-	// it (for a token, say), which the vendor answers truly. All of them when nil.
+	// Sends reports whether a request carries the message. The vendor answers other
+	// requests, such as one for a token, as usual. Nil means that all carry one.
 	Sends func(r *http.Request) bool
-	// Mark returns the delivery's mark in the request that carries the message. It
-	// is nil when the vendor has no place for one.
+	// Mark returns the delivery's id in a request that carries the message. It is nil
+	// when the vendor has no field for one.
 	Mark func(r *http.Request, body []byte) string
-	// Classes are the answers, by their names, that mean something else for this
-	// vendor than they do in the suite.
+	// Classes are the classes of answers, by name, where they differ from the suite's.
 	Classes map[string]channels.Class
 }
 
 const (
-	// patience is the time a send has when nothing should use it up.
+	// patience is the time of a send that should not use it up.
 	patience = 30 * time.Second
-	// hurry is the deadline of a send that will not be answered.
+	// hurry is the time of a send that gets no answer.
 	hurry = time.Second
 	// late is how long after its deadline a send may return, on a busy machine.
 	late = 3 * time.Second
@@ -72,7 +71,7 @@ const (
 // Run runs the suite. It is called from a test that is not parallel.
 func Run(t *testing.T, c Channel) {
 	require.NotEmpty(t, c.Private)
-	// Nothing else starts or ends meanwhile: parallel tests wait for this one.
+	// Parallel tests wait for this one, so no other goroutine starts or ends meanwhile.
 	before := goleak.IgnoreCurrent()
 	t.Run("connection", c.testConnection)
 	if c.Vendor != nil {
@@ -82,7 +81,8 @@ func Run(t *testing.T, c Channel) {
 	goleak.VerifyNone(t, before)
 }
 
-// send sends one message within the time and checks what holds for every send.
+// send sends one message and checks the deadline and that the error shows nothing
+// private.
 func (c Channel) send(ctx context.Context, t *testing.T, s channels.Sender, timeout time.Duration) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -102,8 +102,7 @@ func (c Channel) send(ctx context.Context, t *testing.T, s channels.Sender, time
 	}
 }
 
-// requirePrivate looks for secrets and addresses in all that an error prints, at
-// every level of it.
+// requirePrivate requires that no level of an error prints a secret or an address.
 func (c Channel) requirePrivate(t *testing.T, err error) {
 	t.Helper()
 	for _, level := range levels(err) {
@@ -117,13 +116,13 @@ func (c Channel) requirePrivate(t *testing.T, err error) {
 	}
 }
 
-// levels returns an error and all that it wraps.
+// levels returns an error and all errors that it wraps.
 func levels(err error) []error {
 	if err == nil {
 		return nil
 	}
 	all := []error{err}
-	switch e := err.(type) { //nolint:errorlint // each level is looked at by itself
+	switch e := err.(type) { //nolint:errorlint // each level is checked alone
 	case interface{ Unwrap() error }:
 		all = append(all, levels(e.Unwrap())...)
 	case interface{ Unwrap() []error }:
@@ -134,7 +133,7 @@ func levels(err error) []error {
 	return all
 }
 
-// requireClass wants a typed error of one of the classes, with a code and a text.
+// requireClass requires a typed error of one of the classes, with a code and a text.
 func requireClass(t *testing.T, err error, classes ...channels.Class) {
 	t.Helper()
 	var e *channels.Error
@@ -142,4 +141,11 @@ func requireClass(t *testing.T, err error, classes ...channels.Class) {
 	require.Contains(t, classes, e.Class, "%v", e)
 	require.NotEmpty(t, e.Code)
 	require.NotEmpty(t, e.Message)
+}
+
+// RequireError requires a typed error of the class, with the code and a text.
+func RequireError(t *testing.T, err error, class channels.Class, code string) {
+	t.Helper()
+	requireClass(t, err, class)
+	require.Equal(t, code, channels.AsError(err).Code, "%v", err)
 }

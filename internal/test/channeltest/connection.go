@@ -12,8 +12,8 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// testConnection runs the cases that need no protocol: the vendor is not there,
-// or goes before it has said a word.
+// testConnection runs the cases without a protocol: the vendor does not listen, or
+// closes the connection before it answers.
 func (c Channel) testConnection(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
@@ -23,8 +23,8 @@ func (c Channel) testConnection(t *testing.T) {
 		requireClass(t, err, channels.Transient)
 	})
 
-	// Whether the request had left is not the same for all protocols: some wait for
-	// a greeting.
+	// Some protocols wait for a greeting before they send a request, so both classes
+	// are right.
 	for _, tc := range []struct {
 		name  string
 		serve func(net.Conn)
@@ -66,7 +66,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// serve serves every connection with handle until the test ends, and counts them.
+// serve handles every connection until the test ends, and counts them.
 func serve(t *testing.T, handle func(net.Conn)) (address string, connections *atomic.Int64) {
 	t.Helper()
 	l := listen(t)
@@ -91,17 +91,17 @@ func serve(t *testing.T, handle func(net.Conn)) (address string, connections *at
 	return l.Addr().String(), connections
 }
 
-// hold handles a connection and closes it, at the end of ctx at the latest.
+// hold handles a connection and closes it, at the latest when ctx ends.
 func hold(ctx context.Context, conn net.Conn, handle func(net.Conn)) {
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	defer func() { _ = conn.Close() }()
 	handle(conn)
 }
 
-// wait returns when the client has gone.
+// wait returns when the client closes the connection.
 func wait(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// reset closes the connection with RST in place of FIN.
+// reset closes the connection with RST instead of FIN.
 func reset(conn net.Conn) {
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_ = conn.Close()

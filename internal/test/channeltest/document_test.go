@@ -15,12 +15,12 @@ import (
 // root is the module's folder.
 const root = "../../.."
 
-// A channel that is added as the document says is vetted, builds with the table
-// and passes the suite; and the suite notices what a newcomer may get wrong.
+// A channel that is added as the document says passes vet, builds with the table and
+// passes the suite. The suite finds a likely mistake.
 func TestDocumentAddsAChannel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, part := range []string{"channels", "internal/vendors"} {
+	for _, part := range []string{"channels", "client", "internal/test/channeltest", "internal/vendors"} {
 		require.NoError(t, os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(root, part))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
@@ -30,7 +30,7 @@ func TestDocumentAddsAChannel(t *testing.T) {
 
 	output, err := run(t, dir, "go", "vet", "./channels/pager", "./channels/builtin", "./internal/vendors/pager")
 	require.NoError(t, err, output)
-	output, err = run(t, dir, "go", "test", "-v", "./channels/pager")
+	output, err = run(t, dir, "go", "test", "-v", "./channels/pager", "./channels/builtin")
 	require.NoError(t, err, output)
 	require.Contains(t, output, "--- PASS: TestSuite/request/many_at_once")
 	require.Contains(t, output, "--- PASS: TestSend")
@@ -45,8 +45,7 @@ func TestDocumentAddsAChannel(t *testing.T) {
 	require.Contains(t, output, "--- FAIL: TestSuite/answer/200_JSON_of_another")
 }
 
-// follow does in a copy of the module what the document says: it adds the files
-// whose code is shown, and the lines of the table.
+// follow adds the document's files and lines of the table to a copy of the module.
 func follow(t *testing.T, dir, document string) {
 	t.Helper()
 	blocks := regexp.MustCompile("(?s)```go\n// (\\S+)\n\n(.*?)```").FindAllStringSubmatch(document, -1)

@@ -11,10 +11,9 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Fuzz is the fuzz target of a channel whose vendor speaks HTTP: whatever the
-// vendor answers, Send comes back in time, with a receipt or with a typed error
-// that shows nothing private. The answers are of the vendor's own shape, and
-// begin the corpus.
+// Fuzz is the fuzz target of a channel whose vendor speaks HTTP. Whatever the vendor
+// answers, Send returns in time, with a receipt or with a typed error that shows
+// nothing private. The answers, in the vendor's own form, begin the corpus.
 func Fuzz(f *testing.F, c Channel, answers ...string) {
 	for _, body := range append(answers, "", page, "null", "[]", `"x"`, `{"code":1e999}`, `{"code":`, strings.Repeat("[", 1000)) {
 		for _, status := range []int{200, 400, 429, 500} {
@@ -23,7 +22,7 @@ func Fuzz(f *testing.F, c Channel, answers ...string) {
 		f.Add(429, "Fri, 31 Dec 9999 23:59:59 GMT", body+strings.Join(c.Private, " "))
 	}
 	f.Fuzz(func(t *testing.T, status int, retryAfter, body string) {
-		// Only whole answers: broken ones are testAnswers'.
+		// Whole answers only: testAnswers has the broken ones.
 		final := 200 + int(uint(status)%400)
 		header := "Retry-After: " + strings.NewReplacer("\r", "", "\n", "").Replace(retryAfter) + "\r\n"
 		v := c.start(t, answer(final, header, body))

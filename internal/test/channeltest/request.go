@@ -17,12 +17,12 @@ import (
 // senders is how many goroutines send at once.
 const senders = 100
 
-// testRequests looks at what the vendor receives.
+// testRequests checks what the vendor receives.
 func (c Channel) testRequests(t *testing.T) {
 	t.Run("same mark on each attempt", func(t *testing.T) {
 		t.Parallel()
 		if c.Mark == nil {
-			return // the vendor has no place for one
+			return // the vendor has no field for one
 		}
 		v := c.start(t, answer(503, "", page), reset)
 		m := c.Message()
@@ -38,7 +38,7 @@ func (c Channel) testRequests(t *testing.T) {
 		require.NotEmpty(t, marks[0])
 		require.Equal(t, marks[0], marks[1])
 		require.Equal(t, marks[0], marks[2])
-		require.NotEqual(t, marks[0], marks[3], "two deliveries have one mark")
+		require.NotEqual(t, marks[0], marks[3], "two deliveries share a mark")
 	})
 
 	t.Run("cancelled while it waits", func(t *testing.T) {
@@ -80,19 +80,19 @@ func (c Channel) testRequests(t *testing.T) {
 	})
 }
 
-// vendor is a vendor that spoils its answers to some of the messages.
+// vendor is a vendor some of whose answers are replaced.
 type vendor struct {
 	channel Channel
 	well    http.Handler
 	sender  channels.Sender
 
 	mu    sync.Mutex
-	spoil []func(net.Conn) // for the next messages; nil for the true answer
+	spoil []func(net.Conn) // write the next answers; nil for the true answer
 	marks []string         // of all messages
 }
 
-// start starts a vendor and opens a provider of it. Its first answers to messages
-// are spoilt, each in its way, but for those that are nil.
+// start starts a vendor and opens a provider of it. The functions write its first
+// answers to messages; nil leaves the true answer.
 func (c Channel) start(t *testing.T, spoil ...func(net.Conn)) *vendor {
 	t.Helper()
 	l := listen(t)
@@ -105,7 +105,7 @@ func (c Channel) start(t *testing.T, spoil ...func(net.Conn)) *vendor {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(l) // it ends with Close
+		_ = server.Serve(l) // until Close
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()
@@ -114,8 +114,8 @@ func (c Channel) start(t *testing.T, spoil ...func(net.Conn)) *vendor {
 	return v
 }
 
-// seen returns the marks of the messages that came, empty ones when the vendor
-// has no place for them.
+// seen returns the marks of the messages that came; empty ones when the vendor has no
+// field for them.
 func (v *vendor) seen() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -141,8 +141,8 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	hold(r.Context(), conn, write)
 }
 
-// message notes a request that carries a message and returns what to write in
-// place of the answer; nil for the true one.
+// message records a request that carries a message and returns the function that
+// writes its answer; nil for the true one.
 func (v *vendor) message(r *http.Request, body []byte) func(net.Conn) {
 	if v.channel.Sends != nil && !v.channel.Sends(r) {
 		return nil

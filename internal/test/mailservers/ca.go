@@ -17,13 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// certificate is a server's certificate by a private CA, in files, and the CA's.
+// certificate is a server's certificate, in files, and the private CA that signed it.
 type certificate struct {
 	certFile, keyFile string
 	ca                string // PEM
 }
 
-// newCertificate makes a CA and a certificate for Host.
+// newCertificate returns a certificate for Host by a new CA.
 func newCertificate(t testing.TB) certificate {
 	t.Helper()
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,7 +59,7 @@ func encodePEM(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// write writes a file of the test's.
+// write writes a file into a temporary folder and returns its path.
 func write(t testing.TB, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

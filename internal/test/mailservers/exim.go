@@ -15,13 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// EximServer is a running Exim. It takes mail for the domain example.com and
-// delivers each to a file. Recipients whose name begins with "full" are refused
-// for now (452), those with "nobody" for good (550), and mail whose text has
-// "unwanted" in it once it is there (550).
+// EximServer is a running Exim. It accepts mail for the domain example.com and writes
+// each mail to a file. It refuses recipients that begin with "full" with 452 and those
+// that begin with "nobody" with 550. It refuses a text with "unwanted" with 550.
 type EximServer struct {
-	Port    int    // where TLS begins with STARTTLS
-	TLSPort int    // where it begins at once
+	Port    int    // for STARTTLS
+	TLSPort int    // for TLS from the first byte
 	CA      string // PEM
 
 	program string
@@ -29,7 +28,7 @@ type EximServer struct {
 	folder  string
 }
 
-// eximConfig is filled with the folder and the ports.
+// eximConfig has placeholders for the folder, the ports and the account.
 //
 //go:embed exim.conf
 var eximConfig string
@@ -68,8 +67,8 @@ func Exim(t testing.TB) *EximServer {
 
 func (e *EximServer) file(name string) string { return filepath.Join(e.folder, name) }
 
-// giveTo makes the account own the paths. Exim gives up root's rights when it is
-// given a configuration of another place.
+// giveTo makes the account the owner of the paths. Exim gives up root's rights when
+// its configuration is at an unusual path.
 func giveTo(t testing.TB, account string, paths ...string) *syscall.Credential {
 	t.Helper()
 	u, err := user.Lookup(account)
@@ -81,7 +80,7 @@ func giveTo(t testing.TB, account string, paths ...string) *syscall.Credential {
 	for _, path := range paths {
 		require.NoError(t, os.Chown(path, uid, gid))
 	}
-	// The folders above are the test's, which only root may enter.
+	// The test's folders above are for root only.
 	for _, folder := range []string{filepath.Dir(paths[0]), filepath.Dir(filepath.Dir(paths[0]))} {
 		if folder != os.TempDir() {
 			require.NoError(t, os.Chmod(folder, 0o755))
@@ -90,11 +89,10 @@ func giveTo(t testing.TB, account string, paths ...string) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// Messages delivers what the server has taken and returns the mails, as they
-// arrived.
+// Messages delivers the accepted mails and returns them as they arrived.
 func (e *EximServer) Messages(t testing.TB) [][]byte {
 	t.Helper()
-	// A queue run in the foreground, which ends when all is delivered.
+	// A queue run in the foreground ends when all is delivered.
 	run := exec.CommandContext(t.Context(), e.program, "-C", e.file("exim.conf"), "-qff")
 	run.SysProcAttr = &syscall.SysProcAttr{Credential: e.account}
 	said, err := run.CombinedOutput()

@@ -24,16 +24,16 @@ type MailpitServer struct {
 	api string
 }
 
-// TLSMode is how a Mailpit wants TLS to begin.
+// TLSMode is how TLS begins at a Mailpit.
 type TLSMode string
 
-// Both modes refuse who speaks no TLS.
+// Both modes refuse clients without TLS.
 const (
 	ImplicitTLS TLSMode = "--smtp-require-tls"
 	StartTLS    TLSMode = "--smtp-require-starttls"
 )
 
-// Mailpit runs a Mailpit that wants TLS and the account, until the test ends.
+// Mailpit runs a Mailpit until the test ends. It requires TLS and the account.
 func Mailpit(t testing.TB, mode TLSMode) *MailpitServer {
 	t.Helper()
 	program, err := mailpitProgram()
@@ -50,8 +50,8 @@ func Mailpit(t testing.TB, mode TLSMode) *MailpitServer {
 	return &MailpitServer{Port: smtp, CA: cert.ca, api: "http://" + address(api) + "/api/v1/"}
 }
 
-// mailpitProgram builds Mailpit, from a module of its own that pins its version,
-// and returns the program's path in Go's build cache. The first time takes minutes.
+// mailpitProgram builds Mailpit from its own module, which pins the version, and
+// returns its path in Go's build cache. The first build takes minutes.
 var mailpitProgram = sync.OnceValues(func() (string, error) {
 	_, here, _, _ := runtime.Caller(0)
 	cmd := exec.Command("go", "tool", "-n", "mailpit")
@@ -60,10 +60,10 @@ var mailpitProgram = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(path)), err
 })
 
-// Chaos is what a Mailpit refuses, by SMTP codes; 0 refuses nothing.
+// Chaos holds the SMTP codes with which a Mailpit refuses; 0 refuses nothing.
 type Chaos struct{ Sender, Recipient, Authentication int }
 
-// Fail makes the server refuse everything that the chaos names.
+// Fail makes the server refuse as the chaos says.
 func (m *MailpitServer) Fail(t testing.TB, c Chaos) {
 	t.Helper()
 	trigger := func(code int) map[string]int {
@@ -79,7 +79,7 @@ func (m *MailpitServer) Fail(t testing.TB, c Chaos) {
 	m.call(t, http.MethodPut, "chaos", body)
 }
 
-// Messages returns the mails that arrived, as they were sent, the newest first.
+// Messages returns the mails as they arrived, the newest first.
 func (m *MailpitServer) Messages(t testing.TB) [][]byte {
 	t.Helper()
 	var list struct {

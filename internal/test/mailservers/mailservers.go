@@ -1,6 +1,6 @@
-// Package mailservers runs real mail servers for tests: Mailpit, a mail catcher
-// with an API, and Exim, a mail transfer agent. What is missing on the machine is
-// built or installed.
+// Package mailservers runs real mail servers for tests: Mailpit, a mail catcher with an
+// API, which is built from its module, and Exim, a mail transfer agent, which `make
+// deps` installs.
 package mailservers
 
 import (
@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Host is where all servers listen. Their certificate is for this address.
+// Host is the address of all servers and of their certificates.
 const Host = "127.0.0.1"
 
-// The account that each server knows.
+// The account of each server.
 const (
 	Username = "notify@example.com"
 	Password = "canary-password-81c4"
@@ -37,8 +37,8 @@ func freePort(t testing.TB) int {
 
 func address(port int) string { return net.JoinHostPort(Host, strconv.Itoa(port)) }
 
-// start runs a server until the test ends, and returns once it listens at the
-// ports. account is who runs it; nil for this process's.
+// start runs a server until the test ends, and returns when it listens at the ports.
+// The server runs as the account; as this process's when it is nil.
 func start(t testing.TB, account *syscall.Credential, program string, args []string, ports ...int) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
@@ -48,7 +48,7 @@ func start(t testing.TB, account *syscall.Credential, program string, args []str
 
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = output, output
-	// Its own group: a server has children.
+	// Its own process group, because a server has children.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account, Setpgid: true}
 	require.NoError(t, cmd.Start())
 	ended := make(chan struct{})
@@ -70,8 +70,8 @@ func start(t testing.TB, account *syscall.Credential, program string, args []str
 	}
 }
 
-// listens returns once something listens at the port, or with an error when the
-// server has ended.
+// listens returns when something listens at the port, or an error when the server has
+// ended.
 func listens(port int, ended chan struct{}) error {
 	for {
 		conn, err := net.Dial("tcp", address(port))
@@ -81,7 +81,7 @@ func listens(port int, ended chan struct{}) error {
 		select {
 		case <-ended:
 			return errors.New("it has ended")
-		case <-time.After(10 * time.Millisecond): // its port opens without a sign
+		case <-time.After(10 * time.Millisecond): // nothing announces that the port opens
 		}
 	}
 }

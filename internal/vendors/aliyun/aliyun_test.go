@@ -16,7 +16,7 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// signed returns a request as a client of the vendor makes it.
+// signed returns a signed request.
 func signed(action string, query url.Values, change func(*http.Request)) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "https://dysmsapi.aliyuncs.com/?"+query.Encode(), nil)
 	for name, value := range map[string]string{
@@ -77,7 +77,7 @@ func TestSendAndQuery(t *testing.T) {
 	require.Equal(t, "out-1", details[0].(map[string]any)["OutId"])
 }
 
-// The vendor knows no idempotency.
+// The vendor has no idempotency.
 func TestRepeatedOutIDIsASecondText(t *testing.T) {
 	t.Parallel()
 	s := New("ak", "secret", vendors.NewInbox())
@@ -91,7 +91,7 @@ func TestRequestIsAuthenticated(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		code    string
-		before  func(*http.Request) // it is signed
+		before  func(*http.Request) // the signature
 		tamper  func(*http.Request)
 		refusal int
 	}{

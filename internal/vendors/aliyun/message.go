@@ -13,10 +13,10 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// maxNumbers is how many numbers one request may have.
+// maxNumbers bounds the numbers of one request.
 const maxNumbers = 1000
 
-// sms is one text that arrived.
+// sms is a text that arrived.
 type sms struct {
 	number, code, text, outID, bizID string
 	at                               time.Time
@@ -31,7 +31,7 @@ var (
 // sendSms runs with s.mu held.
 func (s *SMS) sendSms(q url.Values) answer {
 	sign, code, outID := q.Get("SignName"), q.Get("TemplateCode"), q.Get("OutId")
-	s.inbox.Request(outID)
+	s.Inbox().Request(outID)
 	for _, name := range []string{"PhoneNumbers", "SignName", "TemplateCode"} {
 		if q.Get(name) == "" {
 			return rejected(http.StatusBadRequest, "Missing"+name, name+" is mandatory for this action.")
@@ -58,7 +58,7 @@ func (s *SMS) sendSms(q url.Values) answer {
 	for _, number := range numbers {
 		text := "【" + sign + "】" + text
 		s.sent = append(s.sent, sms{number, code, text, outID, bizID, time.Now()})
-		s.inbox.Add(vendors.Arrival{
+		s.Inbox().Add(vendors.Arrival{
 			ID: fmt.Sprintf("%s-%d", bizID, len(s.sent)), Channel: "sms", ToType: "phone", To: number,
 			Kind: code, Text: text, Mark: outID,
 		})
@@ -66,13 +66,13 @@ func (s *SMS) sendSms(q url.Values) answer {
 	return success(map[string]any{"BizId": bizID})
 }
 
-// render fills a template, or says what is wrong with it or its params.
+// render returns a template's text with its params, or a refusal.
 func (s *SMS) render(code, param string) (string, *answer) {
 	refuse := func(code, message string) (string, *answer) {
 		a := refused(code, message)
 		return "", &a
 	}
-	// The values have to be texts: the vendor refuses {"code": 1234}.
+	// The values must be strings: the vendor refuses {"code": 1234}.
 	params := map[string]string{}
 	if param != "" && json.Unmarshal([]byte(param), &params) != nil {
 		return refuse("isv.INVALID_JSON_PARAM", "JSON参数不合法")

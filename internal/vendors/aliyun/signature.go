@@ -5,10 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
 )
 
 // The vendor's signature method V3, written from its description:
@@ -17,11 +18,11 @@ import (
 const (
 	algorithm = "ACS3-HMAC-SHA256"
 	version   = "2017-05-25"
-	// maxSkew is how far the request's clock may be off.
+	// maxSkew is how far the client's clock may be off.
 	maxSkew = 15 * time.Minute
 )
 
-// authenticate checks who sends the request. It runs with s.mu held.
+// authenticate checks the signature and the account. It runs with s.mu held.
 func (s *SMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	auth := parseAuthorization(r.Header.Get("Authorization"))
 	date, err := time.Parse("2006-01-02T15:04:05Z", r.Header.Get("X-Acs-Date"))
@@ -53,7 +54,7 @@ func (s *SMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	return answer{}, true
 }
 
-// authorization is the Authorization header taken apart.
+// authorization is a parsed Authorization header.
 type authorization struct {
 	credential, signature string
 	signedHeaders         []string
@@ -79,8 +80,8 @@ func parseAuthorization(header string) authorization {
 	return a
 }
 
-// covers says whether every header is signed that has to be: the host, the
-// content type and all of the vendor's own.
+// covers reports whether all headers are signed that must be: the host, the content
+// type and the vendor's own.
 func (a authorization) covers(h http.Header) bool {
 	if !slices.Contains(a.signedHeaders, "host") || !slices.IsSorted(a.signedHeaders) {
 		return false
@@ -95,33 +96,11 @@ func (a authorization) covers(h http.Header) bool {
 }
 
 func canonicalRequest(r *http.Request, signedHeaders []string) string {
-	var headers strings.Builder
-	for _, name := range signedHeaders {
-		value := r.Header.Get(name)
-		if name == "host" {
-			value = r.Host
-		}
-		headers.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
-	}
 	return strings.Join([]string{
-		r.Method, r.URL.EscapedPath(), canonicalQuery(r.URL.Query()), headers.String(),
+		r.Method, r.URL.EscapedPath(), vendors.CanonicalQuery(r.URL.Query()), vendors.CanonicalHeader(r, signedHeaders),
 		strings.Join(signedHeaders, ";"), r.Header.Get("X-Acs-Content-Sha256"),
 	}, "\n")
 }
-
-func canonicalQuery(query url.Values) string {
-	var pairs []string
-	for name, values := range query {
-		for _, value := range values {
-			pairs = append(pairs, escape(name)+"="+escape(value))
-		}
-	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
-}
-
-// escape percent-encodes all but the unreserved characters of RFC 3986.
-func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 func stringToSign(canonicalRequest string) string {
 	hash := sha256.Sum256([]byte(canonicalRequest))

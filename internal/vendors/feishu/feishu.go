@@ -1,17 +1,14 @@
-// Package feishu is a simulated Feishu open platform: the four calls that the
-// feishu_app channel makes, with the platform's own envelopes, checks and codes,
-// and an inbox of what arrived. It can be told to misbehave.
+// Package feishu is a simulated Feishu open platform. It has the four calls that the
+// feishu_app channel makes, with the platform's envelopes, checks and codes.
 package feishu
 
 import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/labring/sealos-notify/internal/vendors"
@@ -28,24 +25,19 @@ const (
 // Fault is a misbehaviour of the platform.
 type Fault = vendors.Fault
 
-// Platform is a simulated platform with one app. It serves the API and, at
-// /inbox and /inbox.json, the inbox.
+// Platform is a simulated platform with one app.
 type Platform struct {
+	*vendors.API
 	appID, appSecret string
-	inbox            *vendors.Inbox
-	faults           vendors.Faults
-	mux              *http.ServeMux
-	logIDs           atomic.Uint64
 
 	mu           sync.Mutex
 	token        string
 	sent         map[string]sent // by uuid
-	requests     map[string]int  // by operation
 	invalidUsers map[string]bool
 	unknownMails map[string]bool
 }
 
-// sent is a message that its uuid stands for.
+// sent is the first message with a uuid.
 type sent struct {
 	messageID string
 	at        time.Time
@@ -54,54 +46,35 @@ type sent struct {
 // New returns a platform that knows one app and delivers to the inbox.
 func New(appID, appSecret string, inbox *vendors.Inbox) *Platform {
 	p := &Platform{
-		appID: appID, appSecret: appSecret, inbox: inbox,
-		mux:          http.NewServeMux(),
+		API:   vendors.NewAPI(inbox),
+		appID: appID, appSecret: appSecret,
 		token:        newToken(),
 		sent:         map[string]sent{},
-		requests:     map[string]int{},
 		invalidUsers: map[string]bool{},
 		unknownMails: map[string]bool{},
 	}
-	p.mux.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", p.serve(Token, p.issueToken))
-	p.mux.HandleFunc("POST /open-apis/im/v1/messages", p.serve(Messages, p.authorized(p.createMessage)))
-	p.mux.HandleFunc("PATCH /open-apis/im/v1/messages/{id}/{urgent}", p.serve(Urgent, p.authorized(p.urge)))
-	p.mux.HandleFunc("POST /open-apis/contact/v3/users/batch_get_id", p.serve(Users, p.authorized(p.batchGetID)))
-	p.mux.Handle("GET /inbox", inbox)
-	p.mux.Handle("GET /inbox.json", inbox)
+	p.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", p.serve(Token, p.issueToken))
+	p.HandleFunc("POST /open-apis/im/v1/messages", p.serve(Messages, p.authorized(p.createMessage)))
+	p.HandleFunc("PATCH /open-apis/im/v1/messages/{id}/{urgent}", p.serve(Urgent, p.authorized(p.urge)))
+	p.HandleFunc("POST /open-apis/contact/v3/users/batch_get_id", p.serve(Users, p.authorized(p.batchGetID)))
 	return p
 }
 
-// ServeHTTP implements http.Handler.
-func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
-
-// Inbox returns the inbox that the platform delivers to.
-func (p *Platform) Inbox() *vendors.Inbox { return p.inbox }
-
-// Fail makes the platform have the fault.
-func (p *Platform) Fail(f Fault) *vendors.Injection { return p.faults.Inject(f) }
-
-// Requests returns how many requests for the operation came in.
-func (p *Platform) Requests(operation string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.requests[operation]
-}
-
-// RevokeToken makes the token that was issued invalid.
+// RevokeToken makes the issued token invalid.
 func (p *Platform) RevokeToken() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.token = newToken()
 }
 
-// InvalidUser makes urgent calls report the user as one they do not reach.
+// InvalidUser makes urgent calls report that they do not reach the user.
 func (p *Platform) InvalidUser(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.invalidUsers[id] = true
 }
 
-// UnknownEmail makes the address one that nobody has. All others have a user.
+// UnknownEmail makes the address belong to no user. All others have one.
 func (p *Platform) UnknownEmail(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,7 +90,7 @@ type answer struct {
 	Code int            `json:"code"`
 	Msg  string         `json:"msg"`
 	Data map[string]any `json:"data,omitempty"`
-	// Of the token call, which has no data.
+	// Only in answers of the token call.
 	Token  string `json:"tenant_access_token,omitempty"`
 	Expire int    `json:"expire,omitempty"` // seconds
 }
@@ -130,78 +103,40 @@ func refused(code int, format string, args ...any) answer {
 	return answer{status: http.StatusBadRequest, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
-// request is a request whose body was read.
+// request is a request with its body.
 type request struct {
 	*http.Request
 	body []byte
 }
 
-// maxBody bounds a request's body, in bytes.
-const maxBody = 1 << 20
-
-// serve counts the request, and lets it meet the fault that waits for it, before
-// or after it takes effect.
+// serve returns the handler of an operation.
 func (p *Platform) serve(operation string, effect func(request) answer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			return // the client has gone or will not stop
-		}
-		p.mu.Lock()
-		p.requests[operation]++
-		p.mu.Unlock()
-
-		fault := p.faults.Meet(operation)
-		if fault == nil {
-			p.reply(w, effect(request{r, body}))
-			return
-		}
-		var a answer
-		if fault.After {
-			a = effect(request{r, body})
-		}
-		switch {
-		case !fault.Hold(r.Context()):
-		case fault.Reset:
-			vendors.Cut(w)
-		case fault.Answers():
-			p.misreply(w, fault.Fault)
-		case fault.After:
-			p.reply(w, a)
-		default:
-			p.reply(w, effect(request{r, body}))
-		}
+		p.Answer(w, r, operation, func(body []byte) vendors.Answer { return effect(request{r, body}).envelope() }, refuse)
 	}
 }
 
-func (p *Platform) reply(w http.ResponseWriter, a answer) {
-	p.header(w)
-	w.WriteHeader(a.status)
-	_ = json.NewEncoder(w).Encode(a) // fails when the client has gone
+func (a answer) envelope() vendors.Answer {
+	return vendors.Answer{Status: a.status, Header: Header(), Body: a}
 }
 
-// misreply gives the fault's answer.
-func (p *Platform) misreply(w http.ResponseWriter, f vendors.Fault) {
-	body := []byte(f.Body)
-	if f.Code != "" {
-		p.header(w)
-		body, _ = json.Marshal(map[string]any{"code": json.Number(f.Code), "msg": f.Message})
+// refuse returns the answer of a fault with a code.
+func refuse(f Fault) vendors.Answer {
+	return vendors.Answer{
+		Status: max(f.HTTPStatus, http.StatusOK), Header: Header(),
+		Body: map[string]any{"code": json.Number(f.Code), "msg": f.Message},
 	}
-	for name, values := range f.Header {
-		w.Header()[http.CanonicalHeaderKey(name)] = values
-	}
-	if f.HTTPStatus != 0 {
-		w.WriteHeader(f.HTTPStatus)
-	}
-	_, _ = w.Write(body)
 }
 
-func (p *Platform) header(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("X-Tt-Logid", fmt.Sprintf("%s%012X", time.Now().Format("20060102150405"), p.logIDs.Add(1)))
+// Header returns the header of an answer of Feishu, with a log id of its own.
+func Header() http.Header {
+	return http.Header{
+		"Content-Type": {"application/json; charset=utf-8"},
+		"X-Tt-Logid":   {time.Now().Format("20060102150405") + rand.Text()[:12]},
+	}
 }
 
-// authorized checks the token first.
+// authorized checks the token and runs effect with p.mu held.
 func (p *Platform) authorized(effect func(request) answer) func(request) answer {
 	return func(r request) answer {
 		token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

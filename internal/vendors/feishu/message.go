@@ -10,7 +10,7 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// dedupe is how long a uuid stands for the message it was first sent with.
+// dedupe is how long a repeated uuid returns the first message.
 const dedupe = time.Hour
 
 var receiveIDTypes = []string{"open_id", "user_id", "union_id", "email", "chat_id"}
@@ -18,7 +18,8 @@ var receiveIDTypes = []string{"open_id", "user_id", "union_id", "email", "chat_i
 // maxContent is the largest content of each message type, in bytes.
 var maxContent = map[string]int{"text": 150 << 10, "post": 30 << 10, "interactive": 30 << 10}
 
-// createMessage runs with p.mu held, so that a uuid is looked up and taken in one.
+// createMessage sends a message. It runs with p.mu held, so that a uuid is looked up
+// and taken at once.
 func (p *Platform) createMessage(r request) answer {
 	var body struct {
 		ReceiveID string `json:"receive_id"`
@@ -30,7 +31,7 @@ func (p *Platform) createMessage(r request) answer {
 	if err := json.Unmarshal(r.body, &body); err != nil {
 		return invalid("body is not JSON")
 	}
-	p.inbox.Request(body.UUID)
+	p.Inbox().Request(body.UUID)
 	limit, known := maxContent[body.MsgType]
 	text, valid := content(body.MsgType, body.Content)
 	switch {
@@ -55,7 +56,7 @@ func (p *Platform) createMessage(r request) answer {
 	if body.UUID != "" {
 		p.sent[body.UUID] = sent{messageID: id, at: time.Now()}
 	}
-	p.inbox.Add(vendors.Arrival{
+	p.Inbox().Add(vendors.Arrival{
 		ID: id, Channel: "feishu_app", ToType: idType, To: body.ReceiveID,
 		Kind: body.MsgType, Text: text, Mark: body.UUID,
 	})
@@ -66,7 +67,7 @@ func invalid(ext string) answer {
 	return refused(230001, "Your request contains an invalid request parameter, ext=%s.", ext)
 }
 
-// fits says whether an id can be of the type: the platform's ids wear their type.
+// fits reports whether an id can be of the type, which its prefix tells.
 func fits(idType, id string) bool {
 	prefix := map[string]string{"open_id": "ou_", "union_id": "on_", "chat_id": "oc_"}[idType]
 	if idType == "email" {
@@ -75,7 +76,7 @@ func fits(idType, id string) bool {
 	return id != "" && strings.HasPrefix(id, prefix) && !strings.Contains(id, "@")
 }
 
-// content checks a message's content and returns it as a person would read it.
+// content returns a message's content as a reader sees it; false when it is invalid.
 func content(msgType, content string) (string, bool) {
 	var object map[string]any
 	if err := json.Unmarshal([]byte(content), &object); err != nil || object == nil {
@@ -95,7 +96,7 @@ func (p *Platform) urge(r request) answer {
 	}
 	id, kind := r.PathValue("id"), strings.TrimPrefix(r.PathValue("urgent"), "urgent_")
 	idType := r.URL.Query().Get("user_id_type")
-	_, known := p.inbox.Get(id)
+	_, known := p.Inbox().Get(id)
 	err := json.Unmarshal(r.body, &body)
 	switch {
 	case err != nil || len(body.UserIDs) == 0:
@@ -113,7 +114,7 @@ func (p *Platform) urge(r request) answer {
 			unreached = append(unreached, user)
 			continue
 		}
-		p.inbox.Note(id, "urgent "+kind+" to "+user)
+		p.Inbox().Note(id, "urgent "+kind+" to "+user)
 	}
 	return success(map[string]any{"invalid_user_id_list": unreached})
 }

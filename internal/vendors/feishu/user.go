@@ -26,8 +26,8 @@ func (p *Platform) batchGetID(r request) answer {
 	return success(map[string]any{"user_list": users})
 }
 
-// UserID returns the id, of the type open_id, union_id or user_id, of the user
-// who has the e-mail address.
+// UserID returns the id of the user with the e-mail address. idType is open_id,
+// union_id or user_id.
 func UserID(idType, address string) string {
 	sum := sha256.Sum256([]byte(address))
 	id := hex.EncodeToString(sum[:16])

@@ -64,7 +64,7 @@ func TestMessagesArrive(t *testing.T) {
 			[]string{last.Channel, last.Kind, last.To, last.Text, last.Mark})
 	}
 	require.Equal(t, vendors.Mark{Requests: 4, Arrivals: 4}, b.Inbox().Mark("m1"), "nothing is deduplicated")
-	require.Equal(t, 4, b.Requests())
+	require.Equal(t, 4, b.Requests(feishubot.Hook))
 }
 
 func TestRefusals(t *testing.T) {

@@ -19,12 +19,11 @@ const (
 	maxSkew = time.Hour // between the sender's clock and ours
 )
 
-// post is the webhook's effect. A real bot checks in this order: a wrong token is
-// told whatever the body is.
+// post takes a message. It checks in the order of the real bot, the token first.
 func (b *Bot) post(r *http.Request, body []byte) answer {
-	// Feishu does not read it; the inbox shows it as a gateway on the way would.
+	// Feishu ignores this header; the inbox shows it.
 	mark := r.Header.Get("X-Request-Id")
-	b.inbox.Request(mark)
+	b.Inbox().Request(mark)
 
 	var m message
 	decoded := json.Unmarshal(body, &m)
@@ -50,7 +49,7 @@ func (b *Bot) post(r *http.Request, body []byte) answer {
 		return refused(11232, "frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]")
 	}
 	idType, to := mentioned(text)
-	b.inbox.Add(vendors.Arrival{
+	b.Inbox().Add(vendors.Arrival{
 		ID: rand.Text(), Channel: "feishu_webhook", ToType: idType, To: to, Kind: m.MsgType, Text: text, Mark: mark,
 	})
 	return success()
@@ -68,7 +67,7 @@ type message struct {
 	Card map[string]any `json:"card"`
 }
 
-// text returns the message as a person would read it.
+// text returns the message as a reader sees it; false when it is invalid.
 func (m message) text() (text string, valid bool) {
 	switch m.MsgType {
 	case "text":
@@ -87,7 +86,7 @@ func encode(object map[string]any) string {
 	return string(b)
 }
 
-// mentioned returns the user whom a text mentions at its start, or the group.
+// mentioned returns the user that a text mentions at its start, or the group.
 func mentioned(text string) (idType, id string) {
 	rest, found := strings.CutPrefix(text, `<at user_id="`)
 	id, _, closed := strings.Cut(rest, `"></at>`)
@@ -97,7 +96,7 @@ func mentioned(text string) (idType, id string) {
 	return "open_id", id
 }
 
-// signed checks the signature and the clock.
+// signed reports whether the signature is right and the time is within maxSkew.
 func (m message) signed(secret string) bool {
 	seconds, err := strconv.ParseInt(m.Timestamp, 10, 64)
 	if err != nil || time.Since(time.Unix(seconds, 0)).Abs() > maxSkew {
@@ -107,8 +106,8 @@ func (m message) signed(secret string) bool {
 	return hmac.Equal([]byte(base64.StdEncoding.EncodeToString(mac.Sum(nil))), []byte(m.Sign))
 }
 
-// take counts a message against the limit; false when it is one too many. It is
-// called with b.mu held.
+// take counts a message against the limit and reports whether it is within. It runs
+// with b.mu held.
 func (b *Bot) take(now time.Time) bool {
 	if b.limit == 0 {
 		return true

@@ -30,7 +30,7 @@ type metadata struct {
 	Annotations       map[string]string `json:"annotations,omitempty"`
 }
 
-// spec has pointers where the schema requires a value.
+// spec has pointers for the values that the schema requires.
 type spec struct {
 	Title        *string                `json:"title"`
 	Message      *string                `json:"message"`
@@ -47,12 +47,12 @@ type translation struct {
 	From    string  `json:"from,omitempty"`
 }
 
-// markAnnotation holds what the sender marks its notifications with.
+// markAnnotation holds the sender's id of a notification.
 const markAnnotation = "notify.sealos.io/delivery-id"
 
-// create makes a Notification, or only says whether it would with dryRun. It runs
-// with c.mu held, so that a name is looked up and taken in one.
-func (c *Cluster) create(r *http.Request, body []byte) answer {
+// create creates a Notification; with dryRun it only checks. It runs with c.mu held,
+// so that a name is looked up and taken at once.
+func (c *Cluster) create(r *http.Request, body []byte) vendors.Answer {
 	var o object
 	if err := json.Unmarshal(body, &o); err != nil {
 		return refused(apierrors.NewBadRequest("the object provided is unrecognized: " + err.Error()))
@@ -60,7 +60,7 @@ func (c *Cluster) create(r *http.Request, body []byte) answer {
 	dryRun := r.URL.Query().Get("dryRun") == "All"
 	mark := o.Metadata.Annotations[markAnnotation]
 	if !dryRun {
-		c.inbox.Request(mark)
+		c.Inbox().Request(mark)
 	}
 	namespace, name := r.PathValue("namespace"), o.Metadata.Name
 	switch invalid := o.invalid(); {
@@ -80,15 +80,15 @@ func (c *Cluster) create(r *http.Request, body []byte) answer {
 	o.Metadata.UID, o.Metadata.CreationTimestamp = uuid.NewString(), time.Now().UTC().Truncate(time.Second)
 	if !dryRun {
 		c.objects[id] = o
-		c.inbox.Add(vendors.Arrival{
+		c.Inbox().Add(vendors.Arrival{
 			ID: id, Channel: "inapp", ToType: "namespace", To: namespace,
 			Kind: o.Spec.Importance, Subject: *o.Spec.Title, Text: *o.Spec.Message, Mark: mark,
 		})
 	}
-	return answer{http.StatusCreated, o}
+	return answer(http.StatusCreated, o)
 }
 
-// invalid lists what the resource's schema refuses.
+// invalid returns the violations of the resource's schema.
 func (o object) invalid() field.ErrorList {
 	var list field.ErrorList
 	path := field.NewPath("spec")
@@ -110,12 +110,12 @@ func (o object) invalid() field.ErrorList {
 	return list
 }
 
-// get runs with c.mu held.
-func (c *Cluster) get(r *http.Request, _ []byte) answer {
+// get returns a Notification. It runs with c.mu held.
+func (c *Cluster) get(r *http.Request, _ []byte) vendors.Answer {
 	name := r.PathValue("name")
 	o, exists := c.objects[r.PathValue("namespace")+"/"+name]
 	if !exists {
 		return refused(apierrors.NewNotFound(notifications, name))
 	}
-	return answer{http.StatusOK, o}
+	return answer(http.StatusOK, o)
 }

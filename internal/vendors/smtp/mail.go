@@ -16,13 +16,13 @@ import (
 
 // Message is a mail as its reader sees it.
 type Message struct {
-	Header  mail.Header // as it was sent
+	Header  mail.Header // not decoded
 	Subject string      // decoded
-	Text    string      // the plain text; its lines end in \n
-	HTML    string      // likewise; empty when there is none
+	Text    string      // with \n line ends
+	HTML    string      // with \n line ends; empty when there is none
 }
 
-// Parse reads a mail that is one text, or alternatives of one message.
+// Parse parses a mail with one text or with alternatives of it.
 func Parse(raw []byte) (Message, error) {
 	m, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
@@ -84,7 +84,7 @@ func (m *Message) part(header textproto.MIMEHeader, body io.Reader) error {
 	return nil
 }
 
-// mark is what the sender marks a mail with: its Message-ID's first half.
+// mark returns the sender's id of the mail: the part of its Message-ID before the @.
 func (m Message) mark() string {
 	mark, _, _ := strings.Cut(strings.Trim(m.Header.Get("Message-Id"), "<>"), "@")
 	return mark

@@ -8,7 +8,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// session is one client's. It is reset, not made anew, between two mails.
+// session is the session of one client. Reset ends a mail, not the session.
 type session struct {
 	server *Server
 	conn   net.Conn
@@ -56,10 +56,10 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 func (s *session) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {
-		return err // the client has gone in the middle of it
+		return err // the client has gone
 	}
 	if mail, err := Parse(raw); err == nil {
-		s.server.inbox.Request(mail.mark())
+		s.server.Inbox().Request(mail.mark())
 	}
 	return s.server.meet(s.conn, Data, func() error { return s.server.deliver(s.to, raw) })
 }

@@ -1,5 +1,5 @@
-// Package smtp is a simulated mail server with one account. It takes mail for
-// everybody and delivers it to an inbox, and can be told to misbehave.
+// Package smtp is a simulated mail server with one account. It accepts mail for every
+// address.
 package smtp
 
 import (
@@ -9,15 +9,14 @@ import (
 	"log"
 	"net"
 	"strconv"
-	"sync"
 
 	"github.com/emersion/go-smtp"
 
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// Operations, for Fault.Where and Requests. A fault at Data is met when the whole
-// mail is there.
+// Operations, for Fault.Where and Requests. A fault at Data is met after the whole
+// mail.
 const (
 	Hello = "hello"
 	Auth  = "auth"
@@ -26,59 +25,42 @@ const (
 	Data  = "data"
 )
 
-// Fault is a misbehaviour of the server. Code is an SMTP code ("550"), and Message
-// the text behind it ("5.1.1 no such user").
+// Fault is a misbehaviour of the server. Code is an SMTP code ("550") and Message its
+// text ("5.1.1 no such user").
 type Fault = vendors.Fault
 
 // Server is a simulated mail server. It speaks no TLS.
 type Server struct {
+	*vendors.Vendor
 	username, password string
-	inbox              *vendors.Inbox
-	faults             vendors.Faults
 	server             *smtp.Server
 	running            context.Context // until Close
 	stop               context.CancelFunc
-
-	mu       sync.Mutex
-	requests map[string]int // by operation
 }
 
 // New returns a server that knows one account and delivers to the inbox.
 func New(username, password string, inbox *vendors.Inbox) *Server {
-	s := &Server{username: username, password: password, inbox: inbox, requests: map[string]int{}}
+	s := &Server{Vendor: vendors.NewVendor(inbox), username: username, password: password}
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.server = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.server.Domain = "mail.example.com"
 	s.server.AllowInsecureAuth = true
 	s.server.EnableSMTPUTF8 = true
-	s.server.ErrorLog = log.New(io.Discard, "", 0) // of clients that hang up
+	s.server.ErrorLog = log.New(io.Discard, "", 0) // about clients that hang up
 	return s
 }
 
-// Serve takes connections until Close. It returns nil then.
+// Serve accepts connections until Close, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	// go-smtp's Close misses a Serve that has only just begun.
+	// go-smtp's Close misses a Serve that has just begun.
 	defer context.AfterFunc(s.running, func() { _ = l.Close() })()
 	return s.server.Serve(l)
 }
 
-// Close ends the server and all its connections.
+// Close stops the server and closes its connections.
 func (s *Server) Close() error {
 	defer s.stop()
 	return s.server.Close()
-}
-
-// Inbox returns the inbox that the server delivers to.
-func (s *Server) Inbox() *vendors.Inbox { return s.inbox }
-
-// Fail makes the server have the fault.
-func (s *Server) Fail(f Fault) *vendors.Injection { return s.faults.Inject(f) }
-
-// Requests returns how often the operation was asked for.
-func (s *Server) Requests(operation string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.requests[operation]
 }
 
 // session answers EHLO and HELO.
@@ -87,14 +69,9 @@ func (s *Server) session(conn *smtp.Conn) (smtp.Session, error) {
 	return session, s.meet(session.conn, Hello, func() error { return nil })
 }
 
-// meet counts the operation and lets it meet the fault that waits for it, before
-// or after it takes effect.
+// meet runs effect, or what the operation's fault does instead.
 func (s *Server) meet(conn net.Conn, operation string, effect func() error) error {
-	s.mu.Lock()
-	s.requests[operation]++
-	s.mu.Unlock()
-
-	fault := s.faults.Meet(operation)
+	fault := s.Meet(operation)
 	if fault == nil {
 		return effect()
 	}
@@ -106,7 +83,7 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 	case !fault.Hold(s.running):
 		return smtp.ErrServerClosed
 	case fault.Reset:
-		cut(conn)
+		vendors.Reset(conn)
 		return net.ErrClosed
 	case fault.Answers():
 		code, _ := strconv.Atoi(fault.Code)
@@ -118,15 +95,7 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 	}
 }
 
-// cut resets the connection.
-func cut(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // RST instead of FIN
-	}
-	_ = conn.Close()
-}
-
-// deliver puts a mail into the inbox.
+// deliver adds a mail to the inbox.
 func (s *Server) deliver(to string, raw []byte) error {
 	mail, err := Parse(raw)
 	if err != nil {
@@ -139,6 +108,6 @@ func (s *Server) deliver(to string, raw []byte) error {
 	if mail.HTML != "" {
 		arrival.Kind = "html"
 	}
-	s.inbox.Add(arrival)
+	s.Inbox().Add(arrival)
 	return nil
 }

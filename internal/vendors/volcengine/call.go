@@ -32,22 +32,21 @@ type call struct {
 	at   time.Time
 }
 
-// item is one call that is asked for.
+// item is one requested call.
 type item struct {
 	Phone, PhoneParam, Resource, NumberPoolNo, SingleOpenId string
 	Type                                                    *int
 }
 
-// singleBatchAppend makes calls. It runs with v.mu held. It does not drop a
-// repeated SingleOpenId: the vendor does not say that it does, so a repetition is
-// to be seen here as a second call.
+// singleBatchAppend makes calls. It runs with v.mu held. The vendor does not promise to
+// drop a repeated SingleOpenId, so a repetition makes a second call here.
 func (v *VMS) singleBatchAppend(body []byte) answer {
 	var request struct{ List []item }
 	if err := json.Unmarshal(body, &request); err != nil {
 		return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter List is invalid.")
 	}
 	for _, i := range request.List {
-		v.inbox.Request(i.SingleOpenId)
+		v.Inbox().Request(i.SingleOpenId)
 	}
 	if len(request.List) == 0 {
 		return refused(http.StatusBadRequest, "MissingParameter", "The required parameter List is missing.")
@@ -90,13 +89,13 @@ func (v *VMS) singleBatchAppend(body []byte) answer {
 func (v *VMS) make(i item) {
 	c := call{item: i, uuid: fmt.Sprintf("V%d", time.Now().UnixNano()), at: time.Now()}
 	v.calls[i.SingleOpenId] = c
-	v.inbox.Add(vendors.Arrival{
+	v.Inbox().Add(vendors.Arrival{
 		ID: c.uuid, Channel: "voice", ToType: "phone", To: i.Phone, Kind: i.Resource,
 		Text: strings.TrimSpace(i.Resource + " " + i.PhoneParam), Mark: i.SingleOpenId,
 	})
 }
 
-// querySingleInfo tells of a call. It runs with v.mu held.
+// querySingleInfo describes a call. It runs with v.mu held.
 func (v *VMS) querySingleInfo(body []byte) answer {
 	var request struct {
 		SingleOpenId string

@@ -5,10 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/labring/sealos-notify/internal/vendors"
 )
 
 // The vendor's signature, written from its description:
@@ -18,11 +19,11 @@ const (
 	algorithm = "HMAC-SHA256"
 	service   = "vms"
 	version   = "2022-01-01"
-	// maxSkew is how far the request's clock may be off.
+	// maxSkew is how far the client's clock may be off.
 	maxSkew = 15 * time.Minute
 )
 
-// authenticate checks who sends the request. It runs with v.mu held.
+// authenticate checks the signature and the account. It runs with v.mu held.
 func (v *VMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -46,7 +47,7 @@ func (v *VMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 	return answer{}, true
 }
 
-// authorization is the Authorization header taken apart.
+// authorization is a parsed Authorization header.
 type authorization struct {
 	accessKeyID, day, region, service string
 	signedHeaders                     []string
@@ -77,18 +78,10 @@ func parseAuthorization(header string) (authorization, bool) {
 	return a, a.accessKeyID != "" && a.signature != "" && slices.IsSorted(a.signedHeaders)
 }
 
-// sign returns the signature that the request ought to have.
+// sign returns the right signature of the request.
 func sign(r *http.Request, body []byte, auth authorization, secret string) string {
-	var headers strings.Builder
-	for _, name := range auth.signedHeaders {
-		value := r.Header.Get(name)
-		if name == "host" {
-			value = r.Host
-		}
-		headers.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
-	}
 	canonical := strings.Join([]string{
-		r.Method, r.URL.EscapedPath(), canonicalQuery(r.URL.Query()), headers.String(),
+		r.Method, r.URL.EscapedPath(), vendors.CanonicalQuery(r.URL.Query()), vendors.CanonicalHeader(r, auth.signedHeaders),
 		strings.Join(auth.signedHeaders, ";"), hash(body),
 	}, "\n")
 	scope := strings.Join([]string{auth.day, auth.region, auth.service, "request"}, "/")
@@ -100,20 +93,6 @@ func sign(r *http.Request, body []byte, auth authorization, secret string) strin
 	}
 	return hex.EncodeToString(mac(key, text))
 }
-
-func canonicalQuery(query url.Values) string {
-	var pairs []string
-	for name, values := range query {
-		for _, value := range values {
-			pairs = append(pairs, escape(name)+"="+escape(value))
-		}
-	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
-}
-
-// escape percent-encodes all but the unreserved characters of RFC 3986.
-func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 func hash(b []byte) string {
 	sum := sha256.Sum256(b)

@@ -17,6 +17,6 @@ func TestDocumentedSignature(t *testing.T) {
 	auth, ok := parseAuthorization("HMAC-SHA256 Credential=AKLTexample/20240619/cn-beijing/iam/request, " +
 		"SignedHeaders=host;x-date, Signature=e31c4558bcfe08a286001f59cedbf0791ffd0b2362f10e55ee2627467bcdde93")
 	require.True(t, ok)
-	// The secret is the one that the description was made with, and of no use.
+	// The secret is the description's, and valid nowhere.
 	require.Equal(t, auth.signature, sign(r, nil, auth, "WkRZeE1EQmxPVGhsWWpWak5HVmtNbUUxTXpZeU9UVXlOMlE1TmpZeVlqTQ=="))
 }

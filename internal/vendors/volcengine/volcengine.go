@@ -1,12 +1,9 @@
-// Package volcengine is a simulated Volcengine voice API (VMS, version 2022-01-01):
-// SingleBatchAppend and QuerySingleInfo, with the vendor's signature, checks,
-// envelopes and codes, and an inbox of the calls that were made. It can be told to
-// misbehave.
+// Package volcengine is a simulated Volcengine voice API (VMS, version 2022-01-01). It
+// has SingleBatchAppend and QuerySingleInfo with the vendor's signature, checks,
+// envelopes and codes.
 package volcengine
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -25,59 +22,36 @@ const (
 // Fault is a misbehaviour of the vendor.
 type Fault = vendors.Fault
 
-// VMS is a simulated voice service with one account. It serves the API at "/" and,
-// at /inbox and /inbox.json, the inbox.
+// VMS is a simulated voice service with one account. It serves the API at "/".
 type VMS struct {
+	*vendors.API
 	accessKeyID, accessKeySecret string
-	inbox                        *vendors.Inbox
-	faults                       vendors.Faults
-	mux                          *http.ServeMux
 
-	mu       sync.Mutex
-	calls    map[string]call   // by SingleOpenId
-	refused  map[string]string // types of failure, by phone
-	requests map[string]int    // by operation
+	mu      sync.Mutex
+	calls   map[string]call   // by SingleOpenId
+	refused map[string]string // types of failure, by phone
 }
 
 // New returns a service with one account that delivers to the inbox.
 func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *VMS {
 	v := &VMS{
-		accessKeyID: accessKeyID, accessKeySecret: accessKeySecret, inbox: inbox,
-		mux:      http.NewServeMux(),
-		calls:    map[string]call{},
-		refused:  map[string]string{},
-		requests: map[string]int{},
+		API:         vendors.NewAPI(inbox),
+		accessKeyID: accessKeyID, accessKeySecret: accessKeySecret,
+		calls:   map[string]call{},
+		refused: map[string]string{},
 	}
-	v.mux.HandleFunc("/{$}", v.serve)
-	v.mux.Handle("GET /inbox", inbox)
-	v.mux.Handle("GET /inbox.json", inbox)
+	v.HandleFunc("/{$}", v.serve)
 	return v
 }
 
-// ServeHTTP implements http.Handler.
-func (v *VMS) ServeHTTP(w http.ResponseWriter, r *http.Request) { v.mux.ServeHTTP(w, r) }
-
-// Inbox returns the inbox that the service delivers to.
-func (v *VMS) Inbox() *vendors.Inbox { return v.inbox }
-
-// Fail makes the service have the fault.
-func (v *VMS) Fail(f Fault) *vendors.Injection { return v.faults.Inject(f) }
-
-// Refuse puts every item for the phone on the FailList, with the type.
+// Refuse puts all items for the phone on the FailList with the failure's type.
 func (v *VMS) Refuse(phone, failure string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refused[phone] = failure
 }
 
-// Requests returns how many requests for the operation came in.
-func (v *VMS) Requests(operation string) int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.requests[operation]
-}
-
-// answer is what the vendor's envelope holds: a result or an error.
+// answer is the content of the vendor's envelope: a result or an error.
 type answer struct {
 	status        int
 	result        any
@@ -90,41 +64,13 @@ func refused(status int, code, message string) answer {
 	return answer{status: status, code: code, message: message}
 }
 
-// maxBody bounds a request's body, in bytes.
-const maxBody = 1 << 20
-
-// serve counts the request, and lets it meet the fault that waits for it, before
-// or after it takes effect.
 func (v *VMS) serve(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return // the client has gone or will not stop
-	}
 	operation := r.URL.Query().Get("Action")
-	v.mu.Lock()
-	v.requests[operation]++
-	v.mu.Unlock()
-
-	fault := v.faults.Meet(operation)
-	if fault == nil {
-		reply(w, operation, v.handle(r, body))
-		return
+	effect := func(body []byte) vendors.Answer { return v.handle(r, body).envelope(operation) }
+	refuse := func(f Fault) vendors.Answer {
+		return refused(max(f.HTTPStatus, http.StatusOK), f.Code, f.Message).envelope(operation)
 	}
-	var a answer
-	if fault.After {
-		a = v.handle(r, body)
-	}
-	switch {
-	case !fault.Hold(r.Context()):
-	case fault.Reset:
-		vendors.Cut(w)
-	case fault.Answers():
-		misreply(w, operation, fault.Fault)
-	case fault.After:
-		reply(w, operation, a)
-	default:
-		reply(w, operation, v.handle(r, body))
-	}
+	v.Answer(w, r, operation, effect, refuse)
 }
 
 // handle does what the request asks for.
@@ -146,7 +92,7 @@ func (v *VMS) handle(r *http.Request, body []byte) answer {
 	}
 }
 
-func reply(w http.ResponseWriter, operation string, a answer) {
+func (a answer) envelope(operation string) vendors.Answer {
 	metadata := map[string]any{
 		"RequestId": strings.ToUpper(strings.ReplaceAll(uuid.NewString(), "-", "")),
 		"Action":    operation, "Version": version, "Service": service, "Region": "cn-north-1",
@@ -157,21 +103,7 @@ func reply(w http.ResponseWriter, operation string, a answer) {
 	} else {
 		envelope["Result"] = a.result
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(a.status)
-	_ = json.NewEncoder(w).Encode(envelope) // fails when the client has gone
-}
-
-// misreply gives the fault's answer.
-func misreply(w http.ResponseWriter, operation string, f Fault) {
-	for name, values := range f.Header {
-		w.Header()[http.CanonicalHeaderKey(name)] = values
+	return vendors.Answer{
+		Status: a.status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: envelope,
 	}
-	status := max(f.HTTPStatus, http.StatusOK)
-	if f.Code != "" {
-		reply(w, operation, refused(status, f.Code, f.Message))
-		return
-	}
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, f.Body)
 }

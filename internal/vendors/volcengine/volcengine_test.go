@@ -15,7 +15,7 @@ import (
 
 const oneCall = `{"List":[{"Phone":"13800138000","Type":1,"Resource":"r1","NumberPoolNo":"NP1","SingleOpenId":"id-1","PhoneParam":"{\"who\":\"李\"}"}]}`
 
-// signed returns a request as a client of the vendor makes it.
+// signed returns a signed request.
 func signed(action, body string, change func(*http.Request)) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "https://cloud-vms.volcengineapi.com/?Action="+action+"&Version=2022-01-01", strings.NewReader(body))
 	r.Header.Set("X-Date", time.Now().UTC().Format("20060102T150405Z"))
@@ -103,7 +103,7 @@ func TestRequestIsAuthenticated(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		code    string
-		before  func(*http.Request) // it is signed
+		before  func(*http.Request) // the signature
 		tamper  func(*http.Request)
 		refusal int
 	}{

@@ -8,7 +8,7 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
 
-// Channels is the `channels` section that goes with Providers: all six are on.
+// Channels is the `channels` section for Providers. All six channels are enabled.
 const Channels = `
   inapp: {enabled: true, provider: sealos-inapp}
   email: {enabled: true, provider: smtp-default}
@@ -18,13 +18,12 @@ const Channels = `
   feishu_app: {enabled: true, provider: feishu-app-urgent}
 `
 
-// Kubeconfig returns the file for the in-app provider of a service that reaches
-// the vendors at the addresses.
+// Kubeconfig returns the in-app provider's kubeconfig file for the addresses.
 func Kubeconfig(at Addresses) []byte { return k8s.Kubeconfig("http://"+at.Cluster, "", nil) }
 
-// Providers returns the `providers` section of a service that reaches the vendors
-// at the addresses and finds its kubeconfig at the path. Every provider gets the
-// common keys, such as "rateLimit: {perSecond: 0}", on top.
+// Providers returns the `providers` section for the addresses and the path of the
+// kubeconfig file. Each provider also gets the common keys, such as
+// "rateLimit: {perSecond: 0}".
 func (w *World) Providers(at Addresses, kubeconfig string, common ...string) string {
 	mailHost, mailPort, _ := strings.Cut(at.Mail, ":")
 	account := fmt.Sprintf("accessKeyId: %q\n    accessKeySecret: %q", w.id, w.secret)
@@ -51,7 +50,7 @@ func (w *World) Providers(at Addresses, kubeconfig string, common ...string) str
     webhookUrl: "http://%s%s"
     secret: %q
     allowedHosts: [%q]
-    allowPrivateNetworks: true # the simulated bot is on this machine`, at.Bot, feishubot.Path(w.id), w.secret, at.Bot)},
+    allowPrivateNetworks: true # the simulated bot runs on this machine`, at.Bot, feishubot.Path(w.id), w.secret, at.Bot)},
 		{"feishu-app-urgent", fmt.Sprintf(`type: feishu_app
     appId: %q
     appSecret: %q

@@ -1,5 +1,5 @@
-// Package world runs all simulated vendors at once, each at an address of its own,
-// with one inbox, and knows the configuration of a service that uses them.
+// Package world runs all simulated vendors with one inbox, each at its own address,
+// and returns the configuration of a service that uses them.
 package world
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
 )
 
-// World is all vendors at work.
+// World is all vendors, running.
 type World struct {
 	Inbox *vendors.Inbox
 
@@ -39,8 +39,8 @@ type World struct {
 // Addresses are where the vendors listen, as host:port.
 type Addresses struct{ Cluster, Mail, SMS, Voice, Bot, Feishu string }
 
-// Start starts all vendors on free ports of this machine. They share one id and
-// one secret.
+// Start starts all vendors on free ports of this machine. All have the same id and
+// secret.
 func Start(ctx context.Context, id, secret string) (_ *World, err error) {
 	inbox := vendors.NewInbox()
 	w := &World{
@@ -79,7 +79,7 @@ type server interface {
 	Close() error
 }
 
-// serve lets the server serve until Close and returns its address.
+// serve serves until Close and returns the server's address.
 func (w *World) serve(ctx context.Context, s server) (string, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -90,7 +90,7 @@ func (w *World) serve(ctx context.Context, s server) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// Close ends all vendors and their connections.
+// Close stops all vendors and closes their connections.
 func (w *World) Close() error {
 	var problems []error
 	for _, c := range w.closers {

@@ -1,0 +1,24 @@
+package channels_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "no *** by *** (***)", channels.Redact("no Ada@x.org by k.y+ (ADA@X.ORG)", "ada@x.org", "", "k.y+"))
+	require.Equal(t, "key is fine", channels.Redact("key is fine", "k.y"), "values are not patterns")
+	require.Equal(t, "nothing", channels.Redact("nothing"))
+}
+
+func TestPermanentError(t *testing.T) {
+	t.Parallel()
+	e := channels.AsError(errors.Join(channels.PermanentError("too_long", "the message is too long")))
+	require.Equal(t, channels.Permanent, e.Class)
+	require.Equal(t, "too_long (permanent): the message is too long", e.Error())
+}
