@@ -17,7 +17,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Others write templates too: what is at hand is used only while it is what is stored.
+// A cached template is used only while it is the stored one: other replicas write templates, too.
 func TestAcceptWithATemplateWrittenElsewhere(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		write := func(body string) {

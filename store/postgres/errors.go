@@ -13,17 +13,17 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// marked wraps an error in store.ErrUnavailable when it says that the database
-// can not do it now.
+// marked wraps an error in store.ErrUnavailable when the database cannot do it now and may
+// later.
 func marked(err error) error {
-	if err == nil || errors.Is(err, store.ErrUnavailable) || !isAway(err) {
+	if err == nil || errors.Is(err, store.ErrUnavailable) || !isUnavailable(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
-// tooBroad wraps the error of a list in store.ErrTooBroad when the server stopped it
-// at its time. The caller's own end, by contrast, is none of the server's.
+// tooBroad wraps the error of a list in store.ErrTooBroad when the server stopped it after
+// store.ListTime. A list that ends with its caller's context is not too broad.
 func tooBroad(ctx context.Context, err error) error {
 	const queryCanceled = "57014"
 	var stopped *pgconn.PgError
@@ -33,11 +33,11 @@ func tooBroad(ctx context.Context, err error) error {
 	return marked(err)
 }
 
-func isAway(err error) bool {
+func isUnavailable(err error) bool {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
-		// Connection, resources (disk, memory, connections), operator, system;
-		// read-only after a failover; a conflict that another try resolves.
+		// The classes of connections, resources (disk, memory, connections), operator and
+		// system; read-only after a failover; conflicts that another try resolves.
 		return slices.Contains([]string{"08", "53", "57", "58"}, refused.Code[:min(2, len(refused.Code))]) ||
 			slices.Contains([]string{"25006", "40001", "40P01"}, refused.Code)
 	}

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// takeSlot uses the database's clock, so that replicas need not agree on theirs;
-// clock_timestamp, because the statement may have waited for the row.
+// takeSlot uses the database's clock, so that the replicas' clocks do not matter, and
+// clock_timestamp, because the statement may have waited for the row. It returns one row: the
+// seconds until the slot, and whether it was reserved.
 const takeSlot = `
 	WITH taken AS (
 		INSERT INTO provider_slots AS s (provider, next_at) VALUES ($1, clock_timestamp() + $2)

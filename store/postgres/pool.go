@@ -14,25 +14,23 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// base answers every setting that pgx would otherwise take from PG* variables and
-// the home directory: only the service's own configuration counts. verify-ca and
-// verify-full trust the system's certificates (SSL_CERT_FILE adds to them).
-const base = `dbname='' password='' passfile='' connect_timeout=5 target_session_attrs=read-write ` +
+// baseSettings has every setting that pgx would otherwise take from PG* variables and the home
+// directory: only the service's configuration counts. verify-ca and verify-full trust the
+// system's certificates (SSL_CERT_FILE adds to them).
+const baseSettings = `dbname='' password='' passfile='' connect_timeout=5 target_session_attrs=read-write ` +
 	`sslrootcert='' sslcert='' sslkey='' sslpassword='' sslcertmode=allow sslsni=1 sslnegotiation=postgres ` +
 	`channel_binding=prefer require_auth='' min_protocol_version='' max_protocol_version='' `
 
 // SQLSTATE of a write on a standby, or on a primary that was demoted.
 const readOnlyTransaction = "25006"
 
-// poolConfig translates the settings.
-//
-// The pool has MaxOpenConns connections for work and one for LISTEN. It never
-// shrinks below MaxIdleConns; what it has beyond them is closed after a minute
-// without use.
+// poolConfig returns the configuration of the pool: MaxOpenConns connections for work and one
+// for LISTEN. It never shrinks below MaxIdleConns. Connections beyond them are closed after a
+// minute without use.
 func poolConfig(c store.Config) (*pgxpool.Config, error) {
-	// Host and sslMode go through pgx's parser, because it makes the TLS settings
-	// from them; the rest, secrets first of all, is set as fields.
-	config, err := pgxpool.ParseConfig(base + fmt.Sprintf("user=unset host=%s port=%d sslmode=%s",
+	// pgx makes the TLS settings when it parses host and sslmode. The rest, secrets above
+	// all, is set as fields.
+	config, err := pgxpool.ParseConfig(baseSettings + fmt.Sprintf("user=unset host=%s port=%d sslmode=%s",
 		quote(c.Host), c.Port, quote(c.SSLMode)))
 	if err != nil {
 		return nil, fmt.Errorf("database settings: %w", err)
@@ -41,12 +39,12 @@ func poolConfig(c store.Config) (*pgxpool.Config, error) {
 	conn.User, conn.Password, conn.Database = c.User, c.Password, c.DBName
 	conn.RuntimeParams = map[string]string{"application_name": "sealos-notify"}
 
-	// After a failover a connection may still lead to the old primary, which is
-	// read-only now. New connections to it are refused by target_session_attrs;
-	// the ones at hand are dropped when it refuses a write.
-	keep := conn.OnPgError
+	// After a failover a connection may lead to the old primary, which is read-only now.
+	// target_session_attrs refuses new connections to it. Open ones are closed when it
+	// refuses a write.
+	keepOpen := conn.OnPgError
 	conn.OnPgError = func(c *pgconn.PgConn, e *pgconn.PgError) bool {
-		return e.Code != readOnlyTransaction && keep(c, e)
+		return e.Code != readOnlyTransaction && keepOpen(c, e)
 	}
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{
@@ -63,11 +61,11 @@ func poolConfig(c store.Config) (*pgxpool.Config, error) {
 	config.HealthCheckPeriod = 30 * time.Second
 	config.MaxConnLifetime = c.ConnMaxLifetime
 	config.MaxConnLifetimeJitter = c.ConnMaxLifetime / 10
-	config.PingTimeout = 2 * time.Second // of a connection that was idle, before it is used
+	config.PingTimeout = 2 * time.Second // of an idle connection, before it is used
 	return config, nil
 }
 
-// quote makes a value of a connection string out of any text.
+// quote returns any text as a value of a connection string.
 func quote(s string) string {
 	return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'`
 }

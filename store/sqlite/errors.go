@@ -11,19 +11,19 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// marked wraps an error in store.ErrUnavailable when it says that the database
-// can not do it now.
+// marked wraps an error in store.ErrUnavailable when the database cannot do it now and may
+// later.
 func marked(err error) error {
 	var refused *sqlite.Error
 	if !errors.As(err, &refused) || errors.Is(err, store.ErrUnavailable) {
 		return err
 	}
-	const primary = 0xff // an extended code has its primary one in the lowest byte
-	away := []int{
+	const primary = 0xff // the lowest byte of an extended code is its primary code
+	unavailable := []int{
 		sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY,
 		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
 	}
-	if !slices.Contains(away, refused.Code()&primary) {
+	if !slices.Contains(unavailable, refused.Code()&primary) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
