@@ -158,7 +158,7 @@ func (b *bench) sqliteFile() store.Config {
 
 // command runs a program. The error of a program that fails has its output.
 func command(ctx context.Context, env []string, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the bench's own programs
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(cmd.Environ(), env...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", program, err, said)

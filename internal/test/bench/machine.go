@@ -48,7 +48,7 @@ func (b *bench) machine(ctx context.Context) (machine, error) {
 // fsyncLatency returns the median time, in milliseconds, to write 8 KiB to the folder's
 // disk. A commit waits at least that long.
 func fsyncLatency(folder string) (float64, error) {
-	file, err := os.Create(filepath.Join(folder, "fsync")) //nolint:gosec // a folder of our own
+	file, err := os.Create(filepath.Join(folder, "fsync"))
 	if err != nil {
 		return 0, err
 	}
@@ -70,7 +70,7 @@ func fsyncLatency(folder string) (float64, error) {
 
 // procField returns the value of the first line "name: value", or an empty string.
 func procField(path, name string) string {
-	content, err := os.ReadFile(path) //nolint:gosec // names of the kernel's files
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return ""
 	}

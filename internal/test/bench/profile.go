@@ -18,7 +18,7 @@ import (
 // serveProfiled serves in this process and writes its profiles to path.cpu and
 // path.allocs. A bench with -profile starts it in place of the real binary.
 func serveProfiled(ctx context.Context, config, path string) (err error) {
-	cpu, err := os.Create(path + ".cpu") //nolint:gosec // named on the command line
+	cpu, err := os.Create(path + ".cpu")
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func serveProfiled(ctx context.Context, config, path string) (err error) {
 	if err := app.Run(ctx, app.Options{ConfigPath: config, LogOutput: os.Stderr}); err != nil {
 		return err
 	}
-	allocs, err := os.Create(path + ".allocs") //nolint:gosec // named on the command line
+	allocs, err := os.Create(path + ".allocs")
 	if err != nil {
 		return err
 	}

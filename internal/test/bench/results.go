@@ -172,12 +172,12 @@ func (r *results) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(content, '\n'), 0o644) //nolint:gosec // for everybody to read
+	return os.WriteFile(path, append(content, '\n'), 0o644)
 }
 
 func readResults(path string) (results, error) {
 	var r results
-	content, err := os.ReadFile(path) //nolint:gosec // named on the command line
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return r, err
 	}

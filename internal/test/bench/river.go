@@ -224,6 +224,6 @@ func (r *riverAlone[TTx]) await(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(2 * time.Minute):
-		return errors.New("River did not work its jobs in time")
+		return errors.New("jobs of River were not worked in time")
 	}
 }

@@ -59,7 +59,7 @@ func (b *bench) start(ctx context.Context, s setup) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(folder, "log")) //nolint:gosec // a folder of our own
+	log, err := os.Create(filepath.Join(folder, "log"))
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (b *bench) start(ctx context.Context, s setup) (*service, error) {
 		program, args = "/proc/self/exe", []string{"-serve", config, "-profile", filepath.Join(b.profile, fmt.Sprintf("%s-%d", b.measuring, b.count))}
 	}
 	r := &service{
-		cmd: exec.CommandContext(ctx, program, args...), //nolint:gosec // the bench's own programs
+		cmd: exec.CommandContext(ctx, program, args...),
 		client: &fasthttp.HostClient{
 			Addr: address, MaxConns: 1024, MaxIdleConnDuration: time.Minute, MaxResponseBodySize: 64 << 20,
 			ReadTimeout: time.Minute, WriteTimeout: time.Minute,

@@ -15,8 +15,8 @@ import (
 	"github.com/labring/sealos-notify/client"
 )
 
-// service answers one request after the other; the last answer is for all that
-// follow.
+// service returns one answer after the other. The last one is also for all later
+// requests.
 type service struct {
 	answers  []func() (*http.Response, error)
 	requests []*http.Request
@@ -51,7 +51,7 @@ const (
 	unavailable = `{"title":"Service Unavailable","status":503,"code":"unavailable","detail":"the database does not answer; try again"}`
 )
 
-// setup returns a client of a service with those answers. Time is the bubble's.
+// setup returns a client of a service with the answers.
 func setup(t *testing.T, answers ...func() (*http.Response, error)) (*client.Client, *service) {
 	t.Helper()
 	s := &service{answers: answers}
@@ -62,6 +62,7 @@ func setup(t *testing.T, answers ...func() (*http.Response, error)) (*client.Cli
 	return c, s
 }
 
+// bubble runs a test with a clock of its own.
 func bubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
@@ -74,7 +75,7 @@ func TestSend(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c, s := setup(t, answer(202, `{"notificationId":"n","status":"accepted","deliveries":2,"unmatched":[],"later":1}`))
 		a, err := c.Send(t.Context(), request)
-		require.NoError(t, err, "fields of later versions are no error")
+		require.NoError(t, err, "unknown fields are ignored")
 		require.Equal(t, client.Accepted{NotificationID: "n", Status: "accepted", Deliveries: 2, Unmatched: []client.Recipient{}}, a)
 		require.Equal(t, "app", s.requests[0].Header.Get("X-App-Id"))
 		require.Equal(t, secret, s.requests[0].Header.Get("X-App-Secret"))
@@ -92,7 +93,7 @@ func TestSendAgain(t *testing.T) {
 		require.True(t, a.Replayed)
 		require.Len(t, s.requests, 3)
 		require.Equal(t, s.bodies[0], s.bodies[2], "with the same key")
-		require.Equal(t, 5200*time.Millisecond, time.Since(started), "Retry-After is waited for")
+		require.Equal(t, 5200*time.Millisecond, time.Since(started), "it waits as Retry-After asks")
 	})
 }
 
@@ -121,7 +122,7 @@ func TestRepeatingEnds(t *testing.T) {
 	})
 }
 
-// What might be done twice is not repeated, and neither is what was refused.
+// A request that could take effect twice is not repeated. Neither is a refused one.
 func TestNotRepeated(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for name, do := range map[string]func(*client.Client) error{
@@ -195,7 +196,7 @@ func TestProblem(t *testing.T) {
 	})
 }
 
-// Neither the secret nor an address shows in errors.
+// Errors contain neither the secret nor an address.
 func TestErrorsAreClean(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c, _ := setup(t, cut)

@@ -22,8 +22,8 @@ import (
 	"github.com/labring/sealos-notify/client"
 )
 
-// operations are those of the API: how the client makes each with everything set,
-// and the type of the answer.
+// operations are the API's: the client's call with every field set, and the type of
+// the answer.
 var operations = map[string]struct {
 	call   func(ctx context.Context, c *client.Client) error
 	answer any
@@ -108,8 +108,8 @@ var operations = map[string]struct {
 	"ready":  {func(ctx context.Context, c *client.Client) error { _, err := c.Ready(ctx); return err }, client.Health{}},
 }
 
-// The client and the description of the API say the same: each operation has a
-// method that asks for the right thing, and no body has a field more or less.
+// The client matches the description of the API: each operation has a method that
+// makes the right request, and bodies have the same fields.
 func TestClientIsTheAPI(t *testing.T) {
 	t.Parallel()
 	spec, err := os.ReadFile("../../../api/openapi.yaml")
@@ -123,7 +123,7 @@ func TestClientIsTheAPI(t *testing.T) {
 	described := map[string]bool{}
 	for route, item := range model.Model.Paths.PathItems.FromOldest() {
 		if strings.HasPrefix(route, "/api/v1/integrations/") {
-			continue // spoken by Alertmanager and Grafana, in their own formats
+			continue // for Alertmanager and Grafana, in their own formats
 		}
 		for method, op := range item.GetOperations().FromOldest() {
 			described[op.OperationId] = true
@@ -186,8 +186,8 @@ type schemas struct {
 	named *orderedmap.Map[string, *base.SchemaProxy]
 }
 
-// resolve returns the schema that stands there, or that is referred to. A reference
-// may have a description beside it, which the library then takes for the schema.
+// resolve returns the schema, following a reference. The library takes a description
+// beside a reference for the schema.
 func (s schemas) resolve(proxy *base.SchemaProxy) *base.Schema {
 	if proxy.IsReference() {
 		proxy, _ = s.named.Get(path.Base(proxy.GetReference()))
@@ -195,7 +195,8 @@ func (s schemas) resolve(proxy *base.SchemaProxy) *base.Schema {
 	return proxy.Schema()
 }
 
-// requireSameBody holds a body with everything set against a schema, both ways.
+// requireSameBody requires that a body with every field set and a schema have the same
+// fields.
 func (s schemas) requireSameBody(t *testing.T, at string, proxy *base.SchemaProxy, body any) {
 	t.Helper()
 	schema := s.resolve(proxy)
@@ -219,7 +220,8 @@ func (s schemas) requireSameBody(t *testing.T, at string, proxy *base.SchemaProx
 	}
 }
 
-// requireSameType holds a type against a schema, both ways and all the way down.
+// requireSameType requires that a type and a schema have the same fields and types, at
+// every level.
 func (s schemas) requireSameType(t *testing.T, at string, proxy *base.SchemaProxy, ours reflect.Type) {
 	t.Helper()
 	schema := s.resolve(proxy)
@@ -260,7 +262,7 @@ func (s schemas) requireSameType(t *testing.T, at string, proxy *base.SchemaProx
 	case "boolean":
 		require.Equal(t, reflect.Bool, ours.Kind(), at)
 	default:
-		require.Fail(t, "what is that?", "%s: %v", at, schema.Type)
+		require.Fail(t, "unknown type", "%s: %v", at, schema.Type)
 	}
 }
 
@@ -276,7 +278,7 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// filled returns a value with something in every field.
+// filled returns a value with every field set.
 func filled[T any]() T {
 	var v T
 	fill(reflect.ValueOf(&v).Elem())

@@ -32,71 +32,101 @@ func TestJobsBehindOurBack(t *testing.T) {
 	require.Less(t, slowest, time.Minute)
 }
 
-// meddle does everything that can be done to a job, each to one of its own, and
+// Paths of River UI's API.
+const (
+	cancelJobs = "/riverui/api/jobs/cancel"
+	retryJobs  = "/riverui/api/jobs/retry"
+	deleteJobs = "/riverui/api/jobs/delete"
+)
+
+// meddle does everything that can be done to a job, each to a job of its own, and
 // returns how long the slowest delivery took to follow.
 func (s *stage) meddle(round int) (slowest time.Duration) {
-	const cancel, retry, remove = "/riverui/api/jobs/cancel", "/riverui/api/jobs/retry", "/riverui/api/jobs/delete"
-	r := s.fleet.any()
-	ids := map[string]string{}
-	send := func(name string) {
-		a := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", request(fmt.Sprintf("%d-%s", round, name), "sms"))
-		ids[name] = a.Body["notificationId"].(string)
-		s.ledger.accept(ids[name], 1)
-	}
-	job := func(name string) int64 {
-		return int64(s.count(`SELECT job_id FROM deliveries WHERE notification_id = $1`, ids[name]))
-	}
-	follows := func(name, status, code string) {
-		started := time.Now()
-		s.until(time.Minute, 1, `SELECT count(*) FROM deliveries WHERE notification_id = $1 AND status = $2 AND last_code = $3`, ids[name], status, code)
-		slowest = max(slowest, time.Since(started))
-	}
+	m := meddling{stage: s, r: s.fleet.any(), round: round, ids: map[string]string{}}
+	m.endWaiting()
+	m.retryClosed()
+	m.endRunning()
+	return m.slowest
+}
 
-	// Jobs that wait for their next attempt.
-	fault := s.Vendors.SMS.Fail(vendors.Fault{HTTPStatus: http.StatusInternalServerError, Code: "InternalError"})
+// meddling is one round of meddle. Notifications have names.
+type meddling struct {
+	*stage
+	r       *harness.Replica
+	round   int
+	ids     map[string]string // of the notifications
+	slowest time.Duration
+}
+
+// send sends a notification with the name to one recipient.
+func (m *meddling) send(name string) {
+	a := m.r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", request(fmt.Sprintf("%d-%s", m.round, name), "sms"))
+	m.ids[name] = a.Body["notificationId"].(string)
+	m.ledger.accept(m.ids[name], 1)
+}
+
+// job returns the id of the notification's job.
+func (m *meddling) job(name string) int64 {
+	return int64(m.count(`SELECT job_id FROM deliveries WHERE notification_id = $1`, m.ids[name]))
+}
+
+// follows waits until the notification's delivery has the status and the code.
+func (m *meddling) follows(name, status, code string) {
+	started := time.Now()
+	m.until(time.Minute, 1, `SELECT count(*) FROM deliveries WHERE notification_id = $1 AND status = $2 AND last_code = $3`, m.ids[name], status, code)
+	m.slowest = max(m.slowest, time.Since(started))
+}
+
+// endWaiting ends jobs that wait for their next attempt.
+func (m *meddling) endWaiting() {
+	fault := m.Vendors.SMS.Fail(vendors.Fault{HTTPStatus: http.StatusInternalServerError, Code: "InternalError"})
 	waiting := []string{"cancelled", "deleted", "deleted by SQL", "discarded by SQL", "completed by SQL", "retried"}
 	for _, name := range waiting {
-		send(name)
+		m.send(name)
 	}
 	for _, name := range waiting {
-		s.until(harness.Patience, 1, `SELECT count(*) FROM river_job WHERE id = $1 AND state IN ('retryable', 'scheduled')`, job(name))
+		m.until(harness.Patience, 1, `SELECT count(*) FROM river_job WHERE id = $1 AND state IN ('retryable', 'scheduled')`, m.job(name))
 	}
 	fault.Lift()
-	r.RiverUI(cancel, job("cancelled"))
-	r.RiverUI(remove, job("deleted"))
-	s.exec(`DELETE FROM river_job WHERE id = $1`, job("deleted by SQL"))
+	m.r.RiverUI(cancelJobs, m.job("cancelled"))
+	m.r.RiverUI(deleteJobs, m.job("deleted"))
+	m.exec(`DELETE FROM river_job WHERE id = $1`, m.job("deleted by SQL"))
 	for _, state := range []string{"discarded", "completed"} {
-		s.exec(`UPDATE river_job SET state = $1, finalized_at = now() WHERE id = $2`, state, job(state+" by SQL"))
+		m.exec(`UPDATE river_job SET state = $1, finalized_at = now() WHERE id = $2`, state, m.job(state+" by SQL"))
 	}
-	r.RiverUI(retry, job("retried"))
-	follows("retried", "success", "")
-	follows("cancelled", "cancelled", "job_cancelled")
-	follows("deleted", "dead", "job_deleted")
-	follows("deleted by SQL", "dead", "job_deleted")
-	follows("discarded by SQL", "dead", "job_ended")
-	follows("completed by SQL", "dead", "job_ended")
+	m.r.RiverUI(retryJobs, m.job("retried"))
+	m.follows("retried", "success", "")
+	m.follows("cancelled", "cancelled", "job_cancelled")
+	m.follows("deleted", "dead", "job_deleted")
+	m.follows("deleted by SQL", "dead", "job_deleted")
+	m.follows("discarded by SQL", "dead", "job_ended")
+	m.follows("completed by SQL", "dead", "job_ended")
+}
 
-	// A retry in River UI sends closed deliveries again, except one that arrived.
+// retryClosed retries the jobs of closed deliveries in River UI. They are sent again,
+// except one that arrived.
+func (m *meddling) retryClosed() {
 	for _, name := range []string{"cancelled", "discarded by SQL", "completed by SQL", "retried"} {
-		r.RiverUI(retry, job(name))
-		follows(name, "success", "")
-		s.until(time.Minute, 1, `SELECT count(*) FROM river_job WHERE id = $1 AND state = 'completed'`, job(name))
+		m.r.RiverUI(retryJobs, m.job(name))
+		m.follows(name, "success", "")
+		m.until(time.Minute, 1, `SELECT count(*) FROM river_job WHERE id = $1 AND state = 'completed'`, m.job(name))
 	}
+}
 
-	// Jobs during a send.
-	hang := s.Vendors.SMS.Fail(vendors.Fault{Hang: true})
+// endRunning ends jobs during a send.
+func (m *meddling) endRunning() {
+	hang := m.Vendors.SMS.Fail(vendors.Fault{Hang: true})
 	running := []string{"cancelled in a send", "deleted in a send"}
 	for _, name := range running {
-		send(name)
+		m.send(name)
 	}
-	limit.Count(s.t, hang, len(running), "hanging sends")
-	r.RiverUI(cancel, job(running[0]))
-	s.exec(`DELETE FROM river_job WHERE id = $1`, job(running[1]))
+	limit.Count(m.t, hang, len(running), "hanging sends")
+	m.r.RiverUI(cancelJobs, m.job(running[0]))
+	m.exec(`DELETE FROM river_job WHERE id = $1`, m.job(running[1]))
 	hang.Lift()
 	for _, name := range running {
-		follows(name, "success", "")
+		m.follows(name, "success", "")
 	}
-	return slowest
 }
 
 // An old and a new replica run side by side, several times, while several processes
