@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/jobs"
@@ -19,7 +18,7 @@ const (
 	testDescription = "Sends one real notification, marked as a test. It needs no idempotencyKey; with one, it is as idempotent as any other."
 )
 
-// previewRequest documents the body of a preview; Resolve enforces it.
+// previewRequest is the body of a request to preview a template.
 type previewRequest struct {
 	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
 }
@@ -35,17 +34,8 @@ type previewView struct {
 }
 
 type previewInput struct {
-	Name   string `path:"name" doc:"name of the template"`
-	params map[string]any
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *previewInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.params, func(body object) (map[string]any, error) {
-		params := body.values("params")
-		body.end()
-		return params, body.err()
-	})
+	Name string `path:"name" doc:"name of the template"`
+	jsonBody[previewRequest]
 }
 
 type previewOutput struct{ Body previewView }
@@ -55,7 +45,7 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.rules.PreviewTemplate(t, in.params)
+	p, err := s.rules.PreviewTemplate(t, in.body.Params)
 	if err != nil {
 		return nil, ofTemplate(err, t.Channel)
 	}
@@ -65,7 +55,7 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	}}, nil
 }
 
-// testRequest documents the body of a test; Resolve enforces it.
+// testRequest is the body of a request to test a template.
 type testRequest struct {
 	IdempotencyKey string         `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" doc:"made up when left out"`
 	Params         map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
@@ -74,30 +64,7 @@ type testRequest struct {
 
 type testInput struct {
 	Name string `path:"name" doc:"name of the template"`
-	test test
-}
-
-// test is what is asked of a template.
-type test struct {
-	key       string
-	params    map[string]any
-	recipient store.Recipient
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *testInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.test, parseTest)
-}
-
-func parseTest(body object) (test, error) {
-	t := test{key: "test-" + uuid.NewString()}
-	if _, given := body.members["idempotencyKey"]; given {
-		t.key = body.text("idempotencyKey", 1, maxIdempotencyKey)
-	}
-	t.params = body.values("params")
-	t.recipient = parseRecipient(body.object("recipient"))
-	body.end()
-	return t, body.err()
+	jsonBody[testRequest]
 }
 
 func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, error) {
@@ -105,9 +72,13 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 	if err != nil {
 		return nil, err
 	}
+	key := in.body.IdempotencyKey
+	if key == "" {
+		key = "test-" + uuid.NewString()
+	}
 	out, err := s.send(ctx, jobs.Request{
-		IdempotencyKey: in.test.key, Test: true, Recipients: []store.Recipient{in.test.recipient},
-		Channels: map[string]jobs.ChannelRequest{t.Channel: {Template: t.Name, Params: in.test.params}},
+		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{store.Recipient(in.body.Recipient)},
+		Channels: map[string]jobs.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {
 		return nil, ofTemplate(err, t.Channel)

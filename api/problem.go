@@ -64,6 +64,11 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
+// statusProblem returns a problem whose status has one code only.
+func statusProblem(status int, detail string) *Problem {
+	return newProblem(status, codeByStatus[status], detail)
+}
+
 func newProblem(status int, code, detail string, fields ...FieldError) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Errors: fields}
 }

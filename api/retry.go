@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/jobs"
@@ -18,28 +17,16 @@ const (
 	retryManyDescription = "The newest first, behind everything else that waits: like notifications of the priority `low`. " +
 		"None is past its `expiresAt`. What was matched and not retried was changed by somebody else in the meantime. " +
 		"While `more` is true, the same request goes on with the rest."
-	maxProviderName = 64
-	maxCode         = 128
-	maxAppID        = 128
 )
 
-// retryRequest documents the body of a retry; Resolve enforces it.
+// retryRequest is the body of a request to retry one delivery.
 type retryRequest struct {
 	Provider string `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"go through this provider of the channel, and not through the channel's own"`
 }
 
 type retryInput struct {
-	ID       string `path:"id" doc:"id of the delivery"`
-	provider string
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *retryInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.provider, func(body object) (string, error) {
-		provider := body.given("provider", maxProviderName)
-		body.end()
-		return provider, body.err()
-	})
+	ID string `path:"id" doc:"id of the delivery"`
+	jsonBody[retryRequest]
 }
 
 func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOutput, error) {
@@ -47,7 +34,7 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.steerer.Retry(ctx, d, in.provider); err != nil {
+	if err := s.steerer.Retry(ctx, d, in.body.Provider); err != nil {
 		return nil, err
 	}
 	if d, err = s.deliveryOf(ctx, in.ID); err != nil {
@@ -56,7 +43,7 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	return &deliveryOutput{viewDelivery(d)}, nil
 }
 
-// retryManyRequest documents the body of a retry of many; parseRetry enforces it.
+// retryManyRequest is the body of a request to retry many deliveries.
 type retryManyRequest struct {
 	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which of the dead deliveries; all fields together"`
 	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"go through this provider, and choose deliveries of its channel only"`
@@ -84,53 +71,27 @@ type retriedView struct {
 	More    bool `json:"more" doc:"there are more that match"`
 }
 
-type retryManyInput struct {
-	request jobs.RetryRequest
-}
+type retryManyInput struct{ jsonBody[retryManyRequest] }
 
-// Resolve implements huma.Resolver: it reads the body.
-func (in *retryManyInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.request, parseRetry)
-}
-
-func parseRetry(body object) (jobs.RetryRequest, error) {
-	filter := body.object("filter")
-	if filter.members != nil && len(filter.names()) == 0 {
-		body.fault("filter", "must not be empty")
-	}
-	filter.option("status", string(store.DeliveryDead))
-	r := jobs.RetryRequest{
+func (r retryManyRequest) request() jobs.RetryRequest {
+	request := jobs.RetryRequest{
 		Filter: store.DeliveryFilter{
-			Channel:        filter.given("channel", maxTemplateKind),
-			Provider:       filter.given("provider", maxProviderName),
-			Code:           filter.given("code", maxCode),
-			Recipient:      filter.given("recipient", maxRecipient),
-			Template:       filter.given("template", maxTemplateName),
-			NotificationID: filter.uuid("notification"),
-			AppID:          filter.given("app", maxAppID),
+			Channel: r.Filter.Channel, Provider: r.Filter.Provider, Code: r.Filter.Code, Recipient: r.Filter.Recipient,
+			Template: r.Filter.Template, NotificationID: r.Filter.Notification, AppID: r.Filter.App,
+			Since: r.Filter.Since.UTC().Truncate(time.Microsecond), Until: r.Filter.Until.UTC().Truncate(time.Microsecond),
 		},
-		Provider: body.given("provider", maxProviderName),
-		DryRun:   body.flag("dryRun"),
-		Limit:    jobs.MaxRetried,
+		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
 	}
-	if since := filter.time("since"); since != nil {
-		r.Filter.Since = *since
+	if request.Limit == 0 {
+		request.Limit = jobs.MaxRetried
 	}
-	if until := filter.time("until"); until != nil {
-		r.Filter.Until = *until
-	}
-	if _, given := body.members["limit"]; given {
-		r.Limit = body.number("limit", 1, jobs.MaxRetried)
-	}
-	filter.end()
-	body.end()
-	return r, body.err()
+	return request
 }
 
 type retryManyOutput struct{ Body retriedView }
 
 func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retryManyOutput, error) {
-	r := in.request
+	r := in.body.request()
 	var err error
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err

@@ -176,116 +176,116 @@ func (s *Server) routes(api huma.API) {
 		deliveries    = apiPrefix + "/deliveries"
 		templates     = apiPrefix + "/templates"
 	)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend,
 		summary: "Send a notification", description: sendDescription, status: http.StatusAccepted,
-		body: notificationRequest{}, faults: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendNotification)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}", id: "getNotification", role: RoleSend,
-		summary: "Read a notification with its deliveries", faults: []int{404},
+		summary: "Read a notification with its deliveries", errors: []int{404},
 	}, s.getNotification)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
-		summary: "List a notification's deliveries", faults: []int{400, 404},
+		summary: "List a notification's deliveries", errors: []int{400, 404},
 	}, s.listDeliveries)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications, id: "listNotifications", role: RoleSend,
 		summary: "List notifications, newest first", description: listDescription,
-		strict: true, faults: []int{400, 422},
+		strictQuery: true, errors: []int{400, 422},
 	}, s.listNotifications)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
-		summary: "Cancel what was not sent", description: cancelDescription, faults: []int{404},
+		summary: "Cancel what was not sent", description: cancelDescription, errors: []int{404},
 	}, s.cancelNotification)
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries, id: "findDeliveries", role: RoleSend,
 		summary: "List deliveries, newest first", description: listDescription,
-		strict: true, faults: []int{400, 422},
+		strictQuery: true, errors: []int{400, 422},
 	}, s.findDeliveries)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries + "/{id}", id: "getDelivery", role: RoleSend,
-		summary: "Read a delivery with its message and its attempts", faults: []int{404},
+		summary: "Read a delivery with its message and its attempts", errors: []int{404},
 	}, s.getDelivery)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/{id}/retry", id: "retryDelivery", role: RoleSend,
 		summary: "Send a dead or cancelled delivery again", description: retryDescription, status: http.StatusAccepted,
-		body: retryRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.retryDelivery)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/retry", id: "retryDeliveries", role: RoleSend,
 		summary: "Send dead deliveries again", description: retryManyDescription, status: http.StatusAccepted,
-		body: retryManyRequest{}, faults: []int{400, 413, 415, 422},
+		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
 		summary: "Notify of what Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
-		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendAlerts(alertmanager))
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
 		summary: "Notify of what Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
-		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendAlerts(grafana))
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,
 		summary: "Create a template", status: http.StatusCreated,
-		body: templateRequest{}, faults: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.createTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
-		summary: "List templates by name", faults: []int{400},
+		summary: "List templates by name", errors: []int{400},
 	}, s.listTemplates)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}", id: "getTemplate", role: RoleTemplates,
-		summary: "Read a template", faults: []int{404},
+		summary: "Read a template", errors: []int{404},
 	}, s.getTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
 		summary: "Replace a template", description: replaceDescription,
-		body: templateReplacement{}, faults: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 413, 415, 422},
 	}, s.replaceTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,
 		summary: "Delete a template", description: "Notifications that were accepted keep what they say. Its versions stay.",
-		faults: []int{404},
+		errors: []int{404},
 	}, s.deleteTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions", id: "listTemplateVersions", role: RoleTemplates,
-		summary: "List a template's versions, newest first", faults: []int{400, 404},
+		summary: "List a template's versions, newest first", errors: []int{400, 404},
 	}, s.listVersions)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions/{version}", id: "getTemplateVersion", role: RoleTemplates,
-		summary: "Read a version of a template", faults: []int{400, 404},
+		summary: "Read a version of a template", errors: []int{400, 404},
 	}, s.getVersion)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: templates + "/{name}/restore", id: "restoreTemplate", role: RoleTemplates,
 		summary: "Restore a version of a template", description: restoreDescription,
-		body: restoreRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.restoreTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: templates + "/{name}/preview", id: "previewTemplate", role: RoleTemplates,
 		summary: "Render a template with sample params", description: previewDescription,
-		body: previewRequest{}, faults: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 413, 415, 422},
 	}, s.previewTemplate)
-	add(s, api, route{
-		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, also: RoleSend,
+	addRoute(s, api, route{
+		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend,
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
-		body: testRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",
 		summary: "Say whether the service and its database work",
 	}, s.health)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: "/livez", id: "live",
 		summary: "Say whether the process answers; the database is not asked",
 	}, s.live)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: "/readyz", id: "ready",
 		summary: "Say whether this replica takes requests",
 	}, s.ready)

@@ -4,40 +4,25 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/labring/sealos-notify/store"
-	"github.com/labring/sealos-notify/templates"
 )
-
-const (
-	maxTemplateName = 64
-	maxDescription  = 1024
-	maxSubject      = 1024
-	maxTemplateKind = 64 // channel and msgType
-	maxTemplateCode = 128
-)
-
-// templateName keeps names fit for a URL.
-var templateName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 const replaceDescription = "Everything is replaced: what is left out becomes empty. " +
 	"The name and the channel cannot change; they may be left out. " +
 	"Notifications that were accepted keep what they say."
 
-// templateRequest documents the body of a new template; parseTemplate enforces it.
+// templateRequest is the body of a request to create a template.
 type templateRequest struct {
-	Name    string `json:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" example:"feishu-alert"`
+	Name    string `json:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" doc:"letters, digits, dots, dashes and underscores; begins with a letter or a digit" example:"feishu-alert"`
 	Channel string `json:"channel" minLength:"1" maxLength:"64" example:"feishu_app"`
 	TemplateContent
 }
 
-// templateReplacement documents the body that replaces a template.
+// templateReplacement is the body of a request to replace a template.
 type templateReplacement struct {
-	Name    string `json:"name,omitempty" maxLength:"64" doc:"when given, the template's" example:"feishu-alert"`
+	Name    string `json:"name,omitempty" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" doc:"when given, the template's" example:"feishu-alert"`
 	Channel string `json:"channel,omitempty" maxLength:"64" doc:"when given, the template's" example:"feishu_app"`
 	TemplateContent
 }
@@ -72,49 +57,35 @@ func viewTemplate(t store.Template) templateView {
 	}
 }
 
-// parseTemplate reads a template. Its name and channel are required in a new one.
-func parseTemplate(body object, isNew bool) (store.Template, error) {
-	least := 0
-	if isNew {
-		least = 1
+// template returns the template that has this content.
+func (c TemplateContent) template(name, channel string) store.Template {
+	return store.Template{
+		Name: name, Channel: channel, Description: c.Description, Subject: c.Subject, Body: c.Body,
+		MsgType: c.MsgType, TemplateCode: c.TemplateCode, UpdatedAt: store.Now(),
 	}
-	t := store.Template{
-		Name:         body.text("name", least, maxTemplateName),
-		Channel:      body.text("channel", least, maxTemplateKind),
-		Description:  body.text("description", 0, maxDescription),
-		Subject:      body.text("subject", 0, maxSubject),
-		Body:         body.text("body", 0, templates.MaxSource),
-		MsgType:      body.text("msgType", 0, maxTemplateKind),
-		TemplateCode: body.text("templateCode", 0, maxTemplateCode),
+}
+
+// check returns a *Problem when there is nothing to send.
+func (c TemplateContent) check() error {
+	if c.Body == "" && c.TemplateCode == "" {
+		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "body", "is required (or templateCode)")
 	}
-	body.end()
-	if body.err() == nil && t.Name != "" && !templateName.MatchString(t.Name) {
-		body.fault("name", "must be letters, digits, dots, dashes and underscores, and start with a letter or a digit")
-	}
-	if body.err() == nil && t.Body == "" && t.TemplateCode == "" {
-		body.fault("body", "is required (or templateCode)")
-	}
-	return t, body.err()
+	return nil
 }
 
 type templateOutput struct{ Body templateView }
 
-type createTemplateInput struct {
-	template store.Template
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *createTemplateInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.template, func(body object) (store.Template, error) { return parseTemplate(body, true) })
-}
+type createTemplateInput struct{ jsonBody[templateRequest] }
 
 func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*templateOutput, error) {
-	t := in.template
+	if err := in.body.check(); err != nil {
+		return nil, err
+	}
+	t := in.body.template(in.body.Name, in.body.Channel)
 	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}
-	t.CreatedAt = store.Now()
-	t.UpdatedAt = t.CreatedAt
+	t.CreatedAt = t.UpdatedAt
 	t, err := s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
 	if err != nil {
 		return nil, templateExists(err)
@@ -181,28 +152,25 @@ func (s *Server) getTemplate(ctx context.Context, in *getTemplateInput) (*templa
 }
 
 type replaceTemplateInput struct {
-	Name     string `path:"name" doc:"name of the template"`
-	template store.Template
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *replaceTemplateInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.template, func(body object) (store.Template, error) { return parseTemplate(body, false) })
+	Name string `path:"name" doc:"name of the template"`
+	jsonBody[templateReplacement]
 }
 
 func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) (*templateOutput, error) {
+	if err := in.body.check(); err != nil {
+		return nil, err
+	}
 	old, err := s.store.Template(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
-	t := in.template
-	if t.Name != "" && t.Name != old.Name {
+	if in.body.Name != "" && in.body.Name != old.Name {
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
 	}
-	if t.Channel != "" && t.Channel != old.Channel {
+	if in.body.Channel != "" && in.body.Channel != old.Channel {
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
 	}
-	t.Name, t.Channel, t.UpdatedAt = old.Name, old.Channel, store.Now()
+	t := in.body.template(old.Name, old.Channel)
 	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/labring/sealos-notify/store"
 )
@@ -87,29 +84,20 @@ func (s *Server) getVersion(ctx context.Context, in *getVersionInput) (*versionO
 	}}, nil
 }
 
-// restoreRequest documents the body of a restore; Resolve enforces it.
+// restoreRequest is the body of a request to restore a version.
 type restoreRequest struct {
 	Version int `json:"version" minimum:"1" maximum:"2147483647" example:"3"`
 }
 
 type restoreInput struct {
-	Name    string `path:"name" doc:"name of the template, which may be deleted"`
-	version int
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *restoreInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.version, func(body object) (int, error) {
-		version := body.number("version", 1, math.MaxInt32)
-		body.end()
-		return version, body.err()
-	})
+	Name string `path:"name" doc:"name of the template, which may be deleted"`
+	jsonBody[restoreRequest]
 }
 
 func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templateOutput, error) {
-	v, err := s.store.TemplateVersion(ctx, in.Name, in.version)
+	v, err := s.store.TemplateVersion(ctx, in.Name, in.body.Version)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fieldProblem(http.StatusNotFound, codeNotFound, "version", fmt.Sprintf("there is no version %d of this template", in.version))
+		return nil, fieldProblem(http.StatusNotFound, codeNotFound, "version", fmt.Sprintf("there is no version %d of this template", in.body.Version))
 	}
 	if err != nil {
 		return nil, err

@@ -2,12 +2,13 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,34 +23,39 @@ func FuzzNotificationBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	schema := schemaOf[notificationRequest]()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		document, err := parseJSON(body)
-		if err == nil {
-			require.True(t, json.Valid(body))
-			if members, ok := document.(map[string]any); ok {
-				o := object{members: members, faults: new([]FieldError)}
-				r, shapeErr := parseNotification(o)
-				if shapeErr == nil {
-					require.NotEmpty(t, r.IdempotencyKey)
-					require.NotEmpty(t, r.Channels)
-					require.NotEmpty(t, r.Recipients)
-					encoded, err := json.Marshal(r)
-					require.NoError(t, err)
-					require.True(t, utf8.Valid(encoded))
-					require.NotContains(t, string(encoded), `\u0000`)
-				}
-				err = shapeErr
-			}
+		var decoded notificationRequest
+		if err := schema.decode(body, &decoded); err != nil {
+			requireBadRequest(t, err)
+			return
 		}
-		if err != nil {
-			var problem *Problem
-			require.True(t, errors.As(err, &problem))
-			require.Equal(t, 400, problem.Status)
-			text, err := json.Marshal(problem)
-			require.NoError(t, err)
-			require.Less(t, len(text), 64<<10)
-		}
+		require.True(t, json.Valid(body))
+		r := decoded.request()
+		require.NotEmpty(t, r.IdempotencyKey)
+		require.NotEmpty(t, r.Channels)
+		require.NotEmpty(t, r.Recipients)
+		encoded, err := json.Marshal(r)
+		require.NoError(t, err)
+		require.True(t, utf8.Valid(encoded))
+		require.NotContains(t, string(encoded), `\u0000`)
 	})
+}
+
+func schemaOf[T any]() bodySchema {
+	registry := newHuma(fiber.New()).OpenAPI().Components.Schemas
+	return bodySchema{registry, registry.Schema(reflect.TypeFor[T](), true, "")}
+}
+
+func requireBadRequest(t *testing.T, err error) {
+	t.Helper()
+	var problem *Problem
+	require.ErrorAs(t, err, &problem)
+	require.Equal(t, 400, problem.Status)
+	require.NotEqual(t, misfit, problem.Detail, "the checker names what is wrong")
+	text, err := json.Marshal(problem)
+	require.NoError(t, err)
+	require.Less(t, len(text), 64<<10)
 }
 
 // FuzzAlertGroupBody holds the same of a webhook's body, whose params are texts of
@@ -61,23 +67,18 @@ func FuzzAlertGroupBody(f *testing.F) {
 		f.Add(body)
 	}
 	f.Add([]byte(`{"receiver":"r","status":"firing","groupKey":"g","truncatedAlerts":-0,"alerts":[{"labels":null},null,[]]}`))
+	schema := schemaOf[alertGroupRequest]()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		document, err := parseJSON(body)
-		members, ok := document.(map[string]any)
-		if err != nil || !ok {
-			return // as in FuzzNotificationBody
-		}
-		group, err := parseAlertGroup(object{members: members, faults: new([]FieldError)})
-		if err != nil {
-			var problem *Problem
-			require.ErrorAs(t, err, &problem)
-			require.Equal(t, 400, problem.Status)
+		var group alertGroupRequest
+		if err := schema.decode(body, &group); err != nil {
+			requireBadRequest(t, err)
 			return
 		}
-		require.NotEmpty(t, group.receiver)
-		require.Len(t, group.identity, 64)
-		require.NotEmpty(t, group.params["alerts"])
-		encoded, err := json.Marshal(group.params)
+		require.NotEmpty(t, group.Receiver)
+		require.Len(t, group.identity(), 64)
+		params := group.params()
+		require.NotEmpty(t, params["alerts"])
+		encoded, err := json.Marshal(params)
 		require.NoError(t, err)
 		require.True(t, utf8.Valid(encoded))
 	})
@@ -87,14 +88,15 @@ func BenchmarkNotificationBody(b *testing.B) {
 	body := []byte(`{"idempotencyKey":"incident-001","channels":{"feishu_app":{"template":"feishu-alert",` +
 		`"params":{"incident":"database down","severity":"P0","count":3}}},` +
 		`"recipients":[{"type":"feishu_user_id","value":"ou_xxxxxxxx"},{"type":"email","value":"alice@example.com"}]}`)
+	schema := schemaOf[notificationRequest]()
 	b.ReportAllocs()
 	for b.Loop() {
-		document, err := parseJSON(body)
-		if err != nil {
+		var r notificationRequest
+		if err := schema.decode(body, &r); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := parseNotification(object{members: document.(map[string]any), faults: new([]FieldError)}); err != nil {
-			b.Fatal(err)
+		if r.request().IdempotencyKey == "" {
+			b.Fatal("no key")
 		}
 	}
 }
