@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
@@ -214,7 +215,8 @@ func allowsText(s *huma.Schema, text string) bool {
 	case s.Pattern != "":
 		return regexp.MustCompile(s.Pattern).MatchString(text)
 	case s.Format == "date-time":
-		return new(time.Time).UnmarshalText([]byte(text)) == nil // stricter than time.Parse
+		quoted, err := jsontext.AppendQuote(nil, text)
+		return err == nil && json.Unmarshal(quoted, new(time.Time)) == nil // stricter than time.Parse
 	case s.Format == "uuid":
 		id, err := uuid.Parse(text)
 		return err == nil && id != uuid.Nil
