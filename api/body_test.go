@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzNotificationBody holds that a body is either a notification whose texts
-// can be stored, or a problem of bounded size that names what is wrong.
+// FuzzNotificationBody checks that a body is either a notification whose texts can
+// be stored, or a problem of bounded size.
 func FuzzNotificationBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"idempotencyKey":"k","channels":{"email":{"template":"t","params":{"a":[1,{"b":null}]}}},"recipients":[{"type":"email","value":"a@b.c"}]}`,
@@ -58,8 +58,7 @@ func requireBadRequest(t *testing.T, err error) {
 	require.Less(t, len(text), 64<<10)
 }
 
-// FuzzAlertGroupBody holds the same of a webhook's body, whose params are texts of
-// a known shape.
+// FuzzAlertGroupBody checks the same for a webhook's body.
 func FuzzAlertGroupBody(f *testing.F) {
 	for _, name := range []string{"alertmanager-firing", "alertmanager-resolved", "grafana-firing"} {
 		body, err := os.ReadFile("testdata/alerts/" + name + ".json")

@@ -271,7 +271,7 @@ func (c *bodyChecker) syntaxError(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return c.notJSON(syntax.JSONPointer, "is not valid JSON: it ends too early")
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return c.notJSON(syntax.JSONPointer, "is there twice")
+		return c.notJSON(syntax.JSONPointer, "is a duplicate")
 	}
 	reason, _, _ := strings.Cut(syntax.Err.Error(), " `") // what follows quotes the body
 	return c.notJSON(syntax.JSONPointer, fmt.Sprintf("is not valid JSON: %s (at byte %d)", reason, syntax.ByteOffset))

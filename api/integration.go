@@ -20,24 +20,24 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// integrationsPrefix is where other programs post in formats of their own.
+// integrationsPrefix is the path of webhooks in formats of other programs.
 const integrationsPrefix = apiPrefix + "/integrations"
 
-// What posts alerts is also the start of their idempotency keys.
+// Sources of alerts. Idempotency keys start with them.
 const (
 	alertmanager = "alertmanager"
 	grafana      = "grafana"
 )
 
-// States of a group and of an alert.
+// Statuses of a group and of an alert.
 const (
 	alertFiring   = "firing"
 	alertResolved = "resolved"
 )
 
-const alertsDescription = "Takes the body of the webhook as it is. The configuration's `integrations.receivers` says who gets the alerts of the body's `receiver`, and by which templates. " +
-	"The same alerts in the same states, by their fingerprints and start times, answer 200 with the same id and notify nobody again. " +
-	"HTTP basic authentication is taken too: the user is the appId, the password the appSecret."
+const alertsDescription = "Accepts the webhook's body as it is. `integrations.receivers` of the configuration has the templates and the recipients for the body's `receiver`. " +
+	"The same alerts with the same statuses, by their fingerprints and start times, answer 200 with the same id and are not sent again. " +
+	"HTTP basic authentication is accepted too: the user is the appId, the password the appSecret."
 
 // alertGroupRequest is the body of both webhooks. Its format is not ours, so
 // members that are not listed here are ignored.
@@ -46,7 +46,7 @@ type alertGroupRequest struct {
 	Receiver          string         `json:"receiver" minLength:"1" maxLength:"255" doc:"a name under integrations.receivers of the configuration" example:"team-a"`
 	Status            string         `json:"status" enum:"firing,resolved"`
 	GroupKey          string         `json:"groupKey" minLength:"1" example:"{}:{alertname=\"HighLatency\"}"`
-	TruncatedAlerts   int            `json:"truncatedAlerts,omitempty" minimum:"0" maximum:"2147483647" doc:"alerts of the group that were left out"`
+	TruncatedAlerts   int            `json:"truncatedAlerts,omitempty" minimum:"0" maximum:"2147483647" doc:"alerts of the group that the sender left out"`
 	GroupLabels       alertTexts     `json:"groupLabels,omitempty"`
 	CommonLabels      alertTexts     `json:"commonLabels,omitempty"`
 	CommonAnnotations alertTexts     `json:"commonAnnotations,omitempty"`
@@ -62,7 +62,7 @@ type alertRequest struct {
 	Labels       alertTexts `json:"labels,omitempty"`
 	Annotations  alertTexts `json:"annotations,omitempty"`
 	StartsAt     time.Time  `json:"startsAt"`
-	EndsAt       time.Time  `json:"endsAt" doc:"looked at when the alert is resolved"`
+	EndsAt       time.Time  `json:"endsAt" doc:"used when the alert is resolved"`
 	GeneratorURL string     `json:"generatorURL,omitempty"`
 	Fingerprint  string     `json:"fingerprint" minLength:"1"`
 }
@@ -151,8 +151,8 @@ func joinTexts(texts ...string) string { return strings.Join(texts, "\x00") }
 
 func jsonNumber(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
-// titleOf writes a title for Alertmanager's groups, which have none: "[FIRING:2]
-// HighLatency eu-1".
+// titleOf returns a title for a group of Alertmanager, which has none, such as
+// "[FIRING:2] HighLatency eu-1".
 func titleOf(status string, firing int, groupLabels map[string]any) string {
 	title := "[" + strings.ToUpper(status) + "]"
 	if status == alertFiring {
@@ -164,11 +164,11 @@ func titleOf(status string, firing int, groupLabels map[string]any) string {
 	return title
 }
 
-// SetIntegrations swaps where alerts go. Requests that are being answered may
-// still go by the old ones.
+// SetIntegrations replaces the receivers of alerts. Requests in flight may still use
+// the old ones.
 func (s *Server) SetIntegrations(c IntegrationsConfig) { s.integrations.Store(&c) }
 
-// sendAlerts returns the handler of what the source posts.
+// sendAlerts returns the handler of a source's webhook.
 func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (*sendOutput, error) {
 	return func(ctx context.Context, in *alertsInput) (*sendOutput, error) {
 		receiver, known := s.integrations.Load().Receivers[in.body.Receiver]
@@ -179,19 +179,19 @@ func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (
 		out, err := s.send(ctx, receiver.request(source, in.body))
 		var refusal *jobs.Refusal
 		if errors.As(err, &refusal) {
-			// Its field is none of the body's: what is wrong is in the configuration.
+			// The mistake is in the configuration, so the refusal's field is not one of the body.
 			return nil, &jobs.Refusal{Code: refusal.Code, Field: "receiver", Message: fmt.Sprintf("%s: %s: %s", in.body.Receiver, refusal.Field, refusal.Message)}
 		}
 		return out, err
 	}
 }
 
-// request asks for what the receiver's people are to get of the group.
+// request returns the notification of a group for this receiver.
 func (r Receiver) request(source string, group alertGroupRequest) jobs.Request {
 	params := group.params()
 	request := jobs.Request{
 		IdempotencyKey: source + "-" + group.identity(),
-		// Annotations have values in them that move while the alert stays the same.
+		// Annotations hold values that change while the alert stays the same.
 		KeyDecides: true,
 		Channels:   map[string]jobs.ChannelRequest{},
 	}

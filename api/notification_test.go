@@ -129,7 +129,8 @@ func TestAPanicIsAnInternalError(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.call(t, request{method: "GET", path: "/livez"}).status)
 }
 
-// with replaces one member of a good notification; an empty value takes it out.
+// with returns a good notification with one member replaced, or removed when value is
+// empty.
 func with(member, value string) string {
 	members := map[string]string{
 		"idempotencyKey": `"k"`, "channels": `{"email":{"template":"t"}}`, "recipients": `[{"type":"email","value":"a@b.c"}]`,
@@ -270,6 +271,21 @@ func TestMalformedNotifications(t *testing.T) {
 	}
 }
 
+func TestProblemsDoNotRepeatValues(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for _, body := range []string{
+		with("idempotencyKey", `"\ud83dSECRET"`), with("idempotencyKey", `"\xSECRET"`), with("idempotencyKey", "\"SECRET\x00\""),
+		with("idempotencyKey", `"SECRET\u0000"`), with("idempotencyKey", "\"SECRET\xff\""), with("idempotencyKey", `SECRET`),
+		with("idempotencyKey", `trueSECRET`), with("idempotencyKey", `"`+strings.Repeat("SECRET", 256)+`"`), with("sendAt", `"SECRET"`),
+		with("priority", `"SECRET"`), with("recipients", `"SECRET"`), with("recipients", `[{"type":"SECRET","value":["SECRET"]}]`),
+	} {
+		a := b.call(t, post("console", body))
+		require.Equal(t, http.StatusBadRequest, a.status, body)
+		require.NotContains(t, a.text, "SEC", body)
+	}
+}
+
 func TestEveryFaultOfANotificationIsListedUpToABound(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -343,7 +359,7 @@ func TestBodiesAreJSONOfBoundedSize(t *testing.T) {
 	require.Equal(t, "body_too_large", code)
 }
 
-// notificationOf puts a notification with n deliveries into the store.
+// notificationOf stores a notification with n deliveries.
 func (b *bench) notificationOf(app string, n int) store.Notification {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.FixedZone("CST", 8*3600))
 	row := store.Notification{
@@ -392,7 +408,7 @@ func TestNotificationsOfOthersDoNotExist(t *testing.T) {
 			require.Equal(t, 404, a.status, id)
 			answers = append(answers, a.text)
 		}
-		require.Len(t, slices.Compact(answers), 1, "nobody can tell them apart")
+		require.Len(t, slices.Compact(answers), 1, "a caller cannot tell them apart")
 		require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/notifications/" + foreign + suffix, app: "sender"}).status)
 		require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/notifications/" + foreign + suffix, app: "root"}).status)
 	}

@@ -22,15 +22,16 @@ var configureHuma = sync.OnceFunc(func() {
 	huma.NewError = humaProblem
 })
 
-// OpenAPI returns the API's description (OpenAPI 3.1, YAML). openapi.yaml is its
-// committed copy.
+// OpenAPI returns the API's description (OpenAPI 3.1, YAML). openapi.yaml is a copy
+// of it.
 func OpenAPI() ([]byte, error) {
 	api := newHuma(fiber.New())
-	(&Server{}).routes(api) // described, never called
+	(&Server{}).routes(api) // the handlers are never called
 	return api.OpenAPI().YAML()
 }
 
-// serveSpec serves the description. Most replicas are never asked for it.
+// serveSpec serves the description. It is made on the first request: most replicas
+// get none.
 func (s *Server) serveSpec(api huma.API) {
 	spec := sync.OnceValues(api.OpenAPI().YAML)
 	s.app.Get("/openapi.yaml", func(c *fiber.Ctx) error {
@@ -48,7 +49,7 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 	config := huma.DefaultConfig("sealos-notify", "1")
 	config.Info.Description = "Notifications over six channels. Errors are problem documents (RFC 9457) with a stable code: " +
 		"400 is about the shape of a request, 422 about what it asks for."
-	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // the description is served by serveSpec; huma's page loads from a CDN
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // serveSpec serves the description; huma's page loads from a CDN
 	config.CreateHooks = nil                                             // no $schema in answers
 	config.Transformers = transformers
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -152,7 +153,7 @@ func addResponses(op *huma.Operation) {
 	case "sendNotification", "testTemplate":
 		accepted := op.Responses["202"]
 		op.Responses["200"] = &huma.Response{
-			Description: "Accepted before", Content: accepted.Content, Headers: accepted.Headers,
+			Description: "Already accepted", Content: accepted.Content, Headers: accepted.Headers,
 		}
 		accepted.Headers = nil
 	case "health", "ready":
@@ -162,7 +163,7 @@ func addResponses(op *huma.Operation) {
 	}
 }
 
-// exampleProblems shows one problem for each status.
+// exampleProblems holds an example problem for each status.
 var exampleProblems = map[int]*Problem{
 	http.StatusBadRequest: fieldProblem(http.StatusBadRequest, codeInvalidRequest,
 		"recipients[0].type", "must be one of email, phone, user_id, feishu_user_id"),

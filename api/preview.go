@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	previewDescription = "Nothing is sent. Where a param is missing its name stands in the text, between ‹ and ›; " +
-		"the text is empty when there is none without that param."
-	testDescription = "Sends one real notification, marked as a test. It needs no idempotencyKey; with one, it is as idempotent as any other."
+	previewDescription = "Nothing is sent. A missing param is shown as its name between ‹ and ›; " +
+		"the text is empty when it cannot be rendered without that param."
+	testDescription = "Sends one real notification, marked as a test. The idempotencyKey is optional, and works as for any notification."
 )
 
 // previewRequest is the body of a request to preview a template.
 type previewRequest struct {
-	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
+	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
 }
 
 type previewView struct {
@@ -28,9 +28,9 @@ type previewView struct {
 	Subject      string          `json:"subject"`
 	Body         string          `json:"body"`
 	TemplateCode string          `json:"templateCode"`
-	Params       json.RawMessage `json:"params" doc:"what goes to a vendor that renders by itself: an object, or null"`
+	Params       json.RawMessage `json:"params" doc:"what a vendor that renders the text itself gets: an object, or null"`
 	Missing      []string        `json:"missing" doc:"params that the template needs; a notification without them is refused"`
-	Unused       []string        `json:"unused" doc:"params that the template never mentions"`
+	Unused       []string        `json:"unused" doc:"params that the template does not use"`
 }
 
 type previewInput struct {
@@ -47,7 +47,7 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	}
 	p, err := s.rules.PreviewTemplate(t, in.body.Params)
 	if err != nil {
-		return nil, ofTemplate(err, t.Channel)
+		return nil, templateRefusal(err, t.Channel)
 	}
 	return &previewOutput{previewView{
 		MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
@@ -57,8 +57,8 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 
 // testRequest is the body of a request to test a template.
 type testRequest struct {
-	IdempotencyKey string         `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" doc:"made up when left out"`
-	Params         map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
+	IdempotencyKey string         `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" doc:"generated when left out"`
+	Params         map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
 	Recipient      recipientView  `json:"recipient" doc:"who gets it"`
 }
 
@@ -81,14 +81,14 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 		Channels: map[string]jobs.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {
-		return nil, ofTemplate(err, t.Channel)
+		return nil, templateRefusal(err, t.Channel)
 	}
 	return out, nil
 }
 
-// ofTemplate puts the field of a refused notification where a request about one
-// template has it.
-func ofTemplate(err error, channel string) error {
+// templateRefusal returns a refusal with the field of a request about one template
+// in place of the notification's field. Other errors are returned as they are.
+func templateRefusal(err error, channel string) error {
 	var refusal *jobs.Refusal
 	if !errors.As(err, &refusal) {
 		return err

@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	retryDescription = "It goes exactly as it was rendered, with all its attempts before it, and its old attempts are kept. " +
-		"What has arrived is never sent again (`delivery_arrived`), what is on its way goes by itself (`delivery_open`), and " +
-		"what is past its `expiresAt` goes no more (`expired`)."
-	retryManyDescription = "The newest first, behind everything else that waits: like notifications of the priority `low`. " +
-		"None is past its `expiresAt`. What was matched and not retried was changed by somebody else in the meantime. " +
-		"While `more` is true, the same request goes on with the rest."
+	retryDescription = "The message is sent exactly as it was rendered, with a new count of attempts; the old attempts are kept. " +
+		"A delivery that arrived is never sent again (`delivery_arrived`), one that is still open needs no retry (`delivery_open`), " +
+		"and one past its `expiresAt` is not sent (`expired`)."
+	retryManyDescription = "The newest are retried first, with the priority `low`. " +
+		"Deliveries past their `expiresAt` are left out. Deliveries that matched and were not retried changed in the meantime. " +
+		"While `more` is true, repeat the request for the rest."
 )
 
 // retryRequest is the body of a request to retry one delivery.
 type retryRequest struct {
-	Provider string `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"go through this provider of the channel, and not through the channel's own"`
+	Provider string `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider instead of the channel's own"`
 }
 
 type retryInput struct {
@@ -34,7 +34,7 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.steerer.Retry(ctx, d, in.body.Provider); err != nil {
+	if err := s.control.Retry(ctx, d, in.body.Provider); err != nil {
 		return nil, err
 	}
 	if d, err = s.deliveryOf(ctx, in.ID); err != nil {
@@ -45,14 +45,14 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 
 // retryManyRequest is the body of a request to retry many deliveries.
 type retryManyRequest struct {
-	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which of the dead deliveries; all fields together"`
-	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"go through this provider, and choose deliveries of its channel only"`
-	DryRun   bool        `json:"dryRun,omitempty" doc:"count, and change nothing"`
-	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" default:"10000" doc:"most deliveries"`
+	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which dead deliveries; all fields must match"`
+	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider; matches only deliveries of its channel"`
+	DryRun   bool        `json:"dryRun,omitempty" doc:"count and change nothing"`
+	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" default:"10000" doc:"at most so many deliveries"`
 }
 
 type retryFilter struct {
-	Status       string    `json:"status,omitempty" enum:"dead" doc:"dead, whether it is said or not"`
+	Status       string    `json:"status,omitempty" enum:"dead" doc:"always dead, also when left out"`
 	Channel      string    `json:"channel,omitempty" minLength:"1" maxLength:"64"`
 	Provider     string    `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"the provider of the last attempt"`
 	Code         string    `json:"code,omitempty" minLength:"1" maxLength:"128" doc:"of the last failure" example:"feishu_230001"`
@@ -61,14 +61,14 @@ type retryFilter struct {
 	Notification uuid.UUID `json:"notification,omitzero" format:"uuid"`
 	Since        time.Time `json:"since,omitzero" doc:"accepted at this time or later"`
 	Until        time.Time `json:"until,omitzero" doc:"accepted before this time"`
-	App          string    `json:"app,omitempty" minLength:"1" maxLength:"128" doc:"the app that sent it; others than one's own for administrators only"`
+	App          string    `json:"app,omitempty" minLength:"1" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 }
 
 type retriedView struct {
-	Matched int  `json:"matched" doc:"deliveries that the filter chose, up to the limit"`
-	Retried int  `json:"retried" doc:"of them, those that go again"`
+	Matched int  `json:"matched" doc:"deliveries that matched, up to the limit"`
+	Retried int  `json:"retried" doc:"those of them that are sent again"`
 	DryRun  bool `json:"dryRun"`
-	More    bool `json:"more" doc:"there are more that match"`
+	More    bool `json:"more" doc:"more deliveries match"`
 }
 
 type retryManyInput struct{ jsonBody[retryManyRequest] }
@@ -96,7 +96,7 @@ func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retr
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err
 	}
-	done, err := s.steerer.RetryMatching(ctx, r)
+	done, err := s.control.RetryMatching(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const replaceDescription = "Everything is replaced: what is left out becomes empty. " +
-	"The name and the channel cannot change; they may be left out. " +
-	"Notifications that were accepted keep what they say."
+const replaceDescription = "All fields are replaced: a field that is left out becomes empty. " +
+	"The name and the channel cannot change and may be left out. " +
+	"Accepted notifications stay as they were rendered."
 
 // templateRequest is the body of a request to create a template.
 type templateRequest struct {
@@ -22,13 +22,13 @@ type templateRequest struct {
 
 // templateReplacement is the body of a request to replace a template.
 type templateReplacement struct {
-	Name    string `json:"name,omitempty" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" doc:"when given, the template's" example:"feishu-alert"`
-	Channel string `json:"channel,omitempty" maxLength:"64" doc:"when given, the template's" example:"feishu_app"`
+	Name    string `json:"name,omitempty" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" doc:"must be the template's own; may be left out" example:"feishu-alert"`
+	Channel string `json:"channel,omitempty" maxLength:"64" doc:"must be the template's own; may be left out" example:"feishu_app"`
 	TemplateContent
 }
 
-// TemplateContent is what a new template and a replacement have in common. It is
-// exported for huma, which passes over what is not.
+// TemplateContent is the part that a new template and a replacement share. It is
+// exported because huma skips embedded types that are not.
 type TemplateContent struct {
 	Description  string `json:"description,omitempty" maxLength:"1024" example:"tells who is on call"`
 	Subject      string `json:"subject,omitempty" maxLength:"1024" doc:"of an e-mail; a Go text/template"`
@@ -45,7 +45,7 @@ type templateView struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
-	Version      int       `json:"version" doc:"from 1; each write makes the next one"`
+	Version      int       `json:"version" doc:"from 1; each write adds one"`
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
 }
@@ -88,23 +88,23 @@ func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*
 	t.CreatedAt = t.UpdatedAt
 	t, err := s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
 	if err != nil {
-		return nil, templateExists(err)
+		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
 }
 
-// templateExists gives store.ErrExists its problem.
-func templateExists(err error) error {
+// existsProblem returns a problem for store.ErrExists, and other errors as they are.
+func existsProblem(err error) error {
 	if errors.Is(err, store.ErrExists) {
-		return fieldProblem(http.StatusConflict, codeTemplateExists, "name", "there is a template of this name")
+		return fieldProblem(http.StatusConflict, codeTemplateExists, "name", "a template with this name exists")
 	}
 	return err
 }
 
 type listTemplatesInput struct {
-	Channel string `query:"channel" maxLength:"64" doc:"only this channel's"`
-	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"most templates in the answer; all of them when left out"`
-	After   string `query:"after" maxLength:"64" doc:"start after this name: next of the page before"`
+	Channel string `query:"channel" maxLength:"64" doc:"only templates of this channel"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"at most so many templates; all when left out"`
+	After   string `query:"after" maxLength:"64" doc:"continue after this name: next of the previous page"`
 }
 
 type listTemplatesOutput struct{ Body templateListView }

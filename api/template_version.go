@@ -10,17 +10,17 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const restoreDescription = "Writes a new version that is equal to the given one. " +
-	"A template that was deleted is there again afterwards, and goes on counting."
+const restoreDescription = "Writes a new version with the content of an old one. " +
+	"A deleted template exists again afterwards, and its versions continue."
 
-// versionSummaryView is a version in a list.
+// versionSummaryView is a version of a template in a list.
 type versionSummaryView struct {
 	Version   int       `json:"version"`
-	CreatedBy string    `json:"createdBy" doc:"the app that wrote it; empty in templates from before versions were kept"`
+	CreatedBy string    `json:"createdBy" doc:"the app that wrote it"`
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// templateVersionView is a version as a whole.
+// templateVersionView is a version of a template with its content.
 type templateVersionView struct {
 	Name         string    `json:"name"`
 	Version      int       `json:"version"`
@@ -30,14 +30,14 @@ type templateVersionView struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
-	CreatedBy    string    `json:"createdBy" doc:"the app that wrote it; empty in templates from before versions were kept"`
+	CreatedBy    string    `json:"createdBy" doc:"the app that wrote it"`
 	CreatedAt    time.Time `json:"createdAt"`
 }
 
 type listVersionsInput struct {
 	Name  string `path:"name" doc:"name of the template, which may be deleted"`
-	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"most versions in the answer"`
-	After int    `query:"after" minimum:"1" doc:"start after this version: next of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"at most so many versions"`
+	After int    `query:"after" minimum:"1" doc:"continue after this version: next of the previous page"`
 }
 
 type listVersionsOutput struct{ Body versionListView }
@@ -97,7 +97,7 @@ type restoreInput struct {
 func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templateOutput, error) {
 	v, err := s.store.TemplateVersion(ctx, in.Name, in.body.Version)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fieldProblem(http.StatusNotFound, codeNotFound, "version", fmt.Sprintf("there is no version %d of this template", in.body.Version))
+		return nil, fieldProblem(http.StatusNotFound, codeNotFound, "version", fmt.Sprintf("this template has no version %d", in.body.Version))
 	}
 	if err != nil {
 		return nil, err
@@ -116,12 +116,12 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 		write = s.store.CreateTemplate
 	case err != nil:
 		return nil, err
-	case current.Channel != t.Channel: // it was deleted and created for another one
+	case current.Channel != t.Channel: // it was deleted, and created again for another channel
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "version",
 			fmt.Sprintf("belongs to channel %s, and the template's channel cannot be changed", t.Channel))
 	}
 	if t, err = write(ctx, t, callerOf(ctx).AppID); err != nil {
-		return nil, templateExists(err)
+		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
 }

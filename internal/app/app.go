@@ -112,7 +112,7 @@ func Run(ctx context.Context, o Options) error {
 	var ready atomic.Bool
 	auth := api.NewAuth(credentials, log)
 	server, err := api.New(api.Options{
-		Config: cfg.Server, Auth: auth, Accepter: service, Steerer: service, Templates: service,
+		Config: cfg.Server, Auth: auth, Accepter: service, DeliveryControl: service, Templates: service,
 		Store: db.Store, Integrations: cfg.Integrations, RiverUI: ui, Ready: ready.Load, Metrics: metrics, Tracer: tracer, Log: log,
 	})
 	if err != nil {
