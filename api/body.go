@@ -16,10 +16,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// jsonBody is embedded in the input of an operation that takes a JSON body of
-// type T. The struct tags of T document the body, and they are its limits.
-// huma does not read it: it would decode twice, accept duplicate names and turn
-// numbers into floats.
+// jsonBody is embedded in the input of an operation that has a JSON body of type T.
+// The struct tags of T document the body, and their limits are enforced. huma does
+// not read the body: it decodes twice, accepts duplicate names and turns numbers
+// into floats.
 type jsonBody[T any] struct{ body T }
 
 func (*jsonBody[T]) bodyType() reflect.Type { return reflect.TypeFor[T]() }
@@ -36,8 +36,8 @@ func (b *jsonBody[T]) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// bodyOf returns the body of a request, or a *Problem when it is too large or
-// is said to be something else than JSON.
+// bodyOf returns the body of a request, or a *Problem when it is too large,
+// compressed or declared as something else than JSON.
 func bodyOf(c *fiber.Ctx) ([]byte, error) {
 	if contentType := c.Get(fiber.HeaderContentType); contentType != "" {
 		mediaType, _, err := mime.ParseMediaType(contentType)
@@ -56,16 +56,18 @@ func bodyOf(c *fiber.Ctx) ([]byte, error) {
 	return body, nil
 }
 
-// bodySchema is the schema of a body. Its references are resolved by the registry.
+// bodySchema is the schema of a body. The registry resolves its references.
 type bodySchema struct {
 	registry huma.Registry
 	schema   *huma.Schema
 }
 
-// bodySchemaKey is where an operation's metadata keep its bodySchema.
+// bodySchemaKey is the key of the bodySchema in an operation's metadata.
 const bodySchemaKey = "body"
 
-const misfit = "the body does not fit its description"
+// undecodable is the detail for a body that passes its schema and cannot be
+// decoded. The fuzz tests find none.
+const undecodable = "the body does not match its schema"
 
 // decode checks a body against its schema and decodes it into a pointer. The
 // error is a *Problem.
@@ -75,13 +77,12 @@ func (s bodySchema) decode(body []byte, to any) error {
 		return err
 	}
 	if err := json.Unmarshal(body, to, exactNumbers); err != nil {
-		return statusProblem(http.StatusBadRequest, misfit) // allowed by the checker: a fuzz test finds no such body
+		return statusProblem(http.StatusBadRequest, undecodable)
 	}
 	return nil
 }
 
-// exactNumbers decodes a number of any size as it is written, where any value
-// is accepted.
+// exactNumbers decodes a number into an any as it is written, whatever its size.
 var exactNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, to *any) error {
 	if decoder.PeekKind() != '0' {
 		return errors.ErrUnsupported

@@ -52,7 +52,7 @@ func requireBadRequest(t *testing.T, err error) {
 	var problem *Problem
 	require.ErrorAs(t, err, &problem)
 	require.Equal(t, 400, problem.Status)
-	require.NotEqual(t, misfit, problem.Detail, "the checker names what is wrong")
+	require.NotEqual(t, undecodable, problem.Detail, "the checker names what is wrong")
 	text, err := json.Marshal(problem)
 	require.NoError(t, err)
 	require.Less(t, len(text), 64<<10)

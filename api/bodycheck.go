@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,15 +28,17 @@ const (
 	maxField = 256
 )
 
-// bodyChecker reads a body once, token by token, beside the schema that
-// documents it. What is no JSON ends it: the decoder refuses duplicate names,
-// invalid UTF-8 and half surrogate pairs. What the schema does not allow is
-// collected.
+// bodyChecker reads a body token by token and compares it with its schema. Invalid
+// JSON ends the check; for the decoder that includes duplicate names, invalid UTF-8
+// and half surrogate pairs. What the schema does not allow is collected.
 type bodyChecker struct {
 	registry huma.Registry
 	decoder  *jsontext.Decoder
 	faults   []FieldError
 }
+
+// anyValue is the schema that allows every value.
+var anyValue = &huma.Schema{}
 
 // check checks the whole body. The error is a *Problem.
 func (c *bodyChecker) check(s *huma.Schema) error {
@@ -44,7 +47,7 @@ func (c *bodyChecker) check(s *huma.Schema) error {
 		return err
 	}
 	if _, err := c.decoder.ReadToken(); !errors.Is(err, io.EOF) {
-		return c.notJSON("", "has more after the document")
+		return c.notJSON("", "is followed by more data")
 	}
 	if !isObject {
 		return c.notJSON("", "must be a JSON object")
@@ -56,7 +59,7 @@ func (c *bodyChecker) check(s *huma.Schema) error {
 	return newProblem(http.StatusBadRequest, codeInvalidRequest, first.Field+": "+first.Message, c.faults...)
 }
 
-// value checks the next value. A nil schema allows every value.
+// value checks the next value.
 func (c *bodyChecker) value(s *huma.Schema) error {
 	token, err := c.decoder.ReadToken()
 	if err != nil {
@@ -67,9 +70,9 @@ func (c *bodyChecker) value(s *huma.Schema) error {
 		text = token.String()
 	}
 	s = c.resolve(s)
-	if s != nil && !allows(s, kind, text) {
+	if !allows(s, kind, text) {
 		c.fault("", ruleOf(s))
-		s = nil
+		s = anyValue
 	}
 	switch {
 	case c.decoder.StackDepth() > maxDepth:
@@ -82,10 +85,10 @@ func (c *bodyChecker) value(s *huma.Schema) error {
 	return c.text(text)
 }
 
-// resolve returns the schema that s refers to. A limit that stands beside the
-// reference holds too.
+// resolve returns the schema that s refers to. huma puts a field's minProperties
+// beside the reference, so it is added.
 func (c *bodyChecker) resolve(s *huma.Schema) *huma.Schema {
-	for s != nil && s.Ref != "" {
+	for s.Ref != "" {
 		target := c.registry.SchemaFromRef(s.Ref)
 		if s.MinProperties != nil {
 			limited := *target
@@ -105,10 +108,8 @@ func (c *bodyChecker) text(text string) error {
 	return nil
 }
 
+// object checks the members of an object, up to its closing brace.
 func (c *bodyChecker) object(s *huma.Schema) error {
-	if s == nil {
-		s = &huma.Schema{}
-	}
 	missing, members := slices.Clone(s.Required), 0
 	for ; c.decoder.PeekKind() != '}'; members++ {
 		token, err := c.decoder.ReadToken()
@@ -140,8 +141,8 @@ func (c *bodyChecker) object(s *huma.Schema) error {
 	return nil
 }
 
-// memberOf returns the schema of a member of an object, nil when it may have any
-// value; known is false when the object must not have it.
+// memberOf returns the schema of a member of an object. known is false when the
+// object must not have the member.
 func memberOf(s *huma.Schema, name string) (member *huma.Schema, known bool) {
 	if member, known = s.Properties[name]; known {
 		return member, true
@@ -149,16 +150,14 @@ func memberOf(s *huma.Schema, name string) (member *huma.Schema, known bool) {
 	if others, ok := s.AdditionalProperties.(*huma.Schema); ok {
 		return others, true
 	}
-	return nil, s.AdditionalProperties != false
+	return anyValue, s.AdditionalProperties != false
 }
 
+// array checks the items of an array, up to its closing bracket.
 func (c *bodyChecker) array(s *huma.Schema) error {
-	if s == nil {
-		s = &huma.Schema{}
-	}
 	before, items := len(c.faults), 0
 	for ; c.decoder.PeekKind() != ']'; items++ {
-		if err := c.value(s.Items); err != nil {
+		if err := c.value(cmp.Or(s.Items, anyValue)); err != nil {
 			return err
 		}
 	}
@@ -175,8 +174,8 @@ func (c *bodyChecker) array(s *huma.Schema) error {
 	return nil
 }
 
-// allows reports whether a schema allows a value. What stands in an object or an
-// array is checked when it is read.
+// allows reports whether a schema allows a value, without the content of objects and
+// arrays.
 func allows(s *huma.Schema, kind jsontext.Kind, text string) bool {
 	if kind == 'n' && s.Nullable {
 		return true
@@ -198,11 +197,7 @@ func allows(s *huma.Schema, kind jsontext.Kind, text string) bool {
 
 func allowsInteger(s *huma.Schema, digits string) bool {
 	n, err := strconv.Atoi(digits)
-	switch {
-	case err != nil, s.Minimum != nil && float64(n) < *s.Minimum, s.Maximum != nil && float64(n) > *s.Maximum:
-		return false
-	}
-	return true
+	return err == nil && (s.Minimum == nil || float64(n) >= *s.Minimum) && (s.Maximum == nil || float64(n) <= *s.Maximum)
 }
 
 func allowsText(s *huma.Schema, text string) bool {
@@ -224,15 +219,15 @@ func allowsText(s *huma.Schema, text string) bool {
 	return true
 }
 
-// ruleOf says what a value must be. It never repeats the value.
+// ruleOf returns what a schema requires of a value. It never repeats the value.
 func ruleOf(s *huma.Schema) string {
 	switch {
 	case len(s.Enum) > 0:
-		return "must be one of " + strings.Trim(fmt.Sprint(s.Enum), "[]")
+		return "must be one of " + strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Enum), "[]"), " ", ", ")
 	case s.Pattern != "":
 		return "must match " + s.Pattern
 	case s.Format == "date-time":
-		return "must be a time with its zone, as RFC 3339 has it: 2026-01-02T15:04:05+08:00"
+		return "must be an RFC 3339 time with its zone, such as 2026-01-02T15:04:05+08:00"
 	case s.Format == "uuid":
 		return "must be an id (a UUID)"
 	case s.MaxLength != nil && s.MinLength != nil:
@@ -250,7 +245,7 @@ func ruleOf(s *huma.Schema) string {
 	}[s.Type]
 }
 
-// fault records what is wrong with the last value, or with a member of it.
+// fault records what is wrong with the last value, or with a member that it lacks.
 func (c *bodyChecker) fault(member, message string) {
 	if len(c.faults) >= maxFaults {
 		return
@@ -262,21 +257,22 @@ func (c *bodyChecker) fault(member, message string) {
 	c.faults = append(c.faults, FieldError{Field: shortField(c.field(pointer)), Message: message})
 }
 
-// syntaxError returns the problem of a body that is no JSON.
+// syntaxError returns the problem for an error of the decoder.
 func (c *bodyChecker) syntaxError(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
-	case !errors.As(err, &syntax): // there is no body
+	case !errors.As(err, &syntax): // io.EOF: the body is empty
 		return c.notJSON("", "is not valid JSON: it ends too early")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return c.notJSON(syntax.JSONPointer, "is not valid JSON: it ends too early")
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return c.notJSON(syntax.JSONPointer, "is a duplicate")
 	}
-	reason, _, _ := strings.Cut(syntax.Err.Error(), " `") // what follows quotes the body
+	reason, _, _ := strings.Cut(syntax.Err.Error(), " `") // the rest quotes the body
 	return c.notJSON(syntax.JSONPointer, fmt.Sprintf("is not valid JSON: %s (at byte %d)", reason, syntax.ByteOffset))
 }
 
+// notJSON returns the problem for invalid JSON at the pointer.
 func (c *bodyChecker) notJSON(pointer jsontext.Pointer, message string) error {
 	if pointer == "" {
 		return newProblem(http.StatusBadRequest, codeInvalidJSON, "the body "+message)
@@ -284,28 +280,30 @@ func (c *bodyChecker) notJSON(pointer jsontext.Pointer, message string) error {
 	return fieldProblem(http.StatusBadRequest, codeInvalidJSON, c.field(pointer), message)
 }
 
-// field writes a pointer as a path: /recipients/0/type is recipients[0].type.
-// The decoder knows which of the pointer's tokens are indices.
+// field returns a pointer as a path: /recipients/0/type as recipients[0].type. The
+// decoder's stack tells which tokens are indices.
 func (c *bodyChecker) field(pointer jsontext.Pointer) string {
 	var path strings.Builder
 	level := 0
 	for token := range pointer.Tokens() {
 		level++
+		kind := jsontext.KindInvalid
 		if level <= c.decoder.StackDepth() {
-			if kind, _ := c.decoder.StackIndex(level); kind == '[' {
-				path.WriteString("[" + token + "]")
-				continue
-			}
+			kind, _ = c.decoder.StackIndex(level)
 		}
-		if path.Len() > 0 {
-			path.WriteByte('.')
+		switch {
+		case kind == '[':
+			path.WriteString("[" + token + "]")
+		case path.Len() == 0:
+			path.WriteString(token)
+		default:
+			path.WriteString("." + token)
 		}
-		path.WriteString(token)
 	}
 	return path.String()
 }
 
-// shortField bounds a path: its names are the caller's.
+// shortField bounds a path, because its names are the caller's.
 func shortField(path string) string {
 	if len(path) <= maxField {
 		return path

@@ -127,12 +127,12 @@ func parseCredentials(data []byte) (*Credentials, error) {
 		if entry.AppSecret != "" {
 			a.digests = append(a.digests, sha256.Sum256([]byte(entry.AppSecret)))
 			if !isSecret(entry.AppSecret) {
-				return nil, fault("appSecret", secretRule)
+				return nil, fault("appSecret", printableRule)
 			}
 		}
 		for j, secret := range entry.AppSecrets {
 			if !isSecret(secret) {
-				return nil, fault(fmt.Sprintf("appSecrets[%d]", j), secretRule)
+				return nil, fault(fmt.Sprintf("appSecrets[%d]", j), printableRule)
 			}
 			a.digests = append(a.digests, sha256.Sum256([]byte(secret)))
 		}
@@ -144,7 +144,7 @@ func parseCredentials(data []byte) (*Credentials, error) {
 	return c, nil
 }
 
-const secretRule = "must not be empty, and have printable ASCII characters without spaces only"
+const printableRule = "must not be empty, and have printable ASCII characters without spaces only"
 
 // isSecret reports whether a header carries a secret unchanged.
 func isSecret(s string) bool {
