@@ -23,7 +23,9 @@ import (
 
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/internal/test/apitest"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -172,13 +174,13 @@ func read(t *testing.T, resp *http.Response) answer {
 // accepter records requests and returns what a test sets.
 type accepter struct {
 	mu       sync.Mutex
-	requests []jobs.Request
-	accepted jobs.Accepted
+	requests []accepting.Request
+	accepted accepting.Accepted
 	err      error
 	panics   bool
 }
 
-func (a *accepter) Accept(_ context.Context, r jobs.Request) (jobs.Accepted, error) {
+func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Accepted, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.panics {
@@ -193,8 +195,8 @@ type deliveryControl struct {
 	cancelled []uuid.UUID
 	retried   []store.Delivery
 	providers []string
-	requests  []jobs.RetryRequest
-	done      jobs.Retried
+	requests  []steering.RequeueRequest
+	done      steering.Requeued
 	err       error
 }
 
@@ -203,12 +205,12 @@ func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID) erro
 	return s.err
 }
 
-func (s *deliveryControl) Retry(_ context.Context, d store.Delivery, provider string) error {
+func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider string) error {
 	s.retried, s.providers = append(s.retried, d), append(s.providers, provider)
 	return s.err
 }
 
-func (s *deliveryControl) RetryMatching(_ context.Context, r jobs.RetryRequest) (jobs.Retried, error) {
+func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
 	s.requests = append(s.requests, r)
 	return s.done, s.err
 }
@@ -216,13 +218,13 @@ func (s *deliveryControl) RetryMatching(_ context.Context, r jobs.RetryRequest) 
 // rules return what a test sets, and record the params of a preview.
 type rules struct {
 	err     error
-	preview jobs.Preview
+	preview rendering.Preview
 	params  map[string]any
 }
 
 func (r *rules) CheckTemplate(store.Template) error { return r.err }
 
-func (r *rules) PreviewTemplate(_ store.Template, params map[string]any) (jobs.Preview, error) {
+func (r *rules) PreviewTemplate(_ store.Template, params map[string]any) (rendering.Preview, error) {
 	r.params = params
 	return r.preview, r.err
 }

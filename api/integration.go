@@ -16,7 +16,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -177,26 +178,26 @@ func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (
 				fmt.Sprintf("there is no receiver %q in this service's configuration", in.body.Receiver))
 		}
 		out, err := s.send(ctx, receiver.request(source, in.body))
-		var refusal *jobs.Refusal
-		if errors.As(err, &refusal) {
+		var refused *refusal.Error
+		if errors.As(err, &refused) {
 			// The mistake is in the configuration, so the refusal's field is not one of the body.
-			return nil, &jobs.Refusal{Code: refusal.Code, Field: "receiver", Message: fmt.Sprintf("%s: %s: %s", in.body.Receiver, refusal.Field, refusal.Message)}
+			return nil, &refusal.Error{Code: refused.Code, Field: "receiver", Message: fmt.Sprintf("%s: %s: %s", in.body.Receiver, refused.Field, refused.Message)}
 		}
 		return out, err
 	}
 }
 
 // request returns the notification of a group for this receiver.
-func (r Receiver) request(source string, group alertGroupRequest) jobs.Request {
+func (r Receiver) request(source string, group alertGroupRequest) accepting.Request {
 	params := group.params()
-	request := jobs.Request{
+	request := accepting.Request{
 		IdempotencyKey: source + "-" + group.identity(),
 		// Annotations hold values that change while the alert stays the same.
 		KeyDecides: true,
-		Channels:   map[string]jobs.ChannelRequest{},
+		Channels:   map[string]accepting.ChannelRequest{},
 	}
 	for name, channel := range r.Channels {
-		request.Channels[name] = jobs.ChannelRequest{Template: channel.Template, Params: params}
+		request.Channels[name] = accepting.ChannelRequest{Template: channel.Template, Params: params}
 	}
 	for _, recipient := range r.Recipients {
 		request.Recipients = append(request.Recipients, store.Recipient(recipient))

@@ -13,7 +13,8 @@ import (
 
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/internal/test/apitest"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -48,7 +49,7 @@ func recorded(t *testing.T, name string) string {
 }
 
 // sendAlerts posts a body and returns the request that the accepter got.
-func (b *bench) sendAlerts(t *testing.T, source, body string) jobs.Request {
+func (b *bench) sendAlerts(t *testing.T, source, body string) accepting.Request {
 	t.Helper()
 	a := b.call(t, alerts(source, body))
 	require.Equal(t, http.StatusAccepted, a.status, a.text)
@@ -170,7 +171,7 @@ func TestWhatMakesAlertsNew(t *testing.T) {
 func TestReplayedAlertsAnswer200(t *testing.T) {
 	t.Parallel()
 	b := startIntegrations(t)
-	b.accepter.accepted = jobs.Accepted{NotificationID: uuid.Must(uuid.NewV7()), Deliveries: 1, Replayed: true}
+	b.accepter.accepted = accepting.Accepted{NotificationID: uuid.Must(uuid.NewV7()), Deliveries: 1, Replayed: true}
 	a := b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing")))
 	require.Equal(t, http.StatusOK, a.status)
 	require.Equal(t, "true", a.header.Get("Idempotent-Replayed"))
@@ -198,11 +199,11 @@ func TestUnknownReceiversAreRefused(t *testing.T) {
 func TestRefusalsOfAlertsNameTheReceiver(t *testing.T) {
 	t.Parallel()
 	b := startIntegrations(t)
-	b.accepter.err = &jobs.Refusal{Code: jobs.CodeUnknownTemplate, Field: "channels.email.template", Message: `there is no template "mail"`}
+	b.accepter.err = &refusal.Error{Code: refusal.UnknownTemplate, Field: "channels.email.template", Message: `there is no template "mail"`}
 	a := b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing")))
 	require.Equal(t, http.StatusUnprocessableEntity, a.status)
 	code, field := a.problem(t)
-	require.Equal(t, jobs.CodeUnknownTemplate, code)
+	require.Equal(t, refusal.UnknownTemplate, code)
 	require.Equal(t, "receiver", field)
 	require.Equal(t, `receiver: team-a: channels.email.template: there is no template "mail"`, a.json(t)["detail"])
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
 // A problem is counted once, wherever it is found.
@@ -22,7 +22,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 
 	b.call(t, request{method: http.MethodPost, path: "/api/v1/notifications", app: "console", body: valid})
 	b.call(t, request{method: http.MethodPost, path: "/api/v1/notifications", app: "console", body: "{"})
-	b.accepter.err = &jobs.Refusal{Code: jobs.CodeMissingParam, Field: "channels.email.params.x", Message: "is missing"}
+	b.accepter.err = &refusal.Error{Code: refusal.MissingParam, Field: "channels.email.params.x", Message: "is missing"}
 	b.call(t, request{method: http.MethodPost, path: "/api/v1/notifications", app: "console", body: valid})
 	b.call(t, request{method: http.MethodPost, path: "/api/v1/notifications", body: valid})
 	b.call(t, request{method: http.MethodPost, path: "/api/v1/notifications", app: "editor", body: valid})

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -70,17 +70,17 @@ type countsView struct {
 
 type sendInput struct{ jsonBody[notificationRequest] }
 
-func (r notificationRequest) request() jobs.Request {
-	request := jobs.Request{
+func (r notificationRequest) request() accepting.Request {
+	request := accepting.Request{
 		IdempotencyKey: r.IdempotencyKey,
-		Channels:       make(map[string]jobs.ChannelRequest, len(r.Channels)),
+		Channels:       make(map[string]accepting.ChannelRequest, len(r.Channels)),
 		Recipients:     make([]store.Recipient, len(r.Recipients)),
 		SendAt:         microseconds(r.SendAt),
 		ExpiresAt:      microseconds(r.ExpiresAt),
 		Priority:       store.Priority(r.Priority),
 	}
 	for name, channel := range r.Channels {
-		request.Channels[name] = jobs.ChannelRequest(channel)
+		request.Channels[name] = accepting.ChannelRequest(channel)
 	}
 	for i, recipient := range r.Recipients {
 		request.Recipients[i] = store.Recipient(recipient)
@@ -108,7 +108,7 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 }
 
 // send accepts a notification of the caller.
-func (s *Server) send(ctx context.Context, r jobs.Request) (*sendOutput, error) {
+func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
 	r.AppID = callerOf(ctx).AppID
 	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/apitest"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -29,7 +30,7 @@ func TestSendNotificationIsAccepted(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	id := uuid.Must(uuid.NewV7())
-	b.accepter.accepted = jobs.Accepted{
+	b.accepter.accepted = accepting.Accepted{
 		NotificationID: id, Deliveries: 2, Unmatched: []store.Recipient{{Type: "phone", Value: "+8613800000000"}},
 	}
 	a := b.call(t, post("sender", `{
@@ -44,9 +45,9 @@ func TestSendNotificationIsAccepted(t *testing.T) {
 	require.Empty(t, a.header.Get("Idempotent-Replayed"))
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 
-	require.Equal(t, []jobs.Request{{
+	require.Equal(t, []accepting.Request{{
 		AppID: "sender", IdempotencyKey: "键-1",
-		Channels: map[string]jobs.ChannelRequest{
+		Channels: map[string]accepting.ChannelRequest{
 			"feishu_app": {Template: "alert", Params: map[string]any{
 				"big": json.Number("12345678901234567890.123456789"), "null": nil, "yes": true,
 				"list": []any{json.Number("1"), "二", map[string]any{"x": "A😀"}},
@@ -74,7 +75,7 @@ func TestReplayedNotificationAnswers200WithTheSameID(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	id := uuid.Must(uuid.NewV7())
-	b.accepter.accepted = jobs.Accepted{NotificationID: id, Deliveries: 1, Replayed: true}
+	b.accepter.accepted = accepting.Accepted{NotificationID: id, Deliveries: 1, Replayed: true}
 	a := b.call(t, post("console", goodNotification))
 	require.Equal(t, http.StatusOK, a.status)
 	require.Equal(t, "true", a.header.Get("Idempotent-Replayed"))
@@ -89,11 +90,11 @@ func TestRefusalsAndFailuresOfAccept(t *testing.T) {
 		code   string
 		field  string
 	}{
-		"conflict":      {&jobs.Refusal{Code: jobs.CodeIdempotencyConflict, Field: "idempotencyKey", Message: "m"}, 409, jobs.CodeIdempotencyConflict, "idempotencyKey"},
-		"missing param": {&jobs.Refusal{Code: jobs.CodeMissingParam, Field: "channels.email.params.x", Message: "m"}, 422, jobs.CodeMissingParam, "channels.email.params.x"},
-		"wrapped":       {fmt.Errorf("w: %w", &jobs.Refusal{Code: jobs.CodeNoRecipients, Field: "recipients", Message: "m"}), 422, jobs.CodeNoRecipients, "recipients"},
-		"without field": {&jobs.Refusal{Code: jobs.CodeNoRecipients, Message: "m"}, 422, jobs.CodeNoRecipients, ""},
-		"endless field": {&jobs.Refusal{Code: jobs.CodeUnknownChannel, Field: strings.Repeat("x", 300), Message: "m"}, 422, jobs.CodeUnknownChannel, strings.Repeat("x", 256) + "…"},
+		"conflict":      {&refusal.Error{Code: refusal.IdempotencyConflict, Field: "idempotencyKey", Message: "m"}, 409, refusal.IdempotencyConflict, "idempotencyKey"},
+		"missing param": {&refusal.Error{Code: refusal.MissingParam, Field: "channels.email.params.x", Message: "m"}, 422, refusal.MissingParam, "channels.email.params.x"},
+		"wrapped":       {fmt.Errorf("w: %w", &refusal.Error{Code: refusal.NoRecipients, Field: "recipients", Message: "m"}), 422, refusal.NoRecipients, "recipients"},
+		"without field": {&refusal.Error{Code: refusal.NoRecipients, Message: "m"}, 422, refusal.NoRecipients, ""},
+		"endless field": {&refusal.Error{Code: refusal.UnknownChannel, Field: strings.Repeat("x", 300), Message: "m"}, 422, refusal.UnknownChannel, strings.Repeat("x", 256) + "…"},
 		"unavailable":   {fmt.Errorf("accept: %w", store.ErrUnavailable), 503, "unavailable", ""},
 		"too slow":      {fmt.Errorf("accept: %w", context.DeadlineExceeded), 503, "unavailable", ""},
 		"unexpected":    {errBroken, 500, "internal", ""},

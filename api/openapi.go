@@ -13,7 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
 // configureHuma sets what huma keeps for the whole process.
@@ -170,13 +170,13 @@ var exampleProblems = map[int]*Problem{
 	http.StatusUnauthorized: errUnauthorized,
 	http.StatusForbidden:    errForbidden(RoleTemplates),
 	http.StatusNotFound:     errNotFound,
-	http.StatusConflict: fieldProblem(http.StatusConflict, jobs.CodeIdempotencyConflict,
+	http.StatusConflict: fieldProblem(http.StatusConflict, refusal.IdempotencyConflict,
 		"idempotencyKey", "this key was used for a different request"),
 	http.StatusRequestEntityTooLarge: newProblem(http.StatusRequestEntityTooLarge,
 		codeByStatus[http.StatusRequestEntityTooLarge], "the body must have at most 4194304 bytes"),
 	http.StatusUnsupportedMediaType: newProblem(http.StatusUnsupportedMediaType,
 		codeByStatus[http.StatusUnsupportedMediaType], "the Content-Type must be application/json"),
-	http.StatusUnprocessableEntity: fieldProblem(http.StatusUnprocessableEntity, jobs.CodeMissingParam,
+	http.StatusUnprocessableEntity: fieldProblem(http.StatusUnprocessableEntity, refusal.MissingParam,
 		"channels.feishu_app.params.incident", `template "feishu-alert" needs the param "incident"`),
 	http.StatusTooManyRequests:     errTooManyAttempts(guessWindow),
 	http.StatusInternalServerError: errInternal,

@@ -8,7 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -76,9 +77,9 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 	if key == "" {
 		key = "test-" + uuid.NewString()
 	}
-	out, err := s.send(ctx, jobs.Request{
+	out, err := s.send(ctx, accepting.Request{
 		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{store.Recipient(in.body.Recipient)},
-		Channels: map[string]jobs.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
+		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {
 		return nil, templateRefusal(err, t.Channel)
@@ -89,12 +90,12 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 // templateRefusal returns a refusal with the field of a request about one template
 // in place of the notification's field. Other errors are returned as they are.
 func templateRefusal(err error, channel string) error {
-	var refusal *jobs.Refusal
-	if !errors.As(err, &refusal) {
+	var refused *refusal.Error
+	if !errors.As(err, &refused) {
 		return err
 	}
-	moved := *refusal
-	field := strings.TrimPrefix(refusal.Field, "channels."+channel)
+	moved := *refused
+	field := strings.TrimPrefix(refused.Field, "channels."+channel)
 	switch {
 	case field == "" || field == ".template":
 		moved.Field = "path.name"

@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/apitest"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -18,7 +20,7 @@ func TestPreviewTemplate(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
-	b.rules.preview = jobs.Preview{
+	b.rules.preview = rendering.Preview{
 		MsgType: "text", Subject: "s", Body: "[‹severity›]", TemplateCode: "SMS_1", Params: []byte(`{"a":1.0}`),
 		Missing: []string{"severity"}, Unused: []string{"a"},
 	}
@@ -28,7 +30,7 @@ func TestPreviewTemplate(t *testing.T) {
 		"missing":["severity"],"unused":["a"]}`, a.text)
 	require.Equal(t, map[string]any{"a": json.Number("1.0")}, b.rules.params)
 
-	b.rules.preview = jobs.Preview{MsgType: "text"}
+	b.rules.preview = rendering.Preview{MsgType: "text"}
 	for _, body := range []string{`{}`, `{"params":null}`, `{"params":{}}`} {
 		a = b.template(t, "POST", "feishu-incident/preview", body)
 		require.Equal(t, 200, a.status, a.text)
@@ -44,7 +46,7 @@ func TestPreviewTemplate(t *testing.T) {
 		require.False(t, apitest.Describes(t, "POST", "/api/v1/templates/feishu-incident/preview", []byte(body)), body)
 	}
 	for from, field := range map[string]string{".params": "params", ".template": "path.name"} {
-		b.rules.err = &jobs.Refusal{Code: jobs.CodeRenderFailed, Field: from, Message: "m"}
+		b.rules.err = &refusal.Error{Code: refusal.RenderFailed, Field: from, Message: "m"}
 		a := b.template(t, "POST", "feishu-incident/preview", `{}`)
 		require.Equal(t, 422, a.status)
 		_, at := a.problem(t)
@@ -61,13 +63,13 @@ func TestTestTemplate(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
-	b.accepter.accepted = jobs.Accepted{NotificationID: uuid.Must(uuid.NewV7()), Deliveries: 1}
+	b.accepter.accepted = accepting.Accepted{NotificationID: uuid.Must(uuid.NewV7()), Deliveries: 1}
 	const body = `{"params":{"severity":"P0"},"recipient":{"type":"feishu_user_id","value":"ou_alice"}`
 	a := b.test(t, "feishu-incident", body+`,"idempotencyKey":"k"}`)
 	require.Equal(t, http.StatusAccepted, a.status, a.text)
-	want := jobs.Request{
+	want := accepting.Request{
 		AppID: "console", IdempotencyKey: "k", Test: true,
-		Channels:   map[string]jobs.ChannelRequest{"feishu_app": {Template: "feishu-incident", Params: map[string]any{"severity": "P0"}}},
+		Channels:   map[string]accepting.ChannelRequest{"feishu_app": {Template: "feishu-incident", Params: map[string]any{"severity": "P0"}}},
 		Recipients: []store.Recipient{{Type: "feishu_user_id", Value: "ou_alice"}},
 	}
 	require.Equal(t, want, b.accepter.requests[0])
@@ -110,7 +112,7 @@ func TestRefusedTests(t *testing.T) {
 		"channels.feishu_app": "path.name", "recipients[0].value": "recipient.value", "recipients": "recipient",
 		"idempotencyKey": "idempotencyKey",
 	} {
-		b.accepter.err = &jobs.Refusal{Code: jobs.CodeRenderFailed, Field: from, Message: "m"}
+		b.accepter.err = &refusal.Error{Code: refusal.RenderFailed, Field: from, Message: "m"}
 		a := b.test(t, "feishu-incident", `{"recipient":{"type":"phone","value":"1"}}`)
 		require.Equal(t, 422, a.status)
 		_, at := a.problem(t)

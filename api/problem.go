@@ -13,11 +13,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"go.uber.org/zap"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
-// Codes of a Problem that no jobs.Refusal has. They are stable.
+// Codes of a Problem that no refusal.Error has. They are stable.
 const (
 	codeInvalidJSON     = "invalid_json"    // 400: not one well-formed JSON object
 	codeInvalidRequest  = "invalid_request" // 400: a field or parameter has the wrong shape
@@ -125,7 +125,7 @@ func (p *Problem) GetHeaders() http.Header {
 func (s *Server) problem(err error) *Problem {
 	var (
 		problem *Problem
-		refusal *jobs.Refusal
+		refusal *refusal.Error
 		routing *fiber.Error
 	)
 	switch {
@@ -152,12 +152,12 @@ func (s *Server) problem(err error) *Problem {
 	return errInternal
 }
 
-func refusalProblem(r *jobs.Refusal) *Problem {
+func refusalProblem(r *refusal.Error) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
-	case jobs.CodeIdempotencyConflict, jobs.CodeDeliveryOpen, jobs.CodeDeliveryArrived, jobs.CodeExpired:
+	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired:
 		status = http.StatusConflict
-	case jobs.CodeInvalidTemplate:
+	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest
 	}
 	return fieldProblem(status, r.Code, r.Field, r.Message)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -34,7 +34,7 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.control.Retry(ctx, d, in.body.Provider); err != nil {
+	if err := s.control.Requeue(ctx, d, in.body.Provider); err != nil {
 		return nil, err
 	}
 	if d, err = s.deliveryOf(ctx, in.ID); err != nil {
@@ -73,8 +73,8 @@ type retriedView struct {
 
 type retryManyInput struct{ jsonBody[retryManyRequest] }
 
-func (r retryManyRequest) request() jobs.RetryRequest {
-	request := jobs.RetryRequest{
+func (r retryManyRequest) request() steering.RequeueRequest {
+	request := steering.RequeueRequest{
 		Filter: store.DeliveryFilter{
 			Channel: r.Filter.Channel, Provider: r.Filter.Provider, Code: r.Filter.Code, Recipient: r.Filter.Recipient,
 			Template: r.Filter.Template, NotificationID: r.Filter.Notification, AppID: r.Filter.App,
@@ -83,7 +83,7 @@ func (r retryManyRequest) request() jobs.RetryRequest {
 		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
 	}
 	if request.Limit == 0 {
-		request.Limit = jobs.MaxRetried
+		request.Limit = steering.MaxRequeued
 	}
 	return request
 }
@@ -96,9 +96,9 @@ func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retr
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err
 	}
-	done, err := s.control.RetryMatching(ctx, r)
+	done, err := s.control.RequeueMatching(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Retried, DryRun: r.DryRun, More: done.More}}, nil
+	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: r.DryRun, More: done.More}}, nil
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/apitest"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -26,9 +27,9 @@ func TestRetryDelivery(t *testing.T) {
 	require.Equal(t, id, b.control.retried[0].ID)
 
 	for code, status := range map[string]int{
-		jobs.CodeDeliveryOpen: 409, jobs.CodeDeliveryArrived: 409, jobs.CodeUnknownProvider: 422, jobs.CodeChannelOff: 422,
+		refusal.DeliveryOpen: 409, refusal.DeliveryArrived: 409, refusal.UnknownProvider: 422, refusal.ChannelOff: 422,
 	} {
-		b.control.err = &jobs.Refusal{Code: code, Message: "no"}
+		b.control.err = &refusal.Error{Code: code, Message: "no"}
 		a := b.call(t, request{method: "POST", path: path, app: "sender", body: `{}`})
 		require.Equal(t, status, a.status, code)
 		got, _ := a.problem(t)
@@ -78,7 +79,7 @@ func TestRetryBodiesAreChecked(t *testing.T) {
 func TestRetryDeliveries(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	b.control.done = jobs.Retried{Matched: 3, Retried: 2, More: true}
+	b.control.done = steering.Requeued{Matched: 3, Requeued: 2, More: true}
 	n := uuid.New()
 	body := `{"filter":{"status":"dead","channel":"email","provider":"mail","code":"c","recipient":"a@b.c","template":"t",
 		"notification":"` + n.String() + `","app":"sender"},"provider":"spare","dryRun":true,"limit":7}`
@@ -89,14 +90,14 @@ func TestRetryDeliveries(t *testing.T) {
 
 	a = b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "console", body: `{"filter":{"since":"2026-01-02T03:04:05Z"}}`})
 	require.Equal(t, 202, a.status, a.text)
-	require.Equal(t, jobs.RetryRequest{
+	require.Equal(t, steering.RequeueRequest{
 		Filter: store.DeliveryFilter{
 			NotificationID: n, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
 		},
 		Provider: "spare", DryRun: true, Limit: 7,
 	}, b.control.requests[0])
 	require.Equal(t, "console", b.control.requests[1].Filter.AppID, "its own only")
-	require.Equal(t, jobs.MaxRetried, b.control.requests[1].Limit)
+	require.Equal(t, steering.MaxRequeued, b.control.requests[1].Limit)
 	require.False(t, b.control.requests[1].DryRun)
 }
 

@@ -18,7 +18,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -40,25 +42,25 @@ const (
 	handleTimeout = 10 * time.Second
 )
 
-// Accepter accepts notifications. It returns a *jobs.Refusal for a request that
+// Accepter accepts notifications. It returns a *refusal.Error for a request that
 // cannot be accepted.
 type Accepter interface {
-	Accept(ctx context.Context, req jobs.Request) (jobs.Accepted, error)
+	Accept(ctx context.Context, req accepting.Request) (accepting.Accepted, error)
 }
 
-// TemplateRules checks and previews templates. It returns a *jobs.Refusal for a
+// TemplateRules checks and previews templates. It returns a *refusal.Error for a
 // template that cannot be used.
 type TemplateRules interface {
 	CheckTemplate(t store.Template) error
-	PreviewTemplate(t store.Template, params map[string]any) (jobs.Preview, error)
+	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// DeliveryControl cancels and retries deliveries. It returns a *jobs.Refusal for a
+// DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
 	Cancel(ctx context.Context, notification uuid.UUID) error
-	Retry(ctx context.Context, d store.Delivery, provider string) error
-	RetryMatching(ctx context.Context, req jobs.RetryRequest) (jobs.Retried, error)
+	Requeue(ctx context.Context, d store.Delivery, provider string) error
+	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 }
 
 // Store is what the API reads, and where it keeps templates.

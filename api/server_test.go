@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/api"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
 )
 
 func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
@@ -112,10 +112,10 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 // waiting is an Accepter that returns when leave is closed.
 type waiting struct{ entered, leave chan struct{} }
 
-func (w waiting) Accept(context.Context, jobs.Request) (jobs.Accepted, error) {
+func (w waiting) Accept(context.Context, accepting.Request) (accepting.Accepted, error) {
 	close(w.entered)
 	<-w.leave
-	return jobs.Accepted{}, nil
+	return accepting.Accepted{}, nil
 }
 
 func TestShutdownFinishesRequestsInFlight(t *testing.T) {

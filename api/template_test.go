@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/apitest"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
 const goodTemplate = `{"name":"feishu-incident","channel":"feishu_app","description":"d","subject":"","body":"[{{ .severity }}]","msgType":"text","templateCode":""}`
@@ -96,13 +96,13 @@ func TestTemplateIsCheckedBeforeItIsStored(t *testing.T) {
 	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
 	other := strings.Replace(goodTemplate, "feishu-incident", "other", 1)
 	for _, c := range []struct {
-		refusal jobs.Refusal
+		refusal refusal.Error
 		status  int
 	}{
-		{jobs.Refusal{Code: jobs.CodeInvalidTemplate, Field: "body", Message: "line 1, column 5: unclosed action"}, 400},
-		{jobs.Refusal{Code: jobs.CodeInvalidTemplate, Field: "subject", Message: "line 1, column 5: unclosed action"}, 400},
-		{jobs.Refusal{Code: jobs.CodeUnknownChannel, Field: "channel", Message: "unknown channel"}, 422},
-		{jobs.Refusal{Code: jobs.CodeInvalidMsgType, Field: "msgType", Message: "takes text"}, 422},
+		{refusal.Error{Code: refusal.InvalidTemplate, Field: "body", Message: "line 1, column 5: unclosed action"}, 400},
+		{refusal.Error{Code: refusal.InvalidTemplate, Field: "subject", Message: "line 1, column 5: unclosed action"}, 400},
+		{refusal.Error{Code: refusal.UnknownChannel, Field: "channel", Message: "unknown channel"}, 422},
+		{refusal.Error{Code: refusal.InvalidMsgType, Field: "msgType", Message: "takes text"}, 422},
 	} {
 		b.rules.err = &c.refusal
 		for _, a := range []answer{b.template(t, "POST", "", other), b.template(t, "PUT", "feishu-incident", `{"body":"changed"}`)} {

@@ -13,6 +13,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -24,8 +25,8 @@ type Config struct {
 	Logging    Logging
 	Dispatcher jobs.Dispatcher
 	Auth       api.AuthConfig
-	Defaults   jobs.Defaults
-	Retention  jobs.Retention
+	Defaults   settings.Defaults
+	Retention  settings.Retention
 	Metrics    Metrics
 	Tracing    Tracing
 	Channels   map[string]Channel  // by channel name
@@ -69,10 +70,10 @@ func Default() *Config {
 		Server:     api.DefaultServerConfig(),
 		Database:   store.DefaultConfig(),
 		Logging:    Logging{Level: "info", Format: "json"},
-		Dispatcher: jobs.DefaultDispatcher(),
+		Dispatcher: jobs.NewDispatcher(),
 		Auth:       api.DefaultAuthConfig(),
-		Defaults:   jobs.DefaultDefaults(),
-		Retention:  jobs.DefaultRetention(),
+		Defaults:   settings.NewDefaults(),
+		Retention:  settings.NewRetention(),
 		Metrics:    Metrics{Address: ":9090"},
 		Channels:   map[string]Channel{},
 		Providers:  map[string]Provider{},

@@ -13,6 +13,7 @@ import (
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -48,7 +49,7 @@ func TestLoadsEveryKey(t *testing.T) {
 		Enabled: false, Interval: 11 * time.Second, BatchSize: 101, LeaseTimeout: 41 * time.Second,
 	}, cfg.Dispatcher)
 	require.Equal(t, api.AuthConfig{Enabled: true, CredentialsFilePath: "testdata/apps.yaml"}, cfg.Auth)
-	require.Equal(t, jobs.Defaults{
+	require.Equal(t, settings.Defaults{
 		MaxRetry: 0, RetryBackoffSeconds: []int{0, 60}, TimeoutSeconds: 31, MaxRecipients: 100,
 	}, cfg.Defaults)
 	require.Equal(t, config.Metrics{Address: "127.0.0.1:9091"}, cfg.Metrics)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -180,7 +180,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 		}
 		if !slices.Contains(takes, recipient.Type) {
 			r.problem(key+".type", "fits none of the receiver's channels")
-		} else if err := jobs.CheckRecipient(store.Recipient(recipient)); err != nil {
+		} else if err := accepting.CheckRecipient(store.Recipient(recipient)); err != nil {
 			r.problem(key+".value", "%w", err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/telemetry"
 	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/settings"
 )
 
 // Options say how to run.
@@ -96,7 +97,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer stopTracing()
-	service := jobs.New(db.Store, builtin.Types(), jobs.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry},
+	service := jobs.New(db.Store, builtin.Types(), settings.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry},
 		log, jobs.Telemetry{Metrics: metrics, Tracer: tracer})
 	defer service.Close()
 	metrics.MustRegister(service.QueueCollector(cfg.Dispatcher.LeaseTimeout), telemetry.NewPoolCollector(db.pool))

@@ -11,6 +11,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/jobs"
+	"github.com/labring/sealos-notify/jobs/settings"
 )
 
 // reloader puts a changed configuration into the running service: it builds
@@ -84,7 +85,7 @@ func (r *reloader) reload() {
 	}
 
 	// From here on nothing can fail.
-	r.service.Apply(jobs.Settings{Defaults: next.Defaults, Retention: next.Retention, Registry: registry})
+	r.service.Apply(settings.Settings{Defaults: next.Defaults, Retention: next.Retention, Registry: registry})
 	r.auth.Set(credentials)
 	r.server.SetIntegrations(next.Integrations)
 	r.level.SetLevel(level)
