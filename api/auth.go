@@ -19,17 +19,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// Role is what an app may do.
+// Role is a permission of an app.
 type Role string
 
 // Roles.
 const (
 	RoleSend      Role = "send"      // send notifications, and read, cancel and retry its own
 	RoleTemplates Role = "templates" // manage templates
-	RoleAdmin     Role = "admin"     // everything, for all apps, and River UI
+	RoleAdmin     Role = "admin"     // everything for all apps, and River UI
 )
 
-// Caller is who makes a request.
+// Caller is the app that makes a request.
 type Caller struct {
 	AppID string
 	Roles []Role
@@ -46,8 +46,8 @@ func callerOf(ctx context.Context) Caller {
 	return caller
 }
 
-// Auth says who is calling, by credentials that can be swapped at any time, and
-// slows down who guesses them.
+// Auth authenticates callers and limits how often secrets can be guessed. Its
+// credentials can be replaced while serving.
 type Auth struct {
 	current atomic.Pointer[Credentials]
 	log     *zap.Logger
@@ -56,26 +56,26 @@ type Auth struct {
 	guesses *throttle
 }
 
-// NewAuth starts with the given credentials.
+// NewAuth returns an Auth with the credentials c.
 func NewAuth(c *Credentials, log *zap.Logger) *Auth {
 	a := &Auth{log: log, guesses: newThrottle()}
 	a.Set(c)
 	return a
 }
 
-// Set swaps the credentials. Requests that were let in before go on.
+// Set replaces the credentials. Requests that are already authenticated go on.
 func (a *Auth) Set(c *Credentials) {
 	if c.unprotected {
-		a.log.Warn("AUTHENTICATION IS OFF: everybody who reaches this address may do everything")
+		a.log.Warn("AUTHENTICATION IS OFF: anyone who can reach this address may do everything")
 	}
 	a.current.Store(c)
 }
 
-// check says who has that id and secret, or returns a *Problem: errUnauthorized,
-// or that there were too many wrong ones.
+// check returns the caller that has the id and the secret. The error is a *Problem:
+// errUnauthorized, or errTooManyAttempts.
 func (a *Auth) check(appID, secret string, address netip.Addr) (Caller, error) {
 	from := origin{appID, networkOf(address)}
-	// All of it at once, so that a crowd of guesses cannot get past the count together.
+	// One lock for all of it, so that concurrent guesses cannot pass the count together.
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if wait := a.guesses.wait(from); wait > 0 {
@@ -86,16 +86,16 @@ func (a *Auth) check(appID, secret string, address netip.Addr) (Caller, error) {
 	case ok:
 		a.guesses.succeeded(from)
 		return caller, nil
-	case secret != "": // nothing presented is no guess
+	case secret != "": // a request without a secret is no guess
 		a.guesses.failed(from)
 	}
 	return Caller{}, errUnauthorized
 }
 
-// authenticate lets in known apps below /api/v1.
+// authenticate is the middleware of /api/v1: it refuses unknown apps.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	caller, err := s.auth.check(presentedBy(c))
+	caller, err := s.auth.check(credentialsAndPeer(c))
 	if err != nil {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="sealos-notify"`)
 		return err
@@ -104,11 +104,12 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// authenticateAdmin lets in admins, who may come with a browser.
+// authenticateAdmin is the middleware of River UI: it refuses all but admins, and
+// accepts basic authentication, which browsers use.
 func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
-	appID, secret := presented(&c.Request().Header)
+	appID, secret := credentialsOf(&c.Request().Header)
 	if appID == "" {
-		appID, secret = presentedBasic(&c.Request().Header)
+		appID, secret = basicCredentialsOf(&c.Request().Header)
 	}
 	caller, err := s.auth.check(appID, secret, peer(c))
 	if err != nil {
@@ -122,14 +123,14 @@ func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// presentedBy returns what a request presents, and from where.
-func presentedBy(c *fiber.Ctx) (appID, secret string, address netip.Addr) {
-	appID, secret = presented(&c.Request().Header)
+// credentialsAndPeer returns the credentials of a request, and its peer.
+func credentialsAndPeer(c *fiber.Ctx) (appID, secret string, address netip.Addr) {
+	appID, secret = credentialsOf(&c.Request().Header)
 	return appID, secret, peer(c)
 }
 
-// peer is who is at the other end of the connection. Behind a proxy that is the
-// proxy: what X-Forwarded-For says, anybody can write.
+// peer returns the address at the other end of the connection. Behind a proxy it is
+// the proxy's: anyone can write an X-Forwarded-For.
 func peer(c *fiber.Ctx) netip.Addr {
 	tcp, ok := c.Context().RemoteAddr().(*net.TCPAddr)
 	if !ok {
@@ -138,8 +139,8 @@ func peer(c *fiber.Ctx) netip.Addr {
 	return tcp.AddrPort().Addr()
 }
 
-// presented returns the credentials of a request, empty when it has none.
-func presented(h *fasthttp.RequestHeader) (appID, secret string) {
+// credentialsOf returns the credentials of a request, empty when it has none.
+func credentialsOf(h *fasthttp.RequestHeader) (appID, secret string) {
 	appID, secret = string(h.Peek("X-App-Id")), string(h.Peek("X-App-Secret"))
 	if appID != "" || secret != "" {
 		return appID, secret
@@ -148,15 +149,16 @@ func presented(h *fasthttp.RequestHeader) (appID, secret string) {
 		appID, secret, _ = strings.Cut(token, ":")
 		return appID, secret
 	}
-	// Elsewhere below /api/v1 it is not taken: what a browser keeps for River UI
-	// opens nothing more than that.
+	// Other routes of /api/v1 do not accept basic authentication: what a browser
+	// keeps for River UI must open nothing else.
 	if bytes.HasPrefix(h.RequestURI(), []byte(integrationsPrefix+"/")) {
-		return presentedBasic(h)
+		return basicCredentialsOf(h)
 	}
 	return "", ""
 }
 
-func presentedBasic(h *fasthttp.RequestHeader) (appID, secret string) {
+// basicCredentialsOf returns the credentials of basic authentication.
+func basicCredentialsOf(h *fasthttp.RequestHeader) (appID, secret string) {
 	if token, ok := authorization(h, "Basic"); ok {
 		if pair, err := base64.StdEncoding.DecodeString(token); err == nil {
 			appID, secret, _ = strings.Cut(string(pair), ":")
@@ -165,16 +167,17 @@ func presentedBasic(h *fasthttp.RequestHeader) (appID, secret string) {
 	return appID, secret
 }
 
+// authorization returns the token of an Authorization header that has the scheme.
 func authorization(h *fasthttp.RequestHeader, scheme string) (token string, ok bool) {
-	given, token, ok := strings.Cut(string(h.Peek(fiber.HeaderAuthorization)), " ")
-	return strings.TrimSpace(token), ok && strings.EqualFold(given, scheme)
+	name, token, ok := strings.Cut(string(h.Peek(fiber.HeaderAuthorization)), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(name, scheme)
 }
 
 func errForbidden(role Role) *Problem {
 	return newProblem(http.StatusForbidden, codeForbidden, "this app does not have the role "+string(role))
 }
 
-// requires lets a caller through that has the role.
+// requires returns a middleware that refuses callers without the role.
 func (s *Server) requires(role Role) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if !callerOf(ctx.Context()).may(role) {

@@ -66,7 +66,7 @@ func TestCredentials(t *testing.T) {
 		require.Equal(t, "unauthorized", code)
 		refused[a.text] = name
 	}
-	require.Len(t, refused, 1, "nobody can tell why")
+	require.Len(t, refused, 1, "the answers do not tell why")
 }
 
 // TestEveryRouteIsGuarded reads the routes from the running server, so that a
@@ -114,13 +114,13 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so
-// that a new one cannot be forgotten: whatever an id in a path is of, another app
-// gets the answer that there is no such thing.
+// that a new one cannot be forgotten. For an id of another app, each route answers
+// as for an id that does not exist.
 func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	// Whose id stands behind which element of a path. Templates and their versions
-	// have no owner.
+	// The id that follows an element of a path. Templates and their versions have no
+	// owner.
 	owned := map[string]string{"notifications": b.notificationOf("sender", 1).ID.String()}
 	owned["deliveries"] = b.store.deliveries[0].ID.String()
 	shared := []string{"templates", "versions"}
@@ -183,7 +183,7 @@ func TestGuessesAreAnswered429(t *testing.T) {
 	list := func(app, secret string) answer {
 		return b.call(t, request{method: "GET", path: "/api/v1/templates", header: http.Header{
 			"X-App-Id": {app}, "X-App-Secret": {secret},
-			// Whoever guesses writes into it what they like.
+			// A guesser can write anything into it.
 			"X-Forwarded-For": {uuid.NewString()},
 		}})
 	}
@@ -204,7 +204,7 @@ func TestGuessesAreAnswered429(t *testing.T) {
 	require.Positive(t, wait)
 	require.Equal(t, 200, list("editor", "editor-secret").status)
 
-	// From this address nobody new is looked at when enough was guessed here.
+	// After too many guesses no other app is checked from this address.
 	for range 40 {
 		list(uuid.NewString(), "guess")
 	}

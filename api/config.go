@@ -16,24 +16,24 @@ type AuthConfig struct {
 	CredentialsFilePath string `yaml:"credentialsFilePath" env:"CREDENTIALS_FILE_PATH" doc:"file of app credentials; required when enabled"`
 }
 
-// IntegrationsConfig is the `integrations` section: who gets the alerts that
-// Alertmanager and Grafana post.
+// IntegrationsConfig is the `integrations` section: the receivers of the alerts
+// that Alertmanager and Grafana post.
 type IntegrationsConfig struct {
 	Receivers map[string]Receiver `yaml:"receivers" doc:"by the exact name of the receiver there"`
 }
 
-// Receiver says over which channels the alerts of one receiver go, and to whom.
+// Receiver holds the channels and the recipients of one receiver's alerts.
 type Receiver struct {
 	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"by channel name; each has the name of a template, template"`
 	Recipients []ReceiverRecipient        `yaml:"recipients" required:"true" doc:"each has a type and a value; the value is secret"`
 }
 
-// ReceiverChannel says what goes out over one channel.
+// ReceiverChannel names the template of one channel.
 type ReceiverChannel struct {
 	Template string `yaml:"template" required:"true" doc:"name of the template"`
 }
 
-// ReceiverRecipient is one of those who get the alerts.
+// ReceiverRecipient is one recipient of the alerts.
 type ReceiverRecipient struct {
 	Type  string `yaml:"type" required:"true" doc:"decides which channels fit"`
 	Value string `yaml:"value" required:"true" secret:"true" doc:"the address"`

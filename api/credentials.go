@@ -14,14 +14,14 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// anonymous is who everybody is while authentication is off.
+// anonymous is the app of every caller while authentication is off.
 const anonymous = "anonymous"
 
-// appIDPattern has no colon: it separates the id from the secret.
+// appIDPattern has no colon, which separates the id from the secret.
 var appIDPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
-// Credentials are the apps that may call. They never change: a reload makes new
-// ones. Only digests of secrets are kept.
+// Credentials hold the apps that may call, with digests of their secrets. They are
+// immutable: a reload makes new ones.
 type Credentials struct {
 	unprotected bool
 	apps        map[string]app
@@ -33,32 +33,33 @@ type app struct {
 	digests [][sha256.Size]byte // one for each secret
 }
 
-// Unprotected returns credentials that let everybody in as the app "anonymous",
+// Unprotected returns credentials that accept every caller as the app "anonymous"
 // with all roles.
 func Unprotected() *Credentials { return &Credentials{unprotected: true} }
 
-// String keeps digests out of logs: a weak secret can be guessed from one.
+// String keeps digests out of logs: a weak secret can be guessed from its digest.
 func (c *Credentials) String() string { return fmt.Sprintf("credentials of %d apps", len(c.apps)) }
 
 // GoString is String, for %#v.
 func (c *Credentials) GoString() string { return c.String() }
 
-// nobody stands in for an unknown app, so that it costs what a known one does.
-var nobody = app{digests: make([][sha256.Size]byte, 1)}
+// unknownApp is checked in place of an app that does not exist, so that both take
+// the same time.
+var unknownApp = app{digests: make([][sha256.Size]byte, 1)}
 
-// check says who has that id and secret.
+// check returns the caller that has the id and the secret.
 func (c *Credentials) check(appID, secret string) (Caller, bool) {
 	if c.unprotected {
 		return Caller{AppID: anonymous, Roles: []Role{RoleAdmin}}, true
 	}
 	a, known := c.apps[appID]
 	if !known {
-		a = nobody
+		a = unknownApp
 	}
-	given := sha256.Sum256([]byte(secret))
+	presented := sha256.Sum256([]byte(secret))
 	match := 0
 	for _, digest := range a.digests {
-		match |= subtle.ConstantTimeCompare(given[:], digest[:])
+		match |= subtle.ConstantTimeCompare(presented[:], digest[:])
 	}
 	if match == 0 || !a.enabled {
 		return Caller{}, false
@@ -71,7 +72,7 @@ type credentialsFile struct {
 	Apps []struct {
 		AppID      string   `yaml:"appId"`
 		AppSecret  string   `yaml:"appSecret"`
-		AppSecrets []string `yaml:"appSecrets"` // several, so that one can be replaced without a gap
+		AppSecrets []string `yaml:"appSecrets"` // several, so that one can be replaced while in use
 		Name       string   `yaml:"name"`
 		Enabled    *bool    `yaml:"enabled"` // true when left out
 		Roles      []Role   `yaml:"roles"`   // send and templates when left out
@@ -79,9 +80,9 @@ type credentialsFile struct {
 }
 
 // LoadCredentials reads a credentials file (apps.yaml). Errors name the line and
-// never repeat what stands there.
+// never repeat its content.
 func LoadCredentials(path string) (*Credentials, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator says which file
+	data, err := os.ReadFile(path) //nolint:gosec // the operator configures the path
 	if err != nil {
 		return nil, fmt.Errorf("read credentials: %w", err)
 	}
@@ -96,7 +97,7 @@ func parseCredentials(data []byte) (*Credentials, error) {
 	var file credentialsFile
 	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		// The error itself is not passed on: it quotes the lines around the fault.
+		// The error itself is not returned: it quotes the lines around the mistake.
 		return nil, errors.New(yaml.FormatError(err, false, false))
 	}
 	if len(file.Apps) == 0 {
@@ -112,7 +113,7 @@ func parseCredentials(data []byte) (*Credentials, error) {
 			return nil, fault("appId", "must be 1 to 128 letters, digits, dots, dashes or underscores")
 		}
 		if _, twice := c.apps[entry.AppID]; twice {
-			return nil, fault("appId", "is there twice: "+entry.AppID)
+			return nil, fault("appId", "is a duplicate: "+entry.AppID)
 		}
 		a := app{enabled: entry.Enabled == nil || *entry.Enabled, roles: entry.Roles}
 		if entry.Roles == nil {
@@ -126,12 +127,12 @@ func parseCredentials(data []byte) (*Credentials, error) {
 		if entry.AppSecret != "" {
 			a.digests = append(a.digests, sha256.Sum256([]byte(entry.AppSecret)))
 			if !isSecret(entry.AppSecret) {
-				return nil, fault("appSecret", asciiRule)
+				return nil, fault("appSecret", printableRule)
 			}
 		}
 		for j, secret := range entry.AppSecrets {
 			if !isSecret(secret) {
-				return nil, fault(fmt.Sprintf("appSecrets[%d]", j), asciiRule)
+				return nil, fault(fmt.Sprintf("appSecrets[%d]", j), printableRule)
 			}
 			a.digests = append(a.digests, sha256.Sum256([]byte(secret)))
 		}
@@ -143,9 +144,9 @@ func parseCredentials(data []byte) (*Credentials, error) {
 	return c, nil
 }
 
-const asciiRule = "must not be empty, and have printable ASCII characters without spaces only"
+const printableRule = "must not be empty, and have printable ASCII characters without spaces only"
 
-// isSecret says whether a secret can travel in a header unchanged.
+// isSecret reports whether a header carries a secret unchanged.
 func isSecret(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' {
@@ -155,8 +156,8 @@ func isSecret(s string) bool {
 	return s != ""
 }
 
-// lineOf returns the line of a path in the document, or of the nearest node
-// above it that is there; 0 when it cannot tell.
+// lineOf returns the line of a path in the document, or of the nearest node above
+// it that exists, or 0.
 func lineOf(data []byte, path string) int {
 	for path != "$" {
 		if p, err := yaml.PathString(path); err == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// readPage is how many rows are read at a time when all are asked for.
+// readPage is how many rows are read at a time when a list has no limit.
 const readPage = 1000
 
 type deliveryView struct {
@@ -19,32 +19,32 @@ type deliveryView struct {
 	Channel         string          `json:"channel"`
 	Provider        string          `json:"provider" doc:"the provider of the last attempt"`
 	TemplateName    string          `json:"templateName"`
-	TemplateVersion int             `json:"templateVersion" doc:"0: from before versions were kept"`
+	TemplateVersion int             `json:"templateVersion"`
 	Recipient       recipientView   `json:"recipient"`
-	Status          string          `json:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed: a retry is scheduled; dead: there will be none"`
-	RetryCount      int             `json:"retryCount" doc:"retries made so far"`
+	Status          string          `json:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed: a retry is scheduled; dead: no more retries"`
+	RetryCount      int             `json:"retryCount" doc:"retries so far"`
 	MaxRetry        int             `json:"maxRetry"`
 	NextRetryAt     *time.Time      `json:"nextRetryAt" doc:"null when no retry is scheduled"`
 	LastCode        string          `json:"lastCode" doc:"code of the last failure, or empty"`
 	LastError       string          `json:"lastError" doc:"text of the last failure, or empty"`
-	Details         json.RawMessage `json:"details" doc:"what the provider said of the last attempt: an object, or null"`
+	Details         json.RawMessage `json:"details" doc:"the provider's answer to the last attempt: an object, or null"`
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
-	Message         *messageView    `json:"message,omitempty" doc:"as it was rendered; only where one delivery is read"`
-	Attempts        []attemptView   `json:"attempts,omitzero" doc:"oldest first, those before a retry by hand too; only where one delivery is read"`
+	Message         *messageView    `json:"message,omitempty" doc:"as rendered; only when one delivery is read"`
+	Attempts        []attemptView   `json:"attempts,omitzero" doc:"oldest first, with those before a manual retry; only when one delivery is read"`
 }
 
 type messageView struct {
-	TemplateVersion int             `json:"templateVersion" doc:"0: from before versions were kept"`
+	TemplateVersion int             `json:"templateVersion"`
 	MsgType         string          `json:"msgType"`
 	Subject         string          `json:"subject"`
 	Body            string          `json:"body"`
 	TemplateCode    string          `json:"templateCode"`
-	Params          json.RawMessage `json:"params" doc:"what a vendor that renders itself is given: an object, or null"`
+	Params          json.RawMessage `json:"params" doc:"what a vendor that renders the text itself gets: an object, or null"`
 }
 
 type attemptView struct {
-	Attempt    int             `json:"attempt" doc:"from 1, and from 1 again after a retry by hand; a throttled attempt leaves its number to the next"`
+	Attempt    int             `json:"attempt" doc:"from 1, and from 1 again after a manual retry; the attempt after a throttled one has the same number"`
 	Provider   string          `json:"provider"`
 	StartedAt  time.Time       `json:"startedAt"`
 	FinishedAt time.Time       `json:"finishedAt"`
@@ -52,7 +52,7 @@ type attemptView struct {
 	Class      string          `json:"class" doc:"permanent, transient, throttled, misconfigured or uncertain; empty on success"`
 	Code       string          `json:"code"`
 	Error      string          `json:"error"`
-	Details    json.RawMessage `json:"details" doc:"what the provider said: an object, or null"`
+	Details    json.RawMessage `json:"details" doc:"the provider's answer: an object, or null"`
 }
 
 func viewDelivery(d store.Delivery) deliveryView {
@@ -64,12 +64,13 @@ func viewDelivery(d store.Delivery) deliveryView {
 	}
 }
 
+// utc returns a time in UTC, or nil.
 func utc(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	in := t.UTC()
-	return &in
+	moved := t.UTC()
+	return &moved
 }
 
 func viewMessage(m store.Message) *messageView {
@@ -113,10 +114,10 @@ func (s *Server) getDelivery(ctx context.Context, in *getDeliveryInput) (*delive
 	return &deliveryOutput{v}, nil
 }
 
-// deliveryOf returns a delivery that the caller may see.
+// deliveryOf returns a delivery that the caller may see, or errNotFound.
 func (s *Server) deliveryOf(ctx context.Context, id string) (store.Delivery, error) {
 	parsed, err := uuid.Parse(id)
-	if err != nil || parsed == uuid.Nil { // which would choose all
+	if err != nil || parsed == uuid.Nil { // uuid.Nil would match every delivery
 		return store.Delivery{}, errNotFound
 	}
 	f := store.DeliveryFilter{ID: parsed}
@@ -135,8 +136,8 @@ func (s *Server) deliveryOf(ctx context.Context, id string) (store.Delivery, err
 
 type listDeliveriesInput struct {
 	ID    string    `path:"id" doc:"id of the notification"`
-	Limit int       `query:"limit" minimum:"1" maximum:"500" doc:"most deliveries in the answer; all of them when left out"`
-	After uuid.UUID `query:"after" format:"uuid" doc:"start after this delivery: next of the page before"`
+	Limit int       `query:"limit" minimum:"1" maximum:"500" doc:"at most so many deliveries; all when left out"`
+	After uuid.UUID `query:"after" format:"uuid" doc:"continue after this delivery: next of the previous page"`
 }
 
 type listDeliveriesOutput struct{ Body deliveryListView }
@@ -162,8 +163,8 @@ func (s *Server) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*
 	return out, nil
 }
 
-// deliveries reads at most limit deliveries, all of them when limit is 0, and
-// says whether there are more.
+// deliveries returns at most limit deliveries, all of them when limit is 0, and
+// reports whether there are more.
 func (s *Server) deliveries(
 	ctx context.Context, notification, after uuid.UUID, limit int,
 ) (views []deliveryView, more bool, err error) {

@@ -1,9 +1,9 @@
 package api
 
-// ParseCredentials lets the tests of the API write apps.yaml in place.
+// ParseCredentials parses the content of an apps.yaml.
 var ParseCredentials = parseCredentials
 
-// Routes lists method and path of everything that is mounted for exactly that path.
+// Routes returns method and path of every route, without middleware.
 func (s *Server) Routes() [][2]string {
 	var routes [][2]string
 	for _, r := range s.app.GetRoutes(true) {

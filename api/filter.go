@@ -13,20 +13,20 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const listDescription = "Parameters together choose what all of them fit. An app sees its own, an administrator everyone's. " +
-	"A search that finds too few among too many is given up after three seconds (`too_broad`): narrow it with since and until."
+const listDescription = "All parameters must match. An app sees its own, an administrator sees everything. " +
+	"A search that reads too many rows ends after three seconds with `too_broad`: narrow it with since and until."
 
 type listNotificationsInput struct {
 	Status    string    `query:"status" enum:"pending,processing,success,failed,cancelled"`
 	Channel   string    `query:"channel" maxLength:"64" doc:"of a delivery"`
-	App       string    `query:"app" maxLength:"128" doc:"the app that sent it; others than one's own for administrators only"`
+	App       string    `query:"app" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 	Key       string    `query:"key" maxLength:"255" doc:"the idempotencyKey"`
 	Recipient string    `query:"recipient" maxLength:"320" doc:"of a delivery: the exact address"`
 	Template  string    `query:"template" maxLength:"64" doc:"of a delivery"`
 	Since     time.Time `query:"since" doc:"accepted at this time or later"`
 	Until     time.Time `query:"until" doc:"accepted before this time"`
-	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"most notifications in the answer"`
-	After     uuid.UUID `query:"after" format:"uuid" doc:"go on behind this notification: next of the page before"`
+	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"at most so many notifications"`
+	After     uuid.UUID `query:"after" format:"uuid" doc:"continue after this notification: next of the previous page"`
 }
 
 type listNotificationsOutput struct{ Body notificationListView }
@@ -66,11 +66,11 @@ type findDeliveriesInput struct {
 	Recipient    string    `query:"recipient" maxLength:"320" doc:"the exact address"`
 	Template     string    `query:"template" maxLength:"64"`
 	Notification uuid.UUID `query:"notification" format:"uuid"`
-	App          string    `query:"app" maxLength:"128" doc:"the app that sent it; others than one's own for administrators only"`
+	App          string    `query:"app" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 	Since        time.Time `query:"since" doc:"accepted at this time or later"`
 	Until        time.Time `query:"until" doc:"accepted before this time"`
-	Limit        int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"most deliveries in the answer"`
-	After        uuid.UUID `query:"after" format:"uuid" doc:"go on behind this delivery: next of the page before"`
+	Limit        int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"at most so many deliveries"`
+	After        uuid.UUID `query:"after" format:"uuid" doc:"continue after this delivery: next of the previous page"`
 }
 
 func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*listDeliveriesOutput, error) {
@@ -96,8 +96,8 @@ func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*
 	return out, nil
 }
 
-// scope returns the app whose things a caller gets when it asks for those of app,
-// or names none: everyone's (empty) for administrators, its own for others.
+// scope returns the app that a list is limited to. Administrators may name any app
+// or none (every app); others always get their own.
 func scope(ctx context.Context, app string) (string, error) {
 	caller := callerOf(ctx)
 	if caller.may(RoleAdmin) {
@@ -109,7 +109,7 @@ func scope(ctx context.Context, app string) (string, error) {
 	return caller.AppID, nil
 }
 
-// checkQuery refuses parameters that no database can be asked for.
+// checkQuery refuses query parameters that a database cannot store or compare.
 func checkQuery(c *fiber.Ctx) error {
 	for name, value := range c.Context().QueryArgs().All() {
 		if bytes.IndexByte(value, 0) >= 0 || !utf8.Valid(value) {

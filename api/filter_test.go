@@ -118,7 +118,7 @@ func TestOthersThingsAreForAdministrators(t *testing.T) {
 	}
 	a := b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "console", body: `{"filter":{"app":"sender"}}`})
 	require.Equal(t, 403, a.status)
-	require.Empty(t, b.steerer.requests)
+	require.Empty(t, b.control.requests)
 }
 
 func TestFilterParametersAreChecked(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/labring/sealos-notify/api"
 )
 
-// Thousands of connections that say nothing, or say it slowly, cost little: the
-// service answers beside them, and closes them when their time is up.
+// Thousands of connections that send nothing, or send slowly, cost little: the
+// service answers others meanwhile, and closes them at the read timeout.
 func TestSlowConnectionsDoNotStopTheService(t *testing.T) { // not parallel: it measures memory
 	const (
 		each   = 500
@@ -51,7 +51,7 @@ func TestSlowConnectionsDoNotStopTheService(t *testing.T) { // not parallel: it 
 	}
 }
 
-// The body of somebody unknown takes no memory, however large it calls itself.
+// An unauthenticated body takes no memory, whatever its Content-Length.
 func TestHugeBodiesOfStrangersTakeNoMemory(t *testing.T) { // not parallel: it measures memory
 	const strangers = 100
 	b := start(t, func(o *api.Options) { o.Config.ReadTimeout = 5 * time.Second })
@@ -69,8 +69,8 @@ func TestHugeBodiesOfStrangersTakeNoMemory(t *testing.T) { // not parallel: it m
 	b.requireAlive(t)
 }
 
-// JSON that is deep, wide, or both, and as large as a body may be: it is refused
-// while the service answers others.
+// JSON that is deep, wide or both, and as large as a body may be, is refused while
+// the service answers others.
 func TestHostileJSONDoesNotStopTheService(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -141,7 +141,7 @@ func TestHugeHeadsAreRefused(t *testing.T) {
 	}
 }
 
-// dial connects and says something.
+// dial connects and writes a text.
 func (b *bench) dial(t *testing.T, said string) net.Conn {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	if err != nil {
@@ -154,7 +154,7 @@ func (b *bench) dial(t *testing.T, said string) net.Conn {
 	return conn
 }
 
-// requireAlive asks the service while it is being tried.
+// requireAlive checks that the service answers.
 func (b *bench) requireAlive(t *testing.T) {
 	t.Helper()
 	b.client.Timeout = 10 * time.Second // a probe's patience
@@ -162,7 +162,7 @@ func (b *bench) requireAlive(t *testing.T) {
 	require.Equal(t, 202, b.call(t, post("console", goodNotification)).status)
 }
 
-// inUse is how much memory is taken, in bytes.
+// inUse returns how much memory is in use, in bytes.
 func inUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -170,7 +170,7 @@ func inUse() int64 {
 	return int64(m.HeapInuse + m.StackInuse)
 }
 
-// allocated is how much memory was taken since the start, in bytes.
+// allocated returns how much memory was allocated since the start, in bytes.
 func allocated() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

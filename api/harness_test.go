@@ -40,15 +40,15 @@ apps:
   - {appId: rotating, appSecrets: [old-secret, new-secret]}
 `
 
-// bench is a server on a real port. Below it the engines' place is taken by
-// memory, so that each failure can be brought about.
+// bench is a server on a real port. Its store is in memory, so that a test can
+// cause each failure.
 type bench struct {
 	url      string
 	client   *http.Client
 	server   *api.Server
 	auth     *api.Auth
 	accepter *accepter
-	steerer  *steerer
+	control  *deliveryControl
 	store    *memory
 	rules    *rules
 	ready    atomic.Bool
@@ -64,11 +64,11 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	require.NoError(t, err)
 	b := &bench{
 		client: &http.Client{Transport: &http.Transport{}},
-		auth:   api.NewAuth(credentials, log), accepter: &accepter{}, steerer: &steerer{}, store: newMemory(), rules: &rules{}, logs: logs,
+		auth:   api.NewAuth(credentials, log), accepter: &accepter{}, control: &deliveryControl{}, store: newMemory(), rules: &rules{}, logs: logs,
 	}
 	b.ready.Store(true)
 	o := api.Options{
-		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, Steerer: b.steerer, Templates: b.rules, Store: b.store,
+		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Store: b.store,
 		Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
@@ -92,7 +92,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	return b
 }
 
-// request is one call. The zero value of a field leaves it out.
+// request is one call. A field with the zero value is left out.
 type request struct {
 	method, path string
 	app          string // its secret is "<app>-secret"
@@ -128,7 +128,7 @@ func (a answer) problem(t *testing.T) (code, field string) {
 	return v["code"].(string), field
 }
 
-// call makes a call and holds the answer against the description.
+// call makes a call and validates the answer against the description.
 func (b *bench) call(t *testing.T, r request) answer {
 	t.Helper()
 	req, resp := b.send(t, r)
@@ -171,7 +171,7 @@ func read(t *testing.T, resp *http.Response) answer {
 	return answer{resp.StatusCode, resp.Header, string(bytes.TrimSpace(body))}
 }
 
-// accepter keeps what it was asked and answers what it is told.
+// accepter records requests and returns what a test sets.
 type accepter struct {
 	mu       sync.Mutex
 	requests []accepting.Request
@@ -190,8 +190,8 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 	return a.accepted, a.err
 }
 
-// steerer keeps what it was asked and answers what it is told.
-type steerer struct {
+// deliveryControl records requests and returns what a test sets.
+type deliveryControl struct {
 	cancelled []uuid.UUID
 	retried   []store.Delivery
 	providers []string
@@ -200,22 +200,22 @@ type steerer struct {
 	err       error
 }
 
-func (s *steerer) Cancel(_ context.Context, notification uuid.UUID) error {
+func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID) error {
 	s.cancelled = append(s.cancelled, notification)
 	return s.err
 }
 
-func (s *steerer) Requeue(_ context.Context, d store.Delivery, provider string) error {
+func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider string) error {
 	s.retried, s.providers = append(s.retried, d), append(s.providers, provider)
 	return s.err
 }
 
-func (s *steerer) RequeueMatching(_ context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
+func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
 	s.requests = append(s.requests, r)
 	return s.done, s.err
 }
 
-// rules answer what they are told, and keep what was to be previewed.
+// rules return what a test sets, and record the params of a preview.
 type rules struct {
 	err     error
 	preview rendering.Preview
@@ -229,7 +229,7 @@ func (r *rules) PreviewTemplate(_ store.Template, params map[string]any) (render
 	return r.preview, r.err
 }
 
-// memory is a store in memory. err, when set, is the answer to everything.
+// memory is a store in memory. When err is set, every call returns it.
 type memory struct {
 	mu            sync.Mutex
 	notifications map[uuid.UUID]store.Notification
@@ -239,7 +239,7 @@ type memory struct {
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
 	err           error
-	// What the last lists were asked for.
+	// Filters of the last lists.
 	notificationFilter store.NotificationFilter
 	deliveryFilter     store.DeliveryFilter
 }
@@ -283,7 +283,7 @@ func (m *memory) DeliveriesOf(_ context.Context, of, after uuid.UUID, limit int)
 	return rows, m.err
 }
 
-// ListNotifications knows one filter, the app: the engines know the others.
+// ListNotifications filters by app only: the engines' own tests cover the rest.
 func (m *memory) ListNotifications(_ context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error) {
 	defer m.lock()()
 	m.notificationFilter = f
@@ -297,7 +297,7 @@ func (m *memory) ListNotifications(_ context.Context, f store.NotificationFilter
 	return rows[:min(limit, len(rows))], m.err
 }
 
-// ListDeliveries knows the filters app and id: the engines know the others.
+// ListDeliveries filters by app and id only: the engines' own tests cover the rest.
 func (m *memory) ListDeliveries(_ context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error) {
 	defer m.lock()()
 	m.deliveryFilter = f
@@ -339,7 +339,7 @@ func (m *memory) UpdateTemplate(_ context.Context, t store.Template, by string) 
 	return m.keep(t, by), m.err
 }
 
-// keep stores the template and the version that it makes.
+// keep stores a template and its new version.
 func (m *memory) keep(t store.Template, by string) store.Template {
 	t.Version = 1
 	for _, v := range m.versions {

@@ -20,7 +20,7 @@ type healthOutput struct {
 	Body   healthView
 }
 
-// isProbe says whether a path is asked by machines every few seconds.
+// isProbe reports whether machines request a path every few seconds.
 func isProbe(path string) bool { return path == "/health" || path == "/livez" || path == "/readyz" }
 
 func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {

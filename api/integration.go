@@ -21,141 +21,139 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// integrationsPrefix is where other programs post in formats of their own.
+// integrationsPrefix is the path of webhooks in formats of other programs.
 const integrationsPrefix = apiPrefix + "/integrations"
 
-// What posts alerts is also the start of their idempotency keys.
+// Sources of alerts. Idempotency keys start with them.
 const (
 	alertmanager = "alertmanager"
 	grafana      = "grafana"
 )
 
-const (
-	maxReceiver = 255    // characters
-	maxAlerts   = 10_000 // in one group; more have no room in a body unless they are empty
-)
-
-// States of a group and of an alert.
+// Statuses of a group and of an alert.
 const (
 	alertFiring   = "firing"
 	alertResolved = "resolved"
 )
 
-const alertsDescription = "Takes the body of the webhook as it is. The configuration's `integrations.receivers` says who gets the alerts of the body's `receiver`, and by which templates. " +
-	"The same alerts in the same states, by their fingerprints and start times, answer 200 with the same id and notify nobody again. " +
-	"HTTP basic authentication is taken too: the user is the appId, the password the appSecret."
+const alertsDescription = "Accepts the webhook's body as it is. `integrations.receivers` of the configuration has the templates and the recipients for the body's `receiver`. " +
+	"The same alerts with the same statuses, by their fingerprints and start times, answer 200 with the same id and are not sent again. " +
+	"HTTP basic authentication is accepted too: the user is the appId, the password the appSecret."
 
-// alertGroupRequest documents the body of both webhooks; parseAlertGroup is what
-// enforces it, and a test holds the two together.
+// alertGroupRequest is the body of both webhooks. Its format is not ours, so
+// members that are not listed here are ignored.
 type alertGroupRequest struct {
-	_                 struct{}          `json:"-" additionalProperties:"true"`
-	Receiver          string            `json:"receiver" minLength:"1" maxLength:"255" doc:"a name under integrations.receivers of the configuration" example:"team-a"`
-	Status            string            `json:"status" enum:"firing,resolved"`
-	GroupKey          string            `json:"groupKey" minLength:"1" example:"{}:{alertname=\"HighLatency\"}"`
-	TruncatedAlerts   int               `json:"truncatedAlerts,omitempty" minimum:"0" maximum:"2147483647" doc:"alerts of the group that were left out"`
-	GroupLabels       map[string]string `json:"groupLabels,omitempty" nullable:"true"`
-	CommonLabels      map[string]string `json:"commonLabels,omitempty" nullable:"true"`
-	CommonAnnotations map[string]string `json:"commonAnnotations,omitempty" nullable:"true"`
-	ExternalURL       string            `json:"externalURL,omitempty"`
-	Title             string            `json:"title,omitempty" doc:"Grafana's; made from status and group labels when there is none"`
-	Message           string            `json:"message,omitempty" doc:"Grafana's"`
-	Alerts            []alertRequest    `json:"alerts" minItems:"1" maxItems:"10000"`
+	_                 struct{}       `json:"-" additionalProperties:"true"`
+	Receiver          string         `json:"receiver" minLength:"1" maxLength:"255" doc:"a name under integrations.receivers of the configuration" example:"team-a"`
+	Status            string         `json:"status" enum:"firing,resolved"`
+	GroupKey          string         `json:"groupKey" minLength:"1" example:"{}:{alertname=\"HighLatency\"}"`
+	TruncatedAlerts   int            `json:"truncatedAlerts,omitempty" minimum:"0" maximum:"2147483647" doc:"alerts of the group that the sender left out"`
+	GroupLabels       alertTexts     `json:"groupLabels,omitempty"`
+	CommonLabels      alertTexts     `json:"commonLabels,omitempty"`
+	CommonAnnotations alertTexts     `json:"commonAnnotations,omitempty"`
+	ExternalURL       string         `json:"externalURL,omitempty"`
+	Title             string         `json:"title,omitempty" doc:"Grafana's; made from status and group labels when there is none"`
+	Message           string         `json:"message,omitempty" doc:"Grafana's"`
+	Alerts            []alertRequest `json:"alerts" minItems:"1" maxItems:"10000"`
 }
 
 type alertRequest struct {
-	_            struct{}          `json:"-" additionalProperties:"true"`
-	Status       string            `json:"status" enum:"firing,resolved"`
-	Labels       map[string]string `json:"labels,omitempty" nullable:"true"`
-	Annotations  map[string]string `json:"annotations,omitempty" nullable:"true"`
-	StartsAt     time.Time         `json:"startsAt"`
-	EndsAt       time.Time         `json:"endsAt" doc:"looked at when the alert is resolved"`
-	GeneratorURL string            `json:"generatorURL,omitempty"`
-	Fingerprint  string            `json:"fingerprint" minLength:"1"`
+	_            struct{}   `json:"-" additionalProperties:"true"`
+	Status       string     `json:"status" enum:"firing,resolved"`
+	Labels       alertTexts `json:"labels,omitempty"`
+	Annotations  alertTexts `json:"annotations,omitempty"`
+	StartsAt     time.Time  `json:"startsAt"`
+	EndsAt       time.Time  `json:"endsAt" doc:"used when the alert is resolved"`
+	GeneratorURL string     `json:"generatorURL,omitempty"`
+	Fingerprint  string     `json:"fingerprint" minLength:"1"`
 }
 
-type alertsInput struct {
-	group alertGroup
-}
+// alertTexts are labels or annotations. Their values are strings; templates take
+// a map of any values.
+type alertTexts map[string]any
 
-// Resolve implements huma.Resolver: it reads the body.
-func (in *alertsInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.group, parseAlertGroup)
-}
-
-// alertGroup is the alerts that a webhook reports together.
-type alertGroup struct {
-	receiver string
-	identity string         // the same for the same alerts in the same states
-	params   map[string]any // for templates; docs/integrations.md has its shape
-}
-
-// parseAlertGroup reads a webhook's body. Members that are not known are let be:
-// the format is not ours.
-func parseAlertGroup(body object) (alertGroup, error) {
-	receiver := body.text("receiver", 1, maxReceiver)
-	status := body.choice("status", alertFiring, alertResolved)
-	groupKey := body.text("groupKey", 1, maxBody)
-	truncated := body.count("truncatedAlerts")
-	groupLabels := body.texts("groupLabels")
-	objects := body.objects("alerts")
-	if len(objects) > maxAlerts {
-		body.fault("alerts", fmt.Sprintf("must have at most %d alerts", maxAlerts))
-		return alertGroup{}, body.err()
+// Schema implements huma.SchemaProvider.
+func (alertTexts) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeObject, Nullable: true, AdditionalProperties: &huma.Schema{Type: huma.TypeString},
 	}
+}
 
-	alerts, identities := make([]any, len(objects)), make([]string, len(objects))
-	firing := 0
-	for i, o := range objects {
-		alert, identity := parseAlert(o)
-		if alert["status"] == alertFiring {
+// params returns the texts for a template: an empty map when there are none.
+func (t alertTexts) params() map[string]any {
+	if t == nil {
+		return map[string]any{}
+	}
+	return t
+}
+
+type alertsInput struct{ jsonBody[alertGroupRequest] }
+
+// params returns what templates get of a group. docs/integrations.md has its shape.
+func (r alertGroupRequest) params() map[string]any {
+	alerts, firing := make([]any, len(r.Alerts)), 0
+	for i, alert := range r.Alerts {
+		alerts[i] = alert.params()
+		if alert.Status == alertFiring {
 			firing++
 		}
-		alerts[i], identities[i] = alert, identity
 	}
-	title := body.text("title", 0, maxBody)
+	title := r.Title
 	if title == "" {
-		title = titleOf(status, firing, groupLabels)
-	}
-	params := map[string]any{
-		"status": status, "receiver": receiver, "title": title, "message": body.text("message", 0, maxBody),
-		"groupLabels": groupLabels, "commonLabels": body.texts("commonLabels"), "commonAnnotations": body.texts("commonAnnotations"),
-		"externalURL": body.text("externalURL", 0, maxBody), "alerts": alerts,
-		"firing": number(firing), "resolved": number(len(alerts) - firing), "truncatedAlerts": number(truncated),
-	}
-
-	slices.Sort(identities)
-	identity := identify(append([]string{receiver, groupKey, status, strconv.Itoa(truncated)}, identities...)...)
-	digest := sha256.Sum256([]byte(identity))
-	return alertGroup{receiver, hex.EncodeToString(digest[:]), params}, body.err()
-}
-
-// parseAlert returns what templates get of an alert, and what identifies it in its
-// state: when it fires again it has another start. Times are compared as instants,
-// because replicas of the sender may write them in different zones.
-func parseAlert(o object) (params map[string]any, identity string) {
-	status := o.choice("status", alertFiring, alertResolved)
-	fingerprint := o.text("fingerprint", 1, maxBody)
-	startsAt, endsAt := o.instant("startsAt"), o.instant("endsAt")
-	ended := ""
-	identity = identify(status, fingerprint, startsAt.UTC().Format(time.RFC3339Nano))
-	if status == alertResolved {
-		ended = endsAt.Format(time.RFC3339)
-		identity = identify(identity, endsAt.UTC().Format(time.RFC3339Nano))
+		title = titleOf(r.Status, firing, r.GroupLabels)
 	}
 	return map[string]any{
-		"status": status, "labels": o.texts("labels"), "annotations": o.texts("annotations"),
-		"startsAt": startsAt.Format(time.RFC3339), "endsAt": ended,
-		"generatorURL": o.text("generatorURL", 0, maxBody), "fingerprint": fingerprint,
-	}, identity
+		"status": r.Status, "receiver": r.Receiver, "title": title, "message": r.Message,
+		"groupLabels": r.GroupLabels.params(), "commonLabels": r.CommonLabels.params(), "commonAnnotations": r.CommonAnnotations.params(),
+		"externalURL": r.ExternalURL, "alerts": alerts,
+		"firing": jsonNumber(firing), "resolved": jsonNumber(len(alerts) - firing), "truncatedAlerts": jsonNumber(r.TruncatedAlerts),
+	}
 }
 
-// identify joins texts of a body; none has a NUL, so no two lists make the same.
-func identify(texts ...string) string { return strings.Join(texts, "\x00") }
+func (a alertRequest) params() map[string]any {
+	endsAt := ""
+	if a.Status == alertResolved {
+		endsAt = a.EndsAt.Format(time.RFC3339)
+	}
+	return map[string]any{
+		"status": a.Status, "labels": a.Labels.params(), "annotations": a.Annotations.params(),
+		"startsAt": a.StartsAt.Format(time.RFC3339), "endsAt": endsAt,
+		"generatorURL": a.GeneratorURL, "fingerprint": a.Fingerprint,
+	}
+}
 
-func number(n int) json.Number { return json.Number(strconv.Itoa(n)) }
+// identity returns a digest that is the same for the same alerts in the same
+// states, in any order.
+func (r alertGroupRequest) identity() string {
+	alerts := make([]string, len(r.Alerts))
+	for i, alert := range r.Alerts {
+		alerts[i] = alert.identity()
+	}
+	slices.Sort(alerts)
+	group := []string{r.Receiver, r.GroupKey, r.Status, strconv.Itoa(r.TruncatedAlerts)}
+	digest := sha256.Sum256([]byte(joinTexts(append(group, alerts...)...)))
+	return hex.EncodeToString(digest[:])
+}
 
-// titleOf writes a title for Alertmanager's groups, which have none: "[FIRING:2]
-// HighLatency eu-1".
+// identity identifies an alert in its state: when it fires again it has another
+// start. Times are compared as instants, because replicas of the sender may write
+// them in different zones.
+func (a alertRequest) identity() string {
+	identity := joinTexts(a.Status, a.Fingerprint, a.StartsAt.UTC().Format(time.RFC3339Nano))
+	if a.Status == alertResolved {
+		identity = joinTexts(identity, a.EndsAt.UTC().Format(time.RFC3339Nano))
+	}
+	return identity
+}
+
+// joinTexts joins texts of a body. None has a NUL, so different lists make
+// different texts.
+func joinTexts(texts ...string) string { return strings.Join(texts, "\x00") }
+
+func jsonNumber(n int) json.Number { return json.Number(strconv.Itoa(n)) }
+
+// titleOf returns a title for a group of Alertmanager, which has none, such as
+// "[FIRING:2] HighLatency eu-1".
 func titleOf(status string, firing int, groupLabels map[string]any) string {
 	title := "[" + strings.ToUpper(status) + "]"
 	if status == alertFiring {
@@ -167,38 +165,39 @@ func titleOf(status string, firing int, groupLabels map[string]any) string {
 	return title
 }
 
-// SetIntegrations swaps where alerts go. Requests that are being answered may
-// still go by the old ones.
+// SetIntegrations replaces the receivers of alerts. Requests in flight may still use
+// the old ones.
 func (s *Server) SetIntegrations(c IntegrationsConfig) { s.integrations.Store(&c) }
 
-// sendAlerts returns the handler of what the source posts.
+// sendAlerts returns the handler of a source's webhook.
 func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (*sendOutput, error) {
 	return func(ctx context.Context, in *alertsInput) (*sendOutput, error) {
-		receiver, known := s.integrations.Load().Receivers[in.group.receiver]
+		receiver, known := s.integrations.Load().Receivers[in.body.Receiver]
 		if !known {
 			return nil, fieldProblem(http.StatusUnprocessableEntity, codeUnknownReceiver, "receiver",
-				fmt.Sprintf("there is no receiver %q in this service's configuration", in.group.receiver))
+				fmt.Sprintf("there is no receiver %q in this service's configuration", in.body.Receiver))
 		}
-		out, err := s.send(ctx, receiver.request(source, in.group))
+		out, err := s.send(ctx, receiver.request(source, in.body))
 		var refused *refusal.Error
 		if errors.As(err, &refused) {
-			// Its field is none of the body's: what is wrong is in the configuration.
-			return nil, &refusal.Error{Code: refused.Code, Field: "receiver", Message: fmt.Sprintf("%s: %s: %s", in.group.receiver, refused.Field, refused.Message)}
+			// The mistake is in the configuration, so the refusal's field is not one of the body.
+			return nil, &refusal.Error{Code: refused.Code, Field: "receiver", Message: fmt.Sprintf("%s: %s: %s", in.body.Receiver, refused.Field, refused.Message)}
 		}
 		return out, err
 	}
 }
 
-// request asks for what the receiver's people are to get of the group.
-func (r Receiver) request(source string, group alertGroup) accepting.Request {
+// request returns the notification of a group for this receiver.
+func (r Receiver) request(source string, group alertGroupRequest) accepting.Request {
+	params := group.params()
 	request := accepting.Request{
-		IdempotencyKey: source + "-" + group.identity,
-		// Annotations have values in them that move while the alert stays the same.
+		IdempotencyKey: source + "-" + group.identity(),
+		// Annotations hold values that change while the alert stays the same.
 		KeyDecides: true,
 		Channels:   map[string]accepting.ChannelRequest{},
 	}
 	for name, channel := range r.Channels {
-		request.Channels[name] = accepting.ChannelRequest{Template: channel.Template, Params: group.params}
+		request.Channels[name] = accepting.ChannelRequest{Template: channel.Template, Params: params}
 	}
 	for _, recipient := range r.Recipients {
 		request.Recipients = append(request.Recipients, store.Recipient(recipient))

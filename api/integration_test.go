@@ -18,7 +18,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// receivers are those of the recorded bodies.
+// receivers are the receivers of the recorded bodies.
 var receivers = api.IntegrationsConfig{Receivers: map[string]api.Receiver{
 	"team-a": {
 		Channels:   map[string]api.ReceiverChannel{"feishu_app": {Template: "card"}, "email": {Template: "mail"}},
@@ -39,8 +39,8 @@ func alerts(source, body string) request {
 	return request{method: "POST", path: "/api/v1/integrations/" + source, app: "sender", body: body}
 }
 
-// recorded returns a webhook's body. Alertmanager's are as version 0.25 sent them,
-// Grafana's has the documented form.
+// recorded returns a webhook's body. Alertmanager 0.25 sent its bodies; Grafana's
+// follows its documentation.
 func recorded(t *testing.T, name string) string {
 	t.Helper()
 	body, err := os.ReadFile("testdata/alerts/" + name + ".json")
@@ -48,7 +48,7 @@ func recorded(t *testing.T, name string) string {
 	return string(body)
 }
 
-// sendAlerts posts a body and returns the request that was made of it.
+// sendAlerts posts a body and returns the request that the accepter got.
 func (b *bench) sendAlerts(t *testing.T, source, body string) accepting.Request {
 	t.Helper()
 	a := b.call(t, alerts(source, body))
@@ -119,7 +119,7 @@ func TestGrafanaAlertsBecomeANotification(t *testing.T) {
 	require.NotContains(t, second, "silenceURL", "the shape is the same for both")
 }
 
-// The key says whether a webhook tells anything new.
+// The idempotency key changes when, and only when, a webhook has news.
 func TestWhatMakesAlertsNew(t *testing.T) {
 	t.Parallel()
 	b := startIntegrations(t)
@@ -189,13 +189,13 @@ func TestUnknownReceiversAreRefused(t *testing.T) {
 	require.Contains(t, a.text, `there is no receiver \"Team-A\"`)
 	require.Empty(t, b.accepter.requests)
 
-	// The configuration is swapped while serving.
+	// The configuration is replaced while serving.
 	b.server.SetIntegrations(api.IntegrationsConfig{Receivers: map[string]api.Receiver{"Team-A": receivers.Receivers["team-a"]}})
 	require.Equal(t, http.StatusAccepted, b.call(t, alerts("alertmanager", body)).status)
 	require.Equal(t, http.StatusUnprocessableEntity, b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing"))).status)
 }
 
-// What Alertmanager is to try again is a 5xx, and nothing else is.
+// Alertmanager retries a 5xx, so only what a retry can help is one.
 func TestRefusalsOfAlertsNameTheReceiver(t *testing.T) {
 	t.Parallel()
 	b := startIntegrations(t)
@@ -314,7 +314,7 @@ func TestAlertsComeWithEachKindOfCredentials(t *testing.T) {
 		header := http.Header{"Authorization": {basic("root:root-secret")}}
 		require.Equal(t, 401, b.callUndescribed(t, request{method: "GET", path: path, header: header}).status)
 	}
-	// Guesses are slowed down here, too.
+	// Guesses are limited here, too.
 	statuses := map[int]int{}
 	for range 15 {
 		r := alerts("grafana", small)

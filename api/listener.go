@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// quietListener knows the connections on which nothing has arrived yet. fasthttp
-// takes them for busy, so that one of them (a load balancer's, opened ahead)
-// would hold up a shutdown for the whole read timeout.
+// quietListener tracks the connections on which nothing has arrived yet. fasthttp
+// counts them as busy: one that a load balancer opened ahead would delay a
+// shutdown for the whole read timeout.
 type quietListener struct {
 	net.Listener
 
@@ -36,7 +36,7 @@ func (l *quietListener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// closeQuiet closes the quiet connections, and those that are still to come.
+// closeQuiet closes the quiet connections, and all that are accepted later.
 func (l *quietListener) closeQuiet() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,7 +55,7 @@ func (l *quietListener) forget(c *quietConn) {
 type quietConn struct {
 	net.Conn
 	listener *quietListener
-	isQuiet  bool // read and written by the one goroutine that reads
+	isQuiet  bool // only the goroutine that reads uses it
 }
 
 // Read implements net.Conn.

@@ -10,34 +10,34 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics are what the API counts.
+// metrics are the metrics of the API.
 type metrics struct {
 	requests *prometheus.HistogramVec // by method, route, status
 	refusals *prometheus.CounterVec   // by code
 }
 
-// newMetrics registers the metrics; with nil they are counted and shown nowhere.
+// newMetrics registers the metrics, unless registry is nil.
 func newMetrics(registry prometheus.Registerer) *metrics {
 	r := promauto.With(registry)
 	return &metrics{
 		requests: r.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sealos_notify_http_request_duration_seconds",
-			Help:    "Time of requests to the API, by the route that answered.",
+			Help:    "Duration of requests to the API, by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"method", "route", "status"}),
 		refusals: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_refusals_total",
-			Help: "Problem documents that the API answered with, by code.",
+			Help: "Problem documents that the API returned, by code.",
 		}, []string{"code"}),
 	}
 }
 
-// countRequest counts a request that was answered.
+// countRequest counts an answered request.
 func (m *metrics) countRequest(c *fiber.Ctx, took time.Duration) {
 	m.requests.WithLabelValues(c.Method(), c.Route().Path, strconv.Itoa(c.Response().StatusCode())).Observe(took.Seconds())
 }
 
-// countProblem is a huma.Transformer: every answer of an operation passes through.
+// countProblem is a huma.Transformer: huma passes it every answer of an operation.
 func (m *metrics) countProblem(_ huma.Context, _ string, answer any) (any, error) {
 	if p, is := answer.(*Problem); is {
 		m.refusals.WithLabelValues(p.Code).Inc()

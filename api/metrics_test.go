@@ -13,7 +13,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
-// Wherever a problem is found, it is counted once.
+// A problem is counted once, wherever it is found.
 func TestRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
@@ -30,7 +30,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	b.callUndescribed(t, request{method: http.MethodGet, path: "/api/v1/nothing", app: "editor"})
 
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP sealos_notify_refusals_total Problem documents that the API answered with, by code.
+# HELP sealos_notify_refusals_total Problem documents that the API returned, by code.
 # TYPE sealos_notify_refusals_total counter
 sealos_notify_refusals_total{code="forbidden"} 1
 sealos_notify_refusals_total{code="invalid_json"} 1
@@ -41,8 +41,7 @@ sealos_notify_refusals_total{code="unauthorized"} 1
 `), "sealos_notify_refusals_total"))
 }
 
-// Requests are counted by the route they took, not by their path: there is no end
-// of paths.
+// Requests are counted by route, not by path: the number of paths has no bound.
 func TestRequestsAreCountedByRoute(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()

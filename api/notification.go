@@ -5,37 +5,30 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
 
-const (
-	maxIdempotencyKey = 255
-	maxRecipient      = 320 // characters: the longest e-mail address
-)
-
-const sendDescription = "Once this answers 202 the notification is stored with all its deliveries. " +
+const sendDescription = "After a 202 the notification and all its deliveries are stored. " +
 	"The same request with the same idempotencyKey answers 200 with the same id; another request with that key is refused. " +
 	"Recipients that fit none of the channels are listed as unmatched. " +
-	"One request takes at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
+	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
 
-// notificationRequest documents the body of a notification; parseNotification is
-// what enforces it, and a test holds the two together.
+// notificationRequest is the body of a request to send a notification.
 type notificationRequest struct {
-	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"the same key is the same notification, for each app" example:"incident-001"`
-	Channels       map[string]channelRequest `json:"channels" minProperties:"1" doc:"what goes out over which channel, by channel name" example:"{\"feishu_app\": {\"template\": \"feishu-alert\", \"params\": {\"incident\": \"database down\", \"severity\": \"P0\"}}}"`
-	Recipients     []recipientView           `json:"recipients" minItems:"1" doc:"who gets it; repeated ones count once"`
-	SendAt         time.Time                 `json:"sendAt,omitzero" doc:"when it is sent, to some 5 seconds; at most 90 days ahead; at once when left out or past"`
-	ExpiresAt      time.Time                 `json:"expiresAt,omitzero" doc:"what has not been sent by then is dead (expired); later than sendAt"`
-	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" default:"normal" doc:"the higher is sent first, whoever asked first"`
+	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"identifies the notification among those of the app" example:"incident-001"`
+	Channels       map[string]channelRequest `json:"channels" minProperties:"1" doc:"what is sent over each channel, by channel name" example:"{\"feishu_app\": {\"template\": \"feishu-alert\", \"params\": {\"incident\": \"database down\", \"severity\": \"P0\"}}}"`
+	Recipients     []recipientView           `json:"recipients" minItems:"1" doc:"who gets it; duplicates count once"`
+	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
+	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
+	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" default:"normal" doc:"a higher priority is sent first, also before older notifications"`
 }
 
 type channelRequest struct {
 	Template string         `json:"template" minLength:"1" maxLength:"64" doc:"name of the template" example:"feishu-alert"`
-	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
+	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
 }
 
 type recipientView struct {
@@ -60,10 +53,10 @@ type notificationView struct {
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
-	Test           bool            `json:"test" doc:"whether somebody tried a template"`
+	Test           bool            `json:"test" doc:"true when it tests a template"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
-	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries; only where one notification is read"`
+	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries; only when one notification is read"`
 }
 
 type countsView struct {
@@ -75,53 +68,33 @@ type countsView struct {
 	Cancelled int `json:"cancelled"`
 }
 
-type sendInput struct {
-	request accepting.Request
+type sendInput struct{ jsonBody[notificationRequest] }
+
+func (r notificationRequest) request() accepting.Request {
+	request := accepting.Request{
+		IdempotencyKey: r.IdempotencyKey,
+		Channels:       make(map[string]accepting.ChannelRequest, len(r.Channels)),
+		Recipients:     make([]store.Recipient, len(r.Recipients)),
+		SendAt:         microseconds(r.SendAt),
+		ExpiresAt:      microseconds(r.ExpiresAt),
+		Priority:       store.Priority(r.Priority),
+	}
+	for name, channel := range r.Channels {
+		request.Channels[name] = accepting.ChannelRequest(channel)
+	}
+	for i, recipient := range r.Recipients {
+		request.Recipients[i] = store.Recipient(recipient)
+	}
+	return request
 }
 
-// Resolve implements huma.Resolver: it reads the body.
-func (in *sendInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.request, parseNotification)
-}
-
-func parseNotification(body object) (accepting.Request, error) {
-	r := accepting.Request{
-		IdempotencyKey: body.text("idempotencyKey", 1, maxIdempotencyKey),
-		Channels:       map[string]accepting.ChannelRequest{},
-		SendAt:         body.time("sendAt"),
-		ExpiresAt:      body.time("expiresAt"),
-		Priority:       store.Priority(body.option("priority", "high", "normal", "low")),
+// microseconds returns a time as the store keeps it, or nil.
+func microseconds(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
 	}
-	_, given := body.members["channels"]
-	channels := body.object("channels")
-	names := channels.names()
-	if given && len(names) == 0 {
-		body.fault("channels", "must not be empty")
-	}
-	for _, name := range names {
-		channel := channels.object(name)
-		r.Channels[name] = accepting.ChannelRequest{
-			Template: channel.text("template", 1, maxTemplateName),
-			Params:   channel.values("params"),
-		}
-		channel.end()
-	}
-	recipients := body.objects("recipients")
-	r.Recipients = make([]store.Recipient, len(recipients))
-	for i, recipient := range recipients {
-		r.Recipients[i] = parseRecipient(recipient)
-	}
-	body.end()
-	return r, body.err()
-}
-
-func parseRecipient(body object) store.Recipient {
-	r := store.Recipient{
-		Type:  body.choice("type", "email", "phone", "user_id", "feishu_user_id"),
-		Value: body.text("value", 1, maxRecipient),
-	}
-	body.end()
-	return r
+	kept := t.UTC().Truncate(time.Microsecond)
+	return &kept
 }
 
 type sendOutput struct {
@@ -131,10 +104,10 @@ type sendOutput struct {
 }
 
 func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutput, error) {
-	return s.send(ctx, in.request)
+	return s.send(ctx, in.body.request())
 }
 
-// send accepts what the caller asks for.
+// send accepts a notification of the caller.
 func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
 	r.AppID = callerOf(ctx).AppID
 	accepted, err := s.accepter.Accept(ctx, r)
@@ -190,7 +163,7 @@ func viewNotification(n store.Notification) notificationView {
 	}
 }
 
-// notificationOf returns a notification that the caller may see.
+// notificationOf returns a notification that the caller may see, or errNotFound.
 func (s *Server) notificationOf(ctx context.Context, id string) (store.Notification, error) {
 	parsed, err := uuid.Parse(id)
 	if err != nil {

@@ -130,7 +130,8 @@ func TestAPanicIsAnInternalError(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.call(t, request{method: "GET", path: "/livez"}).status)
 }
 
-// with replaces one member of a good notification; an empty value takes it out.
+// with returns a good notification with one member replaced, or removed when value is
+// empty.
 func with(member, value string) string {
 	members := map[string]string{
 		"idempotencyKey": `"k"`, "channels": `{"email":{"template":"t"}}`, "recipients": `[{"type":"email","value":"a@b.c"}]`,
@@ -171,10 +172,10 @@ func TestMalformedNotifications(t *testing.T) {
 		"cut off":                   {goodNotification[:40], badJSON, "channels"},
 		"cut off in a string":       {`{"idempotencyKey":"k`, badJSON, "idempotencyKey"},
 		"trailing comma":            {`{"idempotencyKey":"k",}`, badJSON, ""},
-		"trailing comma in array":   {`{"recipients":[1,]}`, badJSON, "recipients[1]"},
+		"trailing comma in array":   {`{"recipients":[1,]}`, badJSON, "recipients"},
 		"missing colon":             {`{"idempotencyKey" "k"}`, badJSON, "idempotencyKey"},
 		"missing comma":             {`{"idempotencyKey":"k" "channels":{}}`, badJSON, ""},
-		"mismatched brackets":       {`{"recipients":[}`, badJSON, "recipients"},
+		"mismatched brackets":       {`{"recipients":[}`, badJSON, "recipients[0]"},
 		"single quotes":             {`{'idempotencyKey':'k'}`, badJSON, ""},
 		"comment":                   {`{/* */"idempotencyKey":"k"}`, badJSON, ""},
 		"NaN":                       {params(`{"n":NaN}`), badJSON, "channels.email.params.n"},
@@ -194,7 +195,7 @@ func TestMalformedNotifications(t *testing.T) {
 		"NUL in a recipient":        {recipient(`{"type":"email","value":"\u0000"}`), badJSON, "recipients[1].value"},
 		"NUL byte":                  {with("idempotencyKey", "\"a\x00\""), badJSON, "idempotencyKey"},
 		"invalid UTF-8":             {params("{\"incident\":\"\xff\"}"), badJSON, "channels.email.params.incident"},
-		"invalid UTF-8 in a name":   {params("{\"\xc3\x28\":1}"), badJSON, "channels.email.params.\uFFFD("},
+		"invalid UTF-8 in a name":   {params("{\"\xc3\x28\":1}"), badJSON, "channels.email.params"},
 		"overlong UTF-8":            {with("idempotencyKey", "\"\xc0\x80\""), badJSON, "idempotencyKey"},
 		"encoded surrogate":         {with("idempotencyKey", "\"\xed\xa0\x80\""), badJSON, "idempotencyKey"},
 		"half a surrogate pair":     {params(`{"a":"\ud83d"}`), badJSON, "channels.email.params.a"},
@@ -271,6 +272,21 @@ func TestMalformedNotifications(t *testing.T) {
 	}
 }
 
+func TestProblemsDoNotRepeatValues(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for _, body := range []string{
+		with("idempotencyKey", `"\ud83dSECRET"`), with("idempotencyKey", `"\xSECRET"`), with("idempotencyKey", "\"SECRET\x00\""),
+		with("idempotencyKey", `"SECRET\u0000"`), with("idempotencyKey", "\"SECRET\xff\""), with("idempotencyKey", `SECRET`),
+		with("idempotencyKey", `trueSECRET`), with("idempotencyKey", `"`+strings.Repeat("SECRET", 256)+`"`), with("sendAt", `"SECRET"`),
+		with("priority", `"SECRET"`), with("recipients", `"SECRET"`), with("recipients", `[{"type":"SECRET","value":["SECRET"]}]`),
+	} {
+		a := b.call(t, post("console", body))
+		require.Equal(t, http.StatusBadRequest, a.status, body)
+		require.NotContains(t, a.text, "SEC", body)
+	}
+}
+
 func TestEveryFaultOfANotificationIsListedUpToABound(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -280,7 +296,7 @@ func TestEveryFaultOfANotificationIsListedUpToABound(t *testing.T) {
 		fields = append(fields, e.(map[string]any)["field"].(string))
 	}
 	require.Equal(t, []string{
-		"idempotencyKey", "channels.email.template", "recipients[0].type", "recipients[0].value", "x",
+		"channels.email.template", "recipients[0].type", "recipients[0].value", "x", "idempotencyKey",
 	}, fields)
 
 	a = b.call(t, post("console", `{"recipients":[`+strings.Repeat("1,", 50_000)+`1],"`+strings.Repeat("y", 50_000)+`":1}`))
@@ -344,7 +360,7 @@ func TestBodiesAreJSONOfBoundedSize(t *testing.T) {
 	require.Equal(t, "body_too_large", code)
 }
 
-// notificationOf puts a notification with n deliveries into the store.
+// notificationOf stores a notification with n deliveries.
 func (b *bench) notificationOf(app string, n int) store.Notification {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.FixedZone("CST", 8*3600))
 	row := store.Notification{
@@ -393,7 +409,7 @@ func TestNotificationsOfOthersDoNotExist(t *testing.T) {
 			require.Equal(t, 404, a.status, id)
 			answers = append(answers, a.text)
 		}
-		require.Len(t, slices.Compact(answers), 1, "nobody can tell them apart")
+		require.Len(t, slices.Compact(answers), 1, "a caller cannot tell them apart")
 		require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/notifications/" + foreign + suffix, app: "sender"}).status)
 		require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/notifications/" + foreign + suffix, app: "root"}).status)
 	}

@@ -14,18 +14,18 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// requestIDPattern is what is taken over from a caller's X-Request-Id.
+// requestIDPattern is what a caller's X-Request-Id must match to be kept.
 var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // maxLoggedPath bounds what one request can put into a log line, in bytes.
 const maxLoggedPath = 256
 
-// observe is around everything: it names the request, bounds its time, turns
-// errors and panics into answers, and writes the one log line. The line has
-// neither query, body, headers nor addresses.
+// observe wraps every handler. It sets the request's id and time limit, answers
+// errors and panics, and writes one log line. The line has no query, body, header
+// or address.
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
-	id := setHead(c)
+	id := setHeaders(c)
 	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
 	defer cancel()
 	c.SetUserContext(ctx)
@@ -56,21 +56,21 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
-// reject answers what fasthttp turned away before it came to observe: a body that
-// is too large, a request that is not HTTP.
-func (s *Server) reject(c *fiber.Ctx, err error) error {
-	setHead(c)
+// answerUnrouted answers a request that fasthttp refused before observe ran: its
+// body is too large, or it is not HTTP.
+func (s *Server) answerUnrouted(c *fiber.Ctx, err error) error {
+	setHeaders(c)
 	if strings.HasPrefix(c.Path(), apiPrefix) && errors.Is(err, fiber.ErrRequestEntityTooLarge) {
-		// A stranger's body may be large because its credentials are wrong.
-		if _, denied := s.auth.check(presentedBy(c)); denied != nil {
+		// limitBody may have refused the body because of wrong credentials.
+		if _, denied := s.auth.check(credentialsAndPeer(c)); denied != nil {
 			err = denied
 		}
 	}
 	return s.writeError(c, err)
 }
 
-// setHead sets the headers that every answer has and returns the request's id.
-func setHead(c *fiber.Ctx) (requestID string) {
+// setHeaders sets the headers that every answer has and returns the request's id.
+func setHeaders(c *fiber.Ctx) (requestID string) {
 	requestID = c.Get(fiber.HeaderXRequestID)
 	if !requestIDPattern.MatchString(requestID) {
 		requestID = uuid.NewString()
@@ -82,7 +82,7 @@ func setHead(c *fiber.Ctx) (requestID string) {
 	return requestID
 }
 
-// next runs the handlers; a panic in one becomes an error.
+// next runs the handlers and returns a panic as an error.
 func (s *Server) next(c *fiber.Ctx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -16,21 +16,22 @@ import (
 	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
-func init() {
-	// huma keeps these for the whole process.
+// configureHuma sets what huma keeps for the whole process.
+var configureHuma = sync.OnceFunc(func() {
 	huma.DefaultArrayNullable = false
 	huma.NewError = humaProblem
-}
+})
 
-// OpenAPI returns the API's description (OpenAPI 3.1, YAML). openapi.yaml is its
-// committed copy.
+// OpenAPI returns the API's description (OpenAPI 3.1, YAML). openapi.yaml is a copy
+// of it.
 func OpenAPI() ([]byte, error) {
 	api := newHuma(fiber.New())
-	(&Server{}).routes(api) // described, never called
+	(&Server{}).routes(api) // the handlers are never called
 	return api.OpenAPI().YAML()
 }
 
-// serveSpec serves the description. Most replicas are never asked for it.
+// serveSpec serves the description. It is made on the first request: most replicas
+// get none.
 func (s *Server) serveSpec(api huma.API) {
 	spec := sync.OnceValues(api.OpenAPI().YAML)
 	s.app.Get("/openapi.yaml", func(c *fiber.Ctx) error {
@@ -44,10 +45,11 @@ func (s *Server) serveSpec(api huma.API) {
 }
 
 func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
+	configureHuma()
 	config := huma.DefaultConfig("sealos-notify", "1")
 	config.Info.Description = "Notifications over six channels. Errors are problem documents (RFC 9457) with a stable code: " +
 		"400 is about the shape of a request, 422 about what it asks for."
-	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // the description is served by serveSpec; huma's page loads from a CDN
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // serveSpec serves the description; huma's page loads from a CDN
 	config.CreateHooks = nil                                             // no $schema in answers
 	config.Transformers = transformers
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -78,35 +80,42 @@ func responseName(status int) string { return strings.ReplaceAll(http.StatusText
 // route is an operation of the API.
 type route struct {
 	method, path, id     string
-	role                 Role // that the caller needs; empty below no /api/v1
-	also                 Role // a second one; usually none
+	role                 Role // that the caller needs; empty outside /api/v1
+	secondRole           Role // that the caller needs too; usually none
 	summary, description string
 	status               int   // of success, when it is not huma's default
-	strict               bool  // refuses parameters that it does not know: one misspelt would choose all
-	body                 any   // documents the body
-	faults               []int // statuses of the errors of its own; those that all share are added
+	strictQuery          bool  // refuses unknown parameters: a misspelt filter would match everything
+	errors               []int // statuses of errors besides those that all routes share
 }
 
-// add registers a route. What its handler returns as an error becomes a problem.
-func add[I, O any](s *Server, api huma.API, r route, handle func(context.Context, *I) (*O, error)) {
+// addRoute registers a route. An error of its handler is answered as a problem.
+func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: r.description,
-		DefaultStatus: r.status, RejectUnknownQueryParameters: r.strict, Responses: map[string]*huma.Response{},
+		DefaultStatus: r.status, RejectUnknownQueryParameters: r.strictQuery, Responses: map[string]*huma.Response{},
+		Metadata: map[string]any{},
 	}
-	faults := append([]int{500}, r.faults...)
+	statuses := append([]int{500}, r.errors...)
 	if r.role != "" {
-		faults = append(faults, 401, 403, 429, 503)
+		statuses = append(statuses, 401, 403, 429, 503)
 		op.Middlewares = huma.Middlewares{s.requires(r.role)}
 		op.Security = []map[string][]string{{"appId": {}, "appSecret": {}}, {"bearer": {}}}
 		needs := fmt.Sprintf("Needs the role `%s`", r.role)
-		if r.also != "" {
-			op.Middlewares = append(op.Middlewares, s.requires(r.also))
-			needs += fmt.Sprintf(" and the role `%s`", r.also)
+		if r.secondRole != "" {
+			op.Middlewares = append(op.Middlewares, s.requires(r.secondRole))
+			needs += fmt.Sprintf(" and the role `%s`", r.secondRole)
 		}
 		op.Description = strings.TrimSpace(needs + ". " + r.description)
 	}
-	for _, status := range faults {
+	for _, status := range statuses {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + responseName(status)}
+	}
+	var body *huma.RequestBody
+	if in, ok := any(new(I)).(interface{ bodyType() reflect.Type }); ok {
+		registry := api.OpenAPI().Components.Schemas
+		schema := registry.Schema(in.bodyType(), true, "")
+		op.Metadata[bodySchemaKey] = bodySchema{registry, schema}
+		body = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: schema}}}
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
@@ -116,14 +125,8 @@ func add[I, O any](s *Server, api huma.API, r route, handle func(context.Context
 		return out, nil
 	})
 	registered := operation(api, r)
-	if r.body != nil {
-		// Added after the registration: the body is read by the input's Resolve, not by huma.
-		schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.body), true, "")
-		registered.RequestBody = &huma.RequestBody{
-			Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
-		}
-	}
-	describeMore(registered)
+	registered.RequestBody = body // added after the registration: jsonBody reads the body, not huma
+	addResponses(registered)
 }
 
 func operation(api huma.API, r route) *huma.Operation {
@@ -140,9 +143,9 @@ func operation(api huma.API, r route) *huma.Operation {
 	}
 }
 
-// describeMore adds the second successful status that some operations have, and
-// what else only some take.
-func describeMore(op *huma.Operation) {
+// addResponses describes the second status of operations that have two, and
+// the webhooks' basic authentication.
+func addResponses(op *huma.Operation) {
 	switch op.OperationID {
 	case "sendAlertmanagerAlerts", "sendGrafanaAlerts":
 		op.Security = append(op.Security, map[string][]string{"basic": {}})
@@ -150,7 +153,7 @@ func describeMore(op *huma.Operation) {
 	case "sendNotification", "testTemplate":
 		accepted := op.Responses["202"]
 		op.Responses["200"] = &huma.Response{
-			Description: "Accepted before", Content: accepted.Content, Headers: accepted.Headers,
+			Description: "Already accepted", Content: accepted.Content, Headers: accepted.Headers,
 		}
 		accepted.Headers = nil
 	case "health", "ready":
@@ -160,7 +163,7 @@ func describeMore(op *huma.Operation) {
 	}
 }
 
-// exampleProblems shows one problem for each status.
+// exampleProblems holds an example problem for each status.
 var exampleProblems = map[int]*Problem{
 	http.StatusBadRequest: fieldProblem(http.StatusBadRequest, codeInvalidRequest,
 		"recipients[0].type", "must be one of email, phone, user_id, feishu_user_id"),

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
@@ -15,14 +14,14 @@ import (
 )
 
 const (
-	previewDescription = "Nothing is sent. Where a param is missing its name stands in the text, between ‹ and ›; " +
-		"the text is empty when there is none without that param."
-	testDescription = "Sends one real notification, marked as a test. It needs no idempotencyKey; with one, it is as idempotent as any other."
+	previewDescription = "Nothing is sent. A missing param is shown as its name between ‹ and ›; " +
+		"the text is empty when it cannot be rendered without that param."
+	testDescription = "Sends one real notification, marked as a test. The idempotencyKey is optional, and works as for any notification."
 )
 
-// previewRequest documents the body of a preview; Resolve enforces it.
+// previewRequest is the body of a request to preview a template.
 type previewRequest struct {
-	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
+	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
 }
 
 type previewView struct {
@@ -30,23 +29,14 @@ type previewView struct {
 	Subject      string          `json:"subject"`
 	Body         string          `json:"body"`
 	TemplateCode string          `json:"templateCode"`
-	Params       json.RawMessage `json:"params" doc:"what goes to a vendor that renders by itself: an object, or null"`
+	Params       json.RawMessage `json:"params" doc:"what a vendor that renders the text itself gets: an object, or null"`
 	Missing      []string        `json:"missing" doc:"params that the template needs; a notification without them is refused"`
-	Unused       []string        `json:"unused" doc:"params that the template never mentions"`
+	Unused       []string        `json:"unused" doc:"params that the template does not use"`
 }
 
 type previewInput struct {
-	Name   string `path:"name" doc:"name of the template"`
-	params map[string]any
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *previewInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.params, func(body object) (map[string]any, error) {
-		params := body.values("params")
-		body.end()
-		return params, body.err()
-	})
+	Name string `path:"name" doc:"name of the template"`
+	jsonBody[previewRequest]
 }
 
 type previewOutput struct{ Body previewView }
@@ -56,9 +46,9 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.rules.PreviewTemplate(t, in.params)
+	p, err := s.rules.PreviewTemplate(t, in.body.Params)
 	if err != nil {
-		return nil, ofTemplate(err, t.Channel)
+		return nil, templateRefusal(err, t.Channel)
 	}
 	return &previewOutput{previewView{
 		MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
@@ -66,39 +56,16 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	}}, nil
 }
 
-// testRequest documents the body of a test; Resolve enforces it.
+// testRequest is the body of a request to test a template.
 type testRequest struct {
-	IdempotencyKey string         `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" doc:"made up when left out"`
-	Params         map[string]any `json:"params,omitempty" nullable:"true" doc:"what the template puts in; any JSON values"`
+	IdempotencyKey string         `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" doc:"generated when left out"`
+	Params         map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
 	Recipient      recipientView  `json:"recipient" doc:"who gets it"`
 }
 
 type testInput struct {
 	Name string `path:"name" doc:"name of the template"`
-	test test
-}
-
-// test is what is asked of a template.
-type test struct {
-	key       string
-	params    map[string]any
-	recipient store.Recipient
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *testInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.test, parseTest)
-}
-
-func parseTest(body object) (test, error) {
-	t := test{key: "test-" + uuid.NewString()}
-	if _, given := body.members["idempotencyKey"]; given {
-		t.key = body.text("idempotencyKey", 1, maxIdempotencyKey)
-	}
-	t.params = body.values("params")
-	t.recipient = parseRecipient(body.object("recipient"))
-	body.end()
-	return t, body.err()
+	jsonBody[testRequest]
 }
 
 func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, error) {
@@ -106,19 +73,23 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 	if err != nil {
 		return nil, err
 	}
+	key := in.body.IdempotencyKey
+	if key == "" {
+		key = "test-" + uuid.NewString()
+	}
 	out, err := s.send(ctx, accepting.Request{
-		IdempotencyKey: in.test.key, Test: true, Recipients: []store.Recipient{in.test.recipient},
-		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.test.params}},
+		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{store.Recipient(in.body.Recipient)},
+		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {
-		return nil, ofTemplate(err, t.Channel)
+		return nil, templateRefusal(err, t.Channel)
 	}
 	return out, nil
 }
 
-// ofTemplate puts the field of a refused notification where a request about one
-// template has it.
-func ofTemplate(err error, channel string) error {
+// templateRefusal returns a refusal with the field of a request about one template
+// in place of the notification's field. Other errors are returned as they are.
+func templateRefusal(err error, channel string) error {
 	var refused *refusal.Error
 	if !errors.As(err, &refused) {
 		return err

@@ -98,7 +98,7 @@ func TestRefusedTests(t *testing.T) {
 		`{"recipient":{"type":"phone","value":"1","x":1}}`:                           "recipient.x",
 		`{"recipient":{"type":"phone","value":"1"},"idempotencyKey":""}`:             "idempotencyKey",
 		`{"recipient":{"type":"phone","value":"1"},"priority":"high"}`:               "priority",
-		`{"recipient":{"type":"phone","value":"1"},"recipients":[],"params":"none"}`: "params",
+		`{"recipient":{"type":"phone","value":"1"},"params":"none","recipients":[]}`: "params",
 	} {
 		a := b.test(t, "feishu-incident", body)
 		require.Equal(t, 400, a.status, body)

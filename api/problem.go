@@ -17,7 +17,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Codes of a Problem that are not a refusal.Error's. They are stable.
+// Codes of a Problem that no refusal.Error has. They are stable.
 const (
 	codeInvalidJSON     = "invalid_json"    // 400: not one well-formed JSON object
 	codeInvalidRequest  = "invalid_request" // 400: a field or parameter has the wrong shape
@@ -27,13 +27,13 @@ const (
 	codeNotFound        = "not_found"
 	codeTemplateExists  = "template_exists"
 	codeImmutableField  = "immutable_field"
-	codeTooBroad        = "too_broad"        // 422: a list that would look through too much
+	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
 	codeUnavailable     = "unavailable"
 	codeInternal        = "internal"
 )
 
-// codeByStatus is for failures that come from the router or from huma.
+// codeByStatus holds the code of each status that the router or huma answers with.
 var codeByStatus = map[int]string{
 	http.StatusBadRequest:                  codeInvalidRequest,
 	http.StatusNotFound:                    codeNotFound,
@@ -46,50 +46,56 @@ var codeByStatus = map[int]string{
 
 const problemContentType = "application/problem+json"
 
-// Problem is an error as RFC 9457 has it, with a stable code. Status 400 is
+// Problem is an RFC 9457 problem document with a stable code. Status 400 is
 // about the shape of a request, 422 about what it asks for.
 type Problem struct {
 	Title  string       `json:"title" doc:"what the status means"`
 	Status int          `json:"status" doc:"HTTP status"`
 	Code   string       `json:"code" doc:"stable name of the error, for programs"`
 	Detail string       `json:"detail" doc:"what is wrong, for people"`
-	Errors []FieldError `json:"errors,omitempty" doc:"the fields at fault"`
+	Errors []FieldError `json:"errors,omitempty" doc:"the fields that are wrong"`
 
-	retryAfter time.Duration // 0 when waiting is of no use
+	retryAfter time.Duration // 0 when a retry does not help
 }
 
-// FieldError names one field at fault.
+// FieldError names one field that is wrong.
 type FieldError struct {
 	Field   string `json:"field" doc:"path in the request, for example recipients[0].type; query and path parameters start with query. and path."`
 	Message string `json:"message"`
+}
+
+// statusProblem returns a problem whose status has one code only.
+func statusProblem(status int, detail string) *Problem {
+	return newProblem(status, codeByStatus[status], detail)
 }
 
 func newProblem(status int, code, detail string, fields ...FieldError) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Errors: fields}
 }
 
-// in says that the same request may be sent again after a while.
-func (p *Problem) in(wait time.Duration) *Problem {
-	p.retryAfter = wait
+// withRetryAfter sets when the same request may be sent again, and returns p.
+func (p *Problem) withRetryAfter(d time.Duration) *Problem {
+	p.retryAfter = d
 	return p
 }
 
 func errTooManyAttempts(wait time.Duration) *Problem {
-	return newProblem(http.StatusTooManyRequests, codeTooMany, "too many wrong secrets for this app or from this address; try again later").in(wait)
+	return newProblem(http.StatusTooManyRequests, codeTooMany,
+		"too many wrong secrets for this app or from this address; try again later").withRetryAfter(wait)
 }
 
 var (
 	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
-	// errNotFound answers for what does not exist and for what belongs to another
-	// app: nobody can tell the two apart.
-	errNotFound = newProblem(http.StatusNotFound, codeNotFound, "there is nothing here")
+	// errNotFound is the answer for what does not exist and for what belongs to
+	// another app, so that a caller cannot tell the two apart.
+	errNotFound = newProblem(http.StatusNotFound, codeNotFound, "not found")
 	errTooBroad = newProblem(http.StatusUnprocessableEntity, codeTooBroad,
-		"too few match among too many: narrow the search to a shorter time with since and until, or add another filter")
-	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again").in(time.Second)
-	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "something went wrong here; it was logged")
+		"the search reads too many rows: narrow it to a shorter time with since and until, or add another filter")
+	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again").withRetryAfter(time.Second)
+	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "internal error; it was logged")
 )
 
-// fieldProblem is a problem with one field.
+// fieldProblem returns a problem with one field, or with none when field is empty.
 func fieldProblem(status int, code, field, message string) *Problem {
 	if field == "" {
 		return newProblem(status, code, message)
@@ -114,8 +120,8 @@ func (p *Problem) GetHeaders() http.Header {
 	return nil
 }
 
-// problem says what an error is to the caller. What is our fault is logged, and
-// nothing of it shown.
+// problem returns the problem that answers an error. Internal errors are logged
+// and not shown.
 func (s *Server) problem(err error) *Problem {
 	var (
 		problem *Problem
@@ -126,7 +132,7 @@ func (s *Server) problem(err error) *Problem {
 	case errors.As(err, &problem):
 		return problem
 	case errors.As(err, &refusal):
-		return refused(refusal)
+		return refusalProblem(refusal)
 	case errors.As(err, &routing):
 		code, known := codeByStatus[routing.Code]
 		if !known {
@@ -146,7 +152,7 @@ func (s *Server) problem(err error) *Problem {
 	return errInternal
 }
 
-func refused(r *refusal.Error) *Problem {
+func refusalProblem(r *refusal.Error) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
 	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired:
@@ -157,7 +163,7 @@ func refused(r *refusal.Error) *Problem {
 	return fieldProblem(status, r.Code, r.Field, r.Message)
 }
 
-// writeError answers with the problem that err is.
+// writeError writes the problem that answers err.
 func (s *Server) writeError(c *fiber.Ctx, err error) error {
 	p := s.problem(err)
 	s.metrics.refusals.WithLabelValues(p.Code).Inc()
@@ -167,8 +173,8 @@ func (s *Server) writeError(c *fiber.Ctx, err error) error {
 	return c.Status(p.Status).JSON(p, problemContentType)
 }
 
-// humaProblem makes a problem of an error that huma found itself (parameters) or
-// was given (the reading of a body). The offending value is not repeated.
+// humaProblem returns the problem for errors that huma found in parameters, or
+// that a Resolve returned. It never repeats the value that is wrong.
 func humaProblem(status int, message string, errs ...error) huma.StatusError {
 	var fields []FieldError
 	for _, err := range errs {
@@ -181,7 +187,7 @@ func humaProblem(status int, message string, errs ...error) huma.StatusError {
 			fields = append(fields, FieldError{Field: detail.Location, Message: detail.Message})
 		}
 	}
-	if status == http.StatusUnprocessableEntity { // huma's word for the shape
+	if status == http.StatusUnprocessableEntity { // huma's status for a wrong shape
 		status = http.StatusBadRequest
 	}
 	code, known := codeByStatus[status]

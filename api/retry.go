@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -12,34 +11,22 @@ import (
 )
 
 const (
-	retryDescription = "It goes exactly as it was rendered, with all its attempts before it, and its old attempts are kept. " +
-		"What has arrived is never sent again (`delivery_arrived`), what is on its way goes by itself (`delivery_open`), and " +
-		"what is past its `expiresAt` goes no more (`expired`)."
-	retryManyDescription = "The newest first, behind everything else that waits: like notifications of the priority `low`. " +
-		"None is past its `expiresAt`. What was matched and not retried was changed by somebody else in the meantime. " +
-		"While `more` is true, the same request goes on with the rest."
-	maxProviderName = 64
-	maxCode         = 128
-	maxAppID        = 128
+	retryDescription = "The message is sent exactly as it was rendered, with a new count of attempts; the old attempts are kept. " +
+		"A delivery that arrived is never sent again (`delivery_arrived`), one that is still open needs no retry (`delivery_open`), " +
+		"and one past its `expiresAt` is not sent (`expired`)."
+	retryManyDescription = "The newest are retried first, with the priority `low`. " +
+		"Deliveries past their `expiresAt` are left out. Deliveries that matched and were not retried changed in the meantime. " +
+		"While `more` is true, repeat the request for the rest."
 )
 
-// retryRequest documents the body of a retry; Resolve enforces it.
+// retryRequest is the body of a request to retry one delivery.
 type retryRequest struct {
-	Provider string `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"go through this provider of the channel, and not through the channel's own"`
+	Provider string `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider instead of the channel's own"`
 }
 
 type retryInput struct {
-	ID       string `path:"id" doc:"id of the delivery"`
-	provider string
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *retryInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.provider, func(body object) (string, error) {
-		provider := body.given("provider", maxProviderName)
-		body.end()
-		return provider, body.err()
-	})
+	ID string `path:"id" doc:"id of the delivery"`
+	jsonBody[retryRequest]
 }
 
 func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOutput, error) {
@@ -47,7 +34,7 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.steerer.Requeue(ctx, d, in.provider); err != nil {
+	if err := s.control.Requeue(ctx, d, in.body.Provider); err != nil {
 		return nil, err
 	}
 	if d, err = s.deliveryOf(ctx, in.ID); err != nil {
@@ -56,16 +43,16 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	return &deliveryOutput{viewDelivery(d)}, nil
 }
 
-// retryManyRequest documents the body of a retry of many; parseRetry enforces it.
+// retryManyRequest is the body of a request to retry many deliveries.
 type retryManyRequest struct {
-	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which of the dead deliveries; all fields together"`
-	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"go through this provider, and choose deliveries of its channel only"`
-	DryRun   bool        `json:"dryRun,omitempty" doc:"count, and change nothing"`
-	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" default:"10000" doc:"most deliveries"`
+	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which dead deliveries; all fields must match"`
+	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider; matches only deliveries of its channel"`
+	DryRun   bool        `json:"dryRun,omitempty" doc:"count and change nothing"`
+	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" default:"10000" doc:"at most so many deliveries"`
 }
 
 type retryFilter struct {
-	Status       string    `json:"status,omitempty" enum:"dead" doc:"dead, whether it is said or not"`
+	Status       string    `json:"status,omitempty" enum:"dead" doc:"always dead, also when left out"`
 	Channel      string    `json:"channel,omitempty" minLength:"1" maxLength:"64"`
 	Provider     string    `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"the provider of the last attempt"`
 	Code         string    `json:"code,omitempty" minLength:"1" maxLength:"128" doc:"of the last failure" example:"feishu_230001"`
@@ -74,68 +61,42 @@ type retryFilter struct {
 	Notification uuid.UUID `json:"notification,omitzero" format:"uuid"`
 	Since        time.Time `json:"since,omitzero" doc:"accepted at this time or later"`
 	Until        time.Time `json:"until,omitzero" doc:"accepted before this time"`
-	App          string    `json:"app,omitempty" minLength:"1" maxLength:"128" doc:"the app that sent it; others than one's own for administrators only"`
+	App          string    `json:"app,omitempty" minLength:"1" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 }
 
 type retriedView struct {
-	Matched int  `json:"matched" doc:"deliveries that the filter chose, up to the limit"`
-	Retried int  `json:"retried" doc:"of them, those that go again"`
+	Matched int  `json:"matched" doc:"deliveries that matched, up to the limit"`
+	Retried int  `json:"retried" doc:"those of them that are sent again"`
 	DryRun  bool `json:"dryRun"`
-	More    bool `json:"more" doc:"there are more that match"`
+	More    bool `json:"more" doc:"more deliveries match"`
 }
 
-type retryManyInput struct {
-	request steering.RequeueRequest
-}
+type retryManyInput struct{ jsonBody[retryManyRequest] }
 
-// Resolve implements huma.Resolver: it reads the body.
-func (in *retryManyInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.request, parseRetry)
-}
-
-func parseRetry(body object) (steering.RequeueRequest, error) {
-	filter := body.object("filter")
-	if filter.members != nil && len(filter.names()) == 0 {
-		body.fault("filter", "must not be empty")
-	}
-	filter.option("status", string(store.DeliveryDead))
-	r := steering.RequeueRequest{
+func (r retryManyRequest) request() steering.RequeueRequest {
+	request := steering.RequeueRequest{
 		Filter: store.DeliveryFilter{
-			Channel:        filter.given("channel", maxTemplateKind),
-			Provider:       filter.given("provider", maxProviderName),
-			Code:           filter.given("code", maxCode),
-			Recipient:      filter.given("recipient", maxRecipient),
-			Template:       filter.given("template", maxTemplateName),
-			NotificationID: filter.uuid("notification"),
-			AppID:          filter.given("app", maxAppID),
+			Channel: r.Filter.Channel, Provider: r.Filter.Provider, Code: r.Filter.Code, Recipient: r.Filter.Recipient,
+			Template: r.Filter.Template, NotificationID: r.Filter.Notification, AppID: r.Filter.App,
+			Since: r.Filter.Since.UTC().Truncate(time.Microsecond), Until: r.Filter.Until.UTC().Truncate(time.Microsecond),
 		},
-		Provider: body.given("provider", maxProviderName),
-		DryRun:   body.flag("dryRun"),
-		Limit:    steering.MaxRequeued,
+		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
 	}
-	if since := filter.time("since"); since != nil {
-		r.Filter.Since = *since
+	if request.Limit == 0 {
+		request.Limit = steering.MaxRequeued
 	}
-	if until := filter.time("until"); until != nil {
-		r.Filter.Until = *until
-	}
-	if _, given := body.members["limit"]; given {
-		r.Limit = body.number("limit", 1, steering.MaxRequeued)
-	}
-	filter.end()
-	body.end()
-	return r, body.err()
+	return request
 }
 
 type retryManyOutput struct{ Body retriedView }
 
 func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retryManyOutput, error) {
-	r := in.request
+	r := in.body.request()
 	var err error
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err
 	}
-	done, err := s.steerer.RequeueMatching(ctx, r)
+	done, err := s.control.RequeueMatching(ctx, r)
 	if err != nil {
 		return nil, err
 	}

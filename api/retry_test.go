@@ -23,13 +23,13 @@ func TestRetryDelivery(t *testing.T) {
 		require.Equal(t, 202, a.status, a.text)
 		require.Equal(t, id.String(), a.json(t)["id"])
 	}
-	require.Equal(t, []string{"", "spare"}, b.steerer.providers)
-	require.Equal(t, id, b.steerer.retried[0].ID)
+	require.Equal(t, []string{"", "spare"}, b.control.providers)
+	require.Equal(t, id, b.control.retried[0].ID)
 
 	for code, status := range map[string]int{
 		refusal.DeliveryOpen: 409, refusal.DeliveryArrived: 409, refusal.UnknownProvider: 422, refusal.ChannelOff: 422,
 	} {
-		b.steerer.err = &refusal.Error{Code: code, Message: "no"}
+		b.control.err = &refusal.Error{Code: code, Message: "no"}
 		a := b.call(t, request{method: "POST", path: path, app: "sender", body: `{}`})
 		require.Equal(t, status, a.status, code)
 		got, _ := a.problem(t)
@@ -72,14 +72,14 @@ func TestRetryBodiesAreChecked(t *testing.T) {
 			require.False(t, apitest.Describes(t, "POST", c.path, []byte(c.body)), "%s is refused, and described as right", c.body)
 		}
 	}
-	require.Empty(t, b.steerer.requests)
-	require.Empty(t, b.steerer.retried)
+	require.Empty(t, b.control.requests)
+	require.Empty(t, b.control.retried)
 }
 
 func TestRetryDeliveries(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	b.steerer.done = steering.Requeued{Matched: 3, Requeued: 2, More: true}
+	b.control.done = steering.Requeued{Matched: 3, Requeued: 2, More: true}
 	n := uuid.New()
 	body := `{"filter":{"status":"dead","channel":"email","provider":"mail","code":"c","recipient":"a@b.c","template":"t",
 		"notification":"` + n.String() + `","app":"sender"},"provider":"spare","dryRun":true,"limit":7}`
@@ -95,10 +95,10 @@ func TestRetryDeliveries(t *testing.T) {
 			NotificationID: n, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
 		},
 		Provider: "spare", DryRun: true, Limit: 7,
-	}, b.steerer.requests[0])
-	require.Equal(t, "console", b.steerer.requests[1].Filter.AppID, "its own only")
-	require.Equal(t, steering.MaxRequeued, b.steerer.requests[1].Limit)
-	require.False(t, b.steerer.requests[1].DryRun)
+	}, b.control.requests[0])
+	require.Equal(t, "console", b.control.requests[1].Filter.AppID, "its own only")
+	require.Equal(t, steering.MaxRequeued, b.control.requests[1].Limit)
+	require.False(t, b.control.requests[1].DryRun)
 }
 
 func TestCancelNotification(t *testing.T) {
@@ -109,5 +109,5 @@ func TestCancelNotification(t *testing.T) {
 	require.Equal(t, 200, a.status, a.text)
 	require.Equal(t, n.ID.String(), a.json(t)["id"])
 	require.NotContains(t, a.json(t), "tasks")
-	require.Equal(t, []uuid.UUID{n.ID}, b.steerer.cancelled)
+	require.Equal(t, []uuid.UUID{n.ID}, b.control.cancelled)
 }

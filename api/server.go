@@ -1,5 +1,5 @@
-// Package api is the HTTP door of the service: routes, authentication, reading
-// requests strictly, and errors as RFC 9457 problem documents.
+// Package api serves HTTP: routes, authentication, strict reading of requests,
+// and errors as RFC 9457 problem documents.
 package api
 
 import (
@@ -28,38 +28,42 @@ const (
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 4 << 20
 	// maxRead is where reading stops and the connection is closed. A body between
-	// the two is read to its end: otherwise the answer is often lost in the reset.
+	// maxBody and maxRead is read to its end: otherwise the connection's reset often
+	// overtakes the answer.
 	maxRead = 2 * maxBody
-	// maxStranger is maxRead for who is not a known app. Bodies are read into memory
-	// before a handler is asked, and there may be thousands of strangers at once.
-	maxStranger = 16 << 10
-	// maxHead bounds a request's line and headers, in bytes.
-	maxHead = 8 << 10
-	// handleTimeout bounds the work on one request, so that a database that does
-	// not answer becomes a 503.
+	// maxUnauthenticatedRead is maxRead for requests without valid credentials.
+	// Bodies are read into memory before a handler runs, and there may be thousands
+	// of such requests at once.
+	maxUnauthenticatedRead = 16 << 10
+	// maxHeaders bounds a request's line and headers, in bytes.
+	maxHeaders = 8 << 10
+	// handleTimeout bounds the work on one request. A database that does not answer
+	// becomes a 503.
 	handleTimeout = 10 * time.Second
 )
 
-// Accepter takes notifications. Its *refusal.Error is the caller's fault.
+// Accepter accepts notifications. It returns a *refusal.Error for a request that
+// cannot be accepted.
 type Accepter interface {
 	Accept(ctx context.Context, req accepting.Request) (accepting.Accepted, error)
 }
 
-// TemplateRules says whether a template may be stored, and what it would send; a
-// *refusal.Error says why not.
+// TemplateRules checks and previews templates. It returns a *refusal.Error for a
+// template that cannot be used.
 type TemplateRules interface {
 	CheckTemplate(t store.Template) error
 	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// Steerer stops deliveries and sends them again. Its *refusal.Error is the caller's fault.
-type Steerer interface {
+// DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
+// delivery that cannot be retried.
+type DeliveryControl interface {
 	Cancel(ctx context.Context, notification uuid.UUID) error
 	Requeue(ctx context.Context, d store.Delivery, provider string) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 }
 
-// Store is what the API reads, and where templates are kept.
+// Store is what the API reads, and where it keeps templates.
 type Store interface {
 	store.Templates
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
@@ -71,21 +75,20 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
-// Options is what the server is made of.
+// Options are the parts of a server.
 type Options struct {
-	Config    ServerConfig
-	Auth      *Auth
-	Accepter  Accepter
-	Steerer   Steerer
-	Templates TemplateRules
-	Store     Store
-	// Integrations say where alerts go; SetIntegrations swaps them.
-	Integrations IntegrationsConfig
-	RiverUI      http.Handler          // serves below /riverui; nil leaves it out
-	Ready        func() bool           // false once shutdown has begun
-	Metrics      prometheus.Registerer // nil shows them nowhere
-	Tracer       trace.Tracer          // nil traces nothing
-	Log          *zap.Logger
+	Config          ServerConfig
+	Auth            *Auth
+	Accepter        Accepter
+	DeliveryControl DeliveryControl
+	Templates       TemplateRules
+	Store           Store
+	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
+	RiverUI         http.Handler          // serves /riverui; may be nil
+	Ready           func() bool           // false once shutdown has begun
+	Metrics         prometheus.Registerer // may be nil
+	Tracer          trace.Tracer          // may be nil
+	Log             *zap.Logger
 }
 
 // Server serves the API.
@@ -93,7 +96,7 @@ type Server struct {
 	app          *fiber.App
 	auth         *Auth
 	accepter     Accepter
-	steerer      Steerer
+	control      DeliveryControl
 	rules        TemplateRules
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
@@ -104,29 +107,29 @@ type Server struct {
 	listener     atomic.Pointer[quietListener] // set by Serve
 }
 
-// New makes a server. It does not listen yet.
+// New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, steerer: o.Steerer, rules: o.Templates, store: o.Store, isReady: o.Ready, log: o.Log,
-		metrics: newMetrics(o.Metrics), tracer: o.Tracer,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
+		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
 		BodyLimit:             maxRead,
-		ReadBufferSize:        maxHead,
+		ReadBufferSize:        maxHeaders,
 		ReadTimeout:           o.Config.ReadTimeout,
 		WriteTimeout:          o.Config.WriteTimeout,
 		IdleTimeout:           o.Config.IdleTimeout,
 		CaseSensitive:         true,
 		DisableStartupMessage: true,
-		Immutable:             true, // strings outlive the handler: a queued notification keeps them
-		ErrorHandler:          s.reject,
-		// A form is refused like any other body that is not JSON, not taken apart before.
+		Immutable:             true, // strings outlive the handler
+		ErrorHandler:          s.answerUnrouted,
+		// A form is refused like any other body that is not JSON, and is not parsed first.
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().CloseOnShutdown = true
-	s.app.Server().HeaderReceived = s.bound
+	s.app.Server().HeaderReceived = s.limitBody
 
 	s.app.Use(s.observe)
 	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery) // unknown paths too: 401 comes before 404
@@ -139,29 +142,30 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// bound says how large a request may be, before its body is read. Guesses made
-// here count like any other: the limit would tell a right secret from a wrong one.
-func (s *Server) bound(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+// limitBody returns how large the body of a request may be, before it is read.
+// Wrong secrets count as in authenticate, because the limit tells a right secret
+// from a wrong one.
+func (s *Server) limitBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	const chunked = -1
-	if n := h.ContentLength(); n != chunked && n <= maxStranger {
+	if n := h.ContentLength(); n != chunked && n <= maxUnauthenticatedRead {
 		return fasthttp.RequestConfig{}
 	}
-	appID, secret := presented(h)
+	appID, secret := credentialsOf(h)
 	if _, err := s.auth.check(appID, secret, netip.Addr{}); err != nil { // the address is not known yet
-		return fasthttp.RequestConfig{MaxRequestBodySize: maxStranger}
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxUnauthenticatedRead}
 	}
 	return fasthttp.RequestConfig{}
 }
 
-// Serve answers requests until Shutdown; then it returns nil.
+// Serve answers requests until Shutdown, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	listener := newQuietListener(l)
 	s.listener.Store(listener)
 	return s.app.Listener(listener)
 }
 
-// Shutdown closes the listener and waits for the requests in flight, at most
-// until ctx ends.
+// Shutdown closes the listener and waits for the requests in flight, at most until
+// ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if l := s.listener.Load(); l != nil {
 		l.closeQuiet()
@@ -171,124 +175,124 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 const apiPrefix = "/api/v1"
 
-// routes is every operation of the API.
+// routes registers every operation of the API.
 func (s *Server) routes(api huma.API) {
 	const (
 		notifications = apiPrefix + "/notifications"
 		deliveries    = apiPrefix + "/deliveries"
 		templates     = apiPrefix + "/templates"
 	)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend,
 		summary: "Send a notification", description: sendDescription, status: http.StatusAccepted,
-		body: notificationRequest{}, faults: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendNotification)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}", id: "getNotification", role: RoleSend,
-		summary: "Read a notification with its deliveries", faults: []int{404},
+		summary: "Read a notification with its deliveries", errors: []int{404},
 	}, s.getNotification)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
-		summary: "List a notification's deliveries", faults: []int{400, 404},
+		summary: "List a notification's deliveries", errors: []int{400, 404},
 	}, s.listDeliveries)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications, id: "listNotifications", role: RoleSend,
 		summary: "List notifications, newest first", description: listDescription,
-		strict: true, faults: []int{400, 422},
+		strictQuery: true, errors: []int{400, 422},
 	}, s.listNotifications)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
-		summary: "Cancel what was not sent", description: cancelDescription, faults: []int{404},
+		summary: "Cancel the deliveries that were not sent", description: cancelDescription, errors: []int{404},
 	}, s.cancelNotification)
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries, id: "findDeliveries", role: RoleSend,
 		summary: "List deliveries, newest first", description: listDescription,
-		strict: true, faults: []int{400, 422},
+		strictQuery: true, errors: []int{400, 422},
 	}, s.findDeliveries)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries + "/{id}", id: "getDelivery", role: RoleSend,
-		summary: "Read a delivery with its message and its attempts", faults: []int{404},
+		summary: "Read a delivery with its message and its attempts", errors: []int{404},
 	}, s.getDelivery)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/{id}/retry", id: "retryDelivery", role: RoleSend,
 		summary: "Send a dead or cancelled delivery again", description: retryDescription, status: http.StatusAccepted,
-		body: retryRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.retryDelivery)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/retry", id: "retryDeliveries", role: RoleSend,
 		summary: "Send dead deliveries again", description: retryManyDescription, status: http.StatusAccepted,
-		body: retryManyRequest{}, faults: []int{400, 413, 415, 422},
+		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
-		summary: "Notify of what Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
-		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+		summary: "Send the alerts that Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendAlerts(alertmanager))
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
-		summary: "Notify of what Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
-		body: alertGroupRequest{}, faults: []int{400, 409, 413, 415, 422},
+		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendAlerts(grafana))
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,
 		summary: "Create a template", status: http.StatusCreated,
-		body: templateRequest{}, faults: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 409, 413, 415, 422},
 	}, s.createTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
-		summary: "List templates by name", faults: []int{400},
+		summary: "List templates by name", errors: []int{400},
 	}, s.listTemplates)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}", id: "getTemplate", role: RoleTemplates,
-		summary: "Read a template", faults: []int{404},
+		summary: "Read a template", errors: []int{404},
 	}, s.getTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
 		summary: "Replace a template", description: replaceDescription,
-		body: templateReplacement{}, faults: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 413, 415, 422},
 	}, s.replaceTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,
-		summary: "Delete a template", description: "Notifications that were accepted keep what they say. Its versions stay.",
-		faults: []int{404},
+		summary: "Delete a template", description: "Accepted notifications and the template's versions stay as they are.",
+		errors: []int{404},
 	}, s.deleteTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions", id: "listTemplateVersions", role: RoleTemplates,
-		summary: "List a template's versions, newest first", faults: []int{400, 404},
+		summary: "List a template's versions, newest first", errors: []int{400, 404},
 	}, s.listVersions)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions/{version}", id: "getTemplateVersion", role: RoleTemplates,
-		summary: "Read a version of a template", faults: []int{400, 404},
+		summary: "Read a version of a template", errors: []int{400, 404},
 	}, s.getVersion)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: templates + "/{name}/restore", id: "restoreTemplate", role: RoleTemplates,
 		summary: "Restore a version of a template", description: restoreDescription,
-		body: restoreRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.restoreTemplate)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodPost, path: templates + "/{name}/preview", id: "previewTemplate", role: RoleTemplates,
 		summary: "Render a template with sample params", description: previewDescription,
-		body: previewRequest{}, faults: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 413, 415, 422},
 	}, s.previewTemplate)
-	add(s, api, route{
-		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, also: RoleSend,
+	addRoute(s, api, route{
+		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend,
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
-		body: testRequest{}, faults: []int{400, 404, 409, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
 
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",
-		summary: "Say whether the service and its database work",
+		summary: "Report whether the service and its database work",
 	}, s.health)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: "/livez", id: "live",
-		summary: "Say whether the process answers; the database is not asked",
+		summary: "Report whether the process answers, without the database",
 	}, s.live)
-	add(s, api, route{
+	addRoute(s, api, route{
 		method: http.MethodGet, path: "/readyz", id: "ready",
-		summary: "Say whether this replica takes requests",
+		summary: "Report whether this replica accepts requests",
 	}, s.ready)
 }

@@ -85,11 +85,11 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 		"large body of a stranger": {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n", 401},
 		"large chunk of a stranger": {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"5000\r\n" + strings.Repeat("x", 0x5000) + "\r\n0\r\n\r\n", 413},
-		"large body for nobody": {"POST /livez HTTP/1.1\r\nHost: x\r\nX-App-Id: x\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n", 413},
-		"bad escape":            {"GET /api/v1/templates/%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 404},
-		"bad query":             {"GET /api/v1/templates?limit=%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 400},
-		"bad chunks":            {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
-		"not HTTP":              {"hello\r\n\r\n", 400},
+		"large body on an open route": {"POST /livez HTTP/1.1\r\nHost: x\r\nX-App-Id: x\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n", 413},
+		"bad escape":                  {"GET /api/v1/templates/%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 404},
+		"bad query":                   {"GET /api/v1/templates?limit=%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 400},
+		"bad chunks":                  {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
+		"not HTTP":                    {"hello\r\n\r\n", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -109,7 +109,7 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 	}
 }
 
-// waiting is an Accepter that answers when it is told to.
+// waiting is an Accepter that returns when leave is closed.
 type waiting struct{ entered, leave chan struct{} }
 
 func (w waiting) Accept(context.Context, accepting.Request) (accepting.Accepted, error) {
@@ -132,7 +132,7 @@ func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 	served, stopped := make(chan error, 1), make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 
-	idle, err := net.Dial("tcp", listener.Addr().String()) // never says a word
+	idle, err := net.Dial("tcp", listener.Addr().String()) // sends nothing
 	require.NoError(t, err)
 	defer func() { _ = idle.Close() }()
 	status := make(chan string, 1)

@@ -4,46 +4,31 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/labring/sealos-notify/store"
-	"github.com/labring/sealos-notify/templates"
 )
 
-const (
-	maxTemplateName = 64
-	maxDescription  = 1024
-	maxSubject      = 1024
-	maxTemplateKind = 64 // channel and msgType
-	maxTemplateCode = 128
-)
+const replaceDescription = "All fields are replaced: a field that is left out becomes empty. " +
+	"The name and the channel cannot change and may be left out. " +
+	"Accepted notifications stay as they were rendered."
 
-// templateName keeps names fit for a URL.
-var templateName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-const replaceDescription = "Everything is replaced: what is left out becomes empty. " +
-	"The name and the channel cannot change; they may be left out. " +
-	"Notifications that were accepted keep what they say."
-
-// templateRequest documents the body of a new template; parseTemplate enforces it.
+// templateRequest is the body of a request to create a template.
 type templateRequest struct {
-	Name    string `json:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" example:"feishu-alert"`
+	Name    string `json:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" doc:"letters, digits, dots, dashes and underscores; begins with a letter or a digit" example:"feishu-alert"`
 	Channel string `json:"channel" minLength:"1" maxLength:"64" example:"feishu_app"`
 	TemplateContent
 }
 
-// templateReplacement documents the body that replaces a template.
+// templateReplacement is the body of a request to replace a template.
 type templateReplacement struct {
-	Name    string `json:"name,omitempty" maxLength:"64" doc:"when given, the template's" example:"feishu-alert"`
-	Channel string `json:"channel,omitempty" maxLength:"64" doc:"when given, the template's" example:"feishu_app"`
+	Name    string `json:"name,omitempty" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" doc:"must be the template's own; may be left out" example:"feishu-alert"`
+	Channel string `json:"channel,omitempty" maxLength:"64" doc:"must be the template's own; may be left out" example:"feishu_app"`
 	TemplateContent
 }
 
-// TemplateContent is what a new template and a replacement have in common. It is
-// exported for huma, which passes over what is not.
+// TemplateContent is the part that a new template and a replacement share. It is
+// exported because huma skips embedded types that are not.
 type TemplateContent struct {
 	Description  string `json:"description,omitempty" maxLength:"1024" example:"tells who is on call"`
 	Subject      string `json:"subject,omitempty" maxLength:"1024" doc:"of an e-mail; a Go text/template"`
@@ -60,7 +45,7 @@ type templateView struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
-	Version      int       `json:"version" doc:"from 1; each write makes the next one"`
+	Version      int       `json:"version" doc:"from 1; each write adds one"`
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
 }
@@ -72,68 +57,54 @@ func viewTemplate(t store.Template) templateView {
 	}
 }
 
-// parseTemplate reads a template. Its name and channel are required in a new one.
-func parseTemplate(body object, isNew bool) (store.Template, error) {
-	least := 0
-	if isNew {
-		least = 1
+// template returns the template that has this content.
+func (c TemplateContent) template(name, channel string) store.Template {
+	return store.Template{
+		Name: name, Channel: channel, Description: c.Description, Subject: c.Subject, Body: c.Body,
+		MsgType: c.MsgType, TemplateCode: c.TemplateCode, UpdatedAt: store.Now(),
 	}
-	t := store.Template{
-		Name:         body.text("name", least, maxTemplateName),
-		Channel:      body.text("channel", least, maxTemplateKind),
-		Description:  body.text("description", 0, maxDescription),
-		Subject:      body.text("subject", 0, maxSubject),
-		Body:         body.text("body", 0, templates.MaxSource),
-		MsgType:      body.text("msgType", 0, maxTemplateKind),
-		TemplateCode: body.text("templateCode", 0, maxTemplateCode),
+}
+
+// check returns a *Problem when there is nothing to send.
+func (c TemplateContent) check() error {
+	if c.Body == "" && c.TemplateCode == "" {
+		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "body", "is required (or templateCode)")
 	}
-	body.end()
-	if body.err() == nil && t.Name != "" && !templateName.MatchString(t.Name) {
-		body.fault("name", "must be letters, digits, dots, dashes and underscores, and start with a letter or a digit")
-	}
-	if body.err() == nil && t.Body == "" && t.TemplateCode == "" {
-		body.fault("body", "is required (or templateCode)")
-	}
-	return t, body.err()
+	return nil
 }
 
 type templateOutput struct{ Body templateView }
 
-type createTemplateInput struct {
-	template store.Template
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *createTemplateInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.template, func(body object) (store.Template, error) { return parseTemplate(body, true) })
-}
+type createTemplateInput struct{ jsonBody[templateRequest] }
 
 func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*templateOutput, error) {
-	t := in.template
+	if err := in.body.check(); err != nil {
+		return nil, err
+	}
+	t := in.body.template(in.body.Name, in.body.Channel)
 	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}
-	t.CreatedAt = store.Now()
-	t.UpdatedAt = t.CreatedAt
+	t.CreatedAt = t.UpdatedAt
 	t, err := s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
 	if err != nil {
-		return nil, templateExists(err)
+		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
 }
 
-// templateExists gives store.ErrExists its problem.
-func templateExists(err error) error {
+// existsProblem returns a problem for store.ErrExists, and other errors as they are.
+func existsProblem(err error) error {
 	if errors.Is(err, store.ErrExists) {
-		return fieldProblem(http.StatusConflict, codeTemplateExists, "name", "there is a template of this name")
+		return fieldProblem(http.StatusConflict, codeTemplateExists, "name", "a template with this name exists")
 	}
 	return err
 }
 
 type listTemplatesInput struct {
-	Channel string `query:"channel" maxLength:"64" doc:"only this channel's"`
-	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"most templates in the answer; all of them when left out"`
-	After   string `query:"after" maxLength:"64" doc:"start after this name: next of the page before"`
+	Channel string `query:"channel" maxLength:"64" doc:"only templates of this channel"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"at most so many templates; all when left out"`
+	After   string `query:"after" maxLength:"64" doc:"continue after this name: next of the previous page"`
 }
 
 type listTemplatesOutput struct{ Body templateListView }
@@ -181,28 +152,25 @@ func (s *Server) getTemplate(ctx context.Context, in *getTemplateInput) (*templa
 }
 
 type replaceTemplateInput struct {
-	Name     string `path:"name" doc:"name of the template"`
-	template store.Template
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *replaceTemplateInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.template, func(body object) (store.Template, error) { return parseTemplate(body, false) })
+	Name string `path:"name" doc:"name of the template"`
+	jsonBody[templateReplacement]
 }
 
 func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) (*templateOutput, error) {
+	if err := in.body.check(); err != nil {
+		return nil, err
+	}
 	old, err := s.store.Template(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
-	t := in.template
-	if t.Name != "" && t.Name != old.Name {
+	if in.body.Name != "" && in.body.Name != old.Name {
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
 	}
-	if t.Channel != "" && t.Channel != old.Channel {
+	if in.body.Channel != "" && in.body.Channel != old.Channel {
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
 	}
-	t.Name, t.Channel, t.UpdatedAt = old.Name, old.Channel, store.Now()
+	t := in.body.template(old.Name, old.Channel)
 	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}

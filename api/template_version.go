@@ -4,26 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/labring/sealos-notify/store"
 )
 
-const restoreDescription = "Writes a new version that is equal to the given one. " +
-	"A template that was deleted is there again afterwards, and goes on counting."
+const restoreDescription = "Writes a new version with the content of an old one. " +
+	"A deleted template exists again afterwards, and its versions continue."
 
-// versionSummaryView is a version in a list.
+// versionSummaryView is a version of a template in a list.
 type versionSummaryView struct {
 	Version   int       `json:"version"`
-	CreatedBy string    `json:"createdBy" doc:"the app that wrote it; empty in templates from before versions were kept"`
+	CreatedBy string    `json:"createdBy" doc:"the app that wrote it"`
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// templateVersionView is a version as a whole.
+// templateVersionView is a version of a template with its content.
 type templateVersionView struct {
 	Name         string    `json:"name"`
 	Version      int       `json:"version"`
@@ -33,14 +30,14 @@ type templateVersionView struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
-	CreatedBy    string    `json:"createdBy" doc:"the app that wrote it; empty in templates from before versions were kept"`
+	CreatedBy    string    `json:"createdBy" doc:"the app that wrote it"`
 	CreatedAt    time.Time `json:"createdAt"`
 }
 
 type listVersionsInput struct {
 	Name  string `path:"name" doc:"name of the template, which may be deleted"`
-	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"most versions in the answer"`
-	After int    `query:"after" minimum:"1" doc:"start after this version: next of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"at most so many versions"`
+	After int    `query:"after" minimum:"1" doc:"continue after this version: next of the previous page"`
 }
 
 type listVersionsOutput struct{ Body versionListView }
@@ -87,29 +84,20 @@ func (s *Server) getVersion(ctx context.Context, in *getVersionInput) (*versionO
 	}}, nil
 }
 
-// restoreRequest documents the body of a restore; Resolve enforces it.
+// restoreRequest is the body of a request to restore a version.
 type restoreRequest struct {
 	Version int `json:"version" minimum:"1" maximum:"2147483647" example:"3"`
 }
 
 type restoreInput struct {
-	Name    string `path:"name" doc:"name of the template, which may be deleted"`
-	version int
-}
-
-// Resolve implements huma.Resolver: it reads the body.
-func (in *restoreInput) Resolve(ctx huma.Context) []error {
-	return readBody(ctx, &in.version, func(body object) (int, error) {
-		version := body.number("version", 1, math.MaxInt32)
-		body.end()
-		return version, body.err()
-	})
+	Name string `path:"name" doc:"name of the template, which may be deleted"`
+	jsonBody[restoreRequest]
 }
 
 func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templateOutput, error) {
-	v, err := s.store.TemplateVersion(ctx, in.Name, in.version)
+	v, err := s.store.TemplateVersion(ctx, in.Name, in.body.Version)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fieldProblem(http.StatusNotFound, codeNotFound, "version", fmt.Sprintf("there is no version %d of this template", in.version))
+		return nil, fieldProblem(http.StatusNotFound, codeNotFound, "version", fmt.Sprintf("this template has no version %d", in.body.Version))
 	}
 	if err != nil {
 		return nil, err
@@ -128,12 +116,12 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 		write = s.store.CreateTemplate
 	case err != nil:
 		return nil, err
-	case current.Channel != t.Channel: // it was deleted and created for another one
+	case current.Channel != t.Channel: // it was deleted, and created again for another channel
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "version",
 			fmt.Sprintf("belongs to channel %s, and the template's channel cannot be changed", t.Channel))
 	}
 	if t, err = write(ctx, t, callerOf(ctx).AppID); err != nil {
-		return nil, templateExists(err)
+		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
 }

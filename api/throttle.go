@@ -6,39 +6,39 @@ import (
 	"time"
 )
 
-// Wrong secrets that are looked at in one guessWindow. Past that nothing is
-// looked at, so that an answer says nothing of the secret.
+// Wrong secrets that are checked in one guessWindow. After that no secret is
+// checked, so that an answer tells nothing about it.
 const (
 	guessWindow       = time.Minute
-	guessesPerApp     = 10 // at an app, from everywhere; or from an origin that the app is known at
-	guessesPerAddress = 30 // from an address, at all apps
+	guessesPerApp     = 10 // for one app from all addresses, or from one known origin
+	guessesPerAddress = 30 // from one address for all apps
 )
 
-// Most counters, and most known origins, in memory: a crowd of made-up apps or of
-// addresses must not fill it. They are all forgotten then, which gives a crowd of
-// that size a handful of guesses more.
+// Limits on counters and known origins in memory, so that many invented apps or
+// addresses cannot fill it. At the limit all are cleared, which gives an attacker
+// of that size a few more guesses.
 const (
 	maxCounters = 1 << 16
 	maxKnown    = 1 << 14
 )
 
-// origin is where credentials come from. One with either field only stands for
-// all that have it.
+// origin is an app at an address. With one field empty it stands for all origins
+// that have the other.
 type origin struct {
 	appID   string
 	address netip.Addr
 }
 
-// throttle counts wrong secrets. It is this replica's: with n replicas there are n
-// times as many guesses.
+// throttle counts wrong secrets of this replica: n replicas allow n times as many
+// guesses.
 //
-// An app that was let in from an address is known there, and only what comes in
-// its name from there counts against it. So neither a guesser elsewhere nor a
-// neighbour behind the same proxy can lock it out.
+// After a right secret the app is known at its address, and only wrong secrets of
+// that app from that address count against it. So neither a guesser elsewhere nor
+// another app behind the same proxy can lock it out.
 type throttle struct {
 	seed   maphash.Seed
 	start  time.Time      // of the window
-	counts map[uint64]int // wrong secrets in it, by origin
+	counts map[uint64]int // wrong secrets in the window, by origin
 	known  map[uint64]struct{}
 }
 
@@ -46,7 +46,7 @@ func newThrottle() *throttle {
 	return &throttle{seed: maphash.MakeSeed(), counts: map[uint64]int{}, known: map[uint64]struct{}{}}
 }
 
-// wait is how long credentials from there are not looked at; 0 when they are.
+// wait returns how long no secret from the origin is checked, or 0.
 func (t *throttle) wait(from origin) time.Duration {
 	now := time.Now()
 	if now.Sub(t.start) >= guessWindow {
@@ -63,7 +63,7 @@ func (t *throttle) wait(from origin) time.Duration {
 	return t.start.Add(guessWindow).Sub(now)
 }
 
-// failed counts a wrong secret.
+// failed counts a wrong secret from the origin.
 func (t *throttle) failed(from origin) {
 	for _, l := range t.limits(from) {
 		if len(t.counts) >= maxCounters {
@@ -86,7 +86,7 @@ type limit struct {
 	most int
 }
 
-// limits are the counters that count for an origin.
+// limits returns the counters of an origin, each with its limit.
 func (t *throttle) limits(from origin) []limit {
 	pair := t.key(from)
 	if _, known := t.known[pair]; known {
@@ -98,11 +98,12 @@ func (t *throttle) limits(from origin) []limit {
 	}
 }
 
-// key has one size, whatever a caller puts into an id. The seed keeps callers from
-// choosing ids that meet.
+// key has a fixed size, however long an id is. The seed keeps callers from choosing
+// ids that collide.
 func (t *throttle) key(o origin) uint64 { return maphash.Comparable(t.seed, o) }
 
-// networkOf is what counts as one address: of IPv6 a host has 2^64 to choose from.
+// networkOf returns what counts as one address: for IPv6 the /64, because a host
+// can choose from 2^64 addresses.
 func networkOf(address netip.Addr) netip.Addr {
 	address = address.Unmap()
 	if address.Is4() {
@@ -110,7 +111,7 @@ func networkOf(address netip.Addr) netip.Addr {
 	}
 	prefix, err := address.WithZone("").Prefix(64)
 	if err != nil {
-		return netip.Addr{} // no address at all
+		return netip.Addr{} // not an address
 	}
 	return prefix.Addr()
 }

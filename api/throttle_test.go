@@ -26,7 +26,7 @@ func newTestAuth(t *testing.T) *Auth {
 	return NewAuth(c, zap.NewNop())
 }
 
-// outcome is what came of presenting credentials: 200, 401 or 429.
+// outcome returns the status for credentials: 200, 401 or 429.
 func outcome(a *Auth, appID, secret string, address netip.Addr) int {
 	_, err := a.check(appID, secret, address)
 	var problem *Problem
@@ -42,7 +42,7 @@ func TestGuessesAtAnAppAreBounded(t *testing.T) {
 		a := newTestAuth(t)
 		require.Equal(t, 200, outcome(a, "b", "sb", home))
 		for i := range guessesPerApp {
-			// From anywhere, and whether there is such an app or not.
+			// From every address, and whether the app exists or not.
 			from := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
 			require.Equal(t, 401, outcome(a, "a", "guess", from))
 			require.Equal(t, 401, outcome(a, "nobody", "guess", from))
@@ -77,7 +77,7 @@ func TestGuessesFromAnAddressAreBounded(t *testing.T) {
 	})
 }
 
-// A guesser behind the same proxy, or one that knows an app's id, locks nobody out.
+// A guesser behind the same proxy, or one that knows an app's id, locks no app out.
 func TestKnownAppsAreNotLockedOut(t *testing.T) {
 	t.Parallel()
 	a := newTestAuth(t)
@@ -90,7 +90,7 @@ func TestKnownAppsAreNotLockedOut(t *testing.T) {
 	require.Equal(t, 429, outcome(a, "a", "sa", elsewhere))
 	require.Equal(t, 200, outcome(a, "a", "sa", home))
 
-	// Even so there is no guessing in its name.
+	// Guesses in its name are still limited.
 	for range guessesPerApp {
 		require.Equal(t, 401, outcome(a, "a", "guess", home))
 	}

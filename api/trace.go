@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// traced puts a span around what a known app asks for: strangers leave no
-// traces. It continues the caller's trace when the request names one.
+// traced runs the request of an authenticated app in a span. It continues the
+// caller's trace when the request names one.
 func (s *Server) traced(c *fiber.Ctx) error {
 	if s.tracer == nil {
 		return c.Next()
@@ -28,7 +28,7 @@ func (s *Server) traced(c *fiber.Ctx) error {
 	span.SetAttributes(attribute.String("http.request.method", c.Method()), attribute.String("http.route", c.Route().Path),
 		attribute.String("app", caller.AppID))
 	if err != nil {
-		return err // there is no such route; observe answers
+		return err // no such route; observe answers it
 	}
 	status := c.Response().StatusCode()
 	span.SetAttributes(attribute.Int("http.response.status_code", status))
@@ -38,7 +38,7 @@ func (s *Server) traced(c *fiber.Ctx) error {
 	return nil
 }
 
-// traceField is the log's word for the trace of a request.
+// traceField returns the log field of a request's trace.
 func traceField(c *fiber.Ctx) zap.Field {
 	if sc := trace.SpanContextFromContext(c.UserContext()); sc.IsValid() {
 		return zap.Stringer("traceId", sc.TraceID())

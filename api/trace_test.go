@@ -14,7 +14,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// A known app's request continues the trace that it names; strangers leave none.
+// A known app's request continues the trace that it names; others leave none.
 func TestTrace(t *testing.T) {
 	t.Parallel()
 	spans := tracetest.NewSpanRecorder()
@@ -24,7 +24,7 @@ func TestTrace(t *testing.T) {
 	const caller = "0af7651916cd43dd8448eb211c80319c"
 	header := http.Header{"Traceparent": {"00-" + caller + "-b7ad6b7169203331-01"}}
 	next := func() sdktrace.ReadOnlySpan {
-		// It ends just after the answer was written.
+		// The span ends just after the answer is written.
 		var ended []sdktrace.ReadOnlySpan
 		require.Eventually(t, func() bool { ended = spans.Ended(); return len(ended) > 0 }, 10*time.Second, time.Millisecond)
 		require.Len(t, ended, 1)

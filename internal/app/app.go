@@ -113,7 +113,7 @@ func Run(ctx context.Context, o Options) error {
 	var ready atomic.Bool
 	auth := api.NewAuth(credentials, log)
 	server, err := api.New(api.Options{
-		Config: cfg.Server, Auth: auth, Accepter: service.Accepter, Steerer: service.Control, Templates: service.Renderer,
+		Config: cfg.Server, Auth: auth, Accepter: service.Accepter, DeliveryControl: service.Control, Templates: service.Renderer,
 		Store: db.Store, Integrations: cfg.Integrations, RiverUI: ui, Ready: ready.Load, Metrics: metrics, Tracer: tracer, Log: log,
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package apitest holds real answers of the API against its description.
+// Package apitest validates requests and answers of the API against its description.
 package apitest
 
 import (
@@ -40,8 +40,8 @@ func load(t testing.TB) validator.Validator {
 	return v
 }
 
-// Validate fails the test when the answer is not as the description has it:
-// status, content type and body. The answer's body can be read afterwards.
+// Validate fails the test when the status, content type or body of an answer is not
+// described. The answer's body can be read afterwards.
 func Validate(t testing.TB, req *http.Request, resp *http.Response) {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
@@ -64,7 +64,7 @@ func Validate(t testing.TB, req *http.Request, resp *http.Response) {
 	}
 }
 
-// Describes says whether the description allows the body of a request.
+// Describes reports whether the description allows the body of a request.
 func Describes(t testing.TB, method, path string, body []byte) bool {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, path, bytes.NewReader(body))
