@@ -37,40 +37,25 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte("server: {address: '127.0.0.1:0'}\nmetrics: {address: '127.0.0.1:0'}\nauth: {enabled: false}\ndatabase: "+database+"\n"), 0o600))
 			before := goleak.IgnoreCurrent()
 
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			serving := make(chan net.Addr, 1)
 			reload := make(chan struct{})
-			stopped := make(chan error, 1)
-			var log buffer
-			go func() {
-				stopped <- Run(ctx, Options{ConfigPath: path, LogOutput: &log, Reload: reload, Serving: func(a net.Addr) { serving <- a }})
-			}()
-			var address net.Addr
-			select {
-			case address = <-serving:
-			case err := <-stopped:
-				require.FailNow(t, "not serving", "%v", err)
-			}
-			resp, err := http.Get("http://" + address.String() + "/health")
+			r := run(t, Options{ConfigPath: path, Reload: reload})
+			resp, err := http.Get(r.awaitServing() + "/health")
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, http.StatusOK, resp.StatusCode)
-			reload <- struct{}{}
+			select {
+			case reload <- struct{}{}:
+			case <-time.After(patience):
+				require.FailNow(t, "nobody takes the request to reload")
+			}
 			http.DefaultClient.CloseIdleConnections()
 
-			stop()
-			select {
-			case err := <-stopped:
-				require.NoError(t, err)
-			case <-time.After(time.Minute):
-				require.FailNow(t, "Run did not return")
-			}
+			require.NoError(t, r.stop())
 			goleak.VerifyNone(t, before,
 				// fasthttp's own: one ends with its next look at idle workers, one lives as long as the process.
 				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
-			require.Contains(t, log.String(), "AUTHENTICATION IS OFF")
+			require.Contains(t, r.log.String(), "AUTHENTICATION IS OFF")
 		})
 	}
 }
@@ -94,8 +79,7 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.yaml")
 			require.NoError(t, os.WriteFile(path, []byte(c.config), 0o600))
-			err := Run(t.Context(), Options{ConfigPath: path, LogOutput: &bytes.Buffer{}})
-			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, run(t, Options{ConfigPath: path}).awaitEnd(), c.want)
 		})
 	}
 }
@@ -114,36 +98,62 @@ func TestRunWaitsForItsDatabase(t *testing.T) {
 				"server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {enabled: false}\ndatabase: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
 				address.Port, db.User, db.Password, db.DBName), 0o600))
 
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			waits, serves := make(chan struct{}), make(chan struct{})
-			stopped := make(chan error, 1)
-			go func() {
-				stopped <- Run(ctx, Options{
-					ConfigPath: path,
-					LogOutput:  &watchedLog{text: "waiting for the database", seen: sync.OnceFunc(func() { close(waits) })},
-					Serving:    func(net.Addr) { close(serves) },
-				})
-			}()
-			await := func(event <-chan struct{}) {
-				select {
-				case <-event:
-				case err := <-stopped:
-					require.FailNow(t, "Run returned", "%v", err)
-				}
-			}
-			await(waits)
+			r := run(t, Options{ConfigPath: path})
+			r.awaitLog("waiting for the database")
 			if !comes {
-				stop()
-				err := <-stopped
+				err := r.stop()
 				require.ErrorIs(t, err, context.Canceled)
 				require.ErrorContains(t, err, "open the database")
 				return
 			}
 			up()
-			await(serves)
-			stop()
-			require.NoError(t, <-stopped)
+			r.awaitServing()
+			require.NoError(t, r.stop())
+		})
+	}
+}
+
+// Files that change while a start waits for its database are in effect from the
+// first request on.
+func TestStartReadsWhatChangedWhileItWaited(t *testing.T) {
+	t.Parallel()
+	for _, changed := range []string{"apps.yaml", "config.yaml"} {
+		t.Run(changed, func(t *testing.T) {
+			t.Parallel()
+			db := testdb.New(t)
+			proxy, up := startLate(t, net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
+			dir := t.TempDir()
+			write := func(name, content string) {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+			}
+			configure := func(apps string) {
+				write("config.yaml", fmt.Sprintf("server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {credentialsFilePath: %q}\n"+
+					"database: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
+					filepath.Join(dir, apps), proxy.Port, db.User, db.Password, db.DBName))
+			}
+			write("apps.yaml", "apps: [{appId: app, appSecret: before}]")
+			write("other.yaml", "apps: [{appId: app, appSecret: after}]")
+			configure("apps.yaml")
+
+			r := run(t, Options{ConfigPath: filepath.Join(dir, "config.yaml")})
+			r.awaitLog("waiting for the database")
+			if changed == "apps.yaml" {
+				write("apps.yaml", "apps: [{appId: app, appSecret: after}]")
+			} else {
+				configure("other.yaml")
+			}
+			up()
+			base := r.awaitServing()
+			for secret, status := range map[string]int{"before": http.StatusUnauthorized, "after": http.StatusOK} {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/v1/templates", nil)
+				require.NoError(t, err)
+				req.Header.Set("Authorization", "Bearer app:"+secret)
+				resp, err := http.DefaultClient.Do(req)
+				require.NoError(t, err)
+				require.NoError(t, resp.Body.Close())
+				require.Equal(t, status, resp.StatusCode, secret)
+			}
+			require.NoError(t, r.stop())
 		})
 	}
 }
@@ -151,14 +161,16 @@ func TestRunWaitsForItsDatabase(t *testing.T) {
 // What waiting cannot mend ends the start at once.
 func TestRunDoesNotWaitForAnotherPassword(t *testing.T) {
 	t.Parallel()
-	db := testdb.New(t)
+	cluster, err := testdb.NewCluster(t.Context(), "fsync=off") // one that asks for passwords, whatever the shared one does
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Remove(context.Background())) })
+	db := cluster.Config()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil,
 		"auth: {enabled: false}\ndatabase: {host: %q, port: %d, user: %q, password: wrong, dbname: %q}\n", db.Host, db.Port, db.User, db.DBName), 0o600))
-	var log buffer
-	err := Run(t.Context(), Options{ConfigPath: path, LogOutput: &log})
-	require.ErrorContains(t, err, "password authentication failed")
-	require.NotContains(t, log.String(), "waiting for the database")
+	r := run(t, Options{ConfigPath: path})
+	require.ErrorContains(t, r.awaitEnd(), "password authentication failed")
+	require.NotContains(t, r.log.String(), "waiting for the database")
 }
 
 // startLate listens for the upstream, which seems to be starting until up is called.
@@ -190,32 +202,81 @@ func startLate(t *testing.T, upstream string) (address *net.TCPAddr, up func()) 
 	return listener.Addr().(*net.TCPAddr), func() { isUp.Store(true) }
 }
 
-// watchedLog calls seen for each line that has the text.
-type watchedLog struct {
-	text string
-	seen func()
+// patience is how long a test waits for anything.
+const patience = time.Minute
+
+// running is a Run in the background.
+type running struct {
+	t       *testing.T
+	cancel  context.CancelFunc
+	log     logBuffer
+	serving chan net.Addr
+	ended   chan error
 }
 
-func (w *watchedLog) Write(p []byte) (int, error) {
-	if bytes.Contains(p, []byte(w.text)) {
-		w.seen()
+// run starts Run. It ends with the test, if not before.
+func run(t *testing.T, o Options) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{t: t, cancel: cancel, serving: make(chan net.Addr, 1), ended: make(chan error, 1)}
+	t.Cleanup(cancel)
+	o.LogOutput, o.Serving = &r.log, func(a net.Addr) { r.serving <- a }
+	go func() { r.ended <- Run(ctx, o) }()
+	return r
+}
+
+// awaitServing waits until the service is ready, and returns its URL.
+func (r *running) awaitServing() string {
+	r.t.Helper()
+	select {
+	case address := <-r.serving:
+		return "http://" + address.String()
+	case err := <-r.ended:
+		require.FailNow(r.t, "Run returned", "%v", err)
+	case <-time.After(patience):
+		require.FailNow(r.t, "not serving", r.log.String())
 	}
-	return len(p), nil
+	return ""
 }
 
-// buffer is a bytes.Buffer for several goroutines.
-type buffer struct {
+// awaitLog waits until the log has the text.
+func (r *running) awaitLog(text string) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { return strings.Contains(r.log.String(), text) }, patience, 10*time.Millisecond, text)
+}
+
+// awaitEnd waits until Run returns, and returns its error.
+func (r *running) awaitEnd() error {
+	r.t.Helper()
+	select {
+	case err := <-r.ended:
+		return err
+	case <-time.After(patience):
+		require.FailNow(r.t, "Run did not return", r.log.String())
+		return nil
+	}
+}
+
+// stop ends Run, and returns its error.
+func (r *running) stop() error {
+	r.t.Helper()
+	r.cancel()
+	return r.awaitEnd()
+}
+
+// logBuffer is a bytes.Buffer for several goroutines.
+type logBuffer struct {
 	mu sync.Mutex
-	b  strings.Builder
+	b  bytes.Buffer
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
+func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-func (b *buffer) String() string {
+func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
