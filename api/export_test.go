@@ -1,7 +1,17 @@
 package api
 
+import "github.com/goccy/go-yaml"
+
 // ParseCredentials lets the tests of the API write apps.yaml in place.
 var ParseCredentials = parseCredentials
+
+func parseCredentials(data []byte) (*Credentials, error) {
+	var file struct {
+		Apps []App `yaml:"apps"`
+	}
+	err := yaml.Unmarshal(data, &file)
+	return NewCredentials(file.Apps), err
+}
 
 // Routes lists method and path of everything that is mounted for exactly that path.
 func (s *Server) Routes() [][2]string {

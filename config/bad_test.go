@@ -45,8 +45,8 @@ var bad = map[string][]string{
 		":4: defaults.retryBackoffSeconds: must have at least one element",
 	},
 	"file-missing": {
-		":7: providers.feishu.appSecretFile: can not be read: no such file or directory",
-		":9: database.passwordFile: can not be read: is a directory",
+		":7: providers.feishu.appSecretFile: cannot be read: no such file or directory",
+		":9: database.passwordFile: cannot be read: is a directory",
 	},
 	"file-of-plain-key": {
 		":4: database.hostFile: unknown key",

@@ -119,7 +119,14 @@ func changed(a, b *Config, which func(section) bool) []string {
 	return keys
 }
 
-// RestartNeeded lists the keys that differ and take effect at the next start only.
-func RestartNeeded(running, next *Config) []string {
-	return changed(running, next, func(s section) bool { return s.restart })
+// keep takes from the running configuration what needs a restart to change, and
+// returns the keys that differ.
+func (c *Config) keep(running *Config) []string {
+	keys := changed(running, c, func(s section) bool { return s.restart })
+	if c.Logging.Format != running.Logging.Format {
+		keys = append(keys, "logging.format")
+	}
+	c.Server, c.Database, c.Dispatcher, c.Metrics, c.Tracing = running.Server, running.Database, running.Dispatcher, running.Metrics, running.Tracing
+	c.Logging.Format = running.Logging.Format
+	return keys
 }

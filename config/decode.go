@@ -181,6 +181,9 @@ func (r *reader) value(e entry, v reflect.Value, provider bool) {
 	switch v.Kind() {
 	case reflect.Struct:
 		r.object(e, v, provider)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		r.value(e, v.Elem(), provider)
 	case reflect.Slice:
 		seq, ok := e.node.(*ast.SequenceNode)
 		if !ok {

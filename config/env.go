@@ -48,7 +48,7 @@ func (r *reader) envProblems(s section, err error) {
 	for _, err := range all.Errors {
 		var wrong env.ParseError
 		if !errors.As(err, &wrong) {
-			r.problem(s.key, "can not be read from the environment: %T", err)
+			r.problem(s.key, "cannot be read from the environment: %T", err)
 			continue
 		}
 		for _, f := range fieldsOf(s.value) {

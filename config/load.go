@@ -8,6 +8,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
 )
 
@@ -19,8 +22,9 @@ type Loader struct {
 	Env      map[string]string // instead of the process's environment; nil for that
 }
 
-// Load reads and checks the configuration. Its error joins everything that is
-// wrong, one line each: "config.yaml:12: providers.feishu.appSecret: is required".
+// Load reads and checks the configuration file, the environment and the command
+// line. Its error joins all problems, one line each:
+// "config.yaml:12: providers.feishu.appSecret: is required".
 func (l Loader) Load() (*Config, error) {
 	r := l.read()
 	if len(r.problems) > 0 {
@@ -29,24 +33,43 @@ func (l Loader) Load() (*Config, error) {
 	return r.cfg, nil
 }
 
-// Reload reads the configuration again. What takes effect at the next start only
-// is kept as it runs, and its changed keys are returned for the log.
-func (l Loader) Reload(running *Config) (*Config, []string, error) {
-	r := l.read()
-	if len(r.problems) > 0 {
-		return nil, nil, errors.Join(r.problems...)
-	}
-	restart := RestartNeeded(running, r.cfg)
-	r.cfg.Server, r.cfg.Database, r.cfg.Dispatcher = running.Server, running.Database, running.Dispatcher
-	r.cfg.Metrics, r.cfg.Tracing = running.Metrics, running.Tracing
-	if !leaseCovers(r.cfg) {
-		r.problem("defaults.timeoutSeconds", "is too long for the running dispatcher.leaseTimeout: restart")
-		return nil, nil, errors.Join(r.problems...)
-	}
-	return r.cfg, restart, nil
+// Checked is a configuration with the parts that are built from it. Putting it
+// into effect cannot fail.
+type Checked struct {
+	*Config
+	Registry    *channels.Registry
+	Credentials *api.Credentials
+	// RestartNeeded lists the keys that differ from the running configuration and
+	// take effect at the next start only.
+	RestartNeeded []string
 }
 
-// reader is the state of reading the configuration once.
+// Check reads and checks everything that a start needs, the credentials file
+// included, and opens the providers. Starts, reloads and `config check` use it.
+// What needs a restart is kept from the running configuration, which is nil
+// before a start.
+func (l Loader) Check(running *Config) (*Checked, error) {
+	r := l.read()
+	credentials := r.credentials()
+	if len(r.problems) > 0 {
+		return nil, errors.Join(r.problems...)
+	}
+	var changed []string
+	if running != nil {
+		changed = r.cfg.keep(running)
+		if !leaseCovers(r.cfg) {
+			r.problem("defaults.timeoutSeconds", "is too long for the running dispatcher.leaseTimeout: restart")
+			return nil, errors.Join(r.problems...)
+		}
+	}
+	registry, err := r.cfg.Registry()
+	if err != nil {
+		return nil, err
+	}
+	return &Checked{Config: r.cfg, Registry: registry, Credentials: credentials, RestartNeeded: changed}, nil
+}
+
+// reader reads the configuration, or the credentials file, once.
 type reader struct {
 	Loader
 	cfg      *Config
@@ -56,16 +79,20 @@ type reader struct {
 	reported map[string]bool // keys that have a problem: one is enough
 }
 
-func (l Loader) read() *reader {
+func (l Loader) reader() *reader {
 	if l.Env == nil {
 		l.Env = environ()
 	}
-	r := &reader{Loader: l, cfg: Default(), origin: map[string]string{}, reported: map[string]bool{}}
+	return &reader{Loader: l, cfg: Default(), origin: map[string]string{}, reported: map[string]bool{}}
+}
+
+func (l Loader) read() *reader {
+	r := l.reader()
 	if l.Path != "" {
 		r.files = append(r.files, l.Path)
 		if err := r.readFile(); err != nil {
 			r.problems = []error{err}
-			return r // what else may be wrong can not be told
+			return r // nothing else can be checked
 		}
 	}
 	r.readEnv()
@@ -83,25 +110,32 @@ func (l Loader) read() *reader {
 	return r
 }
 
-// readFile fails when the file can not be read as YAML; what is wrong with its
-// keys becomes problems.
+// readFile fails when the file cannot be read as YAML. Wrong keys and values
+// become problems.
 func (r *reader) readFile() error {
 	src, err := readBounded(r.Path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Path, err)
 	}
+	root, err := r.document(src)
+	if err != nil {
+		return err
+	}
+	r.decode(root)
+	return nil
+}
+
+// document parses the file's content. Its error begins with the file and the line.
+func (r *reader) document(src []byte) (ast.Node, error) {
 	root, err := parse(src)
 	var syntax *syntaxError
 	if errors.As(err, &syntax) && syntax.line > 0 {
-		return fmt.Errorf("%s:%d: %w", r.Path, syntax.line, err)
+		return nil, fmt.Errorf("%s:%d: %w", r.Path, syntax.line, err)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.Path, err)
+		return nil, fmt.Errorf("%s: %w", r.Path, err)
 	}
-	if root != nil {
-		r.decode(root)
-	}
-	return nil
+	return root, nil
 }
 
 // problem notes what is wrong with a key.
@@ -151,7 +185,7 @@ func pathless(err error) error {
 	if errors.As(err, &perr) {
 		err = perr.Err
 	}
-	return fmt.Errorf("can not be read: %w", err)
+	return fmt.Errorf("cannot be read: %w", err)
 }
 
 // readValue reads a value from a file, without the newline that ends it.

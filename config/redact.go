@@ -30,7 +30,7 @@ func (c Config) Redacted() string {
 		yaml.MapItem{Key: "integrations", Value: shown(reflect.ValueOf(c.Integrations))})
 	out, err := yaml.Marshal(doc)
 	if err != nil {
-		return fmt.Sprintf("the configuration can not be shown: %T", err)
+		return fmt.Sprintf("the configuration cannot be shown: %T", err)
 	}
 	return string(out)
 }

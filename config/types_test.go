@@ -66,7 +66,7 @@ func (c *smsConfig) Validate() error { return nil }
 // Open refuses a key that only opening finds out about.
 func (c *smsConfig) Open() (channels.Sender, error) {
 	if c.Key == "unusable" {
-		return nil, errors.New("key can not be used")
+		return nil, errors.New("key cannot be used")
 	}
 	return sender{}, nil
 }

@@ -30,7 +30,8 @@ type syntaxError struct {
 
 func (e *syntaxError) Error() string { return e.message }
 
-// parse returns the file's one document; nil when the file is empty.
+// parse returns the file's one document, a mapping. An empty file is a mapping
+// without keys.
 func parse(src []byte) (ast.Node, error) {
 	tokens := lexer.Tokenize(string(src))
 	if err := guard(tokens); err != nil {
@@ -48,7 +49,7 @@ func parse(src []byte) (ast.Node, error) {
 	}
 	docs := slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	if len(docs) == 0 {
-		return nil, nil
+		return &ast.NullNode{}, nil
 	}
 	if len(docs) > 1 {
 		return nil, &syntaxError{docs[1].Body.GetToken().Position.Line, "only one YAML document is allowed"}
