@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -85,14 +83,10 @@ type serveCommand struct {
 func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
 	options := line.options()
 	options.Probe = c.Probe
-	options.Reload = hangups(ctx)
-	if os.Getenv("GOGC") == "" {
-		// Little of the heap lives long: half of the collections are some percent of the
-		// processor, for ten megabytes under load. Fewer yet gain nothing.
-		debug.SetGCPercent(200)
-	}
-	// What starting took is not needed again.
-	options.Serving = func(net.Addr) { debug.FreeOSMemory() }
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	options.Reload = hangups
 	return unlessStopped(app.Run(ctx, options))
 }
 
@@ -103,25 +97,6 @@ func unlessStopped(err error) error {
 		return nil
 	}
 	return err
-}
-
-// hangups passes on each SIGHUP.
-func hangups(ctx context.Context) <-chan struct{} {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	requests := make(chan struct{})
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-signals:
-				requests <- struct{}{}
-			}
-		}
-	}()
-	return requests
 }
 
 type (
@@ -178,27 +153,23 @@ type configCheck struct {
 }
 
 func (c configCheck) Run(ctx context.Context, line *commandLine) error {
-	cfg, err := line.options().Loader().Load()
+	checked, err := line.options().Loader().Check(nil)
 	if err != nil {
 		return err
 	}
-	registry, err := cfg.Registry()
-	if err != nil {
-		return err
-	}
-	fmt.Print(cfg.Redacted())
+	fmt.Print(checked.Redacted())
 	fmt.Fprintf(os.Stderr, "%s is valid\n\n", line.Config)
 	table := tabwriter.NewWriter(os.Stderr, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHANNEL\tPROVIDER\tTYPE\tRECIPIENTS\tANSWER LOST\tCAN")
-	for _, channel := range registry.Channels() {
-		p, _ := registry.Provider(channel)
+	for _, channel := range checked.Registry.Channels() {
+		p, _ := checked.Registry.Provider(channel)
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", channel, p.Name, p.Type.Name,
 			strings.Join(p.Type.RecipientTypes, ", "), p.OnUncertain, strings.Join(p.Type.Abilities(), ", "))
 	}
 	if err := table.Flush(); err != nil || !c.Probe {
 		return err
 	}
-	return app.Probe(ctx, registry, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
+	return app.Probe(ctx, checked.Registry, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
 }
 
 type versionCommand struct{}

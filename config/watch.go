@@ -25,7 +25,7 @@ type Watcher struct {
 	paths  map[string]bool // an event on one of these counts
 }
 
-// Watch begins to watch. Run must follow: it reports changes made since.
+// Watch begins to watch. Run reports what changes from now on. Call Close in the end.
 func (l Loader) Watch(log *zap.Logger) (*Watcher, error) {
 	fs, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -36,10 +36,11 @@ func (l Loader) Watch(log *zap.Logger) (*Watcher, error) {
 	return w, nil
 }
 
-// Run calls onChange after each change, from its own goroutine and one at a
-// time, until ctx ends; then nothing is watched any more.
+// Close ends the watch.
+func (w *Watcher) Close() { _ = w.fs.Close() }
+
+// Run calls onChange after each change, one at a time, until ctx ends.
 func (w *Watcher) Run(ctx context.Context, onChange func()) {
-	defer func() { _ = w.fs.Close() }()
 	var settled <-chan time.Time
 	for {
 		select {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,14 +38,14 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte("server: {address: '127.0.0.1:0'}\nmetrics: {address: '127.0.0.1:0'}\nauth: {enabled: false}\ndatabase: "+database+"\n"), 0o600))
 			before := goleak.IgnoreCurrent()
 
-			reload := make(chan struct{})
+			reload := make(chan os.Signal)
 			r := run(t, Options{ConfigPath: path, Reload: reload})
 			resp, err := http.Get(r.awaitServing() + "/health")
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, http.StatusOK, resp.StatusCode)
 			select {
-			case reload <- struct{}{}:
+			case reload <- syscall.SIGHUP:
 			case <-time.After(patience):
 				require.FailNow(t, "nobody takes the request to reload")
 			}
@@ -67,7 +68,7 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 	defer func() { _ = busy.Close() }()
 	sqlite := "database: {driver: sqlite, path: '" + filepath.Join(t.TempDir(), "notify.db") + "'}\n"
 	for name, c := range map[string]struct{ config, want string }{
-		"no credentials file": {sqlite + "auth: {credentialsFilePath: /nonexistent/apps.yaml}", "credentials"},
+		"no credentials file": {sqlite + "auth: {credentialsFilePath: /nonexistent/apps.yaml}", "auth.credentialsFilePath: cannot be read: no such file"},
 		"no folder":           {"database: {driver: sqlite, path: /nonexistent/notify.db}\nauth: {enabled: false}", "open the database"},
 		"address taken":       {sqlite + "auth: {enabled: false}\nserver: {address: '" + busy.Addr().String() + "'}", "address already in use"},
 		"metrics address taken": {
