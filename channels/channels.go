@@ -151,7 +151,7 @@ const (
 type Config interface {
 	// Common returns the keys that every provider type shares.
 	Common() *CommonConfig
-	// Validate checks values. Its error names the key.
+	// Validate checks the values. Its error is a *KeyError.
 	Validate() error
 	// Open makes the sender. It makes no network call.
 	Open() (Sender, error)

@@ -46,7 +46,7 @@ type appConfig struct {
 
 func (c *appConfig) Validate() error {
 	if c.ReceiveIDType != "open_id" {
-		return errors.New("receiveIdType must be open_id")
+		return channels.KeyErrorf("receiveIdType", "must be open_id")
 	}
 	return nil
 }

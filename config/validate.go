@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -203,9 +204,13 @@ func (r *reader) validateProvider(p Provider) {
 	if !complete {
 		return
 	}
-	if err := p.Config.Validate(); err != nil {
-		named, message := splitKey(config, err.Error())
-		r.problem(strings.TrimSuffix(key+"."+named, "."), "%s", message)
+	err := p.Config.Validate()
+	var wrong *channels.KeyError
+	switch {
+	case errors.As(err, &wrong):
+		r.problem(key+"."+wrong.Key, "%w", wrong.Err)
+	case err != nil:
+		r.problem(key, "%w", err)
 	}
 }
 
@@ -221,18 +226,6 @@ func (r *reader) validateRequired(key string, v reflect.Value) bool {
 		}
 	}
 	return complete
-}
-
-// splitKey takes the key that a provider type's error names first ("port must
-// be…", "port: must be…") off its message, so that the problem shows its line.
-func splitKey(v reflect.Value, message string) (key, rest string) {
-	first, rest, _ := strings.Cut(message, " ")
-	for _, f := range fieldsOf(v) {
-		if f.key == strings.TrimSuffix(first, ":") {
-			return f.key, rest
-		}
-	}
-	return "", message
 }
 
 func (r *reader) required(key, value string) {
