@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bad says what is wrong with each testdata/conf.NAME.yml, after the file's name.
-// Every secret and every misplaced value in those files has canary in it.
+// bad holds the problems of each testdata/conf.NAME.yml, without the file's name.
+// Every secret and every misplaced value in those files contains "canary".
 var bad = map[string][]string{
 	"alias": {
 		":3: anchors, aliases, tags, directives and complex keys are not supported",

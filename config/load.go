@@ -14,12 +14,12 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Loader says where the configuration comes from.
+// Loader is where the configuration comes from.
 type Loader struct {
 	Path     string            // the YAML file; empty for none
 	Types    []channels.Type   // the known provider types
 	Override func(*Config)     // applies the command line; nil for none
-	Env      map[string]string // instead of the process's environment; nil for that
+	Env      map[string]string // nil for the environment of the process
 }
 
 // Load reads and checks the configuration file, the environment and the command
@@ -73,10 +73,10 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 type reader struct {
 	Loader
 	cfg      *Config
-	files    []string          // read, or named; Watch follows them
+	files    []string          // that were read or named; the Watcher follows them
 	origin   map[string]string // key → "config.yaml:12", "environment DATABASE_PORT" or "command line"
 	problems []error
-	reported map[string]bool // keys that have a problem: one is enough
+	reported map[string]bool // keys that have a problem already
 }
 
 func (l Loader) reader() *reader {
@@ -138,7 +138,7 @@ func (r *reader) document(src []byte) (ast.Node, error) {
 	return root, nil
 }
 
-// problem notes what is wrong with a key.
+// problem reports what is wrong with a key; its first problem only.
 func (r *reader) problem(key, format string, args ...any) {
 	if r.reported[key] {
 		return
@@ -147,8 +147,8 @@ func (r *reader) problem(key, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf("%s: %s: "+format, append([]any{r.where(key), key}, args...)...))
 }
 
-// where says where a key's value comes from; for a key that was not given, where
-// the nearest one around it does.
+// where returns where the key's value comes from. For a key that was not given it
+// is the nearest key around it.
 func (r *reader) where(key string) string {
 	for key != "" {
 		if origin, ok := r.origin[key]; ok {
@@ -163,7 +163,7 @@ func (r *reader) where(key string) string {
 }
 
 // readBounded reads a file of at most maxFile bytes. Its error does not show the
-// path: a secret may have been given where a path belongs.
+// path, which may be a secret in the wrong place.
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -188,7 +188,7 @@ func pathless(err error) error {
 	return fmt.Errorf("cannot be read: %w", err)
 }
 
-// readValue reads a value from a file, without the newline that ends it.
+// readValue returns the content of a file without the newline at its end.
 func (r *reader) readValue(path string) (string, error) {
 	r.files = append(r.files, path)
 	b, err := readBounded(path)

@@ -55,7 +55,7 @@ func watch(t *testing.T, dir string) *watched {
 // patience is how long a test waits for a change to be seen.
 const patience = 30 * time.Second
 
-// until waits for a load that fits. One edit can be more than one change.
+// until waits for a load that fits. One edit can cause several loads.
 func (w *watched) until(fits func(result) bool) {
 	w.t.Helper()
 	limit := time.After(patience)

@@ -24,7 +24,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Whatever Run starts has ended when it returns.
+// Run leaves no goroutine behind.
 func TestRunLeavesNothingBehind(t *testing.T) {
 	for _, engine := range []string{store.DriverPostgres, store.DriverSQLite} {
 		t.Run(engine, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 
 			require.NoError(t, r.stop())
 			goleak.VerifyNone(t, before,
-				// fasthttp's own: one ends with its next look at idle workers, one lives as long as the process.
+				// fasthttp's own: one ends when it next looks for idle workers, one lives as long as the process.
 				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 			require.Contains(t, r.log.String(), "AUTHENTICATION IS OFF")
@@ -85,8 +85,8 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 	}
 }
 
-// A database that is not there yet is waited for, and the log says so; being told
-// to stop ends the waiting.
+// Run waits for a database that is not there yet, and logs that it waits. The end of
+// its context ends the waiting.
 func TestRunWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
 	for name, comes := range map[string]bool{"it comes": true, "told to stop": false} {
@@ -159,10 +159,10 @@ func TestStartReadsWhatChangedWhileItWaited(t *testing.T) {
 	}
 }
 
-// What waiting cannot mend ends the start at once.
+// An error that waiting cannot mend ends the start at once.
 func TestRunDoesNotWaitForAnotherPassword(t *testing.T) {
 	t.Parallel()
-	cluster, err := testdb.NewCluster(t.Context(), "fsync=off") // one that asks for passwords, whatever the shared one does
+	cluster, err := testdb.NewCluster(t.Context(), "fsync=off") // it checks passwords; the shared server may not
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cluster.Remove(context.Background())) })
 	db := cluster.Config()
@@ -174,7 +174,8 @@ func TestRunDoesNotWaitForAnotherPassword(t *testing.T) {
 	require.NotContains(t, r.log.String(), "waiting for the database")
 }
 
-// startLate listens for the upstream, which seems to be starting until up is called.
+// startLate returns the address of a proxy for upstream. The proxy closes each
+// connection until up is called.
 func startLate(t *testing.T, upstream string) (address *net.TCPAddr, up func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

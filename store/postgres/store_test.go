@@ -70,7 +70,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 
 func TestErrorsDoNotShowThePassword(t *testing.T) {
 	t.Parallel()
-	cluster, err := testdb.NewCluster(t.Context(), "fsync=off") // one that asks for passwords, whatever the shared one does
+	cluster, err := testdb.NewCluster(t.Context(), "fsync=off") // it checks passwords; the shared server may not
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cluster.Remove(context.Background())) })
 	config := cluster.Config()
