@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// anonymous is who everybody is while authentication is off.
+// anonymous is the app of every request while authentication is off.
 const anonymous = "anonymous"
 
-// Credentials are the apps that may call. They never change: a reload makes new
-// ones. Only digests of secrets are kept.
+// Credentials are the apps that may call, with digests of their secrets. They are
+// immutable: a reload makes new ones. The zero value lets nobody in.
 type Credentials struct {
 	unprotected bool
 	apps        map[string]app
@@ -19,23 +19,24 @@ type Credentials struct {
 type app struct {
 	enabled bool
 	roles   []Role
-	digests [][sha256.Size]byte // one for each secret
+	digests [][sha256.Size]byte // of the secrets
 }
 
-// Unprotected returns credentials that let everybody in as the app "anonymous",
+// Unprotected returns credentials that accept every request, as the app "anonymous"
 // with all roles.
 func Unprotected() *Credentials { return &Credentials{unprotected: true} }
 
-// String keeps digests out of logs: a weak secret can be guessed from one.
+// String keeps digests out of logs, because a weak secret can be guessed from one.
 func (c *Credentials) String() string { return fmt.Sprintf("credentials of %d apps", len(c.apps)) }
 
-// GoString is String, for %#v.
+// GoString returns String, for %#v.
 func (c *Credentials) GoString() string { return c.String() }
 
-// nobody stands in for an unknown app, so that it costs what a known one does.
+// nobody stands for an unknown app, so that checking one takes as long as checking a
+// known app.
 var nobody = app{digests: make([][sha256.Size]byte, 1)}
 
-// check says who has that id and secret.
+// check returns the caller with the id and the secret; false when there is none.
 func (c *Credentials) check(appID, secret string) (Caller, bool) {
 	if c.unprotected {
 		return Caller{AppID: anonymous, Roles: []Role{RoleAdmin}}, true
@@ -44,10 +45,10 @@ func (c *Credentials) check(appID, secret string) (Caller, bool) {
 	if !known {
 		a = nobody
 	}
-	given := sha256.Sum256([]byte(secret))
+	presented := sha256.Sum256([]byte(secret))
 	match := 0
 	for _, digest := range a.digests {
-		match |= subtle.ConstantTimeCompare(given[:], digest[:])
+		match |= subtle.ConstantTimeCompare(presented[:], digest[:])
 	}
 	if match == 0 || !a.enabled {
 		return Caller{}, false
@@ -65,8 +66,8 @@ type App struct {
 	Roles      []Role   `yaml:"roles"`   // send and templates when left out
 }
 
-// NewCredentials returns the credentials of the apps. Package config checks their
-// values; an empty secret opens nothing in any case.
+// NewCredentials returns the credentials of the apps. Package config has checked their
+// values. An empty secret lets nobody in, in any case.
 func NewCredentials(apps []App) *Credentials {
 	c := &Credentials{apps: make(map[string]app, len(apps))}
 	for _, a := range apps {

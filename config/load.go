@@ -54,9 +54,9 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 	if len(r.problems) > 0 {
 		return nil, errors.Join(r.problems...)
 	}
-	var changed []string
+	var restart []string
 	if running != nil {
-		changed = r.cfg.keep(running)
+		restart = r.cfg.keep(running)
 		if !leaseCovers(r.cfg) {
 			r.problem("defaults.timeoutSeconds", "is too long for the running dispatcher.leaseTimeout: restart")
 			return nil, errors.Join(r.problems...)
@@ -66,7 +66,7 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Checked{Config: r.cfg, Registry: registry, Credentials: credentials, RestartNeeded: changed}, nil
+	return &Checked{Config: r.cfg, Registry: registry, Credentials: credentials, RestartNeeded: restart}, nil
 }
 
 // reader reads the configuration, or the credentials file, once.

@@ -57,7 +57,7 @@ type smsConfig struct {
 	channels.CommonConfig `yaml:",inline"`
 	Key                   string            `yaml:"key" secret:"true" doc:"access key"`
 	Port                  uint16            `yaml:"port" doc:"port"`
-	CAFile                string            `yaml:"caFile" doc:"a key of its own that ends in File"`
+	CAFile                string            `yaml:"caFile" doc:"a key whose own name ends in File"`
 	Labels                map[string]string `yaml:"labels" doc:"labels"`
 }
 

@@ -92,14 +92,10 @@ func TestRunWaitsForItsDatabase(t *testing.T) {
 	for name, comes := range map[string]bool{"it comes": true, "told to stop": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := testdb.New(t)
-			address, up := startLate(t, net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
-			path := filepath.Join(t.TempDir(), "config.yaml")
-			require.NoError(t, os.WriteFile(path, fmt.Appendf(nil,
-				"server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {enabled: false}\ndatabase: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
-				address.Port, db.User, db.Password, db.DBName), 0o600))
-
-			r := run(t, Options{ConfigPath: path})
+			l := newLate(t)
+			l.write("apps.yaml", "apps: [{appId: app, appSecret: secret}]")
+			l.configure("apps.yaml")
+			r := run(t, Options{ConfigPath: l.path("config.yaml")})
 			r.awaitLog("waiting for the database")
 			if !comes {
 				err := r.stop()
@@ -107,7 +103,7 @@ func TestRunWaitsForItsDatabase(t *testing.T) {
 				require.ErrorContains(t, err, "open the database")
 				return
 			}
-			up()
+			l.up()
 			r.awaitServing()
 			require.NoError(t, r.stop())
 		})
@@ -118,32 +114,21 @@ func TestRunWaitsForItsDatabase(t *testing.T) {
 // first request on.
 func TestStartReadsWhatChangedWhileItWaited(t *testing.T) {
 	t.Parallel()
-	for _, changed := range []string{"apps.yaml", "config.yaml"} {
-		t.Run(changed, func(t *testing.T) {
+	const apps = "apps: [{appId: app, appSecret: %s}]"
+	for name, change := range map[string]func(*late){
+		"credentials":   func(l *late) { l.write("apps.yaml", fmt.Sprintf(apps, "after")) },
+		"configuration": func(l *late) { l.configure("other.yaml") },
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := testdb.New(t)
-			proxy, up := startLate(t, net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
-			dir := t.TempDir()
-			write := func(name, content string) {
-				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-			}
-			configure := func(apps string) {
-				write("config.yaml", fmt.Sprintf("server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {credentialsFilePath: %q}\n"+
-					"database: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
-					filepath.Join(dir, apps), proxy.Port, db.User, db.Password, db.DBName))
-			}
-			write("apps.yaml", "apps: [{appId: app, appSecret: before}]")
-			write("other.yaml", "apps: [{appId: app, appSecret: after}]")
-			configure("apps.yaml")
-
-			r := run(t, Options{ConfigPath: filepath.Join(dir, "config.yaml")})
+			l := newLate(t)
+			l.write("apps.yaml", fmt.Sprintf(apps, "before"))
+			l.write("other.yaml", fmt.Sprintf(apps, "after"))
+			l.configure("apps.yaml")
+			r := run(t, Options{ConfigPath: l.path("config.yaml")})
 			r.awaitLog("waiting for the database")
-			if changed == "apps.yaml" {
-				write("apps.yaml", "apps: [{appId: app, appSecret: after}]")
-			} else {
-				configure("other.yaml")
-			}
-			up()
+			change(l)
+			l.up()
 			base := r.awaitServing()
 			for secret, status := range map[string]int{"before": http.StatusUnauthorized, "after": http.StatusOK} {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/v1/templates", nil)
@@ -159,6 +144,20 @@ func TestStartReadsWhatChangedWhileItWaited(t *testing.T) {
 	}
 }
 
+// A start refuses files that became wrong while it waited, as it refuses them at
+// first.
+func TestStartRefusesWhatBecameWrongWhileItWaited(t *testing.T) {
+	t.Parallel()
+	l := newLate(t)
+	l.write("apps.yaml", "apps: [{appId: app, appSecret: before}]")
+	l.configure("apps.yaml")
+	r := run(t, Options{ConfigPath: l.path("config.yaml")})
+	r.awaitLog("waiting for the database")
+	l.write("apps.yaml", "apps: []")
+	l.up()
+	require.ErrorContains(t, r.awaitEnd(), "apps: must have at least one element")
+}
+
 // An error that waiting cannot mend ends the start at once.
 func TestRunDoesNotWaitForAnotherPassword(t *testing.T) {
 	t.Parallel()
@@ -172,6 +171,37 @@ func TestRunDoesNotWaitForAnotherPassword(t *testing.T) {
 	r := run(t, Options{ConfigPath: path})
 	require.ErrorContains(t, r.awaitEnd(), "password authentication failed")
 	require.NotContains(t, r.log.String(), "waiting for the database")
+}
+
+// late is the configuration of a database that cannot be reached until up is called.
+type late struct {
+	t     *testing.T
+	dir   string
+	db    store.Config
+	proxy *net.TCPAddr
+	up    func()
+}
+
+func newLate(t *testing.T) *late {
+	t.Helper()
+	l := &late{t: t, dir: t.TempDir(), db: testdb.New(t)}
+	l.proxy, l.up = startLate(t, net.JoinHostPort(l.db.Host, strconv.Itoa(l.db.Port)))
+	return l
+}
+
+func (l *late) path(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *late) write(name, content string) {
+	l.t.Helper()
+	require.NoError(l.t, os.WriteFile(l.path(name), []byte(content), 0o600))
+}
+
+// configure writes config.yaml, with that credentials file.
+func (l *late) configure(apps string) {
+	l.t.Helper()
+	l.write("config.yaml", fmt.Sprintf("server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {credentialsFilePath: %q}\n"+
+		"database: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
+		l.path(apps), l.proxy.Port, l.db.User, l.db.Password, l.db.DBName))
 }
 
 // startLate returns the address of a proxy for upstream. The proxy closes each

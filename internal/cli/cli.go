@@ -28,7 +28,7 @@ const (
 	exitInterrupted = 130 // Ctrl-C, as in shells
 )
 
-// failure is an error with an exit code of its own.
+// failure is an error with an exit code.
 type failure struct {
 	error
 	code int
