@@ -1,15 +1,13 @@
-// Command sealos-notify accepts notifications over HTTP and delivers them to
-// every recipient over every channel they ask for.
+// Command sealos-notify accepts notifications over HTTP and delivers them to their
+// recipients over several channels.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -24,10 +22,10 @@ import (
 	"github.com/labring/sealos-notify/migrate"
 )
 
-// version is set when the binary is built.
+// version is set by the build.
 var version = "dev"
 
-// commandLine is what can be typed.
+// commandLine is the commands and flags of the program.
 type commandLine struct {
 	Config   string `short:"c" default:"config.yaml" placeholder:"FILE" help:"Configuration file (${default})."`
 	Address  string `placeholder:"HOST:PORT" help:"Listen here instead of server.address."`
@@ -35,19 +33,19 @@ type commandLine struct {
 
 	Serve   serveCommand `cmd:"" default:"withargs" help:"Serve the API and work the queues (the default)."`
 	Migrate struct {
-		Up     migrateUp     `cmd:"" help:"Bring the schema up to date. Serving does this by itself."`
-		Down   migrateDown   `cmd:"" help:"Undo the newest migration. Data it added is lost."`
+		Up     migrateUp     `cmd:"" help:"Bring the schema up to date. serve does this by itself."`
+		Down   migrateDown   `cmd:"" help:"Undo the newest migration. What it stored is lost."`
 		Status migrateStatus `cmd:"" help:"List the migrations and when they were applied."`
-	} `cmd:"" help:"Look after the database schema."`
+	} `cmd:"" help:"Change the database schema, or show its version."`
 	ConfigCmd struct {
 		Check configCheck `cmd:"" help:"Check the configuration and show it, secrets as ***."`
-	} `cmd:"" name:"config" help:"Look after the configuration."`
+	} `cmd:"" name:"config" help:"Check the configuration."`
 	Dev devCommand `cmd:"" help:"Try the service: embedded database, simulated vendors, one sample notification."`
 	cli.Commands
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
-// options are what all commands that read the configuration share.
+// options returns the options of a command that reads the configuration.
 func (c *commandLine) options() app.Options {
 	return app.Options{
 		ConfigPath: c.Config,
@@ -67,7 +65,7 @@ func main() {
 	var line commandLine
 	parsed := kong.Parse(&line, kong.Name("sealos-notify"), kong.UsageOnError(),
 		kong.Description("A notification service: one API, many channels, nothing lost."),
-		kong.Exit(func(code int) { os.Exit(min(code, 1)) })) // kong's own for wrong usage is 80
+		kong.Exit(func(code int) { os.Exit(min(code, 1)) })) // kong exits with 80 on wrong usage
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -79,49 +77,26 @@ func main() {
 }
 
 type serveCommand struct {
-	Probe bool `help:"Reach every provider first, and do not start with one that would refuse everything."`
+	Probe bool `help:"Reach every provider first, and do not start with one that would refuse every message."`
 }
 
 func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
 	options := line.options()
 	options.Probe = c.Probe
-	options.Reload = hangups(ctx)
-	if os.Getenv("GOGC") == "" {
-		// Little of the heap lives long: half of the collections are some percent of the
-		// processor, for ten megabytes under load. Fewer yet gain nothing.
-		debug.SetGCPercent(200)
-	}
-	// What starting took is not needed again.
-	options.Serving = func(net.Addr) { debug.FreeOSMemory() }
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	options.Reload = hangups
 	return unlessStopped(app.Run(ctx, options))
 }
 
-// unlessStopped drops the error of a service that was told to stop while it was
-// starting: that is what was asked for.
+// unlessStopped drops the error of a start that was interrupted, because the user
+// asked for that.
 func unlessStopped(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
-}
-
-// hangups passes on each SIGHUP.
-func hangups(ctx context.Context) <-chan struct{} {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	requests := make(chan struct{})
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-signals:
-				requests <- struct{}{}
-			}
-		}
-	}()
-	return requests
 }
 
 type (
@@ -142,8 +117,8 @@ func (migrateStatus) Run(ctx context.Context, line *commandLine) error {
 	return line.migrate(ctx, func(*migrate.Migrator, context.Context) error { return nil })
 }
 
-// migrate does something to the schema and prints what it is like then.
-func (c *commandLine) migrate(ctx context.Context, do func(*migrate.Migrator, context.Context) error) error {
+// migrate changes the schema and prints the state of its migrations.
+func (c *commandLine) migrate(ctx context.Context, change func(*migrate.Migrator, context.Context) error) error {
 	cfg, err := c.options().Loader().Load()
 	if err != nil {
 		return err
@@ -155,7 +130,7 @@ func (c *commandLine) migrate(ctx context.Context, do func(*migrate.Migrator, co
 		return err
 	}
 	defer db.Close()
-	if err := do(db.Migrator, ctx); err != nil {
+	if err := change(db.Migrator, ctx); err != nil {
 		return err
 	}
 	versions, err := db.Migrator.Status(ctx)
@@ -181,27 +156,23 @@ type configCheck struct {
 }
 
 func (c configCheck) Run(ctx context.Context, line *commandLine) error {
-	cfg, err := line.options().Loader().Load()
+	checked, err := line.options().Loader().Check(nil)
 	if err != nil {
 		return err
 	}
-	registry, err := cfg.Registry()
-	if err != nil {
-		return err
-	}
-	fmt.Print(cfg.Redacted())
+	fmt.Print(checked.Redacted())
 	fmt.Fprintf(os.Stderr, "%s is valid\n\n", line.Config)
 	table := tabwriter.NewWriter(os.Stderr, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHANNEL\tPROVIDER\tTYPE\tRECIPIENTS\tANSWER LOST\tCAN")
-	for _, channel := range registry.Channels() {
-		p, _ := registry.Provider(channel)
+	for _, channel := range checked.Registry.Channels() {
+		p, _ := checked.Registry.Provider(channel)
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", channel, p.Name, p.Type.Name,
 			strings.Join(p.Type.RecipientTypes, ", "), p.OnUncertain, strings.Join(p.Type.Abilities(), ", "))
 	}
 	if err := table.Flush(); err != nil || !c.Probe {
 		return err
 	}
-	return app.Probe(ctx, registry, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
+	return app.Probe(ctx, checked.Registry, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
 }
 
 type versionCommand struct{}

@@ -1,9 +1,19 @@
 package api
 
-// ParseCredentials parses the content of an apps.yaml.
+import "github.com/goccy/go-yaml"
+
+// ParseCredentials lets the tests of the API write apps.yaml in place.
 var ParseCredentials = parseCredentials
 
-// Routes returns method and path of every route, without middleware.
+func parseCredentials(data []byte) (*Credentials, error) {
+	var file struct {
+		Apps []App `yaml:"apps"`
+	}
+	err := yaml.Unmarshal(data, &file)
+	return NewCredentials(file.Apps), err
+}
+
+// Routes lists method and path of everything that is mounted for exactly that path.
 func (s *Server) Routes() [][2]string {
 	var routes [][2]string
 	for _, r := range s.app.GetRoutes(true) {

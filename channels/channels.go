@@ -150,7 +150,7 @@ const (
 type Config interface {
 	// Common returns the keys that all provider types share.
 	Common() *CommonConfig
-	// Validate checks the values. Its error begins with the key.
+	// Validate checks the values. Its error is a *KeyError.
 	Validate() error
 	// Open returns the sender. It makes no network call.
 	Open() (Sender, error)

@@ -3,9 +3,8 @@
 //	c, err := client.New(client.Options{URL: "https://notify.example.com", AppID: id, AppSecret: secret})
 //	accepted, err := c.Send(ctx, client.SendRequest{…})
 //
-// A request that the service refuses returns a *Problem; one that got no answer
-// returns an error that wraps ErrUnreachable. Both say whether trying again later
-// can help.
+// A request that the service refuses returns a *Problem. A request without an answer
+// returns an error that wraps ErrUnreachable.
 package client
 
 import (
@@ -22,40 +21,40 @@ import (
 	"time"
 )
 
-// ErrUnreachable is wrapped by the error of a request that got no answer. Whether
-// the service has acted on it is not known.
+// ErrUnreachable is wrapped by the error of a request that got no answer. The service
+// may have acted on the request.
 var ErrUnreachable = errors.New("the service does not answer")
 
 const (
-	// tries is how often a request that may be repeated is sent.
+	// tries bounds how often a repeatable request is sent.
 	tries = 4
-	// firstPause comes before the second try; each later one is twice as long.
+	// firstPause comes before the second try. Each later pause is twice as long.
 	firstPause = 200 * time.Millisecond
-	// longestPause bounds what the service can ask for by Retry-After.
+	// longestPause bounds the pause that Retry-After asks for.
 	longestPause = 30 * time.Second
 	// answerTimeout bounds one try with the default HTTP client.
 	answerTimeout = 30 * time.Second
 )
 
-// Options say where the service is and who is calling.
+// Options are the service's address and the app that calls.
 type Options struct {
 	URL       string // of the service, such as https://notify.example.com
 	AppID     string
 	AppSecret string
 
-	// HTTPClient makes the requests; redirects are not followed, since they would
-	// carry the secret elsewhere. When nil, one with a timeout of 30 seconds.
+	// HTTPClient makes the requests; nil for one with a timeout of 30 seconds.
+	// Redirects are not followed, because they would send the secret elsewhere.
 	HTTPClient *http.Client
 }
 
-// Client calls the API. It may be used by many goroutines at once.
+// Client calls the API. It is safe for concurrent use.
 type Client struct {
 	base             string
 	appID, appSecret string
 	http             http.Client
 }
 
-// New returns a client. It does not reach for the service yet.
+// New returns a client. It makes no request.
 func New(o Options) (*Client, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -74,19 +73,19 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// call is one request of the API.
+// call is one request to the API.
 type call struct {
 	method string
 	path   string // escaped
 	query  url.Values
 	body   any
-	// repeatable says that it may be sent again when nobody knows whether the first
-	// one was acted on.
+	// repeatable is true when sending the request again is safe, even if the service
+	// acted on the first one.
 	repeatable bool
 }
 
-// do makes the call and reads the answer's body into answer, unless that is nil.
-// It returns the status of an answer that is no error.
+// do makes the call, repeats it where that can help, and decodes the answer's body
+// into answer, unless that is nil. It returns the last answer's status.
 func (c *Client) do(ctx context.Context, call call, answer any) (status int, err error) {
 	var payload []byte
 	if call.body != nil {
@@ -97,7 +96,7 @@ func (c *Client) do(ctx context.Context, call call, answer any) (status int, err
 	pause := firstPause
 	for try := 1; ; try++ {
 		status, err = c.once(ctx, call, payload, answer)
-		if err == nil || try == tries || !call.repeatable || !mayPass(err) {
+		if err == nil || try == tries || !call.repeatable || !isTemporary(err) {
 			return status, err
 		}
 		wait := pause
@@ -114,8 +113,8 @@ func (c *Client) do(ctx context.Context, call call, answer any) (status int, err
 	}
 }
 
-// mayPass says whether the same request may succeed a little later.
-func mayPass(err error) bool {
+// isTemporary reports whether the same request may succeed a little later.
+func isTemporary(err error) bool {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p.Status == http.StatusServiceUnavailable
@@ -160,20 +159,20 @@ func (c *Client) once(ctx context.Context, call call, payload []byte, answer any
 	return resp.StatusCode, nil
 }
 
-// unanswered is the error of a request without an answer. A context that has
-// ended is the caller's doing and says nothing about the service.
+// unanswered returns the error of a request without an answer. When the context has
+// ended, the error is the context's and does not wrap ErrUnreachable.
 func unanswered(ctx context.Context, call call, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", call.method, call.path, ctx.Err())
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
-		err = u.Err // its text would repeat the query, where recipients may be
+		err = u.Err // the text of u shows the query, which may hold recipients
 	}
 	return fmt.Errorf("%w: %s %s: %w", ErrUnreachable, call.method, call.path, err)
 }
 
-// query collects the parameters that are set.
+// query holds the parameters that are set.
 type query url.Values
 
 func (q query) text(name, value string) {

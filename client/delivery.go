@@ -23,11 +23,11 @@ type Delivery struct {
 	NextRetryAt     *time.Time      `json:"nextRetryAt"` // nil when no retry is scheduled
 	LastCode        string          `json:"lastCode"`    // of the last failure, or empty
 	LastError       string          `json:"lastError"`   // text of the last failure, or empty
-	Details         json.RawMessage `json:"details"`     // what the provider said: an object, or null
+	Details         json.RawMessage `json:"details"`     // the provider's answer: an object, or null
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
-	Message         *Rendered       `json:"message,omitempty"`  // only where one delivery is read
-	Attempts        []Attempt       `json:"attempts,omitempty"` // oldest first; only where one delivery is read
+	Message         *Rendered       `json:"message,omitempty"`  // only in the answer of Client.Delivery
+	Attempts        []Attempt       `json:"attempts,omitempty"` // oldest first; only in the answer of Client.Delivery
 }
 
 // DeliveryList is a page of deliveries.
@@ -36,8 +36,8 @@ type DeliveryList struct {
 	Next       string     `json:"next,omitempty"` // empty on the last page
 }
 
-// DeliveriesOf lists a notification's deliveries, oldest first: at most limit
-// (1 to 500; all of them when 0), after the DeliveryList.Next of the page before.
+// DeliveriesOf lists a notification's deliveries, oldest first. limit is 1 to 500, or
+// 0 for all; after is the DeliveryList.Next of the page before.
 func (c *Client) DeliveriesOf(ctx context.Context, notificationID string, limit int, after string) (DeliveryList, error) {
 	values := query{}
 	values.number("limit", limit)
@@ -50,7 +50,7 @@ func (c *Client) DeliveriesOf(ctx context.Context, notificationID string, limit 
 	return l, err
 }
 
-// DeliveryFilter selects deliveries; what is empty selects all.
+// DeliveryFilter selects deliveries. An empty field selects all.
 type DeliveryFilter struct {
 	Status       string    `json:"status,omitempty"`
 	Channel      string    `json:"channel,omitempty"`
@@ -96,27 +96,25 @@ func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryList,
 
 // Rendered is a message as it goes to the provider.
 type Rendered struct {
-	// TemplateVersion is the version of the template it was rendered from; 0 from
-	// before versions were kept.
-	TemplateVersion int             `json:"templateVersion"`
+	TemplateVersion int             `json:"templateVersion"` // that it was rendered from
 	MsgType         string          `json:"msgType"`
 	Subject         string          `json:"subject"`
 	Body            string          `json:"body"`
 	TemplateCode    string          `json:"templateCode"`
-	Params          json.RawMessage `json:"params"` // for a vendor that renders itself: an object, or null
+	Params          json.RawMessage `json:"params"` // for a vendor that renders: an object, or null
 }
 
-// Attempt is one try to send a delivery.
+// Attempt is one attempt to send a delivery.
 type Attempt struct {
 	Attempt    int             `json:"attempt"` // from 1, and from 1 again after a retry by hand
 	Provider   string          `json:"provider"`
 	StartedAt  time.Time       `json:"startedAt"`
 	FinishedAt time.Time       `json:"finishedAt"`
 	DurationMs int             `json:"durationMs"`
-	Class      string          `json:"class"` // of the error; empty when it arrived
+	Class      string          `json:"class"` // of the error; empty on success
 	Code       string          `json:"code"`
 	Error      string          `json:"error"`
-	Details    json.RawMessage `json:"details"` // what the provider said: an object, or null
+	Details    json.RawMessage `json:"details"` // the provider's answer: an object, or null
 }
 
 // Delivery reads a delivery with its message and its attempts.
@@ -143,20 +141,20 @@ func (c *Client) RetryDelivery(ctx context.Context, id, provider string) (Delive
 	return d, err
 }
 
-// RetryRequest selects dead deliveries that are to be sent again.
+// RetryRequest selects dead deliveries to send again.
 type RetryRequest struct {
-	Filter   DeliveryFilter `json:"filter"`             // at least one field has to be set; the status can be dead only
-	Provider string         `json:"provider,omitempty"` // another one of their channel
-	DryRun   bool           `json:"dryRun,omitempty"`   // only count them
-	Limit    int            `json:"limit,omitempty"`    // at most so many; 10,000 when 0
+	Filter   DeliveryFilter `json:"filter"`             // has at least one field; its status can be dead only
+	Provider string         `json:"provider,omitempty"` // another provider of the channel
+	DryRun   bool           `json:"dryRun,omitempty"`   // only counts them
+	Limit    int            `json:"limit,omitempty"`    // 10,000 when 0
 }
 
-// Retried says what became of a RetryRequest.
+// Retried is the answer to a RetryRequest.
 type Retried struct {
 	Matched int  `json:"matched"`
 	Retried int  `json:"retried"`
 	DryRun  bool `json:"dryRun"`
-	More    bool `json:"more"` // some are left that match
+	More    bool `json:"more"` // further ones match
 }
 
 // RetryDeliveries sends dead deliveries again, exactly as rendered.

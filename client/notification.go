@@ -19,21 +19,21 @@ const (
 
 // SendRequest asks for one notification.
 type SendRequest struct {
-	// IdempotencyKey makes repeated requests one notification, for each app. At most
-	// 255 characters, and required.
+	// IdempotencyKey is required. Requests of one app with the same key are one
+	// notification. It has at most 255 characters.
 	IdempotencyKey string             `json:"idempotencyKey"`
 	Channels       map[string]Message `json:"channels"`   // by channel name
 	Recipients     []Recipient        `json:"recipients"` // repeated ones count once
 
-	// SendAt is when to start, at most 90 days ahead; now when it is nil or past.
+	// SendAt is when to start, at most 90 days ahead; at once when nil or past.
 	SendAt *time.Time `json:"sendAt,omitempty"`
-	// ExpiresAt is after when nothing is sent any more: what is left is dead with
-	// the code "expired".
+	// ExpiresAt is when sending ends. Deliveries that are left become dead with the
+	// code "expired".
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 	Priority  string     `json:"priority,omitempty"` // high, normal or low; normal when empty
 }
 
-// Message says what goes out over a channel.
+// Message is the template and the params for a channel.
 type Message struct {
 	Template string         `json:"template"`
 	Params   map[string]any `json:"params,omitempty"`
@@ -45,18 +45,18 @@ type Recipient struct {
 	Value string `json:"value"`
 }
 
-// Accepted is the answer to a SendRequest: everything is stored.
+// Accepted is the answer to a SendRequest. All of it is stored.
 type Accepted struct {
 	NotificationID string      `json:"notificationId"`
 	Status         string      `json:"status"`     // "accepted"
 	Deliveries     int         `json:"deliveries"` // recipient × channel
 	Unmatched      []Recipient `json:"unmatched"`  // recipients that fit none of the channels
 
-	// Replayed says that the request was accepted before.
+	// Replayed is true when the request was accepted before.
 	Replayed bool `json:"-"`
 }
 
-// Notification is what became of a request.
+// Notification is an accepted request and its state.
 type Notification struct {
 	ID             string      `json:"id"`
 	IdempotencyKey string      `json:"idempotencyKey"`
@@ -67,13 +67,13 @@ type Notification struct {
 	SendAt         *time.Time  `json:"sendAt"`    // nil: at once
 	ExpiresAt      *time.Time  `json:"expiresAt"` // nil: never
 	Priority       string      `json:"priority"`
-	Test           bool        `json:"test"` // somebody tried a template
+	Test           bool        `json:"test"` // made by Client.TestTemplate
 	CreatedAt      time.Time   `json:"createdAt"`
 	UpdatedAt      time.Time   `json:"updatedAt"`
-	Tasks          []Delivery  `json:"tasks,omitempty"` // the deliveries; only where one notification is read
+	Tasks          []Delivery  `json:"tasks,omitempty"` // the deliveries; only in the answer of Client.Notification
 }
 
-// Ended says whether nothing of the notification is open any more.
+// Ended reports whether no delivery of the notification is open any more.
 func (n Notification) Ended() bool {
 	return n.Status != StatusPending && n.Status != StatusProcessing
 }
@@ -88,9 +88,9 @@ type Counts struct {
 	Cancelled int `json:"cancelled"`
 }
 
-// Send sends a notification. When it returns without error, the notification is
-// stored with all its deliveries. It is tried again, with the same key, when the
-// service does not answer or is unavailable.
+// Send sends a notification. Without an error the notification is stored with all its
+// deliveries. When the service does not answer or is unavailable, Send tries again
+// with the same key.
 func (c *Client) Send(ctx context.Context, r SendRequest) (Accepted, error) {
 	var a Accepted
 	status, err := c.do(ctx, call{
@@ -109,7 +109,7 @@ func (c *Client) Notification(ctx context.Context, id string) (Notification, err
 	return n, err
 }
 
-// NotificationQuery selects notifications; what is empty selects all.
+// NotificationQuery selects notifications. An empty field selects all.
 type NotificationQuery struct {
 	Status    string
 	Channel   string
@@ -150,8 +150,8 @@ func (c *Client) Notifications(ctx context.Context, q NotificationQuery) (Notifi
 	return l, err
 }
 
-// CancelNotification stops the deliveries of a notification that were not sent
-// yet. Those that are being sent are left to finish.
+// CancelNotification cancels the deliveries of a notification that are not sent yet.
+// Deliveries that are being sent finish.
 func (c *Client) CancelNotification(ctx context.Context, id string) (Notification, error) {
 	var n Notification
 	_, err := c.do(ctx, call{

@@ -11,18 +11,18 @@ type previewRequest struct {
 	Params map[string]any `json:"params,omitempty"`
 }
 
-// Preview is a message as it would go to the provider.
+// Preview is a message as the provider would receive it.
 type Preview struct {
 	MsgType      string          `json:"msgType"`
 	Subject      string          `json:"subject"`
 	Body         string          `json:"body"`
 	TemplateCode string          `json:"templateCode"`
-	Params       json.RawMessage `json:"params"`  // for a vendor that renders itself: an object, or null
+	Params       json.RawMessage `json:"params"`  // for a vendor that renders: an object, or null
 	Missing      []string        `json:"missing"` // params that the template needs
 	Unused       []string        `json:"unused"`  // params that the template never mentions
 }
 
-// PreviewTemplate renders a template. Params that are missing are no error.
+// PreviewTemplate renders a template. Missing params are not an error.
 func (c *Client) PreviewTemplate(ctx context.Context, name string, params map[string]any) (Preview, error) {
 	var p Preview
 	_, err := c.do(ctx, call{

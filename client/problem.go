@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// Problem is an answer that is an error (RFC 9457).
+// Problem is an error that the service answered (RFC 9457).
 type Problem struct {
 	Title  string       `json:"title"`
-	Status int          `json:"status"` // of HTTP: 400 is about the shape of a request, 422 about what it asks for
-	Code   string       `json:"code"`   // stable, for programs; empty when the answer is no problem document
+	Status int          `json:"status"` // of HTTP: 400 for a malformed request, 422 for one that cannot be done
+	Code   string       `json:"code"`   // stable, for programs; empty when the answer is not a problem document
 	Detail string       `json:"detail"`
 	Errors []FieldError `json:"errors,omitempty"`
 
-	// RetryAfter is how long the service asks to wait; 0 when it does not.
+	// RetryAfter is how long the service asks to wait; 0 when it does not ask.
 	RetryAfter time.Duration `json:"-"`
 }
 
-// FieldError names one field at fault.
+// FieldError is what is wrong with one field.
 type FieldError struct {
 	Field   string `json:"field"` // path in the request, for example recipients[0].type
 	Message string `json:"message"`
 }
 
-// Field is the first field at fault, empty when none is.
+// Field returns the first wrong field; empty when there is none.
 func (p *Problem) Field() string {
 	if len(p.Errors) == 0 {
 		return ""
@@ -34,7 +34,7 @@ func (p *Problem) Field() string {
 	return p.Errors[0].Field
 }
 
-// Error names the code and all fields at fault, each on a line of its own.
+// Error returns the code and what is wrong with each field, one line each.
 func (p *Problem) Error() string {
 	if p.Code == "" {
 		return p.Detail
@@ -46,8 +46,8 @@ func (p *Problem) Error() string {
 	return text
 }
 
-// problemOf reads a problem document. What is none comes from a probe, from a proxy
-// or from another service.
+// problemOf parses a problem document. Other answers come from a probe, a proxy or
+// another service.
 func problemOf(resp *http.Response, body []byte) *Problem {
 	p := &Problem{}
 	isDocument := strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json")

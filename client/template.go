@@ -9,7 +9,7 @@ import (
 
 const templatesPath = "/api/v1/templates"
 
-// TemplateRequest is a template as it is written.
+// TemplateRequest is a template to store.
 type TemplateRequest struct {
 	Name         string `json:"name"`
 	Channel      string `json:"channel"`
@@ -20,7 +20,7 @@ type TemplateRequest struct {
 	TemplateCode string `json:"templateCode,omitempty"` // the vendor's own template, for sms and voice
 }
 
-// Template is a template as it is stored.
+// Template is a stored template.
 type Template struct {
 	Name         string    `json:"name"`
 	Channel      string    `json:"channel"`
@@ -29,7 +29,7 @@ type Template struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
-	Version      int       `json:"version"` // counts up from 1; each write makes one
+	Version      int       `json:"version"` // 1 at first, one more with each write
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
 }
@@ -72,16 +72,15 @@ func (c *Client) CreateTemplate(ctx context.Context, r TemplateRequest) (Templat
 	return t, err
 }
 
-// ReplaceTemplate replaces all of the template r.Name; its channel cannot change.
-// Notifications that were accepted keep what they say.
+// ReplaceTemplate replaces the whole template r.Name. Its channel cannot change.
+// Accepted notifications keep their text.
 func (c *Client) ReplaceTemplate(ctx context.Context, r TemplateRequest) (Template, error) {
 	var t Template
 	_, err := c.do(ctx, call{method: http.MethodPut, path: templatePath(r.Name), body: r}, &t)
 	return t, err
 }
 
-// DeleteTemplate deletes a template. Notifications that were accepted keep what
-// they say.
+// DeleteTemplate deletes a template. Accepted notifications keep their text.
 func (c *Client) DeleteTemplate(ctx context.Context, name string) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: templatePath(name)}, nil)
 	return err

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TemplateVersion is what a template was after one write.
+// TemplateVersion is a template after one write.
 type TemplateVersion struct {
 	Name         string    `json:"name"`
 	Version      int       `json:"version"`
@@ -35,8 +35,8 @@ type VersionList struct {
 	Next     int              `json:"next,omitempty"` // 0 on the last page
 }
 
-// TemplateVersions lists the versions of a template, which may be deleted: at most
-// limit (1 to 500; 50 when 0), after the VersionList.Next of the page before.
+// TemplateVersions lists the versions of a template, which may be deleted. limit is 1
+// to 500, or 0 for 50; after is the VersionList.Next of the page before.
 func (c *Client) TemplateVersions(ctx context.Context, name string, limit, after int) (VersionList, error) {
 	values := query{}
 	values.number("limit", limit)
@@ -62,8 +62,8 @@ type restoreRequest struct {
 	Version int `json:"version"`
 }
 
-// RestoreTemplate writes a new version that is equal to an old one, also of a
-// template that was deleted.
+// RestoreTemplate writes a new version that equals an old one. The template may be
+// deleted.
 func (c *Client) RestoreTemplate(ctx context.Context, name string, version int) (Template, error) {
 	var t Template
 	_, err := c.do(ctx, call{

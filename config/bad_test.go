@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bad says what is wrong with each testdata/conf.NAME.yml, after the file's name.
-// Every secret and every misplaced value in those files has canary in it.
+// bad holds the problems of each testdata/conf.NAME.yml, without the file's name.
+// Every secret and every misplaced value in those files contains "canary".
 var bad = map[string][]string{
 	"alias": {
 		":3: anchors, aliases, tags, directives and complex keys are not supported",
@@ -45,8 +45,8 @@ var bad = map[string][]string{
 		":4: defaults.retryBackoffSeconds: must have at least one element",
 	},
 	"file-missing": {
-		":7: providers.feishu.appSecretFile: can not be read: no such file or directory",
-		":9: database.passwordFile: can not be read: is a directory",
+		":7: providers.feishu.appSecretFile: cannot be read: no such file or directory",
+		":9: database.passwordFile: cannot be read: is a directory",
 	},
 	"file-of-plain-key": {
 		":4: database.hostFile: unknown key",

@@ -1,10 +1,10 @@
-// Package config reads the service's configuration: one Config made of each
-// package's own section.
+// Package config reads the service's configuration: one Config that is made of the
+// other packages' sections, and the credentials file.
 //
-// A value comes from the first of: the command line, the environment, the file,
-// the defaults. Reading is strict and reports everything that is wrong at once,
-// each problem with its key and line. No problem shows a value: it may be a
-// secret that slipped into the wrong place.
+// A value comes from the first that has it: the command line, the environment, the
+// file, the defaults. Reading is strict. It reports all problems at once, each with
+// its key and line. No problem shows a value, which may be a secret in the wrong
+// place.
 package config
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Config is the whole configuration. Printing it, or marshalling it to JSON,
-// shows no secret.
+// Config is the whole configuration. Printed or marshalled to JSON it shows no
+// secret.
 type Config struct {
 	Server     api.ServerConfig
 	Database   store.Config
@@ -61,10 +61,10 @@ type Channel struct {
 type Provider struct {
 	Name   string
 	Type   channels.Type
-	Config channels.Config // of the type's own struct
+	Config channels.Config // the type's own struct
 }
 
-// Default returns the documented defaults: no channel, no provider.
+// Default returns the documented defaults. They have no channel and no provider.
 func Default() *Config {
 	return &Config{
 		Server:     api.DefaultServerConfig(),
@@ -80,7 +80,7 @@ func Default() *Config {
 	}
 }
 
-// section is a part of the configuration with fixed keys.
+// section is a top-level key whose own keys are fixed.
 type section struct {
 	key     string
 	env     string // prefix of its environment variables
@@ -102,12 +102,13 @@ func (c *Config) sections() []section {
 	}
 }
 
-// changed lists the section keys whose values differ, for example "server.address".
-func changed(a, b *Config, which func(section) bool) []string {
+// changed returns the keys whose values differ, such as "server.address", in the
+// sections that match.
+func changed(a, b *Config, match func(section) bool) []string {
 	var keys []string
 	bs := b.sections()
 	for i, s := range a.sections() {
-		if !which(s) {
+		if !match(s) {
 			continue
 		}
 		other := fieldsOf(bs[i].value)
@@ -120,7 +121,14 @@ func changed(a, b *Config, which func(section) bool) []string {
 	return keys
 }
 
-// RestartNeeded lists the keys that differ and take effect at the next start only.
-func RestartNeeded(running, next *Config) []string {
-	return changed(running, next, func(s section) bool { return s.restart })
+// keep takes from the running configuration what needs a restart to change, and
+// returns the keys that differ.
+func (c *Config) keep(running *Config) []string {
+	keys := changed(running, c, func(s section) bool { return s.restart })
+	if c.Logging.Format != running.Logging.Format {
+		keys = append(keys, "logging.format")
+	}
+	c.Server, c.Database, c.Dispatcher, c.Metrics, c.Tracing = running.Server, running.Database, running.Dispatcher, running.Metrics, running.Tracing
+	c.Logging.Format = running.Logging.Format
+	return keys
 }

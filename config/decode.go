@@ -14,12 +14,12 @@ import (
 // entry is one key of a mapping in the file.
 type entry struct {
 	name string
-	key  string // the full one, for example "providers.feishu.appId"
+	key  string // with those around it, for example "providers.feishu.appId"
 	node ast.Node
 }
 
-// entries lists the keys of a mapping, notes their lines, and refuses a key that
-// is given twice. A key without a value counts as a mapping without keys.
+// entries returns the keys of a mapping and notes their lines. It reports a key
+// that is given twice. A null is a mapping without keys.
 func (r *reader) entries(node ast.Node, key string) []entry {
 	var values []*ast.MappingValueNode
 	switch n := node.(type) {
@@ -30,7 +30,7 @@ func (r *reader) entries(node ast.Node, key string) []entry {
 	case *ast.NullNode:
 		return nil
 	default:
-		r.problem(key, "%s", takes(reflect.TypeFor[map[string]any]()))
+		r.problem(key, "%s", expected(reflect.TypeFor[map[string]any]()))
 		return nil
 	}
 	var entries []entry
@@ -58,8 +58,8 @@ func join(key, name string) string {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// printable hides a key that is no plain name: with its colon in the wrong
-// place, a secret can become a part of a key.
+// printable hides a key that is not a plain name. A colon in the wrong place can
+// make a secret part of a key.
 func printable(name string) string {
 	if plainName.MatchString(name) {
 		return name
@@ -67,6 +67,7 @@ func printable(name string) string {
 	return "(not a plain name)"
 }
 
+// decode decodes the file's document into the configuration.
 func (r *reader) decode(root ast.Node) {
 	sections := map[string]reflect.Value{}
 	for _, s := range r.cfg.sections() {
@@ -94,8 +95,8 @@ func (r *reader) decode(root ast.Node) {
 	}
 }
 
-// provider decodes one provider into the struct of its type. One whose type can
-// not be told is kept without a Config, so that channels still find its name.
+// provider decodes one provider into its type's struct. A provider of unknown type
+// is kept without a Config, so that channels still find its name.
 func (r *reader) provider(p entry) {
 	if !plainName.MatchString(p.name) {
 		r.problem(p.key, "a provider's name has letters, digits, '.', '_' and '-', at most 64")
@@ -110,7 +111,7 @@ func (r *reader) provider(p entry) {
 		}
 	}
 	if r.reported[p.key] {
-		return // it is no mapping
+		return // it is not a mapping
 	}
 	if common.Type == "" {
 		r.problem(p.key+".type", "is required; there are: %s", typeNames(r.Types))
@@ -126,14 +127,14 @@ func (r *reader) provider(p entry) {
 	r.problem(p.key+".type", "unknown provider type; there are: %s", typeNames(r.Types))
 }
 
-// object decodes a mapping into a struct. A text key can be read from a file by
-// the key with "File" added: every one of a provider, elsewhere the secret ones.
+// object decodes a mapping into a struct. A key with "File" appended reads its value
+// from a file: any text key of a provider, elsewhere the secret keys.
 func (r *reader) object(e entry, v reflect.Value, provider bool) {
 	fields := map[string]field{}
 	for _, f := range fieldsOf(v) {
 		fields[f.key] = f
 	}
-	given := map[string]bool{} // by key or by file
+	seen := map[string]bool{} // given as the key itself or as its file
 	for _, e := range r.entries(e.node, e.key) {
 		f, known := fields[e.name]
 		fromFile := false
@@ -151,11 +152,11 @@ func (r *reader) object(e entry, v reflect.Value, provider bool) {
 		if _, null := e.node.(*ast.NullNode); null {
 			continue // not given
 		}
-		if given[f.key] {
+		if seen[f.key] {
 			r.problem(e.key, "give %s or %sFile, not both", f.key, f.key)
 			continue
 		}
-		given[f.key] = true
+		seen[f.key] = true
 		if !fromFile {
 			r.value(e, f.value, provider)
 			continue
@@ -173,7 +174,7 @@ func (r *reader) object(e entry, v reflect.Value, provider bool) {
 	}
 }
 
-// value decodes one value; a null leaves v as it is.
+// value decodes one value into v. A null leaves v as it is.
 func (r *reader) value(e entry, v reflect.Value, provider bool) {
 	if _, null := e.node.(*ast.NullNode); null {
 		return
@@ -181,10 +182,13 @@ func (r *reader) value(e entry, v reflect.Value, provider bool) {
 	switch v.Kind() {
 	case reflect.Struct:
 		r.object(e, v, provider)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		r.value(e, v.Elem(), provider)
 	case reflect.Slice:
 		seq, ok := e.node.(*ast.SequenceNode)
 		if !ok {
-			r.problem(e.key, "%s", takes(v.Type()))
+			r.problem(e.key, "%s", expected(v.Type()))
 			return
 		}
 		list := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
@@ -205,7 +209,7 @@ func (r *reader) value(e entry, v reflect.Value, provider bool) {
 	default:
 		text, ok := scalar(e.node)
 		if !ok {
-			r.problem(e.key, "%s", takes(v.Type()))
+			r.problem(e.key, "%s", expected(v.Type()))
 			return
 		}
 		var err error

@@ -13,11 +13,11 @@ import (
 
 func environ() map[string]string { return env.ToMap(os.Environ()) }
 
-// readEnv lets the environment override the sections. An empty variable counts
-// as not set. A secret can also be read from the file that NAME_FILE names.
+// readEnv overrides the sections from the environment. An empty variable counts as
+// not set. NAME_FILE names a file that holds the secret NAME.
 func (r *reader) readEnv() {
 	for _, s := range r.cfg.sections() {
-		given := map[string]string{}
+		variables := map[string]string{}
 		for _, f := range fieldsOf(s.value) {
 			name, key := s.env+f.env, s.key+"."+f.key
 			text := r.Env[name]
@@ -29,17 +29,17 @@ func (r *reader) readEnv() {
 				text = strings.ReplaceAll(text, " ", "") // people write "30, 120"
 			}
 			if text != "" {
-				given[name] = text
+				variables[name] = text
 				r.origin[key] = "environment " + name
 			}
 		}
-		err := env.ParseWithOptions(s.value.Addr().Interface(), env.Options{Environment: given, Prefix: s.env})
+		err := env.ParseWithOptions(s.value.Addr().Interface(), env.Options{Environment: variables, Prefix: s.env})
 		r.envProblems(s, err)
 	}
 }
 
-// envProblems notes what the environment has wrong. The library's errors name
-// struct fields and show values; ours name keys and show none.
+// envProblems reports what the environment has wrong. The library's errors name
+// struct fields and show values; these name keys and show none.
 func (r *reader) envProblems(s section, err error) {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
@@ -48,7 +48,7 @@ func (r *reader) envProblems(s section, err error) {
 	for _, err := range all.Errors {
 		var wrong env.ParseError
 		if !errors.As(err, &wrong) {
-			r.problem(s.key, "can not be read from the environment: %T", err)
+			r.problem(s.key, "cannot be read from the environment: %T", err)
 			continue
 		}
 		for _, f := range fieldsOf(s.value) {
@@ -56,12 +56,12 @@ func (r *reader) envProblems(s section, err error) {
 				continue
 			}
 			key := s.key + "." + f.key
-			r.reported[key] = false // the environment overrides the file, so its problem is the one to show
+			r.reported[key] = false // the environment overrides the file, and so does its problem
 			if f.value.Kind() == reflect.Slice {
-				r.problem(key, "each element, separated by commas, %s", takes(f.value.Type().Elem()))
+				r.problem(key, "each element, separated by commas, %s", expected(f.value.Type().Elem()))
 				continue
 			}
-			r.problem(key, "%s", takes(f.value.Type()))
+			r.problem(key, "%s", expected(f.value.Type()))
 		}
 	}
 }
@@ -81,8 +81,8 @@ func (r *reader) readEnvFile(f field, name, key, path string, both bool) {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// expand replaces ${VAR} by the variable's value and $$ by a dollar; any other
-// dollar stays. What a variable holds is not expanded again.
+// expand replaces ${VAR} by the variable's value and $$ by a dollar. Any other
+// dollar stays. The variable's value is not expanded.
 func expand(text string, variables map[string]string) (string, error) {
 	var b strings.Builder
 	for {

@@ -19,7 +19,7 @@ type field struct {
 	value    reflect.Value
 }
 
-// fieldsOf lists the keys of a struct, those of inlined structs included.
+// fieldsOf returns the keys of a struct, those of inlined structs included.
 func fieldsOf(v reflect.Value) []field {
 	var fields []field
 	for i := range v.NumField() {
@@ -45,8 +45,8 @@ func fieldsOf(v reflect.Value) []field {
 
 var durationType = reflect.TypeFor[time.Duration]()
 
-// setText gives v the value written as text. Its error says what v takes, and
-// not what the text was.
+// setText parses text into v. Its error says what is expected and does not show
+// the text.
 func setText(v reflect.Value, text string) error {
 	var err error
 	switch {
@@ -73,16 +73,16 @@ func setText(v reflect.Value, text string) error {
 		n, err = strconv.ParseFloat(text, v.Type().Bits())
 		v.SetFloat(n)
 	default:
-		return errors.New(takes(v.Type()))
+		return errors.New(expected(v.Type()))
 	}
 	if err != nil {
-		return errors.New(takes(v.Type()))
+		return errors.New(expected(v.Type()))
 	}
 	return nil
 }
 
-// takes says what a value of type t is written as.
-func takes(t reflect.Type) string {
+// expected returns what a value of type t must be, such as "must be a list".
+func expected(t reflect.Type) string {
 	if t == durationType {
 		return `must be a duration with its unit, such as "30s"`
 	}

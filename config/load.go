@@ -8,19 +8,23 @@ import (
 	"os"
 	"strings"
 
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
 )
 
-// Loader says where the configuration comes from.
+// Loader is where the configuration comes from.
 type Loader struct {
 	Path     string            // the YAML file; empty for none
 	Types    []channels.Type   // the known provider types
 	Override func(*Config)     // applies the command line; nil for none
-	Env      map[string]string // instead of the process's environment; nil for that
+	Env      map[string]string // nil for the environment of the process
 }
 
-// Load reads and checks the configuration. Its error joins everything that is
-// wrong, one line each: "config.yaml:12: providers.feishu.appSecret: is required".
+// Load reads and checks the configuration file, the environment and the command
+// line. Its error joins all problems, one line each:
+// "config.yaml:12: providers.feishu.appSecret: is required".
 func (l Loader) Load() (*Config, error) {
 	r := l.read()
 	if len(r.problems) > 0 {
@@ -29,43 +33,66 @@ func (l Loader) Load() (*Config, error) {
 	return r.cfg, nil
 }
 
-// Reload reads the configuration again. What takes effect at the next start only
-// is kept as it runs, and its changed keys are returned for the log.
-func (l Loader) Reload(running *Config) (*Config, []string, error) {
-	r := l.read()
-	if len(r.problems) > 0 {
-		return nil, nil, errors.Join(r.problems...)
-	}
-	restart := RestartNeeded(running, r.cfg)
-	r.cfg.Server, r.cfg.Database, r.cfg.Dispatcher = running.Server, running.Database, running.Dispatcher
-	r.cfg.Metrics, r.cfg.Tracing = running.Metrics, running.Tracing
-	if !leaseCovers(r.cfg) {
-		r.problem("defaults.timeoutSeconds", "is too long for the running dispatcher.leaseTimeout: restart")
-		return nil, nil, errors.Join(r.problems...)
-	}
-	return r.cfg, restart, nil
+// Checked is a configuration with the parts that are built from it. Putting it
+// into effect cannot fail.
+type Checked struct {
+	*Config
+	Registry    *channels.Registry
+	Credentials *api.Credentials
+	// RestartNeeded lists the keys that differ from the running configuration and
+	// take effect at the next start only.
+	RestartNeeded []string
 }
 
-// reader is the state of reading the configuration once.
+// Check reads and checks everything that a start needs, the credentials file
+// included, and opens the providers. Starts, reloads and `config check` use it.
+// What needs a restart is kept from the running configuration, which is nil
+// before a start.
+func (l Loader) Check(running *Config) (*Checked, error) {
+	r := l.read()
+	credentials := r.credentials()
+	if len(r.problems) > 0 {
+		return nil, errors.Join(r.problems...)
+	}
+	var restart []string
+	if running != nil {
+		restart = r.cfg.keep(running)
+		if !leaseCovers(r.cfg) {
+			r.problem("defaults.timeoutSeconds", "is too long for the running dispatcher.leaseTimeout: restart")
+			return nil, errors.Join(r.problems...)
+		}
+	}
+	registry, err := r.cfg.Registry()
+	if err != nil {
+		return nil, err
+	}
+	return &Checked{Config: r.cfg, Registry: registry, Credentials: credentials, RestartNeeded: restart}, nil
+}
+
+// reader reads the configuration, or the credentials file, once.
 type reader struct {
 	Loader
 	cfg      *Config
-	files    []string          // read, or named; Watch follows them
+	files    []string          // that were read or named; the Watcher follows them
 	origin   map[string]string // key → "config.yaml:12", "environment DATABASE_PORT" or "command line"
 	problems []error
-	reported map[string]bool // keys that have a problem: one is enough
+	reported map[string]bool // keys that have a problem already
 }
 
-func (l Loader) read() *reader {
+func (l Loader) reader() *reader {
 	if l.Env == nil {
 		l.Env = environ()
 	}
-	r := &reader{Loader: l, cfg: Default(), origin: map[string]string{}, reported: map[string]bool{}}
+	return &reader{Loader: l, cfg: Default(), origin: map[string]string{}, reported: map[string]bool{}}
+}
+
+func (l Loader) read() *reader {
+	r := l.reader()
 	if l.Path != "" {
 		r.files = append(r.files, l.Path)
 		if err := r.readFile(); err != nil {
 			r.problems = []error{err}
-			return r // what else may be wrong can not be told
+			return r // nothing else can be checked
 		}
 	}
 	r.readEnv()
@@ -83,28 +110,35 @@ func (l Loader) read() *reader {
 	return r
 }
 
-// readFile fails when the file can not be read as YAML; what is wrong with its
-// keys becomes problems.
+// readFile fails when the file cannot be read as YAML. Wrong keys and values
+// become problems.
 func (r *reader) readFile() error {
 	src, err := readBounded(r.Path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Path, err)
 	}
-	root, err := parse(src)
-	var syntax *syntaxError
-	if errors.As(err, &syntax) && syntax.line > 0 {
-		return fmt.Errorf("%s:%d: %w", r.Path, syntax.line, err)
-	}
+	root, err := r.document(src)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.Path, err)
+		return err
 	}
-	if root != nil {
-		r.decode(root)
-	}
+	r.decode(root)
 	return nil
 }
 
-// problem notes what is wrong with a key.
+// document parses the file's content. Its error begins with the file and the line.
+func (r *reader) document(src []byte) (ast.Node, error) {
+	root, err := parse(src)
+	var syntax *syntaxError
+	if errors.As(err, &syntax) && syntax.line > 0 {
+		return nil, fmt.Errorf("%s:%d: %w", r.Path, syntax.line, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Path, err)
+	}
+	return root, nil
+}
+
+// problem reports what is wrong with a key; its first problem only.
 func (r *reader) problem(key, format string, args ...any) {
 	if r.reported[key] {
 		return
@@ -113,8 +147,8 @@ func (r *reader) problem(key, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf("%s: %s: "+format, append([]any{r.where(key), key}, args...)...))
 }
 
-// where says where a key's value comes from; for a key that was not given, where
-// the nearest one around it does.
+// where returns where the key's value comes from. For a key that was not given it
+// is the nearest key around it.
 func (r *reader) where(key string) string {
 	for key != "" {
 		if origin, ok := r.origin[key]; ok {
@@ -129,7 +163,7 @@ func (r *reader) where(key string) string {
 }
 
 // readBounded reads a file of at most maxFile bytes. Its error does not show the
-// path: a secret may have been given where a path belongs.
+// path, which may be a secret in the wrong place.
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -151,10 +185,10 @@ func pathless(err error) error {
 	if errors.As(err, &perr) {
 		err = perr.Err
 	}
-	return fmt.Errorf("can not be read: %w", err)
+	return fmt.Errorf("cannot be read: %w", err)
 }
 
-// readValue reads a value from a file, without the newline that ends it.
+// readValue returns the content of a file without the newline at its end.
 func (r *reader) readValue(path string) (string, error) {
 	r.files = append(r.files, path)
 	b, err := readBounded(path)

@@ -175,7 +175,7 @@ func TestDatabasePasswordFromFile(t *testing.T) {
 
 	_, err := config.Loader{Env: map[string]string{"AUTH_ENABLED": "false", "DATABASE_PASSWORD_FILE": "canary"}}.Load()
 	require.EqualError(t, err,
-		"environment DATABASE_PASSWORD_FILE: database.password: can not be read: no such file or directory")
+		"environment DATABASE_PASSWORD_FILE: database.password: cannot be read: no such file or directory")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -201,7 +201,7 @@ func TestOtherSectionsKeepTheirDollars(t *testing.T) {
 func TestConfigFileThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	_, err := config.Loader{Path: "nowhere.yaml", Env: map[string]string{"AUTH_ENABLED": "false"}}.Load()
-	require.EqualError(t, err, "nowhere.yaml: can not be read: no such file or directory")
+	require.EqualError(t, err, "nowhere.yaml: cannot be read: no such file or directory")
 	require.ErrorIs(t, err, os.ErrNotExist)
 
 	large := write(t, "#"+strings.Repeat("x", 1<<20))
@@ -218,22 +218,24 @@ func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
 server: {address: ":9"}
 database: {password: new}
 dispatcher: {leaseTimeout: 1m}
-logging: {level: debug}
+logging: {level: debug, format: console}
 `)}
-	cfg, restart, err := next.Reload(running)
+	checked, err := next.Check(running)
 	require.NoError(t, err)
-	require.Equal(t, []string{"server.address", "database.password", "dispatcher.leaseTimeout"}, restart)
-	require.Equal(t, restart, config.RestartNeeded(cfg, mustLoad(t, next)), "they stay to be named at the next reload")
-	require.Equal(t, running.Server, cfg.Server)
-	require.Equal(t, running.Database, cfg.Database)
-	require.Equal(t, running.Dispatcher, cfg.Dispatcher)
-	require.Equal(t, "debug", cfg.Logging.Level)
+	require.Equal(t, []string{"server.address", "database.password", "dispatcher.leaseTimeout", "logging.format"}, checked.RestartNeeded)
+	require.Equal(t, running.Server, checked.Server)
+	require.Equal(t, running.Database, checked.Database)
+	require.Equal(t, running.Dispatcher, checked.Dispatcher)
+	require.Equal(t, config.Logging{Level: "debug", Format: "json"}, checked.Logging)
+	again, err := next.Check(checked.Config)
+	require.NoError(t, err)
+	require.Equal(t, checked.RestartNeeded, again.RestartNeeded, "they are named at the next reload too")
 
 	path := write(t, "dispatcher: {leaseTimeout: 10m}\ndefaults:\n  timeoutSeconds: 300\n")
-	cfg, _, err = config.Loader{Path: path, Env: fileEnv}.Reload(running)
+	checked, err = config.Loader{Path: path, Env: fileEnv}.Check(running)
 	require.EqualError(t, err,
 		path+":4: defaults.timeoutSeconds: is too long for the running dispatcher.leaseTimeout: restart")
-	require.Nil(t, cfg)
+	require.Nil(t, checked)
 }
 
 func TestReloadOfABrokenFileSaysOnlyThat(t *testing.T) {
@@ -241,16 +243,8 @@ func TestReloadOfABrokenFileSaysOnlyThat(t *testing.T) {
 	running, err := load(write(t, "dispatcher: {leaseTimeout: 15s}\ndefaults: {timeoutSeconds: 5}\n"))
 	require.NoError(t, err)
 	path := write(t, "server: {\n")
-	cfg, restart, err := config.Loader{Path: path, Env: fileEnv}.Reload(running)
+	checked, err := config.Loader{Path: path, Env: fileEnv}.Check(running)
 	require.ErrorContains(t, err, path+":2: not valid YAML: ")
 	require.NotContains(t, err.Error(), "\n")
-	require.Nil(t, cfg)
-	require.Empty(t, restart)
-}
-
-func mustLoad(t *testing.T, l config.Loader) *config.Config {
-	t.Helper()
-	cfg, err := l.Load()
-	require.NoError(t, err)
-	return cfg
+	require.Nil(t, checked)
 }

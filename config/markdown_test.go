@@ -14,8 +14,8 @@ import (
 //go:embed configuration.md.tmpl
 var documentation string
 
-// Markdown writes docs/configuration.md: its prose is in configuration.md.tmpl,
-// its tables come from the structs that are decoded into.
+// Markdown returns the text of docs/configuration.md. The prose stands in
+// configuration.md.tmpl; the tables come from the structs' tags.
 func Markdown(types []channels.Type) (string, error) {
 	tmpl, err := template.New("configuration").Parse(documentation)
 	if err != nil {
@@ -37,7 +37,7 @@ func Markdown(types []channels.Type) (string, error) {
 	return out.String(), err
 }
 
-// describe writes the part of one provider type.
+// describe writes the section of one provider type.
 func describe(b *strings.Builder, t channels.Type) {
 	var kinds []string
 	for _, m := range t.MsgTypes {
@@ -55,7 +55,7 @@ func describe(b *strings.Builder, t channels.Type) {
 	b.WriteString("\n")
 }
 
-// table lists the keys of a struct filled with its defaults.
+// table returns the table of a struct's keys. The struct holds the defaults.
 func table(v reflect.Value, env string) string {
 	var b strings.Builder
 	if env == "" {
@@ -92,12 +92,12 @@ func rows(b *strings.Builder, v reflect.Value, prefix, env string) {
 	}
 }
 
-// written is a default as it is written in YAML; nothing for an empty one.
+// written returns a default as it is written in YAML; empty for an empty value.
 func written(v reflect.Value) string {
 	if v.IsZero() && v.Kind() != reflect.Bool {
 		return ""
 	}
-	text := fmt.Sprint(shown(v))
+	text := fmt.Sprint(redactedValue(v))
 	if v.Kind() == reflect.Slice {
 		text = strings.ReplaceAll(text, " ", ", ")
 	}

@@ -18,19 +18,19 @@ const redacted = "***"
 func (c Config) Redacted() string {
 	var doc yaml.MapSlice
 	for _, s := range c.sections() {
-		doc = append(doc, yaml.MapItem{Key: s.key, Value: shown(s.value)})
+		doc = append(doc, yaml.MapItem{Key: s.key, Value: redactedValue(s.value)})
 	}
 	providers := map[string]any{}
 	for name, p := range c.Providers {
 		providers[name] = p.Config
 	}
 	doc = append(doc,
-		yaml.MapItem{Key: "channels", Value: shown(reflect.ValueOf(c.Channels))},
-		yaml.MapItem{Key: "providers", Value: shown(reflect.ValueOf(providers))},
-		yaml.MapItem{Key: "integrations", Value: shown(reflect.ValueOf(c.Integrations))})
+		yaml.MapItem{Key: "channels", Value: redactedValue(reflect.ValueOf(c.Channels))},
+		yaml.MapItem{Key: "providers", Value: redactedValue(reflect.ValueOf(providers))},
+		yaml.MapItem{Key: "integrations", Value: redactedValue(reflect.ValueOf(c.Integrations))})
 	out, err := yaml.Marshal(doc)
 	if err != nil {
-		return fmt.Sprintf("the configuration can not be shown: %T", err)
+		return fmt.Sprintf("the configuration cannot be shown: %T", err)
 	}
 	return string(out)
 }
@@ -41,8 +41,8 @@ func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.Redacte
 // MarshalJSON shows no secret.
 func (c Config) MarshalJSON() ([]byte, error) { return yaml.YAMLToJSON([]byte(c.Redacted())) }
 
-// shown turns a value into what is written of it.
-func shown(v reflect.Value) any {
+// redactedValue returns the value as the YAML library marshals it, without secrets.
+func redactedValue(v reflect.Value) any {
 	switch {
 	case !v.IsValid():
 		return nil
@@ -51,11 +51,11 @@ func shown(v reflect.Value) any {
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		return shown(v.Elem())
+		return redactedValue(v.Elem())
 	case reflect.Struct:
 		doc := yaml.MapSlice{}
 		for _, f := range fieldsOf(v) {
-			value := shown(f.value)
+			value := redactedValue(f.value)
 			if f.secret && !f.value.IsZero() {
 				value = redacted
 			}
@@ -69,13 +69,13 @@ func shown(v reflect.Value) any {
 			values[k.String()] = v.MapIndex(k)
 		}
 		for _, k := range slices.Sorted(maps.Keys(values)) {
-			doc = append(doc, yaml.MapItem{Key: k, Value: shown(values[k])})
+			doc = append(doc, yaml.MapItem{Key: k, Value: redactedValue(values[k])})
 		}
 		return doc
 	case reflect.Slice:
 		list := []any{}
 		for i := range v.Len() {
-			list = append(list, shown(v.Index(i)))
+			list = append(list, redactedValue(v.Index(i)))
 		}
 		return list
 	default:
@@ -83,7 +83,7 @@ func shown(v reflect.Value) any {
 	}
 }
 
-// short writes 5m instead of 5m0s.
+// short returns the duration as people write it: 5m instead of 5m0s.
 func short(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

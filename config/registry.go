@@ -9,8 +9,8 @@ import (
 )
 
 // Registry opens the providers of the enabled channels. It makes no network call.
-// One that its channel does not use is a spare, and left out when it cannot be
-// opened: what it needs may not be there (a cluster around it, say).
+// A provider that its channel does not use is a spare. A spare that cannot be
+// opened is left out: it may need what is not there, such as a cluster.
 func (c *Config) Registry() (*channels.Registry, error) {
 	byChannel := map[string]channels.Provider{}
 	var problems []error

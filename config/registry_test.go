@@ -62,5 +62,5 @@ func TestRegistryOpensWhatEnabledChannelsUse(t *testing.T) {
 	cfg, err = load(write(t, "channels: {sms: {enabled: true, provider: spare}}\n"+providers))
 	require.NoError(t, err)
 	_, err = cfg.Registry()
-	require.EqualError(t, err, "provider spare: key can not be used")
+	require.EqualError(t, err, "provider spare: key cannot be used")
 }

@@ -46,7 +46,7 @@ type appConfig struct {
 
 func (c *appConfig) Validate() error {
 	if c.ReceiveIDType != "open_id" {
-		return errors.New("receiveIdType must be open_id")
+		return channels.KeyErrorf("receiveIdType", "must be open_id")
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ type smsConfig struct {
 	channels.CommonConfig `yaml:",inline"`
 	Key                   string            `yaml:"key" secret:"true" doc:"access key"`
 	Port                  uint16            `yaml:"port" doc:"port"`
-	CAFile                string            `yaml:"caFile" doc:"a key of its own that ends in File"`
+	CAFile                string            `yaml:"caFile" doc:"a key whose own name ends in File"`
 	Labels                map[string]string `yaml:"labels" doc:"labels"`
 }
 
@@ -66,7 +66,7 @@ func (c *smsConfig) Validate() error { return nil }
 // Open refuses a key that only opening finds out about.
 func (c *smsConfig) Open() (channels.Sender, error) {
 	if c.Key == "unusable" {
-		return nil, errors.New("key can not be used")
+		return nil, errors.New("key cannot be used")
 	}
 	return sender{}, nil
 }

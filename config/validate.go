@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -17,11 +18,11 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// leaseMargin is what a lease has beyond the longest provider call, so that a job
-// is never taken from a worker that still sends.
+// leaseMargin is the time of a lease beyond the longest provider call. It keeps a
+// job with its worker while the worker still sends.
 const leaseMargin = 10 * time.Second
 
-// minInterval is the shortest poll River takes.
+// minInterval is the shortest poll interval that River accepts.
 const minInterval = 100 * time.Millisecond
 
 var sslModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
@@ -92,6 +93,7 @@ func (r *reader) validateDispatcher() {
 	}
 }
 
+// leaseCovers reports whether the lease is longer than the longest provider call.
 func leaseCovers(c *Config) bool {
 	return c.Dispatcher.LeaseTimeout >= time.Duration(c.Defaults.TimeoutSeconds)*time.Second+leaseMargin
 }
@@ -143,8 +145,8 @@ func (r *reader) validateChannel(name string, c Channel) {
 	}
 }
 
-// validateReceiver checks that what is sent to a receiver can be delivered: when
-// an alert comes it is too late.
+// validateReceiver checks that alerts to a receiver can be delivered, before the
+// first alert comes.
 func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if len(receiver.Channels) == 0 {
 		r.problem(key+".channels", "is required")
@@ -152,7 +154,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if len(receiver.Recipients) == 0 {
 		r.problem(key+".recipients", "is required")
 	}
-	var takes []string // recipient types, of all its channels
+	var accepted []string // recipient types of all its channels
 	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
 		channel := receiver.Channels[name]
 		key := join(key+".channels", printable(name))
@@ -165,7 +167,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 			r.problem(key, "this channel is not enabled")
 		}
 		r.validateRequired(key, reflect.ValueOf(channel))
-		takes = append(takes, r.Types[i].RecipientTypes...)
+		accepted = append(accepted, r.Types[i].RecipientTypes...)
 		fits := func(recipient api.ReceiverRecipient) bool {
 			return slices.Contains(r.Types[i].RecipientTypes, recipient.Type)
 		}
@@ -178,7 +180,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 		if !r.validateRequired(key, reflect.ValueOf(recipient)) {
 			continue
 		}
-		if !slices.Contains(takes, recipient.Type) {
+		if !slices.Contains(accepted, recipient.Type) {
 			r.problem(key+".type", "fits none of the receiver's channels")
 		} else if err := accepting.CheckRecipient(store.Recipient(recipient)); err != nil {
 			r.problem(key+".value", "%w", err)
@@ -186,8 +188,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	}
 }
 
-// validateProvider checks a provider whether or not a channel uses it: one that
-// is half configured can not start.
+// validateProvider checks a provider, even when no channel uses it.
 func (r *reader) validateProvider(p Provider) {
 	key := "providers." + p.Name
 	config := reflect.ValueOf(p.Config).Elem()
@@ -203,12 +204,17 @@ func (r *reader) validateProvider(p Provider) {
 	if !complete {
 		return
 	}
-	if err := p.Config.Validate(); err != nil {
-		named, message := splitKey(config, err.Error())
-		r.problem(strings.TrimSuffix(key+"."+named, "."), "%s", message)
+	err := p.Config.Validate()
+	var wrong *channels.KeyError
+	switch {
+	case errors.As(err, &wrong):
+		r.problem(key+"."+wrong.Key, "%w", wrong.Err)
+	case err != nil:
+		r.problem(key, "%w", err)
 	}
 }
 
+// validateRequired reports whether all required keys have a value.
 func (r *reader) validateRequired(key string, v reflect.Value) bool {
 	complete := true
 	for _, f := range fieldsOf(v) {
@@ -221,18 +227,6 @@ func (r *reader) validateRequired(key string, v reflect.Value) bool {
 		}
 	}
 	return complete
-}
-
-// splitKey takes the key that a provider type's error names first ("port must
-// be…", "port: must be…") off its message, so that the problem shows its line.
-func splitKey(v reflect.Value, message string) (key, rest string) {
-	first, rest, _ := strings.Cut(message, " ")
-	for _, f := range fieldsOf(v) {
-		if f.key == strings.TrimSuffix(first, ":") {
-			return f.key, rest
-		}
-	}
-	return "", message
 }
 
 func (r *reader) required(key, value string) {

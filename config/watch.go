@@ -10,22 +10,23 @@ import (
 	"go.uber.org/zap"
 )
 
-// settle is how long a change is left alone, because an edit is several events.
+// settle is how long the watcher waits after an event, because one edit is several
+// events.
 const settle = 100 * time.Millisecond
 
-// Watcher tells when a file that the configuration is made of changes: the file
-// itself, the credentials, and every file that a …File key names.
+// Watcher reports changes of the files that the configuration is made of: the file
+// itself, the credentials file, and every file that a …File key names.
 //
-// It watches the folders, not the files: an editor replaces a file, and
-// Kubernetes swaps the symlink ..data beside it.
+// It watches the folders, not the files: editors replace a file, and Kubernetes
+// swaps the symlink ..data beside it.
 type Watcher struct {
 	loader Loader
 	log    *zap.Logger
 	fs     *fsnotify.Watcher
-	paths  map[string]bool // an event on one of these counts
+	paths  map[string]bool // whose events count
 }
 
-// Watch begins to watch. Run must follow: it reports changes made since.
+// Watch begins to watch. Run reports what changes from now on. Call Close in the end.
 func (l Loader) Watch(log *zap.Logger) (*Watcher, error) {
 	fs, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -36,17 +37,18 @@ func (l Loader) Watch(log *zap.Logger) (*Watcher, error) {
 	return w, nil
 }
 
-// Run calls onChange after each change, from its own goroutine and one at a
-// time, until ctx ends; then nothing is watched any more.
+// Close ends the watch.
+func (w *Watcher) Close() { _ = w.fs.Close() }
+
+// Run calls onChange after each change, one at a time, until ctx ends.
 func (w *Watcher) Run(ctx context.Context, onChange func()) {
-	defer func() { _ = w.fs.Close() }()
 	var settled <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-w.fs.Events:
-			// A file that goes away is about to be replaced: its return counts.
+			// A file that is removed is about to be replaced: only its return counts.
 			if settled == nil && w.paths[e.Name] && (e.Has(fsnotify.Create) || e.Has(fsnotify.Write)) {
 				settled = time.After(settle)
 			}
@@ -57,14 +59,14 @@ func (w *Watcher) Run(ctx context.Context, onChange func()) {
 			}
 		case <-settled:
 			settled = nil
-			w.follow() // first, so that a change during onChange is seen
+			w.follow() // first, so that a change while onChange reads is seen
 			onChange()
 		}
 	}
 }
 
-// follow watches the folders of the files that the configuration is made of now,
-// an invalid one included: the file it lacks may be about to come.
+// follow watches the folders of the files that the configuration names now. It does
+// so for an invalid configuration, too: the missing file may come.
 func (w *Watcher) follow() {
 	w.paths = map[string]bool{}
 	folders := map[string]bool{}
@@ -84,7 +86,7 @@ func (w *Watcher) follow() {
 	}
 	for _, old := range w.fs.WatchList() {
 		if !folders[old] {
-			_ = w.fs.Remove(old) // it may be gone, and its watch with it
+			_ = w.fs.Remove(old) // the folder may be gone, and its watch with it
 		}
 	}
 	for folder := range folders {

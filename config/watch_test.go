@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
@@ -17,7 +18,6 @@ type watched struct {
 	t       *testing.T
 	dir     string
 	results chan result
-	stop    func()
 }
 
 type result struct {
@@ -44,17 +44,29 @@ func watch(t *testing.T, dir string) *watched {
 			}
 		})
 	}()
-	w.stop = func() { cancel(); <-done }
-	t.Cleanup(w.stop)
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		watcher.Close()
+	})
 	return w
 }
 
-// until waits for a load that fits. One edit can be more than one change.
+// patience is how long a test waits for a change to be seen.
+const patience = 30 * time.Second
+
+// until waits for a load that fits. One edit can cause several loads.
 func (w *watched) until(fits func(result) bool) {
 	w.t.Helper()
-	for r := range w.results {
-		if fits(r) {
-			return
+	limit := time.After(patience)
+	for {
+		select {
+		case r := <-w.results:
+			if fits(r) {
+				return
+			}
+		case <-limit:
+			require.FailNow(w.t, "the change was not seen")
 		}
 	}
 }
@@ -155,7 +167,9 @@ func TestWatchSeesAChangeMadeBeforeRun(t *testing.T) {
 	put(t, withHost("one"), dir, "config.yaml")
 	watcher, err := config.Loader{Path: filepath.Join(dir, "config.yaml"), Env: map[string]string{}}.Watch(zaptest.NewLogger(t))
 	require.NoError(t, err)
+	defer watcher.Close()
 	put(t, withHost("two"), dir, "config.yaml")
-	ctx, cancel := context.WithCancel(t.Context())
-	watcher.Run(ctx, cancel) // returns only because the change was seen
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	watcher.Run(ctx, cancel)
+	require.ErrorIs(t, ctx.Err(), context.Canceled, "the change was seen")
 }

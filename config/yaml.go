@@ -13,24 +13,25 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Bounds of a configuration file. The parser's time grows with the square of
-// the tokens and of the nesting; within these it stays under a second.
+// Limits of a file. The parser's time grows with the square of the tokens and of the
+// nesting. Within these limits it stays under a second.
 const (
 	maxFile    = 1 << 20 // bytes
 	maxTokens  = 20_000
 	maxNesting = 32
 )
 
-// syntaxError is a file that can not be read as YAML, or uses a part of YAML
-// that has no place in a configuration.
+// syntaxError is why a file cannot be read: it is not YAML, or it uses a feature of
+// YAML that is not supported.
 type syntaxError struct {
-	line    int // 0 when it is not known
+	line    int // 0 when unknown
 	message string
 }
 
 func (e *syntaxError) Error() string { return e.message }
 
-// parse returns the file's one document; nil when the file is empty.
+// parse returns the file's one document, a mapping. An empty file is a mapping
+// without keys.
 func parse(src []byte) (ast.Node, error) {
 	tokens := lexer.Tokenize(string(src))
 	if err := guard(tokens); err != nil {
@@ -39,7 +40,7 @@ func parse(src []byte) (ast.Node, error) {
 	// Duplicate keys are found later, where their full name is known.
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		// The error's own text shows the lines around it, secrets included.
+		// The error's own text quotes the lines around it, which may hold secrets.
 		var yerr yaml.Error
 		if errors.As(err, &yerr) && yerr.GetToken() != nil {
 			return nil, &syntaxError{yerr.GetToken().Position.Line, "not valid YAML: " + yerr.GetMessage()}
@@ -48,7 +49,7 @@ func parse(src []byte) (ast.Node, error) {
 	}
 	docs := slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	if len(docs) == 0 {
-		return nil, nil
+		return &ast.NullNode{}, nil
 	}
 	if len(docs) > 1 {
 		return nil, &syntaxError{docs[1].Body.GetToken().Position.Line, "only one YAML document is allowed"}
@@ -58,11 +59,11 @@ func parse(src []byte) (ast.Node, error) {
 	case *ast.MappingNode, *ast.MappingValueNode, *ast.NullNode:
 		return root, nil
 	}
-	return nil, &syntaxError{root.GetToken().Position.Line, takes(reflect.TypeFor[Config]())}
+	return nil, &syntaxError{root.GetToken().Position.Line, expected(reflect.TypeFor[Config]())}
 }
 
-// guard refuses what would take the parser long, and anchors, aliases and tags:
-// they could hide where a value comes from, or unfold into a very large one.
+// guard refuses what would take the parser long. It also refuses anchors, aliases
+// and tags, which can hide where a value comes from or expand into a huge value.
 func guard(tokens token.Tokens) error {
 	if len(tokens) > maxTokens {
 		return &syntaxError{0, fmt.Sprintf("too large: more than %d YAML tokens", maxTokens)}
@@ -89,8 +90,8 @@ func guard(tokens token.Tokens) error {
 	return nil
 }
 
-// scalar returns a scalar as it is written, so that a password of digits keeps
-// its leading zeros.
+// scalar returns the text of a scalar as it is written: a password of digits keeps
+// its leading zeros. It reports false for other nodes.
 func scalar(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:

@@ -4,8 +4,6 @@ package email
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"net"
 	"net/mail"
 	"slices"
@@ -67,13 +65,13 @@ type Config struct {
 // Validate implements channels.Config.
 func (c *Config) Validate() error {
 	if strings.ContainsAny(c.Host, "/@[] \t\r\n\x00") || strings.Contains(c.Host, ":") && net.ParseIP(c.Host) == nil {
-		return errors.New("host: not a name or an IP address; the port is a key of its own")
+		return channels.KeyErrorf("host", "not a name or an IP address; the port is a key of its own")
 	}
 	if c.Port < 0 || c.Port > 65535 {
-		return fmt.Errorf("port: %d is not between 1 and 65535", c.Port)
+		return channels.KeyErrorf("port", "%d is not between 1 and 65535", c.Port)
 	}
 	if (c.Username == "") != (c.Password == "") {
-		return errors.New("username: it goes with a password and a password with it; leave both out to send without an account")
+		return channels.KeyErrorf("username", "it goes with a password and a password with it; leave both out to send without an account")
 	}
 	if _, err := c.sender(); err != nil {
 		return err
@@ -88,13 +86,13 @@ func (c *Config) validateTLS() error {
 	allowed := []string{startTLSRequired, startTLSOptional, startTLSOff}
 	switch {
 	case !slices.Contains(allowed, c.StartTLS):
-		return fmt.Errorf("startTLS: %q is none of %q", c.StartTLS, allowed)
+		return channels.KeyErrorf("startTLS", "%q is none of %q", c.StartTLS, allowed)
 	case c.UseTLS && (c.Port == portRelay || c.Port == portSubmission):
-		return fmt.Errorf("useTLS: port %d does not begin with TLS; use port %d, or leave useTLS out and have startTLS", c.Port, portTLS)
+		return channels.KeyErrorf("useTLS", "port %d does not begin with TLS; use port %d, or leave useTLS out and have startTLS", c.Port, portTLS)
 	case !c.UseTLS && c.Port == portTLS:
-		return fmt.Errorf("useTLS: port %d begins with TLS; set it to true", portTLS)
+		return channels.KeyErrorf("useTLS", "port %d begins with TLS; set it to true", portTLS)
 	case !c.UseTLS && c.StartTLS != startTLSRequired && c.Username != "" && !loopback(c.Host):
-		return errors.New("startTLS: must be required, because the password would travel in the clear")
+		return channels.KeyErrorf("startTLS", "must be required, because the password would travel in the clear")
 	}
 	return nil
 }
@@ -109,7 +107,7 @@ func loopback(host string) bool {
 func (c *Config) sender() (*mail.Address, error) {
 	from, err := mail.ParseAddress(c.From)
 	if err != nil || hasBreak(c.From) {
-		return nil, errors.New("from: not an address such as notify@example.com or Notify <notify@example.com>")
+		return nil, channels.KeyErrorf("from", "not an address such as notify@example.com or Notify <notify@example.com>")
 	}
 	return from, nil
 }
@@ -121,7 +119,7 @@ func (c *Config) roots() (*x509.CertPool, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(c.CA)) {
-		return nil, errors.New("ca: no PEM certificate in it")
+		return nil, channels.KeyErrorf("ca", "no PEM certificate in it")
 	}
 	return roots, nil
 }

@@ -3,8 +3,6 @@
 package feishuapp
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -87,16 +85,16 @@ func (c *Config) Validate() error {
 		{"urgentType", c.UrgentType, []string{"", urgentApp, urgentSMS, urgentPhone}},
 	} {
 		if !slices.Contains(key.allowed, key.value) {
-			return fmt.Errorf("%s: %q is none of %q", key.name, key.value, key.allowed)
+			return channels.KeyErrorf(key.name, "%q is none of %q", key.value, key.allowed)
 		}
 	}
 	// The errors do not repeat the address, which may hold a password.
 	u, err := url.Parse(c.BaseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return errors.New("baseUrl: not an http or https address")
+		return channels.KeyErrorf("baseUrl", "not an http or https address")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("baseUrl: a user, a query and a fragment have no place in it")
+		return channels.KeyErrorf("baseUrl", "a user, a query and a fragment have no place in it")
 	}
 	return nil
 }

@@ -3,8 +3,6 @@
 package feishuwebhook
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -62,11 +60,11 @@ func (c *Config) DefaultMsgType() string { return c.MsgType }
 // holds the token.
 func (c *Config) Validate() error {
 	if types := []string{msgText, msgPost, msgInteractive}; !slices.Contains(types, c.MsgType) {
-		return fmt.Errorf("msgType: %q is none of %q", c.MsgType, types)
+		return channels.KeyErrorf("msgType", "%q is none of %q", c.MsgType, types)
 	}
 	for _, host := range c.AllowedHosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" {
-			return fmt.Errorf("allowedHosts: %q is no host, such as open.feishu.cn or feishu.example.com:8443", host)
+			return channels.KeyErrorf("allowedHosts", "%q is no host, such as open.feishu.cn or feishu.example.com:8443", host)
 		}
 	}
 	return c.validateURL()
@@ -78,18 +76,18 @@ func (c *Config) validateURL() error {
 	u, err := url.Parse(c.WebhookURL)
 	switch {
 	case err != nil || u.Host == "":
-		return errors.New("webhookUrl: is no address")
+		return channels.KeyErrorf("webhookUrl", "is no address")
 	case u.Scheme != "https" && (u.Scheme != "http" || !c.AllowPrivateNetworks):
-		return errors.New("webhookUrl: must start with https://")
+		return channels.KeyErrorf("webhookUrl", "must start with https://")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.ContainsAny(c.WebhookURL, "#%"):
-		return errors.New("webhookUrl: a user, a query, a fragment and escapes have no place in it")
+		return channels.KeyErrorf("webhookUrl", "a user, a query, a fragment and escapes have no place in it")
 	case !slices.Contains(c.AllowedHosts, u.Host):
-		return errors.New("webhookUrl: its host is not in allowedHosts, where it must stand exactly as in the address, with its port if it has one")
+		return channels.KeyErrorf("webhookUrl", "its host is not in allowedHosts, where it must stand exactly as in the address, with its port if it has one")
 	case token(u) == "":
-		return errors.New("webhookUrl: has no token at its end")
+		return channels.KeyErrorf("webhookUrl", "has no token at its end")
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !c.AllowPrivateNetworks && !public(ip) {
-		return errors.New("webhookUrl: " + errInternal.Error())
+		return channels.KeyErrorf("webhookUrl", "%w", errInternal)
 	}
 	return nil
 }
@@ -105,7 +103,7 @@ func (c *Config) Open() (channels.Sender, error) { return c.open(nil) }
 func (c *Config) open(resolver *net.Resolver) (channels.Sender, error) {
 	u, err := url.Parse(c.WebhookURL)
 	if err != nil {
-		return nil, errors.New("webhookUrl: is no address")
+		return nil, channels.KeyErrorf("webhookUrl", "is no address")
 	}
 	dialer := vendorhttp.NewDialer()
 	dialer.Resolver = resolver

@@ -4,7 +4,6 @@ package inapp
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -64,10 +63,10 @@ type Config struct {
 // Validate implements channels.Config.
 func (c *Config) Validate() error {
 	if _, err := c.namespace(probeUser); err != nil {
-		return fmt.Errorf("namespace: %q is neither a namespace nor a short pattern of one such as \"ns-%s\"", c.Namespace, userPlace)
+		return channels.KeyErrorf("namespace", "%q is neither a namespace nor a short pattern of one such as \"ns-%s\"", c.Namespace, userPlace)
 	}
 	if !slices.Contains(importances, c.Importance) {
-		return fmt.Errorf("importance: %q is none of %q", c.Importance, importances)
+		return channels.KeyErrorf("importance", "%q is none of %q", c.Importance, importances)
 	}
 	return nil
 }

@@ -19,15 +19,15 @@ type Rule struct {
 	MobileOnly bool     // refuses numbers that are certainly landlines
 }
 
-// Validate checks the countries. Its error begins with the key "countries:".
+// Validate checks the countries. Its error is a *channels.KeyError.
 func (r Rule) Validate() error {
 	if len(r.Countries) == 0 {
-		return errors.New("countries: at least one is needed, such as CN")
+		return channels.KeyErrorf("countries", "at least one is needed, such as CN")
 	}
 	known := phonenumbers.GetSupportedRegions()
 	for _, c := range r.Countries {
 		if !known[c] {
-			return fmt.Errorf("countries: %q is no ISO 3166 region such as CN", c)
+			return channels.KeyErrorf("countries", "%q is no ISO 3166 region such as CN", c)
 		}
 	}
 	return nil

@@ -3,8 +3,6 @@
 package voice
 
 import (
-	"fmt"
-
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -47,7 +45,7 @@ func (c *Config) numbers() phone.Rule { return phone.Rule{Countries: c.Countries
 // Validate implements channels.Config.
 func (c *Config) Validate() error {
 	if _, _, err := vendorhttp.Endpoint(c.Endpoint); err != nil {
-		return fmt.Errorf("endpoint: %w", err)
+		return channels.KeyErrorf("endpoint", "%w", err)
 	}
 	return c.numbers().Validate()
 }

@@ -8,197 +8,205 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"sync"
+	"os"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
-	"riverqueue.com/riverui"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/telemetry"
-	"github.com/labring/sealos-notify/jobs"
-	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/store"
 )
 
-// Options say how to run.
+// Options are what a process is started with.
 type Options struct {
 	// ConfigPath is the configuration file.
 	ConfigPath string
-	// Override puts the command line's flags over the configuration, now and at
-	// every reload; may be nil.
+	// Override puts the command line's flags over the configuration, at the start
+	// and at every reload; may be nil.
 	Override func(*config.Config)
 	// LogOutput receives the log.
 	LogOutput io.Writer
 	// Probe reaches every provider before serving; one that is misconfigured stops
 	// the start.
 	Probe bool
-	// Reload asks for a reload whenever something arrives; may be nil.
-	Reload <-chan struct{}
+	// Reload asks for a reload with each value, such as SIGHUP; may be nil.
+	Reload <-chan os.Signal
 	// Serving is called once, when the address is bound and the service is
 	// ready; may be nil.
 	Serving func(address net.Addr)
 }
 
-// Loader reads the configuration of these options.
+// Loader returns the loader of the configuration.
 func (o Options) Loader() config.Loader {
 	return config.Loader{Path: o.ConfigPath, Types: builtin.Types(), Override: o.Override}
 }
-
-// answerTime is how long requests in flight may take once shutdown has begun.
-const answerTime = 2 * time.Second
 
 // Run serves the API and works the queues until ctx ends. Then it answers the
 // requests in flight, finishes and records the sends in flight, and returns nil.
 func Run(ctx context.Context, o Options) error {
 	loader := o.Loader()
-	cfg, err := loader.Load()
+	first, err := loader.Check(nil)
 	if err != nil {
 		return err
 	}
-	log, level, err := newLogger(cfg.Logging, o.LogOutput)
-	if err != nil {
-		return err
-	}
+	log, level := newLogger(first.Logging, o.LogOutput)
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced
-	defer takeOver(log)()
-
-	registry, err := cfg.Registry()
-	if err != nil {
-		return err
-	}
-	credentials, err := loadCredentials(cfg.Auth)
-	if err != nil {
-		return err
-	}
+	defer redirectLibraryLogs(log)()
 	if o.Probe {
-		err := Probe(ctx, registry, func(p Probed) { log.Info("probe", zap.String("provider", p.Provider), zap.Stringer("result", p)) })
-		if err != nil {
+		if err := logProbes(ctx, first.Registry, log); err != nil {
 			return err
 		}
 	}
-	db, err := OpenDatabase(ctx, cfg.Database, func(err error) {
-		log.Warn("waiting for the database", zap.Error(err))
-	})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if err := db.Migrator.Up(ctx); err != nil {
-		return err
-	}
-
-	metrics := telemetry.NewRegistry()
-	tracer, stopTracing, err := telemetry.NewTracer(ctx, cfg.Tracing.Endpoint, log)
-	if err != nil {
-		return err
-	}
-	defer stopTracing()
-	service := jobs.New(db.Store, builtin.Types(), settings.Settings{Defaults: cfg.Defaults, Retention: cfg.Retention, Registry: registry},
-		log, jobs.Telemetry{Metrics: metrics, Tracer: tracer})
-	defer service.Close()
-	metrics.MustRegister(service.QueueCollector(cfg.Dispatcher.LeaseTimeout), telemetry.NewPoolCollector(db.pool))
-	client, err := db.newClient(service, cfg.Dispatcher, libraryLogger(log, "river"))
-	if err != nil {
-		return err
-	}
-	ui, err := newRiverUI(ctx, client, log)
-	if err != nil {
-		return err
-	}
-
-	var ready atomic.Bool
-	auth := api.NewAuth(credentials, log)
-	server, err := api.New(api.Options{
-		Config: cfg.Server, Auth: auth, Accepter: service.Accepter, DeliveryControl: service.Control, Templates: service.Renderer,
-		Store: db.Store, Integrations: cfg.Integrations, RiverUI: ui, Ready: ready.Load, Metrics: metrics, Tracer: tracer, Log: log,
-	})
-	if err != nil {
-		return err
-	}
-
-	reloader := &reloader{loader: loader, running: cfg, service: service, auth: auth, server: server, level: level, log: log, metrics: newReloadMetrics(metrics)}
+	// What the files say is read again once the database is there. A change from here
+	// on is seen by that reading or by the watcher.
 	watcher, err := loader.Watch(log)
 	if err != nil {
 		return fmt.Errorf("watch the configuration: %w", err)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Server.Address)
+	defer watcher.Close()
+	db, err := openMigrated(ctx, first.Database, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tracer, stopTracing, err := telemetry.NewTracer(ctx, first.Tracing.Endpoint, log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
+
+	p := &process{options: o, config: first.Config, log: log, db: db, tracer: tracer, metrics: telemetry.NewRegistry()}
+	p.metrics.MustRegister(telemetry.NewPoolCollector(db.pool))
+	if err := p.build(ctx); err != nil {
+		return err
+	}
+	defer p.service.close()
+	reloader := &reloader{
+		loader: loader, current: first, service: p.service, auth: p.auth, server: p.server,
+		level: level, log: log, metrics: newReloadMetrics(p.metrics),
+	}
+	if err := reloader.apply(); err != nil {
+		return err
+	}
+	return p.serve(ctx, reloader, watcher)
+}
+
+// logProbes probes the providers and logs what it finds.
+func logProbes(ctx context.Context, registry *channels.Registry, log *zap.Logger) error {
+	return Probe(ctx, registry, func(p Probed) {
+		log.Info("probe", zap.String("provider", p.Provider), zap.Stringer("result", p))
+	})
+}
+
+// openMigrated opens the database and brings its schema up to date.
+func openMigrated(ctx context.Context, c store.Config, log *zap.Logger) (*Database, error) {
+	db, err := OpenDatabase(ctx, c, func(err error) { log.Warn("waiting for the database", zap.Error(err)) })
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrator.Up(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// process is the running program: what lives from its start to its end.
+type process struct {
+	options Options
+	config  *config.Config // as it was at the start; only sections that need a restart are read from it
+	log     *zap.Logger
+	db      *Database
+	tracer  trace.Tracer // nil traces nothing
+	metrics *prometheus.Registry
+
+	service *service
+	auth    *api.Auth
+	server  *api.Server
+	ready   atomic.Bool
+}
+
+// build makes the service and the API on top of it. Until a configuration is
+// applied no channel is on and nobody is let in.
+func (p *process) build(ctx context.Context) (err error) {
+	p.service, err = newService(ctx, p.db, p.config.Dispatcher, p.metrics, p.tracer, p.log)
+	if err != nil {
+		return err
+	}
+	p.auth = api.NewAuth(new(api.Credentials), p.log)
+	p.server, err = api.New(p.service.serveWith(api.Options{
+		Config: p.config.Server, Auth: p.auth, Store: p.db.Store, Ready: p.ready.Load,
+		Metrics: p.metrics, Tracer: p.tracer, Log: p.log,
+	}))
+	if err != nil {
+		p.service.close()
+	}
+	return err
+}
+
+// serve answers requests, works the queues and reloads until ctx ends or the
+// server fails, and then shuts down.
+func (p *process) serve(ctx context.Context, r *reloader, watcher *config.Watcher) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Server.Address)
 	if err != nil {
 		return fmt.Errorf("server.address: %w", err)
 	}
-	scraped := zap.Skip()
-	if cfg.Metrics.Address != "" {
-		server, err := telemetry.ServeMetrics(ctx, cfg.Metrics.Address, metrics, log)
+	defer func() { _ = listener.Close() }() // the server has closed it, if it served
+	metricsAddress := zap.Skip()
+	if p.config.Metrics.Address != "" {
+		metrics, err := telemetry.ServeMetrics(ctx, p.config.Metrics.Address, p.metrics, p.log)
 		if err != nil {
-			return errors.Join(err, listener.Close())
+			return err
 		}
-		defer server.Close()
-		scraped = zap.Stringer("metrics", server.Address())
+		defer metrics.Close()
+		metricsAddress = zap.Stringer("metrics", metrics.Address())
 	}
-
-	if err := client.Start(ctx); err != nil {
-		return errors.Join(err, listener.Close())
+	if err := p.service.start(ctx); err != nil {
+		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	reloading := reloader.start(watcher, o.Reload)
-	ready.Store(true)
-	log.Info("serving", zap.Stringer("address", listener.Addr()), scraped, zap.String("database", cfg.Database.Driver),
-		zap.Strings("channels", registry.Channels()), zap.Bool("dispatcher", cfg.Dispatcher.Enabled), zap.Bool("tracing", tracer != nil))
-	if o.Serving != nil {
-		o.Serving(listener.Addr())
-	}
+	go func() { served <- p.server.Serve(listener) }()
+	stopReloading := r.follow(watcher, p.options.Reload)
 
+	p.ready.Store(true)
+	p.log.Info("serving", zap.Stringer("address", listener.Addr()), metricsAddress, zap.String("database", p.config.Database.Driver),
+		zap.Strings("channels", r.channels()), zap.Bool("dispatcher", p.config.Dispatcher.Enabled), zap.Bool("tracing", p.tracer != nil))
+	if p.options.Serving != nil {
+		p.options.Serving(listener.Addr())
+	}
 	var failure error
 	select {
 	case <-ctx.Done():
-		log.Info("shutting down: sends in flight finish first", zap.Duration("longest", answerTime+client.StopTime()+telemetry.FlushTime))
-	case failure = <-served:
-		failure = fmt.Errorf("serve: %w", failure)
+		p.log.Info("shutting down: sends in flight finish first", zap.Duration("longest", answerTime+p.service.stopTime()+telemetry.FlushTime))
+	case err := <-served:
+		failure = fmt.Errorf("serve: %w", err)
 	}
+	p.ready.Store(false)
+	stopReloading()
+	return errors.Join(failure, p.shutDown(ctx))
+}
 
-	ready.Store(false)
-	reloading.stop()
-	answering, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+// answerTime is how long requests in flight may take once shutdown has begun.
+const answerTime = 2 * time.Second
+
+// shutDown finishes the requests and then the sends in flight.
+func (p *process) shutDown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 	defer cancel()
-	if err := server.Shutdown(answering); err != nil {
-		log.Warn("requests in flight were cut", zap.Error(err))
+	if err := p.server.Shutdown(ctx); err != nil {
+		p.log.Warn("requests in flight were cut", zap.Error(err))
 	}
-	if err := client.Stop(); err != nil {
-		log.Error("sends in flight were abandoned", zap.Error(err))
-		failure = errors.Join(failure, err)
-	}
-	log.Info("stopped")
-	return failure
-}
-
-// loadCredentials reads the credentials that the section asks for.
-func loadCredentials(c api.AuthConfig) (*api.Credentials, error) {
-	if !c.Enabled {
-		return api.Unprotected(), nil
-	}
-	return api.LoadCredentials(c.CredentialsFilePath)
-}
-
-// newRiverUI serves River UI. In the background it counts all jobs every ten seconds,
-// on each replica, which a busy database feels: that begins with the first request.
-func newRiverUI(ctx context.Context, client *jobs.Client, log *zap.Logger) (http.Handler, error) {
-	ui, err := riverui.NewHandler(&riverui.HandlerOpts{
-		Endpoints: client.UI, Logger: libraryLogger(log, "river"), Prefix: "/riverui", JobListHideArgsByDefault: true,
-	})
+	err := p.service.stop()
 	if err != nil {
-		return nil, fmt.Errorf("river ui: %w", err)
+		p.log.Error("sends in flight were abandoned", zap.Error(err))
 	}
-	start := sync.OnceFunc(func() {
-		if err := ui.Start(ctx); err != nil {
-			log.Error("River UI shows no fresh counts", zap.Error(err))
-		}
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start()
-		ui.ServeHTTP(w, r)
-	}), nil
+	p.log.Info("stopped")
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Whatever Run starts has ended when it returns.
+// Run leaves no goroutine behind.
 func TestRunLeavesNothingBehind(t *testing.T) {
 	for _, engine := range []string{store.DriverPostgres, store.DriverSQLite} {
 		t.Run(engine, func(t *testing.T) {
@@ -37,40 +38,25 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte("server: {address: '127.0.0.1:0'}\nmetrics: {address: '127.0.0.1:0'}\nauth: {enabled: false}\ndatabase: "+database+"\n"), 0o600))
 			before := goleak.IgnoreCurrent()
 
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			serving := make(chan net.Addr, 1)
-			reload := make(chan struct{})
-			stopped := make(chan error, 1)
-			var log buffer
-			go func() {
-				stopped <- Run(ctx, Options{ConfigPath: path, LogOutput: &log, Reload: reload, Serving: func(a net.Addr) { serving <- a }})
-			}()
-			var address net.Addr
-			select {
-			case address = <-serving:
-			case err := <-stopped:
-				require.FailNow(t, "not serving", "%v", err)
-			}
-			resp, err := http.Get("http://" + address.String() + "/health")
+			reload := make(chan os.Signal)
+			r := run(t, Options{ConfigPath: path, Reload: reload})
+			resp, err := http.Get(r.awaitServing() + "/health")
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, http.StatusOK, resp.StatusCode)
-			reload <- struct{}{}
+			select {
+			case reload <- syscall.SIGHUP:
+			case <-time.After(patience):
+				require.FailNow(t, "nobody takes the request to reload")
+			}
 			http.DefaultClient.CloseIdleConnections()
 
-			stop()
-			select {
-			case err := <-stopped:
-				require.NoError(t, err)
-			case <-time.After(time.Minute):
-				require.FailNow(t, "Run did not return")
-			}
+			require.NoError(t, r.stop())
 			goleak.VerifyNone(t, before,
-				// fasthttp's own: one ends with its next look at idle workers, one lives as long as the process.
+				// fasthttp's own: one ends when it next looks for idle workers, one lives as long as the process.
 				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
-			require.Contains(t, log.String(), "AUTHENTICATION IS OFF")
+			require.Contains(t, r.log.String(), "AUTHENTICATION IS OFF")
 		})
 	}
 }
@@ -82,7 +68,7 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 	defer func() { _ = busy.Close() }()
 	sqlite := "database: {driver: sqlite, path: '" + filepath.Join(t.TempDir(), "notify.db") + "'}\n"
 	for name, c := range map[string]struct{ config, want string }{
-		"no credentials file": {sqlite + "auth: {credentialsFilePath: /nonexistent/apps.yaml}", "credentials"},
+		"no credentials file": {sqlite + "auth: {credentialsFilePath: /nonexistent/apps.yaml}", "auth.credentialsFilePath: cannot be read: no such file"},
 		"no folder":           {"database: {driver: sqlite, path: /nonexistent/notify.db}\nauth: {enabled: false}", "open the database"},
 		"address taken":       {sqlite + "auth: {enabled: false}\nserver: {address: '" + busy.Addr().String() + "'}", "address already in use"},
 		"metrics address taken": {
@@ -94,74 +80,132 @@ func TestRunSaysWhyItDoesNotStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.yaml")
 			require.NoError(t, os.WriteFile(path, []byte(c.config), 0o600))
-			err := Run(t.Context(), Options{ConfigPath: path, LogOutput: &bytes.Buffer{}})
-			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, run(t, Options{ConfigPath: path}).awaitEnd(), c.want)
 		})
 	}
 }
 
-// A database that is not there yet is waited for, and the log says so; being told
-// to stop ends the waiting.
+// Run waits for a database that is not there yet, and logs that it waits. The end of
+// its context ends the waiting.
 func TestRunWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
 	for name, comes := range map[string]bool{"it comes": true, "told to stop": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := testdb.New(t)
-			address, up := startLate(t, net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
-			path := filepath.Join(t.TempDir(), "config.yaml")
-			require.NoError(t, os.WriteFile(path, fmt.Appendf(nil,
-				"server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {enabled: false}\ndatabase: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
-				address.Port, db.User, db.Password, db.DBName), 0o600))
-
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			waits, serves := make(chan struct{}), make(chan struct{})
-			stopped := make(chan error, 1)
-			go func() {
-				stopped <- Run(ctx, Options{
-					ConfigPath: path,
-					LogOutput:  &watchedLog{text: "waiting for the database", seen: sync.OnceFunc(func() { close(waits) })},
-					Serving:    func(net.Addr) { close(serves) },
-				})
-			}()
-			await := func(event <-chan struct{}) {
-				select {
-				case <-event:
-				case err := <-stopped:
-					require.FailNow(t, "Run returned", "%v", err)
-				}
-			}
-			await(waits)
+			l := newLate(t)
+			l.write("apps.yaml", "apps: [{appId: app, appSecret: secret}]")
+			l.configure("apps.yaml")
+			r := run(t, Options{ConfigPath: l.path("config.yaml")})
+			r.awaitLog("waiting for the database")
 			if !comes {
-				stop()
-				err := <-stopped
+				err := r.stop()
 				require.ErrorIs(t, err, context.Canceled)
 				require.ErrorContains(t, err, "open the database")
 				return
 			}
-			up()
-			await(serves)
-			stop()
-			require.NoError(t, <-stopped)
+			l.up()
+			r.awaitServing()
+			require.NoError(t, r.stop())
 		})
 	}
 }
 
-// What waiting cannot mend ends the start at once.
+// Files that change while a start waits for its database are in effect from the
+// first request on.
+func TestStartReadsWhatChangedWhileItWaited(t *testing.T) {
+	t.Parallel()
+	const apps = "apps: [{appId: app, appSecret: %s}]"
+	for name, change := range map[string]func(*late){
+		"credentials":   func(l *late) { l.write("apps.yaml", fmt.Sprintf(apps, "after")) },
+		"configuration": func(l *late) { l.configure("other.yaml") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLate(t)
+			l.write("apps.yaml", fmt.Sprintf(apps, "before"))
+			l.write("other.yaml", fmt.Sprintf(apps, "after"))
+			l.configure("apps.yaml")
+			r := run(t, Options{ConfigPath: l.path("config.yaml")})
+			r.awaitLog("waiting for the database")
+			change(l)
+			l.up()
+			base := r.awaitServing()
+			for secret, status := range map[string]int{"before": http.StatusUnauthorized, "after": http.StatusOK} {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/v1/templates", nil)
+				require.NoError(t, err)
+				req.Header.Set("Authorization", "Bearer app:"+secret)
+				resp, err := http.DefaultClient.Do(req)
+				require.NoError(t, err)
+				require.NoError(t, resp.Body.Close())
+				require.Equal(t, status, resp.StatusCode, secret)
+			}
+			require.NoError(t, r.stop())
+		})
+	}
+}
+
+// A start refuses files that became wrong while it waited, as it refuses them at
+// first.
+func TestStartRefusesWhatBecameWrongWhileItWaited(t *testing.T) {
+	t.Parallel()
+	l := newLate(t)
+	l.write("apps.yaml", "apps: [{appId: app, appSecret: before}]")
+	l.configure("apps.yaml")
+	r := run(t, Options{ConfigPath: l.path("config.yaml")})
+	r.awaitLog("waiting for the database")
+	l.write("apps.yaml", "apps: []")
+	l.up()
+	require.ErrorContains(t, r.awaitEnd(), "apps: must have at least one element")
+}
+
+// An error that waiting cannot mend ends the start at once.
 func TestRunDoesNotWaitForAnotherPassword(t *testing.T) {
 	t.Parallel()
-	db := testdb.New(t)
+	cluster, err := testdb.NewCluster(t.Context(), "fsync=off") // it checks passwords; the shared server may not
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Remove(context.Background())) })
+	db := cluster.Config()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil,
 		"auth: {enabled: false}\ndatabase: {host: %q, port: %d, user: %q, password: wrong, dbname: %q}\n", db.Host, db.Port, db.User, db.DBName), 0o600))
-	var log buffer
-	err := Run(t.Context(), Options{ConfigPath: path, LogOutput: &log})
-	require.ErrorContains(t, err, "password authentication failed")
-	require.NotContains(t, log.String(), "waiting for the database")
+	r := run(t, Options{ConfigPath: path})
+	require.ErrorContains(t, r.awaitEnd(), "password authentication failed")
+	require.NotContains(t, r.log.String(), "waiting for the database")
 }
 
-// startLate listens for the upstream, which seems to be starting until up is called.
+// late is the configuration of a database that cannot be reached until up is called.
+type late struct {
+	t     *testing.T
+	dir   string
+	db    store.Config
+	proxy *net.TCPAddr
+	up    func()
+}
+
+func newLate(t *testing.T) *late {
+	t.Helper()
+	l := &late{t: t, dir: t.TempDir(), db: testdb.New(t)}
+	l.proxy, l.up = startLate(t, net.JoinHostPort(l.db.Host, strconv.Itoa(l.db.Port)))
+	return l
+}
+
+func (l *late) path(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *late) write(name, content string) {
+	l.t.Helper()
+	require.NoError(l.t, os.WriteFile(l.path(name), []byte(content), 0o600))
+}
+
+// configure writes config.yaml, with that credentials file.
+func (l *late) configure(apps string) {
+	l.t.Helper()
+	l.write("config.yaml", fmt.Sprintf("server: {address: '127.0.0.1:0'}\nmetrics: {address: ''}\nauth: {credentialsFilePath: %q}\n"+
+		"database: {host: 127.0.0.1, port: %d, user: %q, password: %q, dbname: %q}\n",
+		l.path(apps), l.proxy.Port, l.db.User, l.db.Password, l.db.DBName))
+}
+
+// startLate returns the address of a proxy for upstream. The proxy closes each
+// connection until up is called.
 func startLate(t *testing.T, upstream string) (address *net.TCPAddr, up func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -190,32 +234,81 @@ func startLate(t *testing.T, upstream string) (address *net.TCPAddr, up func()) 
 	return listener.Addr().(*net.TCPAddr), func() { isUp.Store(true) }
 }
 
-// watchedLog calls seen for each line that has the text.
-type watchedLog struct {
-	text string
-	seen func()
+// patience is how long a test waits for anything.
+const patience = time.Minute
+
+// running is a Run in the background.
+type running struct {
+	t       *testing.T
+	cancel  context.CancelFunc
+	log     logBuffer
+	serving chan net.Addr
+	ended   chan error
 }
 
-func (w *watchedLog) Write(p []byte) (int, error) {
-	if bytes.Contains(p, []byte(w.text)) {
-		w.seen()
+// run starts Run. It ends with the test, if not before.
+func run(t *testing.T, o Options) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{t: t, cancel: cancel, serving: make(chan net.Addr, 1), ended: make(chan error, 1)}
+	t.Cleanup(cancel)
+	o.LogOutput, o.Serving = &r.log, func(a net.Addr) { r.serving <- a }
+	go func() { r.ended <- Run(ctx, o) }()
+	return r
+}
+
+// awaitServing waits until the service is ready, and returns its URL.
+func (r *running) awaitServing() string {
+	r.t.Helper()
+	select {
+	case address := <-r.serving:
+		return "http://" + address.String()
+	case err := <-r.ended:
+		require.FailNow(r.t, "Run returned", "%v", err)
+	case <-time.After(patience):
+		require.FailNow(r.t, "not serving", r.log.String())
 	}
-	return len(p), nil
+	return ""
 }
 
-// buffer is a bytes.Buffer for several goroutines.
-type buffer struct {
+// awaitLog waits until the log has the text.
+func (r *running) awaitLog(text string) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { return strings.Contains(r.log.String(), text) }, patience, 10*time.Millisecond, text)
+}
+
+// awaitEnd waits until Run returns, and returns its error.
+func (r *running) awaitEnd() error {
+	r.t.Helper()
+	select {
+	case err := <-r.ended:
+		return err
+	case <-time.After(patience):
+		require.FailNow(r.t, "Run did not return", r.log.String())
+		return nil
+	}
+}
+
+// stop ends Run, and returns its error.
+func (r *running) stop() error {
+	r.t.Helper()
+	r.cancel()
+	return r.awaitEnd()
+}
+
+// logBuffer is a bytes.Buffer for several goroutines.
+type logBuffer struct {
 	mu sync.Mutex
-	b  strings.Builder
+	b  bytes.Buffer
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
+func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-func (b *buffer) String() string {
+func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()

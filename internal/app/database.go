@@ -3,40 +3,34 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
-
 	"github.com/labring/sealos-notify/internal/telemetry"
-	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/postgres"
 	"github.com/labring/sealos-notify/store/sqlite"
 )
 
-// Database is an opened engine with what belongs to it.
+// Database is an open engine with its migrations.
 type Database struct {
 	store.Store
 	Migrator *migrate.Migrator
 
-	pool      func() telemetry.Pool
-	newClient func(*jobs.Jobs, jobs.Dispatcher, *slog.Logger) (*jobs.Client, error)
+	pool func() telemetry.Pool
 }
 
-// A start waits for its database this long: the two may have been started together,
-// or the database is restarting.
+// A start waits this long for its database: both may have been started together,
+// or the database restarts.
 const (
 	databasePatience = 30 * time.Second
 	databaseRetry    = time.Second
 )
 
-// OpenDatabase connects to the configured engine. It tries again for 30 seconds
-// while the database is not there, and tells waiting why, each time; what another
-// try cannot mend (a wrong password, no such database) is returned at once. The
-// schema is not touched.
+// OpenDatabase connects to the configured engine. While the database is not
+// reachable it tries again for 30 seconds, and calls waiting with each error. An
+// error that another try cannot mend (a wrong password, no such database) is
+// returned at once. The schema is not touched.
 func OpenDatabase(ctx context.Context, c store.Config, waiting func(error)) (*Database, error) {
 	for deadline := time.Now().Add(databasePatience); ; {
 		db, err := openDatabase(ctx, c)
@@ -64,9 +58,6 @@ func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 				s := st.DB().Stats()
 				return telemetry.Pool{Used: s.InUse, Idle: s.Idle, Max: s.MaxOpenConnections, Waits: s.WaitCount, Waited: s.WaitDuration}
 			},
-			newClient: func(s *jobs.Jobs, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
-				return jobs.NewClient(riversqlite.New(st.DB()), s, d, log)
-			},
 		}, nil
 	}
 	st, err := postgres.Open(ctx, c)
@@ -81,9 +72,6 @@ func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 				Used: int(s.AcquiredConns()), Idle: int(s.IdleConns()), Max: int(s.MaxConns()),
 				Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime(),
 			}
-		},
-		newClient: func(s *jobs.Jobs, d jobs.Dispatcher, log *slog.Logger) (*jobs.Client, error) {
-			return jobs.NewClient(riverpgxv5.New(st.Pool()), s, d, log)
 		},
 	}, nil
 }

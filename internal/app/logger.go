@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	stdlog "log"
 	"log/slog"
@@ -17,13 +16,10 @@ import (
 	"github.com/labring/sealos-notify/config"
 )
 
-// newLogger makes the log and the handle that changes its level. The format is
-// fixed from here on.
-func newLogger(c config.Logging, out io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
-	level, err := zap.ParseAtomicLevel(c.Level)
-	if err != nil {
-		return nil, level, fmt.Errorf("logging.level: %w", err)
-	}
+// newLogger returns the log and its level, which can change. The format cannot.
+func newLogger(c config.Logging, out io.Writer) (*zap.Logger, zap.AtomicLevel) {
+	level := zap.NewAtomicLevel()
+	setLevel(level, c)
 	enc := zap.NewProductionEncoderConfig()
 	enc.TimeKey = "time"
 	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -34,12 +30,16 @@ func newLogger(c config.Logging, out io.Writer) (*zap.Logger, zap.AtomicLevel, e
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
 	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(oneLine{out})), level)
-	return zap.New(core), level, nil
+	return zap.New(core), level
 }
 
-// oneLine writes each entry as one line of graphic characters: whatever somebody
-// put into it forges no other entry, and is nothing that a terminal obeys. zap
-// writes one entry at a time, and escapes less than that.
+func setLevel(level zap.AtomicLevel, c config.Logging) {
+	_ = level.UnmarshalText([]byte(c.Level)) // the configuration was checked: it is a level
+}
+
+// oneLine writes each entry as one line of graphic characters, so that no value
+// can forge another entry or control a terminal. zap alone escapes less. It writes
+// one entry at a time.
 type oneLine struct{ out io.Writer }
 
 // Write implements io.Writer.
@@ -56,9 +56,10 @@ func (w oneLine) Write(entry []byte) (int, error) {
 	return len(entry), nil
 }
 
-// takeOver makes entries of what libraries write to the process's own loggers: the
-// standard library's, and that of Kubernetes' client. give back ends it.
-func takeOver(log *zap.Logger) (giveBack func()) {
+// redirectLibraryLogs sends what libraries write to the process's own loggers (the
+// standard library's and klog, of Kubernetes' client) to the log. The returned
+// function restores the loggers.
+func redirectLibraryLogs(log *zap.Logger) (restore func()) {
 	output, flags := stdlog.Writer(), stdlog.Flags()
 	stdlog.SetOutput(unquoted{log.Named("library")})
 	stdlog.SetFlags(0)
@@ -70,20 +71,20 @@ func takeOver(log *zap.Logger) (giveBack func()) {
 	}
 }
 
-// unquoted makes an entry of each text, up to the first thing that it quotes: in
-// what net/http says, that is what a vendor has sent.
+// unquoted logs each text up to its first quotation mark. What net/http quotes
+// was sent by a vendor.
 type unquoted struct{ log *zap.Logger }
 
 // Write implements io.Writer.
 func (w unquoted) Write(text []byte) (int, error) {
-	said, _, _ := strings.Cut(strings.TrimSpace(string(text)), `"`)
-	w.log.Warn(strings.TrimSpace(said))
+	message, _, _ := strings.Cut(strings.TrimSpace(string(text)), `"`)
+	w.log.Warn(strings.TrimSpace(message))
 	return len(text), nil
 }
 
-// libraryLogger is the log for a library, from warnings up: below them River says
-// what our own line for each attempt says better, and Kubernetes' client says all
-// that it sends.
+// libraryLogger returns a logger for a library, from warnings up. River's entries
+// below that repeat our own line for each attempt, and those of Kubernetes' client
+// show all that it sends.
 func libraryLogger(log *zap.Logger, name string) *slog.Logger {
 	core := log.Core()
 	if quiet, err := zapcore.NewIncreaseLevelCore(core, zapcore.WarnLevel); err == nil {

@@ -16,8 +16,7 @@ import (
 	"github.com/labring/sealos-notify/config"
 )
 
-// Whatever stands in a message or a field, an entry is one line, with nothing in it
-// that a terminal would obey.
+// An entry is one line, and no value in it controls a terminal.
 func TestLogEntryIsOneLine(t *testing.T) {
 	t.Parallel()
 	const evil = "a\n{\"level\":\"error\",\"msg\":\"forged\"}\r\x1b[2J\x00\x7f\u0085\u009b2J\u2028\u202e\U000e0001\xff"
@@ -25,8 +24,7 @@ func TestLogEntryIsOneLine(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			log, _, err := newLogger(config.Logging{Level: "debug", Format: format}, &out)
-			require.NoError(t, err)
+			log, _ := newLogger(config.Logging{Level: "debug", Format: format}, &out)
 			fields := []zap.Field{
 				zap.String("text", evil), zap.String(evil, "key"), zap.Error(errors.New(evil)), zap.ByteString("bytes", []byte(evil)),
 				zap.Strings("list", []string{evil}), zap.Any("any", map[string]string{evil: evil}), zap.Namespace(evil), zap.String("in", evil),
@@ -50,32 +48,31 @@ func TestLogEntryIsOneLine(t *testing.T) {
 	}
 }
 
-// What libraries write becomes entries, without what a vendor has said. Not
-// parallel: the loggers are the process's.
+// What libraries write becomes entries, without what a vendor has sent. The test is
+// not parallel, because the loggers are the process's.
 func TestLibrariesWriteEntries(t *testing.T) {
 	var before, out bytes.Buffer
 	kept := stdlog.Writer()
 	stdlog.SetOutput(&before)
 	t.Cleanup(func() { stdlog.SetOutput(kept) })
-	log, _, err := newLogger(config.Logging{Level: "debug", Format: "json"}, &out)
-	require.NoError(t, err)
+	log, _ := newLogger(config.Logging{Level: "debug", Format: "json"}, &out)
 
-	giveBack := takeOver(log)
+	restore := redirectLibraryLogs(log)
 	stdlog.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "HTTP/1.1 200 OK\r\n\r\ncanary", nil)
 	stdlog.Println("two\nlines")
 	klog.V(8).Info("Request Body canary")
 	klog.Errorf("Unable to rotate token: %v", errors.New("no such file"))
-	giveBack()
+	restore()
 	stdlog.Print("mine again")
 
 	require.Contains(t, before.String(), "mine again")
 	require.NotContains(t, out.String(), "canary")
-	var said []string
+	var messages []string
 	for line := range strings.Lines(out.String()) {
 		var entry struct{ Msg string }
 		require.NoError(t, json.Unmarshal([]byte(line), &entry), line)
-		said = append(said, entry.Msg)
+		messages = append(messages, entry.Msg)
 	}
 	require.Equal(t, []string{"Unsolicited response received on idle HTTP channel starting with", "two\nlines",
-		"Unable to rotate token: no such file"}, said)
+		"Unable to rotate token: no such file"}, messages)
 }

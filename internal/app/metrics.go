@@ -12,8 +12,8 @@ type reloadMetrics struct {
 	successful  prometheus.Gauge
 }
 
-// newReloadMetrics registers the metrics. The start counts as a success: the
-// configuration is in effect.
+// newReloadMetrics registers the metrics. A start counts as a success but not as a
+// reload.
 func newReloadMetrics(registry prometheus.Registerer) *reloadMetrics {
 	r := promauto.With(registry)
 	m := &reloadMetrics{

@@ -12,10 +12,10 @@ import (
 // probeTime bounds the probe of one provider.
 const probeTime = 15 * time.Second
 
-// Probed is what a probe found out about one provider.
+// Probed is the result of probing one provider.
 type Probed struct {
 	Provider string
-	Err      error // nil when it would take a message
+	Err      error // nil when the provider would accept a message
 }
 
 func (p Probed) String() string {
@@ -25,10 +25,10 @@ func (p Probed) String() string {
 	return fmt.Sprintf("provider %s: ok", p.Provider)
 }
 
-// Probe reaches the provider of every channel without sending anything, and tells
-// what it found of each. Its error joins those of providers that would refuse every
-// message; one that is only away for now is told, and no error.
-func Probe(ctx context.Context, registry *channels.Registry, tell func(Probed)) error {
+// Probe reaches the provider of every channel without sending anything, and calls
+// report with each result. Its error joins those of misconfigured providers, which
+// would refuse every message. A provider that is only unavailable is no error.
+func Probe(ctx context.Context, registry *channels.Registry, report func(Probed)) error {
 	var problems []error
 	for _, channel := range registry.Channels() {
 		provider, _ := registry.Provider(channel)
@@ -37,7 +37,7 @@ func Probe(ctx context.Context, registry *channels.Registry, tell func(Probed)) 
 			continue
 		}
 		p := Probed{Provider: provider.Name, Err: probe(ctx, prober)}
-		tell(p)
+		report(p)
 		if p.Err != nil && channels.AsError(p.Err).Class == channels.Misconfigured {
 			problems = append(problems, errors.New(p.String()))
 		}

@@ -14,19 +14,18 @@ import (
 )
 
 const (
-	// firstLook is how long after the sending a notification is looked at; from
-	// look to look it gets longer, up to lookEvery.
-	firstLook = 100 * time.Millisecond
-	lookEvery = 2 * time.Second
-	// mostLost is how many deliveries that did not arrive are listed.
-	mostLost = 20
+	// The pause between two polls grows from firstPoll to lastPoll.
+	firstPoll = 100 * time.Millisecond
+	lastPoll  = 2 * time.Second
+	// maxListed bounds the list of deliveries that did not arrive.
+	maxListed = 20
 )
 
-// await follows a notification to its end and prints what became of it.
+// await waits until a notification has ended, and prints its result.
 func (s *session) await(ctx context.Context, id, key string, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	n, err := s.watch(ctx, id, key)
+	n, err := s.poll(ctx, id, key)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{fmt.Errorf("notification %s has not ended after %s: %s; it goes on", id, timeout, countsText(n.Counts)), exitUnreachable}
@@ -35,7 +34,7 @@ func (s *session) await(ctx context.Context, id, key string, timeout time.Durati
 	case err != nil:
 		return err
 	}
-	if err := s.conclude(ctx, n); err != nil {
+	if err := s.printEnded(ctx, n); err != nil {
 		return err
 	}
 	if n.Status != client.StatusSuccess {
@@ -44,17 +43,17 @@ func (s *session) await(ctx context.Context, id, key string, timeout time.Durati
 	return nil
 }
 
-// watch looks at the notification until it has ended, and shows its counts. It
-// returns what it saw last. The notification is found by its key: lists leave
-// out the deliveries, of which there may be thousands.
-func (s *session) watch(ctx context.Context, id, key string) (n client.Notification, err error) {
+// poll reads the notification until it has ended, and shows its counts. It returns
+// what it read last. It looks the notification up by its key, because lists leave
+// out the deliveries, and there may be thousands of them.
+func (s *session) poll(ctx context.Context, id, key string) (n client.Notification, err error) {
 	view := newLiveView(s.progress)
 	defer view.end()
-	for pause := firstLook; ; pause = min(pause*3/2, lookEvery) {
+	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
 		page, err := s.api.Notifications(ctx, client.NotificationQuery{Key: key})
 		switch {
 		case err == nil:
-			for _, found := range page.Notifications { // an administrator sees other apps' of the same key
+			for _, found := range page.Notifications { // an administrator sees those of other apps with the same key
 				if found.ID == id {
 					n = found
 				}
@@ -63,8 +62,8 @@ func (s *session) watch(ctx context.Context, id, key string) (n client.Notificat
 			if n.ID != "" && n.Ended() {
 				return n, nil
 			}
-		case ExitCode(err) == exitUnreachable: // a restart, perhaps
-			view.show("the service does not answer; looking again")
+		case ExitCode(err) == exitUnreachable: // it may be restarting
+			view.show("the service does not answer; trying again")
 		default:
 			return n, err
 		}
@@ -76,16 +75,16 @@ func (s *session) watch(ctx context.Context, id, key string) (n client.Notificat
 	}
 }
 
-// conclude prints a notification that has ended, with the deliveries that did
-// not arrive.
-func (s *session) conclude(ctx context.Context, n client.Notification) error {
+// printEnded prints a notification that has ended, with the deliveries that did not
+// arrive.
+func (s *session) printEnded(ctx context.Context, n client.Notification) error {
 	var lost []client.Delivery
 	for _, status := range []string{client.StatusDead, client.StatusCancelled} {
-		if len(lost) == mostLost || s.json {
+		if len(lost) == maxListed || s.json {
 			continue
 		}
 		page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
-			DeliveryFilter: client.DeliveryFilter{Notification: n.ID, Status: status}, Limit: mostLost - len(lost),
+			DeliveryFilter: client.DeliveryFilter{Notification: n.ID, Status: status}, Limit: maxListed - len(lost),
 		})
 		if err != nil {
 			return err
@@ -104,7 +103,7 @@ func (s *session) conclude(ctx context.Context, n client.Notification) error {
 	})
 }
 
-// countsText is "3 deliveries: 2 success, 1 pending".
+// countsText returns a text such as "3 deliveries: 2 success, 1 pending".
 func countsText(c client.Counts) string {
 	text := fmt.Sprintf("%d deliveries", c.Total)
 	separator := ": "
@@ -123,8 +122,8 @@ func countsText(c client.Counts) string {
 	return text
 }
 
-// liveView shows one line that changes: in place on a terminal, elsewhere as a
-// line for each change.
+// liveView shows a line that changes. On a terminal it replaces the line; elsewhere
+// it writes a line for each change.
 type liveView struct {
 	w        io.Writer
 	terminal bool
@@ -147,7 +146,7 @@ func (v *liveView) show(line string) {
 	v.last = line
 }
 
-// end leaves the last line standing.
+// end keeps the last line on the terminal.
 func (v *liveView) end() {
 	if v.terminal && v.last != "" {
 		fmt.Fprintln(v.w)

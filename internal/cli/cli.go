@@ -9,15 +9,15 @@ import (
 	"github.com/labring/sealos-notify/client"
 )
 
-// Commands is what can be typed.
+// Commands is the commands of this package.
 type Commands struct {
 	Send          sendCommand          `cmd:"" help:"Send a notification." group:"Use a running service"`
 	Notifications notificationCommands `cmd:"" help:"See and cancel notifications." group:"Use a running service"`
 	Deliveries    deliveryCommands     `cmd:"" help:"See deliveries, and send dead ones again." group:"Use a running service"`
-	Template      templateCommands     `cmd:"" help:"Look after templates, one by one or as a folder of files." group:"Use a running service"`
+	Template      templateCommands     `cmd:"" help:"See and change templates, one by one or as a folder of files." group:"Use a running service"`
 	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a service on this machine whether it takes requests; exit code 0 or 1."`
-	Completion    completionCommand    `cmd:"" help:"Print a script that makes a shell complete what is typed."`
-	Complete      completeCommand      `cmd:"" hidden:"" help:"Print what can come next; the scripts ask this."`
+	Completion    completionCommand    `cmd:"" help:"Print the script for a shell's completion."`
+	Complete      completeCommand      `cmd:"" hidden:"" help:"Print the words that can come next; the scripts call this."`
 }
 
 // Exit codes. They are documented in docs/command-line.md.
@@ -25,10 +25,10 @@ const (
 	exitRefused     = 1   // wrong usage, or the service refuses
 	exitIncomplete  = 2   // something did not arrive, or is not as it should be
 	exitUnreachable = 3   // no answer in time
-	exitInterrupted = 130 // as shells have it for Ctrl-C
+	exitInterrupted = 130 // Ctrl-C, as in shells
 )
 
-// failure is an error with an exit code of its own.
+// failure is an error with an exit code.
 type failure struct {
 	error
 	code int

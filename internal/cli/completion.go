@@ -9,8 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// scripts hand what was typed to `sealos-notify complete`, so that they never
-// have to change with the commands.
+// scripts pass the typed words to `sealos-notify complete`, so that they do not
+// depend on the commands.
 //
 //go:embed completion
 var scripts embed.FS
@@ -33,8 +33,8 @@ type completeCommand struct {
 	Words []string `arg:"" optional:"" passthrough:"" help:"What was typed after the program's name; the last word is the one to complete."`
 }
 
-// Run prints what can stand for the last word: a word and its help, a line each.
-// Nothing means that the shell may offer files.
+// Run prints the words that can replace the last one, each on a line with its help.
+// When it prints nothing, the shell offers files.
 func (c completeCommand) Run(k *kong.Context) error {
 	for _, s := range suggest(k.Model.Node, c.Words) {
 		fmt.Fprintf(k.Stdout, "%s\t%s\n", s.word, s.help)
@@ -44,20 +44,21 @@ func (c completeCommand) Run(k *kong.Context) error {
 
 type suggestion struct{ word, help string }
 
-// suggest follows the words through the commands and says what fits the last.
+// suggest follows the words through the commands and returns what can replace the
+// last one.
 func suggest(node *kong.Node, words []string) []suggestion {
 	if len(words) == 0 {
 		words = []string{""}
 	}
-	var asking *kong.Flag // whose value comes next
-	arguments := 0        // that were given to the command
+	var pending *kong.Flag // its value comes next
+	arguments := 0         // of the command, so far
 	for _, word := range words[:len(words)-1] {
 		switch {
-		case asking != nil:
-			asking = nil
+		case pending != nil:
+			pending = nil
 		case strings.HasPrefix(word, "-"):
 			if flag := flagOf(node, word); flag != nil && !flag.IsBool() {
-				asking = flag
+				pending = flag
 			}
 		default:
 			child := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == word })
@@ -70,7 +71,7 @@ func suggest(node *kong.Node, words []string) []suggestion {
 	}
 	last := words[len(words)-1]
 	var fitting []suggestion
-	for _, s := range candidates(node, asking, arguments, strings.HasPrefix(last, "-")) {
+	for _, s := range candidates(node, pending, arguments, strings.HasPrefix(last, "-")) {
 		if strings.HasPrefix(s.word, last) {
 			fitting = append(fitting, s)
 		}
@@ -78,10 +79,12 @@ func suggest(node *kong.Node, words []string) []suggestion {
 	return fitting
 }
 
-func candidates(node *kong.Node, asking *kong.Flag, arguments int, dashed bool) (all []suggestion) {
+// candidates returns all words that can come next: values of the pending flag, flags
+// when dashed, values of the next argument, or commands.
+func candidates(node *kong.Node, pending *kong.Flag, arguments int, dashed bool) (all []suggestion) {
 	switch {
-	case asking != nil:
-		return choices(asking.Value)
+	case pending != nil:
+		return choices(pending.Value)
 	case dashed:
 		for _, group := range node.AllFlags(true) {
 			for _, flag := range group {
@@ -100,7 +103,7 @@ func candidates(node *kong.Node, asking *kong.Flag, arguments int, dashed bool) 
 	return all
 }
 
-// choices are the values that a flag or an argument can have, when they are few.
+// choices returns the values of a flag or an argument that has an enum.
 func choices(v *kong.Value) (all []suggestion) {
 	for _, choice := range v.EnumSlice() {
 		if choice != "" {
@@ -110,7 +113,7 @@ func choices(v *kong.Value) (all []suggestion) {
 	return all
 }
 
-// flagOf finds the flag that a word names without giving its value.
+// flagOf returns the flag that a word names without its value.
 func flagOf(node *kong.Node, word string) *kong.Flag {
 	for _, group := range node.AllFlags(false) {
 		for _, flag := range group {

@@ -14,21 +14,22 @@ type deliveryCommands struct {
 	Remote
 	List  listDeliveries  `cmd:"" help:"List deliveries, newest first."`
 	Show  showDelivery    `cmd:"" help:"Show a delivery: what was sent, and what was tried."`
-	Retry retryDeliveries `cmd:"" help:"Send deliveries again that are dead, exactly as rendered: by id, or all that a filter selects."`
+	Retry retryDeliveries `cmd:"" help:"Send dead deliveries again, exactly as rendered: by id, or all that a filter selects."`
 }
 
 // deliveryFilter selects deliveries.
 type deliveryFilter struct {
 	Channel      string `placeholder:"CHANNEL" help:"Over this channel."`
 	Provider     string `placeholder:"NAME" help:"Last tried through this provider."`
-	Code         string `placeholder:"CODE" help:"Last failed with this code; uncertain_outcome are those that are held."`
+	Code         string `placeholder:"CODE" help:"Last failed with this code; uncertain_outcome for those that are held."`
 	Recipient    string `placeholder:"VALUE" help:"To exactly this address."`
 	Template     string `placeholder:"NAME" help:"With this template."`
 	Notification string `placeholder:"ID" help:"Of this notification."`
 	App          string `placeholder:"APP-ID" help:"Of this app; administrators only."`
 }
 
-func (f deliveryFilter) on(status string, since, until moment) client.DeliveryFilter {
+// with returns the filter with a status and times.
+func (f deliveryFilter) with(status string, since, until moment) client.DeliveryFilter {
 	return client.DeliveryFilter{
 		Status: status, Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient,
 		Template: f.Template, Notification: f.Notification, App: f.App, Since: since.Time, Until: until.Time,
@@ -44,7 +45,7 @@ type listDeliveries struct {
 // Run lists deliveries.
 func (c listDeliveries) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
-		DeliveryFilter: c.on(c.Status, c.Since, c.Until), Limit: c.Limit, After: c.After,
+		DeliveryFilter: c.with(c.Status, c.Since, c.Until), Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func deliveryText(w io.Writer, d client.Delivery) {
 	row(w, "Updated", d.UpdatedAt)
 }
 
-// renderedText shows what goes to a provider.
+// renderedText writes a message as the provider receives it.
 func renderedText(w io.Writer, r client.Rendered) {
 	for _, line := range [][2]string{{"Kind", r.MsgType}, {"Subject", r.Subject}, {"Vendor's template", r.TemplateCode}} {
 		if line[1] != "" {
@@ -118,18 +119,18 @@ func renderedText(w io.Writer, r client.Rendered) {
 
 type retryDeliveries struct {
 	IDs    []string `arg:"" optional:"" name:"id" help:"Deliveries that are dead or cancelled."`
-	Status string   `placeholder:"dead" enum:",dead" default:"" help:"dead: all of them, or those the rest of the filter selects."`
+	Status string   `placeholder:"dead" enum:",dead" default:"" help:"dead: all dead ones, or those that the rest of the filter selects."`
 	deliveryFilter
 	Since   moment `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h."`
 	Until   moment `placeholder:"TIME" help:"Accepted until."`
-	Limit   int    `placeholder:"N" help:"At most so many of those the filter selects; 10,000 when left out."`
+	Limit   int    `placeholder:"N" help:"At most N of those that the filter selects; 10,000 when left out."`
 	Through string `placeholder:"PROVIDER" help:"Another provider of the same channel."`
-	DryRun  bool   `help:"With a filter: only say how many there are."`
+	DryRun  bool   `help:"With a filter: only count them."`
 }
 
 // Run sends deliveries again.
 func (c retryDeliveries) Run(ctx context.Context, s *session) error {
-	filter := c.on(c.Status, c.Since, c.Until)
+	filter := c.with(c.Status, c.Since, c.Until)
 	switch {
 	case len(c.IDs) == 0:
 		return c.retryAll(ctx, s, filter)

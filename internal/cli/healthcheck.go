@@ -9,16 +9,16 @@ import (
 )
 
 type healthcheckCommand struct {
-	URL string `default:"http://127.0.0.1:8080/readyz" placeholder:"URL" help:"What to ask (${default})."`
+	URL string `default:"http://127.0.0.1:8080/readyz" placeholder:"URL" help:"Address to ask (${default})."`
 }
 
-// Run asks once; images and supervisors decide how often.
+// Run asks once.
 func (c healthcheckCommand) Run(ctx context.Context) error {
 	const patience = 5 * time.Second // the service itself waits 2 seconds for its database
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := c.ask(ctx); err != nil {
-		return &failure{err, 1} // whatever it is: this code is what container runtimes know
+		return &failure{err, 1} // container runtimes know no other code
 	}
 	return nil
 }

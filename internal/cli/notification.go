@@ -17,7 +17,7 @@ type notificationCommands struct {
 
 type listNotifications struct {
 	Status    string `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed or cancelled."`
-	Channel   string `placeholder:"CHANNEL" help:"That go out over this channel."`
+	Channel   string `placeholder:"CHANNEL" help:"Over this channel."`
 	App       string `placeholder:"APP-ID" help:"Of this app; administrators only."`
 	Key       string `placeholder:"KEY" help:"With this idempotency key."`
 	Recipient string `placeholder:"VALUE" help:"To exactly this address."`
@@ -25,11 +25,11 @@ type listNotifications struct {
 	pageFlags
 }
 
-// pageFlags say which part of a list is shown.
+// pageFlags select a page of a list.
 type pageFlags struct {
 	Since moment `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h."`
 	Until moment `placeholder:"TIME" help:"Accepted until."`
-	Limit int    `default:"50" placeholder:"N" help:"At most so many, up to 500 (${default})."`
+	Limit int    `default:"50" placeholder:"N" help:"At most N, up to 500 (${default})."`
 	After string `placeholder:"ID" help:"The page after this one."`
 }
 
@@ -51,7 +51,7 @@ func (c listNotifications) Run(ctx context.Context, s *session) error {
 	})
 }
 
-// hintAtMore says how to go on with a list.
+// hintAtMore writes the flag that shows the next page, when there is one.
 func (s *session) hintAtMore(next string) {
 	if next != "" {
 		fmt.Fprintf(s.progress, "There are more: --after %s\n", next)

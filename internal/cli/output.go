@@ -12,17 +12,17 @@ import (
 	"github.com/labring/sealos-notify/client"
 )
 
-// session is what a command works with.
+// session is what the commands share: the client and where to print.
 type session struct {
 	api   *client.Client
 	appID string
 
 	out      io.Writer // the result
-	progress io.Writer // what is said on the way to it
+	progress io.Writer // progress and hints
 	json     bool
 }
 
-// print prints the result: as JSON, or by text, which gets a table's writer.
+// print prints the result as JSON, or calls text with the writer of a table.
 func (s *session) print(result any, text func(w io.Writer)) error {
 	if s.json {
 		encoder := json.NewEncoder(s.out)
@@ -35,8 +35,8 @@ func (s *session) print(result any, text func(w io.Writer)) error {
 	return table.Flush()
 }
 
-// row writes a line of a table. What others wrote must not break it, nor steer
-// the terminal.
+// row writes a line of a table. Control characters become spaces, so that no value
+// breaks the table or controls the terminal.
 func row(w io.Writer, cells ...any) {
 	for i, cell := range cells {
 		end := "\t"
@@ -52,7 +52,7 @@ func row(w io.Writer, cells ...any) {
 	}
 }
 
-// text is how a value is shown in a table.
+// text returns a value as tables show it.
 func text(v any) string {
 	switch v := v.(type) {
 	case time.Time:
@@ -71,7 +71,7 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// block writes a text of many lines, without what would steer the terminal.
+// block writes a text of many lines. Other control characters become spaces.
 func block(w io.Writer, content string) {
 	fmt.Fprintln(w, strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' {
@@ -85,14 +85,14 @@ func block(w io.Writer, content string) {
 type moment struct{ time.Time }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (m *moment) UnmarshalText(given []byte) error {
-	if ago, err := time.ParseDuration(string(given)); err == nil {
+func (m *moment) UnmarshalText(text []byte) error {
+	if ago, err := time.ParseDuration(string(text)); err == nil {
 		m.Time = time.Now().Add(-ago)
 		return nil
 	}
-	at, err := time.Parse(time.RFC3339, string(given))
+	at, err := time.Parse(time.RFC3339, string(text))
 	if err != nil {
-		return fmt.Errorf("%q is neither a time such as 2026-01-31T08:00:00Z nor how long ago, such as 2h", given)
+		return fmt.Errorf("%q is neither a time such as 2026-01-31T08:00:00Z nor how long ago, such as 2h", text)
 	}
 	m.Time = at
 	return nil

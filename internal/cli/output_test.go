@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What others wrote neither steers the terminal nor breaks a table.
+// No value controls the terminal or breaks a table.
 func TestControlCharacters(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// paramFlags are what a template puts in.
+// paramFlags are the params of a template.
 type paramFlags struct {
 	Param      map[string]string `short:"p" mapsep:"none" placeholder:"NAME=TEXT" help:"A param of the template; may be repeated."`
-	ParamsJSON string            `name:"params-json" placeholder:"JSON" help:"Params as a JSON object, for what is not text; --param comes before it."`
+	ParamsJSON string            `name:"params-json" placeholder:"JSON" help:"Params as a JSON object, for values that are not text; --param overrides them."`
 }
 
 func (f paramFlags) values() (map[string]any, error) {
 	params := map[string]any{}
 	if f.ParamsJSON != "" {
 		decoder := json.NewDecoder(strings.NewReader(f.ParamsJSON))
-		decoder.UseNumber() // large numbers stay as they are
+		decoder.UseNumber() // keeps all digits of large numbers
 		if err := decoder.Decode(&params); err != nil {
 			return nil, fmt.Errorf("--params-json is not a JSON object: %w", err)
 		}

@@ -20,18 +20,17 @@ const (
 	secretEnv  = "SEALOS_NOTIFY_APP_SECRET" //nolint:gosec // the name of a variable
 )
 
-// Remote says which service a command calls, as whom, and how it prints. Flags
-// come before the environment, the environment before the file of fileSettings.
-// There is no flag for the secret: what is typed can be read in the list of
-// processes.
+// Remote is which service a command calls, as which app, and how it prints. Flags
+// come before the environment, and the environment before the file of fileSettings.
+// There is no flag for the secret, because the list of processes would show it.
 type Remote struct {
-	URL        string `env:"SEALOS_NOTIFY_URL" placeholder:"URL" group:"Service" help:"Where the service is (http://127.0.0.1:8080)."`
-	AppID      string `name:"app-id" env:"SEALOS_NOTIFY_APP_ID" placeholder:"ID" group:"Service" help:"Who is calling."`
-	SecretFile string `placeholder:"FILE" type:"existingfile" group:"Service" help:"File with the app's secret; or put it into SEALOS_NOTIFY_APP_SECRET."`
+	URL        string `env:"SEALOS_NOTIFY_URL" placeholder:"URL" group:"Service" help:"URL of the service (http://127.0.0.1:8080)."`
+	AppID      string `name:"app-id" env:"SEALOS_NOTIFY_APP_ID" placeholder:"ID" group:"Service" help:"Id of the app that calls."`
+	SecretFile string `placeholder:"FILE" type:"existingfile" group:"Service" help:"File with the app's secret; or set SEALOS_NOTIFY_APP_SECRET."`
 	Output     string `short:"o" enum:"text,json" default:"text" group:"Service" help:"text or json."`
 }
 
-// AfterApply lets commands take the session as an argument.
+// AfterApply makes the session available to the commands' Run methods.
 func (r *Remote) AfterApply(k *kong.Context) error {
 	return k.BindToProvider(func() (*session, error) {
 		api, err := r.connect()
@@ -39,7 +38,7 @@ func (r *Remote) AfterApply(k *kong.Context) error {
 	})
 }
 
-// fileSettings is ~/.config/sealos-notify/config.yaml.
+// fileSettings is the content of ~/.config/sealos-notify/config.yaml.
 type fileSettings struct {
 	URL       string `yaml:"url"`
 	AppID     string `yaml:"appId"`
@@ -65,7 +64,7 @@ func (r *Remote) connect() (*client.Client, error) {
 	return client.New(client.Options{URL: r.URL, AppID: r.AppID, AppSecret: secret})
 }
 
-// readSettings reads the user's file; without one, nothing is set.
+// readSettings reads the user's file. Without a file nothing is set.
 func readSettings() (s fileSettings, err error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -84,7 +83,7 @@ func readSettings() (s fileSettings, err error) {
 		return s, err
 	}
 	if err := yaml.UnmarshalWithOptions(content, &s, yaml.Strict()); err != nil {
-		// The error's own text shows the lines around it, the secret included.
+		// The error's own text quotes the lines around it, which may hold the secret.
 		var at yaml.Error
 		if errors.As(err, &at) && at.GetToken() != nil {
 			return s, fmt.Errorf("%s:%d: it may have url, appId and appSecret, each a text", path, at.GetToken().Position.Line)

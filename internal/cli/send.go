@@ -15,11 +15,11 @@ import (
 
 type sendCommand struct {
 	Remote
-	Template  string            `arg:"" optional:"" help:"Template; its channel is looked up, which needs the role templates."`
+	Template  string            `arg:"" optional:"" help:"Template; looking up its channel needs the role templates."`
 	Templates map[string]string `name:"template" short:"t" mapsep:"none" placeholder:"CHANNEL=TEMPLATE" help:"Template for a channel; may be repeated."`
 	paramFlags
 	To        []string   `required:"" sep:"none" placeholder:"TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. Types: email, phone, user_id, feishu_user_id."`
-	Key       string     `placeholder:"KEY" help:"The same key is the same notification, however often it is sent. Made up when left out."`
+	Key       string     `placeholder:"KEY" help:"Idempotency key: the same key is the same notification, however often it is sent. Random when left out."`
 	SendAt    *time.Time `placeholder:"TIME" help:"Not before this time (RFC 3339)."`
 	ExpiresAt *time.Time `placeholder:"TIME" help:"Not after this time (RFC 3339)."`
 	Priority  string     `enum:",high,normal,low" default:"" placeholder:"PRIORITY" help:"high, normal or low."`
@@ -39,13 +39,13 @@ func (c sendCommand) Run(ctx context.Context, s *session) error {
 	return c.follow(ctx, s, accepted, request.IdempotencyKey)
 }
 
-// waitFlags say how long a notification is followed.
+// waitFlags are whether and how long a command waits for a notification.
 type waitFlags struct {
-	Wait    bool          `help:"Follow the notification to its end."`
+	Wait    bool          `help:"Wait until the notification has ended."`
 	Timeout time.Duration `default:"10m" placeholder:"DURATION" help:"Wait no longer than this (${default})."`
 }
 
-// follow prints what was accepted or, when that is asked for, what became of it.
+// follow prints what was accepted or, with --wait, its result.
 func (f waitFlags) follow(ctx context.Context, s *session, accepted client.Accepted, key string) error {
 	if !f.Wait {
 		return s.print(accepted, func(w io.Writer) { announce(w, accepted, key) })

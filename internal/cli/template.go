@@ -15,16 +15,16 @@ type templateCommands struct {
 	Remote
 	List     listTemplates    `cmd:"" help:"List the templates."`
 	Get      getTemplate      `cmd:"" help:"Print a template as a file for push."`
-	Push     pushTemplates    `cmd:"" help:"Make the service's templates what a folder of YAML files says."`
+	Push     pushTemplates    `cmd:"" help:"Create and update templates from a folder of YAML files."`
 	Diff     diffTemplates    `cmd:"" help:"Show what push would change; exit code 2 when there is something."`
-	Preview  previewTemplate  `cmd:"" help:"Render a template with params, and say what is missing."`
+	Preview  previewTemplate  `cmd:"" help:"Render a template with params, and name those that are missing."`
 	Test     testTemplate     `cmd:"" help:"Send a template to one recipient, marked as a test."`
-	Versions templateVersions `cmd:"" help:"List what a template was before."`
-	Restore  restoreTemplate  `cmd:"" help:"Make a template what it was before."`
+	Versions templateVersions `cmd:"" help:"List the versions of a template."`
+	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template."`
 }
 
 type listTemplates struct {
-	Channel string `placeholder:"CHANNEL" help:"Only this channel's."`
+	Channel string `placeholder:"CHANNEL" help:"Of this channel."`
 }
 
 // Run lists templates.
@@ -43,7 +43,7 @@ func (c listTemplates) Run(ctx context.Context, s *session) error {
 
 type getTemplate struct {
 	Name    string `arg:"" help:"Name of the template."`
-	Version int    `placeholder:"N" help:"As it was in this version."`
+	Version int    `placeholder:"N" help:"This version of it; the current one when left out."`
 }
 
 // Run prints a template.
@@ -129,7 +129,7 @@ func (c testTemplate) Run(ctx context.Context, s *session) error {
 
 type templateVersions struct {
 	Name  string `arg:"" help:"Name of the template; it may be deleted."`
-	Limit int    `default:"50" placeholder:"N" help:"At most so many, up to 500 (${default})."`
+	Limit int    `default:"50" placeholder:"N" help:"At most N, up to 500 (${default})."`
 	After int    `placeholder:"VERSION" help:"The page after this one."`
 }
 
@@ -152,7 +152,7 @@ func (c templateVersions) Run(ctx context.Context, s *session) error {
 
 type restoreTemplate struct {
 	Name    string `arg:"" help:"Name of the template."`
-	Version int    `arg:"" help:"What it becomes again."`
+	Version int    `arg:"" help:"Version to restore."`
 }
 
 // Run restores a template.

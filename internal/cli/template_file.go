@@ -11,7 +11,7 @@ import (
 	"github.com/labring/sealos-notify/client"
 )
 
-// templateFile is a template as it is kept in a folder: one YAML file each.
+// templateFile is a template as a YAML file.
 type templateFile struct {
 	Name         string `yaml:"name" json:"name"`
 	Channel      string `yaml:"channel" json:"channel"`
@@ -36,9 +36,9 @@ func (f templateFile) request() client.TemplateRequest {
 	}
 }
 
-// document is the file's content. Reading it gives the same template: what YAML's
-// own style would not keep, such as trailing spaces, is written as JSON, which is
-// YAML too.
+// document returns the file's content. Reading it gives the same template. When the
+// usual style would lose something, such as trailing spaces, the document is JSON,
+// which is YAML too.
 func (f templateFile) document() (string, error) {
 	content, err := yaml.MarshalWithOptions(f, yaml.UseLiteralStyleIfMultiline(true))
 	if err != nil {
@@ -51,7 +51,7 @@ func (f templateFile) document() (string, error) {
 	return string(content), err
 }
 
-// parseTemplateFile reads a file strictly.
+// parseTemplateFile parses a file strictly.
 func parseTemplateFile(content []byte) (f templateFile, err error) {
 	if err := yaml.UnmarshalWithOptions(content, &f, yaml.Strict()); err != nil {
 		return f, errors.New(yaml.FormatError(err, false, false))
@@ -62,15 +62,15 @@ func parseTemplateFile(content []byte) (f templateFile, err error) {
 	return f, nil
 }
 
-// readTemplates reads the YAML files of a folder, by template name. All faults
-// are reported at once.
+// readTemplates reads the YAML files of a folder and returns them by template name.
+// It reports all problems at once.
 func readTemplates(dir string) (map[string]templateFile, error) {
 	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
 		return nil, err
 	}
 	files := map[string]templateFile{}
-	var faults []error
+	var problems []error
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
 		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
@@ -83,15 +83,15 @@ func readTemplates(dir string) (map[string]templateFile, error) {
 		f, err := parseTemplateFile(content)
 		switch _, twice := files[f.Name]; {
 		case err != nil:
-			faults = append(faults, fmt.Errorf("%s: %w", path, err))
+			problems = append(problems, fmt.Errorf("%s: %w", path, err))
 		case twice:
-			faults = append(faults, fmt.Errorf("%s: template %s is in another file, too", path, f.Name))
+			problems = append(problems, fmt.Errorf("%s: template %s is in another file, too", path, f.Name))
 		default:
 			files[f.Name] = f
 		}
 	}
-	if len(files) == 0 && len(faults) == 0 {
+	if len(files) == 0 && len(problems) == 0 {
 		return nil, fmt.Errorf("%s has no YAML files", dir)
 	}
-	return files, errors.Join(faults...)
+	return files, errors.Join(problems...)
 }

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A template that is printed and read again is the same template, whatever is in it.
+// A template that is printed and read again is the same template.
 func TestTemplateFileRoundTrip(t *testing.T) {
 	t.Parallel()
 	text := rapid.OneOf(

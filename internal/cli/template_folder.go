@@ -13,21 +13,21 @@ import (
 	"github.com/labring/sealos-notify/client"
 )
 
-// folderFlags say what the service's templates are held against.
+// folderFlags are the folder that is compared with the service's templates.
 type folderFlags struct {
 	Dir   string `arg:"" type:"existingdir" help:"Folder with one YAML file for each template."`
 	Prune bool   `help:"Also delete templates that are not in the folder."`
 }
 
-// change is what a folder makes of one template.
+// change is what push does to one template.
 type change struct {
 	Name   string `json:"name"`
 	Action string `json:"action"` // created, updated, deleted or unchanged
 
-	before, after templateFile // empty where there is none
+	before, after templateFile // zero when there is none
 }
 
-// changes compares the folder with the service, by name.
+// changes compares the folder with the service, and returns the changes by name.
 func (f folderFlags) changes(ctx context.Context, api *client.Client) ([]change, error) {
 	files, err := readTemplates(f.Dir)
 	if err != nil {
@@ -75,10 +75,10 @@ func (c change) apply(ctx context.Context, api *client.Client) (err error) {
 
 type pushTemplates struct {
 	folderFlags
-	DryRun bool `help:"Only say what would be done."`
+	DryRun bool `help:"Only show what would be done."`
 }
 
-// Run applies a folder. What the service refuses does not hold up the rest.
+// Run applies a folder. A template that the service refuses does not stop the others.
 func (c pushTemplates) Run(ctx context.Context, s *session) error {
 	changes, err := c.changes(ctx, s.api)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c pushTemplates) Run(ctx context.Context, s *session) error {
 				refused = append(refused, fmt.Errorf("template %s: %w", change.Name, err))
 				var problem *client.Problem
 				if !errors.As(err, &problem) {
-					break // nobody there
+					break // the service does not answer
 				}
 				continue
 			}
@@ -140,10 +140,10 @@ func (c diffTemplates) Run(ctx context.Context, s *session) error {
 	return err
 }
 
-// difference is a change with its text.
+// difference is a change with its diff.
 type difference struct {
 	change
-	Diff string `json:"diff"` // unified
+	Diff string `json:"diff"` // in unified format
 }
 
 func (c change) diff() (string, error) {

@@ -1,6 +1,6 @@
-// Package dev runs the whole service for somebody who wants to see it work: the
-// embedded database, simulated vendors in the same process, and one sample
-// notification that is sent through the real API.
+// Package dev runs the whole service to try it: with the embedded database,
+// simulated vendors in the same process, and one sample notification that is sent
+// through the real API.
 package dev
 
 import (
@@ -19,7 +19,7 @@ import (
 // Options of the dev command.
 type Options struct {
 	Once    bool   `help:"Stop after the sample; exit code 0 only when it arrived."`
-	Fresh   bool   `help:"Start over: forget what earlier runs kept."`
+	Fresh   bool   `help:"Delete what earlier runs kept, and start over."`
 	State   string `placeholder:"DIR" default:".sealos-notify-dev" help:"Folder for the database and the configuration (${default})."`
 	Address string `kong:"-"`
 	Vendors string `placeholder:"HOST:PORT" default:"127.0.0.1:8081" help:"Where the simulated vendors show their inbox (${default})."`
@@ -27,20 +27,20 @@ type Options struct {
 	LogLevel string `kong:"-"`
 }
 
-// DefaultAddress is where the API listens when nothing else is asked for.
+// DefaultAddress is where the API listens by default.
 const DefaultAddress = "127.0.0.1:8080"
 
-// arriveTime is how long the sample may take.
+// arriveTime bounds the delivery of the sample.
 const arriveTime = 20 * time.Second
 
-// Run starts everything, sends the sample, prints what came of it, and serves
-// until ctx ends, or stops at once with o.Once.
+// Run starts everything, sends the sample, prints its deliveries, and serves until
+// ctx ends. With o.Once it stops after the sample.
 func Run(ctx context.Context, o Options, out io.Writer) error {
 	if o.Address == "" {
 		o.Address = DefaultAddress
 	}
 	for _, address := range []struct{ what, flag, at string }{{"API", "--address", o.Address}, {"inbox of the simulated vendors", "--vendors", o.Vendors}} {
-		if err := free(ctx, address.at); err != nil {
+		if err := checkFree(ctx, address.at); err != nil {
 			return fmt.Errorf("the %s cannot listen on %s: %w; choose another with %s", address.what, address.at, err, address.flag)
 		}
 	}
@@ -95,8 +95,8 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	return <-stopped
 }
 
-// free says in words why an address cannot be listened on.
-func free(ctx context.Context, address string) error {
+// checkFree returns an error that says why nothing can listen on the address.
+func checkFree(ctx context.Context, address string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

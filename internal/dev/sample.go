@@ -13,7 +13,7 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// Credentials of the one app that dev knows.
+// Credentials of dev's only app.
 const appID, appSecret = "notify-console", "dev-secret"
 
 // sampleTemplates are the templates of the sample, one for each channel.
@@ -35,15 +35,15 @@ var sampleTemplates = []client.TemplateRequest{
 	},
 }
 
-// sampleRecipients reach each channel once.
+// sampleRecipients are one recipient for each channel.
 var sampleRecipients = []client.Recipient{
 	{Type: "user_id", Value: "alice"},
 	{Type: "email", Value: "alice@example.com"},
 	{Type: "phone", Value: "+8613800000000"},
 }
 
-// sample sends one notification over all channels, through the API, waits until
-// it has ended and prints what came of it.
+// sample sends one notification over all channels through the API, waits until it
+// has ended, and prints its deliveries.
 func sample(ctx context.Context, api *client.Client, inbox *vendors.Inbox, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, arriveTime)
 	defer cancel()
@@ -80,7 +80,7 @@ func sample(ctx context.Context, api *client.Client, inbox *vendors.Inbox, out i
 	return nil
 }
 
-// printTasks prints each delivery with when and what its vendor received.
+// printTasks prints each delivery with the time until its vendor received it.
 func printTasks(out io.Writer, tasks []client.Delivery, arrivals []vendors.Arrival, started time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHANNEL\tRECIPIENT\tSTATUS\tARRIVED AFTER\tERROR")
@@ -96,7 +96,7 @@ func printTasks(out io.Writer, tasks []client.Delivery, arrivals []vendors.Arriv
 	return table.Flush()
 }
 
-// putTemplate makes a template, or puts it right when it is there.
+// putTemplate creates a template, or replaces it when it exists.
 func putTemplate(ctx context.Context, api *client.Client, t client.TemplateRequest) error {
 	_, err := api.CreateTemplate(ctx, t)
 	var refused *client.Problem
@@ -106,8 +106,8 @@ func putTemplate(ctx context.Context, api *client.Client, t client.TemplateReque
 	return err
 }
 
-// await reads the notification until nothing of it is open any more, or until
-// ctx ends: then it returns what there is.
+// await reads the notification until it has ended or ctx ends, and returns what it
+// read last.
 func await(ctx context.Context, api *client.Client, id string) (client.Notification, error) {
 	for {
 		n, err := api.Notification(context.WithoutCancel(ctx), id)

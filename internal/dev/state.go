@@ -19,7 +19,7 @@ const (
 	logFile        = "service.log"
 )
 
-// state is the folder where dev keeps things from one run to the next.
+// state is the folder that dev keeps from one run to the next.
 type state struct {
 	dir string
 	log *os.File
@@ -35,7 +35,7 @@ func openState(dir string, fresh bool) (*state, error) {
 	}
 	s := &state{dir: dir}
 	if fresh {
-		if err := s.forget(); err != nil {
+		if err := s.deleteFiles(); err != nil {
 			return nil, fmt.Errorf("state folder: %w", err)
 		}
 	}
@@ -49,9 +49,9 @@ func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *state) close() { _ = s.log.Close() }
 
-// forget deletes the files that dev makes, and nothing else: the folder may be a
-// mistake.
-func (s *state) forget() error {
+// deleteFiles deletes the files that dev writes. It deletes nothing else, because
+// the folder may be a mistake.
+func (s *state) deleteFiles() error {
 	for _, name := range []string{configFile, appsFile, kubeconfigFile, logFile, dbFile, dbFile + "-wal", dbFile + "-shm"} {
 		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -60,8 +60,8 @@ func (s *state) forget() error {
 	return nil
 }
 
-// configure writes the files that the service reads. It is a configuration like
-// any other: people are welcome to look at it, and it reloads when they edit it.
+// configure writes the files that the service reads: a usual configuration, which
+// people can read, and which reloads when they edit it.
 func (s *state) configure(o Options, v *simulatedVendors) error {
 	config := fmt.Sprintf(`# Written anew by every "sealos-notify dev".
 server:

@@ -18,14 +18,14 @@ const (
 	vendorSecret = "dev-vendor-secret" //nolint:gosec // of vendors that are simulated
 )
 
-// simulatedVendors are all vendors and the page that shows their inbox.
+// simulatedVendors is all vendors and the page that shows their inbox.
 type simulatedVendors struct {
 	*world.World
 	page     *http.Server
 	inboxURL string
 }
 
-// startVendors starts all vendors. The inbox is shown at the address.
+// startVendors starts all vendors, and serves their inbox at the address.
 func startVendors(ctx context.Context, address string) (*simulatedVendors, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {

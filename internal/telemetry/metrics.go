@@ -1,5 +1,5 @@
-// Package telemetry is where the program is watched: the registry of metrics and
-// the port that serves it, and the tracer that exports spans.
+// Package telemetry has the registry of metrics, the server that shows it, and the
+// tracer that exports spans.
 package telemetry
 
 import (
@@ -22,10 +22,10 @@ func NewRegistry() *prometheus.Registry {
 	return r
 }
 
-// scrapesAtOnce bounds the scrapes in flight; more are answered 503.
+// scrapesAtOnce bounds the scrapes in flight. Further ones are answered 503.
 const scrapesAtOnce = 4
 
-// MetricsServer serves /metrics on a port of its own.
+// MetricsServer serves /metrics on its own port.
 type MetricsServer struct {
 	server   *http.Server
 	listener net.Listener
@@ -50,8 +50,8 @@ func ServeMetrics(ctx context.Context, address string, registry *prometheus.Regi
 	return s, nil
 }
 
-// Address is where the metrics are served.
+// Address returns the address that the metrics are served on.
 func (s *MetricsServer) Address() net.Addr { return s.listener.Addr() }
 
-// Close ends the serving, a scrape in flight with it.
+// Close stops the server and cuts scrapes in flight.
 func (s *MetricsServer) Close() { _ = s.server.Close() }

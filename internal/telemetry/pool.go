@@ -10,7 +10,7 @@ import (
 type Pool struct {
 	Used, Idle, Max int
 	Waits           int64         // for a free connection, since the start
-	Waited          time.Duration // by all of them together
+	Waited          time.Duration // the sum of all waits
 }
 
 var (
@@ -24,11 +24,11 @@ var (
 		"Time that all together waited for a free connection.", nil, nil)
 )
 
-// poolCollector shows a pool.
+// poolCollector collects the metrics of a pool.
 type poolCollector func() Pool
 
-// NewPoolCollector returns a collector of what look says when it is scraped.
-func NewPoolCollector(look func() Pool) prometheus.Collector { return poolCollector(look) }
+// NewPoolCollector returns a collector that calls state at each scrape.
+func NewPoolCollector(state func() Pool) prometheus.Collector { return poolCollector(state) }
 
 // Describe implements prometheus.Collector.
 func (poolCollector) Describe(descs chan<- *prometheus.Desc) {
@@ -38,8 +38,8 @@ func (poolCollector) Describe(descs chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (look poolCollector) Collect(metrics chan<- prometheus.Metric) {
-	p := look()
+func (state poolCollector) Collect(metrics chan<- prometheus.Metric) {
+	p := state()
 	metrics <- prometheus.MustNewConstMetric(poolConnections, prometheus.GaugeValue, float64(p.Used), "used")
 	metrics <- prometheus.MustNewConstMetric(poolConnections, prometheus.GaugeValue, float64(p.Idle), "idle")
 	metrics <- prometheus.MustNewConstMetric(poolMax, prometheus.GaugeValue, float64(p.Max))

@@ -16,16 +16,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// serviceName is what spans say they come from, unless OTEL_SERVICE_NAME does.
+// serviceName is the service of the spans, unless OTEL_SERVICE_NAME is set.
 const serviceName = "sealos-notify"
 
-// FlushTime is how long the last spans may take to leave.
+// FlushTime bounds the export of the last spans.
 const FlushTime = 2 * time.Second
 
-// NewTracer returns a tracer that exports to the endpoint over OTLP/HTTP, and the
-// function that exports what is left and ends it. Without an endpoint, neither
-// given nor in OpenTelemetry's environment variables, the tracer is nil. Those
-// variables also set headers, certificates and the sampler.
+// NewTracer returns a tracer that exports to the endpoint over OTLP/HTTP, and a
+// function that exports the last spans and stops it. The endpoint can also come from
+// OpenTelemetry's environment variables, which set headers, certificates and the
+// sampler, too. Without an endpoint the tracer is nil.
 func NewTracer(ctx context.Context, endpoint string, log *zap.Logger) (trace.Tracer, func(), error) {
 	var options []otlptracehttp.Option
 	switch {
@@ -34,22 +34,22 @@ func NewTracer(ctx context.Context, endpoint string, log *zap.Logger) (trace.Tra
 	case os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "":
 		return nil, func() {}, nil
 	}
-	// Export happens behind our back; without this its errors would go to stderr as they are.
+	// Spans are exported in the background. By default errors would go to stderr.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces could not be exported", zap.Error(err)) }))
 	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("tracing: %w", err)
 	}
-	from, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", serviceName)),
+	source, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", serviceName)),
 		resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, nil, fmt.Errorf("tracing: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(from))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(source))
 	stop := func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), FlushTime)
 		defer cancel()
-		_ = provider.Shutdown(ctx) // spans that cannot leave are lost, and nothing else
+		_ = provider.Shutdown(ctx) // only spans are lost
 	}
 	return provider.Tracer("github.com/labring/sealos-notify"), stop, nil
 }

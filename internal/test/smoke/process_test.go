@@ -148,8 +148,14 @@ func TestCommandLine(t *testing.T) {
 		require.Contains(t, run(1, "config", "check"), "providers.feishu.type: unknown provider type")
 		require.Contains(t, run(1, "serve"), "config.yaml:")
 
+		// What serve refuses, config check refuses.
+		w.Configure(map[string]string{"providers": w.FeishuProvider(""), "auth": `{credentialsFilePath: nowhere.yaml}`})
+		for _, command := range [][]string{{"config", "check"}, {"serve"}} {
+			require.Contains(t, run(1, command...), "auth.credentialsFilePath: cannot be read: no such file or directory")
+		}
+
 		// flag > environment > file
-		w.Configure(map[string]string{"providers": w.FeishuProvider(""), "logging": `{level: error}`})
+		w.Configure(map[string]string{"logging": `{level: error}`, "auth": `{credentialsFilePath: apps.yaml}`})
 		cmd := w.Program("config", "check", "--log-level", "debug")
 		cmd.Env = append(cmd.Environ(), "LOGGING_LEVEL=warn", "SERVER_ADDRESS=127.0.0.1:7")
 		out, err := cmd.Output()

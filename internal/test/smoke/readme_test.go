@@ -30,13 +30,16 @@ func TestReadmeQuickStart(t *testing.T) {
 	shell(t, w, `git() { :; }; cd() { :; }; docker() { :; }; go() { :; }`+"\n"+blocks[0])
 
 	t.Log("the example is valid as it is")
-	out, err := w.Program("config", "check", "-c", "config.yaml").CombinedOutput()
+	credentials := "AUTH_CREDENTIALS_FILE_PATH=" + w.Path("sealos-notify-auth/apps.yaml")
+	check := w.Program("config", "check", "-c", "config.yaml")
+	check.Env = append(check.Environ(), credentials)
+	out, err := check.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
 	r := w.StartWith([]string{
 		"DATABASE_HOST=" + w.DB.Host, fmt.Sprintf("DATABASE_PORT=%d", w.DB.Port), "DATABASE_USER=" + w.DB.User,
 		"DATABASE_PASSWORD=" + w.DB.Password, "DATABASE_DBNAME=" + w.DB.DBName,
-		"SERVER_ADDRESS=127.0.0.1:0", "METRICS_ADDRESS=127.0.0.1:0", "AUTH_CREDENTIALS_FILE_PATH=" + w.Path("sealos-notify-auth/apps.yaml"),
+		"SERVER_ADDRESS=127.0.0.1:0", "METRICS_ADDRESS=127.0.0.1:0", credentials,
 	})
 	answers := curls(t, w, r, blocks[1])
 	require.Len(t, answers, 2)

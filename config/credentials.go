@@ -1,0 +1,91 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+
+	"github.com/labring/sealos-notify/api"
+)
+
+// appID has no colon, because a colon separates the id from the secret.
+var appID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+var roles = []string{string(api.RoleSend), string(api.RoleTemplates), string(api.RoleAdmin)}
+
+// credentials reads the credentials file as strictly as the configuration. Its
+// problems join those of the configuration.
+func (r *reader) credentials() *api.Credentials {
+	auth := r.cfg.Auth
+	if !auth.Enabled {
+		return api.Unprotected()
+	}
+	if auth.CredentialsFilePath == "" {
+		return nil // validate reports it
+	}
+	src, err := readBounded(auth.CredentialsFilePath)
+	if err != nil {
+		r.problem("auth.credentialsFilePath", "%w", err)
+		return nil
+	}
+	apps, problems := Loader{Path: auth.CredentialsFilePath}.reader().apps(src)
+	r.problems = append(r.problems, problems...)
+	return api.NewCredentials(apps)
+}
+
+// apps decodes and checks the content of a credentials file.
+func (r *reader) apps(src []byte) ([]api.App, []error) {
+	var file struct {
+		Apps []api.App `yaml:"apps"`
+	}
+	root, err := r.document(src)
+	if err != nil {
+		return nil, []error{err}
+	}
+	r.object(entry{node: root}, reflect.ValueOf(&file).Elem(), false)
+	r.validateApps(file.Apps)
+	return file.Apps, r.problems
+}
+
+func (r *reader) validateApps(apps []api.App) {
+	if len(apps) == 0 {
+		r.problem("apps", "must have at least one element")
+	}
+	seen := map[string]bool{}
+	for i, app := range apps {
+		key := fmt.Sprintf("apps[%d]", i)
+		if r.reported[key] {
+			continue // it is not a mapping
+		}
+		switch {
+		case !appID.MatchString(app.AppID):
+			r.problem(key+".appId", "must be 1 to 128 letters, digits, dots, dashes or underscores")
+		case seen[app.AppID]:
+			r.problem(key+".appId", "is given twice")
+		}
+		seen[app.AppID] = true
+		for j, role := range app.Roles {
+			r.oneOf(fmt.Sprintf("%s.roles[%d]", key, j), string(role), roles)
+		}
+		if app.AppSecret == "" && len(app.AppSecrets) == 0 {
+			r.problem(key+".appSecret", "is required (or appSecrets)")
+		}
+		if app.AppSecret != "" {
+			r.headerText(key+".appSecret", app.AppSecret)
+		}
+		for j, secret := range app.AppSecrets {
+			r.headerText(fmt.Sprintf("%s.appSecrets[%d]", key, j), secret)
+		}
+	}
+}
+
+// headerText checks that a secret can travel in a header unchanged.
+func (r *reader) headerText(key, secret string) {
+	valid := secret != ""
+	for _, c := range []byte(secret) {
+		valid = valid && c > ' ' && c <= '~'
+	}
+	if !valid {
+		r.problem(key, "must have one or more printable ASCII characters, and no space")
+	}
+}

@@ -1,0 +1,104 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/config"
+)
+
+// checkApps checks a configuration with that credentials file, and returns the
+// error without the file's path.
+func checkApps(t *testing.T, apps string) (*config.Checked, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "apps.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(apps), 0o600))
+	checked, err := config.Loader{Env: map[string]string{"AUTH_CREDENTIALS_FILE_PATH": path}}.Check(nil)
+	if err != nil {
+		return nil, strings.ReplaceAll(err.Error(), path, "apps.yaml")
+	}
+	return checked, ""
+}
+
+func TestCredentialsFileIsRead(t *testing.T) {
+	t.Parallel()
+	checked, problems := checkApps(t, `
+apps:
+- appId: "notify-console"
+  appSecret: "dev-secret"
+  name: "Notify Console"
+  enabled: true
+- appId: two
+  appSecrets: [one-secret, "two:secret", 0123]
+  roles: [admin]
+- appId: all
+  appSecret: a-secret
+  appSecrets: [b-secret]
+  roles: []
+- appId: off
+  appSecret: off-secret
+  enabled: false
+`)
+	require.Empty(t, problems)
+	require.Equal(t, "credentials of 4 apps", fmt.Sprint(checked.Credentials))
+}
+
+func TestCredentialsFileIsStrict(t *testing.T) {
+	t.Parallel()
+	const good = "apps:\n- appId: a\n  appSecret: canary\n"
+	const notASCII = "must have one or more printable ASCII characters, and no space"
+	const notAnID = "must be 1 to 128 letters, digits, dots, dashes or underscores"
+	for name, c := range map[string]struct{ file, want string }{
+		"empty":              {"", "apps.yaml: apps: must have at least one element"},
+		"no apps":            {"apps: []", "apps.yaml:1: apps: must have at least one element"},
+		"unknown key":        {good + "  role: [send]\n", "apps.yaml:4: apps[0].role: unknown key"},
+		"unknown top key":    {good + "app: []\n", "apps.yaml:4: app: unknown key"},
+		"key twice":          {good + "  appSecret: canary2\n", "apps.yaml:4: apps[0].appSecret: is given twice"},
+		"secret in a file":   {good + "- {appId: b, appSecretFile: /canary}\n", "apps.yaml:4: apps[1].appSecretFile: unknown key\napps.yaml:4: apps[1].appSecret: is required (or appSecrets)"},
+		"not YAML":           {good + " x: [canary\n", "apps.yaml:4: not valid YAML: "},
+		"not a mapping":      {"canary", "apps.yaml:1: must be a mapping of keys to values"},
+		"apps not a list":    {"apps: canary", "apps.yaml:1: apps: must be a list"},
+		"app not a mapping":  {good + "- canary\n", "apps.yaml:4: apps[1]: must be a mapping of keys to values"},
+		"wrong type":         {"apps:\n- appId: a\n  appSecret: [canary]\n", "apps.yaml:3: apps[0].appSecret: must be a text"},
+		"roles not a list":   {good + "  roles: canary\n", "apps.yaml:4: apps[0].roles: must be a list"},
+		"enabled not a bool": {good + "  enabled: canary\n", "apps.yaml:4: apps[0].enabled: must be true or false"},
+		"app twice":          {good + "- appId: b\n  appSecret: canary\n- appId: a\n  appSecret: canary\n", "apps.yaml:6: apps[2].appId: is given twice"},
+		"no id":              {good + "- appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
+		"colon in id":        {good + "- appId: a:b\n  appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
+		"space in id":        {good + "- appId: a b\n  appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
+		"no secret":          {good + "- appId: b\n", "apps.yaml:4: apps[1].appSecret: is required (or appSecrets)"},
+		"empty secret":       {good + "- appId: b\n  appSecret: ''\n", "apps.yaml:5: apps[1].appSecret: is required (or appSecrets)"},
+		"line feed":          {good + "- appId: b\n  appSecret: \"canary\\n\"\n", "apps.yaml:5: apps[1].appSecret: " + notASCII},
+		"not ASCII":          {good + "- appId: b\n  appSecret: canary密\n", "apps.yaml:5: apps[1].appSecret: " + notASCII},
+		"empty second":       {good + "- appId: b\n  appSecrets: [canary, '']\n", "apps.yaml:5: apps[1].appSecrets[1]: " + notASCII},
+		"empty second below": {good + "- appId: b\n  appSecrets:\n  - canary\n  - ''\n", "apps.yaml:7: apps[1].appSecrets[1]: " + notASCII},
+		"unknown role":       {good + "  roles:\n  - send\n  - canary\n", "apps.yaml:6: apps[0].roles[1]: must be one of send, templates, admin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := checkApps(t, c.file)
+			if name == "not YAML" {
+				require.Contains(t, problems, c.want)
+			} else {
+				require.Equal(t, c.want, problems)
+			}
+			require.NotContains(t, problems, "canary", "an error shows no secret")
+		})
+	}
+}
+
+func TestCheckReportsTheCredentialsFileWithTheRest(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("auth: {credentialsFilePath: /nonexistent/apps.yaml}\nlogging:\n  level: loud\n"), 0o600))
+	loader := config.Loader{Path: path, Env: map[string]string{}}
+	_, err := loader.Check(nil)
+	require.EqualError(t, err, path+":3: logging.level: must be one of debug, info, warn, error\n"+
+		path+":1: auth.credentialsFilePath: cannot be read: no such file or directory")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
