@@ -32,8 +32,8 @@ func TestOlderVersionOnANewerSchema(t *testing.T) {
 
 	r = w.Start()
 	r.Until(r.Send("after", 1), "success")
-	status, err := w.Program("migrate", "status").Output()
-	require.NoError(t, err)
+	status, err := w.Program("migrate", "status").CombinedOutput()
+	require.NoError(t, err, "%s", status)
 	require.NotContains(t, string(status), "not applied")
 }
 
