@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -11,17 +10,15 @@ import (
 )
 
 func (s *session) riverStatus(ctx context.Context) ([]Migration, error) {
-	existing, err := s.river.ExistingVersions(ctx)
-	if err != nil {
-		return nil, err
-	}
 	all := s.river.AllVersions()
 	status := make([]Migration, len(all))
 	for i, v := range all {
-		status[i] = Migration{
-			Line: LineRiver, Version: int64(v.Version), Name: v.Name,
-			Applied: slices.ContainsFunc(existing, func(e rivermigrate.Migration) bool { return e.Version == v.Version }),
+		// ExistingVersions fails when a newer program has applied versions unknown here.
+		valid, err := s.river.Validate(ctx, &rivermigrate.ValidateOpts{TargetVersion: v.Version})
+		if err != nil {
+			return nil, err
 		}
+		status[i] = Migration{Line: LineRiver, Version: int64(v.Version), Name: v.Name, Applied: valid.OK}
 	}
 	return status, nil
 }
