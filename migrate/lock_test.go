@@ -65,7 +65,8 @@ func TestUpDuringALongRead(t *testing.T) {
 	require.NoError(t, reader.Rollback(ctx))
 	for ended := false; !ended; {
 		select {
-		case <-waiting:
+		case reason := <-waiting:
+			require.ErrorContains(t, reason, "lock timeout")
 		case err := <-done:
 			require.NoError(t, err)
 			ended = true

@@ -20,7 +20,7 @@ func TestListTimesOut(t *testing.T) {
 	t.Cleanup(s.Close)
 	const slow = `SELECT pg_sleep(60)::text`
 	started := time.Now()
-	err = s.Reader.DB.List(t.Context(), func(sqlread.Row) error { return nil }, slow)
+	err = s.DB.List(t.Context(), func(sqlread.Row) error { return nil }, slow)
 	require.ErrorIs(t, err, store.ErrTooBroad)
 	require.NotErrorIs(t, err, store.ErrUnavailable)
 	require.Less(t, time.Since(started), 30*time.Second)
@@ -31,7 +31,7 @@ func TestListTimesOut(t *testing.T) {
 	// When the caller leaves, the list was not too broad.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	err = s.Reader.DB.List(ctx, func(sqlread.Row) error { return nil }, slow)
+	err = s.DB.List(ctx, func(sqlread.Row) error { return nil }, slow)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NotErrorIs(t, err, store.ErrTooBroad)
 }
