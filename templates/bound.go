@@ -10,8 +10,8 @@ import (
 // make, maxNesting × maxDepth the stack, maxSteps the rest.
 //
 // text/template leaves nested loops by one panic for each, in time that grows with the
-// square of their number: 0.12 to 0.16 s for 900 loops, measured on a shared 2-core Xeon. So maxNesting × maxDepth
-// must not be larger.
+// square of their number: 0.12 to 0.16 s for 900 loops, measured on a shared 2-core Xeon.
+// So maxNesting × maxDepth must not be larger.
 const (
 	maxSteps    = 100_000                // iterations, template calls, params read, values printed, functions called
 	maxProduced = 1 << 20                // bytes made by functions
