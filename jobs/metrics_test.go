@@ -9,11 +9,13 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/upkeep"
 	"github.com/labring/sealos-notify/store"
 )
 
-// series returns the series of a metric that have the labels, given as name and value.
+// series returns the series of a metric that have the labels. Labels are names and values in
+// turn.
 func series(t *testing.T, b *jobstest.Bundle, name string, labels ...string) []*dto.Metric {
 	t.Helper()
 	families, err := b.Metrics.Gather()
@@ -40,7 +42,7 @@ func series(t *testing.T, b *jobstest.Bundle, name string, labels ...string) []*
 	return found
 }
 
-// value returns the sum of a metric's series: of a histogram the number of observations.
+// value returns the sum of a metric's series. A histogram counts as its number of observations.
 func value(t *testing.T, b *jobstest.Bundle, name string, labels ...string) float64 {
 	t.Helper()
 	var sum float64
@@ -52,13 +54,13 @@ func value(t *testing.T, b *jobstest.Bundle, name string, labels ...string) floa
 
 func TestMetricsOfAcceptance(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		require.Len(t, series(t, b, "sealos_notify_deliveries_accepted_total", "channel", "test"), 1, "zeros are there from the start")
+		require.Len(t, series(t, b, "sealos_notify_deliveries_accepted_total", "channel", "test"), 1, "it is 0 from the start")
 		_, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 3))
 		require.NoError(t, err)
 		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 3))
 		require.NoError(t, err)
 		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 2))
-		require.Error(t, err, "the key was used for another request")
+		require.Error(t, err, "the key belongs to another request")
 
 		require.EqualValues(t, 1, value(t, b, "sealos_notify_notifications_accepted_total"))
 		require.EqualValues(t, 1, value(t, b, "sealos_notify_notifications_replayed_total"))
@@ -78,21 +80,21 @@ func TestMetricsOfAttempts(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		fail := &channels.Error{Class: channels.Misconfigured, Code: "secret"}
 		answers := []error{fail, fail, nil}
-		b.Provider.Then(func(channels.Message) (channels.Receipt, error) {
+		b.Provider.Answer(func(channels.Message) (channels.Receipt, error) {
 			answer := answers[0]
 			answers = answers[1:]
 			return channels.Receipt{}, answer
 		})
 		b.Start()
-		b.Until(b.Accept("arrives").ID, store.DeliverySuccess)
+		b.WaitFor(b.Accept("arrives").ID, store.DeliverySuccess)
 		b.Provider.Fail(&channels.Error{Class: channels.Permanent, Code: "bad"})
-		b.Until(b.Accept("dead").ID, store.DeliveryDead)
+		b.WaitFor(b.Accept("dead").ID, store.DeliveryDead)
 
-		// The attempt is counted just after it was recorded.
+		// An attempt is counted just after it is recorded.
 		attempts := func(status, class string) float64 {
 			return value(t, b, "sealos_notify_attempts_total", "channel", "test", "provider", "test-provider", "status", status, "class", class)
 		}
-		require.Eventually(t, func() bool { return attempts("dead", "permanent") == 1 }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return attempts("dead", "permanent") == 1 }, limit.Wait, 5*time.Millisecond)
 		require.EqualValues(t, 2, attempts("failed", "misconfigured"))
 		require.EqualValues(t, 1, attempts("success", "none"))
 		require.EqualValues(t, 4, value(t, b, "sealos_notify_attempts_total"))
@@ -105,7 +107,7 @@ func TestMetricsOfAttempts(t *testing.T) {
 		worked := func(result string) float64 {
 			return value(t, b, "sealos_notify_river_jobs_worked_total", "queue", "test", "kind", "deliver", "result", result)
 		}
-		require.Eventually(t, func() bool { return worked("cancelled") == 1 }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return worked("cancelled") == 1 }, limit.Wait, 5*time.Millisecond)
 		require.EqualValues(t, 2, worked("failed"))
 		require.EqualValues(t, 1, worked("completed"))
 		require.EqualValues(t, 4, value(t, b, "sealos_notify_river_fetched_jobs_total", "queue", "test"))
@@ -116,7 +118,7 @@ func TestMetricsOfAttempts(t *testing.T) {
 
 func TestMetricsOfOrphans(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		require.Len(t, series(t, b, "sealos_notify_orphans_total"), 4, "zeros are there from the start")
+		require.Len(t, series(t, b, "sealos_notify_orphans_total"), 4, "it is 0 from the start")
 		b.Exec("DELETE FROM river_job WHERE id = $1", b.Accept("k").JobID)
 		_, err := b.Jobs.Orphans.Close(t.Context())
 		require.NoError(t, err)
@@ -140,17 +142,17 @@ func TestMetricsOfQueues(t *testing.T) {
 		require.EqualValues(t, 1, jobs("test", "available"))
 		require.EqualValues(t, 1, jobs("test", "running"))
 		require.Zero(t, jobs("test", "retryable"))
-		require.Empty(t, series(t, b, "sealos_notify_queue_jobs", "channel", "other"), "the channel is off, and has no jobs")
+		require.Empty(t, series(t, b, "sealos_notify_queue_jobs", "channel", "other"), "a channel that is off and has no jobs has no series")
 		require.InDelta(t, time.Hour.Seconds(), value(t, b, "sealos_notify_queue_oldest_seconds", "channel", "test"), 60)
 		require.EqualValues(t, 1, value(t, b, "sealos_notify_stuck_jobs"))
 		require.EqualValues(t, 1, value(t, b, "sealos_notify_database_up"))
 
 		b.Exec("DELETE FROM river_job")
-		require.EqualValues(t, 1, jobs("test", "available"), "one look serves the scrapes of a while")
+		require.EqualValues(t, 1, jobs("test", "available"), "scrapes share one query for a while")
 	})
 }
 
-// While the database is away, nothing old is shown of it.
+// Without the database, no stale numbers are shown.
 func TestMetricsOfQueuesWithoutDatabase(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Metrics.MustRegister(b.Jobs.QueueCollector(time.Minute))
@@ -162,7 +164,7 @@ func TestMetricsOfQueuesWithoutDatabase(t *testing.T) {
 	})
 }
 
-// before is a time as both engines read it.
+// before returns the time d ago in a form that both engines read.
 func before(d time.Duration) string {
 	return time.Now().Add(-d).UTC().Format("2006-01-02 15:04:05.000-07:00")
 }

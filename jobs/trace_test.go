@@ -11,6 +11,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
 )
@@ -27,7 +28,7 @@ func spansOf(t *testing.T, b *jobstest.Bundle, name string, n int) []sdktrace.Re
 			}
 		}
 		return len(found) >= n
-	}, 10*time.Second, 5*time.Millisecond, "no %d spans %q", n, name)
+	}, limit.Wait, 5*time.Millisecond, "there are not %d spans %q", n, name)
 	require.Len(t, found, n)
 	return found
 }
@@ -40,15 +41,15 @@ func attributes(s sdktrace.ReadOnlySpan) map[attribute.Key]string {
 	return values
 }
 
-// All that comes of a traced request is in its trace, over all attempts.
+// The trace of a request holds everything that it causes, over all attempts.
 func TestTrace(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "away", Message: "user0@example.com is away"})
 		ctx, request := b.Tracer.Start(t.Context(), "request")
-		d := b.AcceptIn(ctx, "k")
+		d := b.AcceptContext(ctx, "k")
 		request.End()
 		b.Start()
-		b.Until(d.ID, store.DeliveryDead)
+		b.WaitFor(d.ID, store.DeliveryDead)
 
 		accept, deliver, send := spansOf(t, b, "accept", 1)[0], spansOf(t, b, "deliver", 4), spansOf(t, b, "send", 4)
 		committed, recorded := spansOf(t, b, "batch accept", 1)[0], spansOf(t, b, "batch record", 4)
@@ -79,32 +80,31 @@ func TestTrace(t *testing.T) {
 	})
 }
 
-// A request without a trace leaves none: no span, and nothing more in its jobs.
+// A request without a trace makes no span, and adds nothing to its jobs.
 func TestNoTrace(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		d := b.Accept("k")
 		b.Start()
-		b.Until(d.ID, store.DeliverySuccess)
+		b.WaitFor(d.ID, store.DeliverySuccess)
 		require.Empty(t, b.Spans.Started())
 		require.Nil(t, tracing.Metadata(t.Context()))
 	})
 }
 
-// Jobs that were made while traces were on are worked as ever when they are off,
-// or when somebody has spoilt what they say.
-func TestTraceOfStrangeJobs(t *testing.T) {
+// Jobs with a trace are worked when tracing is off, and when their metadata is invalid.
+func TestJobsWithUnusableTraces(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		for i, metadata := range []string{`{"traceparent": "00-zz"}`, `{"traceparent": 1}`, `{}`} {
 			d := b.Accept("k" + string(rune('0'+i)))
 			b.Exec("UPDATE river_job SET metadata = $1 WHERE id = $2", metadata, d.JobID)
-			defer b.Until(d.ID, store.DeliverySuccess)
+			defer b.WaitFor(d.ID, store.DeliverySuccess)
 		}
 		ctx, span := b.Tracer.Start(t.Context(), "request")
-		d := b.AcceptIn(ctx, "traced")
+		d := b.AcceptContext(ctx, "traced")
 		span.End()
 		b.Tracer = nil
-		b.Use(b.Store)
+		b.Rebuild(b.Store)
 		b.Start()
-		b.Until(d.ID, store.DeliverySuccess)
+		b.WaitFor(d.ID, store.DeliverySuccess)
 	})
 }

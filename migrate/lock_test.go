@@ -1,24 +1,23 @@
 package migrate_test
 
 import (
-	"context"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store/postgres"
 )
 
-// A migration beside a long reader, pg_dump for example, waits for it without holding up anybody
-// else, and is done when the reader ends.
-func TestUpBesideALongReader(t *testing.T) {
+// A migration waits for a long reader, pg_dump for example, and ends after it. Meanwhile it does
+// not block other queries for long.
+func TestUpDuringALongRead(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	ctx := limit.Context(t)
 	st, err := postgres.Open(ctx, testdb.New(t))
 	require.NoError(t, err)
 	defer st.Close()
@@ -35,10 +34,16 @@ func TestUpBesideALongReader(t *testing.T) {
 			"-- +goose Down\nDROP INDEX notifications_later;\n")},
 	})
 	waiting := make(chan error)
-	m.Waiting = func(reason error) { waiting <- reason }
+	m.Waiting = func(reason error) {
+		select {
+		case waiting <- reason:
+		case <-ctx.Done():
+		}
+	}
 
 	reader, err := pool.Begin(ctx)
 	require.NoError(t, err)
+	defer func() { _ = reader.Rollback(ctx) }() // so that the pool can close when the test fails
 	_, err = reader.Exec(ctx, "SELECT count(*) FROM notifications")
 	require.NoError(t, err)
 	done := make(chan error, 1)
@@ -47,7 +52,7 @@ func TestUpBesideALongReader(t *testing.T) {
 		started := time.Now()
 		_, err := pool.Exec(ctx, "SELECT count(*) FROM notifications")
 		require.NoError(t, err)
-		require.Less(t, time.Since(started), 10*migrate.LockTimeout, "nobody waits behind the migration for long")
+		require.Less(t, time.Since(started), 10*migrate.LockTimeout, "other queries wait for the migration at most a few lock timeouts")
 		select {
 		case reason := <-waiting:
 			require.ErrorContains(t, reason, "lock timeout")
@@ -60,7 +65,8 @@ func TestUpBesideALongReader(t *testing.T) {
 	require.NoError(t, reader.Rollback(ctx))
 	for ended := false; !ended; {
 		select {
-		case <-waiting:
+		case reason := <-waiting:
+			require.ErrorContains(t, reason, "lock timeout")
 		case err := <-done:
 			require.NoError(t, err)
 			ended = true

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/migrate"
 	"github.com/labring/sealos-notify/store"
@@ -19,7 +20,8 @@ import (
 	"github.com/labring/sealos-notify/store/sqlite"
 )
 
-// engines open an empty database and say how many tables it has.
+// engines open an empty database. Each returns its Migrator, a connection, and the query for
+// its tables.
 var engines = map[string]func(t *testing.T) (*migrate.Migrator, *sql.DB, string){
 	"postgres": func(t *testing.T) (*migrate.Migrator, *sql.DB, string) {
 		s, err := postgres.Open(t.Context(), testdb.Empty(t))
@@ -84,14 +86,14 @@ func TestUp(t *testing.T) {
 	})
 }
 
-func TestUpFourAtOnce(t *testing.T) {
+func TestUpConcurrently(t *testing.T) {
 	each(t, func(t *testing.T, m *migrate.Migrator, tables func() []string) {
 		var wg sync.WaitGroup
 		errs := make([]error, 4)
 		for i := range errs {
 			wg.Go(func() { errs[i] = m.Up(t.Context()) })
 		}
-		wg.Wait()
+		limit.Group(t, &wg, "the migrations")
 		for _, err := range errs {
 			require.NoError(t, err)
 		}
@@ -111,7 +113,7 @@ func TestDown(t *testing.T) {
 				require.NoError(t, m.Down(t.Context()))
 			}
 		}
-		require.Equal(t, []string{"goose_db_version"}, tables(), "River's schema went with the last of ours")
+		require.Equal(t, []string{"goose_db_version"}, tables(), "the last of our migrations takes River's schema with it")
 		require.NoError(t, m.Down(t.Context()), "again")
 
 		require.NoError(t, m.Up(t.Context()))
@@ -150,7 +152,7 @@ func TestStatus(t *testing.T) {
 			require.Equal(t, int64(1), versions[0])
 			require.True(t, slices.IsSorted(versions), versions)
 		}
-		require.Equal(t, migrate.LineRiver, status[0].Line, "River's come first")
+		require.Equal(t, migrate.LineRiver, status[0].Line, "River's migrations come first")
 	})
 }
 
@@ -163,7 +165,7 @@ func TestUpStopsWithItsContext(t *testing.T) {
 	})
 }
 
-// The engines' migrations go together, file by file.
+// The two engines have the same migrations, file by file.
 func TestSameFilesOnBothEngines(t *testing.T) {
 	t.Parallel()
 	list := func(folder string) []string {

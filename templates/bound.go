@@ -5,20 +5,21 @@ import (
 	"time"
 )
 
-// Bounds of one rendering. Together they keep the worst template to a fraction
-// of a second and a few MiB beyond its params: maxProduced bounds the values that
-// functions make, maxNesting × maxDepth the stack, maxSteps the rest.
+// Bounds of one rendering. Together they keep the worst template to a fraction of a
+// second and a few MiB beyond its params: maxProduced bounds the values that functions
+// make, maxNesting × maxDepth the stack, maxSteps the rest.
 //
-// The execution leaves a nest of loops by a panic for each of them, in time that
-// grows with their square. That is why maxNesting × maxDepth is not larger.
+// text/template leaves nested loops by one panic for each, in time that grows with the
+// square of their number: 0.12 to 0.16 s for 900 loops, measured on a shared 2-core Xeon.
+// So maxNesting × maxDepth must not be larger.
 const (
 	maxSteps    = 100_000                // iterations, template calls, params read, values printed, functions called
 	maxProduced = 1 << 20                // bytes made by functions
 	maxDepth    = 10                     // templates calling templates
-	maxNesting  = 100                    // actions and parentheses within each other, in the source
-	maxTime     = 500 * time.Millisecond // for what is few steps and yet slow, such as huge params
-	// A step that takes longer than that has waited for a busy machine. The rest is
-	// not the template's: a good request must not be refused for it.
+	maxNesting  = 100                    // actions and parentheses inside each other, in the source
+	maxTime     = 500 * time.Millisecond // for a few slow steps, such as those on huge params
+	// maxStepTime is the most that one step counts. A longer step has waited for a busy
+	// machine, and a good request must not be refused for that.
 	maxStepTime = 50 * time.Millisecond
 )
 
@@ -28,14 +29,14 @@ type budget struct {
 	produced int
 	depth    int
 	time     time.Duration
-	last     time.Time // when the last step was made
+	last     time.Time // of the last step
 }
 
 func newBudget() budget {
 	return budget{steps: maxSteps, produced: maxProduced, depth: maxDepth, time: maxTime, last: time.Now()}
 }
 
-// step is called at the head of everything the template can make us do.
+// step counts a step and the time since the last one. Every function begins with it.
 func (b *budget) step() error {
 	if b.steps--; b.steps < 0 {
 		return &LimitError{fmt.Sprintf("the template does more than %d steps", maxSteps)}
@@ -49,7 +50,7 @@ func (b *budget) step() error {
 	return nil
 }
 
-// produce counts the text that a function made.
+// produce counts and returns the text that a function made.
 func (b *budget) produce(s string) (string, error) {
 	if len(s) > MaxOutput {
 		return "", errOutput
@@ -60,11 +61,11 @@ func (b *budget) produce(s string) (string, error) {
 	return s, nil
 }
 
-// tick is the head of every loop's body.
+// tick is called at the start of every round of a loop.
 func (b *budget) tick() (string, error) { return "", b.step() }
 
-// enter is the head of every template, leave its end. An execution that fails
-// in between never leaves, and never needs to.
+// enter is called at the start of every template, leave at its end. A failed execution
+// does not call leave, and its rendering is not used again.
 func (b *budget) enter() (string, error) {
 	if b.depth--; b.depth < 0 {
 		return "", &LimitError{fmt.Sprintf("templates call each other more than %d deep", maxDepth)}

@@ -9,18 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bombs are templates that would take a replica down if nothing bounded them.
+// bombs are templates that would take a replica down without bounds.
 var bombs = []struct{ name, source, limit string }{
 	{"long loop", `{{range 1000000000}}{{end}}`, "steps"},
 	{"long loop that prints", `{{range 1000000000}}x{{end}}`, "larger than"},
-	{"long loop without a step of its own", `{{range 1000000000}}{{continue}}{{end}}`, "steps"},
+	{"long loop of continue", `{{range 1000000000}}{{continue}}{{end}}`, "steps"},
 	{"nested loops", nest("{{range 1000}}", "", 40), "steps"},
-	{"loops deep within each other", nest("{{range 1}}", "{{range 1000000000}}{{end}}", 90), "steps"},
+	{"deeply nested loops", nest("{{range 1}}", "{{range 1000000000}}{{end}}", 90), "steps"},
 	{"loop in a condition", `{{if true}}{{range 1000000000}}{{end}}{{end}}`, "steps"},
 	{"loop in an else", `{{range 0}}{{else}}{{range 1000000000}}{{end}}{{end}}`, "steps"},
 	{"recursion", `{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`, "deep"},
-	{"recursion of the whole", `{{template "message" .}}`, "deep"},
-	{"recursion in turn",
+	{"recursion of the root", `{{template "message" .}}`, "deep"},
+	{"mutual recursion",
 		`{{define "a"}}{{template "b"}}{{end}}{{define "b"}}{{template "a"}}{{end}}{{template "a"}}`, "deep"},
 	{"recursion through loops",
 		`{{define "a"}}` + nest("{{range 1}}", `{{template "a"}}`, 90) + `{{end}}{{template "a"}}`, "deep"},
@@ -30,9 +30,9 @@ var bombs = []struct{ name, source, limit string }{
 		chain("e", "d", 30) + `{{template "e"}}`, "steps"},
 	{"doubling", "{{$x := `aaaa`}}{{range 100}}{{$x = printf `%s%s` $x $x}}{{end}}", "larger than"},
 	{"doubling by print", "{{$x := `aaaa`}}{{range 100}}{{$x = print $x $x}}{{end}}", "larger than"},
-	{"growing by urlquery", "{{$x := `%%%%`}}{{range 100000}}{{$x = urlquery $x}}{{end}}", "functions make"},
+	{"tripling by urlquery", "{{$x := `%%%%`}}{{range 100000}}{{$x = urlquery $x}}{{end}}", "functions make"},
 	{"doubling by json", "{{$x := `\\\\`}}{{range 100}}{{$x = print (json $x)}}{{end}}", "larger than"},
-	{"much garbage", "{{range 10000}}{{$x := printf `%099d%099d%099d` 1 1 1}}{{end}}", "functions make"},
+	{"many values", "{{range 10000}}{{$x := printf `%099d%099d%099d` 1 1 1}}{{end}}", "functions make"},
 	{"many verbs",
 		"{{$x := printf `" + strings.Repeat("%99d", 1000) + "`" + strings.Repeat(" 1", 1000) + "}}{{$x}}", "larger than"},
 }
@@ -46,7 +46,7 @@ func chain(name, callee string, n int) string {
 	return `{{define "` + name + `"}}` + strings.Repeat(`{{template "`+callee+`"}}`, n) + `{{end}}`
 }
 
-func TestBombsRunIntoALimit(t *testing.T) {
+func TestBombsExceedALimit(t *testing.T) {
 	t.Parallel()
 	for _, c := range bombs {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestBombsRunIntoALimit(t *testing.T) {
 			template, err := Parse(Text, c.source)
 			require.NoError(t, err)
 			r := newRendering(Text)
-			r.time = time.Hour // the other limits do without the clock
+			r.time = time.Hour // the other limits must suffice
 			err = template.renderError(template.bind(r).Execute(r.output, map[string]any{}))
 			var limit *LimitError
 			require.ErrorAs(t, err, &limit)
@@ -63,7 +63,7 @@ func TestBombsRunIntoALimit(t *testing.T) {
 	}
 }
 
-// It measures the whole process, so it cannot share it with parallel tests.
+// This test is not parallel, because it measures the whole process.
 func TestBombsTakeLittleMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -72,7 +72,7 @@ func TestBombsTakeLittleMemory(t *testing.T) {
 		require.Error(t, err)
 	}
 	runtime.ReadMemStats(&after)
-	// What was taken from the system never shrinks, so this is the peak.
+	// Sys never shrinks, so this is the peak.
 	require.Less(t, after.Sys-before.Sys, uint64(64<<20))
 }
 
@@ -116,7 +116,7 @@ func TestOutputLimit(t *testing.T) {
 	require.ErrorAs(t, err, new(*LimitError))
 }
 
-func TestSourceOfTheLargestSizeParses(t *testing.T) {
+func TestLargestSourceRenders(t *testing.T) {
 	t.Parallel()
 	got, err := render(t, Text, strings.Repeat("x", MaxSource), `{}`)
 	require.NoError(t, err)
@@ -135,8 +135,8 @@ func TestTimeLimit(t *testing.T) {
 	require.Contains(t, limit.Message, "takes longer")
 }
 
-// A machine that had no time for us for a while is no fault of the template's.
-func TestTimeLimitIsNotForBusyMachines(t *testing.T) {
+// The time that a process waits for a busy machine does not count.
+func TestTimeLimitIgnoresABusyMachine(t *testing.T) {
 	t.Parallel()
 	template, err := Parse(Text, "{{1}}{{2}}{{3}}")
 	require.NoError(t, err)

@@ -2,9 +2,9 @@ package templates
 
 import "cmp"
 
-// Comparisons take an int and a float64 for what they are to people, numbers.
+// Comparisons treat int and float64 alike, as numbers.
 
-// eq says whether v equals any of the others.
+// eq reports whether v equals any of the others.
 func (r *rendering) eq(v any, others ...any) (bool, error) {
 	if err := r.step(); err != nil {
 		return false, err
@@ -45,7 +45,7 @@ func (r *rendering) ge(a, b any) (bool, error) {
 	return n >= 0, err
 }
 
-// equal compares scalars of one type. Null equals null only.
+// equal reports whether two scalars of one type are equal. Null equals null only.
 func equal(a, b any) (bool, error) {
 	if a == nil || b == nil {
 		return a == nil && b == nil, nil
@@ -66,7 +66,7 @@ func (r *rendering) compare(a, b any) (int, error) {
 	return order(a, b)
 }
 
-// order compares two numbers or two strings: negative when a comes first, 0 when
+// order compares two numbers or two strings. It is negative when a comes first and 0 when
 // they are equal.
 func order(a, b any) (int, error) {
 	m, aInt := a.(int)
@@ -87,7 +87,7 @@ func order(a, b any) (int, error) {
 	return 0, valueErrorf("cannot compare %s with %s", typeName(a), typeName(b))
 }
 
-// float returns a number's value.
+// float returns the value of a number, and whether v is one.
 func float(v any) (float64, bool) {
 	switch v := v.(type) {
 	case int:

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fencedBlock is a block of the page: its info string and its content.
+// fencedBlock matches a code block of the page: its info string and its content.
 var fencedBlock = regexp.MustCompile("(?ms)^```([a-z ]+)\n(.*?)\n```$")
 
 func TestDocumentedExamples(t *testing.T) {
@@ -18,7 +18,7 @@ func TestDocumentedExamples(t *testing.T) {
 	page, err := os.ReadFile("../docs/templates.md")
 	require.NoError(t, err)
 	blocks := fencedBlock.FindAllStringSubmatch(string(page), -1)
-	require.Equal(t, strings.Count(string(page), "```"), 2*len(blocks), "a block that the test does not read")
+	require.Equal(t, strings.Count(string(page), "```"), 2*len(blocks), "the test misses a block")
 	blocks = slices.DeleteFunc(blocks, func(block []string) bool { return block[1] == "sh" }) // requests, not templates
 	require.Zero(t, len(blocks)%3, "an example is three blocks")
 	require.NotEmpty(t, blocks)

@@ -10,39 +10,38 @@ import (
 	"unicode/utf8"
 )
 
-// ErrInvalidJSON says that a JSON template rendered to something else.
+// ErrInvalidJSON means that a JSON template rendered to something else.
 var ErrInvalidJSON = errors.New("the rendered body is not valid JSON")
 
-// ErrUnsafeHTML says that a value would have done harm where it stands in an
-// HTML template.
+// ErrUnsafeHTML means that html/template could not make a value safe for its place.
 var ErrUnsafeHTML = errors.New("a value is not safe where it stands in the HTML: " +
 	"a link is http, https, mailto or relative; a style is a plain value; an attribute without quotes is not empty")
 
-// ErrLineBreak says that what must be one line is not.
-var ErrLineBreak = errors.New("the rendered text has a line break or another control character in it")
+// ErrLineBreak means that a template of format Line rendered to text with a line break or
+// another control character.
+var ErrLineBreak = errors.New("the rendered text has a line break or another control character")
 
-// SyntaxError says where a template is wrong.
+// SyntaxError is a mistake in a template, with its place.
 type SyntaxError struct {
-	Line, Column int // from 1, the column in characters; Column 0 when it is not known
+	Line, Column int // from 1, the column in characters; Column is 0 when unknown
 	Message      string
 }
 
 func (e *SyntaxError) Error() string { return place(e.Line, e.Column) + e.Message }
 
-// MissingParamError names a param that the template needs and did not get, as
-// the template writes it: "user.name". A null param is missing where it is
-// printed.
+// MissingParamError names a param that the template needs and did not get, as the
+// template writes it: "user.name". A null param counts as missing where it is printed.
 type MissingParamError struct{ Param string }
 
 func (e *MissingParamError) Error() string { return fmt.Sprintf("param %q is missing", e.Param) }
 
-// LimitError says which bound a rendering ran into.
+// LimitError means that a rendering exceeded a bound; the message names it.
 type LimitError struct{ Message string }
 
 func (e *LimitError) Error() string { return e.Message }
 
-// ExecError says where a template could not be rendered with these params, and
-// why. It names types, never the params' values.
+// ExecError is a failed rendering, with its place. It names types, never the params'
+// values.
 type ExecError struct {
 	Line, Column int // from 1, the column in characters
 	Message      string
@@ -57,13 +56,13 @@ func place(line, column int) string {
 	return fmt.Sprintf("line %d, column %d: ", line, column)
 }
 
-// The standard library's errors are texts that begin with the place.
+// Errors of the standard library are texts that begin with the place.
 var (
 	parseFailure = regexp.MustCompile(`^template: ` + rootName + `:(\d+): (?s:(.*))$`)
 	execFailure  = regexp.MustCompile(`^template: ` + rootName + `:(\d+):(\d+): executing (?s:(.*))$`)
 )
 
-// syntaxError turns an error of the parser into ours.
+// syntaxError converts an error of the parser.
 func syntaxError(err error) *SyntaxError {
 	m := parseFailure.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -83,7 +82,7 @@ func syntaxErrorAt(source string, pos parse.Pos, message string) *SyntaxError {
 	}
 }
 
-// renderError turns an error of the execution into ours.
+// renderError converts an error of an execution.
 func (t *Template) renderError(err error) error {
 	var missing *MissingParamError
 	if errors.As(err, &missing) {
@@ -105,20 +104,20 @@ func (t *Template) renderError(err error) error {
 		e.Message = string(failure)
 		return e
 	}
-	// The node that failed is quoted before the message. It is the rewritten
-	// one, which the author never wrote.
+	// Before the message the error quotes the failed node. That is a rewritten node,
+	// which the author never wrote.
 	e.Message = m[3][strings.LastIndex(m[3], ">: ")+len(">: "):]
 	return e
 }
 
-// column counts characters where the standard library counts bytes from 0.
+// column returns the column in characters, from 1, for an offset in bytes.
 func (t *Template) column(line, offset int) int {
 	text := strings.Split(t.source, "\n")[line-1]
 	return utf8.RuneCountInString(text[:offset]) + 1
 }
 
-// valueError says what is wrong with a value. It becomes an ExecError once the
-// place is known.
+// valueError is what is wrong with a value. renderError adds the place and makes it an
+// ExecError.
 type valueError string
 
 func (e valueError) Error() string { return string(e) }

@@ -7,14 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// builtins are the text/template functions that are used as they are. They are
-// harmless, and `and` and `or` cannot be replaced: only the originals stop at
-// the first argument that decides.
+// builtins are the functions of text/template that stay. They are harmless, and `and` and
+// `or` cannot be replaced: only the originals stop at the first argument that decides.
 var builtins = map[string]any{"and": true, "or": true, "not": true}
 
-// functions are the author's functions beside the builtins. Those that share
-// their name with one of text/template differ from it where that one would be
-// unbounded, or would make a message depend on whether a sender wrote 1 or 1.0.
+// functions are the functions that authors can call, besides the builtins. Some replace a
+// function of text/template that is unbounded, or that treats 1 and 1.0 differently.
 func (r *rendering) functions() template.FuncMap {
 	return template.FuncMap{
 		"default":  r.orDefault,
@@ -34,8 +32,7 @@ func (r *rendering) functions() template.FuncMap {
 	}
 }
 
-// orDefault returns the fallback in place of null, of what is missing, and of
-// an empty string.
+// orDefault returns v, or the fallback when v is null or an empty string.
 func (r *rendering) orDefault(fallback, v any) (any, error) {
 	if v == nil || v == "" {
 		v = fallback
@@ -43,8 +40,8 @@ func (r *rendering) orDefault(fallback, v any) (any, error) {
 	return v, r.step()
 }
 
-// index returns an element of a list or an object, and of its element in turn.
-// What is not there is null, so that a param can be optional.
+// index returns an element of a list or an object, or an element of that element, and so
+// on. An object's element that does not exist is null, so that a param can be optional.
 func (r *rendering) index(v any, keys ...any) (any, error) {
 	if err := r.step(); err != nil {
 		return nil, err
@@ -69,13 +66,13 @@ func (r *rendering) index(v any, keys ...any) (any, error) {
 			}
 			v = from[i]
 		default:
-			return nil, valueErrorf("index: an element of %s", typeName(v))
+			return nil, valueErrorf("index: %s has no elements", typeName(v))
 		}
 	}
 	return v, nil
 }
 
-// len counts the characters of a string, or the elements of a list or an object.
+// len returns the number of characters of a string, or of elements of a list or an object.
 func (r *rendering) len(v any) (int, error) {
 	if err := r.step(); err != nil {
 		return 0, err
@@ -90,14 +87,14 @@ func (r *rendering) len(v any) (int, error) {
 	case map[string]any:
 		return len(v), nil
 	}
-	return 0, valueErrorf("len of %s", typeName(v))
+	return 0, valueErrorf("len: %s has no length", typeName(v))
 }
 
-// slice returns the characters of a string, or the elements of a list, from the
-// first bound up to and without the second. Bounds beyond the end are the end,
-// so that it can be used to shorten.
+// slice returns the characters of a string, or the elements of a list, from the first
+// bound to the second, which is excluded. Bounds beyond the end mean the end, so that
+// slice can shorten a text of any length.
 func (r *rendering) slice(v any, bounds ...any) (any, error) {
-	length, err := r.len(v) // which is the step
+	length, err := r.len(v) // counts the step
 	if err != nil {
 		return nil, err
 	}
@@ -114,20 +111,21 @@ func (r *rendering) slice(v any, bounds ...any) (any, error) {
 		}
 	}
 	if from > to {
-		return nil, valueErrorf("slice: from %d to %d", from, to)
+		return nil, valueErrorf("slice: %d is after %d", from, to)
 	}
 	switch v := v.(type) {
 	case string:
 		return characters(v, from, to), nil
-	case rawJSON: // a part of a document is no document
+	case rawJSON: // a part of a document is not a document
 		return characters(string(v), from, to), nil
 	case []any:
 		return v[from:to], nil
 	}
-	return nil, valueErrorf("slice of %s", typeName(v))
+	return nil, valueErrorf("slice: cannot take a part of %s", typeName(v))
 }
 
-// characters returns s without its first `from` and after its first `to` characters.
+// characters returns the characters of s from position `from` to position `to`, which is
+// excluded.
 func characters(s string, from, to int) string {
 	start, end, n := len(s), len(s), 0
 	for i := range s {
@@ -143,7 +141,7 @@ func characters(s string, from, to int) string {
 	return s[start:end]
 }
 
-// json returns the whole value as a JSON document, null included.
+// json returns the value as a JSON document; it may be null.
 func (r *rendering) json(v any) (rawJSON, error) {
 	if err := r.step(); err != nil {
 		return "", err
@@ -152,8 +150,7 @@ func (r *rendering) json(v any) (rawJSON, error) {
 	return rawJSON(s), err
 }
 
-// concat joins values, with a space between two that are no strings, as Go's
-// print does.
+// concat joins values as Go's print does: with a space between two that are not strings.
 func (r *rendering) concat(values ...any) (string, error) {
 	if err := r.step(); err != nil {
 		return "", err
@@ -177,7 +174,7 @@ func (r *rendering) concat(values ...any) (string, error) {
 	return r.produce(joined.String())
 }
 
-// urlquery escapes the value for the query of a URL.
+// urlquery returns the value escaped for the query of a URL.
 func (r *rendering) urlquery(v any) (string, error) {
 	if err := r.step(); err != nil {
 		return "", err

@@ -85,11 +85,11 @@ func requireRenderError(t *testing.T, source string, err error) {
 		require.GreaterOrEqual(t, exec.Column, 1)
 		require.NotEmpty(t, exec.Message)
 	default:
-		require.NoError(t, err, "an error of no known type")
+		require.NoError(t, err, "the error has an unknown type")
 	}
 }
 
-// FuzzJSONShape puts a value between any three texts.
+// FuzzJSONShape puts a value between three texts: the value does not change the shape.
 func FuzzJSONShape(f *testing.F) {
 	f.Add(`{"a":"`, `","b":`, `}`, `","c":"`)
 	f.Add(`["\\`, `",`, `]`, `\`)
@@ -97,7 +97,7 @@ func FuzzJSONShape(f *testing.F) {
 	f.Add(`{"`, `":"x"}`, ``, `"`)
 	f.Fuzz(func(t *testing.T, before, between, after, v string) {
 		if strings.Contains(before+"|"+between+"|"+after, "{{") {
-			return // a condition may well decide by the value
+			return // the source itself may depend on the value
 		}
 		source := before + "{{.v}}" + between + "{{json .v}}" + after
 		template, err := Parse(JSON, source)
@@ -111,24 +111,25 @@ func FuzzJSONShape(f *testing.F) {
 		}
 		got, err := template.Render(map[string]any{"v": v})
 		if err != nil {
-			require.ErrorAs(t, err, new(*LimitError), "a card that one value fits, every value fits")
+			require.ErrorAs(t, err, new(*LimitError), "when one value renders, every value does")
 			return
 		}
 		require.Equal(t, shapeOf(t, harmless), shapeOf(t, got))
 	})
 }
 
-// wellNamed is what elementsOf makes of a tag with plain names.
+// wellNamed matches what elementsOf returns for a tag with plain names.
 var wellNamed = regexp.MustCompile(`^\w+( [a-z][a-z0-9-]*)*$`)
 
-// FuzzHTMLShape puts a value between any three texts.
+// FuzzHTMLShape puts a value between three texts: the value adds no element and no
+// attribute.
 func FuzzHTMLShape(f *testing.F) {
 	f.Add(`<a href="`, `" title='`, `'>x</a>`, `" onclick="x`)
 	f.Add(`<p>`, `<p class=`, `>`, `<script>`)
 	f.Add(`<style>p{color:`, `}</style><script>var x = "`, `"</script>`, `</style></script>"`)
 	f.Fuzz(func(t *testing.T, before, between, after, v string) {
 		if strings.Contains(before+"|"+between+"|"+after, "{{") {
-			return // a condition may well decide by the value
+			return // the source itself may depend on the value
 		}
 		source := before + "{{.v}}" + between + "{{urlquery .v}}" + after
 		template, err := Parse(HTML, source)
@@ -143,7 +144,7 @@ func FuzzHTMLShape(f *testing.F) {
 		elements := elementsOf(harmless)
 		for _, e := range elements {
 			if !wellNamed.MatchString(e) {
-				return // browsers end a malformed name elsewhere than html/template does
+				return // browsers and html/template disagree on where a malformed name ends
 			}
 		}
 		got, err := template.Render(map[string]any{"v": v})

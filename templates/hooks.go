@@ -6,7 +6,7 @@ import (
 	"text/template"
 )
 
-// Names of the functions that only the rewritten tree calls.
+// Names of the functions that rewrite puts into the trees.
 const (
 	fnTick       = "_tick"
 	fnEnter      = "_enter"
@@ -17,6 +17,7 @@ const (
 	fnPrintQuery = "_printQuery"
 )
 
+// internals are the functions that authors cannot call.
 func (r *rendering) internals() template.FuncMap {
 	return template.FuncMap{
 		fnTick:       r.tick,
@@ -29,7 +30,8 @@ func (r *rendering) internals() template.FuncMap {
 	}
 }
 
-// get reads a field of a field of from. The prefix names from in errors.
+// get returns a field of from, or a field of that field, and so on. The prefix is how
+// errors name from.
 func (r *rendering) get(from any, prefix string, fields ...string) (any, error) {
 	if err := r.step(); err != nil {
 		return nil, err
@@ -37,29 +39,30 @@ func (r *rendering) get(from any, prefix string, fields ...string) (any, error) 
 	for i, field := range fields {
 		object, ok := from.(map[string]any)
 		if !ok && from != nil {
-			return nil, valueErrorf("%s: a field of %s", prefix+strings.Join(fields[:i+1], "."), typeName(from))
+			return nil, valueErrorf("%s: %s has no fields", prefix+strings.Join(fields[:i+1], "."), typeName(from))
 		}
 		if from, ok = object[field]; !ok {
-			return nil, r.lack(prefix + strings.Join(fields[:i+1], "."))
+			return nil, r.paramMissing(prefix + strings.Join(fields[:i+1], "."))
 		}
 	}
 	return from, nil
 }
 
-// items checks what a range goes over.
+// items returns the operand of a range, or an error when it cannot be looped over.
 func (r *rendering) items(v any) (any, error) {
 	switch v.(type) {
 	case nil, int, []any, map[string]any:
 		return v, nil
 	}
-	return nil, valueErrorf("range over %s", typeName(v))
+	return nil, valueErrorf("range: cannot loop over %s", typeName(v))
 }
 
-// print is the end of every action that prints, but for printQuery's.
+// print returns the text that an action prints. Every action that prints ends in print
+// or printQuery. The name is how errors and a Preview name the value.
 func (r *rendering) print(name string, v any) (string, error) {
 	if v == nil {
-		if !r.explained(name) {
-			if err := r.lack(name); err != nil {
+		if !r.dependsOnMissing(name) {
+			if err := r.paramMissing(name); err != nil {
 				return "", err
 			}
 		}
@@ -71,9 +74,8 @@ func (r *rendering) print(name string, v any) (string, error) {
 	return r.output.value(v)
 }
 
-// printQuery prints what urlquery has just made. The type keeps html/template
-// from escaping it for a URL a second time; it is plain letters, digits and
-// signs that are safe anywhere.
+// printQuery prints a result of urlquery. The type URL keeps html/template from escaping
+// it a second time. The text is letters, digits and signs that are safe anywhere.
 func (r *rendering) printQuery(name string, v any) (htmltemplate.URL, error) {
 	s, err := r.print(name, v)
 	return htmltemplate.URL(s), err //nolint:gosec // G203: see above

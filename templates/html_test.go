@@ -37,8 +37,8 @@ func TestRenderHTML(t *testing.T) {
 		{"condition in a tag", `<p {{if .n}}title="x"{{end}}>`, `<p title="x">`},
 		{"template", `{{define "t"}}<i>{{.}}</i>{{end}}<p>{{template "t" .v}}{{template "t" .n}}</p>`,
 			`<p><i>&lt;b&gt;&#34;&#39;&amp;警</i><i>1000000</i></p>`},
-		{"variable named like ours", `{{$_ := "x"}}{{range 1}}{{$_}}{{end}}`, `x`},
-		{"comments go", `a<!-- {{.v}} -->b`, `ab`},
+		{"variable named almost like ours", `{{$_ := "x"}}{{range 1}}{{$_}}{{end}}`, `x`},
+		{"comments are dropped", `a<!-- {{.v}} -->b`, `ab`},
 		{"assignment prints nothing", `{{$x := urlquery .q}}<a href={{$x}}>`, `<a href=a&#43;b%26c%3D%25%E8%AD%A6>`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRenderHTML(t *testing.T) {
 	}
 }
 
-func TestHTMLRefusesWhatIsNotSafe(t *testing.T) {
+func TestHTMLRefusesUnsafeValues(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ source, value string }{
 		{`<a href="{{.v}}">`, "javascript:alert(1)"},
@@ -78,10 +78,10 @@ func TestHTMLSyntaxErrors(t *testing.T) {
 	}{
 		{"branches differ", "a\n{{if .x}}<a href=\"{{else}}b{{end}}", 2, 6, "leaves a tag"},
 		{"rounds differ", "{{range .l}}<p title='{{end}}", 1, 9, "leaves a tag"},
-		{"break within a tag", "{{range .l}}<p {{break}}>{{end}}", 1, 0, "at range loop break"},
-		{"ends in a tag", "<p>\n<a href=\"{{.x}}\n", 1, 0, "ends within"},
+		{"break inside a tag", "{{range .l}}<p {{break}}>{{end}}", 1, 0, "at range loop break"},
+		{"ends in a tag", "<p>\n<a href=\"{{.x}}\n", 1, 0, "ends inside"},
 		{"bad HTML", `<a b="x" c=d"e f='{{.x}}'>`, 1, 0, `"\"" in unquoted attr`},
-		{"path or query", `<a href="/{{if .x}}?a={{end}}{{.y}}">`, 1, 32, "depends on a condition"},
+		{"path or query", `<a href="/{{if .x}}?a={{end}}{{.y}}">`, 1, 32, "a condition decides"},
 		{"regular expression or division", "<script>{{if .x}}a = 1{{else}}a = {{end}}/x/</script>", 1, 0, "cannot be escaped"},
 		{"name of an attribute", "<p>\n<p {{.v}}='x'>", 2, 6, "name of a tag or an attribute"},
 		{"name of a tag", "{{if .v}}<s{{.v}}>{{end}}", 1, 14, "name of a tag or an attribute"},
@@ -91,9 +91,9 @@ func TestHTMLSyntaxErrors(t *testing.T) {
 		{"value after a name", `<input checked {{range .l}}{{.v}}{{end}}>`, 1, 30, "name of a tag or an attribute"},
 		{"template is not defined", `<p>{{template "x"}}`, 1, 15, "is not defined"},
 		{"template calls itself", `{{define "a"}}{{with .next}}{{template "a" .}}{{end}}{{end}}{{template "a" .}}`, 1, 40, "cannot call itself"},
-		{"the whole calls itself", `{{template "message" .}}`, 1, 12, "cannot call itself"},
-		{"loops deep within each other", nest("{{range 1}}", "x", 40), 1, 0, "too large for loops"},
-		{"templates deep within each other that are wrong", deepTemplates(200, `<a href="`), 1, 0, "too large for loops"},
+		{"the root calls itself", `{{template "message" .}}`, 1, 12, "cannot call itself"},
+		{"deeply nested loops", nest("{{range 1}}", "x", 40), 1, 0, "too large for loops"},
+		{"deeply nested templates with a mistake", deepTemplates(200, `<a href="`), 1, 0, "too large for loops"},
 		{"many loops and many templates", strings.Repeat(`{{range 1}}{{end}}`, 1000) + deepTemplates(500, "x"), 1, 0, "too large for loops"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func deepTemplates(n int, last string) string {
 
 func name(i int) string { return fmt.Sprint("t", i) }
 
-// What the analysis lets pass is analysed and rendered within moments.
+// Templates of nearly the largest cost are analysed and rendered in milliseconds.
 func TestHTMLOfTheLargestCost(t *testing.T) {
 	t.Parallel()
 	for _, source := range []string{
@@ -143,7 +143,7 @@ func TestHTMLOfTheLargestCost(t *testing.T) {
 	}
 }
 
-// page has a value in every kind of place.
+// page has a value in every kind of place of HTML.
 const page = `<!doctype html><html><head><title>{{.v}}</title></head><body class="a {{.v}}" id='{{.v}}'>
 <p>{{.v}}</p><a href="https://x/{{.v}}?q={{.v}}#{{.v}}" title="x{{.v}}">{{urlquery .v}}</a>{{json .v}}
 <textarea>{{.v}}</textarea><script>var x = {{.v}}, y = "{{.v}}", z = '{{.v}}'</script><img alt="{{.v}}" src="/{{.v}}">
@@ -171,7 +171,7 @@ func TestParamsNeverAddAnElementOrAnAttribute(t *testing.T) {
 		require.Equal(t, shape, elementsOf(got))
 		document, err := html.Parse(strings.NewReader(got))
 		require.NoError(t, err)
-		seen := strings.NewReplacer("\x00", "\uFFFD", "\r", "\n").Replace(v) // what HTML makes of them
+		seen := strings.NewReplacer("\x00", "\uFFFD", "\r", "\n").Replace(v) // as an HTML parser reads them
 		for n := range document.Descendants() {
 			if n.Type == html.ElementNode && n.Data == "i" {
 				text := ""
@@ -207,11 +207,11 @@ func elementsOf(document string) []string {
 	}
 }
 
-func TestHTMLBombsRunIntoALimit(t *testing.T) {
+func TestHTMLBombsExceedALimit(t *testing.T) {
 	t.Parallel()
 	for _, c := range bombs {
 		template, err := Parse(HTML, c.source)
-		if err != nil { // what html/template's analysis would not survive
+		if err != nil { // html/template's analysis would take too long
 			require.ErrorAs(t, err, new(*SyntaxError))
 			continue
 		}

@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// jsonOutput escapes values for the place they stand in: the inside of a
-// string, or where a value of its own is expected.
+// jsonOutput escapes values for the place they stand in: inside a string, or where JSON
+// expects a value.
 //
-// It follows strings and nothing else of JSON's grammar. That is enough, because
-// the result is valid JSON or refused, and in valid JSON this is where strings
-// begin and end.
+// It tracks strings only, not the rest of JSON's grammar. That is enough: a result that
+// is not valid JSON is refused, and in valid JSON strings begin and end where it finds
+// them.
 type jsonOutput struct {
 	buffer
 	place     jsonPlace
-	hexDigits int // still to come of \u00e4
+	hexDigits int // left of an escape such as \u00e4
 }
 
 type jsonPlace int
@@ -52,7 +52,7 @@ func (o *jsonOutput) Write(p []byte) (int, error) {
 func (o *jsonOutput) value(v any) (string, error) {
 	switch {
 	case o.place == afterBackslash || o.hexDigits > 0:
-		return "", valueError("a value cannot stand within an escape sequence")
+		return "", valueError("a value cannot stand inside an escape sequence")
 	case o.place == insideString:
 		s, err := text(v)
 		if err != nil {
@@ -62,8 +62,8 @@ func (o *jsonOutput) value(v any) (string, error) {
 	}
 	switch v.(type) {
 	case []any, map[string]any:
-		// Its content would become part of the document's shape. That is for
-		// the author to ask for.
+		// Its content would change the shape of the document. The author must ask
+		// for that.
 		return "", valueErrorf("the value is %s: use json to insert it whole", typeName(v))
 	}
 	return string(appendJSON(nil, v)), nil

@@ -32,7 +32,7 @@ func TestRenderJSON(t *testing.T) {
 		{"string begun in one template and ended in another", `{{define "q"}}"{{end}}[{{template "q"}}{{.v}}{{template "q"}}]`,
 			`{"v":"\""}`, `["\""]`},
 		{"loop with commas", `[{{range $i, $v := .l}}{{if $i}},{{end}}{{$v}}{{end}}]`, `{"l":["a",2]}`, `["a",2]`},
-		{"number of many digits keeps them", `[{{.n}}]`, `{"n":123456789012345678901234567890}`,
+		{"a number keeps its digits", `[{{.n}}]`, `{"n":123456789012345678901234567890}`,
 			`["123456789012345678901234567890"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,8 +55,8 @@ func TestJSONRefusesValuesThatCouldChangeTheShape(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, source, message string }{
 		{"after a backslash", `["\{{.v}}"]`, "escape sequence"},
-		{"within a unicode escape", `["\u00{{.v}}"]`, "escape sequence"},
-		{"at the end of nearly a unicode escape", `["\u00e{{.v}}4"]`, "escape sequence"},
+		{"inside a unicode escape", `["\u00{{.v}}"]`, "escape sequence"},
+		{"before the last digit of a unicode escape", `["\u00e{{.v}}4"]`, "escape sequence"},
 		{"list outside a string", `[{{.l}}]`, "use json to insert it whole"},
 		{"object outside a string", `[{{.o}}]`, "use json to insert it whole"},
 	} {
@@ -93,7 +93,7 @@ func TestInvalidJSONIsRefusedWithItsPlace(t *testing.T) {
 	}
 }
 
-// card has a value in every kind of place.
+// card has a value in every kind of place of JSON.
 const card = `{"config":{"wide":true},"header":{"title":"【{{.v}}】","k{{.v}}":0},
 "elements":[{{.v}},"{{.v}}",{"text":"{{.v}}\n{{.v}}","whole":{{json .v}}},"{{json .v}}","\"{{.v}}\\"]}`
 
@@ -147,7 +147,7 @@ func TestWholeValuesSurviveJSON(t *testing.T) {
 	})
 }
 
-// shapeOf returns the document's tokens, with every scalar replaced by its type.
+// shapeOf returns the document's tokens, with the type in place of each scalar.
 func shapeOf(t require.TestingT, document string) []string {
 	var shape []string
 	d := json.NewDecoder(strings.NewReader(document))

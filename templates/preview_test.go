@@ -22,9 +22,9 @@ func TestPreview(t *testing.T) {
 		"a list":                  {Text, "{{range .l}}x{{else}}none{{end}} {{.a}}", `{}`, "none ‹a›", []string{"l", "a"}},
 		"null":                    {Text, "{{.a}} {{.ab}}", `{"a":null,"ab":null}`, "‹a› ‹ab›", []string{"a", "ab"}},
 		"optional":                {Text, `{{index . "a" | default "x"}}`, `{}`, "x", nil},
-		"default does not help":   {Text, `{{.a | default "x"}}`, `{}`, "x", []string{"a"}},
-		"part of what is missing": {Text, `{{index .a "x"}}`, `{}`, "‹index .a \"x\"›", []string{"a"}},
-		"no text without it":      {Text, "{{.a}} {{if gt .n 5}}x{{end}} {{.b}}", `{}`, "", []string{"a", "n"}},
+		"default needs it too":    {Text, `{{.a | default "x"}}`, `{}`, "x", []string{"a"}},
+		"part of a missing param": {Text, `{{index .a "x"}}`, `{}`, "‹index .a \"x\"›", []string{"a"}},
+		"a text that needs it":    {Text, "{{.a}} {{if gt .n 5}}x{{end}} {{.b}}", `{}`, "", []string{"a", "n"}},
 		"in a string of JSON":     {JSON, `{"t":"{{.a}}"}`, `{}`, `{"t":"‹a›"}`, []string{"a"}},
 		"as a value of JSON":      {JSON, `{"t":{{.a}}}`, `{}`, `{"t":"‹a›"}`, []string{"a"}},
 		"in HTML":                 {HTML, `<p title="{{.a}}">{{.b}}</p>`, `{}`, `<p title="‹a›">‹b›</p>`, []string{"a", "b"}},
@@ -52,7 +52,7 @@ func TestPreview(t *testing.T) {
 	template, err := Parse(JSON, `{{.a}},`)
 	require.NoError(t, err)
 	_, missing, err := template.Preview(map[string]any{"a": 1.0})
-	require.ErrorIs(t, err, ErrInvalidJSON, "what no param explains is an error")
+	require.ErrorIs(t, err, ErrInvalidJSON, "an error is returned when no param is missing")
 	require.Empty(t, missing)
 }
 

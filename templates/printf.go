@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// formatVerb is one verb of printf at the beginning of a text. Two digits bound
-// what a width can make.
+// formatVerb matches one verb of printf at the start of a text. Two digits bound the
+// output of a width.
 var formatVerb = regexp.MustCompile(`^%[-+ 0]*\d{0,2}(?:\.\d{1,2})?([dxfgsvq])`)
 
-// printf formats values as Go does, one verb at a time so that the result stays
-// bounded. Unlike Go it takes any number for %f and %g, and refuses what Go
-// would print as %!d(string=…).
+// printf formats values as Go does, one verb at a time so that the result stays bounded.
+// Unlike Go it accepts any number for %f and %g, and fails where Go would print
+// %!d(string=…).
 func (r *rendering) printf(format any, args ...any) (string, error) {
 	if err := r.step(); err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (r *rendering) printf(format any, args ...any) (string, error) {
 		}
 		verb := formatVerb.FindStringSubmatch(rest)
 		if verb == nil {
-			return "", valueError("printf: a % that is no %%, %d, %x, %f, %g, %s, %v or %q, " +
+			return "", valueError("printf: a % must begin %%, %d, %x, %f, %g, %s, %v or %q, " +
 				"with at most two digits of width and precision")
 		}
 		if len(args) == 0 {
@@ -58,19 +58,19 @@ func (r *rendering) printf(format any, args ...any) (string, error) {
 	return r.produce(out.String())
 }
 
-// formatted formats one value with one verb, for example "%-5.2f" and "f".
+// formatted returns one value formatted by one verb, for example "%-5.2f" and "f".
 func formatted(format, verb string, v any) (string, error) {
 	switch verb {
 	case "d", "x":
 		n, ok := v.(int)
 		if !ok {
-			return "", valueErrorf("printf: %s for %s: it takes a whole number", typeName(v), format)
+			return "", valueErrorf("printf: %s takes a whole number, not %s", format, typeName(v))
 		}
 		return fmt.Sprintf(format, n), nil
 	case "f", "g":
 		f, ok := float(v)
 		if !ok {
-			return "", valueErrorf("printf: %s for %s: it takes a number", typeName(v), format)
+			return "", valueErrorf("printf: %s takes a number, not %s", format, typeName(v))
 		}
 		return fmt.Sprintf(format, f), nil
 	}

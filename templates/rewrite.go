@@ -13,10 +13,10 @@ import (
 //	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{$- := _tick}}…{{end}}
 //	{{define "x"}}…{{end}}     {{define "x"}}{{$- := _enter}}…{{$- := _leave}}{{end}}
 //
-// What is wrong in a way that the parser lets pass is a *SyntaxError. The words are
-// the names of all fields, and all strings: `index . "name"` reads a param, too.
-func rewrite(source string, trees map[string]*parse.Tree) (words map[string]bool, err error) {
-	w := &rewriter{source: source, trees: trees, words: map[string]bool{}}
+// It returns a *SyntaxError for mistakes that the parser does not find. The names are those
+// of all fields and the texts of all strings, because `index . "name"` reads a param too.
+func rewrite(source string, trees map[string]*parse.Tree) (names map[string]bool, err error) {
+	w := &rewriter{source: source, trees: trees, names: map[string]bool{}}
 	for _, tree := range trees {
 		if err := w.list(tree.Root); err != nil {
 			return nil, err
@@ -25,13 +25,13 @@ func rewrite(source string, trees map[string]*parse.Tree) (words map[string]bool
 		nodes = append(nodes, tree.Root.Nodes...)
 		tree.Root.Nodes = append(nodes, action(tree.Root.Pos, fnLeave))
 	}
-	return w.words, nil
+	return w.names, nil
 }
 
 type rewriter struct {
 	source  string
 	trees   map[string]*parse.Tree
-	words   map[string]bool
+	names   map[string]bool
 	nesting int
 }
 
@@ -115,14 +115,14 @@ func (w *rewriter) pipe(p *parse.PipeNode) error {
 	return nil
 }
 
-// operand returns what stands in the operand's place: the same, or a call of
-// fnGet for a field.
+// operand returns what replaces an operand: a call of fnGet for a field, else the operand
+// itself.
 func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 	switch n := n.(type) {
 	case *parse.StringNode:
-		w.words[n.Text] = true
+		w.names[n.Text] = true
 	case *parse.FieldNode:
-		w.words[n.Ident[0]] = true
+		w.names[n.Ident[0]] = true
 		return get(n.Pos, &parse.DotNode{NodeType: parse.NodeDot, Pos: n.Pos}, "", n.Ident), nil
 	case *parse.VariableNode:
 		if len(n.Ident) == 1 {
@@ -130,14 +130,14 @@ func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 		}
 		variable := &parse.VariableNode{NodeType: parse.NodeVariable, Pos: n.Pos, Ident: n.Ident[:1]}
 		prefix := strings.TrimPrefix(n.Ident[0]+".", "$.")
-		w.words[n.Ident[1]] = true
+		w.names[n.Ident[1]] = true
 		return get(n.Pos, variable, prefix, n.Ident[1:]), nil
 	case *parse.ChainNode:
 		prefix := n.Node.String()
 		if pipe, ok := n.Node.(*parse.PipeNode); ok {
 			prefix = paramName(pipe)
 		}
-		w.words[n.Field[0]] = true
+		w.names[n.Field[0]] = true
 		from, err := w.operand(n.Node)
 		if err != nil {
 			return nil, err
@@ -153,10 +153,10 @@ func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 	return n, nil
 }
 
-// nest bounds how deep the execution can recurse within one template.
+// nest bounds the recursion of the execution inside one template.
 func (w *rewriter) nest(pos parse.Pos) error {
 	if w.nesting++; w.nesting > maxNesting {
-		return w.errorf(pos, "more than %d actions or parentheses within each other", maxNesting)
+		return w.errorf(pos, "more than %d actions or parentheses inside each other", maxNesting)
 	}
 	return nil
 }
@@ -165,8 +165,8 @@ func (w *rewriter) errorf(pos parse.Pos, format string, args ...any) error {
 	return syntaxErrorAt(w.source, pos, fmt.Sprintf(format, args...))
 }
 
-// paramName is how to name what the pipeline prints when there is nothing to
-// print: the param where it is one, else the pipeline as written.
+// paramName returns how errors name the value of a pipeline: the param's name where it is
+// a param, else the pipeline's source.
 func paramName(p *parse.PipeNode) string {
 	args := p.Cmds[0].Args
 	if len(p.Cmds) > 1 {
@@ -185,7 +185,8 @@ func paramName(p *parse.PipeNode) string {
 	return p.String()
 }
 
-// indexedName names the param that `index . "user" "name"` reads.
+// indexedName returns "user.name" for `index . "user" "name"`, and whether the call reads
+// a param of a constant name.
 func indexedName(function string, args []parse.Node) (string, bool) {
 	if function != "index" || len(args) < 2 || (args[0].String() != "." && args[0].String() != "$") {
 		return "", false
@@ -201,7 +202,7 @@ func indexedName(function string, args []parse.Node) (string, bool) {
 	return strings.Join(path, "."), true
 }
 
-// printFunction returns the function that prints what the pipeline ends in.
+// printFunction returns the function that prints the result of the pipeline.
 func printFunction(p *parse.PipeNode) string {
 	last := p.Cmds[len(p.Cmds)-1].Args[0]
 	if id, ok := last.(*parse.IdentifierNode); ok && id.Ident == "urlquery" {
@@ -210,8 +211,8 @@ func printFunction(p *parse.PipeNode) string {
 	return fnPrint
 }
 
-// action makes {{$- := function}}, which prints nothing: in HTML even an empty
-// text is escaped for its place. No author can write that name.
+// action makes {{$- := function}}. It is an assignment, because in HTML even an empty text
+// that is printed would be escaped. Authors cannot write the name $-.
 func action(pos parse.Pos, function string) *parse.ActionNode {
 	pipe := call(pos, function)
 	pipe.Decl = []*parse.VariableNode{{NodeType: parse.NodeVariable, Pos: pos, Ident: []string{"$-"}}}

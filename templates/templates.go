@@ -1,13 +1,12 @@
-// Package templates checks and renders message templates: Go's text/template
-// syntax, bounded in time, output and loops, with nothing in reach that could
-// touch the outside, and with every value escaped for the place it stands in.
+// Package templates checks and renders message templates in the syntax of Go's
+// text/template. Time, output and loops are bounded, a template reaches nothing but
+// its params, and every value is escaped for the place it stands in.
 //
-// The standard library parses and executes. In between the parse tree is
-// rewritten (rewrite.go) so that every access to a param, every loop and every
-// printed value goes through a function of ours, which keeps the bounds
-// (bound.go) and escapes (text.go, json.go; for HTML html/template does, see
-// html.go). Authors cannot call those functions, because the parser does not
-// know their names.
+// The standard library parses and executes. In between, rewrite.go changes the parse
+// trees: every access to a param, every loop and every printed value calls a function
+// of this package. These functions keep the bounds (bound.go) and escape (text.go and
+// json.go; HTML is escaped by html/template, see html.go). Authors cannot call them,
+// because the parser does not know their names.
 package templates
 
 import (
@@ -20,36 +19,37 @@ import (
 	"text/template/parse"
 )
 
-// Format says how values are escaped. It has the same names as channels.Format.
+// Format decides how values are escaped. Its names are those of channels.Format.
 type Format string
 
 // Formats.
 const (
 	Text Format = "text" // values as they are
-	Line Format = "line" // text whose result must be one line, for a mail's subject
+	Line Format = "line" // text that must render to one line, for a mail's subject
 	JSON Format = "json" // values escaped for the JSON document; the result must be valid JSON
 	HTML Format = "html" // values escaped for the HTML document by html/template
 )
 
-// Limits of a template and its rendering.
+// Limits of a template and of what it renders to.
 const (
 	MaxSource = 64 << 10 // bytes of a template's body
 	MaxOutput = 64 << 10 // bytes of a rendered body
 )
 
-// rootName is what the standard library calls the template in its errors.
+// rootName is the template's name in errors of the standard library.
 const rootName = "message"
 
 // Template is a parsed template. It is safe for concurrent use.
 type Template struct {
 	format Format
 	source string
-	trees  map[string]*parse.Tree // rewritten; only read from here on
-	words  map[string]bool        // that may be names of params
-	idle   sync.Pool              // of *bound
+	trees  map[string]*parse.Tree // rewritten; not changed after Parse
+	names  map[string]bool        // that may be names of params
+	idle   sync.Pool              // of *instance
 }
 
-// Parse checks the source. A failure is a *SyntaxError, unless the format is unknown.
+// Parse parses and checks the source. Its errors are *SyntaxError, except for an unknown
+// format.
 func Parse(format Format, source string) (*Template, error) {
 	if newOutput(format) == nil {
 		return nil, fmt.Errorf("unknown template format %q", format)
@@ -62,11 +62,11 @@ func Parse(format Format, source string) (*Template, error) {
 	if err != nil {
 		return nil, syntaxError(err)
 	}
-	words, err := rewrite(source, trees)
+	names, err := rewrite(source, trees)
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{format: format, source: source, trees: trees, words: words}
+	t := &Template{format: format, source: source, trees: trees, names: names}
 	if format == HTML {
 		if err := t.checkHTML(); err != nil {
 			return nil, err
@@ -75,45 +75,44 @@ func Parse(format Format, source string) (*Template, error) {
 	return t, nil
 }
 
-// Render renders the template. The params are JSON values: nil, bool,
-// json.Number, float64, string, []any and map[string]any. Failures are
-// *MissingParamError, *LimitError, *ExecError, ErrInvalidJSON, ErrUnsafeHTML and
-// ErrLineBreak.
+// Render renders the template. The params are JSON values: nil, bool, json.Number,
+// float64, string, []any and map[string]any; others are an error. The errors of a
+// rendering are *MissingParamError, *LimitError, *ExecError, ErrInvalidJSON,
+// ErrUnsafeHTML and ErrLineBreak.
 func (t *Template) Render(params map[string]any) (string, error) {
 	data, err := normalise(params)
 	if err != nil {
 		return "", err
 	}
-	b := t.take()
-	if err := b.Execute(b.output, data); err != nil {
-		return "", t.renderError(err)
+	i := t.instance()
+	if err := i.Execute(i.output, data); err != nil {
+		return "", t.renderError(err) // the instance may be in any state: it is not used again
 	}
-	text, err := b.output.result()
-	t.idle.Put(b)
+	text, err := i.output.result()
+	t.idle.Put(i)
 	return text, err
 }
 
-// bound is a rendering and the template that is bound to it. Binding takes as long
-// as rendering a short template.
-type bound struct {
+// instance is a rendering and the executable template that calls its functions.
+// Instances are reused, because making one takes as long as rendering a short template.
+type instance struct {
 	*rendering
 	executable
 }
 
-// take returns an idle binding, or makes one. Whoever takes it has it alone; one
-// whose execution failed is not used again.
-func (t *Template) take() *bound {
-	if idle, ok := t.idle.Get().(*bound); ok {
+// instance returns an idle instance, or makes one.
+func (t *Template) instance() *instance {
+	if idle, ok := t.idle.Get().(*instance); ok {
 		*idle.rendering = *newRendering(t.format)
 		return idle
 	}
 	r := newRendering(t.format)
-	return &bound{r, t.bind(r)}
+	return &instance{r, t.bind(r)}
 }
 
-// Preview renders like Render, but where a param is missing it goes on with its
-// name in the place. It returns the missing ones in the order they were met. What
-// fails because of them is no error: there is no text then.
+// Preview renders like Render, but prints ‹name› for a missing param and goes on. It
+// returns the missing params in the order they were met. When params are missing and
+// the rendering fails, the text is empty and the error is nil.
 func (t *Template) Preview(params map[string]any) (text string, missing []string, err error) {
 	data, err := normalise(params)
 	if err != nil {
@@ -128,32 +127,31 @@ func (t *Template) Preview(params map[string]any) (text string, missing []string
 		err = t.renderError(err)
 	}
 	if len(r.missing) > 0 {
-		err = nil
+		err = nil // the missing params may be its cause
 	}
 	return text, r.missing, err
 }
 
-// Names says whether the template mentions a param of that name anywhere.
-func (t *Template) Names(param string) bool { return t.words[param] }
+// Names reports whether the template may read a param of that name.
+func (t *Template) Names(param string) bool { return t.names[param] }
 
 // executable is a template of text/template or html/template.
 type executable interface {
 	Execute(w io.Writer, data any) error
 }
 
-// bind makes an executable template whose functions belong to one rendering. It
-// leaves nothing to share between concurrent renderings, but for the trees, which
-// text/template only reads.
+// bind makes an executable template that calls the functions of r. Concurrent
+// renderings share only the trees, which text/template does not change.
 func (t *Template) bind(r *rendering) executable {
 	if t.format == HTML {
 		return t.bindHTML(r)
 	}
-	bound := template.New(rootName).Funcs(r.functions()).Funcs(r.internals())
+	root := template.New(rootName).Funcs(r.functions()).Funcs(r.internals())
 	for name, tree := range t.trees {
-		// It cannot fail: the error is there for html/template's sake.
-		template.Must(bound.AddParseTree(name, tree))
+		// AddParseTree fails only in html/template.
+		template.Must(root.AddParseTree(name, tree))
 	}
-	return bound
+	return root
 }
 
 // rendering is one Render or Preview in progress.
@@ -164,8 +162,8 @@ type rendering struct {
 	missing []string // params, when lenient
 }
 
-// lack is met where a param is missing. It returns nil when the rendering goes on.
-func (r *rendering) lack(param string) error {
+// paramMissing returns a *MissingParamError. A Preview notes the param instead, and gets nil.
+func (r *rendering) paramMissing(param string) error {
 	if !r.lenient {
 		return &MissingParamError{param}
 	}
@@ -179,9 +177,9 @@ func newRendering(format Format) *rendering {
 	return &rendering{budget: newBudget(), output: newOutput(format)}
 }
 
-// explained says whether what is called name is null because of a param that is
-// known to be missing: it is the param, or a part of it, or made of it.
-func (r *rendering) explained(name string) bool {
+// dependsOnMissing reports whether the value called name is a missing param, a part of
+// one, or computed from one.
+func (r *rendering) dependsOnMissing(name string) bool {
 	return slices.ContainsFunc(r.missing, func(param string) bool {
 		return strings.HasPrefix(name+".", param+".") || strings.Contains(name, "."+param)
 	})
@@ -189,15 +187,15 @@ func (r *rendering) explained(name string) bool {
 
 // output collects what a template prints, in one format.
 type output interface {
-	// Write takes what the template prints: its own text, and what value returned.
+	// Write appends what the template prints: its own text, and results of value.
 	io.Writer
-	// value returns v as it is written at this place of the output. v is not nil.
+	// value returns v, escaped for the current end of the output. v is not nil.
 	value(v any) (string, error)
-	// result returns the finished body.
+	// result returns the rendered body.
 	result() (string, error)
 }
 
-// newOutput returns nil for an unknown format.
+// newOutput returns the output of a format, nil for an unknown one.
 func newOutput(format Format) output {
 	switch format {
 	case Text:

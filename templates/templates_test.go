@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// decode reads params as the API does: numbers keep their digits.
+// decode decodes params as the API does: numbers keep their digits.
 func decode(t require.TestingT, params string) map[string]any {
 	d := json.NewDecoder(strings.NewReader(params))
 	d.UseNumber()
@@ -60,7 +60,7 @@ func TestRenderText(t *testing.T) {
 		{"variables", `{{$n := 0}}{{range .l}}{{$n = .}}{{end}}{{$n}}`, `{"l":[1,2]}`, "2"},
 		{"define", `{{define "x"}}<{{.}}>{{end}}{{template "x" .a}}{{template "x" .b}}`, `{"a":1,"b":2}`, "<1><2>"},
 		{"block", `{{block "x" .a}}<{{.}}>{{end}}`, `{"a":1}`, "<1>"},
-		{"bounded recursion", `{{define "x"}}{{.v}}{{with index . "next"}}{{template "x" .}}{{end}}{{end}}{{template "x" .}}`,
+		{"recursion that ends", `{{define "x"}}{{.v}}{{with index . "next"}}{{template "x" .}}{{end}}{{end}}{{template "x" .}}`,
 			`{"v":1,"next":{"v":2,"next":{"v":3}}}`, "123"},
 		{"field of an expression", `{{(index . "a-b").c}}`, `{"a-b":{"c":1}}`, "1"},
 		{"optional absent", `a{{with index . "x"}} {{.}}{{end}}`, `{}`, "a"},
@@ -92,7 +92,7 @@ func TestLine(t *testing.T) {
 	require.ErrorIs(t, err, ErrLineBreak)
 }
 
-func TestFloat64ParamsPrintAsTheirDigits(t *testing.T) {
+func TestFloat64ParamsPrintTheirDigits(t *testing.T) {
 	t.Parallel()
 	template, err := Parse(Text, "{{.a}} {{.b}} {{range .a}}{{.}}{{end}}")
 	require.NoError(t, err)
@@ -151,12 +151,12 @@ func TestSyntaxErrors(t *testing.T) {
 		{"open action over lines", "{{ .x\n\n", 3, 0, "unclosed action started at line 1"},
 		{"no end", "\n\n{{if .x}}", 3, 0, "unexpected EOF"},
 		{"unknown function", "{{ upper .x }}", 1, 0, `function "upper" not defined`},
-		{"call is not there", "{{ call .x }}", 1, 0, `function "call" not defined`},
-		{"html is not there", "{{ html .x }}", 1, 0, `function "html" not defined`},
-		{"inner functions are out of reach", "{{ _print `x` .x }}", 1, 0, `function "_print" not defined`},
+		{"no call", "{{ call .x }}", 1, 0, `function "call" not defined`},
+		{"no html", "{{ html .x }}", 1, 0, `function "html" not defined`},
+		{"internal function", "{{ _print `x` .x }}", 1, 0, `function "_print" not defined`},
 		{"undefined variable", "{{ $x }}", 1, 0, `undefined variable "$x"`},
 		{"undefined template", "ab\n警告 {{template \"x\"}}", 2, 15, `template "x" is not defined`},
-		{"two of a name", `{{define "a"}}1{{end}}{{define "a"}}2{{end}}`, 1, 0, "multiple definition"},
+		{"defined twice", `{{define "a"}}1{{end}}{{define "a"}}2{{end}}`, 1, 0, "multiple definition"},
 		{"arguments for a field", "警 {{ .x 1 }}", 1, 6, ".x is not a function: it takes no arguments"},
 		{"pipe into a field", "{{ 1 | .x }}", 1, 8, ".x is not a function: it takes no arguments"},
 		{"nil", "{{nil}}", 1, 3, "nil is not a command"},
@@ -194,7 +194,7 @@ func nested(open string, n int) string {
 	return b.String()
 }
 
-func TestExecErrorsHaveAPlaceAndNoValues(t *testing.T) {
+func TestExecErrorsHaveAPlaceAndShowNoValues(t *testing.T) {
 	t.Parallel()
 	const params = `{"s":"canary","n":1,"f":1.5,"l":["canary"],"o":{"canary":1},"b":true}`
 	for _, c := range []struct {
@@ -202,39 +202,39 @@ func TestExecErrorsHaveAPlaceAndNoValues(t *testing.T) {
 		line, column int
 		message      string
 	}{
-		{"{{.s.x}}", 1, 5, "s.x: a field of a string"},
+		{"{{.s.x}}", 1, 5, "s.x: a string has no fields"},
 		{"警告\n警告 {{index .l 5}}", 2, 6, "index: 5 is out of range for a list of 1"},
 		{"{{index .l `x`}}", 1, 3, "index: a position in a list is a whole number"},
 		{"{{index .o 1}}", 1, 3, "index: an object has no element at a number"},
-		{"{{index .s 0}}", 1, 3, "index: an element of a string"},
+		{"{{index .s 0}}", 1, 3, "index: a string has no elements"},
 		{"{{if lt .s 1}}{{end}}", 1, 6, "cannot compare a string with a number"},
 		{"{{if eq .l .l}}{{end}}", 1, 6, "cannot compare a list with a list"},
 		{"{{if eq .b 1}}{{end}}", 1, 6, "cannot compare a boolean with a number"},
 		{"{{if eq .b}}{{end}}", 1, 6, "eq: nothing to compare with"},
 		{"{{if lt .n}}{{end}}", 1, 6, "wrong number of args for lt: want 2 got 1"},
-		{"{{len .n}}", 1, 3, "len of a number"},
-		{"{{len nil}}", 1, 3, "len of null"},
-		{"{{slice .n}}", 1, 3, "len of a number"},
-		{"{{slice .o 0}}", 1, 3, "slice of an object"},
+		{"{{len .n}}", 1, 3, "len: a number has no length"},
+		{"{{len nil}}", 1, 3, "len: null has no length"},
+		{"{{slice .n}}", 1, 3, "len: a number has no length"},
+		{"{{slice .o 0}}", 1, 3, "slice: cannot take a part of an object"},
 		{"{{slice .s 0 1 2}}", 1, 3, "slice: at most two bounds"},
 		{"{{slice .s -1}}", 1, 3, "slice: at most two bounds"},
-		{"{{slice .s 3 1}}", 1, 3, "slice: from 3 to 1"},
-		{"{{range .s}}{{end}}", 1, 9, "range over a string"},
-		{"{{range .f}}{{end}}", 1, 9, "range over a number"},
+		{"{{slice .s 3 1}}", 1, 3, "slice: 3 is after 1"},
+		{"{{range .s}}{{end}}", 1, 9, "range: cannot loop over a string"},
+		{"{{range .f}}{{end}}", 1, 9, "range: cannot loop over a number"},
 		{"{{range $a, $b := 3}}{{end}}", 1, 9, "can't use 3 to iterate over more than one variable"},
 		{"{{print nil}}", 1, 3, "the value is null or missing"},
 		{"{{urlquery nil}}", 1, 3, "the value is null or missing"},
 		{"{{printf .n}}", 1, 3, "printf: the format is a number"},
-		{"{{printf `%d` .s}}", 1, 3, "printf: a string for %d: it takes a whole number"},
-		{"{{printf `%d` .f}}", 1, 3, "printf: a number for %d: it takes a whole number"},
-		{"{{printf `%.2f` .s}}", 1, 3, "printf: a string for %.2f: it takes a number"},
+		{"{{printf `%d` .s}}", 1, 3, "printf: %d takes a whole number, not a string"},
+		{"{{printf `%d` .f}}", 1, 3, "printf: %d takes a whole number, not a number"},
+		{"{{printf `%.2f` .s}}", 1, 3, "printf: %.2f takes a number, not a string"},
 		{"{{printf `%s`}}", 1, 3, "printf: more verbs than arguments"},
 		{"{{printf `x` .s}}", 1, 3, "printf: more arguments than verbs"},
 		{"{{printf `%s` nil}}", 1, 3, "the value is null or missing"},
 		{"{{printf `%1000000000d` .n}}", 1, 3, "at most two digits"},
-		{"{{printf `%*d` 9 .n}}", 1, 3, "printf: a % that is no"},
-		{"{{printf `%T` .n}}", 1, 3, "printf: a % that is no"},
-		{"{{printf `100%` }}", 1, 3, "printf: a % that is no"},
+		{"{{printf `%*d` 9 .n}}", 1, 3, "printf: a % must begin"},
+		{"{{printf `%T` .n}}", 1, 3, "printf: a % must begin"},
+		{"{{printf `100%` }}", 1, 3, "printf: a % must begin"},
 		{"{{print 18446744073709551615}}", 1, 9, "overflows int"},
 	} {
 		t.Run(c.source, func(t *testing.T) {
@@ -313,9 +313,8 @@ func benchmark(b *testing.B, format Format, source string) {
 	}
 }
 
-// A template is bound once and rendered many times: no rendering sees anything of
-// those before it, or beside it.
-func TestRenderAgain(t *testing.T) {
+// Renderings that reuse an instance, or run at the same time, do not affect each other.
+func TestRenderRepeatedly(t *testing.T) {
 	t.Parallel()
 	const source = `{"to": "{{.who}}", "steps": "{{range 3000}}{{end}}"}`
 	for _, format := range formats {
@@ -326,7 +325,7 @@ func TestRenderAgain(t *testing.T) {
 			var wg sync.WaitGroup
 			for caller := range 4 {
 				wg.Go(func() {
-					for i := range 40 { // together more than maxSteps
+					for i := range 40 { // together more steps than maxSteps
 						who := fmt.Sprintf("caller %d, %d", caller, i)
 						got, err := template.Render(map[string]any{"who": who})
 						assert.NoError(t, err)

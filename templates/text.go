@@ -12,7 +12,7 @@ func (o *textOutput) value(v any) (string, error) { return text(v) }
 
 func (o *textOutput) result() (string, error) { return string(o.bytes), nil }
 
-// lineOutput is a textOutput that is to be one line.
+// lineOutput is a textOutput whose result must be one line.
 type lineOutput struct{ textOutput }
 
 func (o *lineOutput) result() (string, error) {

@@ -11,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// Inside a template a value is nil, bool, int, float64, string, rawJSON, []any
-// or map[string]any. None has a method that a template could call.
+// Inside a template a value is nil, bool, int, float64, string, rawJSON, []any or
+// map[string]any. None of them has a method that a template could call.
 
-// rawJSON is a JSON document that the function json made. No other function
-// may return it: it goes into a JSON body as it is.
+// rawJSON is a JSON document that the function json made. No other function may return
+// one, because it goes into a JSON body unescaped.
 type rawJSON string
 
 // normalise copies a JSON value into the types above.
@@ -49,8 +49,8 @@ func normalise(v any) (any, error) {
 	return nil, fmt.Errorf("params hold a %T, which is not a JSON value", v)
 }
 
-// number returns an int where the number is whole (1, 1.0, 1e3), else a
-// float64. What fits neither stays as it is written: no digit is lost.
+// number returns an int for a whole number (1, 1.0, 1e3), else a float64. A number that
+// fits neither stays text, so that no digit is lost.
 func number(digits string) any {
 	if n, err := strconv.Atoi(digits); err == nil {
 		return n
@@ -59,14 +59,14 @@ func number(digits string) any {
 	if err != nil || !strings.ContainsAny(digits, ".eE") {
 		return digits
 	}
-	const exact = 1 << 53 // whole numbers beyond it are rounded already
+	const exact = 1 << 53 // a float64 rounds whole numbers beyond this
 	if f == math.Trunc(f) && math.Abs(f) < exact {
 		return int(f)
 	}
 	return f
 }
 
-// text returns the value as people read it. Lists and objects are shown as JSON.
+// text returns the value as text, lists and objects as JSON.
 func text(v any) (string, error) {
 	switch v := v.(type) {
 	case nil:
@@ -79,8 +79,8 @@ func text(v any) (string, error) {
 	return string(appendJSON(nil, v)), nil
 }
 
-// appendJSON appends the value as JSON. It stops early once the result is
-// longer than MaxOutput, which is for the caller to refuse.
+// appendJSON appends the value as JSON. It stops when the result is longer than MaxOutput,
+// which the caller must refuse.
 func appendJSON(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case bool:
@@ -122,8 +122,8 @@ func appendJSON(dst []byte, v any) []byte {
 	return append(dst, "null"...)
 }
 
-// appendFloat writes 1234567.5, not 1.2345675e+06; only the very large and the
-// very small take an exponent, as in JSON elsewhere.
+// appendFloat appends 1234567.5, not 1.2345675e+06. Only very large and very small numbers
+// have an exponent, as encoding/json writes them.
 func appendFloat(dst []byte, f float64) []byte {
 	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		return strconv.AppendFloat(dst, f, 'e', -1, 64)
@@ -131,7 +131,8 @@ func appendFloat(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
 
-// appendEscaped appends the inside of a JSON string. It stops as appendJSON does.
+// appendEscaped appends s escaped for a JSON string, without quotes. It stops as
+// appendJSON does.
 func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	for _, r := range s {
@@ -150,13 +151,13 @@ func appendEscaped(dst []byte, s string) []byte {
 			dst = append(dst, `\u00`...)
 			dst = append(dst, hex[r>>4], hex[r&0xf])
 		default:
-			dst = utf8.AppendRune(dst, r) // U+FFFD for what is not UTF-8
+			dst = utf8.AppendRune(dst, r) // U+FFFD for invalid UTF-8
 		}
 	}
 	return dst
 }
 
-// typeName names a value's type in errors.
+// typeName returns a value's type as errors name it.
 func typeName(v any) string {
 	switch v.(type) {
 	case nil:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
@@ -55,14 +56,14 @@ func TestAcceptReplay(t *testing.T) {
 		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 2))
 		jobstest.RequireRefusal(t, err, refusal.IdempotencyConflict, "idempotencyKey")
 
-		// Another app has keys of its own.
+		// Keys of different apps are independent.
 		other := jobstest.Request("k", 3)
 		other.AppID = "other"
 		accepted, err := b.Jobs.Accepter.Accept(t.Context(), other)
 		require.NoError(t, err)
 		require.NotEqual(t, first.NotificationID, accepted.NotificationID)
 
-		// What was accepted stays accepted when it could not be any more.
+		// A replay succeeds although the request could not be accepted now.
 		require.NoError(t, b.Store.DeleteTemplate(t.Context(), "hello"))
 		replay, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 3))
 		require.NoError(t, err)
@@ -72,22 +73,22 @@ func TestAcceptReplay(t *testing.T) {
 	})
 }
 
-func TestAcceptWhereTheKeyDecides(t *testing.T) {
+func TestAcceptComparesOnlyTheKey(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		decided := func(n int) accepting.Request {
+		byKey := func(n int) accepting.Request {
 			r := jobstest.Request("k", n)
 			r.KeyDecides = true
 			return r
 		}
-		first, err := b.Jobs.Accepter.Accept(t.Context(), decided(3))
+		first, err := b.Jobs.Accepter.Accept(t.Context(), byKey(3))
 		require.NoError(t, err)
-		replay, err := b.Jobs.Accepter.Accept(t.Context(), decided(2))
+		replay, err := b.Jobs.Accepter.Accept(t.Context(), byKey(2))
 		require.NoError(t, err)
 		require.True(t, replay.Replayed)
 		require.Equal(t, first.NotificationID, replay.NotificationID)
 		require.Equal(t, 3, replay.Deliveries)
 
-		// To a request that is to be compared, this one is another.
+		// A request that is compared as a whole conflicts.
 		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 3))
 		jobstest.RequireRefusal(t, err, refusal.IdempotencyConflict, "idempotencyKey")
 	})
@@ -102,7 +103,7 @@ func TestAcceptConcurrentlyWithOneKey(t *testing.T) {
 		for i := range callers {
 			wg.Go(func() { answers[i], errs[i] = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 1)) })
 		}
-		wg.Wait()
+		limit.Group(t, &wg, "callers")
 		fresh := 0
 		for i := range callers {
 			require.NoError(t, errs[i])
@@ -138,7 +139,7 @@ func TestAcceptRefusals(t *testing.T) {
 		"bad address": {func(r *accepting.Request) { r.Recipients[0].Value = "Alice <alice@example.com>" },
 			refusal.InvalidRecipient, "recipients[0].value"},
 		"unknown recipient type": {func(r *accepting.Request) { r.Recipients[0].Type = "fax" }, refusal.InvalidRecipient, "recipients[0].value"},
-		"too many":               {func(r *accepting.Request) { *r = jobstest.Request("k", 10_001) }, refusal.TooManyRecipients, "recipients"},
+		"too many recipients":    {func(r *accepting.Request) { *r = jobstest.Request("k", 10_001) }, refusal.TooManyRecipients, "recipients"},
 	}
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Template("nul", "text", `{{ printf "%c" 0 }}`)
@@ -168,14 +169,14 @@ func TestAcceptManyRecipients(t *testing.T) {
 	})
 }
 
-func TestAcceptBoundsTheDeliveries(t *testing.T) {
+func TestAcceptLimitsDeliveries(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		settings := b.Settings(channels.Resend)
 		settings.Defaults.MaxRecipients = 2 * accepting.MaxDeliveries
 		b.Jobs.Apply(settings)
-		most, err := b.Jobs.Accepter.Prepare(t.Context(), jobstest.Request("k", accepting.MaxDeliveries))
+		deliveries, err := b.Jobs.Accepter.Prepare(t.Context(), jobstest.Request("k", accepting.MaxDeliveries))
 		require.NoError(t, err)
-		require.Equal(t, accepting.MaxDeliveries, most)
+		require.Equal(t, accepting.MaxDeliveries, deliveries)
 		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", accepting.MaxDeliveries+1))
 		jobstest.RequireRefusal(t, err, refusal.TooManyDeliveries, "recipients")
 		_, err = b.Store.NotificationByKey(t.Context(), "app", "k")
@@ -183,9 +184,9 @@ func TestAcceptBoundsTheDeliveries(t *testing.T) {
 	})
 }
 
-// A line break in a subject would begin another header of the mail, and one in an
-// address another command to the mail server.
-func TestAcceptRefusesBreaksInMailFields(t *testing.T) {
+// A line break in a subject would start another mail header. In an address it would start
+// another command to the mail server.
+func TestAcceptRefusesControlCharactersInMailFields(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		now := store.Now()
 		mail := store.Template{Name: "mail", Channel: "test", Subject: "{{ .incident }}", Body: "{{ .incident }}", CreatedAt: now, UpdatedAt: now}
@@ -211,11 +212,11 @@ func TestAcceptRefusesBreaksInMailFields(t *testing.T) {
 	})
 }
 
-// A request that was accepted stays accepted when its times are past.
-func TestReplayOfWhatHasExpired(t *testing.T) {
+// A replay succeeds after the request has expired.
+func TestReplayOfAnExpiredRequest(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		req := jobstest.Request("k", 1)
-		req.ExpiresAt = jobstest.In(300 * time.Millisecond)
+		req.ExpiresAt = jobstest.FromNow(300 * time.Millisecond)
 		first, err := b.Jobs.Accepter.Accept(t.Context(), req)
 		require.NoError(t, err)
 		time.Sleep(time.Until(*req.ExpiresAt))
@@ -230,10 +231,10 @@ func TestPriority(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		for _, c := range []struct {
 			asked, stored store.Priority
-			river         int
+			river         string
 		}{
-			{"", store.PriorityNormal, 2}, {store.PriorityNormal, store.PriorityNormal, 2},
-			{store.PriorityHigh, store.PriorityHigh, 1}, {store.PriorityLow, store.PriorityLow, 3},
+			{"", store.PriorityNormal, "2"}, {store.PriorityNormal, store.PriorityNormal, "2"},
+			{store.PriorityHigh, store.PriorityHigh, "1"}, {store.PriorityLow, store.PriorityLow, "3"},
 		} {
 			d := b.AcceptWith("k-"+string(c.asked), func(r *accepting.Request) { r.Priority = c.asked })
 			require.Equal(t, c.river, b.JobPriority(d.JobID), c.asked)
@@ -244,9 +245,9 @@ func TestPriority(t *testing.T) {
 	})
 }
 
-// A hash is stored with each notification: that of the same request must never
-// change, or its replays are refused.
-func TestHashOfARequest(t *testing.T) {
+// The hash of a request is stored with its notification. It must never change, or replays
+// would be refused.
+func TestRequestHash(t *testing.T) {
 	t.Parallel()
 	const known = "24a6f2022954cd7c0b28253c54915d796c55d361b2d2ba9cc715966deffa9dae"
 	hash := func(change func(*accepting.Request)) string {
@@ -255,7 +256,7 @@ func TestHashOfARequest(t *testing.T) {
 		return hex.EncodeToString(req.Hash())
 	}
 	require.Equal(t, known, hash(func(*accepting.Request) {}))
-	require.Equal(t, known, hash(func(r *accepting.Request) { r.Priority = store.PriorityNormal }), "as when it is left out")
+	require.Equal(t, known, hash(func(r *accepting.Request) { r.Priority = store.PriorityNormal }), "normal is the default")
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	seen := map[string]bool{known: true}
 	for _, change := range []func(*accepting.Request){

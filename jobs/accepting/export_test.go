@@ -18,7 +18,8 @@ func (a *Accepter) Prepare(ctx context.Context, req Request) (int, error) {
 	return len(acceptance.Deliveries), err
 }
 
-// CachedTemplate reads a template through a cache of its own on the store.
+// CachedTemplate returns a function that reads templates of the store through a new cache. It
+// returns the template's name and whether the template was cached.
 func CachedTemplate(st Store) func(ctx context.Context, name string) (string, bool, error) {
 	cache := newTemplateCache(st)
 	return func(ctx context.Context, name string) (string, bool, error) {

@@ -18,7 +18,7 @@ import (
 
 var phoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// refusals are all that CheckRecipient says of an address of a known type.
+// refusals are all errors of CheckRecipient for an address of a known type.
 var refusals = []string{
 	"must not contain spaces, control characters or invalid UTF-8",
 	"is not a plain e-mail address such as alice@example.com",
@@ -26,8 +26,8 @@ var refusals = []string{
 	"must have 1 to 128 characters",
 }
 
-// FuzzCheckRecipient holds that an address that passes is one address, fit for a
-// header and a command of any vendor, and that a refusal does not repeat it.
+// FuzzCheckRecipient checks that an accepted address is one address that is safe in a
+// header and a command of any vendor, and that an error does not show the address.
 func FuzzCheckRecipient(f *testing.F) {
 	types := []string{channels.RecipientEmail, channels.RecipientPhone, channels.RecipientUserID, channels.RecipientFeishuUserID}
 	for _, value := range []string{
@@ -45,7 +45,7 @@ func FuzzCheckRecipient(f *testing.F) {
 		err := accepting.CheckRecipient(r)
 		require.Less(t, time.Since(start), time.Second)
 		if err != nil {
-			require.Contains(t, refusals, err.Error()) // texts of ours, whatever the address
+			require.Contains(t, refusals, err.Error()) // fixed texts, without the address
 			return
 		}
 		require.NotEmpty(t, value)

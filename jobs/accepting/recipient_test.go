@@ -34,7 +34,7 @@ func TestCheckRecipient(t *testing.T) {
 		err := accepting.CheckRecipient(r)
 		require.Error(t, err, "%v", r)
 		if len(r.Value) > 5 {
-			require.NotContains(t, err.Error(), r.Value, "an address is not repeated")
+			require.NotContains(t, err.Error(), r.Value, "the error does not show the address")
 		}
 	}
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
 
-// A cached template is used only while it is the stored one: other replicas write templates, too.
-func TestAcceptWithATemplateWrittenElsewhere(t *testing.T) {
+// A stale cached template is not used: other replicas write templates too.
+func TestAcceptWithAStaleTemplate(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		write := func(body string) {
 			t.Helper()
@@ -37,7 +38,7 @@ func TestAcceptWithATemplateWrittenElsewhere(t *testing.T) {
 		write("{{ .reason }}")
 		_, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("3", 1))
 		jobstest.RequireRefusal(t, err, refusal.MissingParam, "channels.test.params.reason")
-		write("Hi {{ .name }}") // the cached template would refuse
+		write("Hi {{ .name }}") // the stale template would refuse the request
 		require.Equal(t, "Hi world", b.MessageOf("3").Body)
 
 		require.NoError(t, b.Store.DeleteTemplate(t.Context(), "hello"))
@@ -49,12 +50,12 @@ func TestAcceptWithATemplateWrittenElsewhere(t *testing.T) {
 	})
 }
 
-// What is accepted after a write of a template returned is rendered with it. A message is
-// rendered from one version, and no request is refused because of the writes.
+// A request that comes after a write of its template is rendered with the new version. A
+// message is rendered from one version. No request is refused because of the writes.
 func TestAcceptWhileATemplateIsWritten(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		const callers, requests = 8, 10
-		var written atomic.Int64 // the version of which the write was answered
+		var written atomic.Int64 // the version whose write has returned
 		var group sync.WaitGroup
 		for c := range callers {
 			group.Go(func() {
@@ -78,7 +79,9 @@ func TestAcceptWhileATemplateIsWritten(t *testing.T) {
 			group.Wait()
 			close(done)
 		}()
+		ctx := limit.Context(t)
 		for accepting := true; accepting; {
+			require.NoError(t, ctx.Err(), "the callers take too long")
 			updated, err := b.Store.UpdateTemplate(t.Context(), store.Template{
 				Name: "hello", Body: fmt.Sprintf("version %d", max(1, written.Load())+1), UpdatedAt: store.Now(),
 			}, "other")
@@ -94,7 +97,7 @@ func TestAcceptWhileATemplateIsWritten(t *testing.T) {
 	})
 }
 
-// slowTemplates answers a read of a template when it is told to.
+// slowTemplates is a store that answers reads of templates once release is closed.
 type slowTemplates struct {
 	store.Store
 	reads   atomic.Int64
@@ -111,9 +114,9 @@ func (s *slowTemplates) Template(ctx context.Context, name string) (store.Templa
 	}
 }
 
-// All callers that wait for the first read of a template get it from that read, as one that
-// may be stale. The first caller may leave before the read ends.
-func TestATemplateIsReadForAll(t *testing.T) {
+// Callers that wait for the first read of a template share its result, as a cached one. The
+// first caller may leave before the read ends.
+func TestConcurrentReadsOfATemplateAreOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		templates := &slowTemplates{release: make(chan struct{})}
 		cached := accepting.CachedTemplate(templates)

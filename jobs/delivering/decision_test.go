@@ -11,7 +11,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Throttling may put a delivery off for a day, counted from when it was due or requeued.
+// Throttling may delay a delivery for a day from when it was due or requeued.
 func TestThrottlingIsBounded(t *testing.T) {
 	t.Parallel()
 	now := store.Now()
@@ -44,7 +44,7 @@ func TestRestartedByOperator(t *testing.T) {
 	for name, c := range map[string]struct {
 		delivery store.Delivery
 		attempt  int
-		note     string
+		jobError string
 		want     bool
 	}{
 		"cancelled":                        {store.Delivery{Status: store.DeliveryCancelled}, 2, "", true},
@@ -52,14 +52,14 @@ func TestRestartedByOperator(t *testing.T) {
 		"dead, returned":                   {dead, 2, "JobCancelError: permanent: bad", true},
 		"dead, its attempts spent":         {dead, 2, "transient: away", true},
 		"dead, closed as an orphan":        {dead, 3, "", true},
-		"dead, lost, nothing noted":        {dead, 2, "", false},
+		"dead, lost, no error":             {dead, 2, "", false},
 		"dead, lost, rescued":              {dead, 2, "Stuck job rescued by JobRescuer", false},
 		"dead, lost, rescued, other words": {dead, 2, "rescued", false},
 		"dead, the same attempt":           {dead, 1, "permanent: bad", false},
 	} {
 		job := Job{Attempt: c.attempt}
-		if c.note != "" {
-			job.Errors = []JobError{{Attempt: 1, Text: c.note}}
+		if c.jobError != "" {
+			job.Errors = []JobError{{Attempt: 1, Text: c.jobError}}
 		}
 		require.Equal(t, c.want, restartedByOperator(job, c.delivery), name)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/delivering"
@@ -19,19 +20,19 @@ import (
 
 func TestDeliverSuccess(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		b.Provider.Then(func(channels.Message) (channels.Receipt, error) {
+		b.Provider.Answer(func(channels.Message) (channels.Receipt, error) {
 			return channels.Receipt{Details: map[string]any{"message_id": "om_1"}}, nil
 		})
 		b.Start()
 		accepted := b.Accept("k")
 
-		m := b.Called()
+		m := b.NextCall()
 		require.Equal(t, accepted.ID, m.DeliveryID)
 		require.Equal(t, 1, m.Attempt)
 		require.Equal(t, "Hello world", m.Body)
 		require.Equal(t, channels.Recipient(accepted.Recipient), m.Recipient)
 
-		d := b.Until(accepted.ID, store.DeliverySuccess)
+		d := b.WaitFor(accepted.ID, store.DeliverySuccess)
 		require.JSONEq(t, `{"message_id": "om_1"}`, string(d.Details))
 		require.Equal(t, 1, d.Attempts)
 		n, err := b.Store.Notification(t.Context(), d.NotificationID)
@@ -58,7 +59,7 @@ func TestDeliverByClass(t *testing.T) {
 				b.Provider.Fail(c.err)
 				b.Start()
 				accepted := b.Accept("k")
-				d := b.Until(accepted.ID, store.DeliveryDead)
+				d := b.WaitFor(accepted.ID, store.DeliveryDead)
 				require.Len(t, b.Provider.Calls, c.calls)
 				require.Equal(t, c.code, d.LastCode)
 				require.NotContains(t, d.LastError, "canary")
@@ -68,8 +69,8 @@ func TestDeliverByClass(t *testing.T) {
 				require.NoError(t, err)
 				require.Len(t, attempts, c.calls)
 				for i := range c.calls {
-					m := b.Called()
-					require.Equal(t, d.ID, m.DeliveryID, "every attempt shows the same mark")
+					m := b.NextCall()
+					require.Equal(t, d.ID, m.DeliveryID, "every attempt has the same delivery id")
 					require.Equal(t, i+1, m.Attempt)
 				}
 				n, err := b.Store.Notification(t.Context(), d.NotificationID)
@@ -85,7 +86,7 @@ func TestDeliverHoldsUncertain(t *testing.T) {
 		b.Jobs.Apply(b.Settings(channels.Hold))
 		b.Provider.Fail(&channels.Error{Class: channels.Uncertain, Code: "timeout", Message: "no answer"})
 		b.Start()
-		d := b.Until(b.Accept("k").ID, store.DeliveryDead)
+		d := b.WaitFor(b.Accept("k").ID, store.DeliveryDead)
 		require.Len(t, b.Provider.Calls, 1)
 		require.Equal(t, channels.CodeUncertainOutcome, d.LastCode)
 		require.Equal(t, "timeout: no answer", d.LastError)
@@ -100,7 +101,7 @@ func TestDeliverRetryTime(t *testing.T) {
 		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "away"})
 		b.Start()
 		before := time.Now()
-		d := b.Until(b.Accept("k").ID, store.DeliveryFailed)
+		d := b.WaitFor(b.Accept("k").ID, store.DeliveryFailed)
 		require.WithinDuration(t, before.Add(100*time.Second), *d.NextRetryAt, 20*time.Second)
 		require.Equal(t, 1, d.Attempts)
 		require.Equal(t, []time.Duration{100 * time.Second, 200 * time.Second, 200 * time.Second}, []time.Duration{
@@ -114,20 +115,20 @@ func TestDeliverThrottledSpendsNoAttempt(t *testing.T) {
 		b.Provider.Fail(&channels.Error{Class: channels.Throttled, Code: "slow_down", RetryAfter: 10 * time.Millisecond})
 		b.Start()
 		accepted := b.Accept("k")
-		for range 6 { // more often than there are attempts
-			require.Equal(t, 1, b.Called().Attempt)
+		for range 6 { // more calls than attempts
+			require.Equal(t, 1, b.NextCall().Attempt)
 		}
 		b.Provider.Fail(nil)
-		d := b.Until(accepted.ID, store.DeliverySuccess)
+		d := b.WaitFor(accepted.ID, store.DeliverySuccess)
 		require.Equal(t, 1, d.Attempts)
 	})
 }
 
-func TestDeliverThrottledForTooLong(t *testing.T) {
+func TestDeliverThrottledTooLong(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Provider.Fail(&channels.Error{Class: channels.Throttled, Code: "slow_down", RetryAfter: delivering.ThrottleLimit + time.Hour})
 		b.Start()
-		d := b.Until(b.Accept("k").ID, store.DeliveryDead)
+		d := b.WaitFor(b.Accept("k").ID, store.DeliveryDead)
 		require.Equal(t, "slow_down", d.LastCode)
 		require.Contains(t, d.LastError, "throttled for too long")
 	})
@@ -135,15 +136,15 @@ func TestDeliverThrottledForTooLong(t *testing.T) {
 
 func TestDeliverPanic(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		b.Provider.Then(func(channels.Message) (channels.Receipt, error) { panic("canary-secret") })
+		b.Provider.Answer(func(channels.Message) (channels.Receipt, error) { panic("canary-secret") })
 		b.Start()
-		d := b.Until(b.Accept("k").ID, store.DeliveryDead)
+		d := b.WaitFor(b.Accept("k").ID, store.DeliveryDead)
 		require.Equal(t, "panic", d.LastCode)
 		require.NotContains(t, d.LastError, "canary")
 	})
 }
 
-func TestDeliverChannelSwitchedOff(t *testing.T) {
+func TestDeliverOnADisabledChannel(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		accepted := b.Accept("k")
 		off := b.Settings(channels.Resend)
@@ -151,24 +152,21 @@ func TestDeliverChannelSwitchedOff(t *testing.T) {
 		off.Registry = channels.NewRegistry(nil)
 		b.Jobs.Apply(off)
 		b.Start()
-		d := b.Until(accepted.ID, store.DeliveryFailed)
+		d := b.WaitFor(accepted.ID, store.DeliveryFailed)
 		require.Equal(t, "channel_off", d.LastCode)
 		b.Jobs.Apply(b.Settings(channels.Resend))
-		b.Until(accepted.ID, store.DeliverySuccess)
+		b.WaitFor(accepted.ID, store.DeliverySuccess)
 	})
 }
 
 func TestStopFinishesSends(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		release := make(chan struct{})
-		b.Provider.Then(func(channels.Message) (channels.Receipt, error) {
-			<-release
-			return channels.Receipt{}, nil
-		})
+		b.Provider.AnswerAfter(release, func(channels.Message) (channels.Receipt, error) { return channels.Receipt{}, nil })
 		c := b.Open(jobs.Dispatcher{Enabled: true, Interval: 100 * time.Millisecond, BatchSize: 20, LeaseTimeout: 30 * time.Second})
 		require.NoError(t, c.Start(t.Context()))
 		d := b.Accept("k")
-		b.Called()
+		b.NextCall()
 		stopped := make(chan error, 1)
 		go func() { stopped <- c.Stop() }()
 		select {
@@ -177,32 +175,32 @@ func TestStopFinishesSends(t *testing.T) {
 		case <-time.After(50 * time.Millisecond):
 		}
 		close(release)
-		require.NoError(t, <-stopped)
+		require.NoError(t, limit.Receive(t, stopped, "Stop"))
 		got, err := b.Store.Delivery(t.Context(), d.ID)
 		require.NoError(t, err)
 		require.Equal(t, store.DeliverySuccess, got.Status)
 	})
 }
 
-// A vendor that asks to wait for ever does not get it.
-func TestWaitsAreBounded(t *testing.T) {
+// A vendor's RetryAfter is bounded.
+func TestRetryAfterIsBounded(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Start()
 		b.Provider.Fail(&channels.Error{Class: channels.Throttled, Code: "slow", RetryAfter: math.MaxInt64})
-		b.Until(b.Accept("throttled").ID, store.DeliveryDead)
+		b.WaitFor(b.Accept("throttled").ID, store.DeliveryDead)
 
 		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "away", RetryAfter: math.MaxInt64})
-		d := b.Until(b.Accept("transient").ID, store.DeliveryFailed)
+		d := b.WaitFor(b.Accept("transient").ID, store.DeliveryFailed)
 		require.WithinDuration(t, time.Now().Add(delivering.ThrottleLimit), *d.NextRetryAt, time.Minute)
 	})
 }
 
-func TestExpiredIsNotSent(t *testing.T) {
+func TestExpiredDeliveryIsNotSent(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		d := b.AcceptWith("k", func(r *accepting.Request) { r.ExpiresAt = jobstest.In(time.Hour) })
+		d := b.AcceptWith("k", func(r *accepting.Request) { r.ExpiresAt = jobstest.FromNow(time.Hour) })
 		b.Exec("UPDATE deliveries SET expires_at = created_at WHERE id = $1", d.ID)
 		b.Start()
-		d = b.Until(d.ID, store.DeliveryDead)
+		d = b.WaitFor(d.ID, store.DeliveryDead)
 		require.Equal(t, delivering.CodeExpired, d.LastCode)
 		require.Empty(t, b.Provider.Calls)
 	})
@@ -223,34 +221,34 @@ func TestNoRetryAfterExpiry(t *testing.T) {
 				b.Jobs.Apply(settings)
 				b.Provider.Fail(c.err)
 				b.Start()
-				lives := b.AcceptWith("lives", func(r *accepting.Request) { r.ExpiresAt = jobstest.In(time.Hour) })
-				dies := b.AcceptWith("dies", func(r *accepting.Request) { r.ExpiresAt = jobstest.In(80 * time.Second) })
-				d := b.Until(dies.ID, store.DeliveryDead)
+				lives := b.AcceptWith("lives", func(r *accepting.Request) { r.ExpiresAt = jobstest.FromNow(time.Hour) })
+				dies := b.AcceptWith("dies", func(r *accepting.Request) { r.ExpiresAt = jobstest.FromNow(80 * time.Second) })
+				d := b.WaitFor(dies.ID, store.DeliveryDead)
 				require.Equal(t, delivering.CodeExpired, d.LastCode)
 				require.Equal(t, c.lastError, d.LastError)
 				require.Nil(t, d.NextRetryAt)
-				b.Until(lives.ID, store.DeliveryFailed)
+				b.WaitFor(lives.ID, store.DeliveryFailed)
 				require.Len(t, b.Provider.Calls, 2)
 			})
 		})
 	}
 }
 
-// A shutdown, or a job that is cancelled in the middle of its send, does not cut the request,
-// and its outcome is recorded.
-func TestCallDoesNotEndWithTheJob(t *testing.T) {
+// A shutdown, or a cancelled job, does not stop a provider call that has begun. Its outcome is
+// recorded.
+func TestCallOutlivesTheJobsContext(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		d := b.Accept("k")
 		job, cancel := context.WithCancel(t.Context())
-		b.Provider.ThenIn(func(ctx context.Context, _ channels.Message) (channels.Receipt, error) {
+		b.Provider.AnswerContext(func(ctx context.Context, _ channels.Message) (channels.Receipt, error) {
 			cancel()
 			deadline, bounded := ctx.Deadline()
-			require.True(t, bounded, "its own timeout ends it")
+			require.True(t, bounded, "the call has its own timeout")
 			require.WithinDuration(t, time.Now().Add(5*time.Second), deadline, 3*time.Second)
 			return channels.Receipt{}, ctx.Err()
 		})
 		next := b.Jobs.Deliverer.Deliver(job, delivering.Job{ID: d.JobID, DeliveryID: d.ID, Attempt: 1, MaxAttempts: 4})
 		require.Equal(t, delivering.Complete, next.Action)
-		require.Equal(t, store.DeliverySuccess, b.Until(d.ID, store.DeliverySuccess).Status)
+		require.Equal(t, store.DeliverySuccess, b.WaitFor(d.ID, store.DeliverySuccess).Status)
 	})
 }

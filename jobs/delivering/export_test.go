@@ -19,7 +19,7 @@ func (d *Deliverer) ReserveSlot(ctx context.Context, p channels.Provider, priori
 	return d.reserveSlot(ctx, &run{provider: p, job: Job{Priority: priority}})
 }
 
-// LineUp lets a job of the priority sleep until its turn.
+// LineUp adds a job of the priority to the line of those that sleep until their turn.
 func (d *Deliverer) LineUp(p channels.Provider, priority int, free time.Duration) {
 	d.pacing.sleep(line{p.Name, priority}, free, p.Interval)
 }

@@ -9,40 +9,41 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/store"
 )
 
-// A worker that took an attempt and left no record of it may have sent.
+// A worker that started an attempt and recorded no outcome may have sent.
 func TestDeliverAfterLostWorker(t *testing.T) {
-	lose := func(b *jobstest.Bundle, d store.Delivery) {
+	loseWorker := func(b *jobstest.Bundle, d store.Delivery) {
 		b.Exec("UPDATE river_job SET attempt = 1 WHERE id = $1", d.JobID)
 	}
 	t.Run("resend", func(t *testing.T) {
 		jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 			d := b.Accept("k")
-			lose(b, d)
+			loseWorker(b, d)
 			b.Start()
-			require.Equal(t, 2, b.Called().Attempt)
-			require.Equal(t, 2, b.Until(d.ID, store.DeliverySuccess).Attempts)
+			require.Equal(t, 2, b.NextCall().Attempt)
+			require.Equal(t, 2, b.WaitFor(d.ID, store.DeliverySuccess).Attempts)
 		})
 	})
 	t.Run("hold", func(t *testing.T) {
 		jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 			b.Jobs.Apply(b.Settings(channels.Hold))
 			d := b.Accept("k")
-			lose(b, d)
+			loseWorker(b, d)
 			b.Start()
-			d = b.Until(d.ID, store.DeliveryDead)
+			d = b.WaitFor(d.ID, store.DeliveryDead)
 			require.Equal(t, channels.CodeUncertainOutcome, d.LastCode)
 			require.Empty(t, b.Provider.Calls)
 		})
 	})
 }
 
-// A worker that was killed after the record and before River knew must not lead
-// to a second send.
-func TestDeliverRecordedBefore(t *testing.T) {
+// A worker is killed after it recorded the outcome and before River ended the job. The next
+// worker does not send again.
+func TestDeliverAfterARecordedOutcome(t *testing.T) {
 	for _, status := range []store.DeliveryStatus{store.DeliverySuccess, store.DeliveryDead} {
 		t.Run(string(status), func(t *testing.T) {
 			jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
@@ -55,37 +56,36 @@ func TestDeliverRecordedBefore(t *testing.T) {
 				require.Equal(t, []bool{true}, recorded)
 				b.Start()
 				other := b.Accept("other")
-				require.Equal(t, other.ID, b.Called().DeliveryID)
-				b.Until(other.ID, store.DeliverySuccess)
+				require.Equal(t, other.ID, b.NextCall().DeliveryID)
+				b.WaitFor(other.ID, store.DeliverySuccess)
 				require.Empty(t, b.Provider.Calls)
-				require.Equal(t, status, b.Until(d.ID, status).Status)
+				require.Equal(t, status, b.WaitFor(d.ID, status).Status)
 			})
 		})
 	}
 }
 
-// A worker is lost, the channel is off for a while, and on again: that the lost
-// worker may have sent is not forgotten.
+// A worker is lost, and the channel is off when the next one starts. The delivery is held all
+// the same, because the lost worker may have sent.
 func TestDeliverAfterLostWorkerWhileTheChannelIsOff(t *testing.T) {
 	held := jobstest.TestChannel
 	held.OnUncertain = channels.Hold
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Types = []channels.Type{held}
-		b.Use(b.Store)
+		b.Rebuild(b.Store)
 		d := b.Accept("k")
 		b.Exec("UPDATE river_job SET attempt = 1 WHERE id = $1", d.JobID)
 		off := b.Settings(channels.Hold)
 		off.Registry = channels.NewRegistry(nil)
 		b.Jobs.Apply(off)
 		b.Start()
-		require.Equal(t, channels.CodeUncertainOutcome, b.Until(d.ID, store.DeliveryDead).LastCode)
+		require.Equal(t, channels.CodeUncertainOutcome, b.WaitFor(d.ID, store.DeliveryDead).LastCode)
 		require.Empty(t, b.Provider.Calls)
 	})
 }
 
-// A worker that comes back after its lease does not take the attempt from the worker that has
-// the job by now.
-func TestLateWorkerDoesNotTakeBackTheAttempt(t *testing.T) {
+// A worker that continues after its lease does not send: another worker may have the job.
+func TestWorkerAfterItsLeaseSendsNothing(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		d := b.Accept("k")
 		late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
@@ -97,9 +97,9 @@ func TestLateWorkerDoesNotTakeBackTheAttempt(t *testing.T) {
 	})
 }
 
-// A job whose time is nearly up is given back instead of being sent: the send
-// would go on while another worker has the job.
-func TestDeliverSendsNothingThatWouldOutliveTheLease(t *testing.T) {
+// A job is snoozed when the lease leaves too little time for a send. The send could outlive the
+// lease, and another worker would get the job meanwhile.
+func TestDeliverSendsNothingThatCouldOutliveTheLease(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		settings := b.Settings(channels.Hold)
 		settings.Defaults.TimeoutSeconds = 60
@@ -107,31 +107,31 @@ func TestDeliverSendsNothingThatWouldOutliveTheLease(t *testing.T) {
 		d := b.Accept("k")
 		b.Start() // with a lease of 30 s
 		require.Eventually(t, func() bool {
-			return b.Look("SELECT metadata->>'snoozes' FROM river_job WHERE id = $1", d.JobID) != ""
-		}, 30*time.Second, 5*time.Millisecond, "it is put off")
+			return b.QueryText("SELECT metadata->>'snoozes' FROM river_job WHERE id = $1", d.JobID) != ""
+		}, limit.Wait, 5*time.Millisecond, "the job was not snoozed")
 		require.Empty(t, b.Provider.Calls)
 		b.Jobs.Apply(b.Settings(channels.Hold))
-		require.Equal(t, 1, b.Until(d.ID, store.DeliverySuccess).Attempts)
+		require.Equal(t, 1, b.WaitFor(d.ID, store.DeliverySuccess).Attempts)
 	})
 }
 
-// A closed delivery whose job somebody sends again is sent again.
-func TestRetriedByHand(t *testing.T) {
-	revive := "UPDATE river_job SET state = 'available', finalized_at = NULL, max_attempts = max_attempts + 1 WHERE id = $1"
+// A closed delivery is sent again when an operator restarts its job in River UI.
+func TestRestartedByAnOperator(t *testing.T) {
+	restart := "UPDATE river_job SET state = 'available', finalized_at = NULL, max_attempts = max_attempts + 1 WHERE id = $1"
 	t.Run("dead", func(t *testing.T) {
 		jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 			b.Provider.Fail(&channels.Error{Class: channels.Permanent, Code: "refused"})
 			c := b.Start()
 			d := b.Accept("k")
-			b.Until(d.ID, store.DeliveryDead)
-			require.NoError(t, c.Stop()) // River has taken note of the end by then
-			b.Called()
+			b.WaitFor(d.ID, store.DeliveryDead)
+			require.NoError(t, c.Stop()) // its job has ended by then
+			b.NextCall()
 
 			b.Provider.Fail(nil)
-			b.Exec(revive, d.JobID)
+			b.Exec(restart, d.JobID)
 			b.Start()
-			require.Equal(t, 2, b.Called().Attempt)
-			b.Until(d.ID, store.DeliverySuccess)
+			require.Equal(t, 2, b.NextCall().Attempt)
+			b.WaitFor(d.ID, store.DeliverySuccess)
 		})
 	})
 	t.Run("cancelled", func(t *testing.T) {
@@ -140,44 +140,41 @@ func TestRetriedByHand(t *testing.T) {
 			b.Exec("UPDATE river_job SET state = 'cancelled', finalized_at = CURRENT_TIMESTAMP WHERE id = $1", d.JobID)
 			_, err := b.Jobs.Orphans.Close(t.Context())
 			require.NoError(t, err)
-			b.Exec(revive, d.JobID)
+			b.Exec(restart, d.JobID)
 			b.Start()
-			b.Called()
-			n, err := b.Store.Notification(t.Context(), b.Until(d.ID, store.DeliverySuccess).NotificationID)
+			b.NextCall()
+			n, err := b.Store.Notification(t.Context(), b.WaitFor(d.ID, store.DeliverySuccess).NotificationID)
 			require.NoError(t, err)
 			require.Equal(t, store.NotificationSuccess, n.Status)
 		})
 	})
 }
 
-// A held delivery is sent again by hand, and that worker is lost in the send. The
-// next one does not take itself for sent by hand: the delivery is held again.
-func TestRetriedByHandAndLost(t *testing.T) {
+// An operator restarts the job of a held delivery, and that worker is lost during the send. The
+// rescuer's run is not an operator's: the delivery is held again.
+func TestRestartedByAnOperatorAndLost(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Jobs.Apply(b.Settings(channels.Hold))
 		b.Provider.Fail(&channels.Error{Class: channels.Uncertain, Code: "timeout"})
 		c := b.Start()
 		d := b.Accept("k")
-		b.Until(d.ID, store.DeliveryDead)
-		require.NoError(t, c.Stop()) // River has taken note of the end by then
-		b.Called()
+		b.WaitFor(d.ID, store.DeliveryDead)
+		require.NoError(t, c.Stop()) // its job has ended by then
+		b.NextCall()
 
-		// The second attempt is in the middle of its send when the rescuer finds it.
+		// The rescuer finds the second attempt during its send.
 		release := make(chan struct{})
 		defer close(release)
-		b.Provider.Then(func(channels.Message) (channels.Receipt, error) {
-			<-release
-			return channels.Receipt{}, nil
-		})
+		b.Provider.AnswerAfter(release, func(channels.Message) (channels.Receipt, error) { return channels.Receipt{}, nil })
 		b.Exec("UPDATE river_job SET state = 'available', finalized_at = NULL WHERE id = $1", d.JobID)
 		b.Start()
-		b.Called()
+		b.NextCall()
 		n, err := b.Store.Notification(t.Context(), d.NotificationID)
 		require.NoError(t, err)
 		require.Equal(t, store.Counts{Total: 1, Pending: 1}, n.Counts, "it is open again")
 		b.Exec("UPDATE river_job SET state = 'available' WHERE id = $1", d.JobID)
 
-		require.Equal(t, channels.CodeUncertainOutcome, b.Until(d.ID, store.DeliveryDead).LastCode)
+		require.Equal(t, channels.CodeUncertainOutcome, b.WaitFor(d.ID, store.DeliveryDead).LastCode)
 		require.Empty(t, b.Provider.Calls)
 	})
 }

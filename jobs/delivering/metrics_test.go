@@ -8,7 +8,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Counting an attempt must cost next to nothing beside the attempt itself.
+// Counting an attempt must cost little compared with the attempt.
 func BenchmarkCountAttempt(b *testing.B) {
 	m := newMetrics(nil)
 	d := store.Delivery{Channel: "test", CreatedAt: store.Now()}

@@ -14,18 +14,19 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/store"
 )
 
-// lossy is a store that loses the replies to commits: what it has recorded it
-// says it has not, once for each outcome.
-type lossy struct {
+// lossyStore is a store whose replies to commits are lost: it records each outcome, and the
+// first time returns an error.
+type lossyStore struct {
 	store.Store
 	mu   sync.Mutex
 	lost map[uuid.UUID]bool
 }
 
-func (l *lossy) Record(ctx context.Context, batch []store.Outcome) ([]bool, error) {
+func (l *lossyStore) Record(ctx context.Context, batch []store.Outcome) ([]bool, error) {
 	recorded, err := l.Store.Record(ctx, batch)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -38,8 +39,8 @@ func (l *lossy) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 	return recorded, err
 }
 
-// An outcome is recorded, and the reply to its commit is lost. What was decided
-// stands: what is dead or held is not sent again, and no attempt is lost.
+// An outcome is recorded, and the reply to its commit is lost. The decision stands: a dead or
+// held delivery is not sent again, and no attempt is lost.
 func TestDeliverWhenTheReplyToTheRecordIsLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    *channels.Error
@@ -53,58 +54,58 @@ func TestDeliverWhenTheReplyToTheRecordIsLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-				b.Use(&lossy{Store: b.Store, lost: map[uuid.UUID]bool{}})
+				b.Rebuild(&lossyStore{Store: b.Store, lost: map[uuid.UUID]bool{}})
 				b.Jobs.Apply(b.Settings(channels.Hold))
 				if c.err != nil {
 					b.Provider.Fail(c.err)
 				}
 				b.Start()
-				d := b.Until(b.Accept("k").ID, c.status)
+				d := b.WaitFor(b.Accept("k").ID, c.status)
 				require.Equal(t, c.calls, d.Attempts)
 				require.Eventually(t, func() bool {
 					return !slices.Contains([]string{"available", "running", "retryable", "scheduled"}, b.JobState(d.JobID))
-				}, 30*time.Second, 5*time.Millisecond, "the job has ended with its delivery")
+				}, limit.Wait, 5*time.Millisecond, "the job has not ended")
 				require.Len(t, b.Provider.Calls, c.calls)
-				require.Equal(t, d, b.Until(d.ID, c.status))
+				require.Equal(t, d, b.WaitFor(d.ID, c.status))
 			})
 		})
 	}
 	t.Run("throttled", func(t *testing.T) {
 		jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-			b.Use(&lossy{Store: b.Store, lost: map[uuid.UUID]bool{}})
+			b.Rebuild(&lossyStore{Store: b.Store, lost: map[uuid.UUID]bool{}})
 			b.Jobs.Apply(b.Settings(channels.Hold))
 			b.Provider.Fail(&channels.Error{Class: channels.Throttled, Code: "slow_down", RetryAfter: time.Millisecond})
 			b.Start()
 			accepted := b.Accept("k")
-			b.Called()
+			b.NextCall()
 			b.Provider.Fail(nil)
-			d := b.Until(accepted.ID, store.DeliverySuccess)
+			d := b.WaitFor(accepted.ID, store.DeliverySuccess)
 			require.Equal(t, 1, d.Attempts)
 		})
 	})
 }
 
-// away is a store that is away the first times that a delivery is read.
-type away struct {
+// flakyStore is a store whose first three reads of deliveries fail.
+type flakyStore struct {
 	store.Store
 	reads atomic.Int64
 }
 
-func (a *away) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
-	if a.reads.Add(1) <= 3 {
+func (f *flakyStore) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
+	if f.reads.Add(1) <= 3 {
 		return nil, store.ErrUnavailable
 	}
-	return a.Store.FindDeliveries(ctx, ids)
+	return f.Store.FindDeliveries(ctx, ids)
 }
 
-// While the database is away, River can write nothing down either: jobs are kept,
-// not given back.
+// Without the database, River cannot snooze a job either. So the worker keeps the job and
+// tries again.
 func TestDeliverWaitsForTheDatabase(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		b.Use(&away{Store: b.Store})
+		b.Rebuild(&flakyStore{Store: b.Store})
 		b.Start()
-		d := b.Until(b.Accept("k").ID, store.DeliverySuccess)
+		d := b.WaitFor(b.Accept("k").ID, store.DeliverySuccess)
 		require.Equal(t, 1, d.Attempts)
-		require.Empty(t, b.Look("SELECT metadata->>'snoozes' FROM river_job WHERE id = $1", d.JobID))
+		require.Empty(t, b.QueryText("SELECT metadata->>'snoozes' FROM river_job WHERE id = $1", d.JobID))
 	})
 }

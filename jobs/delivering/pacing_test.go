@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Jobs that find no slot within the horizon sleep until about their turn, one after the other.
+// Jobs that find no slot within the horizon sleep until about their turn.
 func TestPaceLinesUp(t *testing.T) {
 	t.Parallel()
 	var p pacing

@@ -15,9 +15,12 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// newTest starts a Committer of ints.
+// newTest returns a Committer of ints. Most tests run in a synctest bubble, which fails when
+// all goroutines wait for ever.
 func newTest(t *testing.T, o Options[int], commit func(ctx context.Context, batch []int) ([]int, error)) *Committer[int, int] {
 	t.Helper()
 	o.Name, o.Metrics = "test", NewMetrics(nil)
@@ -30,8 +33,8 @@ func newTest(t *testing.T, o Options[int], commit func(ctx context.Context, batc
 	return New(o, commit)
 }
 
-// What waits during a commit is committed together.
-func TestBatchesFormFromWhatWaits(t *testing.T) {
+// Items that wait during a commit form the next batch.
+func TestWaitingItemsFormABatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		entered, release := make(chan int), make(chan struct{})
@@ -60,7 +63,8 @@ func TestBatchesFormFromWhatWaits(t *testing.T) {
 	})
 }
 
-// do calls Do for 0 to n-1, all in one batch but the first, and returns their errors.
+// do calls Do for 0 to n-1 and returns the errors. The first item is a batch alone, and the
+// others are one batch.
 func do(t *testing.T, c *Committer[int, int], n int, began <-chan struct{}, gate chan struct{}) []error {
 	t.Helper()
 	errs := make([]error, n)
@@ -77,7 +81,7 @@ func do(t *testing.T, c *Committer[int, int], n int, began <-chan struct{}, gate
 	return errs
 }
 
-// gated is a commit that begins when the gate opens.
+// gated returns a commit that sends to began and then waits until gate is closed.
 func gated(began chan<- struct{}, gate <-chan struct{}, commit func(ctx context.Context, batch []int) ([]int, error)) func(context.Context, []int) ([]int, error) {
 	return func(ctx context.Context, batch []int) ([]int, error) {
 		select {
@@ -89,7 +93,7 @@ func gated(began chan<- struct{}, gate <-chan struct{}, commit func(ctx context.
 	}
 }
 
-// An item that cannot be committed, commits for ever, or panics, fails alone.
+// An item whose commit fails, never ends, or panics fails alone.
 func TestBadItemFailsAlone(t *testing.T) {
 	t.Parallel()
 	const bad = 5
@@ -144,14 +148,14 @@ func TestBadItemFailsAlone(t *testing.T) {
 					}
 					require.NoError(t, err, "item %d", i)
 				}
-				require.LessOrEqual(t, time.Since(started), 3*time.Second, "the time of the batch and that of one item")
+				require.LessOrEqual(t, time.Since(started), 3*time.Second, "the time of a batch and of one item")
 				committer.Close()
 			})
 		})
 	}
 }
 
-// An item that is slow only in company gets its own time before it is refused.
+// When a batch ends by timeout, its items get their own time before they fail.
 func TestItemHasItsOwnTimeAfterTheBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -169,7 +173,7 @@ func TestItemHasItsOwnTimeAfterTheBatch(t *testing.T) {
 	})
 }
 
-// Items of a failed batch whose callers have left are not tried again.
+// Items of a failed batch are not tried again when their callers have left.
 func TestCallersThatLeftAreSkipped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -215,7 +219,7 @@ func TestWeight(t *testing.T) {
 		}
 		synctest.Wait()
 		_, err := c.Do(t.Context(), aloneWeight)
-		require.NoError(t, err, "a heavy item does not wait for the batches")
+		require.NoError(t, err, "a heavy item does not wait for a batch")
 		close(gate)
 		wg.Wait()
 		c.Close()
@@ -227,11 +231,11 @@ func TestClose(t *testing.T) {
 	t.Parallel()
 	c := newTest(t, Options[int]{}, func(_ context.Context, batch []int) ([]int, error) { return batch, nil })
 	c.Close()
-	_, err := c.Do(t.Context(), 1)
+	_, err := c.Do(limit.Context(t), 1)
 	require.ErrorIs(t, err, ErrClosed)
 }
 
-// Requests that are committed together are linked by the one commit.
+// The span of a batch and the spans of the requests in it are linked.
 func TestTraceOfABatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -39,22 +39,22 @@ func TestPreviewTemplate(t *testing.T) {
 			map[string]any{"a": `"`},
 			rendering.Preview{MsgType: "card", Body: `{"text": "\""}`},
 		},
-		"all that is missing": {
+		"missing params": {
 			store.Template{Channel: "test", MsgType: "text", Subject: "{{ .a }} {{ .b }}", Body: "{{ .b }} {{ .c }}"},
 			map[string]any{"b": nil},
 			rendering.Preview{MsgType: "text", Subject: "‹a› ‹b›", Body: "‹b› ‹c›", Missing: []string{"a", "b", "c"}},
 		},
-		"no text without it": {
+		"a text that needs a missing param": {
 			store.Template{Channel: "test", MsgType: "text", Body: "{{ if gt .n 5 }}many{{ end }} {{ .a }}"},
 			map[string]any{},
 			rendering.Preview{MsgType: "text", Missing: []string{"n"}},
 		},
-		"never mentioned": {
+		"unused params": {
 			store.Template{Channel: "test", MsgType: "text", Subject: "{{ .a }}", Body: `{{ if false }}{{ .b }}{{ end }}{{ index . "c" }}`},
 			map[string]any{"z": 1.0, "a": "x", "b": "y", "c": "z", "y": nil},
 			rendering.Preview{MsgType: "text", Subject: "x", Body: "z", Unused: []string{"y", "z"}},
 		},
-		"a vendor renders": {
+		"the vendor renders": {
 			store.Template{Channel: "vendors", TemplateCode: "SMS_1", Body: "for people: {{ .a }}"},
 			map[string]any{"code": "1"},
 			rendering.Preview{MsgType: "text", TemplateCode: "SMS_1", Body: "for people: ‹a›", Params: []byte(`{"code":"1"}`), Missing: []string{"a"}},
@@ -70,11 +70,11 @@ func TestPreviewTemplate(t *testing.T) {
 			require.Equal(t, c.want, got)
 		})
 	}
-	for field, refused := range map[string]store.Template{
+	for field, tmpl := range map[string]store.Template{
 		".params":   {Channel: "test", MsgType: "card", Body: `{{ .a }}{`},
 		".template": {Channel: "test", MsgType: "video", Body: "{{ .a }}"},
 	} {
-		_, err := renderer.PreviewTemplate(refused, map[string]any{"a": 1.0})
+		_, err := renderer.PreviewTemplate(tmpl, map[string]any{"a": 1.0})
 		jobstest.RequireRefusal(t, err, refusal.RenderFailed, field)
 	}
 }

@@ -10,12 +10,14 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
-// ended waits until no delivery of a notification is open, and closes orphans meanwhile.
-func ended(t *testing.T, b *jobstest.Bundle, id uuid.UUID) store.Notification {
+// waitUntilClosed waits until no delivery of a notification is open. It closes orphans
+// meanwhile.
+func waitUntilClosed(t *testing.T, b *jobstest.Bundle, id uuid.UUID) store.Notification {
 	t.Helper()
 	var n store.Notification
 	require.Eventually(t, func() bool {
@@ -24,11 +26,11 @@ func ended(t *testing.T, b *jobstest.Bundle, id uuid.UUID) store.Notification {
 		n, err = b.Store.Notification(t.Context(), id)
 		require.NoError(t, err)
 		return n.Counts.Pending+n.Counts.Failed == 0
-	}, 30*time.Second, 20*time.Millisecond)
+	}, limit.Wait, 20*time.Millisecond)
 	return n
 }
 
-func TestCancelBeforeAnythingIsSent(t *testing.T) {
+func TestCancelBeforeTheFirstSend(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		a, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", steering.CancelBatch+10))
 		require.NoError(t, err)
@@ -40,28 +42,27 @@ func TestCancelBeforeAnythingIsSent(t *testing.T) {
 		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID), "again")
 		for _, d := range b.Deliveries(a.NotificationID)[:10] {
 			require.Equal(t, steering.CodeCancelled, d.LastCode)
-			require.Empty(t, b.JobState(d.JobID), "nobody can start it in River UI")
+			require.Empty(t, b.JobState(d.JobID), "no job is left to start in River UI")
 		}
 
 		b.Start()
 		other := b.Accept("other")
-		b.Until(other.ID, store.DeliverySuccess)
+		b.WaitFor(other.ID, store.DeliverySuccess)
 		require.Len(t, b.Provider.Calls, 1)
 
-		// By hand it goes again.
+		// It can be requeued.
 		d := b.Deliveries(a.NotificationID)[0]
 		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
-		b.Until(d.ID, store.DeliverySuccess)
+		b.WaitFor(d.ID, store.DeliverySuccess)
 	})
 }
 
-// What is being sent finishes: it arrives, or it fails and is not tried again.
-func TestCancelInTheMiddleOfSends(t *testing.T) {
+// Sends that have begun finish. One that fails is not retried.
+func TestCancelDuringSends(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		const workers, waiting = 20, 5
 		release := make(chan struct{})
-		b.Provider.Then(func(m channels.Message) (channels.Receipt, error) {
-			<-release
+		b.Provider.AnswerAfter(release, func(m channels.Message) (channels.Receipt, error) {
 			if strings.HasPrefix(m.Recipient.Value, "user1") {
 				return channels.Receipt{}, &channels.Error{Class: channels.Transient, Code: "away"}
 			}
@@ -72,7 +73,7 @@ func TestCancelInTheMiddleOfSends(t *testing.T) {
 		require.NoError(t, err)
 		failing := 0
 		for range workers {
-			if strings.HasPrefix(b.Called().Recipient.Value, "user1") {
+			if strings.HasPrefix(b.NextCall().Recipient.Value, "user1") {
 				failing++
 			}
 		}
@@ -83,23 +84,23 @@ func TestCancelInTheMiddleOfSends(t *testing.T) {
 		require.Equal(t, store.Counts{Total: workers + waiting, Pending: workers, Cancelled: waiting}, n.Counts)
 
 		close(release)
-		n = ended(t, b, a.NotificationID)
+		n = waitUntilClosed(t, b, a.NotificationID)
 		require.Equal(t, store.Counts{Total: workers + waiting, Success: workers - failing, Cancelled: waiting + failing}, n.Counts)
-		require.Empty(t, b.Provider.Calls, "nothing is tried again")
+		require.Empty(t, b.Provider.Calls, "nothing is retried")
 	})
 }
 
-func TestCancelOfWhatWaitsForARetry(t *testing.T) {
+func TestCancelBeforeARetry(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		settings := b.Settings(channels.Resend)
 		settings.Defaults.RetryBackoffSeconds = []int{3600}
 		b.Jobs.Apply(settings)
 		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "away"})
 		c := b.Start()
-		d := b.Until(b.Accept("k").ID, store.DeliveryFailed)
-		require.NoError(t, c.Stop()) // River has put the job off by then
+		d := b.WaitFor(b.Accept("k").ID, store.DeliveryFailed)
+		require.NoError(t, c.Stop()) // the job waits for its retry by then
 		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), d.NotificationID))
-		d = b.Until(d.ID, store.DeliveryCancelled)
+		d = b.WaitFor(d.ID, store.DeliveryCancelled)
 		require.Nil(t, d.NextRetryAt)
 		require.Empty(t, b.JobState(d.JobID))
 	})

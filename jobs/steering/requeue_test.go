@@ -9,37 +9,38 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
-// dead accepts a delivery and lets the provider refuse it; the queues stand still
-// afterwards, and River has taken note.
-func dead(t *testing.T, b *jobstest.Bundle, key string) store.Delivery {
+// deadDelivery returns a delivery that the provider has refused. River's client is stopped, so
+// its job has ended too.
+func deadDelivery(t *testing.T, b *jobstest.Bundle, key string) store.Delivery {
 	t.Helper()
 	b.Provider.Fail(&channels.Error{Class: channels.Permanent, Code: "refused"})
 	c := b.Start()
-	d := b.Until(b.Accept(key).ID, store.DeliveryDead)
+	d := b.WaitFor(b.Accept(key).ID, store.DeliveryDead)
 	require.NoError(t, c.Stop())
-	b.Called()
+	b.NextCall()
 	b.Provider.Fail(nil)
 	return d
 }
 
-func TestRetry(t *testing.T) {
+func TestRequeue(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		d := dead(t, b, "k")
+		d := deadDelivery(t, b, "k")
 		b.Template("hello-2", "text", "changed")
 		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
 		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.DeliveryOpen, "")
 
 		b.Start()
-		m := b.Called()
-		require.Equal(t, d.ID, m.DeliveryID, "the same mark")
+		m := b.NextCall()
+		require.Equal(t, d.ID, m.DeliveryID, "the same delivery id")
 		require.Equal(t, 1, m.Attempt)
 		require.Equal(t, "Hello world", m.Body, "as it was rendered")
-		got := b.Until(d.ID, store.DeliverySuccess)
+		got := b.WaitFor(d.ID, store.DeliverySuccess)
 		require.Equal(t, 1, got.Attempts)
 		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.DeliveryArrived, "")
 		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), got, ""), refusal.DeliveryArrived, "")
@@ -54,68 +55,68 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// Somebody sends the old job again in River UI after the delivery was given a new one.
-func TestRetriedDeliveryHasOneJob(t *testing.T) {
+// An operator retries the old job in River UI after the delivery was requeued with a new one.
+func TestRequeuedDeliveryHasOneJob(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		d := dead(t, b, "k")
+		d := deadDelivery(t, b, "k")
 		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
 		b.Exec("UPDATE river_job SET state = 'available', finalized_at = NULL, max_attempts = max_attempts + 1 WHERE id = $1", d.JobID)
 		b.Start()
-		b.Until(d.ID, store.DeliverySuccess)
-		require.Eventually(t, func() bool { return b.JobState(d.JobID) == string(rivertype.JobStateCancelled) }, 30*time.Second, 5*time.Millisecond)
+		b.WaitFor(d.ID, store.DeliverySuccess)
+		require.Eventually(t, func() bool { return b.JobState(d.JobID) == string(rivertype.JobStateCancelled) }, limit.Wait, 5*time.Millisecond)
 		require.Len(t, b.Provider.Calls, 1)
 	})
 }
 
-func TestRetryThroughAnotherProvider(t *testing.T) {
+func TestRequeueThroughAnotherProvider(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		spare := jobstest.NewProvider()
 		spare.Fail(&channels.Error{Class: channels.Permanent, Code: "spare_refused"})
-		with := b.Settings(channels.Resend)
-		with.Registry = channels.NewRegistry(
+		settings := b.Settings(channels.Resend)
+		settings.Registry = channels.NewRegistry(
 			map[string]channels.Provider{"test": {Name: "test-provider", Type: jobstest.TestChannel, Sender: b.Provider}},
 			channels.Provider{Name: "spare", Type: jobstest.TestChannel, Sender: spare},
 			channels.Provider{Name: "foreign", Type: jobstest.OtherChannel, Sender: spare})
-		b.Jobs.Apply(with)
-		d := dead(t, b, "k")
+		b.Jobs.Apply(settings)
+		d := deadDelivery(t, b, "k")
 		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "nobody"), refusal.UnknownProvider, "provider")
 		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "foreign"), refusal.UnknownProvider, "provider")
-		require.Equal(t, store.DeliveryDead, b.Until(d.ID, store.DeliveryDead).Status)
+		require.Equal(t, store.DeliveryDead, b.WaitFor(d.ID, store.DeliveryDead).Status)
 
 		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare"))
 		c := b.Start()
-		d = b.Until(d.ID, store.DeliveryDead)
+		d = b.WaitFor(d.ID, store.DeliveryDead)
 		require.Equal(t, []string{"spare", "spare_refused"}, []string{d.Provider, d.LastCode})
 		require.NoError(t, c.Stop())
 		require.Len(t, spare.Calls, 1)
 		require.Empty(t, b.Provider.Calls)
 
-		// The spare is gone by the time of the attempt.
+		// The spare provider is removed before the attempt.
 		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare"))
 		b.Jobs.Apply(b.Settings(channels.Resend))
 		b.Start()
-		d = b.Until(d.ID, store.DeliveryDead)
+		d = b.WaitFor(d.ID, store.DeliveryDead)
 		require.Equal(t, "provider_gone", d.LastCode)
 		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
-		require.Equal(t, "test-provider", b.Until(d.ID, store.DeliverySuccess).Provider, "the channel's own again")
+		require.Equal(t, "test-provider", b.WaitFor(d.ID, store.DeliverySuccess).Provider, "the channel's own provider again")
 	})
 }
 
-func TestRetryOnAChannelThatIsOff(t *testing.T) {
+func TestRequeueOnADisabledChannel(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		d := dead(t, b, "k")
+		d := deadDelivery(t, b, "k")
 		off := b.Settings(channels.Resend)
 		off.Registry = channels.NewRegistry(nil)
 		b.Jobs.Apply(off)
 		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.ChannelOff, "")
-		b.Until(d.ID, store.DeliveryDead)
+		b.WaitFor(d.ID, store.DeliveryDead)
 	})
 }
 
-func TestRetryMatching(t *testing.T) {
+func TestRequeueMatching(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		const n = 2*steering.RequeueBatch + 100
-		b.Provider.Then(func(m channels.Message) (channels.Receipt, error) {
+		b.Provider.Answer(func(m channels.Message) (channels.Receipt, error) {
 			code := "refused"
 			if m.Recipient.Value == "user7@example.com" {
 				code = "rare"
@@ -130,7 +131,7 @@ func TestRetryMatching(t *testing.T) {
 			require.NoError(t, err)
 			return got.Counts
 		}
-		require.Eventually(t, func() bool { return counts().Dead == n }, 60*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return counts().Dead == n }, limit.Wait, 10*time.Millisecond)
 		require.NoError(t, c.Stop())
 		b.Provider.Fail(nil)
 
@@ -142,7 +143,7 @@ func TestRetryMatching(t *testing.T) {
 		all := store.DeliveryFilter{NotificationID: a.NotificationID}
 		require.Equal(t, steering.Requeued{Matched: n}, matching(steering.RequeueRequest{Filter: all, DryRun: true, Limit: steering.MaxRequeued}))
 		require.Equal(t, steering.Requeued{Matched: 700, More: true}, matching(steering.RequeueRequest{Filter: all, DryRun: true, Limit: 700}))
-		require.Equal(t, steering.Requeued{Matched: n}, matching(steering.RequeueRequest{Filter: all, DryRun: true, Limit: n}), "exactly all")
+		require.Equal(t, steering.Requeued{Matched: n}, matching(steering.RequeueRequest{Filter: all, DryRun: true, Limit: n}), "the limit is the number of matches")
 		require.Equal(t, steering.Requeued{}, matching(steering.RequeueRequest{Filter: store.DeliveryFilter{Code: "none"}, Limit: steering.MaxRequeued}))
 		require.Equal(t, n, counts().Dead, "a dry run changes nothing")
 		for _, r := range []steering.RequeueRequest{
@@ -156,14 +157,15 @@ func TestRetryMatching(t *testing.T) {
 		require.Equal(t, steering.Requeued{Matched: 1, Requeued: 1}, matching(steering.RequeueRequest{Filter: store.DeliveryFilter{Code: "rare"}, Provider: "test-provider", Limit: steering.MaxRequeued}))
 		require.Equal(t, steering.Requeued{Matched: 600, Requeued: 600, More: true}, matching(steering.RequeueRequest{Filter: all, Limit: 600}))
 		require.Equal(t, store.Counts{Total: n, Pending: 601, Dead: n - 601}, counts())
-		require.Equal(t, steering.Requeued{Matched: n - 601, Requeued: n - 601}, matching(steering.RequeueRequest{Filter: all, Limit: steering.MaxRequeued}), "goes on with the rest")
+		require.Equal(t, steering.Requeued{Matched: n - 601, Requeued: n - 601}, matching(steering.RequeueRequest{Filter: all, Limit: steering.MaxRequeued}), "it continues with the rest")
 		b.Start()
-		require.Eventually(t, func() bool { return counts().Success == n }, 60*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return counts().Success == n }, limit.Wait, 10*time.Millisecond)
 	})
 }
 
-// What has expired goes no more; what was cancelled before its time waits for it.
-func TestRetryKeepsToTheTimesOfTheRequest(t *testing.T) {
+// An expired delivery cannot be requeued. A scheduled one waits for its time after a cancel and
+// a requeue.
+func TestRequeueKeepsExpiryAndSchedule(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		soon := store.Now().Add(2 * time.Second)
 		expiring := jobstest.Request("expiring", 2)
@@ -173,8 +175,8 @@ func TestRetryKeepsToTheTimesOfTheRequest(t *testing.T) {
 		a, err := b.Jobs.Accepter.Accept(t.Context(), expiring)
 		require.NoError(t, err)
 		d := b.Deliveries(a.NotificationID)[0]
-		b.Until(d.ID, store.DeliveryDead)
-		b.Until(b.Deliveries(a.NotificationID)[1].ID, store.DeliveryDead)
+		b.WaitFor(d.ID, store.DeliveryDead)
+		b.WaitFor(b.Deliveries(a.NotificationID)[1].ID, store.DeliveryDead)
 		require.NoError(t, c.Stop())
 		time.Sleep(time.Until(soon))
 		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), b.Deliveries(a.NotificationID)[0], ""), refusal.Expired, "")

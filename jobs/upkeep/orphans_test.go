@@ -14,8 +14,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// What somebody does to a job behind our back reaches its delivery.
-func TestReconcile(t *testing.T) {
+// What an operator or River does to a job reaches its delivery.
+func TestCloseOrphans(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		finalize := "UPDATE river_job SET finalized_at = CURRENT_TIMESTAMP, state = "
 		for name, c := range map[string]struct {
@@ -25,7 +25,7 @@ func TestReconcile(t *testing.T) {
 		}{
 			"cancelled":          {finalize + "'cancelled' WHERE id = $1", store.DeliveryCancelled, upkeep.CodeJobCancelled},
 			"deleted":            {"DELETE FROM river_job WHERE id = $1", store.DeliveryDead, upkeep.CodeJobDeleted},
-			"discarded unrun":    {finalize + "'discarded' WHERE id = $1", store.DeliveryDead, upkeep.CodeJobEnded},
+			"discarded, not run": {finalize + "'discarded' WHERE id = $1", store.DeliveryDead, upkeep.CodeJobEnded},
 			"discarded, running": {finalize + "'discarded', attempt = 1 WHERE id = $1", store.DeliveryDead, channels.CodeUncertainOutcome},
 			"completed":          {finalize + "'completed' WHERE id = $1", store.DeliveryDead, upkeep.CodeJobEnded},
 			"left alone":         {"UPDATE river_job SET priority = 2 WHERE id = $1", store.DeliveryPending, ""},
@@ -42,16 +42,16 @@ func TestReconcile(t *testing.T) {
 		}
 		n, err := b.Jobs.Orphans.Close(t.Context())
 		require.NoError(t, err)
-		require.Zero(t, n, "what is settled stays settled")
+		require.Zero(t, n, "a closed orphan stays closed")
 	})
 }
 
-// A long deletion does not keep the reconciler from its work.
-func TestReconcileBesideALongRetention(t *testing.T) {
+// A long deletion does not delay the closing of orphans.
+func TestCloseOrphansDuringALongRetention(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		slow := &slowRetention{Store: b.Store, release: make(chan struct{})}
 		defer close(slow.release)
-		b.Use(slow)
+		b.Rebuild(slow)
 		settings := b.Settings(channels.Resend)
 		settings.Retention.Days = 1
 		b.Jobs.Apply(settings)
@@ -59,31 +59,35 @@ func TestReconcileBesideALongRetention(t *testing.T) {
 		b.Exec("DELETE FROM river_job WHERE id = $1", d.JobID)
 		b.Exec("INSERT INTO river_job (kind, args, queue, max_attempts) VALUES ('retention', '{}', 'maintenance', 1)")
 		b.Start()
-		b.Until(d.ID, store.DeliveryDead)
+		b.WaitFor(d.ID, store.DeliveryDead)
 		require.Positive(t, slow.calls.Load())
 	})
 }
 
-// slowRetention is a store that has much to delete the first time.
+// slowRetention is a store whose first deletion lasts until release is closed.
 type slowRetention struct {
 	store.Store
 	calls   atomic.Int64
 	release chan struct{}
 }
 
-func (s *slowRetention) DeleteClosed(context.Context, time.Time, int) (int, error) {
+func (s *slowRetention) DeleteClosed(ctx context.Context, _ time.Time, _ int) (int, error) {
 	if s.calls.Add(1) == 1 {
-		<-s.release
+		select {
+		case <-s.release:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
 	return 0, nil
 }
 
-// The periodic job does it without being asked.
-func TestReconcileByItself(t *testing.T) {
+// The periodic job closes orphans.
+func TestCloseOrphansPeriodically(t *testing.T) {
 	jobstest.EachEngine(t, func(_ *testing.T, b *jobstest.Bundle) {
 		d := b.Accept("k")
 		b.Exec("DELETE FROM river_job WHERE id = $1", d.JobID)
 		b.Start()
-		b.Until(d.ID, store.DeliveryDead)
+		b.WaitFor(d.ID, store.DeliveryDead)
 	})
 }

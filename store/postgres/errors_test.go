@@ -25,21 +25,21 @@ func TestMarked(t *testing.T) {
 		require.ErrorIs(t, marked(fmt.Errorf("wrapped: %w", err)), store.ErrUnavailable, "%#v", err)
 	}
 	for _, err := range []error{
-		&pgconn.PgError{Code: "23505"}, &pgconn.PgError{Code: "22021"}, &pgconn.PgError{}, errors.New("something else"),
+		&pgconn.PgError{Code: "23505"}, &pgconn.PgError{Code: "22021"}, &pgconn.PgError{}, errors.New("other"),
 	} {
 		require.NotErrorIs(t, marked(err), store.ErrUnavailable, "%#v", err)
 	}
 	require.NoError(t, marked(nil))
 }
 
-// Every role says so when the server is gone.
+// Every role returns ErrUnavailable when the server is gone.
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), testdb.New(t))
 	require.NoError(t, err)
 	config := s.pool.Config()
 	s.Close()
-	config.ConnConfig.Port, config.MinConns = 1, 0 // nobody listens there
+	config.ConnConfig.Port, config.MinConns = 1, 0 // nothing listens there
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	s = newStore(pool)

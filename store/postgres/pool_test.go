@@ -9,7 +9,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-func TestPoolConfigTakesSettingsAsTheyAre(t *testing.T) {
+func TestPoolConfigUsesOnlyItsSettings(t *testing.T) {
 	for _, name := range []string{"PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGAPPNAME", "PGTZ"} {
 		t.Setenv(name, "leaked")
 	}

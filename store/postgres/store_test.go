@@ -35,8 +35,8 @@ func open(t *testing.T, c store.Config) *postgres.Store {
 	return s
 }
 
-// After a failover the connections at hand lead to a server that has become
-// read-only. They are dropped as soon as one refuses a write.
+// After a failover the pool's connections lead to a server that has become read-only. A
+// connection is dropped when it refuses a write.
 func TestReadOnlyDatabase(t *testing.T) {
 	t.Parallel()
 	config := testdb.New(t)
@@ -45,7 +45,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	require.NoError(t, s.Ping(ctx))
 
 	readOnly := func(on string) {
-		conn, err := s.Pool().Acquire(ctx) // the only connection: it was just given back
+		conn, err := s.Pool().Acquire(ctx) // the only connection, idle now
 		require.NoError(t, err)
 		defer conn.Release()
 		_, err = conn.Exec(ctx, "SET default_transaction_read_only = "+on)
@@ -53,12 +53,12 @@ func TestReadOnlyDatabase(t *testing.T) {
 	}
 	readOnly("on")
 	require.ErrorContains(t, s.Ping(ctx), "read-only transaction")
-	require.NoError(t, s.Ping(ctx), "on a new connection")
+	require.NoError(t, s.Ping(ctx), "a new connection")
 	readOnly("on")
 	_, err := s.CreateTemplate(ctx, store.Template{Name: "alert"}, "app")
 	require.ErrorContains(t, err, "read-only transaction")
 	_, err = s.CreateTemplate(ctx, store.Template{Name: "alert"}, "app")
-	require.NoError(t, err, "on a new connection")
+	require.NoError(t, err, "a new connection")
 
 	// New connections to a read-only database are refused.
 	_, err = s.Pool().Exec(ctx, `DO $$ BEGIN
@@ -80,9 +80,9 @@ func TestErrorsDoNotShowThePassword(t *testing.T) {
 	require.NotContains(t, err.Error(), "canary-secret")
 }
 
-// A worker that polls rarely must not leave jobs waiting because another batch
-// was accepted just before theirs.
-func TestEveryAcceptanceIsAnnounced(t *testing.T) {
+// River is notified of every batch, also of one that is accepted just after another. Without a
+// notification its jobs would wait until a worker polls.
+func TestEveryAcceptanceNotifiesRiver(t *testing.T) {
 	t.Parallel()
 	s := open(t, testdb.New(t))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -97,8 +97,8 @@ func TestEveryAcceptanceIsAnnounced(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for range 3 {
-		announced, err := listener.WaitForNotification(ctx)
+		notification, err := listener.WaitForNotification(ctx)
 		require.NoError(t, err)
-		require.JSONEq(t, `{"queue": "email"}`, announced.Payload)
+		require.JSONEq(t, `{"queue": "email"}`, notification.Payload)
 	}
 }

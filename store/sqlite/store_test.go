@@ -45,7 +45,7 @@ func TestOpenTakesAnyPath(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestOpenNamesTheProblem(t *testing.T) {
+func TestOpenInAMissingFolder(t *testing.T) {
 	t.Parallel()
 	_, err := sqlite.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "no", "folder.db")})
 	require.ErrorContains(t, err, "unable to open database file")
@@ -88,16 +88,16 @@ func TestPingFailsOnAClosedDatabase(t *testing.T) {
 	require.Error(t, s.Ping(t.Context()))
 }
 
-// A worker that polls rarely must not leave jobs waiting because another batch
-// was accepted just before theirs.
-func TestEveryAcceptanceIsAnnounced(t *testing.T) {
+// River is notified of every batch, also of one that is accepted just after another. Without a
+// notification its jobs would wait until a worker polls.
+func TestEveryAcceptanceNotifiesRiver(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "notify.db"))
 	for _, key := range []string{"1", "2", "3"} {
 		_, err := s.Accept(t.Context(), []store.Acceptance{storetest.Acceptance("app", key, 1)})
 		require.NoError(t, err)
 	}
-	var announced int
-	require.NoError(t, s.DB().QueryRowContext(t.Context(), `SELECT count(*) FROM river_notification`).Scan(&announced))
-	require.Equal(t, 3, announced)
+	var notifications int
+	require.NoError(t, s.DB().QueryRowContext(t.Context(), `SELECT count(*) FROM river_notification`).Scan(&notifications))
+	require.Equal(t, 3, notifications)
 }

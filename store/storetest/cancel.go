@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,11 +9,11 @@ import (
 )
 
 var cancelCases = map[string]func(*testing.T, bundle){
-	"Cancel/what waits":       cancelWaiting,
-	"Cancel/in parts":         cancelInParts,
-	"Cancel/leaves orphans":   cancelOrphans,
-	"Cancel/and retry":        cancelThenRetry,
-	"Cancel/while it records": cancelWhileRecording,
+	"Cancel/waiting deliveries": cancelWaiting,
+	"Cancel/in parts":           cancelInParts,
+	"Cancel/orphans":            cancelOrphans,
+	"Cancel/then requeue":       cancelThenRequeue,
+	"Cancel/during Record":      cancelWhileRecording,
 }
 
 func (b bundle) cancel(t *testing.T, n store.Notification) store.Cancelled {
@@ -52,18 +51,18 @@ func cancelWaiting(t *testing.T, b bundle) {
 		require.Nil(t, got.NextRetryAt)
 		require.Equal(t, c.At, got.UpdatedAt)
 	}
-	require.Equal(t, 4, b.count(t, "river_job"), "the jobs that waited are gone, so that nobody can start them")
+	require.Equal(t, 4, b.count(t, "river_job"), "waiting jobs are deleted, so that an operator cannot start them")
 	require.Equal(t, store.DeliveryPending, b.delivery(t, running.ID).Status)
 	var marked string
 	require.NoError(t, b.db.QueryRowContext(t.Context(),
 		`SELECT metadata ->> 'cancel_attempted_at' FROM river_job WHERE id = $1`, running.JobID).Scan(&marked))
-	require.NotEmpty(t, marked, "River does not run it again")
+	require.NotEmpty(t, marked, "River does not run the job again")
 	require.Equal(t, store.DeliveryPending, b.delivery(t, others[0].ID).Status)
 
-	require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(running, 1, store.DeliverySuccess)), "what is being sent may arrive")
+	require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(running, 1, store.DeliverySuccess)), "a delivery that is being sent may succeed")
 	require.Equal(t, store.Cancelled{}, b.cancel(t, n), "again")
 	require.Equal(t, store.Counts{Total: 6, Success: 2, Dead: 1, Cancelled: 3}, b.notification(t, n.ID).Counts)
-	require.Equal(t, store.Cancelled{}, b.cancel(t, store.Notification{ID: newID()}), "of nothing")
+	require.Equal(t, store.Cancelled{}, b.cancel(t, store.Notification{ID: newID()}), "of an unknown notification")
 }
 
 func cancelInParts(t *testing.T, b bundle) {
@@ -80,7 +79,8 @@ func cancelInParts(t *testing.T, b bundle) {
 	require.Equal(t, store.Counts{Total: 5, Pending: 1, Cancelled: 4}, b.notification(t, n.ID).Counts)
 }
 
-// What became of a job that ended without us is not for a cancellation to say.
+// Cancel leaves orphans open, except those whose job was cancelled: only CloseOrphans knows
+// what became of the others.
 func cancelOrphans(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 4)
 	b.deleteJob(t, deliveries[0].JobID)
@@ -92,7 +92,7 @@ func cancelOrphans(t *testing.T, b bundle) {
 	require.Equal(t, store.DeliveryCancelled, b.delivery(t, deliveries[3].ID).Status)
 }
 
-func cancelThenRetry(t *testing.T, b bundle) {
+func cancelThenRequeue(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 1)
 	b.cancel(t, n)
 	require.Equal(t, []bool{true}, b.requeue(t, requeueOf(deliveries[0])))
@@ -106,19 +106,18 @@ func cancelWhileRecording(t *testing.T, b bundle) {
 	for _, d := range deliveries[:20] {
 		b.setJobState(t, d.JobID, store.JobRunning)
 	}
-	var wg sync.WaitGroup
 	errs := make([]error, 4)
-	for i := range 2 {
-		wg.Go(func() {
-			for _, d := range deliveries[i*10 : i*10+10] {
-				if _, errs[i] = b.Record(t.Context(), []store.Outcome{outcome(d, 1, store.DeliverySuccess)}); errs[i] != nil {
-					return
-				}
+	concurrently(t, len(errs), func(i int) {
+		if i >= 2 {
+			_, errs[i] = b.Cancel(t.Context(), cancellation(n))
+			return
+		}
+		for _, d := range deliveries[i*10 : i*10+10] {
+			if _, errs[i] = b.Record(t.Context(), []store.Outcome{outcome(d, 1, store.DeliverySuccess)}); errs[i] != nil {
+				return
 			}
-		})
-		wg.Go(func() { _, errs[2+i] = b.Cancel(t.Context(), cancellation(n)) })
-	}
-	wg.Wait()
+		}
+	})
 	for _, err := range errs {
 		require.NoError(t, err)
 	}

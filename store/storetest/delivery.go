@@ -11,9 +11,9 @@ import (
 
 var deliveryCases = map[string]func(*testing.T, bundle){
 	"DeliveriesOf/pages":                 deliveryPages,
-	"DeliveriesOf/of one notification":   deliveriesOfOne,
+	"DeliveriesOf/one notification":      deliveriesOfOne,
 	"DeliveriesOf/processing is derived": deliveryProcessing,
-	"FindDeliveries and FindMessages":    deliveriesFound,
+	"FindDeliveries and FindMessages":    findDeliveries,
 	"Delivery/not found":                 deliveryNotFound,
 }
 
@@ -57,23 +57,23 @@ func deliveryProcessing(t *testing.T, b bundle) {
 		b.setJobState(t, d.JobID, store.JobRunning)
 	}
 
-	shown, err := b.DeliveriesOf(t.Context(), n.ID, uuid.Nil, 10)
+	page, err := b.DeliveriesOf(t.Context(), n.ID, uuid.Nil, 10)
 	require.NoError(t, err)
 	status := make(map[uuid.UUID]store.DeliveryStatus)
-	for _, d := range shown {
+	for _, d := range page {
 		status[d.ID] = d.Status
 	}
 	require.Equal(t, map[uuid.UUID]store.DeliveryStatus{
 		pending.ID: store.DeliveryProcessing,
 		failed.ID:  store.DeliveryProcessing,
-		success.ID: store.DeliverySuccess, // River completes a job after its outcome was recorded
+		success.ID: store.DeliverySuccess, // the outcome is recorded before River completes the job
 		idle.ID:    store.DeliveryPending,
 	}, status)
-	require.Equal(t, store.DeliveryPending, b.delivery(t, pending.ID).Status, "the stored status")
+	require.Equal(t, store.DeliveryPending, b.delivery(t, pending.ID).Status, "processing is not stored")
 	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
 }
 
-func deliveriesFound(t *testing.T, b bundle) {
+func findDeliveries(t *testing.T, b bundle) {
 	one, other := Acceptance("app", "1", 2), Acceptance("app", "2", 1)
 	b.accept(t, one, other, Acceptance("app", "3", 1))
 	ids := []uuid.UUID{other.Deliveries[0].ID, newID(), one.Deliveries[1].ID}

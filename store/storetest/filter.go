@@ -12,19 +12,19 @@ import (
 )
 
 var filterCases = map[string]func(*testing.T, bundle){
-	"ListDeliveries/each filter":        deliveriesByEach,
-	"ListDeliveries/status as shown":    deliveriesByStatus,
+	"ListDeliveries/each filter":        deliveriesByFilter,
+	"ListDeliveries/status":             deliveriesByStatus,
 	"ListDeliveries/since and until":    deliveriesByTime,
 	"ListDeliveries/unexpired":          deliveriesUnexpired,
 	"ListDeliveries/pages":              deliveriesByPage,
-	"ListNotifications/each filter":     notificationsByEach,
+	"ListNotifications/each filter":     notificationsByFilter,
 	"ListNotifications/since and until": notificationsByTime,
 	"ListNotifications/pages":           notificationsByPage,
 }
 
-// two accepts two notifications that differ in everything, of two deliveries each;
-// one delivery of the first is dead.
-func two(t *testing.T, b bundle) (one, other store.Acceptance) {
+// acceptTwo accepts two notifications of two deliveries each that differ in every field. The
+// second delivery of the first notification is dead.
+func acceptTwo(t *testing.T, b bundle) (one, other store.Acceptance) {
 	t.Helper()
 	one, other = Acceptance("app", "one", 2), Acceptance("other-app", "other", 2)
 	other.Messages[0].TemplateName = "other-alert"
@@ -40,8 +40,8 @@ func two(t *testing.T, b bundle) (one, other store.Acceptance) {
 	return one, other
 }
 
-// newest returns the ids of deliveries, the newest first.
-func newest(deliveries ...store.Delivery) []uuid.UUID {
+// newestFirst returns the ids of deliveries, newest first.
+func newestFirst(deliveries ...store.Delivery) []uuid.UUID {
 	ids := []uuid.UUID{}
 	for _, d := range deliveries {
 		ids = append(ids, d.ID)
@@ -50,31 +50,31 @@ func newest(deliveries ...store.Delivery) []uuid.UUID {
 	return ids
 }
 
-func deliveriesByEach(t *testing.T, b bundle) {
-	one, other := two(t, b)
+func deliveriesByFilter(t *testing.T, b bundle) {
+	one, other := acceptTwo(t, b)
 	all := slices.Concat(one.Deliveries, other.Deliveries)
 	for name, c := range map[string]struct {
 		filter store.DeliveryFilter
 		want   []store.Delivery
 	}{
-		"nothing":           {store.DeliveryFilter{}, all},
-		"id":                {store.DeliveryFilter{ID: one.Deliveries[0].ID}, one.Deliveries[:1]},
-		"unknown id":        {store.DeliveryFilter{ID: newID()}, nil},
-		"notification":      {store.DeliveryFilter{NotificationID: other.Notification.ID}, other.Deliveries},
-		"app":               {store.DeliveryFilter{AppID: "app"}, one.Deliveries},
-		"unknown app":       {store.DeliveryFilter{AppID: "ap"}, nil},
-		"id of another app": {store.DeliveryFilter{ID: one.Deliveries[0].ID, AppID: "other-app"}, nil},
-		"channel":           {store.DeliveryFilter{Channel: "sms"}, other.Deliveries},
-		"provider":          {store.DeliveryFilter{Provider: "smtp"}, one.Deliveries},
-		"code":              {store.DeliveryFilter{Code: "refused"}, one.Deliveries[1:]},
-		"another code":      {store.DeliveryFilter{Code: "timeout"}, nil},
-		"code and status":   {store.DeliveryFilter{Code: "refused", Status: store.DeliveryDead}, one.Deliveries[1:]},
-		"code, not status":  {store.DeliveryFilter{Code: "refused", Status: store.DeliveryFailed}, nil},
-		"recipient":         {store.DeliveryFilter{Recipient: "+8613800000000"}, other.Deliveries},
-		"recipient's start": {store.DeliveryFilter{Recipient: "+861380000"}, nil},
-		"no pattern":        {store.DeliveryFilter{Recipient: "%"}, nil},
-		"template":          {store.DeliveryFilter{Template: "other-alert"}, other.Deliveries},
-		"all that fit": {store.DeliveryFilter{
+		"no filter":          {store.DeliveryFilter{}, all},
+		"id":                 {store.DeliveryFilter{ID: one.Deliveries[0].ID}, one.Deliveries[:1]},
+		"unknown id":         {store.DeliveryFilter{ID: newID()}, nil},
+		"notification":       {store.DeliveryFilter{NotificationID: other.Notification.ID}, other.Deliveries},
+		"app":                {store.DeliveryFilter{AppID: "app"}, one.Deliveries},
+		"unknown app":        {store.DeliveryFilter{AppID: "ap"}, nil},
+		"id of another app":  {store.DeliveryFilter{ID: one.Deliveries[0].ID, AppID: "other-app"}, nil},
+		"channel":            {store.DeliveryFilter{Channel: "sms"}, other.Deliveries},
+		"provider":           {store.DeliveryFilter{Provider: "smtp"}, one.Deliveries},
+		"code":               {store.DeliveryFilter{Code: "refused"}, one.Deliveries[1:]},
+		"another code":       {store.DeliveryFilter{Code: "timeout"}, nil},
+		"code and status":    {store.DeliveryFilter{Code: "refused", Status: store.DeliveryDead}, one.Deliveries[1:]},
+		"code, other status": {store.DeliveryFilter{Code: "refused", Status: store.DeliveryFailed}, nil},
+		"recipient":          {store.DeliveryFilter{Recipient: "+8613800000000"}, other.Deliveries},
+		"recipient prefix":   {store.DeliveryFilter{Recipient: "+861380000"}, nil},
+		"recipient pattern":  {store.DeliveryFilter{Recipient: "%"}, nil},
+		"template":           {store.DeliveryFilter{Template: "other-alert"}, other.Deliveries},
+		"all filters": {store.DeliveryFilter{
 			AppID: "app", Status: store.DeliveryDead, Channel: "email", Provider: "smtp", Code: "refused",
 			Recipient: "user1@example.com", Template: "alert", NotificationID: one.Notification.ID,
 			Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour),
@@ -82,11 +82,11 @@ func deliveriesByEach(t *testing.T, b bundle) {
 	} {
 		got, err := b.ListDeliveries(t.Context(), c.filter, uuid.Nil, 10)
 		require.NoError(t, err, name)
-		require.Equal(t, newest(c.want...), idsOf(got), name)
+		require.Equal(t, newestFirst(c.want...), idsOf(got), name)
 	}
-	shown, err := b.ListDeliveries(t.Context(), store.DeliveryFilter{Code: "refused"}, uuid.Nil, 10)
+	page, err := b.ListDeliveries(t.Context(), store.DeliveryFilter{Code: "refused"}, uuid.Nil, 10)
 	require.NoError(t, err)
-	require.Equal(t, []store.Delivery{b.delivery(t, one.Deliveries[1].ID)}, shown, "whole rows")
+	require.Equal(t, []store.Delivery{b.delivery(t, one.Deliveries[1].ID)}, page, "with all fields")
 }
 
 func idsOf(deliveries []store.Delivery) []uuid.UUID {
@@ -117,14 +117,14 @@ func deliveriesByStatus(t *testing.T, b bundle) {
 	} {
 		got, err := b.ListDeliveries(t.Context(), store.DeliveryFilter{Status: status}, uuid.Nil, 10)
 		require.NoError(t, err, status)
-		require.Equal(t, newest(want...), idsOf(got), status)
+		require.Equal(t, newestFirst(want...), idsOf(got), status)
 		for _, d := range got {
 			require.Equal(t, status, d.Status)
 		}
 	}
 }
 
-// idAt makes an id of that time.
+// idAt returns an id made at that time.
 func idAt(at time.Time) uuid.UUID {
 	id, first := newID(), store.FirstID(at)
 	copy(id[:6], first[:6])
@@ -144,16 +144,16 @@ func deliveriesByTime(t *testing.T, b bundle) {
 		since, until time.Time
 		want         []store.Delivery
 	}{
-		"since includes":     {noon.Add(time.Second), time.Time{}, a.Deliveries[1:]},
-		"until does not":     {time.Time{}, noon.Add(time.Second), a.Deliveries[:1]},
+		"since is included":  {noon.Add(time.Second), time.Time{}, a.Deliveries[1:]},
+		"until is excluded":  {time.Time{}, noon.Add(time.Second), a.Deliveries[:1]},
 		"between":            {noon.Add(time.Second), noon.Add(2 * time.Second), a.Deliveries[1:2]},
 		"to the millisecond": {noon.Add(time.Millisecond), noon.Add(time.Second + time.Millisecond), a.Deliveries[1:2]},
-		"upside down":        {noon.Add(time.Second), noon, nil},
+		"since after until":  {noon.Add(time.Second), noon, nil},
 		"before all":         {time.Time{}, noon, nil},
 	} {
 		got, err := b.ListDeliveries(t.Context(), store.DeliveryFilter{Since: c.since, Until: c.until}, uuid.Nil, 10)
 		require.NoError(t, err, name)
-		require.Equal(t, newest(c.want...), idsOf(got), name)
+		require.Equal(t, newestFirst(c.want...), idsOf(got), name)
 	}
 }
 
@@ -164,7 +164,7 @@ func deliveriesUnexpired(t *testing.T, b bundle) {
 	for at, want := range map[time.Time][]store.Delivery{noon.Add(-time.Microsecond): a.Deliveries, noon: a.Deliveries[1:]} {
 		got, err := b.ListDeliveries(t.Context(), store.DeliveryFilter{Unexpired: at}, uuid.Nil, 10)
 		require.NoError(t, err)
-		require.Equal(t, newest(want...), idsOf(got))
+		require.Equal(t, newestFirst(want...), idsOf(got))
 	}
 }
 
@@ -182,11 +182,11 @@ func deliveriesByPage(t *testing.T, b bundle) {
 			after = d.ID
 		}
 	}
-	require.Equal(t, newest(a.Deliveries...), got)
+	require.Equal(t, newestFirst(a.Deliveries...), got)
 }
 
-func notificationsByEach(t *testing.T, b bundle) {
-	one, other := two(t, b)
+func notificationsByFilter(t *testing.T, b bundle) {
+	one, other := acceptTwo(t, b)
 	mixed := Acceptance("app", "mixed", 2) // by two channels
 	mixed.Deliveries[1].Channel, mixed.Deliveries[1].TemplateName = "voice", "call"
 	mixed.Deliveries[1].Recipient = store.Recipient{Type: "phone", Value: "+8613900000000"}
@@ -199,18 +199,18 @@ func notificationsByEach(t *testing.T, b bundle) {
 		filter store.NotificationFilter
 		want   []store.Acceptance
 	}{
-		"nothing":                    {store.NotificationFilter{}, []store.Acceptance{mixed, other, one}},
-		"app":                        {store.NotificationFilter{AppID: "app"}, []store.Acceptance{mixed, one}},
-		"key":                        {store.NotificationFilter{IdempotencyKey: "other"}, []store.Acceptance{other}},
-		"key of another app":         {store.NotificationFilter{IdempotencyKey: "other", AppID: "app"}, nil},
-		"status":                     {store.NotificationFilter{Status: store.NotificationFailed}, []store.Acceptance{one}},
-		"pending":                    {store.NotificationFilter{Status: store.NotificationPending}, []store.Acceptance{mixed, other}},
-		"channel":                    {store.NotificationFilter{Channel: "email"}, []store.Acceptance{mixed, one}},
-		"recipient":                  {store.NotificationFilter{Recipient: "+8613800000000"}, []store.Acceptance{other}},
-		"template":                   {store.NotificationFilter{Template: "call"}, []store.Acceptance{mixed}},
-		"one delivery has all":       {store.NotificationFilter{Channel: "voice", Template: "call", Recipient: "+8613900000000"}, []store.Acceptance{mixed}},
-		"no delivery has both":       {store.NotificationFilter{Channel: "email", Template: "call"}, nil},
-		"a channel that nobody uses": {store.NotificationFilter{Channel: "inapp"}, nil},
+		"no filter":            {store.NotificationFilter{}, []store.Acceptance{mixed, other, one}},
+		"app":                  {store.NotificationFilter{AppID: "app"}, []store.Acceptance{mixed, one}},
+		"key":                  {store.NotificationFilter{IdempotencyKey: "other"}, []store.Acceptance{other}},
+		"key of another app":   {store.NotificationFilter{IdempotencyKey: "other", AppID: "app"}, nil},
+		"status":               {store.NotificationFilter{Status: store.NotificationFailed}, []store.Acceptance{one}},
+		"pending":              {store.NotificationFilter{Status: store.NotificationPending}, []store.Acceptance{mixed, other}},
+		"channel":              {store.NotificationFilter{Channel: "email"}, []store.Acceptance{mixed, one}},
+		"recipient":            {store.NotificationFilter{Recipient: "+8613800000000"}, []store.Acceptance{other}},
+		"template":             {store.NotificationFilter{Template: "call"}, []store.Acceptance{mixed}},
+		"one delivery has all": {store.NotificationFilter{Channel: "voice", Template: "call", Recipient: "+8613900000000"}, []store.Acceptance{mixed}},
+		"no delivery has both": {store.NotificationFilter{Channel: "email", Template: "call"}, nil},
+		"unused channel":       {store.NotificationFilter{Channel: "inapp"}, nil},
 	} {
 		got, err := b.ListNotifications(t.Context(), c.filter, uuid.Nil, 10)
 		require.NoError(t, err, name)

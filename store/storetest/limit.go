@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,14 +21,14 @@ var limitCases = map[string]func(*testing.T, bundle){
 			require.True(t, taken)
 			require.InDelta(t, (time.Duration(i+1) * interval).Seconds(), wait.Seconds(), 60)
 		}
-		// Another provider has slots of its own.
+		// Providers do not share slots.
 		wait, taken, err = b.TakeSlot(t.Context(), "q", interval, 0)
 		require.NoError(t, err)
 		require.True(t, taken)
 		require.Zero(t, wait)
 	},
 
-	"nothing is taken beyond the horizon": func(t *testing.T, b bundle) {
+	"no slot beyond the horizon is taken": func(t *testing.T, b bundle) {
 		const interval = time.Hour
 		_, _, err := b.TakeSlot(t.Context(), "p", interval, time.Minute)
 		require.NoError(t, err)
@@ -42,19 +41,14 @@ var limitCases = map[string]func(*testing.T, bundle){
 	},
 
 	"no slot is taken twice": func(t *testing.T, b bundle) {
-		const interval, takers = time.Minute, 50
-		waits := make([]time.Duration, takers)
-		var wg sync.WaitGroup
-		for i := range takers {
-			wg.Go(func() {
-				var err error
-				waits[i], _, err = b.TakeSlot(t.Context(), "p", interval, 1000*interval)
-				if err != nil {
-					t.Error(err)
-				}
-			})
+		const interval, callers = time.Minute, 50
+		waits, errs := make([]time.Duration, callers), make([]error, callers)
+		concurrently(t, callers, func(i int) {
+			waits[i], _, errs[i] = b.TakeSlot(t.Context(), "p", interval, 1000*interval)
+		})
+		for _, err := range errs {
+			require.NoError(t, err)
 		}
-		wg.Wait()
 		slices.Sort(waits)
 		for i, wait := range waits {
 			require.InDelta(t, (time.Duration(i) * interval).Seconds(), wait.Seconds(), 30)

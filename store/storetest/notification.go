@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,33 +14,33 @@ import (
 )
 
 var acceptCases = map[string]func(*testing.T, bundle){
-	"Accept/reads back what was written":       acceptReadsBack,
+	"Accept/keeps every field":                 acceptKeepsFields,
 	"Accept/times keep their instant":          acceptTimes,
-	"Accept/key taken in the database":         acceptReplay,
-	"Accept/key taken earlier in the batch":    acceptReplayInBatch,
+	"Accept/a stored key":                      acceptReplay,
+	"Accept/a key twice in a batch":            acceptReplayInBatch,
 	"Accept/replays and new ones in one batch": acceptMixed,
 	"Accept/large replays":                     acceptLargeReplay,
-	"Accept/same key of another app":           acceptOtherApp,
-	"Accept/same key at the same time":         acceptConcurrently,
+	"Accept/same key, another app":             acceptOtherApp,
+	"Accept/same key concurrently":             acceptConcurrently,
 	"Accept/opposite batches":                  acceptOppositeBatches,
 	"Accept/all or nothing":                    acceptAllOrNothing,
 	"Accept/jobs belong to their deliveries":   acceptJobsMatch,
 	"Accept/10000 deliveries":                  acceptMany,
-	"Accept/nothing":                           acceptNothing,
-	"Accept/a template that is stored":         acceptTemplate,
-	"Accept/a template that has changed":       acceptStale,
+	"Accept/empty batch":                       acceptNothing,
+	"Accept/a current template":                acceptTemplate,
+	"Accept/a stale template":                  acceptStale,
 	"Notification/not found":                   notificationNotFound,
 	"Ping":                                     ping,
 }
 
-func acceptReadsBack(t *testing.T, b bundle) {
+func acceptKeepsFields(t *testing.T, b bundle) {
 	a := Acceptance("console", "key 1 ' \" \\ 键", 2)
 	a.Notification.RequestHash = []byte("\x00\x01\xfe\xff")
 	a.Notification.Unmatched = []store.Recipient{{Type: "phone", Value: "+8613800000000"}, {Type: "x", Value: `"<&'`}}
 	a.Messages[0].Subject = "磁盘已满 🚨"
 	a.Messages[0].Body = "line 1\r\n\tline 2 <b>&amp;</b> \\ \u2028"
 	a.Messages[0].TemplateCode = "SMS_1"
-	a.Messages[0].Params = []byte(`{ "b":1.0, "a" : "x\u0041",  "a":null }`) // spaces, order and repeats stay
+	a.Messages[0].Params = []byte(`{ "b":1.0, "a" : "x\u0041",  "a":null }`) // kept byte for byte
 	a.Deliveries[1].Recipient = store.Recipient{Type: "feishu_user_id", Value: "ou_ü"}
 	sendAt, expiresAt := store.Now().Add(time.Hour), store.Now().Add(2*time.Hour)
 	a.Notification.SendAt, a.Notification.ExpiresAt = &sendAt, &expiresAt
@@ -126,18 +125,18 @@ func acceptMixed(t *testing.T, b bundle) {
 }
 
 func acceptLargeReplay(t *testing.T, b bundle) {
-	const many = 1500
+	const recipients = 1500
 	old := Acceptance("app", "old", 1)
 	b.accept(t, old)
-	fresh := Acceptance("app", "fresh", many)
-	accepted, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "old", many), fresh})
+	fresh := Acceptance("app", "fresh", recipients)
+	accepted, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "old", recipients), fresh})
 	require.NoError(t, err)
 	require.Equal(t, old.Notification.ID, accepted[0].Notification.ID)
 	require.Equal(t, []bool{true, false}, []bool{accepted[0].Replayed, accepted[1].Replayed})
-	again, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "fresh", many)})
+	again, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "fresh", recipients)})
 	require.NoError(t, err)
 	require.Equal(t, []store.Accepted{{Notification: fresh.Written(), Replayed: true}}, again)
-	requireRows(t, b, 2, many+1)
+	requireRows(t, b, 2, recipients+1)
 }
 
 func acceptOtherApp(t *testing.T, b bundle) {
@@ -153,16 +152,12 @@ func acceptOtherApp(t *testing.T, b bundle) {
 func acceptConcurrently(t *testing.T, b bundle) {
 	const callers = 50
 	accepted, errs := make([]store.Accepted, callers), make([]error, callers)
-	var wg sync.WaitGroup
-	for i := range callers {
-		wg.Go(func() {
-			answer, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "key", 2)})
-			if errs[i] = err; err == nil {
-				accepted[i] = answer[0]
-			}
-		})
-	}
-	wg.Wait()
+	concurrently(t, callers, func(i int) {
+		answer, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "key", 2)})
+		if errs[i] = err; err == nil {
+			accepted[i] = answer[0]
+		}
+	})
 
 	written := 0
 	for i := range callers {
@@ -176,13 +171,12 @@ func acceptConcurrently(t *testing.T, b bundle) {
 	requireRows(t, b, 1, 2)
 }
 
-// Replicas accept batches of the same keys in opposite orders.
+// Replicas that accept the same keys in opposite orders do not deadlock.
 func acceptOppositeBatches(t *testing.T, b bundle) {
 	const rounds, callers, keys = 5, 4, 200
-	for round := range rounds { // the first ones open the connections
+	for round := range rounds { // the first rounds open the connections
 		errs := make([]error, callers)
-		var wg sync.WaitGroup
-		for i := range callers {
+		concurrently(t, callers, func(i int) {
 			batch := make([]store.Acceptance, keys)
 			for k := range keys {
 				batch[k] = Acceptance("app", fmt.Sprint(round, k), 1)
@@ -190,9 +184,8 @@ func acceptOppositeBatches(t *testing.T, b bundle) {
 			if i%2 == 1 {
 				slices.Reverse(batch)
 			}
-			wg.Go(func() { _, errs[i] = b.Accept(t.Context(), batch) })
-		}
-		wg.Wait()
+			_, errs[i] = b.Accept(t.Context(), batch)
+		})
 		for _, err := range errs {
 			require.NoError(t, err)
 		}
@@ -201,17 +194,17 @@ func acceptOppositeBatches(t *testing.T, b bundle) {
 }
 
 func acceptAllOrNothing(t *testing.T, b bundle) {
-	poisons := map[string]func(*store.Acceptance){
+	defects := map[string]func(*store.Acceptance){
 		"delivery id twice": func(a *store.Acceptance) { a.Deliveries[1].ID = a.Deliveries[0].ID },
 		"params not JSON":   func(a *store.Acceptance) { a.Messages[0].Params = []byte(`{"a":`) },
-		"a job too few":     func(a *store.Acceptance) { a.Jobs = a.Jobs[:1] },
-		"another's job":     func(a *store.Acceptance) { a.Jobs[1].DeliveryID = newID() },
-		"a queue's name":    func(a *store.Acceptance) { a.Jobs[1].Queue = "no spaces" },
+		"missing job":       func(a *store.Acceptance) { a.Jobs = a.Jobs[:1] },
+		"foreign job":       func(a *store.Acceptance) { a.Jobs[1].DeliveryID = newID() },
+		"invalid queue":     func(a *store.Acceptance) { a.Jobs[1].Queue = "no spaces" },
 		"no deliveries":     func(a *store.Acceptance) { a.Deliveries, a.Jobs = nil, nil },
 	}
-	for name, poison := range poisons {
+	for name, spoil := range defects {
 		bad := Acceptance("app", "bad", 2)
-		poison(&bad)
+		spoil(&bad)
 		_, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "good", 1), bad})
 		require.Error(t, err, name)
 		requireRows(t, b, 0, 0)
@@ -249,7 +242,7 @@ func acceptStale(t *testing.T, b bundle) {
 	old := b.create(t, template("alert", "email"), "app")
 	stale := Acceptance("app", "stale", 1)
 	stale.Templates = []store.Template{old}
-	refused := func(t *testing.T) {
+	requireStale := func(t *testing.T) {
 		t.Helper()
 		_, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("app", "other", 1), stale})
 		require.ErrorIs(t, err, store.ErrStale)
@@ -259,13 +252,13 @@ func acceptStale(t *testing.T, b bundle) {
 
 	current, err := b.UpdateTemplate(t.Context(), old, "app") // the same text, at the same time
 	require.NoError(t, err)
-	refused(t)
+	requireStale(t)
 	stale.Templates = []store.Template{current}
 	require.NoError(t, b.DeleteTemplate(t.Context(), "alert"))
-	refused(t)
+	requireStale(t)
 
 	again := b.create(t, current, "app")
-	refused(t)
+	requireStale(t)
 	stale.Templates = []store.Template{again}
 	b.accept(t, stale)
 }
@@ -285,8 +278,8 @@ func notificationNotFound(t *testing.T, b bundle) {
 
 func ping(t *testing.T, b bundle) { require.NoError(t, b.Ping(t.Context())) }
 
-// requireRows says how many notifications, messages (one each), deliveries and
-// jobs there are.
+// requireRows requires these numbers of notifications, of messages (one for each
+// notification), of deliveries and of jobs (one for each delivery).
 func requireRows(t *testing.T, b bundle, notifications, deliveries int) {
 	t.Helper()
 	require.Equal(t, notifications, b.count(t, "notifications"))
@@ -295,7 +288,7 @@ func requireRows(t *testing.T, b bundle, notifications, deliveries int) {
 	require.Equal(t, deliveries, b.count(t, "river_job"))
 }
 
-// jsonObject makes details for an attempt.
+// jsonObject returns m as JSON.
 func jsonObject(t *testing.T, m map[string]any) []byte {
 	t.Helper()
 	b, err := json.Marshal(m)

@@ -10,14 +10,14 @@ import (
 )
 
 var orphanCases = map[string]func(*testing.T, bundle){
-	"Orphans/by the job's state":        orphansByState,
-	"Orphans/closed deliveries are not": orphansClosed,
-	"Orphans/pages":                     orphanPages,
-	"CloseOrphans/closes once":          closeOnce,
-	"CloseOrphans/fence":                closeFence,
-	"CloseOrphans/a batch":              closeBatch,
-	"Reopen/what is closed":             reopenClosed,
-	"Reopen/fence":                      reopenFence,
+	"Orphans/each job state":       orphansByState,
+	"Orphans/no closed deliveries": orphansClosed,
+	"Orphans/pages":                orphanPages,
+	"CloseOrphans/closes once":     closeOnce,
+	"CloseOrphans/fence":           closeFence,
+	"CloseOrphans/a batch":         closeBatch,
+	"Reopen/closed deliveries":     reopenClosed,
+	"Reopen/fence":                 reopenFence,
 }
 
 func orphansByState(t *testing.T, b bundle) {
@@ -76,9 +76,9 @@ func orphanPages(t *testing.T, b bundle) {
 		page, err := b.Orphans(t.Context(), after, 2)
 		require.NoError(t, err)
 		require.Len(t, page, size)
-		for _, s := range page {
-			got = append(got, s.DeliveryID)
-			after = s.DeliveryID
+		for _, orphan := range page {
+			got = append(got, orphan.DeliveryID)
+			after = orphan.DeliveryID
 		}
 	}
 	for i, d := range deliveries {
@@ -168,7 +168,7 @@ func reopenClosed(t *testing.T, b bundle) {
 	require.Equal(t, store.NotificationProcessing, b.notification(t, n.ID).Status)
 
 	require.Equal(t, []bool{false, true}, b.record(t.Context(), t,
-		outcome(deliveries[0], 4, store.DeliverySuccess), outcome(deliveries[1], 1, store.DeliverySuccess)), "4 attempts are behind it")
+		outcome(deliveries[0], 4, store.DeliverySuccess), outcome(deliveries[1], 1, store.DeliverySuccess)), "it had 4 attempts before")
 	require.Equal(t, []bool{true}, b.record(t.Context(), t, outcome(deliveries[0], 5, store.DeliverySuccess)))
 	require.Equal(t, store.NotificationSuccess, b.notification(t, n.ID).Status)
 }

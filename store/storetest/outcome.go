@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,17 +17,17 @@ var recordCases = map[string]func(*testing.T, bundle){
 	"Record/attempts are kept":           recordAttempts,
 	"Record/throttled spends no attempt": recordThrottled,
 	"Record/fence":                       recordFence,
-	"Record/again":                       recordAgain,
+	"Record/repeated":                    recordAgain,
 	"Record/all or nothing":              recordAllOrNothing,
-	"Record/nothing":                     recordNothing,
+	"Record/empty batch":                 recordNothing,
 	"Record/opposite batches":            recordOppositeBatches,
 	"Record/one delivery, many workers":  recordConcurrently,
 }
 
 var rollUpCases = map[string]func(*testing.T, bundle){
-	"RollUp/each step":                    rollUpSteps,
-	"RollUp/one batch, many transitions":  rollUpBatch,
-	"RollUp/a second outcome moves it on": rollUpCorrects,
+	"RollUp/each step":                   rollUpSteps,
+	"RollUp/one batch, many transitions": rollUpBatch,
+	"RollUp/a late success":              rollUpLateSuccess,
 }
 
 func recordSuccess(t *testing.T, b bundle) {
@@ -44,7 +43,7 @@ func recordSuccess(t *testing.T, b bundle) {
 	want := d
 	want.Status, want.Attempts, want.Provider = store.DeliverySuccess, 2, "smtp-2"
 	want.Details, want.UpdatedAt = o.Attempt.Details, o.Attempt.FinishedAt
-	require.Equal(t, want, b.delivery(t, d.ID), "the failure's code, error and retry time are gone")
+	require.Equal(t, want, b.delivery(t, d.ID), "the code, error and retry time of the failure are cleared")
 	got := b.notification(t, n.ID)
 	require.Equal(t, store.NotificationSuccess, got.Status)
 	require.Equal(t, o.Attempt.FinishedAt, got.UpdatedAt)
@@ -126,18 +125,18 @@ func recordFence(t *testing.T, b bundle) {
 	}
 	require.Equal(t, 1, b.count(t, "attempts"))
 
-	// Fenced outcomes do not hold up the others of their batch.
+	// The other outcomes of a batch are recorded.
 	require.Equal(t, []bool{false, true},
 		b.record(t.Context(), t, outcome(d, 2, store.DeliverySuccess), outcome(other, 1, store.DeliverySuccess)))
 	require.Equal(t, store.Counts{Total: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
 
-	// Success is final: whatever a later attempt says, the message has arrived.
+	// Success is final, because the message has arrived.
 	require.Equal(t, []bool{false}, b.record(t.Context(), t, outcome(other, 2, store.DeliveryDead)))
 	require.Equal(t, store.DeliverySuccess, b.delivery(t, other.ID).Status)
 }
 
-// The reply to a commit was lost, so the same outcomes come again: they are
-// recorded, once. Another outcome of the same attempt is fenced.
+// The reply to a commit was lost, so the same outcomes are recorded again. They count as
+// recorded, and change nothing. Another outcome of the same attempt is fenced.
 func recordAgain(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 5)
 	throttled := outcome(deliveries[3], 1, store.DeliveryFailed)
@@ -183,7 +182,7 @@ func recordNothing(t *testing.T, b bundle) {
 	require.Empty(t, recorded)
 }
 
-// Replicas record batches that touch the same notifications in opposite orders.
+// Replicas that record outcomes of the same notifications in opposite orders do not deadlock.
 func recordOppositeBatches(t *testing.T, b bundle) {
 	const callers, notifications, rounds = 8, 6, 10
 	var ids []uuid.UUID
@@ -196,26 +195,22 @@ func recordOppositeBatches(t *testing.T, b bundle) {
 		}
 	}
 	errs := make([]error, callers)
-	var wg sync.WaitGroup
-	for i := range callers {
+	concurrently(t, callers, func(i int) {
 		if i%2 == 1 {
 			slices.Reverse(work[i])
 		}
-		wg.Go(func() {
-			for attempt := 1; attempt <= rounds && errs[i] == nil; attempt++ {
-				status := store.DeliveryFailed
-				if attempt == rounds {
-					status = []store.DeliveryStatus{store.DeliverySuccess, store.DeliveryDead}[i%2]
-				}
-				var batch []store.Outcome
-				for _, d := range work[i] {
-					batch = append(batch, outcome(d, attempt, status))
-				}
-				_, errs[i] = b.Record(t.Context(), batch)
+		for attempt := 1; attempt <= rounds && errs[i] == nil; attempt++ {
+			status := store.DeliveryFailed
+			if attempt == rounds {
+				status = []store.DeliveryStatus{store.DeliverySuccess, store.DeliveryDead}[i%2]
 			}
-		})
-	}
-	wg.Wait()
+			var batch []store.Outcome
+			for _, d := range work[i] {
+				batch = append(batch, outcome(d, attempt, status))
+			}
+			_, errs[i] = b.Record(t.Context(), batch)
+		}
+	})
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
@@ -227,22 +222,20 @@ func recordOppositeBatches(t *testing.T, b bundle) {
 	require.Equal(t, callers*notifications*rounds, b.count(t, "attempts"))
 }
 
-// Workers that were taken for dead record later attempts and earlier ones of the
-// same deliveries at the same time.
+// Workers that were thought lost record earlier attempts of the same deliveries while others
+// record later ones.
 func recordConcurrently(t *testing.T, b bundle) {
 	const workers = 8
 	n, deliveries := b.acceptOne(t, 20)
 	recorded, errs := make([][]bool, workers), make([]error, workers)
-	var wg sync.WaitGroup
-	for i := range workers {
+	concurrently(t, workers, func(i int) {
 		status := []store.DeliveryStatus{store.DeliveryFailed, store.DeliveryDead}[i%2]
 		var batch []store.Outcome
 		for _, d := range deliveries {
 			batch = append(batch, outcome(d, i+1, status))
 		}
-		wg.Go(func() { recorded[i], errs[i] = b.Record(t.Context(), batch) })
-	}
-	wg.Wait()
+		recorded[i], errs[i] = b.Record(t.Context(), batch)
+	})
 
 	attempts := 0
 	for i := range workers {
@@ -257,7 +250,7 @@ func recordConcurrently(t *testing.T, b bundle) {
 	for _, d := range deliveries {
 		require.Equal(t, workers, b.delivery(t, d.ID).Attempts, "the last attempt won")
 	}
-	last := store.Counts{Total: len(deliveries), Dead: len(deliveries)} // that of worker 7
+	last := store.Counts{Total: len(deliveries), Dead: len(deliveries)} // the last attempt is dead
 	require.Equal(t, last, b.notification(t, n.ID).Counts)
 }
 
@@ -335,8 +328,8 @@ func rollUpBatch(t *testing.T, b bundle) {
 	require.Equal(t, store.NotificationFailed, b.notification(t, n2.ID).Status)
 }
 
-// A worker that was given up for lost reports that the message did arrive.
-func rollUpCorrects(t *testing.T, b bundle) {
+// A worker that was thought lost records that the message arrived.
+func rollUpLateSuccess(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 1)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryFailed))
 	_, err := b.CloseOrphans(t.Context(), []store.Closing{closing(deliveries[0], store.DeliveryDead)})

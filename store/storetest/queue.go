@@ -11,13 +11,13 @@ import (
 )
 
 var queueCases = map[string]func(*testing.T, bundle){
-	"QueueDepths/by queue and state":    queueDepths,
-	"QueueDepths/an empty queue":        queueDepthsEmpty,
-	"CountRunning/by when they started": countRunning,
+	"QueueDepths/by queue and state": queueDepths,
+	"QueueDepths/no jobs":            queueDepthsEmpty,
+	"CountRunning/by start time":     countRunning,
 }
 
 func queueDepths(t *testing.T, b bundle) {
-	later := store.Now().Truncate(time.Second).Add(time.Hour) // as coarse as the coarser engine
+	later := store.Now().Truncate(time.Second).Add(time.Hour) // SQLite keeps whole seconds
 	a := Acceptance("app", "key", 10)
 	a.Jobs[0].Queue = "sms"
 	a.Jobs[1].Due = later.Add(time.Hour)

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,14 +9,14 @@ import (
 )
 
 var requeueCases = map[string]func(*testing.T, bundle){
-	"Requeue/dead and cancelled go again":      requeueEnded,
-	"Requeue/through another provider":         requeueProvider,
-	"Requeue/what is open or arrived does not": requeueFence,
-	"Requeue/the old job is fenced":            requeueOldJob,
-	"Requeue/jobs belong to their deliveries":  requeueJobsMatch,
-	"Requeue/twice at the same time":           requeueConcurrently,
-	"Requeue/all or nothing":                   requeueAllOrNothing,
-	"Requeue/nothing":                          requeueNothing,
+	"Requeue/dead and cancelled":              requeueEnded,
+	"Requeue/through another provider":        requeueProvider,
+	"Requeue/not open, not arrived":           requeueFence,
+	"Requeue/the old job is fenced":           requeueOldJob,
+	"Requeue/jobs belong to their deliveries": requeueJobsMatch,
+	"Requeue/concurrently":                    requeueConcurrently,
+	"Requeue/all or nothing":                  requeueAllOrNothing,
+	"Requeue/empty batch":                     requeueNothing,
 }
 
 func requeueOf(d store.Delivery) store.Requeue {
@@ -26,10 +25,10 @@ func requeueOf(d store.Delivery) store.Requeue {
 
 func (b bundle) requeue(t *testing.T, batch ...store.Requeue) []bool {
 	t.Helper()
-	retried, err := b.Requeue(t.Context(), batch)
+	requeued, err := b.Requeue(t.Context(), batch)
 	require.NoError(t, err)
-	require.Len(t, retried, len(batch))
-	return retried
+	require.Len(t, requeued, len(batch))
+	return requeued
 }
 
 func requeueEnded(t *testing.T, b bundle) {
@@ -48,7 +47,7 @@ func requeueEnded(t *testing.T, b bundle) {
 		want, got := old, b.delivery(t, old.ID)
 		require.Greater(t, got.JobID, old.JobID, "a new job")
 		want.JobID, want.UpdatedAt = got.JobID, batch[i].At
-		require.Equal(t, want, got, "pending as on the first day")
+		require.Equal(t, want, got, "pending, as after its acceptance")
 	}
 	require.Equal(t, 5, b.count(t, "river_job"))
 	got := b.notification(t, n.ID)
@@ -58,7 +57,7 @@ func requeueEnded(t *testing.T, b bundle) {
 
 	attempts, err := b.Attempts(t.Context(), dead.ID)
 	require.NoError(t, err)
-	require.Equal(t, []store.Attempt{o.Attempt}, attempts, "what was tried before is kept")
+	require.Equal(t, []store.Attempt{o.Attempt}, attempts, "earlier attempts are kept")
 }
 
 func requeueProvider(t *testing.T, b bundle) {
@@ -76,7 +75,7 @@ func requeueProvider(t *testing.T, b bundle) {
 	require.Empty(t, d.ProviderOverride)
 	require.Equal(t, "spare", again("spare").Provider)
 	require.Equal(t, "spare", d.ProviderOverride)
-	require.Empty(t, again("").ProviderOverride, "the channel's own again")
+	require.Empty(t, again("").ProviderOverride, "the channel's own provider again")
 }
 
 func requeueFence(t *testing.T, b bundle) {
@@ -92,13 +91,13 @@ func requeueFence(t *testing.T, b bundle) {
 	require.Equal(t, before, b.notification(t, n.ID))
 	require.Equal(t, 4, b.count(t, "river_job"))
 
-	// They do not hold up the others of their batch.
+	// The others of a batch are requeued.
 	require.Equal(t, []bool{false, true, false}, b.requeue(t, requeueOf(deliveries[0]), requeueOf(deliveries[2]), unknown))
 	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
 	require.Equal(t, []bool{false}, b.requeue(t, requeueOf(deliveries[2])), "once")
 }
 
-// A worker of the old job that was stuck all the time must not speak for the new one.
+// A late worker of the old job does not change the delivery of the new one.
 func requeueOldJob(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 1)
 	old := deliveries[0]
@@ -131,8 +130,8 @@ func requeueJobsMatch(t *testing.T, b bundle) {
 		batch = append(batch, requeueOf(d))
 	}
 	b.record(t.Context(), t, outcomes...)
-	for i, retried := range b.requeue(t, batch...) {
-		require.Equal(t, i%3 > 0, retried)
+	for i, requeued := range b.requeue(t, batch...) {
+		require.Equal(t, i%3 > 0, requeued)
 	}
 	var matching int
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `
@@ -152,23 +151,19 @@ func requeueConcurrently(t *testing.T, b bundle) {
 		batch = append(batch, requeueOf(d))
 	}
 	b.record(t.Context(), t, outcomes...)
-	retried, errs := make([][]bool, callers), make([]error, callers)
-	var wg sync.WaitGroup
-	for i := range callers {
-		wg.Go(func() { retried[i], errs[i] = b.Requeue(t.Context(), batch) })
-	}
-	wg.Wait()
+	requeued, errs := make([][]bool, callers), make([]error, callers)
+	concurrently(t, callers, func(i int) { requeued[i], errs[i] = b.Requeue(t.Context(), batch) })
 	times := make([]int, len(batch))
 	for i := range callers {
 		require.NoError(t, errs[i])
-		for place, again := range retried[i] {
-			if again {
+		for place, ok := range requeued[i] {
+			if ok {
 				times[place]++
 			}
 		}
 	}
 	for _, n := range times {
-		require.Equal(t, 1, n)
+		require.Equal(t, 1, n, "each delivery is requeued once")
 	}
 	require.Equal(t, store.Counts{Total: 20, Pending: 20}, b.notification(t, n.ID).Counts)
 	require.Equal(t, 40, b.count(t, "river_job"))

@@ -11,7 +11,7 @@ import (
 )
 
 var retentionCases = map[string]func(*testing.T, bundle){
-	"DeleteClosed/deletes what is old and closed, and nothing else": func(t *testing.T, b bundle) {
+	"DeleteClosed/only old and closed": func(t *testing.T, b bundle) {
 		old := time.Now().AddDate(0, 0, -100)
 		var closed []store.Acceptance
 		for _, key := range []string{"a", "b", "c"} {
@@ -41,13 +41,13 @@ var retentionCases = map[string]func(*testing.T, bundle){
 		require.Equal(t, 2, b.count(t, "notifications"))
 		require.Equal(t, 2, b.count(t, "messages"))
 		require.Equal(t, 2, b.count(t, "deliveries"))
-		require.Equal(t, 1, b.count(t, "attempts"), "the open one was not tried yet")
+		require.Equal(t, 1, b.count(t, "attempts"), "that of the young one")
 
 		// The key is free again.
 		b.accept(t, acceptanceAt(time.Now(), "a", 1))
 	},
 
-	"DeleteClosed/counts from when it was due": func(t *testing.T, b bundle) {
+	"DeleteClosed/age counts from sendAt": func(t *testing.T, b bundle) {
 		sendAt := store.Now().AddDate(0, 0, -50)
 		a := acceptanceAt(time.Now().AddDate(0, 0, -100), "scheduled", 1)
 		a.Notification.SendAt = &sendAt
@@ -60,7 +60,7 @@ var retentionCases = map[string]func(*testing.T, bundle){
 		}
 	},
 
-	"DeleteClosed/takes a large notification alone": func(t *testing.T, b bundle) {
+	"DeleteClosed/large notifications one by one": func(t *testing.T, b bundle) {
 		for _, key := range []string{"a", "b"} {
 			a := acceptanceAt(time.Now().AddDate(0, 0, -100), key, 10)
 			b.accept(t, a)
@@ -74,11 +74,10 @@ var retentionCases = map[string]func(*testing.T, bundle){
 	},
 }
 
-// acceptanceAt is an acceptance of that time: its id says so.
+// acceptanceAt returns an acceptance whose id was made at that time.
 func acceptanceAt(at time.Time, key string, recipients int) store.Acceptance {
 	a := Acceptance("app", key, recipients)
-	first, id := store.FirstID(at), uuid.Must(uuid.NewV7())
-	copy(id[:6], first[:6])
+	id := idAt(at)
 	a.Notification.ID = id
 	for i := range a.Messages {
 		a.Messages[i].NotificationID = id
@@ -89,7 +88,7 @@ func acceptanceAt(at time.Time, key string, recipients int) store.Acceptance {
 	return a
 }
 
-// close records the success of all deliveries of a notification.
+// close records success for all deliveries of a notification.
 func (b bundle) close(t *testing.T, a store.Acceptance) {
 	t.Helper()
 	deliveries, err := b.DeliveriesOf(t.Context(), a.Notification.ID, uuid.Nil, 1000)

@@ -1,11 +1,12 @@
-// Package storetest is the contract of package store as a suite of tests. Each
-// engine runs it; where one differed from the other, there is a case.
+// Package storetest is the contract of package store, as a suite of tests that each engine
+// runs. Every difference found between the engines became a case.
 package storetest
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,11 +16,11 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// Open returns a fresh, migrated store and a way into the same database behind
-// its back. It registers its own clean-up.
+// Open returns a new, migrated store, and a connection to its database that does not go
+// through the store. It registers its cleanup.
 type Open func(t *testing.T) (store.Store, *sql.DB)
 
-// Run runs the suite. Each case gets a fresh store.
+// Run runs the suite. Each case gets a new store.
 func Run(t *testing.T, open Open) {
 	for _, cases := range []map[string]func(*testing.T, bundle){
 		acceptCases, deliveryCases, recordCases, rollUpCases, orphanCases, templateCases, limitCases, retentionCases,
@@ -35,13 +36,13 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
-// bundle is what each case works with.
+// bundle is the store of one case and its database.
 type bundle struct {
 	store.Store
 	db *sql.DB
 }
 
-// accept accepts notifications that are all new.
+// accept accepts a batch of new notifications.
 func (b bundle) accept(t *testing.T, batch ...store.Acceptance) {
 	t.Helper()
 	accepted, err := b.Accept(t.Context(), batch)
@@ -52,7 +53,7 @@ func (b bundle) accept(t *testing.T, batch ...store.Acceptance) {
 	}
 }
 
-// acceptOne accepts one notification and returns its deliveries, with their jobs.
+// acceptOne accepts one notification and returns it and its deliveries.
 func (b bundle) acceptOne(t *testing.T, recipients int) (store.Notification, []store.Delivery) {
 	t.Helper()
 	a := Acceptance("app", uuid.NewString(), recipients)
@@ -63,7 +64,7 @@ func (b bundle) acceptOne(t *testing.T, recipients int) (store.Notification, []s
 	return a.Notification, deliveries
 }
 
-// count counts the rows of a table.
+// count returns the number of rows of a table.
 func (b bundle) count(t *testing.T, table string) int {
 	t.Helper()
 	var n int
@@ -71,7 +72,7 @@ func (b bundle) count(t *testing.T, table string) int {
 	return n
 }
 
-// setJobState does to a job what River, or an operator in its UI, does.
+// setJobState changes a job as River, or an operator in River UI, does.
 func (b bundle) setJobState(t *testing.T, job int64, state store.JobState) {
 	t.Helper()
 	var finalized *time.Time
@@ -85,14 +86,14 @@ func (b bundle) setJobState(t *testing.T, job int64, state store.JobState) {
 	require.NoError(t, err)
 }
 
-// deleteJob does what River's cleaner, or an operator in its UI, does.
+// deleteJob deletes a job as River's cleaner, or an operator in River UI, does.
 func (b bundle) deleteJob(t *testing.T, job int64) {
 	t.Helper()
 	_, err := b.db.ExecContext(t.Context(), `DELETE FROM river_job WHERE id = $1`, job)
 	require.NoError(t, err)
 }
 
-// notification reads a notification back.
+// notification returns a stored notification.
 func (b bundle) notification(t *testing.T, id uuid.UUID) store.Notification {
 	t.Helper()
 	n, err := b.Notification(t.Context(), id)
@@ -100,7 +101,7 @@ func (b bundle) notification(t *testing.T, id uuid.UUID) store.Notification {
 	return n
 }
 
-// delivery reads a delivery back.
+// delivery returns a stored delivery.
 func (b bundle) delivery(t *testing.T, id uuid.UUID) store.Delivery {
 	t.Helper()
 	d, err := b.Delivery(t.Context(), id)
@@ -108,7 +109,7 @@ func (b bundle) delivery(t *testing.T, id uuid.UUID) store.Delivery {
 	return d
 }
 
-// record records outcomes and returns which were.
+// record records outcomes and returns which of them were recorded.
 func (b bundle) record(ctx context.Context, t *testing.T, batch ...store.Outcome) []bool {
 	t.Helper()
 	recorded, err := b.Record(ctx, batch)
@@ -117,12 +118,12 @@ func (b bundle) record(ctx context.Context, t *testing.T, batch ...store.Outcome
 	return recorded
 }
 
-// jobOf returns the job of a delivery.
+// jobOf returns a new job of a delivery.
 func jobOf(d store.Delivery) store.Job {
 	return store.Job{DeliveryID: d.ID, Queue: "email", MaxAttempts: 4}
 }
 
-// Acceptance makes a notification of one message to many recipients.
+// Acceptance returns a notification of one message to the given number of recipients.
 func Acceptance(app, key string, recipients int) store.Acceptance {
 	now := store.Now()
 	notification := store.Notification{
@@ -147,7 +148,8 @@ func Acceptance(app, key string, recipients int) store.Acceptance {
 	return a
 }
 
-// outcome makes the outcome of one attempt, as a failure unless it is a success.
+// outcome returns the outcome of one attempt. Unless the status is success, it has a code and
+// an error.
 func outcome(d store.Delivery, attempt int, status store.DeliveryStatus) store.Outcome {
 	now := store.Now()
 	o := store.Outcome{
@@ -165,6 +167,25 @@ func outcome(d store.Delivery, attempt int, status store.DeliveryStatus) store.O
 		o.NextRetryAt = &next
 	}
 	return o
+}
+
+// concurrently makes n calls at the same time and waits until all have returned.
+func concurrently(t *testing.T, n int, call func(i int)) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { call(i) })
+	}
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		require.FailNow(t, "the calls take too long")
+	}
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

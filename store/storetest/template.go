@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,13 +11,13 @@ import (
 )
 
 var templateCases = map[string]func(*testing.T, bundle){
-	"Templates/create and read": templateCreate,
-	"Templates/update":          templateUpdate,
-	"Templates/delete":          templateDelete,
-	"Templates/versions":        templateVersions,
-	"Templates/writers at once": templateWriters,
-	"Templates/not found":       templateNotFound,
-	"Templates/list":            templateList,
+	"Templates/create and read":   templateCreate,
+	"Templates/update":            templateUpdate,
+	"Templates/delete":            templateDelete,
+	"Templates/versions":          templateVersions,
+	"Templates/concurrent writes": templateWriters,
+	"Templates/not found":         templateNotFound,
+	"Templates/list":              templateList,
 }
 
 func template(name, channel string) store.Template {
@@ -29,7 +28,7 @@ func template(name, channel string) store.Template {
 	}
 }
 
-// create creates a template of a free name and returns the stored row.
+// create creates a template and returns it as stored.
 func (b bundle) create(t *testing.T, tmpl store.Template, by string) store.Template {
 	t.Helper()
 	created, err := b.CreateTemplate(t.Context(), tmpl, by)
@@ -37,7 +36,7 @@ func (b bundle) create(t *testing.T, tmpl store.Template, by string) store.Templ
 	return created
 }
 
-// version is the version that a template is now.
+// version returns the version entry of a stored template.
 func version(t store.Template, by string) store.TemplateVersion {
 	return store.TemplateVersion{
 		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
@@ -54,14 +53,14 @@ func templateCreate(t *testing.T, b bundle) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 
-	// Names are unique over all channels, and told apart by case.
+	// Names are unique over all channels, and case counts.
 	_, err = b.CreateTemplate(t.Context(), template("alert", "sms"), "app")
 	require.ErrorIs(t, err, store.ErrExists)
 	b.create(t, template("Alert", "sms"), "app")
 	got, err = b.Template(t.Context(), "alert")
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	require.Equal(t, 2, b.count(t, "template_versions"), "what was not written is no version")
+	require.Equal(t, 2, b.count(t, "template_versions"), "a refused write makes no version")
 }
 
 func templateUpdate(t *testing.T, b bundle) {
@@ -91,7 +90,7 @@ func templateDelete(t *testing.T, b bundle) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, err = b.Template(t.Context(), "other")
 	require.NoError(t, err)
-	require.Equal(t, 2, b.create(t, template("alert", "sms"), "app").Version, "the name is free again, and its versions go on")
+	require.Equal(t, 2, b.create(t, template("alert", "sms"), "app").Version, "the name is free again, and its versions continue")
 }
 
 func templateVersions(t *testing.T, b bundle) {
@@ -124,19 +123,15 @@ func templateVersions(t *testing.T, b bundle) {
 	}
 }
 
-// Writers of one template at the same time each make a version of their own.
+// Concurrent writes of one template each make a version.
 func templateWriters(t *testing.T, b bundle) {
 	const writers = 20
 	tmpl := b.create(t, template("alert", "email"), "app")
 	versions, errs := make([]int, writers), make([]error, writers)
-	var wg sync.WaitGroup
-	for i := range writers {
-		wg.Go(func() {
-			updated, err := b.UpdateTemplate(t.Context(), tmpl, "app")
-			versions[i], errs[i] = updated.Version, err
-		})
-	}
-	wg.Wait()
+	concurrently(t, writers, func(i int) {
+		updated, err := b.UpdateTemplate(t.Context(), tmpl, "app")
+		versions[i], errs[i] = updated.Version, err
+	})
 	slices.Sort(versions)
 	for i := range writers {
 		require.NoError(t, errs[i])
@@ -176,7 +171,7 @@ func templateList(t *testing.T, b bundle) {
 		limit          int
 		want           []string
 	}{
-		{"", "", 10, []string{"B", "_", "a", "a-1", "a.1", "b"}}, // by bytes, on each engine
+		{"", "", 10, []string{"B", "_", "a", "a-1", "a.1", "b"}}, // in byte order on both engines
 		{"", "", 2, []string{"B", "_"}},
 		{"", "_", 2, []string{"a", "a-1"}},
 		{"", "a1", 10, []string{"b"}},

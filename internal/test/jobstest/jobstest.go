@@ -1,9 +1,10 @@
-// Package jobstest runs the parts of package jobs on both engines, with a provider that does what
-// the test says.
+// Package jobstest runs the parts of package jobs on both engines, with a provider that the test
+// controls.
 package jobstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/jobs/accepting"
@@ -34,8 +36,8 @@ import (
 	"github.com/labring/sealos-notify/store/sqlite"
 )
 
-// Bundle is the parts of package jobs on a database of its own, with a provider that does what
-// the test says.
+// Bundle is the parts of package jobs on a database of their own, with a provider that the test
+// controls.
 type Bundle struct {
 	t        *testing.T
 	Store    store.Store
@@ -47,30 +49,28 @@ type Bundle struct {
 	Tracer   trace.Tracer
 	// Exec runs SQL on the database.
 	Exec func(query string, args ...any)
-	// JobPriority returns a job's priority in River's table.
-	JobPriority func(id int64) int
-	// Look returns the one text that a query finds; empty when it finds none.
-	Look func(query string, args ...any) string
-	// Open makes a River client. Start also starts it.
+	// QueryText returns the text that a query returns, or "" when it returns no row.
+	QueryText func(query string, args ...any) string
+	// Open makes a River client. It does not start it.
 	Open func(jobs.Dispatcher) *jobs.Client
 }
 
-// TestChannel is a channel type without a vendor: the provider is the test's.
+// TestChannel is a channel type without a vendor. Its provider is a Provider.
 var TestChannel = channels.Type{
 	Name: "test", Channel: "test", RecipientTypes: []string{channels.RecipientEmail, channels.RecipientFeishuUserID},
 	MsgTypes:    []channels.MsgType{{Name: "text", Format: channels.FormatText}, {Name: "card", Format: channels.FormatJSON}},
 	OnUncertain: channels.Resend,
 }
 
-// OtherChannel is known and switched off.
+// OtherChannel is a channel type that is known and switched off.
 var OtherChannel = channels.Type{
 	Name: "other", Channel: "other", RecipientTypes: []string{channels.RecipientPhone},
 	MsgTypes: []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 }
 
-// Provider is a channels.Sender that answers as it is told and says when it is called.
+// Provider is a channels.Sender whose calls and answers the test controls.
 type Provider struct {
-	Calls chan channels.Message // every call, before it is answered
+	Calls chan channels.Message // every call, sent before its answer
 
 	mu     sync.Mutex
 	answer func(context.Context, channels.Message) (channels.Receipt, error)
@@ -92,18 +92,30 @@ func (p *Provider) Send(ctx context.Context, m channels.Message) (channels.Recei
 	return answer(ctx, m)
 }
 
-// Fail makes every call fail with the error; nil lets them succeed.
+// Fail makes every call return err. Calls succeed when err is nil.
 func (p *Provider) Fail(err error) {
-	p.Then(func(channels.Message) (channels.Receipt, error) { return channels.Receipt{}, err })
+	p.Answer(func(channels.Message) (channels.Receipt, error) { return channels.Receipt{}, err })
 }
 
-// Then answers every call with answer.
-func (p *Provider) Then(answer func(channels.Message) (channels.Receipt, error)) {
-	p.ThenIn(func(_ context.Context, m channels.Message) (channels.Receipt, error) { return answer(m) })
+// Answer makes every call return what answer returns.
+func (p *Provider) Answer(answer func(channels.Message) (channels.Receipt, error)) {
+	p.AnswerContext(func(_ context.Context, m channels.Message) (channels.Receipt, error) { return answer(m) })
 }
 
-// ThenIn answers every call with answer, which gets the call's context.
-func (p *Provider) ThenIn(answer func(context.Context, channels.Message) (channels.Receipt, error)) {
+// AnswerAfter is Answer, but every call first waits until release is closed.
+func (p *Provider) AnswerAfter(release <-chan struct{}, answer func(channels.Message) (channels.Receipt, error)) {
+	p.Answer(func(m channels.Message) (channels.Receipt, error) {
+		select {
+		case <-release:
+			return answer(m)
+		case <-time.After(limit.Wait):
+			return channels.Receipt{}, errors.New("the test did not release the call")
+		}
+	})
+}
+
+// AnswerContext is Answer, but answer also gets the call's context.
+func (p *Provider) AnswerContext(answer func(context.Context, channels.Message) (channels.Receipt, error)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answer = answer
@@ -113,55 +125,59 @@ func (p *Provider) ThenIn(answer func(context.Context, channels.Message) (channe
 func EachEngine(t *testing.T, test func(t *testing.T, b *Bundle)) {
 	t.Helper()
 	t.Parallel()
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		st, err := postgres.Open(t.Context(), testdb.New(t))
+	for engine, open := range map[string]func(*testing.T) *Bundle{"postgres": onPostgres, "sqlite": onSQLite} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+func onPostgres(t *testing.T) *Bundle {
+	t.Helper()
+	st, err := postgres.Open(t.Context(), testdb.New(t))
+	require.NoError(t, err)
+	b := newBundle(t, st)
+	b.Exec = func(query string, args ...any) {
+		t.Helper()
+		_, err := st.Pool().Exec(limit.Context(t), query, args...)
 		require.NoError(t, err)
-		b := newBundle(t, st)
-		b.Exec = func(query string, args ...any) {
-			_, err := st.Pool().Exec(context.Background(), query, args...)
-			require.NoError(t, err)
-		}
-		b.Look = func(query string, args ...any) (text string) {
-			_ = st.Pool().QueryRow(context.Background(), query, args...).Scan(&text)
-			return text
-		}
-		b.JobPriority = func(id int64) (priority int) {
-			require.NoError(t, st.Pool().QueryRow(context.Background(), "SELECT priority FROM river_job WHERE id = $1", id).Scan(&priority))
-			return priority
-		}
-		b.Open = func(d jobs.Dispatcher) *jobs.Client {
-			c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), b.Jobs, d, slog.New(slog.DiscardHandler))
-			require.NoError(t, err)
-			return c
-		}
-		test(t, b)
-	})
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		st, err := sqlite.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "notify.db"), MaxOpenConns: 4, MaxIdleConns: 4})
+	}
+	b.QueryText = func(query string, args ...any) (text string) {
+		_ = st.Pool().QueryRow(limit.Context(t), query, args...).Scan(&text)
+		return text
+	}
+	b.Open = func(d jobs.Dispatcher) *jobs.Client {
+		t.Helper()
+		c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), b.Jobs, d, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
-		require.NoError(t, migrate.SQLite(st.DB()).Up(t.Context()))
-		b := newBundle(t, st)
-		b.Exec = func(query string, args ...any) {
-			_, err := st.DB().ExecContext(context.Background(), query, args...)
-			require.NoError(t, err)
-		}
-		b.Look = func(query string, args ...any) (text string) {
-			_ = st.DB().QueryRowContext(context.Background(), query, args...).Scan(&text)
-			return text
-		}
-		b.JobPriority = func(id int64) (priority int) {
-			require.NoError(t, st.DB().QueryRowContext(context.Background(), "SELECT priority FROM river_job WHERE id = $1", id).Scan(&priority))
-			return priority
-		}
-		b.Open = func(d jobs.Dispatcher) *jobs.Client {
-			c, err := jobs.NewClient(riversqlite.New(st.DB()), b.Jobs, d, slog.New(slog.DiscardHandler))
-			require.NoError(t, err)
-			return c
-		}
-		test(t, b)
-	})
+		return c
+	}
+	return b
+}
+
+func onSQLite(t *testing.T) *Bundle {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "notify.db"), MaxOpenConns: 4, MaxIdleConns: 4})
+	require.NoError(t, err)
+	require.NoError(t, migrate.SQLite(st.DB()).Up(t.Context()))
+	b := newBundle(t, st)
+	b.Exec = func(query string, args ...any) {
+		t.Helper()
+		_, err := st.DB().ExecContext(limit.Context(t), query, args...)
+		require.NoError(t, err)
+	}
+	b.QueryText = func(query string, args ...any) (text string) {
+		_ = st.DB().QueryRowContext(limit.Context(t), query, args...).Scan(&text)
+		return text
+	}
+	b.Open = func(d jobs.Dispatcher) *jobs.Client {
+		t.Helper()
+		c, err := jobs.NewClient(riversqlite.New(st.DB()), b.Jobs, d, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		return c
+	}
+	return b
 }
 
 func newBundle(t *testing.T, st store.Store) *Bundle {
@@ -170,15 +186,15 @@ func newBundle(t *testing.T, st store.Store) *Bundle {
 	b := &Bundle{t: t, Store: st, Types: []channels.Type{TestChannel, OtherChannel}, Provider: NewProvider()}
 	b.Spans = tracetest.NewSpanRecorder()
 	b.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.Spans)).Tracer("test")
-	b.Use(st)
+	b.Rebuild(st)
 	t.Cleanup(func() { b.Jobs.Close() })
 	b.Template("hello", "text", "Hello {{ .name }}")
 	return b
 }
 
-// Use makes the parts anew, with b.Types and on a store that may wrap b.Store. Call it before
-// Start.
-func (b *Bundle) Use(st store.Store) {
+// Rebuild makes the parts again, with b.Types and on a store that may wrap b.Store. Call it
+// before Start.
+func (b *Bundle) Rebuild(st store.Store) {
 	b.t.Helper()
 	if b.Jobs != nil {
 		b.Jobs.Close()
@@ -188,7 +204,7 @@ func (b *Bundle) Use(st store.Store) {
 		zaptest.NewLogger(b.t, zaptest.Level(zap.FatalLevel)), jobs.Telemetry{Metrics: b.Metrics, Tracer: b.Tracer})
 }
 
-// Settings retry at once, three times.
+// Settings returns settings by which a delivery is retried at once, three times.
 func (b *Bundle) Settings(onUncertain channels.OnUncertain) settings.Settings {
 	return settings.Settings{
 		Defaults: settings.Defaults{MaxRetry: 3, RetryBackoffSeconds: []int{0}, TimeoutSeconds: 5, MaxRecipients: 10_000},
@@ -198,7 +214,7 @@ func (b *Bundle) Settings(onUncertain channels.OnUncertain) settings.Settings {
 	}
 }
 
-// Start works the queues until the test ends.
+// Start starts a River client that works all queues until the test ends.
 func (b *Bundle) Start() *jobs.Client {
 	b.t.Helper()
 	c := b.Open(jobs.Dispatcher{Enabled: true, Interval: 100 * time.Millisecond, BatchSize: 20, LeaseTimeout: 30 * time.Second})
@@ -217,7 +233,7 @@ func (b *Bundle) Template(name, msgType, body string) {
 	require.NoError(b.t, err)
 }
 
-// Request is a valid request to n recipients.
+// Request returns a valid request to n recipients.
 func Request(key string, n int) accepting.Request {
 	r := accepting.Request{
 		AppID: "app", IdempotencyKey: key,
@@ -229,14 +245,14 @@ func Request(key string, n int) accepting.Request {
 	return r
 }
 
-// Accept takes a request to one recipient and returns its delivery.
+// Accept accepts a request to one recipient and returns its delivery.
 func (b *Bundle) Accept(key string) store.Delivery {
 	b.t.Helper()
-	return b.AcceptIn(b.t.Context(), key)
+	return b.AcceptContext(b.t.Context(), key)
 }
 
-// AcceptIn is Accept in a context.
-func (b *Bundle) AcceptIn(ctx context.Context, key string) store.Delivery {
+// AcceptContext is Accept with a context.
+func (b *Bundle) AcceptContext(ctx context.Context, key string) store.Delivery {
 	b.t.Helper()
 	a, err := b.Jobs.Accepter.Accept(ctx, Request(key, 1))
 	require.NoError(b.t, err)
@@ -261,34 +277,34 @@ func (b *Bundle) Deliveries(notification uuid.UUID) []store.Delivery {
 
 // JobState returns a job's state in River's table.
 func (b *Bundle) JobState(id int64) string {
-	return b.Look("SELECT CAST(state AS text) FROM river_job WHERE id = $1", id)
+	return b.QueryText("SELECT CAST(state AS text) FROM river_job WHERE id = $1", id)
 }
 
-// Called waits for the next call to the provider.
-func (b *Bundle) Called() channels.Message {
+// JobPriority returns a job's priority in River's table.
+func (b *Bundle) JobPriority(id int64) string {
+	return b.QueryText("SELECT CAST(priority AS text) FROM river_job WHERE id = $1", id)
+}
+
+// NextCall waits for the next call to the provider.
+func (b *Bundle) NextCall() channels.Message {
 	b.t.Helper()
-	select {
-	case m := <-b.Provider.Calls:
-		return m
-	case <-time.After(30 * time.Second):
-		require.FailNow(b.t, "the provider was not called")
-		return channels.Message{}
-	}
+	return limit.Receive(b.t, b.Provider.Calls, "a call to the provider")
 }
 
-// Until waits for the delivery to be in the status.
-func (b *Bundle) Until(id uuid.UUID, status store.DeliveryStatus) store.Delivery {
+// WaitFor waits until the delivery has the status, and returns it.
+func (b *Bundle) WaitFor(id uuid.UUID, status store.DeliveryStatus) store.Delivery {
 	b.t.Helper()
 	var d store.Delivery
 	require.Eventually(b.t, func() bool {
 		var err error
-		d, err = b.Store.Delivery(context.Background(), id)
+		d, err = b.Store.Delivery(limit.Context(b.t), id)
 		return err == nil && d.Status == status
-	}, 30*time.Second, 5*time.Millisecond, "the delivery is not %s", status)
+	}, limit.Wait, 5*time.Millisecond, "the delivery is not %s", status)
 	return d
 }
 
-// AcceptWith accepts a changed request to one recipient and returns its delivery.
+// AcceptWith accepts a request to one recipient that change has changed, and returns its
+// delivery.
 func (b *Bundle) AcceptWith(key string, change func(*accepting.Request)) store.Delivery {
 	b.t.Helper()
 	req := Request(key, 1)
@@ -298,8 +314,8 @@ func (b *Bundle) AcceptWith(key string, change func(*accepting.Request)) store.D
 	return b.Deliveries(a.NotificationID)[0]
 }
 
-// In returns a time from now, as the store keeps it.
-func In(d time.Duration) *time.Time {
+// FromNow returns the time d from now, rounded as the store keeps it.
+func FromNow(d time.Duration) *time.Time {
 	t := store.Now().Add(d)
 	return &t
 }
