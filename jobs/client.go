@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -98,6 +99,10 @@ func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
 		Queues:            queues,
 		FetchPollInterval: d.Interval,
 		FetchCooldown:     fetchCooldown,
+		// The schema does without two of River's indexes; the reindexer would warn of them.
+		ReindexerIndexNames: slices.DeleteFunc(river.ReindexerIndexNamesDefault(), func(name string) bool {
+			return name == "river_job_args_index" || name == "river_job_metadata_index"
+		}),
 		// The provider call has a timeout of its own. What remains until the rescue is for
 		// recording its outcome while the database is unavailable.
 		JobTimeout:           d.LeaseTimeout - time.Second,

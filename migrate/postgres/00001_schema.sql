@@ -144,7 +144,21 @@ CREATE TABLE provider_slots (
 )
 WITH (fillfactor = 50); -- one row for each provider, updated at every call
 
+-- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
+-- two indexes are half of what a job writes, again at each change of its state: without them
+-- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
+-- River's reindexer.
+DROP INDEX IF EXISTS river_job_args_index;
+DROP INDEX IF EXISTS river_job_metadata_index;
+
+-- A job is updated twice and deleted within a day.
+ALTER TABLE river_job SET (autovacuum_vacuum_scale_factor = 0.02);
+
 -- +goose Down
+ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
+CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
+CREATE INDEX river_job_args_index ON river_job USING gin (args);
+
 DROP TABLE provider_slots;
 DROP TABLE template_versions;
 DROP TABLE templates;
