@@ -42,7 +42,8 @@ func TestUnavailable(t *testing.T) {
 	config.ConnConfig.Port, config.MinConns = 1, 0 // nothing listens there
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
-	s = newStore(pool)
+	s, err = newStore(pool)
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	_, err = s.Accept(t.Context(), nil)
 	require.ErrorIs(t, err, store.ErrUnavailable)

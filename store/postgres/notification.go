@@ -166,6 +166,7 @@ func (s *Store) insertContents(ctx context.Context, tx pgx.Tx, batch []store.Acc
 	var queries pgx.Batch
 	insertMessages(&queries, messages)
 	insertDeliveries(&queries, deliveries)
+	queries.Queue(announce, queuesOf(jobs))
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
 		return fmt.Errorf("insert messages and deliveries: %w", err)
 	}

@@ -36,25 +36,29 @@ var requeue = `
 func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, error) {
 	requeued := make([]bool, len(batch))
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		ids := column(batch, func(r *store.Requeue) [16]byte { return r.DeliveryID })
-		if _, err := tx.Exec(ctx, lockNotifications, ids); err != nil {
+		deliveries := column(batch, func(r *store.Requeue) [16]byte { return r.DeliveryID })
+		if _, err := tx.Exec(ctx, lockNotifications, deliveries); err != nil {
 			return err
 		}
 		positions, err := query(ctx, tx, func(row sqlread.Row) (position int, err error) {
 			err = row.Scan(&position)
 			return position, err
-		}, requeuable, ids, column(batch, func(r *store.Requeue) int64 { return r.JobID }))
+		}, requeuable, deliveries, column(batch, func(r *store.Requeue) int64 { return r.JobID }))
 		if err != nil || len(positions) == 0 {
 			return err
 		}
 		chosen := column(positions, func(position *int) store.Requeue { return batch[*position] })
-		jobs, err := s.insertJobs(ctx, tx, column(chosen, func(r *store.Requeue) store.Job { return r.Job }))
+		jobs := column(chosen, func(r *store.Requeue) store.Job { return r.Job })
+		ids, err := s.insertJobs(ctx, tx, jobs)
 		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, announce, queuesOf(jobs)); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, requeue,
 			column(chosen, func(r *store.Requeue) [16]byte { return r.DeliveryID }),
-			column(chosen, func(r *store.Requeue) int64 { return jobs[r.DeliveryID] }),
+			column(chosen, func(r *store.Requeue) int64 { return ids[r.DeliveryID] }),
 			column(chosen, func(r *store.Requeue) string { return r.Provider }),
 			column(chosen, func(r *store.Requeue) time.Time { return r.At }))
 		for _, position := range positions {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -38,23 +39,26 @@ const (
 		SELECT queue, state::text, count(*), min(scheduled_at)
 		FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
 		GROUP BY state, queue`
+	// announce tells the workers of the queues $1 that there are new jobs. River's client
+	// does so only once in its fetch cooldown, and jobs that are not announced wait for the
+	// workers' next poll. TestEveryAcceptanceIsAnnounced listens with River's own listener.
+	announce = `
+		SELECT pg_notify(current_schema() || '.river_insert', '{"queue": ' || to_json(queue) || '}')
+		FROM (SELECT DISTINCT unnest($1::text[]) AS queue) queues`
 	countRunning = `SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_at < $1`
 )
 
-// riverClient returns a River client that inserts and works nothing. It is made for one
-// transaction, in 20 µs: a client announces a queue only once in its fetch cooldown, and
-// jobs that are not announced wait for the workers' next poll.
-func (s *Store) riverClient() (*river.Client[pgx.Tx], error) {
-	return river.NewClient(riverpgxv5.New(s.pool), &river.Config{Logger: slog.New(slog.DiscardHandler)})
+// riverClient inserts jobs and works none.
+type riverClient = *river.Client[pgx.Tx]
+
+func newRiverClient(pool *pgxpool.Pool) (riverClient, error) {
+	return river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
-// insertJobs inserts River jobs and returns their ids by the delivery.
+// insertJobs inserts River jobs and returns their ids by the delivery. The caller announces
+// them with what it sends next, to save a round trip.
 func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (map[uuid.UUID]int64, error) {
-	client, err := s.riverClient()
-	if err != nil {
-		return nil, err
-	}
-	results, err := client.InsertManyTx(ctx, tx, column(jobs, func(j *store.Job) river.InsertManyParams {
+	results, err := s.river.InsertManyTx(ctx, tx, column(jobs, func(j *store.Job) river.InsertManyParams {
 		return river.InsertManyParams{Args: j.Args(), InsertOpts: &river.InsertOpts{
 			Queue: j.Queue, Priority: j.Priority, MaxAttempts: j.MaxAttempts, ScheduledAt: j.Due, Metadata: j.Metadata,
 		}}
@@ -73,15 +77,16 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (ma
 	return ids, nil
 }
 
+// queuesOf returns the argument of announce.
+func queuesOf(jobs []store.Job) []string {
+	return column(jobs, func(j *store.Job) string { return j.Queue })
+}
+
 // stopJobs deletes the jobs that wait and cancels the others, and returns the deliveries
 // whose job will not start any more. River decides on the job's own row, so a worker
 // that fetches the job at that moment has it or does not.
 func (s *Store) stopJobs(ctx context.Context, tx pgx.Tx, open []openDelivery) ([]openDelivery, error) {
-	client, err := s.riverClient()
-	if err != nil {
-		return nil, err
-	}
-	waiting, err := client.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().
+	waiting, err := s.river.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().
 		IDs(column(open, func(d *openDelivery) int64 { return d.JobID })...).
 		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
 		First(len(open)))
@@ -96,7 +101,7 @@ func (s *Store) stopJobs(ctx context.Context, tx pgx.Tx, open []openDelivery) ([
 	for _, d := range open {
 		if !deleted[d.JobID] {
 			// It is running or has ended. One call for each: they are few.
-			job, err := client.JobCancelTx(ctx, tx, d.JobID)
+			job, err := s.river.JobCancelTx(ctx, tx, d.JobID)
 			if errors.Is(err, rivertype.ErrNotFound) {
 				continue // deleted by somebody else: the delivery is an orphan
 			}

@@ -16,7 +16,8 @@ import (
 // Store is a store.Store on PostgreSQL.
 type Store struct {
 	sqlread.Reader
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	river riverClient
 }
 
 var _ store.Store = (*Store)(nil)
@@ -36,13 +37,18 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the database: %w", marked(err))
 	}
-	return newStore(pool), nil
+	return newStore(pool)
 }
 
-func newStore(pool *pgxpool.Pool) *Store {
-	return &Store{pool: pool, Reader: sqlread.Reader{
+func newStore(pool *pgxpool.Pool) (*Store, error) {
+	client, err := newRiverClient(pool)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("river client: %w", err)
+	}
+	return &Store{pool: pool, river: client, Reader: sqlread.Reader{
 		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`,
-	}}
+	}}, nil
 }
 
 // Pool returns the store's connections, for River's working client and for migrations.
