@@ -41,7 +41,7 @@ const (
 		GROUP BY state, queue`
 	// announce tells the workers of the queues $1 that there are new jobs. River's client
 	// does so only once in its fetch cooldown, and jobs that are not announced wait for the
-	// workers' next poll. TestEveryAcceptanceIsAnnounced listens with River's own listener.
+	// workers' next poll. TestEveryAcceptanceNotifiesRiver listens with River's own listener.
 	announce = `
 		SELECT pg_notify(current_schema() || '.river_insert', '{"queue": ' || to_json(queue) || '}')
 		FROM (SELECT DISTINCT unnest($1::text[]) AS queue) queues`
