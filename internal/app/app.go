@@ -64,7 +64,7 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	// What the files say is read again once the database is there. A change from here
+	// The files are read again once the database is there. A change from here
 	// on is seen by that reading or by the watcher.
 	watcher, err := loader.Watch(log)
 	if err != nil {
@@ -168,7 +168,7 @@ func (p *process) serve(ctx context.Context, r *reloader, watcher *config.Watche
 		defer metrics.Close()
 		metricsAddress = zap.Stringer("metrics", metrics.Address())
 	}
-	if err := p.service.start(ctx); err != nil {
+	if err := p.service.Start(ctx); err != nil {
 		return err
 	}
 	served := make(chan error, 1)
@@ -177,14 +177,14 @@ func (p *process) serve(ctx context.Context, r *reloader, watcher *config.Watche
 
 	p.ready.Store(true)
 	p.log.Info("serving", zap.Stringer("address", listener.Addr()), metricsAddress, zap.String("database", p.config.Database.Driver),
-		zap.Strings("channels", r.channels()), zap.Bool("dispatcher", p.config.Dispatcher.Enabled), zap.Bool("tracing", p.tracer != nil))
+		zap.Strings("channels", r.current.Registry.Channels()), zap.Bool("dispatcher", p.config.Dispatcher.Enabled), zap.Bool("tracing", p.tracer != nil))
 	if p.options.Serving != nil {
 		p.options.Serving(listener.Addr())
 	}
 	var failure error
 	select {
 	case <-ctx.Done():
-		p.log.Info("shutting down: sends in flight finish first", zap.Duration("longest", answerTime+p.service.stopTime()+telemetry.FlushTime))
+		p.log.Info("shutting down: sends in flight finish first", zap.Duration("longest", answerTime+p.service.StopTime()+telemetry.FlushTime))
 	case err := <-served:
 		failure = fmt.Errorf("serve: %w", err)
 	}
@@ -203,7 +203,7 @@ func (p *process) shutDown(ctx context.Context) error {
 	if err := p.server.Shutdown(ctx); err != nil {
 		p.log.Warn("requests in flight were cut", zap.Error(err))
 	}
-	err := p.service.stop()
+	err := p.service.Stop()
 	if err != nil {
 		p.log.Error("sends in flight were abandoned", zap.Error(err))
 	}

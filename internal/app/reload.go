@@ -57,11 +57,8 @@ func (r *reloader) reload() {
 		return
 	}
 	r.metrics.succeeded()
-	r.log.Info("configuration reloaded", zap.Strings("channels", r.channels()))
+	r.log.Info("configuration reloaded", zap.Strings("channels", r.current.Registry.Channels()))
 }
-
-// channels returns the channels that are on.
-func (r *reloader) channels() []string { return r.current.Registry.Channels() }
 
 // follow reloads whenever a file changes or a request arrives, until the returned
 // function is called.

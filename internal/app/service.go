@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -25,10 +24,11 @@ import (
 )
 
 // service is what accepts and delivers notifications: everything of package jobs,
-// and River UI. Nothing is delivered until apply and start are called.
+// and River UI. Nothing is accepted before apply, and nothing delivered before Start.
 type service struct {
+	*jobs.Client // works the queues, from Start to Stop
+
 	jobs    *jobs.Jobs
-	client  *jobs.Client
 	riverUI http.Handler
 }
 
@@ -39,8 +39,8 @@ func newService(ctx context.Context, db *Database, d jobs.Dispatcher, metrics *p
 	s := &service{jobs: jobs.New(db.Store, builtin.Types(), none, log, jobs.Telemetry{Metrics: metrics, Tracer: tracer})}
 	metrics.MustRegister(s.jobs.QueueCollector(d.LeaseTimeout))
 	var err error
-	if s.client, err = newClient(db, s.jobs, d, log); err == nil {
-		s.riverUI, err = newRiverUI(ctx, s.client, log)
+	if s.Client, err = newClient(db, s.jobs, d, log); err == nil {
+		s.riverUI, err = newRiverUI(ctx, s.Client, log)
 	}
 	if err != nil {
 		s.close()
@@ -71,15 +71,6 @@ func (s *service) serveWith(o api.Options) api.Options {
 	o.Accepter, o.DeliveryControl, o.Templates, o.RiverUI = s.jobs.Accepter, s.jobs.Control, s.jobs.Renderer, s.riverUI
 	return o
 }
-
-// start begins to work the queues, until stop.
-func (s *service) start(ctx context.Context) error { return s.client.Start(ctx) }
-
-// stop fetches no more jobs and waits for the running ones.
-func (s *service) stop() error { return s.client.Stop() }
-
-// stopTime returns the longest that stop takes.
-func (s *service) stopTime() time.Duration { return s.client.StopTime() }
 
 // close commits what is queued. Nothing can be accepted or recorded afterwards.
 func (s *service) close() { s.jobs.Close() }
