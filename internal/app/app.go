@@ -111,6 +111,7 @@ func openMigrated(ctx context.Context, c store.Config, log *zap.Logger) (*Databa
 	if err != nil {
 		return nil, err
 	}
+	db.Migrator.Waiting = func(err error) { log.Warn("a migration waits for a lock", zap.Error(err)) }
 	if err := db.Migrator.Up(ctx); err != nil {
 		db.Close()
 		return nil, err
