@@ -130,6 +130,7 @@ func (c *commandLine) migrate(ctx context.Context, change func(*migrate.Migrator
 		return err
 	}
 	defer db.Close()
+	db.Migrator.Waiting = func(err error) { fmt.Fprintln(os.Stderr, "waiting for a lock, then trying again:", err) }
 	if err := change(db.Migrator, ctx); err != nil {
 		return err
 	}
