@@ -50,8 +50,10 @@ func describe(b *strings.Builder, t channels.Type) {
 	fmt.Fprintf(b, "### `type: %s`\n\n", t.Name)
 	fmt.Fprintf(b, "Channel `%s`; recipients `%s`; message types `%s`; `onUncertain: %s`.",
 		t.Channel, strings.Join(t.RecipientTypes, "`, `"), strings.Join(kinds, "`, `"), t.OnUncertain)
-	if limit := c.Common().RateLimit; limit != (channels.RateLimit{}) {
-		fmt.Fprintf(b, " `rateLimit: {perSecond: %d, perMinute: %d}`.", limit.PerSecond, limit.PerMinute)
+	for _, f := range fieldsOf(reflect.ValueOf(c.Common().RateLimit)) {
+		if !f.value.IsZero() {
+			fmt.Fprintf(b, " `rateLimit.%s: %v`.", f.key, f.value)
+		}
 	}
 	if can := t.Abilities(); len(can) > 0 {
 		fmt.Fprintf(b, " It can: %s.", strings.Join(can, ", "))
