@@ -57,6 +57,7 @@ func TestDeliveriesAreListedWholeOrByPage(t *testing.T) {
 	for {
 		ids, next := list(query)
 		paged = append(paged, ids...)
+		require.LessOrEqual(t, len(paged), total, "pages repeat")
 		if next == nil {
 			require.Len(t, ids, total%500)
 			break

@@ -42,6 +42,8 @@ func TestNotificationsAreListedByPage(t *testing.T) {
 	for {
 		ids, next := list("sender", query)
 		paged = append(paged, ids...)
+		require.NotEmpty(t, ids, "a page after the last one")
+		require.LessOrEqual(t, len(paged), len(want), "pages repeat")
 		if next == nil {
 			break
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
 // Thousands of connections that send nothing, or send slowly, cost little: the
@@ -38,12 +39,12 @@ func TestSlowConnectionsDoNotStopTheService(t *testing.T) { // not parallel: it 
 	for i := range conns {
 		dialled.Go(func() { conns[i] = b.dial(t, slow[i%len(slow)]) })
 	}
-	dialled.Wait()
+	limit.Group(t, &dialled, "connections")
 	require.False(t, t.Failed(), "not all are connected")
 	b.requireAlive(t)
 	require.Less(t, inUse()-before, int64(len(conns)*64<<10))
 	for i, conn := range conns {
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(limit.Wait)))
 		_, err := io.Copy(io.Discard, conn)
 		var network net.Error
 		require.False(t, errors.As(err, &network) && network.Timeout(), "left open: %q", slow[i%len(slow)])
@@ -64,7 +65,7 @@ func TestHugeBodiesOfStrangersTakeNoMemory(t *testing.T) { // not parallel: it m
 			_ = conn.Close()
 		})
 	}
-	refused.Wait()
+	limit.Group(t, &refused, "refusals")
 	require.Less(t, allocated()-before, int64(strangers*256<<10))
 	b.requireAlive(t)
 }
@@ -98,6 +99,7 @@ func TestHostileJSONDoesNotStopTheService(t *testing.T) {
 	}
 	refused := make(chan struct{})
 	go func() { senders.Wait(); close(refused) }()
+	end := limit.Context(t)
 	for waiting := true; waiting; {
 		asked := time.Now()
 		require.Equal(t, 200, b.call(t, request{method: "GET", path: "/livez"}).status)
@@ -105,6 +107,8 @@ func TestHostileJSONDoesNotStopTheService(t *testing.T) {
 		select {
 		case <-refused:
 			waiting = false
+		case <-end.Done():
+			require.FailNow(t, "waited too long for the refusals")
 		default:
 		}
 	}
@@ -128,7 +132,6 @@ func TestHugeHeadsAreRefused(t *testing.T) {
 			conn := b.dial(t, "")
 			defer func() { _ = conn.Close() }()
 			go func() { _, _ = io.WriteString(conn, said) }() // it is not read to its end
-			require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil { // the answer is lost when the client is still writing
 				var network net.Error
@@ -141,12 +144,16 @@ func TestHugeHeadsAreRefused(t *testing.T) {
 	}
 }
 
-// dial connects and writes a text.
+// dial connects and writes a text. The connection's reads and writes end after
+// limit.Wait.
 func (b *bench) dial(t *testing.T, said string) net.Conn {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(b.url, "http://"), limit.Wait)
 	if err != nil {
 		t.Error(err)
 		return nil
+	}
+	if err := conn.SetDeadline(time.Now().Add(limit.Wait)); err != nil {
+		t.Error(err)
 	}
 	if _, err := io.WriteString(conn, said); err != nil {
 		t.Error(err)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/internal/test/apitest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -63,7 +64,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	credentials, err := api.ParseCredentials([]byte(apps))
 	require.NoError(t, err)
 	b := &bench{
-		client: &http.Client{Transport: &http.Transport{}},
+		client: &http.Client{Timeout: limit.Wait, Transport: &http.Transport{}},
 		auth:   api.NewAuth(credentials, log), accepter: &accepter{}, control: &deliveryControl{}, store: newMemory(), rules: &rules{}, logs: logs,
 	}
 	b.ready.Store(true)
@@ -87,7 +88,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		require.NoError(t, server.Shutdown(ctx))
-		require.NoError(t, <-served)
+		require.NoError(t, limit.Receive(t, served, "the server to end"))
 	})
 	return b
 }

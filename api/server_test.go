@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 )
 
@@ -93,11 +95,8 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
-			require.NoError(t, err)
+			conn := b.dial(t, c.head)
 			defer func() { _ = conn.Close() }()
-			_, err = io.WriteString(conn, c.head)
-			require.NoError(t, err)
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			require.NoError(t, err)
 			body, err := io.ReadAll(resp.Body)
@@ -114,8 +113,12 @@ type waiting struct{ entered, leave chan struct{} }
 
 func (w waiting) Accept(context.Context, accepting.Request) (accepting.Accepted, error) {
 	close(w.entered)
-	<-w.leave
-	return accepting.Accepted{}, nil
+	select {
+	case <-w.leave:
+		return accepting.Accepted{}, nil
+	case <-time.After(limit.Wait):
+		return accepting.Accepted{}, errors.New("waited too long to leave")
+	}
 }
 
 func TestShutdownFinishesRequestsInFlight(t *testing.T) {
@@ -132,12 +135,12 @@ func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 	served, stopped := make(chan error, 1), make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 
-	idle, err := net.Dial("tcp", listener.Addr().String()) // sends nothing
+	idle, err := net.DialTimeout("tcp", listener.Addr().String(), limit.Wait) // sends nothing
 	require.NoError(t, err)
 	defer func() { _ = idle.Close() }()
 	status := make(chan string, 1)
 	go func() {
-		resp, err := http.Post(fmt.Sprintf("http://%s/api/v1/notifications", listener.Addr()), "application/json", strings.NewReader(goodNotification))
+		resp, err := limit.Client.Post(fmt.Sprintf("http://%s/api/v1/notifications", listener.Addr()), "application/json", strings.NewReader(goodNotification))
 		if err != nil {
 			status <- err.Error()
 			return
@@ -145,14 +148,14 @@ func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 		_ = resp.Body.Close()
 		status <- resp.Status
 	}()
-	<-w.entered
+	limit.Receive(t, w.entered, "the request")
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		stopped <- server.Shutdown(ctx)
 	}()
-	require.NoError(t, <-served, "the listener is closed while the request is in flight")
+	require.NoError(t, limit.Receive(t, served, "the listener to close"), "the listener is closed while the request is in flight")
 	close(w.leave)
-	require.Equal(t, "202 Accepted", <-status)
-	require.NoError(t, <-stopped)
+	require.Equal(t, "202 Accepted", limit.Receive(t, status, "the answer"))
+	require.NoError(t, limit.Receive(t, stopped, "the shutdown"))
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+
+	testlimit "github.com/labring/sealos-notify/internal/test/limit" // limit is a function of the package
 )
 
 var (
@@ -115,7 +117,7 @@ func TestACrowdOfGuessesIsBounded(t *testing.T) {
 	for range cap(statuses) {
 		crowd.Go(func() { statuses <- outcome(a, "a", "guess", home) })
 	}
-	crowd.Wait()
+	testlimit.Group(t, &crowd, "guesses")
 	close(statuses)
 	looked := 0
 	for status := range statuses {

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -22,11 +23,12 @@ func Markdown(types []channels.Type) (string, error) {
 		return "", err
 	}
 	tables := map[string]string{
-		"channels":     table(reflect.ValueOf(Channel{}), ""),
-		"integrations": table(reflect.ValueOf(api.Receiver{}), ""),
+		"channels":     table(fieldsOf(reflect.ValueOf(Channel{})), ""),
+		"providers":    table(fieldsOf(reflect.ValueOf(channels.CommonConfig{})), ""),
+		"integrations": table(fieldsOf(reflect.ValueOf(api.Receiver{})), ""),
 	}
 	for _, s := range Default().sections() {
-		tables[s.key] = table(s.value, s.env)
+		tables[s.key] = table(fieldsOf(s.value), s.env)
 	}
 	var providers strings.Builder
 	for _, t := range types {
@@ -37,38 +39,47 @@ func Markdown(types []channels.Type) (string, error) {
 	return out.String(), err
 }
 
-// describe writes the section of one provider type.
+// describe writes the section of one provider type: its own keys, and what it sets of
+// those that all types have.
 func describe(b *strings.Builder, t channels.Type) {
 	var kinds []string
 	for _, m := range t.MsgTypes {
-		kinds = append(kinds, "`"+m.Name+"`")
+		kinds = append(kinds, m.Name)
 	}
+	c := t.NewConfig()
 	fmt.Fprintf(b, "### `type: %s`\n\n", t.Name)
-	fmt.Fprintf(b, "Serves the channel `%s`, for recipients of type `%s`; message types %s. ",
-		t.Channel, strings.Join(t.RecipientTypes, "`, `"), strings.Join(kinds, ", "))
-	fmt.Fprintf(b, "When an answer is lost: `%s`.", t.OnUncertain)
+	fmt.Fprintf(b, "Channel `%s`; recipients `%s`; message types `%s`; `onUncertain: %s`.",
+		t.Channel, strings.Join(t.RecipientTypes, "`, `"), strings.Join(kinds, "`, `"), t.OnUncertain)
+	for _, f := range fieldsOf(reflect.ValueOf(c.Common().RateLimit)) {
+		if !f.value.IsZero() {
+			fmt.Fprintf(b, " `rateLimit.%s: %v`.", f.key, f.value)
+		}
+	}
 	if can := t.Abilities(); len(can) > 0 {
 		fmt.Fprintf(b, " It can: %s.", strings.Join(can, ", "))
 	}
 	b.WriteString("\n\n")
-	b.WriteString(table(reflect.ValueOf(t.NewConfig()).Elem(), ""))
+	common := fieldsOf(reflect.ValueOf(channels.CommonConfig{}))
+	b.WriteString(table(slices.DeleteFunc(fieldsOf(reflect.ValueOf(c).Elem()), func(f field) bool {
+		return slices.ContainsFunc(common, func(shared field) bool { return shared.key == f.key })
+	}), ""))
 	b.WriteString("\n")
 }
 
-// table returns the table of a struct's keys. The struct holds the defaults.
-func table(v reflect.Value, env string) string {
+// table returns the table of a struct's keys. The fields hold the defaults.
+func table(fields []field, env string) string {
 	var b strings.Builder
 	if env == "" {
 		b.WriteString("| Key | Default | Meaning |\n|---|---|---|\n")
 	} else {
 		b.WriteString("| Key | Default | Environment | Meaning |\n|---|---|---|---|\n")
 	}
-	rows(&b, v, "", env)
+	rows(&b, fields, "", env)
 	return b.String()
 }
 
-func rows(b *strings.Builder, v reflect.Value, prefix, env string) {
-	for _, f := range fieldsOf(v) {
+func rows(b *strings.Builder, fields []field, prefix, env string) {
+	for _, f := range fields {
 		nested := f.value.Kind() == reflect.Struct
 		value := ""
 		if !nested {
@@ -87,7 +98,7 @@ func rows(b *strings.Builder, v reflect.Value, prefix, env string) {
 		}
 		fmt.Fprintf(b, " %s |\n", meaning)
 		if nested {
-			rows(b, f.value, prefix+f.key+".", env)
+			rows(b, fieldsOf(f.value), prefix+f.key+".", env)
 		}
 	}
 }

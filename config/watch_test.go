@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/labring/sealos-notify/config"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
 // watched is a configuration that is loaded again after each change.
@@ -46,26 +47,23 @@ func watch(t *testing.T, dir string) *watched {
 	}()
 	t.Cleanup(func() {
 		cancel()
-		<-done
+		limit.Receive(t, done, "the watch to end")
 		watcher.Close()
 	})
 	return w
 }
 
-// patience is how long a test waits for a change to be seen.
-const patience = 30 * time.Second
-
 // until waits for a load that fits. One edit can cause several loads.
 func (w *watched) until(fits func(result) bool) {
 	w.t.Helper()
-	limit := time.After(patience)
+	end := time.After(limit.Wait)
 	for {
 		select {
 		case r := <-w.results:
 			if fits(r) {
 				return
 			}
-		case <-limit:
+		case <-end:
 			require.FailNow(w.t, "the change was not seen")
 		}
 	}
@@ -169,7 +167,7 @@ func TestWatchSeesAChangeMadeBeforeRun(t *testing.T) {
 	require.NoError(t, err)
 	defer watcher.Close()
 	put(t, withHost("two"), dir, "config.yaml")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), limit.Wait)
 	watcher.Run(ctx, cancel)
 	require.ErrorIs(t, ctx.Err(), context.Canceled, "the change was seen")
 }

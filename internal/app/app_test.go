@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
 )
@@ -40,16 +41,16 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 
 			reload := make(chan os.Signal)
 			r := run(t, Options{ConfigPath: path, Reload: reload})
-			resp, err := http.Get(r.awaitServing() + "/health")
+			resp, err := limit.Client.Get(r.awaitServing() + "/health")
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, http.StatusOK, resp.StatusCode)
 			select {
 			case reload <- syscall.SIGHUP:
-			case <-time.After(patience):
+			case <-time.After(limit.Wait):
 				require.FailNow(t, "nobody takes the request to reload")
 			}
-			http.DefaultClient.CloseIdleConnections()
+			limit.Client.CloseIdleConnections()
 
 			require.NoError(t, r.stop())
 			goleak.VerifyNone(t, before,
@@ -134,7 +135,7 @@ func TestStartReadsWhatChangedWhileItWaited(t *testing.T) {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/v1/templates", nil)
 				require.NoError(t, err)
 				req.Header.Set("Authorization", "Bearer app:"+secret)
-				resp, err := http.DefaultClient.Do(req)
+				resp, err := limit.Client.Do(req)
 				require.NoError(t, err)
 				require.NoError(t, resp.Body.Close())
 				require.Equal(t, status, resp.StatusCode, secret)
@@ -222,7 +223,7 @@ func startLate(t *testing.T, upstream string) (address *net.TCPAddr, up func()) 
 				_ = client.Close()
 				continue
 			}
-			server, err := net.Dial("tcp", upstream)
+			server, err := net.DialTimeout("tcp", upstream, limit.Wait)
 			if err != nil {
 				_ = client.Close()
 				continue
@@ -233,9 +234,6 @@ func startLate(t *testing.T, upstream string) (address *net.TCPAddr, up func()) 
 	}()
 	return listener.Addr().(*net.TCPAddr), func() { isUp.Store(true) }
 }
-
-// patience is how long a test waits for anything.
-const patience = time.Minute
 
 // running is a Run in the background.
 type running struct {
@@ -265,7 +263,7 @@ func (r *running) awaitServing() string {
 		return "http://" + address.String()
 	case err := <-r.ended:
 		require.FailNow(r.t, "Run returned", "%v", err)
-	case <-time.After(patience):
+	case <-time.After(limit.Wait):
 		require.FailNow(r.t, "not serving", r.log.String())
 	}
 	return ""
@@ -274,7 +272,7 @@ func (r *running) awaitServing() string {
 // awaitLog waits until the log has the text.
 func (r *running) awaitLog(text string) {
 	r.t.Helper()
-	require.Eventually(r.t, func() bool { return strings.Contains(r.log.String(), text) }, patience, 10*time.Millisecond, text)
+	require.Eventually(r.t, func() bool { return strings.Contains(r.log.String(), text) }, limit.Wait, 10*time.Millisecond, text)
 }
 
 // awaitEnd waits until Run returns, and returns its error.
@@ -283,7 +281,7 @@ func (r *running) awaitEnd() error {
 	select {
 	case err := <-r.ended:
 		return err
-	case <-time.After(patience):
+	case <-time.After(limit.Wait):
 		require.FailNow(r.t, "Run did not return", r.log.String())
 		return nil
 	}

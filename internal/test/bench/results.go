@@ -98,19 +98,19 @@ func (r row) verdict() string {
 	}
 }
 
-// bound formats a bound of the row.
-func (r row) bound(value float64) string {
-	if value == 0 {
+// goal formats what the row must and, in brackets, should reach; empty without a goal.
+func (r row) goal() string {
+	if r.Must == 0 {
 		return ""
 	}
-	sign := "≥ "
+	sign, unit := "≥", r.Unit
 	if r.Less {
-		sign = "≤ "
+		sign = "≤"
 	}
 	if r.Base != "" {
-		return sign + number(value) + " ×"
+		unit = "×"
 	}
-	return sign + number(value) + " " + r.Unit
+	return fmt.Sprintf("%s %s (%s) %s", sign, number(r.Must), number(r.Reach), unit)
 }
 
 // print writes the table in Markdown.
@@ -120,15 +120,13 @@ func (r *results) print(to io.Writer) {
 		kind = " (short: no results to keep)"
 	}
 	fmt.Fprintf(to, "%s\n%s, medians of %d%s\n\n", r.Machine, r.Taken.Format(time.RFC3339), r.Rounds, kind)
-	lines := [][]string{{"what", "must", "reach", "measured", "ratio", "to", "ok"}}
+	lines := [][]string{{"what", "must (reach)", "measured", "ratio to", "ok"}}
 	for _, row := range r.Rows {
 		ratio := ""
 		if row.Base != "" {
-			ratio = number(row.Ratio)
+			ratio = number(row.Ratio) + " " + row.Base
 		}
-		lines = append(lines, []string{
-			row.What, row.bound(row.Must), row.bound(row.Reach), number(row.Measured) + " " + row.Unit, ratio, row.Base, row.verdict(),
-		})
+		lines = append(lines, []string{row.What, row.goal(), number(row.Measured) + " " + row.Unit, ratio, row.verdict()})
 	}
 	printTable(to, lines)
 }
