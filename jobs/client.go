@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -48,8 +49,9 @@ type Client struct {
 	// UI are the endpoints that River UI shows.
 	UI uiendpoints.Bundle
 
-	jobs  *Jobs
-	river worker // nil on a replica that does not work the queues
+	jobs    *Jobs
+	river   worker // nil on a replica that does not work the queues
+	stopDue func() // ends announceDue
 }
 
 // worker is the part of river.Client that has no type parameter.
@@ -69,7 +71,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, l
 	if err != nil {
 		return nil, fmt.Errorf("river client: %w", err)
 	}
-	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j}
+	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j, stopDue: func() {}}
 	if d.Enabled {
 		c.river = client
 	}
@@ -123,9 +125,14 @@ func (c *Client) Start(ctx context.Context) error {
 	if c.river == nil {
 		return nil
 	}
-	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	if err := c.river.Start(ctx); err != nil {
 		return fmt.Errorf("start river: %w", err)
 	}
+	looking, stop := context.WithCancel(ctx)
+	var look sync.WaitGroup
+	look.Go(func() { c.jobs.announceDue(looking) })
+	c.stopDue = func() { stop(); look.Wait() }
 	return nil
 }
 
@@ -149,6 +156,7 @@ func (c *Client) Stop() error {
 	if c.river == nil {
 		return nil
 	}
+	c.stopDue()
 	c.jobs.Deliverer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()
