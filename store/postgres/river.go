@@ -41,15 +41,16 @@ const (
 		FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
 		GROUP BY state, queue`
 	// dueQueues returns those of the queues $1 that have a job which is due and not begun, and
-	// whether one of these is not available yet. It looks into the index that River fetches by
-	// once for each state, queue and priority, so its time does not grow with the jobs. River's
-	// list of jobs has no such limit.
+	// whether one of these is not available yet. It reads one entry of the index that River
+	// fetches by for each state, queue and priority: a million jobs do not make it slower.
+	// River's list of jobs would read them all. Without ORDER BY the planner reads the table.
 	dueQueues = `
 		SELECT q.queue, bool_or(s.state <> 'available')
 		FROM unnest($1::text[]) AS q(queue), generate_series(1, 4) AS p(priority),
 			unnest('{available,retryable,scheduled}'::river_job_state[]) AS s(state),
-			LATERAL (SELECT FROM river_job j WHERE j.state = s.state AND j.queue = q.queue
-				AND j.priority = p.priority AND j.scheduled_at <= now() LIMIT 1) AS due
+			LATERAL (SELECT j.scheduled_at FROM river_job j WHERE j.state = s.state AND j.queue = q.queue
+				AND j.priority = p.priority ORDER BY j.scheduled_at LIMIT 1) AS next
+		WHERE next.scheduled_at <= now()
 		GROUP BY q.queue`
 	// announce tells the workers of the queues $1 that there are jobs. River's client
 	// does so only once in its fetch cooldown, and jobs that are not announced wait for the
@@ -137,7 +138,7 @@ func (s *Store) AnnounceDue(ctx context.Context, queues []string) ([]string, err
 		err = row.Scan(&queue, &some)
 		waiting = waiting || some
 		return queue, err
-	}, dueQueues, queues)
+	}, dueQueues, pgx.QueryExecModeExec, queues) // a cached plan of an empty table would read all of it when it has grown
 	if err == nil && len(due) > 0 {
 		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 			if waiting {

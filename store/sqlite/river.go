@@ -41,9 +41,9 @@ const (
 		FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
 		GROUP BY state, queue`
 	// dueQueues returns those of the queues in the JSON array $1 that have a job which is due
-	// and not begun, and whether one of these is not available yet. It looks into the index
-	// that River fetches by once for each state, queue and priority, so its time does not grow
-	// with the jobs. River's list of jobs has no such limit.
+	// and not begun, and whether one of these is not available yet. It reads one entry of the
+	// index that River fetches by for each state, queue and priority: a million jobs do not
+	// make it slower. River's list of jobs would read them all.
 	dueQueues = `
 		SELECT q.value, max(s.value <> 'available')
 		FROM json_each($1) q, json_each('[1, 2, 3, 4]') p, json_each('["available", "retryable", "scheduled"]') s
