@@ -34,7 +34,7 @@ const (
 // Dispatcher is the `dispatcher` section: how River works the queues.
 type Dispatcher struct {
 	Enabled      bool          `yaml:"enabled" env:"ENABLED" doc:"work the queues; false makes an API-only replica"`
-	Interval     time.Duration `yaml:"interval" env:"INTERVAL" doc:"fallback poll; new jobs are announced by LISTEN/NOTIFY"`
+	Interval     time.Duration `yaml:"interval" env:"INTERVAL" doc:"fallback poll; new and due jobs are announced by LISTEN/NOTIFY"`
 	BatchSize    int           `yaml:"batchSize" env:"BATCH_SIZE" doc:"workers for each channel's queue on this replica"`
 	LeaseTimeout time.Duration `yaml:"leaseTimeout" env:"LEASE_TIMEOUT" doc:"a job running longer than this is taken from its worker; at least timeoutSeconds + 10s"`
 }

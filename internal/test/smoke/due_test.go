@@ -87,6 +87,24 @@ func TestDueStartsInTimeWithoutALeader(t *testing.T) {
 	})
 }
 
+// The replica loses the connection on which it hears announcements. What is accepted before it
+// has a new one starts in time all the same.
+func TestDueStartsInTimeAfterALostAnnouncement(t *testing.T) {
+	t.Parallel()
+	w := harness.NewPostgres(t)
+	w.Configure(map[string]string{"dispatcher": `{interval: 60s, leaseTimeout: 30s}`})
+	r := w.Start()
+	r.Template()
+	r.Send("before", 1)
+	attemptsInTime(t, r, 1)
+	tag, err := w.Pool().Exec(limit.Context(t), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE datname = current_database() AND query ~ '^(LISTEN|-- ping)'`)
+	require.NoError(t, err)
+	require.Positive(t, tag.RowsAffected())
+	r.Send("after", 10)
+	require.Equal(t, map[string]int{"": 10}, attemptsInTime(t, r, 10))
+}
+
 // sendAt posts a notification to one user for the time.
 func sendAt(r *harness.Replica, key string, at time.Time) {
 	body := harness.Notification(key, 1)
