@@ -1,15 +1,12 @@
 package storetest
 
 import (
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -112,14 +109,11 @@ func announceDueAtOnce(t *testing.T, b bundle) {
 	for _, d := range deliveries {
 		b.setJobState(t, d.JobID, store.JobScheduled)
 	}
-	var group sync.WaitGroup
-	for range 4 {
-		group.Go(func() {
-			_, err := b.AnnounceDue(t.Context(), []string{"email"})
-			assert.NoError(t, err)
-		})
+	errs := make([]error, 4)
+	concurrently(t, len(errs), func(i int) { _, errs[i] = b.AnnounceDue(t.Context(), []string{"email"}) })
+	for _, err := range errs {
+		require.NoError(t, err)
 	}
-	limit.Group(t, &group, "the looks")
 	for _, d := range deliveries {
 		require.Equal(t, store.JobAvailable, b.jobState(t, d.JobID))
 	}
