@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -33,7 +34,7 @@ const (
 // Dispatcher is the `dispatcher` section: how River works the queues.
 type Dispatcher struct {
 	Enabled      bool          `yaml:"enabled" env:"ENABLED" doc:"work the queues; false makes an API-only replica"`
-	Interval     time.Duration `yaml:"interval" env:"INTERVAL" doc:"fallback poll; new jobs are announced by LISTEN/NOTIFY"`
+	Interval     time.Duration `yaml:"interval" env:"INTERVAL" doc:"fallback poll; new and due jobs are announced by LISTEN/NOTIFY"`
 	BatchSize    int           `yaml:"batchSize" env:"BATCH_SIZE" doc:"workers for each channel's queue on this replica"`
 	LeaseTimeout time.Duration `yaml:"leaseTimeout" env:"LEASE_TIMEOUT" doc:"a job running longer than this is taken from its worker; at least timeoutSeconds + 10s"`
 }
@@ -48,8 +49,9 @@ type Client struct {
 	// UI are the endpoints that River UI shows.
 	UI uiendpoints.Bundle
 
-	jobs  *Jobs
-	river worker // nil on a replica that does not work the queues
+	jobs    *Jobs
+	river   worker // nil on a replica that does not work the queues
+	stopDue func() // ends announceDue
 }
 
 // worker is the part of river.Client that has no type parameter.
@@ -69,7 +71,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, l
 	if err != nil {
 		return nil, fmt.Errorf("river client: %w", err)
 	}
-	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j}
+	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j, stopDue: func() {}}
 	if d.Enabled {
 		c.river = client
 	}
@@ -123,9 +125,14 @@ func (c *Client) Start(ctx context.Context) error {
 	if c.river == nil {
 		return nil
 	}
-	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	if err := c.river.Start(ctx); err != nil {
 		return fmt.Errorf("start river: %w", err)
 	}
+	looking, stop := context.WithCancel(ctx)
+	var look sync.WaitGroup
+	look.Go(func() { c.jobs.announceDue(looking) })
+	c.stopDue = func() { stop(); look.Wait() }
 	return nil
 }
 
@@ -149,6 +156,7 @@ func (c *Client) Stop() error {
 	if c.river == nil {
 		return nil
 	}
+	c.stopDue()
 	c.jobs.Deliverer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()

@@ -5,14 +5,20 @@ import (
 	"time"
 )
 
-// Queues reads River's queues, over all replicas.
+// Queues are River's queues, over all replicas.
 type Queues interface {
+	// AnnounceDue announces to the workers those of the queues that have a job which is due
+	// and not begun, and returns them. Scheduled jobs that are due become available first.
+	AnnounceDue(ctx context.Context, queues []string) ([]string, error)
 	// QueueDepths counts the jobs that have not ended, by queue and state. Queues and
 	// states without jobs are left out.
 	QueueDepths(ctx context.Context) ([]QueueDepth, error)
 	// CountRunning counts the running jobs that were started before the given time.
 	CountRunning(ctx context.Context, before time.Time) (int, error)
 }
+
+// ScheduleBatch is the most jobs that one AnnounceDue makes available, as in River.
+const ScheduleBatch = 10_000
 
 // QueueDepth is the number of jobs of a queue that are in one state.
 type QueueDepth struct {

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// slotHorizon is how far ahead a worker reserves a slot and waits for it. River makes
-	// snoozed jobs available every 5 s; with a longer horizon those that wake together fill
-	// every slot until the next ones wake.
+	// slotHorizon is how far ahead a worker reserves a slot and waits for it. It exceeds how
+	// late a snoozed job may wake, so that no slot passes unused. With a longer horizon, those
+	// that wake together fill every slot until the next ones wake.
 	slotHorizon = 6 * time.Second
 	// urgentHorizon is the horizon of jobs with high priority. Normal jobs reserve 6 s
 	// ahead, so a slot between 6 and 7 s stays free for urgent ones. A wait of 7 s, a

@@ -14,6 +14,8 @@ var queueCases = map[string]func(*testing.T, bundle){
 	"QueueDepths/by queue and state": queueDepths,
 	"QueueDepths/no jobs":            queueDepthsEmpty,
 	"CountRunning/by start time":     countRunning,
+	"AnnounceDue/due jobs":           announceDue,
+	"AnnounceDue/at once":            announceDueAtOnce,
 }
 
 func queueDepths(t *testing.T, b bundle) {
@@ -66,4 +68,68 @@ func countRunning(t *testing.T, b bundle) {
 		require.NoError(t, err)
 		require.Equal(t, want, n)
 	}
+}
+
+func announceDue(t *testing.T, b bundle) {
+	queues := []string{"email", "sms", "voice", "inapp", "feishu_app"}
+	a := Acceptance("app", "key", 6)
+	later := store.Now().Add(time.Hour)
+	for i, queue := range []string{"email", "sms", "voice", "inapp", "feishu_app", "other"} {
+		a.Jobs[i].Queue, a.Jobs[i].Priority = queue, 1+i%4
+		a.Jobs[i].Due = later
+	}
+	b.accept(t, a)
+	due, err := b.AnnounceDue(t.Context(), queues)
+	require.NoError(t, err)
+	require.Empty(t, due)
+
+	deliveries, err := b.DeliveriesOf(t.Context(), a.Notification.ID, uuid.Nil, 6)
+	require.NoError(t, err)
+	states := []store.JobState{
+		store.JobScheduled, store.JobRetryable, store.JobAvailable, store.JobRunning, store.JobScheduled, store.JobAvailable,
+	}
+	for i, state := range states {
+		b.setJobState(t, deliveries[i].JobID, state)
+		if i != 4 { // the fifth is due later
+			b.setJobDue(t, deliveries[i].JobID, store.Now().Add(-time.Second))
+		}
+	}
+	due, err = b.AnnounceDue(t.Context(), queues)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"email", "sms", "voice"}, due, "inapp runs, feishu_app is due later, other is nobody's")
+	states[0], states[1] = store.JobAvailable, store.JobAvailable
+	for i, state := range states {
+		require.Equal(t, state, b.jobState(t, deliveries[i].JobID), i)
+	}
+}
+
+// Replicas look for due jobs at the same time.
+func announceDueAtOnce(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 100)
+	for _, d := range deliveries {
+		b.setJobState(t, d.JobID, store.JobScheduled)
+	}
+	errs := make([]error, 4)
+	concurrently(t, len(errs), func(i int) { _, errs[i] = b.AnnounceDue(t.Context(), []string{"email"}) })
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	for _, d := range deliveries {
+		require.Equal(t, store.JobAvailable, b.jobState(t, d.JobID))
+	}
+}
+
+// setJobDue changes the time at which a job is due.
+func (b bundle) setJobDue(t *testing.T, job int64, due time.Time) {
+	t.Helper()
+	_, err := b.db.ExecContext(t.Context(), `UPDATE river_job SET scheduled_at = $1 WHERE id = $2`,
+		due.UTC().Format("2006-01-02 15:04:05.000-07:00"), job)
+	require.NoError(t, err)
+}
+
+// jobState returns the state of a job.
+func (b bundle) jobState(t *testing.T, job int64) (state store.JobState) {
+	t.Helper()
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT state FROM river_job WHERE id = $1`, job).Scan(&state))
+	return state
 }

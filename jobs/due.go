@@ -1,0 +1,45 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// dueInterval is the time between two looks for due jobs. It is how late one may start.
+	dueInterval = time.Second
+	// dueTimeout bounds a look.
+	dueTimeout = 5 * time.Second
+)
+
+// announceDue announces the queues with due jobs until ctx ends. River's own announcements are
+// not enough: its scheduler, which runs on the leader only, makes jobs available before they
+// are due and announces only those that are late; the others wait for the workers' poll. When
+// the leader is killed, nobody makes jobs available until its lease has ended. So each replica
+// that works the queues looks for itself.
+func (j *Jobs) announceDue(ctx context.Context) {
+	ticker := time.NewTicker(dueInterval)
+	defer ticker.Stop()
+	var failing bool
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := j.announceDueOnce(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			j.log.Warn("due jobs could not be announced; they wait for the poll", zap.Error(err))
+		}
+		failing = err != nil
+	}
+}
+
+func (j *Jobs) announceDueOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, dueTimeout)
+	defer cancel()
+	_, err := j.queues.AnnounceDue(ctx, j.channels)
+	return err
+}
