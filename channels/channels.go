@@ -76,10 +76,16 @@ const (
 	FormatHTML Format = "html" // for their position in the HTML document
 )
 
+// Placeholder stands for a value that is not known yet, in a body that a MsgType checks.
+const Placeholder = "‹›"
+
 // MsgType is a kind of message body that a channel accepts.
 type MsgType struct {
 	Name   string
 	Format Format
+	// Check returns what is wrong with a body, as far as it shows before the body is sent.
+	// Placeholder may stand in it for any value. Nil checks nothing.
+	Check func(body string) error
 }
 
 // Type describes a provider type, as data.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/feishucard"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
@@ -19,8 +20,8 @@ var Type = channels.Type{
 	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
-		{Name: msgPost, Format: channels.FormatJSON},
-		{Name: msgInteractive, Format: channels.FormatJSON},
+		{Name: msgPost, Format: channels.FormatJSON, Check: feishucard.Post},
+		{Name: msgInteractive, Format: channels.FormatJSON, Check: feishucard.Card},
 	},
 	Dedupes:     true,
 	Urgent:      true,
