@@ -58,14 +58,14 @@ func TestBadCardIsRefusedWhenSaved(t *testing.T) {
 		`{"a": "` + strings.Repeat("x", 31<<10) + `"}`:                                            "Feishu takes 30720",
 	} {
 		answer := save(http.MethodPost, path, body)
-		require.Equal(t, http.StatusUnprocessableEntity, answer.Status, answer.Raw)
+		require.Equal(t, http.StatusBadRequest, answer.Status, answer.Raw)
 		require.Equal(t, "invalid_template", answer.Body["code"], answer.Raw)
 		require.Contains(t, answer.Raw, "body")
 		require.Contains(t, answer.Raw, wrong)
 	}
 	const good = `{"elements": [{{ range .l }}{"tag": "hr"}, {{ end }}{"tag": "markdown", "content": "{{ plain .text }}"}]}`
 	require.Equal(t, http.StatusCreated, save(http.MethodPost, path, good).Status)
-	require.Equal(t, http.StatusUnprocessableEntity, r.Call(harness.AppID, harness.AppSecret, http.MethodPut, path+"/card",
+	require.Equal(t, http.StatusBadRequest, r.Call(harness.AppID, harness.AppSecret, http.MethodPut, path+"/card",
 		map[string]any{"msgType": "interactive", "body": "{"}).Status)
 }
 
