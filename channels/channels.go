@@ -53,6 +53,9 @@ type Receipt struct {
 	// Details are shown by the API, for example the vendor's message id. They hold
 	// no secret.
 	Details map[string]any
+	// Urgent is why the urgent call after the message failed, as an *Error; nil otherwise.
+	// The delivery is a success all the same.
+	Urgent error
 }
 
 // Sender makes one provider call for one message.
@@ -73,10 +76,16 @@ const (
 	FormatHTML Format = "html" // for their position in the HTML document
 )
 
+// Placeholder stands for a value that is not known yet, in a body that a MsgType checks.
+const Placeholder = "‹›"
+
 // MsgType is a kind of message body that a channel accepts.
 type MsgType struct {
 	Name   string
 	Format Format
+	// Check returns what is wrong with a body, as far as it shows before the body is sent.
+	// Placeholder may stand in it for any value. Nil checks nothing.
+	Check func(body string) error
 }
 
 // Type describes a provider type, as data.

@@ -25,6 +25,7 @@ func (r *rendering) functions() template.FuncMap {
 		"len":      r.len,
 		"lt":       r.lt,
 		"ne":       r.ne,
+		"plain":    r.plain,
 		"print":    r.concat,
 		"printf":   r.printf,
 		"slice":    r.slice,

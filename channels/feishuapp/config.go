@@ -3,11 +3,13 @@
 package feishuapp
 
 import (
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/feishucard"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
@@ -18,8 +20,8 @@ var Type = channels.Type{
 	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
-		{Name: msgPost, Format: channels.FormatJSON},
-		{Name: msgInteractive, Format: channels.FormatJSON},
+		{Name: msgPost, Format: channels.FormatJSON, Check: feishucard.Post},
+		{Name: msgInteractive, Format: channels.FormatJSON, Check: feishucard.Card},
 	},
 	Dedupes:     true,
 	Urgent:      true,
@@ -68,6 +70,7 @@ type Config struct {
 	MsgType          string `yaml:"msgType" doc:"text, post or interactive, unless the template has one"`
 	UrgentType       string `yaml:"urgentType" doc:"urgent reminder after the message: app, sms or phone; empty: none"`
 	BaseURL          string `yaml:"baseUrl" doc:"the platform's address: Feishu, Lark or a private deployment"`
+	AllowHTTP        bool   `yaml:"allowHttp" doc:"dangerous: allow http in baseUrl, which shows the app's secret and all messages to the network"`
 }
 
 // DefaultMsgType implements channels.MsgTyper.
@@ -88,7 +91,11 @@ func (c *Config) Validate() error {
 			return channels.KeyErrorf(key.name, "%q is none of %q", key.value, key.allowed)
 		}
 	}
-	// The errors do not repeat the address, which may hold a password.
+	return c.validateBaseURL()
+}
+
+// validateBaseURL does not repeat the address in its errors, because it may hold a password.
+func (c *Config) validateBaseURL() error {
 	u, err := url.Parse(c.BaseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return channels.KeyErrorf("baseUrl", "not an http or https address")
@@ -96,7 +103,16 @@ func (c *Config) Validate() error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return channels.KeyErrorf("baseUrl", "a user, a query and a fragment have no place in it")
 	}
+	if u.Scheme == "http" && !c.AllowHTTP && !loopback(u.Hostname()) {
+		return channels.KeyErrorf("baseUrl", "must start with https://, because the app's secret would travel in the clear; allowHttp allows it")
+	}
 	return nil
+}
+
+// loopback reports whether the host is this machine, where nobody else reads a request.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Open implements channels.Config.

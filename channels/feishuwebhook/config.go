@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/feishucard"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
@@ -20,8 +21,8 @@ var Type = channels.Type{
 	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
-		{Name: msgPost, Format: channels.FormatJSON},
-		{Name: msgInteractive, Format: channels.FormatJSON},
+		{Name: msgPost, Format: channels.FormatJSON, Check: feishucard.Post},
+		{Name: msgInteractive, Format: channels.FormatJSON, Check: feishucard.Card},
 	},
 	OnUncertain: channels.Resend, // reading a message twice does no harm
 	NewConfig: func() channels.Config {

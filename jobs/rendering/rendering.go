@@ -78,11 +78,28 @@ func (r *Renderer) CheckTemplate(t store.Template) error {
 			"channel %s needs the code of the vendor's template", t.Channel)
 	}
 	for _, p := range partsOf(t, msgType) {
-		if _, err := templates.Parse(p.format, p.text); err != nil {
+		parsed, err := templates.Parse(p.format, p.text)
+		if err == nil && p.name == "body" && p.text != "" {
+			err = checkBody(parsed, msgType)
+		}
+		if err != nil {
 			return refusal.New(refusal.InvalidTemplate, p.name, "%s", err)
 		}
 	}
 	return nil
+}
+
+// checkBody returns what is wrong with whatever the template renders to: JSON that is none,
+// and what the channel can check of it.
+func checkBody(parsed *templates.Template, msgType channels.MsgType) error {
+	check := msgType.Check
+	if check == nil {
+		check = func(string) error { return nil }
+	}
+	if msgType.Format != channels.FormatJSON {
+		return nil
+	}
+	return parsed.CheckBody(channels.Placeholder, check)
 }
 
 // part is a text of a template.

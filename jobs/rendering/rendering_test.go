@@ -17,6 +17,7 @@ func TestCheckTemplate(t *testing.T) {
 			"unknown channel": {store.Template{Channel: "fax"}, refusal.UnknownChannel, "channel"},
 			"unknown msgType": {store.Template{Channel: "test", MsgType: "video"}, refusal.InvalidMsgType, "msgType"},
 			"body":            {store.Template{Channel: "test", Body: "{{ .a "}, refusal.InvalidTemplate, "body"},
+			"body is no JSON": {store.Template{Channel: "test", MsgType: "card", Body: `{"a": {{ .a }},}`}, refusal.InvalidTemplate, "body"},
 			"subject":         {store.Template{Channel: "test", Subject: "{{ nope }}"}, refusal.InvalidTemplate, "subject"},
 		} {
 			t.Run(name, func(t *testing.T) {

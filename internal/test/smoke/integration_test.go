@@ -3,6 +3,7 @@ package smoke
 import (
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -42,7 +43,7 @@ func TestAlertmanager(t *testing.T) {
 		link.await(http.StatusOK)          // the retry
 		arrivals := awaitArrivals(t, w, 2) // each is for two people
 		require.Contains(t, arrivals[0].Text, "[FIRING:1] HighLatency eu-1")
-		require.Contains(t, arrivals[0].Text, `p99 of \"api-0\" is 2.1s`)
+		require.Contains(t, html.UnescapeString(arrivals[0].Text), `p99 of "api-0" is 2.1s`)
 		require.Contains(t, arrivals[0].Text, `"red"`)
 		link.await(http.StatusOK) // sent again by repeat_interval
 
@@ -88,7 +89,7 @@ func TestGrafana(t *testing.T) {
 		arrivals := awaitArrivals(t, w, 3) // both on feishu_app, one by mail
 		for _, arrival := range arrivals {
 			require.Contains(t, arrival.Subject+arrival.Text, "[FIRING:1, RESOLVED:1]  (Platform blue)")
-			require.Contains(t, arrival.Text, "Memory of us-1 is at 97%")
+			require.Contains(t, html.UnescapeString(arrival.Text), "Memory of us-1 is at 97%")
 			require.Contains(t, arrival.Text, "High CPU usage")
 		}
 
@@ -102,6 +103,35 @@ func TestGrafana(t *testing.T) {
 		require.NotContains(t, r.Log.String(), "canary")
 		require.Equal(t, http.StatusOK, r.Call(harness.AppID, harness.AppSecret, http.MethodPost, path, body).Status)
 	})
+}
+
+// In the documented card nothing of an alert is markup.
+func TestDocumentedCardShowsAlertsAsTheyAre(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	w.UseAllChannels(w.Vendors.Addresses)
+	r := w.Start()
+	integrate(t, w, r)
+	body := readFile(t, "api/testdata/alerts/alertmanager-firing.json")
+	var post map[string]any
+	require.NoError(t, json.Unmarshal([]byte(body), &post))
+	const hostile = "<at id=all></at> [x](https://evil.example) **b** </font>"
+	post["receiver"] = "team-a"
+	for _, alert := range post["alerts"].([]any) {
+		for _, part := range []string{"labels", "annotations"} {
+			texts := alert.(map[string]any)[part].(map[string]any)
+			for _, name := range []string{"alertname", "severity", "instance", "summary"} {
+				texts[name] = hostile
+			}
+		}
+	}
+	id := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/integrations/alertmanager", post).Body["notificationId"].(string)
+	r.Until(id, "success")
+	card := awaitArrivals(t, w, 1)[0].Text
+	require.Contains(t, html.UnescapeString(card), hostile)
+	for _, markup := range []string{"<at", "](", "</font>", "**b**"} {
+		require.NotContains(t, card, markup)
+	}
 }
 
 // awaitArrivals waits for n messages at the vendors and returns them.

@@ -3,6 +3,7 @@ package smoke
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,6 +37,36 @@ func TestTemplateVersions(t *testing.T) {
 		require.Len(t, r.Do(http.StatusOK, http.MethodGet, path+"/versions", nil).Body["versions"], 3)
 		require.Equal(t, "{{ .incident }}", r.Do(http.StatusOK, http.MethodGet, path+"/versions/2", nil).Body["body"])
 	})
+}
+
+// A card that can never be sent is refused when it is saved, with its place. One that some
+// params make valid is not.
+func TestBadCardIsRefusedWhenSaved(t *testing.T) {
+	t.Parallel()
+	r := harness.NewSQLite(t).Start()
+	save := func(method, path, body string) harness.Answer {
+		return r.Call(harness.AppID, harness.AppSecret, method, path, map[string]any{
+			"name": "card", "channel": "feishu_app", "msgType": "interactive", "body": body,
+		})
+	}
+	const path = "/api/v1/templates"
+	for body, wrong := range map[string]string{
+		`{"elements": [{"tag": "markdown", "content": "{{ .text }}"}]`:                            "not valid JSON",
+		`{"elements": [{{ range .l }}{"tag": "hr"}{{ end }}], "header": "{{ .h }}", "header": 1}`: "header: is not an object",
+		`{"elements": [{"content": "{{ .text }}"}]}`:                                              "elements[0].tag: is missing",
+		`{"schema": "2.0", "elements": []}`:                                                       "body.elements",
+		`{"a": "` + strings.Repeat("x", 31<<10) + `"}`:                                            "Feishu takes 30720",
+	} {
+		answer := save(http.MethodPost, path, body)
+		require.Equal(t, http.StatusBadRequest, answer.Status, answer.Raw)
+		require.Equal(t, "invalid_template", answer.Body["code"], answer.Raw)
+		require.Contains(t, answer.Raw, "body")
+		require.Contains(t, answer.Raw, wrong)
+	}
+	const good = `{"elements": [{{ range .l }}{"tag": "hr"}, {{ end }}{"tag": "markdown", "content": "{{ plain .text }}"}]}`
+	require.Equal(t, http.StatusCreated, save(http.MethodPost, path, good).Status)
+	require.Equal(t, http.StatusBadRequest, r.Call(harness.AppID, harness.AppSecret, http.MethodPut, path+"/card",
+		map[string]any{"msgType": "interactive", "body": "{"}).Status)
 }
 
 // The commands of docs/templates.md work.
