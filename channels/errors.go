@@ -39,6 +39,9 @@ type Error struct {
 	Message string
 	// RetryAfter is how long the vendor asked to wait; 0 when it named no time.
 	RetryAfter time.Duration
+	// Unlisted is set when the channel's table of codes lacks the vendor's code. Such codes
+	// are counted and logged once, so that an operator sees what the table lacks.
+	Unlisted bool
 	// Cause is for errors.Is and errors.As. It is never printed, because it may hold
 	// addresses and tokens.
 	Cause error

@@ -116,6 +116,16 @@ func TestMetricsOfAttempts(t *testing.T) {
 	})
 }
 
+func TestMetricsOfUnlistedCodes(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		require.Len(t, series(t, b, "sealos_notify_unlisted_codes_total", "channel", "test", "code", "other"), 1, "it is 0 from the start")
+		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "vendor_7", Unlisted: true})
+		b.Start()
+		b.WaitFor(b.Accept("k").ID, store.DeliveryDead)
+		require.EqualValues(t, 4, value(t, b, "sealos_notify_unlisted_codes_total", "channel", "test", "code", "vendor_7"))
+	})
+}
+
 func TestMetricsOfOrphans(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		require.Len(t, series(t, b, "sealos_notify_orphans_total"), 4, "it is 0 from the start")

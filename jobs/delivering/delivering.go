@@ -56,6 +56,7 @@ type Deliverer struct {
 	stop     func()
 	log      *zap.Logger
 	metrics  *metrics
+	unlisted *unlisted
 	tracer   trace.Tracer // nil: no traces
 }
 
@@ -66,7 +67,8 @@ func New(
 ) *Deliverer {
 	d := &Deliverer{
 		store: st, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
-		stopping: make(chan struct{}), log: log, metrics: newMetrics(registry), tracer: tracer,
+		stopping: make(chan struct{}), log: log, metrics: newMetrics(registry),
+		unlisted: newUnlisted(registry, log), tracer: tracer,
 	}
 	d.stop = sync.OnceFunc(func() { close(d.stopping) })
 	for _, t := range types {
@@ -241,6 +243,7 @@ func (d *Deliverer) send(ctx context.Context, r *run) *Next {
 	sending, span := tracing.Start(ctx, "send", trace.SpanKindClient)
 	receipt, err := d.call(sending, r)
 	d.metrics.countCall(r.provider, time.Since(started), err)
+	d.unlisted.note(r.provider.Type.Channel, err)
 	endSend(span, r.provider, err)
 	return d.conclude(ctx, r, started, receipt, err)
 }

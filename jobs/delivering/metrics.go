@@ -47,6 +47,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 // series that appears with the value 1 has not increased.
 func (d *Deliverer) Expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
+		d.unlisted.expect(channel)
 		for _, provider := range registry.Providers(channel) {
 			d.metrics.expect(channel, provider)
 		}
