@@ -20,6 +20,9 @@ import (
 
 func TestErrorCodes(t *testing.T) {
 	t.Parallel()
+	unlisted := map[string]bool{ // the class is a guess
+		"isv.SOMETHING_NEW": true, "SomethingNew": true, "SomethingNew.With.Dots": true, "isv.BUSINESS_LIMIT_CONTROL": true,
+	}
 	const service, gateway = http.StatusOK, http.StatusBadRequest // the HTTP status of each one's refusals
 	for _, tc := range []struct {
 		status int
@@ -40,7 +43,7 @@ func TestErrorCodes(t *testing.T) {
 			"isv.SECURITY_FROZEN_ACCOUNT",
 		}},
 		{service, channels.Transient, []string{"isp.SYSTEM_ERROR", "isp.GATEWAY_ERROR", "isv.BUSINESS_LIMIT_CONTROL", "isv.SOMETHING_NEW"}},
-		{gateway, channels.Permanent, []string{"InvalidParameter", "InvalidParameter.PhoneNumbers", "MissingParameter"}},
+		{gateway, channels.Permanent, []string{"InvalidParameter", "InvalidParameter.PhoneNumbers", "MissingParameter", "MissingPhoneNumbers"}},
 		{gateway, channels.Misconfigured, []string{
 			"SignatureDoesNotMatch", "IncompleteSignature", "InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive",
 			"InvalidTimeStamp.Expired", "Forbidden", "Forbidden.RAM", "NoPermission", "InvalidAction.NotFound", "InvalidVersion",
@@ -60,6 +63,7 @@ func TestErrorCodes(t *testing.T) {
 				channeltest.RequireError(t, err, tc.class, "aliyun_"+code)
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "request id")
+				require.Equal(t, unlisted[code], e.Unlisted)
 				if code != "SignatureDoesNotMatch" {
 					require.Contains(t, e.Message, "told to fail")
 				}

@@ -1,6 +1,13 @@
 // Package volcengine is a simulated Volcengine voice API (VMS, version 2022-01-01). It
-// has SingleBatchAppend and QuerySingleInfo with the vendor's signature, checks,
-// envelopes and codes.
+// follows the vendor's pages:
+//   - SingleBatchAppend: https://volcengine.com/docs/6358/172952 and, with its codes,
+//     https://www.volcengine.com/docs/6358/1722083
+//   - failures of a single call: https://www.volcengine.com/docs/6358/172950
+//   - QuerySingleInfo: https://volcengine.com/docs/6358/172953
+//   - the gateway's codes: https://www.volcengine.com/docs/6369/68677
+//   - the signature: https://www.volcengine.com/docs/6358/166389
+//
+// The pages disagree about PhoneParam, so it takes both forms until it is told otherwise.
 package volcengine
 
 import (
@@ -30,6 +37,7 @@ type VMS struct {
 	mu      sync.Mutex
 	calls   map[string]call   // by SingleOpenId
 	refused map[string]string // types of failure, by phone
+	form    Form              // of PhoneParam
 }
 
 // New returns a service with one account that delivers to the inbox.
@@ -49,6 +57,13 @@ func (v *VMS) Refuse(phone, failure string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refused[phone] = failure
+}
+
+// TakeParams refuses every PhoneParam that is not in the form.
+func (v *VMS) TakeParams(form Form) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.form = form
 }
 
 // answer is the content of the vendor's envelope: a result or an error.
