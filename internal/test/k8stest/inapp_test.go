@@ -3,6 +3,7 @@ package k8stest
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -128,18 +129,21 @@ func TestExpire(t *testing.T) {
 	alice, bob := c.inbox(t, "ns-alice"), c.inbox(t, "ns-bob")
 	foreign := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "notification.sealos.io/v1", "kind": "Notification", "metadata": map[string]any{"name": "debt"},
-		"spec": map[string]any{"title": "T", "message": "M", "timestamp": int64(1)},
+		// Specs are not listed, so their size does not matter.
+		"spec": map[string]any{"title": "T", "message": strings.Repeat("M", 1<<20), "timestamp": int64(1)},
 	}}
 	_, err := alice.Create(limit.Context(t), foreign, metav1.CreateOptions{})
 	require.NoError(t, err)
 
-	const more = 250 // than a page
+	const more, senders = 250, 10 // more than a page; the server refuses them all at once
 	var sends sync.WaitGroup
 	errs := make(chan error, more)
-	for range more {
+	for range senders {
 		sends.Go(func() {
-			_, err := sender.Send(limit.Context(t), message("alice"))
-			errs <- err
+			for range more / senders {
+				_, err := sender.Send(limit.Context(t), message("alice"))
+				errs <- err
+			}
 		})
 	}
 	limit.Group(t, &sends, "notifications")

@@ -136,10 +136,11 @@ func (c *Cluster) delete(r *http.Request, _ []byte) vendors.Answer {
 	return answer(http.StatusOK, map[string]any{"apiVersion": "v1", "kind": "Status", "status": "Success"})
 }
 
-// list lists the Notifications of a namespace, or of all, in pages. It runs with c.mu
-// held.
+// list lists the Notifications of a namespace, or of all, in pages, without their specs
+// when the client asks for the metadata only. It runs with c.mu held.
 func (c *Cluster) list(r *http.Request, _ []byte) vendors.Answer {
 	limit, _ := strconv.Atoi(r.URL.Query().Get("limit")) // 0: no limit
+	metadataOnly := strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadataList")
 	after, meta, items := r.URL.Query().Get("continue"), map[string]any{}, []object{}
 	for _, id := range slices.Sorted(maps.Keys(c.objects)) {
 		namespace := r.PathValue("namespace")
@@ -151,7 +152,11 @@ func (c *Cluster) list(r *http.Request, _ []byte) vendors.Answer {
 			meta["continue"] = last.Namespace + "/" + last.Name
 			break
 		}
-		items = append(items, c.objects[id])
+		o := c.objects[id]
+		if metadataOnly {
+			o.Spec = spec{}
+		}
+		items = append(items, o)
 	}
 	return answer(http.StatusOK, map[string]any{
 		"apiVersion": notifications.Group + "/v1", "kind": kind.Kind + "List", "metadata": meta, "items": items,
