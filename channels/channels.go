@@ -55,6 +55,9 @@ type Receipt struct {
 	// Details are shown by the API, for example the vendor's message id. They hold
 	// no secret.
 	Details map[string]any
+	// Urgent is why the urgent call after the message failed, as an *Error; nil otherwise.
+	// The delivery is a success all the same.
+	Urgent error
 }
 
 // Sender makes one provider call for one message.

@@ -42,6 +42,10 @@ type Error struct {
 	// Unlisted is set when the channel's table of codes lacks the vendor's code. Such codes
 	// are counted and logged once, so that an operator sees what the table lacks.
 	Unlisted bool
+	// QuotaSpent is set when a quota of the account is used up, for a day or a month. The class
+	// decides when the delivery is tried again. Beside it the failure is counted and logged as
+	// an error, because it may last until an operator acts.
+	QuotaSpent bool
 	// Cause is for errors.Is and errors.As. It is never printed, because it may hold
 	// addresses and tokens.
 	Cause error

@@ -126,6 +126,27 @@ func TestMetricsOfUnlistedCodes(t *testing.T) {
 	})
 }
 
+// A delivery that arrived may need an operator, and so may one that only waits.
+func TestMetricsOfUrgentCallsAndQuotas(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		labels := []string{"channel", "test", "provider", "test-provider"}
+		require.Len(t, series(t, b, "sealos_notify_quota_spent_total", labels...), 1, "it is 0 from the start")
+		b.Provider.Answer(func(channels.Message) (channels.Receipt, error) {
+			return channels.Receipt{Urgent: &channels.Error{Class: channels.Misconfigured, Code: "no_urgency", Unlisted: true, QuotaSpent: true}}, nil
+		})
+		b.Start()
+		b.WaitFor(b.Accept("arrives").ID, store.DeliverySuccess)
+		require.EqualValues(t, 1, value(t, b, "sealos_notify_urgent_failures_total", append(labels, "class", "misconfigured")...))
+		require.EqualValues(t, 1, value(t, b, "sealos_notify_quota_spent_total", labels...))
+		require.EqualValues(t, 1, value(t, b, "sealos_notify_unlisted_codes_total", "channel", "test", "code", "no_urgency"))
+
+		b.Provider.Fail(&channels.Error{Class: channels.Throttled, Code: "spent", RetryAfter: time.Hour, QuotaSpent: true})
+		b.WaitFor(b.Accept("waits").ID, store.DeliveryFailed)
+		require.EqualValues(t, 2, value(t, b, "sealos_notify_quota_spent_total", labels...))
+		require.EqualValues(t, 1, value(t, b, "sealos_notify_urgent_failures_total"))
+	})
+}
+
 func TestMetricsOfOrphans(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		require.Len(t, series(t, b, "sealos_notify_orphans_total"), 4, "it is 0 from the start")

@@ -86,11 +86,11 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	details := map[string]any{"message_id": id}
+	receipt := channels.Receipt{Details: map[string]any{"message_id": id}}
 	if s.config.UrgentType != "" {
-		s.urge(ctx, m.Recipient, idType, id, details)
+		s.urge(ctx, m.Recipient, idType, id, &receipt)
 	}
-	return channels.Receipt{Details: details}, nil
+	return receipt, nil
 }
 
 // Probe implements channels.Prober. It gets a token, or has one that is still valid.
@@ -194,7 +194,7 @@ func (s *sender) call(
 		if err != nil {
 			return asError(err)
 		}
-		if code.Code == codeInvalidToken && refused == "" {
+		if badToken[code.Code] && refused == "" {
 			refused = token
 			continue
 		}

@@ -18,10 +18,13 @@ const (
 	urgentWait = 200 * time.Millisecond
 )
 
+// codeUnreached is the code of an urgent call that was taken and reached nobody.
+const codeUnreached = "urgent_unreached"
+
 // urge makes the urgent call for a message that has arrived and writes the outcome
-// into the details. It never fails: the message is not sent again for it.
-func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, messageID string, details map[string]any) {
-	details["urgent_type"] = s.config.UrgentType
+// into the receipt. It never fails: the message is not sent again for it.
+func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, messageID string, receipt *channels.Receipt) {
+	receipt.Details["urgent_type"] = s.config.UrgentType
 	if s.config.UrgentUserIDType != "" {
 		idType = s.config.UrgentUserIDType
 	} else if idType == email {
@@ -41,12 +44,14 @@ func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, message
 		unreached, err = s.callUrgent(ctx, messageID, idType, user)
 		return err
 	})
-	switch {
-	case err != nil:
-		details["urgent_error"] = err.Error()
-	case len(unreached) > 0:
-		details["urgent_error"] = "the platform cannot urge this user"
-		details["invalid_user_id_list"] = unreached
+	// The platform answers so when it reached a part of several users.
+	if err == nil && len(unreached) > 0 {
+		err = channels.PermanentError(codeUnreached, "the platform cannot urge this user")
+		receipt.Details["invalid_user_id_list"] = unreached
+	}
+	if err != nil {
+		receipt.Urgent = err
+		receipt.Details["urgent_error"] = err.Error()
 	}
 }
 

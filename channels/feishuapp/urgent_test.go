@@ -74,6 +74,14 @@ func TestUrgentFails(t *testing.T) {
 	}{
 		{"refused", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "230001"}, toOpenID(), 1, "feishu_230001"},
 		{"no permission", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "99991672"}, toOpenID(), 1, "feishu_99991672"},
+		{"quota used up", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "230024"}, toOpenID(), 1, "feishu_230024 (misconfigured)"},
+		{"too many unread", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "230023"}, toOpenID(), 1, "feishu_230023 (permanent)"},
+		{"not allowed", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "230052"}, toOpenID(), 1, "feishu_230052 (permanent)"},
+		{"folded", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "230098"}, toOpenID(), 1, "feishu_230098 (permanent)"},
+		{"deleted", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "230110"}, toOpenID(), 1, "feishu_230110 (permanent)"},
+		{"another's message", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "230012"}, toOpenID(), 1, "feishu_230012 (permanent)"},
+		{"unlisted", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 400, Code: "424242", Raw: true}, toOpenID(), 3, "feishu_424242 (transient)"},
+		{"a part is reached", feishu.Fault{Where: feishu.Urgent, Body: `{"code":0,"data":{"invalid_user_id_list":["ou_x"]}}`}, toOpenID(), 1, "urgent_unreached"},
 		{"down", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 503}, toOpenID(), 3, "http_503"},
 		{"down for a moment", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 503, Times: 2}, toOpenID(), 3, ""},
 		{"throttled for a moment", feishu.Fault{Where: feishu.Urgent, HTTPStatus: 429, Times: 1}, toOpenID(), 2, ""},
@@ -104,21 +112,25 @@ func TestUrgentFails(t *testing.T) {
 			require.Equal(t, 1, platform.Requests(feishu.Messages))
 			if tc.reason == "" {
 				require.NotContains(t, receipt.Details, "urgent_error")
+				require.NoError(t, receipt.Urgent)
 			} else {
+				require.ErrorContains(t, receipt.Urgent, tc.reason)
 				require.Contains(t, receipt.Details["urgent_error"], tc.reason)
 			}
 		})
 	}
 }
 
+// When every id of an urgent call is invalid, the platform answers 230001.
 func TestUrgentReachesNobody(t *testing.T) {
 	t.Parallel()
 	platform, sender := setup(t, urgent("sms"))
 	platform.InvalidUser(openUser)
 	receipt, err := sender.Send(t.Context(), toOpenID())
 	require.NoError(t, err)
-	require.NotEmpty(t, receipt.Details["urgent_error"])
-	require.Equal(t, []string{openUser}, receipt.Details["invalid_user_id_list"])
+	require.Contains(t, receipt.Details["urgent_error"], "feishu_230001")
+	require.NotContains(t, receipt.Details["urgent_error"], openUser)
+	channeltest.RequireError(t, receipt.Urgent, channels.Permanent, "feishu_230001")
 	require.Equal(t, 1, platform.Requests(feishu.Urgent))
 	require.Empty(t, platform.Inbox().Arrivals()[0].Notes)
 }

@@ -38,44 +38,21 @@ func refusal(resp *http.Response, body []byte, hide ...string) error {
 	case *code == 0:
 		return nil
 	}
+	class, listed := classOf(*code, strings.ToLower(text))
 	e := &channels.Error{
-		Class: class(*code, strings.ToLower(text)), Code: "feishu_" + strconv.Itoa(*code),
+		Class: class, Code: "feishu_" + strconv.Itoa(*code), Unlisted: !listed,
 		Message: channels.CleanText(channels.Redact(text, hide...)),
 	}
-	if e.Class == channels.Throttled {
+	switch {
+	case class == channels.Throttled:
 		e.RetryAfter = vendorhttp.RetryAfter(resp.Header)
+	case *code == codeOverload:
+		e.RetryAfter = overloadWait
 	}
 	if id := logID(resp); id != "" {
 		e.Message = fmt.Sprintf("%s (log id %s)", e.Message, id)
 	}
 	return e
-}
-
-// class returns the class of a code. Two codes have several meanings, which only the
-// text, in lower case, tells apart. Unlisted codes are transient.
-func class(code int, text string) channels.Class {
-	switch code {
-	case 11232: // more than the bot's limit
-		return channels.Throttled
-	case 9499: // a body that cannot be read; on some gateways also the limit
-		if strings.Contains(text, "bad request") || strings.Contains(text, "fail to parse") {
-			return channels.Permanent
-		}
-		return channels.Throttled
-	case 19001: // bad parameter, which includes the token
-		if strings.Contains(text, "access token") {
-			return channels.Misconfigured
-		}
-		return channels.Permanent
-	case 19002: // bad message type
-		return channels.Permanent
-	case 19021, // bad signature, or a clock more than an hour off
-		19022, // our address is not on the bot's list
-		19024: // the bot's keyword is missing
-		return channels.Misconfigured
-	default:
-		return channels.Transient
-	}
 }
 
 // logID returns the vendor's id of the call, which its support asks for.

@@ -27,8 +27,20 @@ func TestErrorCodes(t *testing.T) {
 	}{
 		{11232, "frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]", channels.Throttled},
 		{9499, "too many request", channels.Throttled},
-		{9499, "frequency limited", channels.Throttled},
+		{11233, "create message chat trigger rate limit", channels.Throttled},
 		{9499, "Bad Request", channels.Permanent},
+		{9499, "invalid param", channels.Permanent},
+		{9499, "", channels.Permanent},
+		{11246, "Create message content fail. ErrCode: 200621", channels.Permanent},
+		{11246, "Service Internal Error", channels.Transient},
+		{11248, "message is sensitive", channels.Permanent},
+		{11312, "messages do not pass the audit", channels.Permanent},
+		{11235, "this group is set to only admin can mention @All", channels.Permanent},
+		{11237, "group chat dissolved", channels.Permanent},
+		{11242, "this chat has been banned", channels.Permanent},
+		{19036, "The message exceeds the size limit of 30KB", channels.Permanent},
+		{1500, "internal error", channels.Transient},
+		{2200, "internal error", channels.Transient},
 		{9499, "fail to parse content", channels.Permanent},
 		{19001, "param invalid", channels.Permanent},
 		{19001, "param invalid: incoming webhook access token invalid", channels.Misconfigured},
@@ -51,14 +63,31 @@ func TestErrorCodes(t *testing.T) {
 				e := channels.AsError(err)
 				require.Equal(t, tc.text+" (log id log-1)", e.Message)
 				require.Equal(t, 1, bot.Requests(feishubot.Hook), "one call an attempt")
-				if tc.class == channels.Throttled {
+				switch {
+				case tc.class == channels.Throttled:
 					require.Equal(t, 12*time.Second, e.RetryAfter)
-				} else {
+				case tc.code == 2200: // the next tries come slowly
+					require.Equal(t, time.Minute, e.RetryAfter)
+				default:
 					require.Zero(t, e.RetryAfter)
 				}
+				require.Equal(t, tc.text == "what", e.Unlisted)
 			}
 		}
 	}
+}
+
+// The simulated bot answers codes of the vendor's pages only, and each of them is listed.
+func TestEachCodeOfTheVendorIsListed(t *testing.T) {
+	t.Parallel()
+	bot, sender := setup(t)
+	for _, code := range feishubot.Codes() {
+		fault := bot.Fail(feishubot.Fault{Code: code})
+		_, err := sender.Send(t.Context(), toUser())
+		fault.Lift()
+		require.False(t, channels.AsError(err).Unlisted, code)
+	}
+	require.Panics(t, func() { bot.Fail(feishubot.Fault{Code: "424242"}) })
 }
 
 // The bot's own checks.

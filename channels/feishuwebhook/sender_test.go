@@ -177,8 +177,8 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		{"recipient", func(m *channels.Message) { m.Recipient.Type = channels.RecipientPhone }},
 		{"recipient", func(m *channels.Message) { m.Recipient.Value = `ou_1"></at><at user_id="all` }},
 		{"msg_type", func(m *channels.Message) { m.MsgType = "image" }},
-		{"too_long", func(m *channels.Message) { m.Body = strings.Repeat("x", 20<<10) }},
-		{"too_long", func(m *channels.Message) { m.MsgType, m.Body = "post", `"`+strings.Repeat("x", 20<<10)+`"` }},
+		{"too_long", func(m *channels.Message) { m.Body = strings.Repeat("x", 30<<10) }},
+		{"too_long", func(m *channels.Message) { m.MsgType, m.Body = "post", `"`+strings.Repeat("x", 30<<10)+`"` }},
 		{"not_json", func(m *channels.Message) { m.MsgType, m.Body = "post", `{"zh_cn":` }},
 		{"not_json", func(m *channels.Message) { m.MsgType, m.Body = "interactive", "" }},
 	} {
@@ -191,26 +191,32 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 	}
 }
 
-// Escapes do not count towards a bot's limit.
+// Escapes do not count towards a bot's limit. What is between the 20 KB of Feishu's page and
+// the 30 KB of its error is sent, and the answer decides.
 func TestLongestText(t *testing.T) {
 	t.Parallel()
 	bot, sender := setup(t)
 	m := toEmail()
-	m.Body = strings.Repeat("<", 20<<10-200) // 200: the rest of the request
+	m.Body = strings.Repeat("<", 30<<10-200) // 200: the rest of the request
 	_, err := sender.Send(t.Context(), m)
 	require.NoError(t, err)
 	require.Equal(t, m.Body, bot.Inbox().Arrivals()[0].Text)
+
+	m.Body = strings.Repeat("x", 21<<10)
+	bot.Fail(feishubot.Fault{HTTPStatus: 400, Code: "9499"})
+	_, err = sender.Send(t.Context(), m)
+	channeltest.RequireError(t, err, channels.Permanent, "feishu_9499")
 }
 
 func TestCheckRecipient(t *testing.T) {
 	t.Parallel()
 	_, sender := setup(t)
 	checker := sender.(channels.RecipientChecker)
-	for _, id := range []string{user, "on_1", "4d7a2b", "li.si@corp"} {
+	for _, id := range []string{user, "4d7a2b", "li.si@corp"} {
 		require.NoError(t, checker.CheckRecipient(channels.Recipient{Type: channels.RecipientFeishuUserID, Value: id}))
 	}
 	require.NoError(t, checker.CheckRecipient(toEmail().Recipient))
-	for _, id := range []string{"all", "ALL", "", `a"b`, "<at>", "a b", "用户"} {
+	for _, id := range []string{"all", "ALL", "", "on_94a1ee5551019f18cd73d9f111898cf2", `a"b`, "<at>", "a b", "用户"} {
 		err := checker.CheckRecipient(channels.Recipient{Type: channels.RecipientFeishuUserID, Value: id})
 		require.Error(t, err, id)
 	}

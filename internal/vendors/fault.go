@@ -23,6 +23,7 @@ type Fault struct {
 	Header     http.Header // of the answer
 	Code       string      // the vendor's error code, answered in its own envelope
 	Message    string      // goes with Code
+	Raw        bool        // Code may be one that the vendor does not have
 	Body       string      // a whole body, not in the vendor's envelope
 }
 

@@ -243,7 +243,7 @@ func (d *Deliverer) send(ctx context.Context, r *run) *Next {
 	sending, span := tracing.Start(ctx, "send", trace.SpanKindClient)
 	receipt, err := d.call(sending, r)
 	d.metrics.countCall(r.provider, time.Since(started), err)
-	d.unlisted.note(r.provider.Type.Channel, err)
+	d.notice(r, receipt, err)
 	endSend(span, r.provider, err)
 	return d.conclude(ctx, r, started, receipt, err)
 }

@@ -20,6 +20,8 @@ type metrics struct {
 	attempts *prometheus.CounterVec   // by channel, provider, status, class
 	latency  *prometheus.HistogramVec // by channel
 	calls    *prometheus.HistogramVec // by provider, class
+	urgent   *prometheus.CounterVec   // by channel, provider, class
+	quotas   *prometheus.CounterVec   // by channel, provider
 }
 
 // newMetrics registers the metrics. With nil nothing is shown.
@@ -40,6 +42,14 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help:    "Time of calls to vendors, by the class of their error.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"provider", "class"}),
+		urgent: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_urgent_failures_total",
+			Help: "Urgent calls that failed after their message had arrived, by the class of their error.",
+		}, []string{"channel", "provider", "class"}),
+		quotas: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_quota_spent_total",
+			Help: "Calls that a vendor refused because a quota for a day or a month is used up.",
+		}, []string{"channel", "provider"}),
 	}
 }
 
@@ -49,17 +59,21 @@ func (d *Deliverer) Expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
 		d.unlisted.expect(channel)
 		for _, provider := range registry.Providers(channel) {
-			d.metrics.expect(channel, provider)
+			d.metrics.expect(channel, provider, d.types[channel].Urgent)
 		}
 	}
 }
 
-func (m *metrics) expect(channel, provider string) {
+func (m *metrics) expect(channel, provider string, urges bool) {
 	m.attempts.WithLabelValues(channel, provider, string(store.DeliverySuccess), noClass)
+	m.quotas.WithLabelValues(channel, provider)
 	for _, class := range []channels.Class{
 		channels.Permanent, channels.Transient, channels.Throttled, channels.Misconfigured, channels.Uncertain,
 	} {
 		m.attempts.WithLabelValues(channel, provider, string(store.DeliveryDead), string(class))
+		if urges {
+			m.urgent.WithLabelValues(channel, provider, string(class))
+		}
 		if class != channels.Permanent {
 			m.attempts.WithLabelValues(channel, provider, string(store.DeliveryFailed), string(class))
 		}

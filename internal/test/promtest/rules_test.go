@@ -47,6 +47,8 @@ func TestAlerts(t *testing.T) {
 	attempts := func(status, class, values string) string {
 		return `sealos_notify_attempts_total{job="sealos-notify",instance="a",channel="sms",provider="aliyun",status="` + status + `",class="` + class + `"} ` + values
 	}
+	const quota = `sealos_notify_quota_spent_total{job="sealos-notify",instance="a",channel="sms",provider="aliyun"}`
+	const urgent = `sealos_notify_urgent_failures_total{job="sealos-notify",instance="a",channel="feishu_app",provider="feishu",class="misconfigured"}`
 	jobs := func(instance, values string) string {
 		return `sealos_notify_queue_jobs{job="sealos-notify",instance="` + instance + `",channel="sms",state="available"} ` + values
 	}
@@ -92,6 +94,10 @@ func TestAlerts(t *testing.T) {
 		{"SealosNotifyDeadLetters", "long ago", []string{attempts("dead", "permanent", "0 0 12x40")}, 30, ""},
 		{"SealosNotifyProviderMisconfigured", "once is enough", []string{attempts("failed", "misconfigured", "0 0 1x20")}, 4, `provider="aliyun"`},
 		{"SealosNotifyProviderMisconfigured", "a restart counts from zero again", []string{attempts("failed", "misconfigured", "5x3 0x20")}, 4, ""},
+		{"SealosNotifyQuotaSpent", "once an hour", []string{quota + " 0x9 1x60 2x60"}, 100, `provider="aliyun"`},
+		{"SealosNotifyQuotaSpent", "renewed", []string{quota + " 0 1x200"}, 150, ""},
+		{"SealosNotifyUrgentFailing", "once is enough", []string{urgent + " 0 0 1x20"}, 4, `class="misconfigured"`},
+		{"SealosNotifyUrgentFailing", "long ago", []string{urgent + " 0 1x40"}, 30, ""},
 		{"SealosNotifyReloadFailing", "refused", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x20`}, 8, `instance="a"`},
 		{"SealosNotifyReloadFailing", "refused, then corrected", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x3 1x20`}, 8, ""},
 		{"SealosNotifyJobStuck", "stuck", []string{`sealos_notify_stuck_jobs{job="sealos-notify",instance="a"} 0 2x5`}, 3, `job="sealos-notify"`},

@@ -45,11 +45,11 @@ func TestNothingLeaks(t *testing.T) {
 		answers := ""
 		for name, fault := range map[string]vendors.Fault{
 			"none":         {},
-			"refused":      {HTTPStatus: http.StatusBadRequest, Code: "550", Message: said},
-			"denied":       {HTTPStatus: http.StatusForbidden, Code: "535", Message: said},
+			"refused":      {HTTPStatus: http.StatusBadRequest, Code: "550", Raw: true, Message: said},
+			"denied":       {HTTPStatus: http.StatusForbidden, Code: "535", Raw: true, Message: said},
 			"wait":         {HTTPStatus: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"Fri, 31 Dec 9999 23:59:59 GMT"}}, Body: said},
-			"a gateway":    {HTTPStatus: http.StatusBadGateway, Code: "451", Body: "<html>" + said + "</html>"},
-			"not a vendor": {HTTPStatus: http.StatusOK, Code: "452", Body: `{"hello":"` + said + `"}`},
+			"a gateway":    {HTTPStatus: http.StatusBadGateway, Code: "451", Raw: true, Body: "<html>" + said + "</html>"},
+			"not a vendor": {HTTPStatus: http.StatusOK, Code: "452", Raw: true, Body: `{"hello":"` + said + `"}`},
 			"cut":          {Reset: true, After: true},
 			"silent":       {Hang: true},
 		} {

@@ -129,6 +129,9 @@ func TestUrgent(t *testing.T) {
 	require.Equal(t, map[string]any{"invalid_user_id_list": []any{"ou_2", "on_3"}}, answer["data"])
 	require.Equal(t, []string{"urgent sms to ou_1"}, b.Inbox().Arrivals()[0].Notes)
 
+	_, answer = b.call(t, "PATCH", path+"urgent_sms?user_id_type=open_id", `{"user_id_list":["ou_2","on_3"]}`)
+	require.EqualValues(t, 230001, answer["code"], "every id is invalid")
+
 	for _, bad := range []string{"urgent_fax?user_id_type=open_id", "urgent_app?user_id_type=email"} {
 		_, answer = b.call(t, "PATCH", path+bad, `{"user_id_list":["ou_1"]}`)
 		require.EqualValues(t, 230001, answer["code"])

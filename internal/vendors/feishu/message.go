@@ -44,7 +44,7 @@ func (p *Platform) createMessage(r request) answer {
 	case len(body.UUID) > 50:
 		return invalid("uuid is longer than 50 characters")
 	case len(body.Content) > limit:
-		return refused(230025, "The length of the message content reaches its limit.")
+		return refused(230025)
 	case !valid:
 		return invalid("invalid content")
 	}
@@ -64,7 +64,9 @@ func (p *Platform) createMessage(r request) answer {
 }
 
 func invalid(ext string) answer {
-	return refused(230001, "Your request contains an invalid request parameter, ext=%s.", ext)
+	a := refused(230001)
+	a.Msg = strings.TrimSuffix(a.Msg, ".") + ", ext=" + ext + "."
+	return a
 }
 
 // fits reports whether an id can be of the type, which its prefix tells.
@@ -115,6 +117,9 @@ func (p *Platform) urge(r request) answer {
 			continue
 		}
 		p.Inbox().Note(id, "urgent "+kind+" to "+user)
+	}
+	if len(unreached) == len(body.UserIDs) {
+		return invalid("all ids in user_id_list are invalid")
 	}
 	return success(map[string]any{"invalid_user_id_list": unreached})
 }

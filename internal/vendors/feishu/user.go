@@ -12,7 +12,7 @@ func (p *Platform) batchGetID(r request) answer {
 		Emails []string `json:"emails"`
 	}
 	if err := json.Unmarshal(r.body, &body); err != nil {
-		return refused(40001, "param error")
+		return refused(40001)
 	}
 	idType := r.URL.Query().Get("user_id_type")
 	users := make([]map[string]any, 0, len(body.Emails))

@@ -1,10 +1,17 @@
-// Package feishubot is a simulated custom bot of a Feishu group. Its webhook has the
-// checks, codes and envelopes of the real one.
+// Package feishubot is a simulated custom bot of a Feishu group. It follows Feishu's
+// pages, under https://open.feishu.cn/document/ as of 2025-08:
+//   - 自定义机器人使用指南: client-docs/bot-v3/add-custom-bot
+//   - 通用错误码: server-docs/api-call-guide/generic-error-code
+//
+// The first page says that a request has at most 20 KB, the second that 19036 refuses more
+// than 30 KB: it takes what is between.
 package feishubot
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -37,6 +44,7 @@ type Bot struct {
 // messages.
 func New(token, secret string, inbox *vendors.Inbox) *Bot {
 	b := &Bot{API: vendors.NewAPI(inbox), token: token, secret: secret}
+	b.Know(Codes())
 	b.HandleFunc("POST "+Path("{token}"), b.serve)
 	return b
 }
@@ -72,8 +80,8 @@ func success() answer {
 	return answer{status: http.StatusOK, Msg: "success", Data: map[string]any{}, StatusCode: &zero, StatusMessage: "success"}
 }
 
-func refused(code int, msg string) answer {
-	return answer{status: http.StatusOK, Code: code, Msg: msg, Data: map[string]any{}}
+func refused(code int) answer {
+	return answer{status: http.StatusOK, Code: code, Msg: codes[strconv.Itoa(code)], Data: map[string]any{}}
 }
 
 func (b *Bot) serve(w http.ResponseWriter, r *http.Request) {
@@ -84,10 +92,10 @@ func (a answer) envelope() vendors.Answer {
 	return vendors.Answer{Status: a.status, Header: feishu.Header(), Body: a}
 }
 
-// refuse returns the answer of a fault with a code.
+// refuse returns the answer of a fault with a code, by default with the page's text.
 func refuse(f Fault) vendors.Answer {
 	return vendors.Answer{
 		Status: max(f.HTTPStatus, http.StatusOK), Header: feishu.Header(),
-		Body: map[string]any{"code": json.Number(f.Code), "msg": f.Message, "data": map[string]any{}},
+		Body: map[string]any{"code": json.Number(f.Code), "msg": cmp.Or(f.Message, codes[f.Code]), "data": map[string]any{}},
 	}
 }

@@ -76,7 +76,7 @@ func TestRefusals(t *testing.T) {
 		{"token", "other", hi, 200, 19001},
 		{"token before all else", "other", `{`, 200, 19001},
 		{"not JSON", "tok", `{`, 400, 9499},
-		{"too large", "tok", `{"msg_type":"text","content":{"text":"` + strings.Repeat("x", 20<<10) + `"}}`, 400, 9499},
+		{"too large", "tok", `{"msg_type":"text","content":{"text":"` + strings.Repeat("x", 30<<10) + `"}}`, 200, 19036},
 		{"no type", "tok", `{"content":{"text":"hi"}}`, 200, 19002},
 		{"unknown type", "tok", `{"msg_type":"fax"}`, 200, 19001},
 		{"no text", "tok", `{"msg_type":"text"}`, 200, 19001},

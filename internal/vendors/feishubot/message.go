@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxBody = 20 << 10  // bytes of a request
+	maxBody = 30 << 10  // bytes of a request
 	maxSkew = time.Hour // between the sender's clock and ours
 )
 
@@ -32,21 +32,25 @@ func (b *Bot) post(r *http.Request, body []byte) answer {
 	defer b.mu.Unlock()
 	switch {
 	case r.PathValue("token") != b.token:
-		return refused(19001, "param invalid: incoming webhook access token invalid")
-	case decoded != nil || len(body) > maxBody:
-		a := refused(9499, "Bad Request")
+		return refused(19001)
+	case len(body) > maxBody:
+		return refused(19036)
+	case decoded != nil:
+		a := refused(9499)
 		a.status = http.StatusBadRequest
 		return a
 	case b.secret != "" && !m.signed(b.secret):
-		return refused(19021, "sign match fail or timestamp is not within one hour from current time")
+		return refused(19021)
 	case m.MsgType == "":
-		return refused(19002, "params error, msg_type need")
+		return refused(19002)
 	case !valid:
-		return refused(19001, "param invalid: "+m.MsgType)
+		a := refused(19001)
+		a.Msg = "param invalid: " + m.MsgType
+		return a
 	case !strings.Contains(text, b.keyword):
-		return refused(19024, "Key Words Not Found")
+		return refused(19024)
 	case !b.take(time.Now()):
-		return refused(11232, "frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]")
+		return refused(11232)
 	}
 	idType, to := mentioned(text)
 	b.Inbox().Add(vendors.Arrival{
@@ -86,11 +90,12 @@ func encode(object map[string]any) string {
 	return string(b)
 }
 
-// mentioned returns the user that a text mentions at its start, or the group.
+// mentioned returns the user that a text mentions at its start, or the group. A bot does
+// not know union ids.
 func mentioned(text string) (idType, id string) {
 	rest, found := strings.CutPrefix(text, `<at user_id="`)
 	id, _, closed := strings.Cut(rest, `"></at>`)
-	if !found || !closed {
+	if !found || !closed || strings.HasPrefix(id, "on_") {
 		return "", "group"
 	}
 	return "open_id", id
