@@ -13,6 +13,8 @@ import (
 const (
 	codeOK            = "OK"
 	codeBusinessLimit = "isv.BUSINESS_LIMIT_CONTROL"
+	codeDayLimit      = "isv.DAY_LIMIT_CONTROL" // limits set in the console
+	codeMonthLimit    = "isv.MONTH_LIMIT_CONTROL"
 	codeBadSignature  = "SignatureDoesNotMatch"
 )
 
@@ -50,8 +52,8 @@ var classes = map[string]channels.Class{
 	"isv.SECURITY_FROZEN_ACCOUNT":          channels.Misconfigured, // frozen because it was not used
 	"isp.RAM_PERMISSION_DENY":              channels.Misconfigured,
 	"isv.DENY_IP_RANGE":                    channels.Misconfigured,
-	"isv.DAY_LIMIT_CONTROL":                channels.Misconfigured, // limits set in the console
-	"isv.MONTH_LIMIT_CONTROL":              channels.Misconfigured,
+	codeDayLimit:                           channels.Misconfigured,
+	codeMonthLimit:                         channels.Misconfigured,
 	"isp.SYSTEM_ERROR":                     channels.Transient,
 	"isp.GATEWAY_ERROR":                    channels.Transient,
 	codeBadSignature:                       channels.Misconfigured,
@@ -130,6 +132,6 @@ func refusal(code, message, requestID string) *channels.Error {
 	}
 	return &channels.Error{
 		Class: class, Code: channels.CleanText("aliyun_" + code), Message: channels.CleanText(message), RetryAfter: wait,
-		Unlisted: !listed,
+		Unlisted: !listed, QuotaSpent: code == codeDayLimit || code == codeMonthLimit,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,12 +59,13 @@ func TestErrorCodes(t *testing.T) {
 			t.Run(fmt.Sprintf("%s in HTTP %d", code, tc.status), func(t *testing.T) {
 				t.Parallel()
 				vendor, sender := setup(t, nil)
-				vendor.Fail(aliyun.Fault{HTTPStatus: tc.status, Code: code, Message: "told to\x00fail"})
+				vendor.Fail(aliyun.Fault{HTTPStatus: tc.status, Code: code, Message: "told to\x00fail", Raw: true})
 				_, err := sender.Send(t.Context(), message())
 				channeltest.RequireError(t, err, tc.class, "aliyun_"+code)
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "request id")
 				require.Equal(t, unlisted[code], e.Unlisted)
+				require.Equal(t, slices.Contains([]string{"isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL"}, code), e.QuotaSpent)
 				if code != "SignatureDoesNotMatch" {
 					require.Contains(t, e.Message, "told to fail")
 				}
@@ -71,6 +73,19 @@ func TestErrorCodes(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The simulated vendor answers codes of the vendor's pages only, and each is listed.
+func TestEachCodeOfTheVendorIsListed(t *testing.T) {
+	t.Parallel()
+	vendor, sender := setup(t, nil)
+	for _, code := range aliyun.Codes() {
+		fault := vendor.Fail(aliyun.Fault{Code: code, Message: "触发天级流控Permits:10"})
+		_, err := sender.Send(t.Context(), message())
+		fault.Lift()
+		require.False(t, channels.AsError(err).Unlisted, code)
+	}
+	require.Panics(t, func() { vendor.Fail(aliyun.Fault{Code: "isv.SOMETHING_NEW"}) })
 }
 
 func TestLimitsOfANumber(t *testing.T) {

@@ -49,7 +49,7 @@ func TestErrorCodes(t *testing.T) {
 				t.Run(fmt.Sprintf("%s in HTTP %d", code, status), func(t *testing.T) {
 					t.Parallel()
 					vendor, sender := setup(t, nil)
-					vendor.Fail(volcengine.Fault{HTTPStatus: status, Code: code, Message: "told to\x00fail"})
+					vendor.Fail(volcengine.Fault{HTTPStatus: status, Code: code, Message: "told to\x00fail", Raw: true})
 					_, err := sender.Send(t.Context(), message())
 					channeltest.RequireError(t, err, class, "volcengine_"+code)
 					e := channels.AsError(err)
@@ -62,7 +62,7 @@ func TestErrorCodes(t *testing.T) {
 			t.Run(code+" in the FailList", func(t *testing.T) {
 				t.Parallel()
 				vendor, sender := setup(t, nil)
-				vendor.Refuse(mobileDigits, code)
+				vendor.Fail(volcengine.Fault{Body: `{"ResponseMetadata":{"RequestId":"r"},"Result":{"FailList":[{"Type":"` + code + `"}]}}`})
 				_, err := sender.Send(t.Context(), message())
 				channeltest.RequireError(t, err, class, "volcengine_"+code)
 				e := channels.AsError(err)
@@ -72,6 +72,26 @@ func TestErrorCodes(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The simulated vendor answers codes of the vendor's pages only, and each is listed.
+func TestEachCodeOfTheVendorIsListed(t *testing.T) {
+	t.Parallel()
+	vendor, sender := setup(t, nil)
+	for _, code := range volcengine.Codes() {
+		fault := vendor.Fail(volcengine.Fault{HTTPStatus: 400, Code: code})
+		_, err := sender.Send(t.Context(), message())
+		fault.Lift()
+		require.False(t, channels.AsError(err).Unlisted, code)
+	}
+	for _, failure := range volcengine.Failures() {
+		vendor.Refuse(mobileDigits, failure)
+		_, err := sender.Send(t.Context(), message())
+		require.Equal(t, failure == volcengine.Duplicate, err == nil, failure)
+		require.False(t, err != nil && channels.AsError(err).Unlisted, failure)
+	}
+	require.Panics(t, func() { vendor.Fail(volcengine.Fault{Code: "BLACK_LIST_PHONE"}) })
+	require.Panics(t, func() { vendor.Refuse(mobileDigits, "BLACK_LIST_PHONE") })
 }
 
 func TestAnswersWithoutCode(t *testing.T) {

@@ -287,7 +287,7 @@ func TestProbe(t *testing.T) {
 	}{
 		{name: "well"},
 		{name: "nothing found", fault: &volcengine.Fault{Body: `{"ResponseMetadata":{"RequestId":"1"},"Result":null}`}},
-		{name: "nothing found, said otherwise", fault: &volcengine.Fault{HTTPStatus: 400, Code: "NoSuchCall", Message: "x"}},
+		{name: "nothing found, said otherwise", fault: &volcengine.Fault{HTTPStatus: 400, Code: "NoSuchCall", Message: "x", Raw: true}},
 		{name: "wrong secret", config: func(c *voice.Config) { c.AccessKeySecret = "old" }, class: channels.Misconfigured, code: "volcengine_SignatureDoesNotMatch"},
 		{name: "unknown key", config: func(c *voice.Config) { c.AccessKeyID = "AKLT-other" }, class: channels.Misconfigured, code: "volcengine_InvalidAccessKey"},
 		{name: "clock", fault: &volcengine.Fault{HTTPStatus: 403, Code: "InvalidTimestamp", Message: "x"}, class: channels.Misconfigured, code: "volcengine_InvalidTimestamp"},

@@ -4,7 +4,9 @@
 //     https://www.volcengine.com/docs/6358/1722083
 //   - failures of a single call: https://www.volcengine.com/docs/6358/172950
 //   - QuerySingleInfo: https://volcengine.com/docs/6358/172953
-//   - the gateway's codes: https://www.volcengine.com/docs/6369/68677
+//   - the service's codes: https://volcengine.com/docs/6358/173334
+//   - the gateway's codes: https://www.volcengine.com/docs/6369/68677 and
+//     https://volcengine.com/docs/6448/76370
 //   - the signature: https://www.volcengine.com/docs/6358/166389
 //
 // The pages disagree about PhoneParam, so it takes both forms until it is told otherwise.
@@ -12,6 +14,7 @@ package volcengine
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -48,12 +51,17 @@ func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *VMS {
 		calls:   map[string]call{},
 		refused: map[string]string{},
 	}
+	v.Know(codes)
 	v.HandleFunc("/{$}", v.serve)
 	return v
 }
 
-// Refuse puts all items for the phone on the FailList with the failure's type.
+// Refuse puts all items for the phone on the FailList with the failure's type. It panics
+// when the vendor has no such type.
 func (v *VMS) Refuse(phone, failure string) {
+	if !slices.Contains(failures, failure) {
+		panic("the vendor has no failure " + failure)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refused[phone] = failure
