@@ -15,6 +15,7 @@ import (
 func TestEndedNoticeIsDeleted(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.UseAllChannels(w.Vendors.Addresses)
+		w.Configure(map[string]string{"retention": `{days: 0}`}) // until the notice has ended
 		r := w.Start()
 		r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{
 			"name": "notice", "channel": "inapp", "subject": "Maintenance", "body": "It begins.",
@@ -32,6 +33,7 @@ func TestEndedNoticeIsDeleted(t *testing.T) {
 		}
 		time.Sleep(time.Until(end))
 		require.Zero(t, r.Terminate())
+		w.Configure(map[string]string{"retention": `{days: 1}`})
 		deleted := w.Start().Await("old messages deleted at the vendor")
 		require.EqualValues(t, 1, deleted["messages"])
 		require.Equal(t, 1, w.Vendors.Cluster.Requests(k8s.Delete))
