@@ -46,6 +46,8 @@ type Message struct {
 	// voice). Params is a JSON object.
 	TemplateCode string
 	Params       json.RawMessage
+	// ExpiresAt is when the message is of no use any more; zero: never.
+	ExpiresAt time.Time
 }
 
 // Receipt describes a delivery that succeeded.
@@ -200,6 +202,13 @@ type Prober interface {
 	// Probe checks the address, the credentials and the permissions as far as the
 	// vendor allows. Its error is an *Error.
 	Probe(ctx context.Context) error
+}
+
+// Expirer is a Sender whose messages stay with the vendor until they are deleted.
+type Expirer interface {
+	// Expire deletes the messages that were sent before the given time and those whose
+	// ExpiresAt has passed. It returns how many, also with an error.
+	Expire(ctx context.Context, before time.Time) (int, error)
 }
 
 // RecipientChecker is a Sender that accepts only some addresses of a recipient

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,12 +65,19 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
+// metadataOnly asks for lists without specs, which can be long.
+const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
 // once keeps client-go from repeating a call, which it does when the answer has a
-// Retry-After header.
+// Retry-After header. It also asks for the metadata only when it lists.
 type once struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodGet {
+		req = req.Clone(req.Context())
+		req.Header.Set("Accept", metadataOnly)
+	}
 	resp, err := o.base.RoundTrip(req)
 	if err == nil {
 		resp.Header.Del("Retry-After") // the body has the same time
@@ -96,4 +104,36 @@ func (c *cluster) create(ctx context.Context, n *unstructured.Unstructured, opti
 		return asError(ctx, errors.New("the answer is about another object"), nil)
 	}
 	return nil
+}
+
+// pageSize is how many notifications are listed at once. The metadata of one is 1 KB or
+// less, and an answer may have 1 MiB.
+const pageSize = 200
+
+// expire deletes the expired notifications of a namespace, or of all when it is empty. It
+// returns how many. Every error is a *channels.Error.
+func (c *cluster) expire(ctx context.Context, namespace string, before time.Time) (int, error) {
+	if c.client == nil {
+		return 0, nil // nothing was sent from here
+	}
+	deleted := 0
+	for options := (metav1.ListOptions{Limit: pageSize}); ; {
+		page, err := c.client.Resource(notifications).Namespace(namespace).List(ctx, options)
+		if err != nil {
+			return deleted, asError(ctx, err, c.secrets)
+		}
+		for _, n := range page.Items {
+			if !expired(&n, before) {
+				continue
+			}
+			err := c.client.Resource(notifications).Namespace(n.GetNamespace()).Delete(ctx, n.GetName(), metav1.DeleteOptions{})
+			if err != nil && !apierrors.IsNotFound(err) {
+				return deleted, asError(ctx, err, c.secrets)
+			}
+			deleted++
+		}
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return deleted, nil
+		}
+	}
 }

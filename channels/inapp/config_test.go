@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -86,6 +87,9 @@ func TestOutsideACluster(t *testing.T) {
 	_, err = sender.Send(t.Context(), text())
 	channeltest.RequireError(t, err, channels.Misconfigured, "not_in_cluster")
 	channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "not_in_cluster")
+	n, err := sender.(channels.Expirer).Expire(t.Context(), time.Now())
+	require.NoError(t, err, "nothing was sent from here")
+	require.Zero(t, n)
 }
 
 func TestProvider(t *testing.T) {

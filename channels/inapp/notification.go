@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -14,9 +15,16 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// deliveryAnnotation holds the delivery's id. A label would be lost: the desktop
-// replaces all labels when it marks a notification as read.
-const deliveryAnnotation = "notify.sealos.io/delivery-id"
+// Annotations of a notification. Labels would be lost: the desktop replaces all labels
+// when it marks a notification as read.
+const (
+	deliveryAnnotation = "notify.sealos.io/delivery-id"
+	// endAnnotation repeats spec.endTime, so that expire needs only the metadata.
+	endAnnotation = "notify.sealos.io/end-time"
+)
+
+// namePrefix begins the names of notifications. The delivery's id follows.
+const namePrefix = "notify-"
 
 // maxTitle bounds a title that is taken from the message, in characters.
 const maxTitle = 80
@@ -55,9 +63,26 @@ func (c *Config) notification(m channels.Message, namespace string) (*unstructur
 	n.SetAPIVersion(notifications.GroupVersion().String())
 	n.SetKind("Notification")
 	n.SetNamespace(namespace)
-	n.SetName("notify-" + id)
-	n.SetAnnotations(map[string]string{deliveryAnnotation: id})
+	n.SetName(namePrefix + id)
+	annotations := map[string]string{deliveryAnnotation: id}
+	if !m.ExpiresAt.IsZero() {
+		end := m.ExpiresAt.UTC().Format(time.RFC3339)
+		spec["endTime"], annotations[endAnnotation] = end, end
+	}
+	n.SetAnnotations(annotations)
 	return n, nil
+}
+
+// expired reports whether the object is a notification of this service that was created
+// before the given time or has ended.
+func expired(n *unstructured.Unstructured, before time.Time) bool {
+	annotations := n.GetAnnotations()
+	id := annotations[deliveryAnnotation]
+	if id == "" || n.GetName() != namePrefix+id {
+		return false
+	}
+	end, err := time.Parse(time.RFC3339, annotations[endAnnotation])
+	return n.GetCreationTimestamp().Time.Before(before) || err == nil && end.Before(time.Now())
 }
 
 // content returns the message's content, completed from the configuration.

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
 	"github.com/labring/sealos-notify/internal/test/channeltest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
 // created sends the message and returns the object that the API got.
@@ -27,7 +29,7 @@ func created(t *testing.T, change func(*inapp.Config), m channels.Message) map[s
 	_, err := sender.Send(t.Context(), m)
 	require.NoError(t, err)
 	var object map[string]any
-	require.NoError(t, json.Unmarshal(<-bodies, &object))
+	require.NoError(t, json.Unmarshal(limit.Receive(t, bodies, "the request"), &object))
 	return object
 }
 
@@ -46,6 +48,16 @@ func TestObject(t *testing.T) {
 		"title": m.Subject, "message": m.Body, "timestamp": float64(seconds),
 		"from": "Sealos", "importance": "Medium", "desktopPopup": true,
 	}, object["spec"])
+}
+
+// The desktop hides a notification from its endTime on.
+func TestExpiresAtIsTheEnd(t *testing.T) {
+	t.Parallel()
+	m := text()
+	m.ExpiresAt = time.Date(2030, 1, 2, 11, 4, 5, 999_000_000, time.FixedZone("CST", 8*60*60))
+	object := created(t, nil, m)
+	require.Equal(t, "2030-01-02T03:04:05Z", object["spec"].(map[string]any)["endTime"])
+	require.NotContains(t, created(t, nil, text())["spec"], "endTime")
 }
 
 // The template overrides the provider.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,7 @@ var (
 	_ channels.Sender           = (*sender)(nil)
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
+	_ channels.Expirer          = (*sender)(nil)
 )
 
 // CheckRecipient implements channels.RecipientChecker.
@@ -50,6 +52,20 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 		return channels.Receipt{}, e
 	}
 	return channels.Receipt{Details: map[string]any{"namespace": namespace, "name": n.GetName()}}, nil
+}
+
+// Expire implements channels.Expirer. A cluster without the resource has nothing to
+// delete.
+func (s *sender) Expire(ctx context.Context, before time.Time) (int, error) {
+	namespace := s.config.Namespace
+	if strings.Contains(namespace, userPlace) {
+		namespace = metav1.NamespaceAll
+	}
+	deleted, err := s.cluster.expire(ctx, namespace, before)
+	if e := (*channels.Error)(nil); errors.As(err, &e) && e.Code == codeNotServed {
+		return deleted, nil
+	}
+	return deleted, err
 }
 
 // Probe implements channels.Prober by a dry run of a message. The dry run checks the

@@ -18,6 +18,7 @@ import (
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/inapp"
 	"github.com/labring/sealos-notify/internal/test/channeltest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 )
@@ -130,12 +131,13 @@ func TestAttemptsAreTheSame(t *testing.T) {
 	})), nil)
 	m := text()
 	m.DeliveryID = uuid.MustParse("019a0000-0000-7abc-8def-0123456789ab") // created earlier
+	m.ExpiresAt = time.Now().Add(time.Hour)
 	for range 2 {
 		_, err := sender.Send(t.Context(), m)
 		require.Equal(t, channels.Transient, channels.AsError(err).Class)
 	}
-	first := <-bodies
-	require.Equal(t, first, <-bodies)
+	first := limit.Receive(t, bodies, "the first request")
+	require.Equal(t, first, limit.Receive(t, bodies, "the second request"))
 	require.EqualValues(t, 0x019a00000000/1000, first["spec"].(map[string]any)["timestamp"])
 }
 
@@ -230,6 +232,78 @@ func TestClientDoesNotLimit(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, sends, cluster.Inbox().Total())
+}
+
+// names returns the notifications of the user.
+func names(t *testing.T, cluster *k8s.Cluster) []string {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/apis/notification.sealos.io/v1/namespaces/ns-"+user+"/notifications", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	cluster.ServeHTTP(w, r)
+	var list struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &list), w.Body)
+	var names []string
+	for _, item := range list.Items {
+		names = append(names, item.Metadata.Name)
+	}
+	return names
+}
+
+// Notifications are deleted when they have ended or are older than the given time.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	cluster, sender := setup(t, nil)
+	stays, endsLater, ended := text(), text(), text()
+	endsLater.ExpiresAt, ended.ExpiresAt = time.Now().Add(time.Hour), time.Now().Add(-2*time.Second)
+	for _, m := range []channels.Message{stays, endsLater, ended} {
+		_, err := sender.Send(t.Context(), m)
+		require.NoError(t, err)
+	}
+	expirer := sender.(channels.Expirer)
+	n, err := expirer.Expire(t.Context(), time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.ElementsMatch(t, []string{"notify-" + stays.DeliveryID.String(), "notify-" + endsLater.DeliveryID.String()}, names(t, cluster))
+
+	n, err = expirer.Expire(t.Context(), time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.Empty(t, names(t, cluster))
+	require.Equal(t, 3, cluster.Requests(k8s.Delete))
+}
+
+func TestExpireFails(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name  string
+		fault k8s.Fault
+		class channels.Class // empty when there is nothing to delete
+		code  string
+	}{
+		{"no right to list", k8s.Fault{Where: k8s.List, HTTPStatus: 403, Code: "Forbidden", Message: "cannot list"}, channels.Misconfigured, "k8s_Forbidden"},
+		{"no right to delete", k8s.Fault{Where: k8s.Delete, HTTPStatus: 403, Code: "Forbidden", Message: "cannot delete"}, channels.Misconfigured, "k8s_Forbidden"},
+		{"not installed", k8s.Fault{Where: k8s.List, HTTPStatus: 404, Body: "404 page not found\n"}, "", ""},
+		{"deleted by another", k8s.Fault{Where: k8s.Delete, HTTPStatus: 404, Code: "NotFound", Message: "x"}, "", ""},
+		{"away", k8s.Fault{Where: k8s.Delete, Reset: true}, channels.Uncertain, "no_answer"},
+		{"not a cluster", k8s.Fault{Where: k8s.List, Body: "<html>"}, channels.Uncertain, "unexpected_answer"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cluster, sender := setup(t, nil)
+			_, err := sender.Send(t.Context(), text())
+			require.NoError(t, err)
+			cluster.Fail(tc.fault)
+			_, err = sender.(channels.Expirer).Expire(t.Context(), time.Now().Add(time.Hour))
+			if tc.class == "" {
+				require.NoError(t, err)
+				return
+			}
+			channeltest.RequireError(t, err, tc.class, tc.code)
+		})
+	}
 }
 
 func TestProbe(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,9 @@ import (
 
 func TestErrorCodes(t *testing.T) {
 	t.Parallel()
+	unlisted := map[string]bool{ // the class is a guess
+		"isv.SOMETHING_NEW": true, "SomethingNew": true, "SomethingNew.With.Dots": true, "isv.BUSINESS_LIMIT_CONTROL": true,
+	}
 	const service, gateway = http.StatusOK, http.StatusBadRequest // the HTTP status of each one's refusals
 	for _, tc := range []struct {
 		status int
@@ -30,15 +34,17 @@ func TestErrorCodes(t *testing.T) {
 			"isv.MOBILE_NUMBER_ILLEGAL", "isv.MOBILE_COUNT_OVER_LIMIT", "isv.TEMPLATE_MISSING_PARAMETERS",
 			"isv.TEMPLATE_PARAMS_ILLEGAL", "isv.PARAM_LENGTH_LIMIT", "isv.PARAM_NOT_SUPPORT_URL", "isv.INVALID_JSON_PARAM",
 			"isv.INVALID_PARAMETERS", "isv.BLACK_KEY_CONTROL_LIMIT", "isv.SMS_CONTENT_ILLEGAL", "isv.DOMESTIC_NUMBER_NOT_SUPPORTED",
+			"isv.CUSTOMER_REFUSED", "isv.SMS_TEST_NUMBER_LIMIT", "isv.SMS_TEST_TEMPLATE_PARAMS_ILLEGAL", "isv.SMS_TEST_SIGN_TEMPLATE_LIMIT",
 		}},
 		{service, channels.Misconfigured, []string{
 			"isv.SMS_TEMPLATE_ILLEGAL", "isv.SMS_SIGNATURE_ILLEGAL", "isv.SMS_SIGNATURE_SCENE_ILLEGAL", "isv.SIGNATURE_SCENE_ILLEGAL",
 			"isv.SMS_SIGN_ILLEGAL", "isv.SIGN_STATE_ILLEGAL", "isv.OUT_OF_SERVICE", "isv.AMOUNT_NOT_ENOUGH",
 			"isv.PRODUCT_UN_SUBSCRIPT", "isv.PRODUCT_UNSUBSCRIBE", "isv.ACCOUNT_NOT_EXISTS", "isv.ACCOUNT_ABNORMAL",
 			"isp.RAM_PERMISSION_DENY", "isv.DENY_IP_RANGE", "isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL",
+			"isv.SECURITY_FROZEN_ACCOUNT",
 		}},
 		{service, channels.Transient, []string{"isp.SYSTEM_ERROR", "isp.GATEWAY_ERROR", "isv.BUSINESS_LIMIT_CONTROL", "isv.SOMETHING_NEW"}},
-		{gateway, channels.Permanent, []string{"InvalidParameter", "InvalidParameter.PhoneNumbers", "MissingParameter"}},
+		{gateway, channels.Permanent, []string{"InvalidParameter", "InvalidParameter.PhoneNumbers", "MissingParameter", "MissingPhoneNumbers"}},
 		{gateway, channels.Misconfigured, []string{
 			"SignatureDoesNotMatch", "IncompleteSignature", "InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive",
 			"InvalidTimeStamp.Expired", "Forbidden", "Forbidden.RAM", "NoPermission", "InvalidAction.NotFound", "InvalidVersion",
@@ -53,11 +59,13 @@ func TestErrorCodes(t *testing.T) {
 			t.Run(fmt.Sprintf("%s in HTTP %d", code, tc.status), func(t *testing.T) {
 				t.Parallel()
 				vendor, sender := setup(t, nil)
-				vendor.Fail(aliyun.Fault{HTTPStatus: tc.status, Code: code, Message: "told to\x00fail"})
+				vendor.Fail(aliyun.Fault{HTTPStatus: tc.status, Code: code, Message: "told to\x00fail", Raw: true})
 				_, err := sender.Send(t.Context(), message())
 				channeltest.RequireError(t, err, tc.class, "aliyun_"+code)
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "request id")
+				require.Equal(t, unlisted[code], e.Unlisted)
+				require.Equal(t, slices.Contains([]string{"isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL"}, code), e.QuotaSpent)
 				if code != "SignatureDoesNotMatch" {
 					require.Contains(t, e.Message, "told to fail")
 				}
@@ -65,6 +73,19 @@ func TestErrorCodes(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The simulated vendor answers codes of the vendor's pages only, and each is listed.
+func TestEachCodeOfTheVendorIsListed(t *testing.T) {
+	t.Parallel()
+	vendor, sender := setup(t, nil)
+	for _, code := range aliyun.Codes() {
+		fault := vendor.Fail(aliyun.Fault{Code: code, Message: "触发天级流控Permits:10"})
+		_, err := sender.Send(t.Context(), message())
+		fault.Lift()
+		require.False(t, channels.AsError(err).Unlisted, code)
+	}
+	require.Panics(t, func() { vendor.Fail(aliyun.Fault{Code: "isv.SOMETHING_NEW"}) })
 }
 
 func TestLimitsOfANumber(t *testing.T) {

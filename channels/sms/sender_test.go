@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	accessKeyID     = "LTAI-test"
 	accessKeySecret = "canary-secret-5d1e"
-	signName        = "阿里云短信测试"
+	signName        = "Sealos"
 	mobile          = "+8613800138000"
 	mobileDigits    = "13800138000"
 )
@@ -94,7 +94,7 @@ func TestSend(t *testing.T) {
 	arrivals := vendor.Inbox().Arrivals()
 	require.Len(t, arrivals, 1)
 	require.Equal(t, mobileDigits, arrivals[0].To)
-	require.Equal(t, `【阿里云短信测试】告警 数据库 "主" <1> & 100%+ ~*(级别 0)`, arrivals[0].Text)
+	require.Equal(t, `【Sealos】告警 数据库 "主" <1> & 100%+ ~*(级别 0)`, arrivals[0].Text)
 	require.Equal(t, m.DeliveryID.String(), arrivals[0].Mark)
 	require.Equal(t, 1, vendor.Requests(aliyun.SendSms))
 }

@@ -3,6 +3,8 @@
 package voice
 
 import (
+	"slices"
+
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -21,12 +23,23 @@ var Type = channels.Type{
 	OnUncertain: channels.Hold,
 	NewConfig: func() channels.Config {
 		return &Config{
-			Endpoint:  "cloud-vms.volcengineapi.com",
-			Region:    "cn-north-1",
-			Countries: []string{"CN"},
+			Endpoint:   "cloud-vms.volcengineapi.com",
+			Region:     "cn-north-1",
+			PhoneParam: formString,
+			Countries:  []string{"CN"},
 		}
 	},
 }
+
+// Forms of the template's params in a request. The vendor's newest page and generated
+// SDKs have a string that holds JSON (https://www.volcengine.com/docs/6358/1722090), its
+// older page an object (https://volcengine.com/docs/6358/172952).
+const (
+	formString = "string"
+	formObject = "object"
+)
+
+var forms = []string{formString, formObject}
 
 // Config configures a Volcengine account and its pool of numbers.
 type Config struct {
@@ -37,6 +50,7 @@ type Config struct {
 	AccessKeyID     string   `yaml:"accessKeyId" required:"true" doc:"access key of a user that may call SingleBatchAppend and QuerySingleInfo"`
 	AccessKeySecret string   `yaml:"accessKeySecret" required:"true" secret:"true" doc:"the access key's secret"`
 	NumberPool      string   `yaml:"numberPool" required:"true" doc:"pool (NP…) of the numbers that calls come from"`
+	PhoneParam      string   `yaml:"phoneParam" doc:"form of the params that the vendor takes: string or object; the other one is tried when it refuses the form"`
 	Countries       []string `yaml:"countries" doc:"regions (ISO 3166) whose numbers are called"`
 }
 
@@ -46,6 +60,9 @@ func (c *Config) numbers() phone.Rule { return phone.Rule{Countries: c.Countries
 func (c *Config) Validate() error {
 	if _, _, err := vendorhttp.Endpoint(c.Endpoint); err != nil {
 		return channels.KeyErrorf("endpoint", "%w", err)
+	}
+	if !slices.Contains(forms, c.PhoneParam) {
+		return channels.KeyErrorf("phoneParam", "%q is none of %q", c.PhoneParam, forms)
 	}
 	return c.numbers().Validate()
 }

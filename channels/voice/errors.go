@@ -3,7 +3,6 @@ package voice
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/labring/sealos-notify/channels"
 )
@@ -13,28 +12,43 @@ const (
 	// duplicateItem is the failure of a call that an earlier attempt, whose answer was
 	// lost, already asked for. The recipient is called once.
 	duplicateItem = "REDUPLICATED_ITEM"
-	// forbiddenTime is the failure of a call at night.
-	forbiddenTime = "FORBIDDEN_TIME"
-	forbiddenWait = 10 * time.Minute
+	// invalidParameter is the refusal of a whole request. Its text names the parameter.
+	invalidParameter = "InvalidParameter"
 )
 
 // classes maps the codes of the vendor's gateway and service and the failure types of
 // a single call. Unlisted codes are transient.
 var classes = map[string]channels.Class{
-	"手机号格式错误":                channels.Permanent, // the phone's format
-	"BLACK_LIST_PHONE":       channels.Permanent,
-	"MissingParameter":       channels.Permanent,
-	"InvalidParameter":       channels.Permanent,
-	"IllegalArgument":        channels.Permanent,
-	"RequestParametersError": channels.Permanent,
+	// Failures of a single call: https://www.volcengine.com/docs/6358/172950
+	"INVALID_PHONE_FORMAT":          channels.Permanent,
+	"ITEM_NOT_FOUND":                channels.Permanent,
+	"PARAM_NOT_JSON":                channels.Permanent,
+	"TTS_EMPTY_CONTENT":             channels.Permanent,
+	"TTS_PARAM_EMPTY":               channels.Permanent, // a param of the template is missing
+	"DECRYPTION_ERROR":              channels.Permanent,
+	"RESOURCE_NOT_FOUND":            channels.Permanent, // no such templateCode
+	"WRONG_RING_AGAIN_TIME":         channels.Permanent,
+	"EXCEL_PARSE_FAIL":              channels.Permanent,
+	"FORBID_TIME_FORMAT_INVALID":    channels.Permanent,
+	"HANG_UP_SMS_PARAM_CHECK_FAIL":  channels.Permanent,
+	"HANG_UP_SMS_CONFIG_CHECK_FAIL": channels.Misconfigured,
+	"NO_PERMISSION":                 channels.Misconfigured, // the resource is another account's
+	"RESOURCE_TYPE_MISMATCH":        channels.Misconfigured, // no text template
+	// The example of a failure: https://www.volcengine.com/docs/6358/1722083
+	"手机号格式错误": channels.Permanent, // the phone's format
 
+	// The call's own codes: https://www.volcengine.com/docs/6358/1722083
+	"MissingParameter": channels.Permanent,
+	invalidParameter:   channels.Permanent,
+	// https://volcengine.com/docs/6358/173334
+	"IllegalArgument": channels.Permanent,
+	// Something failed inside the vendor's service. The call may have been made.
+	"SystemError":     channels.Uncertain,
+	"DownStreamError": channels.Uncertain,
+
+	// The gateway's codes: https://www.volcengine.com/docs/6369/68677 and, with the older
+	// ones, https://volcengine.com/docs/6448/76370
 	"OperationDenied":            channels.Misconfigured, // the service is not activated
-	"NOT_AUTH":                   channels.Misconfigured, // the account's owner is not verified
-	"QUALIFICATION_MISSING":      channels.Misconfigured,
-	"QUALIFICATION_REJECTED":     channels.Misconfigured,
-	"NOT_IN_NUMBER_POOL":         channels.Misconfigured,
-	"NO_USABLE_NUMBER":           channels.Misconfigured,
-	"RESOURCE_NOT_FOUND":         channels.Misconfigured, // no such template, or not approved
 	"MissingAuthenticationToken": channels.Misconfigured,
 	"MissingRequestInfo":         channels.Misconfigured,
 	"MissingSignature":           channels.Misconfigured,
@@ -50,22 +64,15 @@ var classes = map[string]channels.Class{
 	"LackProjectPolicy":          channels.Misconfigured,
 	"ServiceNotFound":            channels.Misconfigured,
 	"InvalidActionOrVersion":     channels.Misconfigured,
-
-	"FlowLimitExceeded":        channels.Throttled,
-	"AccountFlowLimitExceeded": channels.Throttled,
-	"RequestLimitExceeded":     channels.Throttled,
-	forbiddenTime:              channels.Throttled,
-
-	// Something failed inside the vendor's service. The call may have been made.
-	"SystemError":            channels.Uncertain,
-	"DownStreamError":        channels.Uncertain,
-	"InternalError":          channels.Uncertain,
-	"InternalServiceError":   channels.Uncertain,
-	"InternalServiceTimeout": channels.Uncertain,
-	"UndefinedError":         channels.Uncertain,
-
-	"FailToConnect":          channels.Transient, // from the gateway to the service
-	"ServiceUnavailableTemp": channels.Transient,
+	"FlowLimitExceeded":          channels.Throttled,
+	"AccountFlowLimitExceeded":   channels.Throttled,
+	"RequestLimitExceeded":       channels.Throttled,
+	"InternalError":              channels.Uncertain,
+	"InternalServiceError":       channels.Uncertain,
+	"InternalServiceTimeout":     channels.Uncertain,
+	"UndefinedError":             channels.Uncertain,
+	"FailToConnect":              channels.Transient, // from the gateway to the service
+	"ServiceUnavailableTemp":     channels.Transient,
 }
 
 // failure returns the typed error of a call.
@@ -80,16 +87,14 @@ func failure(err error) *channels.Error {
 
 // refusal returns the error of an answer with the vendor's code.
 func refusal(code, message, requestID string) *channels.Error {
-	e := &channels.Error{Class: channels.Transient, Code: channels.CleanText(codePrefix + code)}
-	if class, ok := classes[code]; ok {
-		e.Class = class
-	}
-	if code == forbiddenTime {
-		e.RetryAfter = forbiddenWait
+	class, listed := classes[code]
+	if !listed {
+		class = channels.Transient
 	}
 	if requestID != "" {
 		message = fmt.Sprintf("%s (request id %s)", message, requestID)
 	}
-	e.Message = channels.CleanText(message)
-	return e
+	return &channels.Error{
+		Class: class, Code: channels.CleanText(codePrefix + code), Message: channels.CleanText(message), Unlisted: !listed,
+	}
 }

@@ -6,9 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,32 +20,41 @@ import (
 
 func TestErrorCodes(t *testing.T) {
 	t.Parallel()
+	unlisted := []string{ // all but the first were in the table, and the vendor has them on no page
+		"SomethingNew", "BLACK_LIST_PHONE", "FORBIDDEN_TIME", "NOT_AUTH", "QUALIFICATION_MISSING", "QUALIFICATION_REJECTED",
+		"NOT_IN_NUMBER_POOL", "NO_USABLE_NUMBER",
+	}
 	for class, codes := range map[channels.Class][]string{
-		channels.Permanent: {"MissingParameter", "InvalidParameter", "IllegalArgument", "RequestParametersError", "BLACK_LIST_PHONE", "手机号格式错误"},
+		channels.Permanent: {
+			"MissingParameter", "InvalidParameter", "IllegalArgument",
+			"INVALID_PHONE_FORMAT", "手机号格式错误", "TTS_PARAM_EMPTY", "TTS_EMPTY_CONTENT", "PARAM_NOT_JSON", "ITEM_NOT_FOUND",
+			"DECRYPTION_ERROR", "RESOURCE_NOT_FOUND", "WRONG_RING_AGAIN_TIME", "FORBID_TIME_FORMAT_INVALID", "EXCEL_PARSE_FAIL",
+			"HANG_UP_SMS_PARAM_CHECK_FAIL",
+		},
 		channels.Misconfigured: {
-			"OperationDenied", "NOT_AUTH", "QUALIFICATION_MISSING", "QUALIFICATION_REJECTED", "NOT_IN_NUMBER_POOL",
-			"NO_USABLE_NUMBER", "RESOURCE_NOT_FOUND", "MissingAuthenticationToken", "MissingRequestInfo", "MissingSignature",
+			"NO_PERMISSION", "RESOURCE_TYPE_MISMATCH", "HANG_UP_SMS_CONFIG_CHECK_FAIL",
+			"OperationDenied", "MissingAuthenticationToken", "MissingRequestInfo", "MissingSignature",
 			"InvalidAuthorization", "InvalidCredential", "InvalidAccessKey", "InvalidClientTokenId", "InvalidSecretToken",
 			"SignatureDoesNotMatch", "InvalidTimestamp", "AccessDenied", "LackPolicy", "LackProjectPolicy", "ServiceNotFound",
 			"InvalidActionOrVersion",
 		},
-		channels.Throttled: {"FlowLimitExceeded", "AccountFlowLimitExceeded", "RequestLimitExceeded", "FORBIDDEN_TIME"},
+		channels.Throttled: {"FlowLimitExceeded", "AccountFlowLimitExceeded", "RequestLimitExceeded"},
 		channels.Uncertain: {
 			"SystemError", "DownStreamError", "InternalError", "InternalServiceError", "InternalServiceTimeout", "UndefinedError",
 		},
-		channels.Transient: {"FailToConnect", "ServiceUnavailableTemp", "SomethingNew"},
+		channels.Transient: append([]string{"FailToConnect", "ServiceUnavailableTemp"}, unlisted...),
 	} {
 		for _, code := range codes {
 			for _, status := range []int{200, 400, 500} {
 				t.Run(fmt.Sprintf("%s in HTTP %d", code, status), func(t *testing.T) {
 					t.Parallel()
 					vendor, sender := setup(t, nil)
-					vendor.Fail(volcengine.Fault{HTTPStatus: status, Code: code, Message: "told to\x00fail"})
+					vendor.Fail(volcengine.Fault{HTTPStatus: status, Code: code, Message: "told to\x00fail", Raw: true})
 					_, err := sender.Send(t.Context(), message())
 					channeltest.RequireError(t, err, class, "volcengine_"+code)
 					e := channels.AsError(err)
 					require.Contains(t, e.Message, "told to fail (request id ")
-					require.Equal(t, code == "FORBIDDEN_TIME", e.RetryAfter == 10*time.Minute)
+					require.Equal(t, slices.Contains(unlisted, code), e.Unlisted)
 					require.Equal(t, 1, vendor.Requests(volcengine.SingleBatchAppend))
 				})
 			}
@@ -53,15 +62,36 @@ func TestErrorCodes(t *testing.T) {
 			t.Run(code+" in the FailList", func(t *testing.T) {
 				t.Parallel()
 				vendor, sender := setup(t, nil)
-				vendor.Refuse(mobileDigits, code)
+				vendor.Fail(volcengine.Fault{Body: `{"ResponseMetadata":{"RequestId":"r"},"Result":{"FailList":[{"Type":"` + code + `"}]}}`})
 				_, err := sender.Send(t.Context(), message())
 				channeltest.RequireError(t, err, class, "volcengine_"+code)
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "request id ")
+				require.Equal(t, slices.Contains(unlisted, code), e.Unlisted)
 				require.Zero(t, vendor.Inbox().Total())
 			})
 		}
 	}
+}
+
+// The simulated vendor answers codes of the vendor's pages only, and each is listed.
+func TestEachCodeOfTheVendorIsListed(t *testing.T) {
+	t.Parallel()
+	vendor, sender := setup(t, nil)
+	for _, code := range volcengine.Codes() {
+		fault := vendor.Fail(volcengine.Fault{HTTPStatus: 400, Code: code})
+		_, err := sender.Send(t.Context(), message())
+		fault.Lift()
+		require.False(t, channels.AsError(err).Unlisted, code)
+	}
+	for _, failure := range volcengine.Failures() {
+		vendor.Refuse(mobileDigits, failure)
+		_, err := sender.Send(t.Context(), message())
+		require.Equal(t, failure == volcengine.Duplicate, err == nil, failure)
+		require.False(t, err != nil && channels.AsError(err).Unlisted, failure)
+	}
+	require.Panics(t, func() { vendor.Fail(volcengine.Fault{Code: "BLACK_LIST_PHONE"}) })
+	require.Panics(t, func() { vendor.Refuse(mobileDigits, "BLACK_LIST_PHONE") })
 }
 
 func TestAnswersWithoutCode(t *testing.T) {

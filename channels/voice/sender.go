@@ -2,6 +2,7 @@ package voice
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/volcengine/volcengine-go-sdk/service/vms"
@@ -19,6 +20,7 @@ const resourceTTS = 1
 type sender struct {
 	phone.Rule // the numbers it calls
 	numberPool string
+	phoneParam string // the form of the params
 	sdk        *vms.VMS
 }
 
@@ -33,26 +35,26 @@ func newSender(c *Config) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sender{Rule: c.numbers(), numberPool: c.NumberPool, sdk: sdk}, nil
+	return &sender{Rule: c.numbers(), numberPool: c.NumberPool, phoneParam: c.PhoneParam, sdk: sdk}, nil
 }
 
-// Send implements channels.Sender. The receipt's details are request_id and, when an
-// earlier attempt had already asked for the call, duplicate.
+// Send implements channels.Sender. The receipt's details are request_id, phone_param
+// (the form of the params that the vendor took, if there are any) and, when an earlier
+// attempt had already asked for the call, duplicate.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	number, params, err := s.Prepare(m)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	call := (&vms.ListForSingleBatchAppendInput{}).
-		SetPhone(number.Digits()).
-		SetType(resourceTTS).
-		SetResource(m.TemplateCode).
-		SetNumberPoolNo(s.numberPool).
-		SetSingleOpenId(m.DeliveryID.String())
-	if params != "" {
-		call.SetPhoneParam(params)
+	call := map[string]any{
+		"Phone": number.Digits(), "Type": resourceTTS, "Resource": m.TemplateCode,
+		"NumberPoolNo": s.numberPool, "SingleOpenId": m.DeliveryID.String(),
 	}
-	details, e := s.place(ctx, call)
+	details, e := s.place(ctx, call, s.phoneParam, params)
+	if e != nil && refusesForm(e) && params != "" {
+		// The vendor refused the whole request, so nobody was called.
+		details, e = s.place(ctx, call, otherForm(s.phoneParam), params)
+	}
 	if e != nil {
 		e.Code, e.Message = number.Redact(e.Code), number.Redact(e.Message)
 		return channels.Receipt{}, e
@@ -60,16 +62,39 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	return channels.Receipt{Details: details}, nil
 }
 
-// place places one call and returns the receipt's details.
-func (s *sender) place(ctx context.Context, call *vms.ListForSingleBatchAppendInput) (map[string]any, *channels.Error) {
-	request, result := s.sdk.SingleBatchAppendRequest(&vms.SingleBatchAppendInput{
-		List: []*vms.ListForSingleBatchAppendInput{call},
-	})
+// refusesForm reports whether a request was refused because of the params. Their form
+// may be the reason: which one the vendor takes is not established.
+func refusesForm(e *channels.Error) bool {
+	return e.Code == codePrefix+invalidParameter && strings.Contains(e.Message, "PhoneParam")
+}
+
+func otherForm(form string) string {
+	if form == formString {
+		return formObject
+	}
+	return formString
+}
+
+// place places one call, with the params in one form, and returns the receipt's details.
+func (s *sender) place(ctx context.Context, call map[string]any, form, params string) (map[string]any, *channels.Error) {
+	switch {
+	case params == "":
+	case form == formString:
+		call["PhoneParam"] = params
+	default:
+		call["PhoneParam"] = json.RawMessage(params)
+	}
+	request, _ := s.sdk.SingleBatchAppendCommonRequest(&map[string]any{"List": []any{call}})
+	var result vms.SingleBatchAppendOutput
+	request.Data = &result
 	request.SetContext(ctx)
 	if err := request.Send(); err != nil {
 		return nil, failure(err)
 	}
 	details := map[string]any{"request_id": request.RequestID}
+	if params != "" {
+		details["phone_param"] = form
+	}
 	switch {
 	case len(result.FailList) > 0 && result.FailList[0] != nil:
 		failed := volcengine.StringValue(result.FailList[0].Type)
@@ -97,10 +122,8 @@ func (s *sender) Probe(ctx context.Context) error {
 		return nil
 	}
 	e := failure(err)
-	code, answered := strings.CutPrefix(e.Code, codePrefix)
-	_, known := classes[code]
 	switch {
-	case e.Class == channels.Permanent, answered && !known:
+	case e.Class == channels.Permanent, e.Unlisted:
 		return nil // the vendor accepts the credentials and refuses the id
 	case e.Class == channels.Uncertain:
 		e.Class = channels.Transient // a probe calls nobody

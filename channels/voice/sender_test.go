@@ -109,6 +109,68 @@ func TestSend(t *testing.T) {
 	require.Equal(t, 1, vendor.Requests(volcengine.SingleBatchAppend))
 }
 
+// The vendor's pages disagree about the form of the params. The configured form goes
+// first. A refusal of the params is followed by one request in the other form.
+func TestPhoneParamInBothForms(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		configured, taken string
+		requests          int
+	}{
+		{"string", "string", 1},
+		{"object", "object", 1},
+		{"string", "object", 2},
+		{"object", "string", 2},
+	} {
+		vendor, sender := setup(t, func(c *voice.Config) { c.PhoneParam = tc.configured })
+		vendor.TakeParams(volcengine.Form(tc.taken))
+		m := message()
+		receipt, err := sender.Send(t.Context(), m)
+		require.NoError(t, err, "%+v", tc)
+		require.Equal(t, tc.taken, receipt.Details["phone_param"])
+		require.Equal(t, vendors.Mark{Requests: tc.requests, Arrivals: 1}, vendor.Inbox().Mark(m.DeliveryID.String()))
+		var params map[string]string
+		require.NoError(t, json.Unmarshal([]byte(vendor.Inbox().Arrivals()[0].Text[len(m.TemplateCode):]), &params))
+		require.Equal(t, `数据库 "主" <1> & 100%`, params["incident"])
+	}
+}
+
+// Only a refusal of the params is followed by a second request, and only once.
+func TestNoSecondRequestWhenTheCallMayBeMade(t *testing.T) {
+	t.Parallel()
+	const about = "The specified parameter PhoneParam is invalid."
+	for name, tc := range map[string]struct {
+		fault    volcengine.Fault
+		change   func(*channels.Message)
+		class    channels.Class
+		requests int
+	}{
+		"another parameter":         {volcengine.Fault{HTTPStatus: 400, Code: "InvalidParameter", Message: "The specified parameter Phone is invalid."}, nil, channels.Permanent, 1},
+		"another code":              {volcengine.Fault{HTTPStatus: 500, Code: "SystemError", Message: about}, nil, channels.Uncertain, 1},
+		"lost answer":               {volcengine.Fault{After: true, Reset: true}, nil, channels.Uncertain, 1},
+		"no params":                 {volcengine.Fault{HTTPStatus: 400, Code: "InvalidParameter", Message: about}, func(m *channels.Message) { m.Params = nil }, channels.Permanent, 1},
+		"neither form":              {volcengine.Fault{HTTPStatus: 400, Code: "InvalidParameter", Message: about}, nil, channels.Permanent, 2},
+		"the second answer is lost": {volcengine.Fault{Times: 1, HTTPStatus: 400, Code: "InvalidParameter", Message: about}, nil, channels.Uncertain, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			vendor, sender := setup(t, nil)
+			vendor.Fail(tc.fault)
+			if tc.fault.Times > 0 {
+				vendor.Fail(volcengine.Fault{After: true, Reset: true})
+			}
+			m := message()
+			if tc.change != nil {
+				tc.change(&m)
+			}
+			_, err := sender.Send(t.Context(), m)
+			require.Equal(t, tc.class, channels.AsError(err).Class, "%v", err)
+			require.Equal(t, tc.requests, vendor.Requests(volcengine.SingleBatchAppend))
+			requireNothingPrivate(t, err)
+		})
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	vendor, sender := setup(t, func(c *voice.Config) { c.Countries = []string{"CN", "HK"} })
@@ -225,7 +287,7 @@ func TestProbe(t *testing.T) {
 	}{
 		{name: "well"},
 		{name: "nothing found", fault: &volcengine.Fault{Body: `{"ResponseMetadata":{"RequestId":"1"},"Result":null}`}},
-		{name: "nothing found, said otherwise", fault: &volcengine.Fault{HTTPStatus: 400, Code: "NoSuchCall", Message: "x"}},
+		{name: "nothing found, said otherwise", fault: &volcengine.Fault{HTTPStatus: 400, Code: "NoSuchCall", Message: "x", Raw: true}},
 		{name: "wrong secret", config: func(c *voice.Config) { c.AccessKeySecret = "old" }, class: channels.Misconfigured, code: "volcengine_SignatureDoesNotMatch"},
 		{name: "unknown key", config: func(c *voice.Config) { c.AccessKeyID = "AKLT-other" }, class: channels.Misconfigured, code: "volcengine_InvalidAccessKey"},
 		{name: "clock", fault: &volcengine.Fault{HTTPStatus: 403, Code: "InvalidTimestamp", Message: "x"}, class: channels.Misconfigured, code: "volcengine_InvalidTimestamp"},

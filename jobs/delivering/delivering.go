@@ -270,11 +270,15 @@ func (d *Deliverer) call(ctx context.Context, r *run) (receipt channels.Receipt,
 			err = &channels.Error{Class: channels.Uncertain, Code: "panic", Message: "the provider failed in an unexpected way"}
 		}
 	}()
-	return r.provider.Sender.Send(ctx, channels.Message{
+	m := channels.Message{
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
-	})
+	}
+	if r.delivery.ExpiresAt != nil {
+		m.ExpiresAt = *r.delivery.ExpiresAt
+	}
+	return r.provider.Sender.Send(ctx, m)
 }
 
 // endSend ends the span of a provider call.

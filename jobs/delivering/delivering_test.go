@@ -206,6 +206,17 @@ func TestExpiredDeliveryIsNotSent(t *testing.T) {
 	})
 }
 
+// The channel learns when the message is of no use any more.
+func TestExpiresAtReachesTheChannel(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		b.Start()
+		d := b.AcceptWith("k", func(r *accepting.Request) { r.ExpiresAt = jobstest.FromNow(time.Hour) })
+		require.WithinDuration(t, *d.ExpiresAt, b.NextCall().ExpiresAt, 0)
+		b.Accept("never")
+		require.Zero(t, b.NextCall().ExpiresAt)
+	})
+}
+
 func TestNoRetryAfterExpiry(t *testing.T) {
 	for name, c := range map[string]struct {
 		err       error

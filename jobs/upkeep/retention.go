@@ -2,11 +2,13 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/store"
 )
@@ -19,7 +21,8 @@ type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Retention deletes notifications that were finished long ago.
+// Retention deletes notifications that were finished long ago, and what their messages left
+// with a vendor.
 type Retention struct {
 	store    RetentionStore
 	settings *settings.Live
@@ -31,18 +34,41 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 	return &Retention{store: st, settings: live, log: log}
 }
 
-// Delete deletes the finished notifications that are older than retention.days. With 0 days
-// it deletes nothing.
+// Delete deletes the finished notifications that are older than retention.days, and the
+// messages that stay with a vendor. With 0 days it deletes nothing.
 func (r *Retention) Delete(ctx context.Context) error {
-	days := r.settings.Load().Retention.Days
+	s := r.settings.Load()
+	days := s.Retention.Days
 	if days == 0 {
 		return nil
 	}
-	deleted, err := r.DeleteBefore(ctx, store.Now().AddDate(0, 0, -days))
+	before := store.Now().AddDate(0, 0, -days)
+	deleted, err := r.DeleteBefore(ctx, before)
 	if deleted > 0 {
 		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
 	}
-	return err
+	return errors.Join(err, r.expire(ctx, s.Registry, before))
+}
+
+// expire deletes old and ended messages at the vendors where messages stay. Providers that
+// serve no channel are asked too: they may have sent earlier.
+func (r *Retention) expire(ctx context.Context, registry *channels.Registry, before time.Time) error {
+	var problems []error
+	for _, name := range registry.Providers("") {
+		provider, _ := registry.Named(name)
+		expirer, ok := provider.Sender.(channels.Expirer)
+		if !ok {
+			continue
+		}
+		deleted, err := expirer.Expire(ctx, before)
+		if deleted > 0 {
+			r.log.Info("old messages deleted at the vendor", zap.String("provider", name), zap.Int("messages", deleted))
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("delete old messages of provider %s: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // DeleteBefore deletes the finished notifications that were accepted before the given time, in

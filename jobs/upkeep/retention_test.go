@@ -1,11 +1,14 @@
 package upkeep_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
 	"github.com/labring/sealos-notify/store"
 )
@@ -27,5 +30,42 @@ func TestDeleteBefore(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrNotFound)
 		// The key is free again: the same request makes a new notification.
 		require.NotEqual(t, closed.NotificationID, b.Accept("closed").NotificationID)
+	})
+}
+
+// keeper is a provider whose messages stay with the vendor.
+type keeper struct {
+	*jobstest.Provider
+	err    error
+	before []time.Time // of its calls
+}
+
+func (k *keeper) Expire(_ context.Context, before time.Time) (int, error) {
+	k.before = append(k.before, before)
+	return 1, k.err
+}
+
+// What stays with a vendor is deleted with the notifications, whether the provider serves a
+// channel or not. One that fails does not keep the others from it.
+func TestMessagesAtTheVendorAreDeleted(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		serving, spare := &keeper{Provider: b.Provider, err: errors.New("the cluster is away")}, &keeper{Provider: b.Provider}
+		provider := func(name string, sender channels.Sender) channels.Provider {
+			return channels.Provider{Name: name, Type: jobstest.TestChannel, Sender: sender}
+		}
+		settings := b.Settings(channels.Resend)
+		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": provider("a", serving)},
+			provider("b", spare), provider("c", b.Provider))
+		b.Jobs.Apply(settings)
+		require.NoError(t, b.Jobs.Retention.Delete(t.Context()))
+		require.Empty(t, serving.before, "0 days keep all")
+
+		settings.Retention.Days = 30
+		b.Jobs.Apply(settings)
+		require.ErrorContains(t, b.Jobs.Retention.Delete(t.Context()), "provider a: the cluster is away")
+		for _, k := range []*keeper{serving, spare} {
+			require.Len(t, k.before, 1)
+			require.WithinDuration(t, time.Now().AddDate(0, 0, -30), k.before[0], time.Minute)
+		}
 	})
 }

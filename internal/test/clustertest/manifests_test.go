@@ -33,7 +33,7 @@ func TestManifests(t *testing.T) {
 		{"deploy as documented", deploy},
 		{"again, from the server's side", applyAgain},
 		{"the pod is admitted", admitPod},
-		{"the account may create notifications and nothing else", accountIsLimited},
+		{"the account may create, list and delete notifications and nothing else", accountIsLimited},
 		{"the service notifies a user", notify},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.test(t, c) }) {
@@ -129,13 +129,13 @@ func accountIsLimited(t *testing.T, c *cluster) {
 		may := strings.Split(c.do(t, "auth", "can-i", "--list", "--no-headers", "--kubeconfig", notifier, "-n", where), "\n")
 		more := slices.DeleteFunc(may, func(rule string) bool { return slices.Contains(mayNobody, rule) })
 		require.Len(t, more, 1, "in %s it may do what every account may, and one thing more", where)
-		require.Equal(t, []string{"notifications.notification.sealos.io", "[]", "[]", "[create]"}, strings.Fields(more[0]))
+		require.Equal(t, []string{"notifications.notification.sealos.io", "[]", "[]", "[create", "list", "delete]"}, strings.Fields(more[0]))
 	}
 
 	c.do(t, "auth", "can-i", "create", "notifications", "-n", "ns-alice", "--kubeconfig", notifier)
 	for _, denied := range []string{
-		"get notifications", "list notifications", "watch notifications", "update notifications", "patch notifications",
-		"delete notifications", "deletecollection notifications", "create notifications --subresource=status", "get secrets", "list secrets",
+		"get notifications", "watch notifications", "update notifications", "patch notifications",
+		"deletecollection notifications", "create notifications --subresource=status", "get secrets", "list secrets",
 		"get configmaps", "create pods", "create pods --subresource=exec", "create deployments", "list namespaces", "get nodes",
 		"create serviceaccounts --subresource=token", "create clusterrolebindings", "bind clusterroles", "escalate clusterroles", "impersonate users",
 	} {

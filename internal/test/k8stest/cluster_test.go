@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -47,7 +48,8 @@ import (
 
 // Clients of the API.
 const (
-	notifier = "notifier" // may create notifications, and nothing else
+	notifier = "notifier" // may create, list and delete notifications, and nothing else
+	creator  = "creator"  // may create them only
 	desktop  = "desktop"  // may do anything with notifications
 	stranger = "stranger" // may do nothing
 )
@@ -178,7 +180,7 @@ func serverConfig(
 	require.NoError(t, o.APIEnablement.ApplyTo(&generic.Config, apiserver.DefaultAPIResourceConfigSource(), apiserver.Scheme))
 	generic.OpenAPIV3Config = server.DefaultOpenAPIV3Config(generatedopenapi.GetOpenAPIDefinitions, openapi.NewDefinitionNamer(apiserver.Scheme))
 	generic.Authentication.Authenticator = bearertoken.New(tokenfile.New(map[string]*user.DefaultInfo{
-		token(notifier): {Name: notifier}, token(desktop): {Name: desktop}, token(stranger): {Name: stranger},
+		token(notifier): {Name: notifier}, token(creator): {Name: creator}, token(desktop): {Name: desktop}, token(stranger): {Name: stranger},
 	}))
 	generic.Authorization.Authorizer = authorizer.AuthorizerFunc(authorize)
 	generic.AdmissionControl = namespaces
@@ -211,7 +213,8 @@ func authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision,
 	switch name := a.GetUser().GetName(); {
 	case name == user.APIServerUser,
 		name == desktop && about,
-		name == notifier && about && a.GetVerb() == "create":
+		name == creator && about && a.GetVerb() == "create",
+		name == notifier && about && slices.Contains([]string{"create", "list", "delete"}, a.GetVerb()):
 		return authorizer.DecisionAllow, "", nil
 	}
 	return authorizer.DecisionNoOpinion, "", nil

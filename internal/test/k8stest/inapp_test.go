@@ -3,8 +3,10 @@ package k8stest
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -106,6 +108,82 @@ func TestNotification(t *testing.T) {
 	require.Len(t, list.Items, 1, "a probe leaves nothing behind")
 }
 
+func TestExpiresAtIsTheEnd(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, nil))
+	m := message("alice")
+	m.ExpiresAt = time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)
+	_, err := c.provider(t, notifier, nil).Send(limit.Context(t), m)
+	require.NoError(t, err)
+	list, err := c.inbox(t, "ns-alice").List(limit.Context(t), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "2030-01-02T03:04:05Z", list.Items[0].Object["spec"].(map[string]any)["endTime"])
+}
+
+// What this service sent is deleted when it has ended or is old: more than one page of
+// it, over all namespaces, read or not. Notifications of others stay.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice", "ns-bob"}, nil, notificationCRD(t, nil))
+	sender := c.provider(t, notifier, nil)
+	alice, bob := c.inbox(t, "ns-alice"), c.inbox(t, "ns-bob")
+	foreign := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "notification.sealos.io/v1", "kind": "Notification", "metadata": map[string]any{"name": "debt"},
+		// Specs are not listed, so their size does not matter.
+		"spec": map[string]any{"title": "T", "message": strings.Repeat("M", 1<<20), "timestamp": int64(1)},
+	}}
+	_, err := alice.Create(limit.Context(t), foreign, metav1.CreateOptions{})
+	require.NoError(t, err)
+
+	const more, senders = 250, 10 // more than a page; the server refuses them all at once
+	var sends sync.WaitGroup
+	errs := make(chan error, more)
+	for range senders {
+		sends.Go(func() {
+			for range more / senders {
+				_, err := sender.Send(limit.Context(t), message("alice"))
+				errs <- err
+			}
+		})
+	}
+	limit.Group(t, &sends, "notifications")
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	ended := message("bob")
+	ended.ExpiresAt = time.Now().Add(-2 * time.Second)
+	receipt, err := sender.Send(limit.Context(t), ended)
+	require.NoError(t, err)
+	_, err = bob.Patch(limit.Context(t), receipt.Details["name"].(string), types.JSONPatchType, // the desktop marks it as read
+		[]byte(`[{"op": "add", "path": "/metadata/labels", "value": {"isRead": "true"}}]`), metav1.PatchOptions{})
+	require.NoError(t, err)
+
+	weak := c.provider(t, creator, nil).(channels.Expirer)
+	_, err = weak.Expire(limit.Context(t), time.Now().Add(time.Hour))
+	requireError(t, err, channels.Misconfigured, "k8s_Forbidden")
+
+	expirer := sender.(channels.Expirer)
+	n, err := expirer.Expire(limit.Context(t), time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "the one that has ended")
+	n, err = expirer.Expire(limit.Context(t), time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, more, n)
+	list, err := alice.List(limit.Context(t), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, "debt", list.Items[0].GetName())
+
+	// A provider of one namespace looks there only.
+	_, err = sender.Send(limit.Context(t), message("bob"))
+	require.NoError(t, err)
+	fixed := c.provider(t, notifier, func(c *inapp.Config) { c.Namespace = "ns-alice" }).(channels.Expirer)
+	n, err = fixed.Expire(limit.Context(t), time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
 func TestConcurrentAttemptsAreOneNotification(t *testing.T) {
 	t.Parallel()
 	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, nil))
@@ -195,6 +273,9 @@ func TestNotInstalled(t *testing.T) {
 	sender := c.provider(t, notifier, nil)
 	_, err := sender.Send(limit.Context(t), message("alice"))
 	requireError(t, err, channels.Misconfigured, "notifications_not_served")
+	n, err := sender.(channels.Expirer).Expire(limit.Context(t), time.Now())
+	require.NoError(t, err, "there is nothing to delete")
+	require.Zero(t, n)
 	requireError(t, sender.(channels.Prober).Probe(limit.Context(t)), channels.Misconfigured, "notifications_not_served")
 }
 

@@ -1,5 +1,12 @@
-// Package aliyun is a simulated Aliyun SMS API (dysmsapi, version 2017-05-25). It has
-// SendSms and QuerySendDetails with the vendor's signature, checks, envelopes and codes.
+// Package aliyun is a simulated Aliyun SMS API (dysmsapi, version 2017-05-25). It follows
+// the vendor's pages:
+//   - SendSms: https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-sendsms
+//   - QuerySendDetails: https://help.aliyun.com/document_detail/419277.html
+//   - the service's codes: https://help.aliyun.com/zh/sms/developer-reference/api-error-codes
+//   - the gateway's codes: https://developer.aliyun.com/ask/278265,
+//     https://help.aliyun.com/document_detail/435312.html and 51132.html,
+//     https://help.aliyun.com/en/document_detail/3060281.html
+//   - the signature: https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature
 package aliyun
 
 import (
@@ -41,6 +48,7 @@ func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *SMS {
 		templates: map[string]string{},
 		nonces:    map[string]bool{},
 	}
+	s.Know(codes)
 	s.HandleFunc("/{$}", s.serve)
 	return s
 }

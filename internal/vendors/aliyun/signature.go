@@ -35,11 +35,10 @@ func (s *SMS) authenticate(r *http.Request, body []byte) (answer, bool) {
 		return rejected(http.StatusNotFound, "InvalidAccessKeyId.NotFound", "Specified access key is not found."), false
 	case err != nil || time.Since(date).Abs() > maxSkew:
 		return rejected(http.StatusBadRequest, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."), false
-	case r.Header.Get("X-Acs-Content-Sha256") != hex.EncodeToString(hash[:]):
-		return rejected(http.StatusBadRequest, "InvalidContentSha256", "Specified x-acs-content-sha256 does not match the body."), false
 	}
 	canonical := canonicalRequest(r, auth.signedHeaders)
-	if !hmac.Equal([]byte(auth.signature), []byte(sign(canonical, s.accessKeySecret))) {
+	if r.Header.Get("X-Acs-Content-Sha256") != hex.EncodeToString(hash[:]) ||
+		!hmac.Equal([]byte(auth.signature), []byte(sign(canonical, s.accessKeySecret))) {
 		return rejected(http.StatusBadRequest, "SignatureDoesNotMatch",
 			"Specified signature is not matched with our calculation. server string to sign is:"+stringToSign(canonical)+
 				" server canonical request is:"+canonical), false

@@ -1,6 +1,9 @@
 // Package k8s is a simulated Kubernetes API with the one resource that the inapp
 // channel creates. It serves for trying the service and for failures that a real API
 // server does not have on demand. internal/test/k8stest tests with a real one.
+//
+// It follows https://kubernetes.io/docs/reference/using-api/api-concepts/ and the
+// resource definition controllers/pkg/notification of https://github.com/labring/sealos.
 package k8s
 
 import (
@@ -21,6 +24,8 @@ import (
 const (
 	Create = "create"
 	Get    = "get"
+	List   = "list"
+	Delete = "delete"
 )
 
 // Fault is a misbehaviour of the API. Code is the reason of a Status ("Forbidden"),
@@ -43,9 +48,13 @@ type Cluster struct {
 // tokens over TLS only.
 func New(token string, inbox *vendors.Inbox) *Cluster {
 	c := &Cluster{API: vendors.NewAPI(inbox), token: token, objects: map[string]object{}, deleted: map[string]bool{}}
-	const path = "/apis/notification.sealos.io/v1/namespaces/{namespace}/notifications"
+	const group = "/apis/notification.sealos.io/v1"
+	const path = group + "/namespaces/{namespace}/notifications"
 	c.HandleFunc("POST "+path, c.serve(Create, c.create))
 	c.HandleFunc("GET "+path+"/{name}", c.serve(Get, c.get))
+	c.HandleFunc("DELETE "+path+"/{name}", c.serve(Delete, c.delete))
+	c.HandleFunc("GET "+path, c.serve(List, c.list))
+	c.HandleFunc("GET "+group+"/notifications", c.serve(List, c.list))
 	return c
 }
 

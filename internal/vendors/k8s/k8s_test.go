@@ -49,6 +49,46 @@ func TestCreateAndGet(t *testing.T) {
 	require.Equal(t, 2, c.Requests(k8s.Create))
 }
 
+func TestListAndDelete(t *testing.T) {
+	t.Parallel()
+	c := k8s.New(token, vendors.NewInbox())
+	for _, name := range []string{"n1", "n2", "n3"} {
+		status, _ := call(t, c, "POST", path, strings.Replace(good, `"n1"`, `"`+name+`"`, 1))
+		require.Equal(t, http.StatusCreated, status)
+	}
+	other := strings.ReplaceAll(path, "ns-a", "ns-b")
+	status, _ := call(t, c, "POST", other, strings.Replace(good, `"ns-a"`, `"ns-b"`, 1))
+	require.Equal(t, http.StatusCreated, status)
+
+	list := func(path string) (names []string, next string) {
+		status, answer := call(t, c, "GET", path, "")
+		require.Equal(t, http.StatusOK, status)
+		for _, item := range answer["items"].([]any) {
+			meta := item.(map[string]any)["metadata"].(map[string]any)
+			names = append(names, meta["namespace"].(string)+"/"+meta["name"].(string))
+		}
+		next, _ = answer["metadata"].(map[string]any)["continue"].(string)
+		return names, next
+	}
+	const all = "/apis/notification.sealos.io/v1/notifications?limit=3"
+	names, next := list(all)
+	require.Equal(t, []string{"ns-a/n1", "ns-a/n2", "ns-a/n3"}, names)
+	names, next = list(all + "&continue=" + next)
+	require.Equal(t, []string{"ns-b/n1"}, names)
+	require.Empty(t, next)
+	names, next = list(path)
+	require.Len(t, names, 3)
+	require.Empty(t, next)
+
+	status, _ = call(t, c, "DELETE", path+"/n2", "")
+	require.Equal(t, http.StatusOK, status)
+	names, _ = list(path)
+	require.Equal(t, []string{"ns-a/n1", "ns-a/n3"}, names)
+	status, answer := call(t, c, "DELETE", path+"/n2", "")
+	require.Equal(t, http.StatusNotFound, status)
+	require.Equal(t, "NotFound", answer["reason"])
+}
+
 func TestDryRunLeavesNothing(t *testing.T) {
 	t.Parallel()
 	c := k8s.New(token, vendors.NewInbox())

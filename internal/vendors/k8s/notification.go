@@ -2,7 +2,10 @@ package k8s
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +41,8 @@ type spec struct {
 	From         string                 `json:"from,omitempty"`
 	Importance   string                 `json:"importance,omitempty"`
 	DesktopPopup bool                   `json:"desktopPopup,omitempty"`
+	StartTime    *time.Time             `json:"startTime,omitempty"`
+	EndTime      *time.Time             `json:"endTime,omitempty"`
 	I18ns        map[string]translation `json:"i18ns,omitempty"` // by language
 }
 
@@ -118,4 +123,42 @@ func (c *Cluster) get(r *http.Request, _ []byte) vendors.Answer {
 		return refused(apierrors.NewNotFound(notifications, name))
 	}
 	return answer(http.StatusOK, o)
+}
+
+// delete deletes a Notification. It runs with c.mu held.
+func (c *Cluster) delete(r *http.Request, _ []byte) vendors.Answer {
+	name := r.PathValue("name")
+	id := r.PathValue("namespace") + "/" + name
+	if _, exists := c.objects[id]; !exists {
+		return refused(apierrors.NewNotFound(notifications, name))
+	}
+	delete(c.objects, id)
+	return answer(http.StatusOK, map[string]any{"apiVersion": "v1", "kind": "Status", "status": "Success"})
+}
+
+// list lists the Notifications of a namespace, or of all, in pages, without their specs
+// when the client asks for the metadata only. It runs with c.mu held.
+func (c *Cluster) list(r *http.Request, _ []byte) vendors.Answer {
+	limit, _ := strconv.Atoi(r.URL.Query().Get("limit")) // 0: no limit
+	metadataOnly := strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadataList")
+	after, meta, items := r.URL.Query().Get("continue"), map[string]any{}, []object{}
+	for _, id := range slices.Sorted(maps.Keys(c.objects)) {
+		namespace := r.PathValue("namespace")
+		if id <= after || namespace != "" && c.objects[id].Metadata.Namespace != namespace {
+			continue
+		}
+		if limit > 0 && len(items) == limit {
+			last := items[limit-1].Metadata
+			meta["continue"] = last.Namespace + "/" + last.Name
+			break
+		}
+		o := c.objects[id]
+		if metadataOnly {
+			o.Spec = spec{}
+		}
+		items = append(items, o)
+	}
+	return answer(http.StatusOK, map[string]any{
+		"apiVersion": notifications.Group + "/v1", "kind": kind.Kind + "List", "metadata": meta, "items": items,
+	})
 }

@@ -17,10 +17,20 @@ const (
 	typeTTS       = 1
 )
 
-// Types of failure of a single item.
+// Types of failure of a single item: https://www.volcengine.com/docs/6358/172950
 const (
-	PhoneFormat = "手机号格式错误"
+	PhoneFormat = "INVALID_PHONE_FORMAT"
 	Duplicate   = "REDUPLICATED_ITEM"
+)
+
+// Form is how a request writes the params of the text template.
+type Form string
+
+// Forms of PhoneParam.
+const (
+	EitherForm Form = ""
+	StringForm Form = "string" // a string that holds JSON: https://www.volcengine.com/docs/6358/1722090
+	ObjectForm Form = "object" // https://volcengine.com/docs/6358/172952
 )
 
 var phone = regexp.MustCompile(`^[0-9]{7,15}$`)
@@ -34,8 +44,23 @@ type call struct {
 
 // item is one requested call.
 type item struct {
-	Phone, PhoneParam, Resource, NumberPoolNo, SingleOpenId string
-	Type                                                    *int
+	Phone, Resource, NumberPoolNo, SingleOpenId string
+	Type                                        *int
+	PhoneParam                                  json.RawMessage
+}
+
+// params returns the params as JSON, and whether they are an object in the form.
+func (i item) params(form Form) (string, bool) {
+	if len(i.PhoneParam) == 0 {
+		return "", true
+	}
+	object, written := string(i.PhoneParam), ObjectForm
+	if json.Unmarshal(i.PhoneParam, &object) == nil {
+		written = StringForm
+	}
+	var params map[string]any
+	valid := json.Unmarshal([]byte(object), &params) == nil
+	return object, valid && (form == EitherForm || form == written)
 }
 
 // singleBatchAppend makes calls. It runs with v.mu held. The vendor does not promise to
@@ -59,11 +84,10 @@ func (v *VMS) singleBatchAppend(body []byte) answer {
 				return refused(http.StatusBadRequest, "MissingParameter", "The required parameter "+p.name+" is missing.")
 			}
 		}
-		params := map[string]string{}
 		if i.Type == nil || *i.Type != typeRecording && *i.Type != typeTTS {
 			return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter Type is invalid.")
 		}
-		if i.PhoneParam != "" && json.Unmarshal([]byte(i.PhoneParam), &params) != nil {
+		if _, valid := i.params(v.form); !valid {
 			return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter PhoneParam is invalid.")
 		}
 	}
@@ -87,11 +111,12 @@ func (v *VMS) singleBatchAppend(body []byte) answer {
 }
 
 func (v *VMS) make(i item) {
+	params, _ := i.params(v.form)
 	c := call{item: i, uuid: fmt.Sprintf("V%d", time.Now().UnixNano()), at: time.Now()}
 	v.calls[i.SingleOpenId] = c
 	v.Inbox().Add(vendors.Arrival{
 		ID: c.uuid, Channel: "voice", ToType: "phone", To: i.Phone, Kind: i.Resource,
-		Text: strings.TrimSpace(i.Resource + " " + i.PhoneParam), Mark: i.SingleOpenId,
+		Text: strings.TrimSpace(i.Resource + " " + params), Mark: i.SingleOpenId,
 	})
 }
 

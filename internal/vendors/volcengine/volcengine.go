@@ -1,10 +1,20 @@
 // Package volcengine is a simulated Volcengine voice API (VMS, version 2022-01-01). It
-// has SingleBatchAppend and QuerySingleInfo with the vendor's signature, checks,
-// envelopes and codes.
+// follows the vendor's pages:
+//   - SingleBatchAppend: https://volcengine.com/docs/6358/172952 and, with its codes,
+//     https://www.volcengine.com/docs/6358/1722083
+//   - failures of a single call: https://www.volcengine.com/docs/6358/172950
+//   - QuerySingleInfo: https://volcengine.com/docs/6358/172953
+//   - the service's codes: https://volcengine.com/docs/6358/173334
+//   - the gateway's codes: https://www.volcengine.com/docs/6369/68677 and
+//     https://volcengine.com/docs/6448/76370
+//   - the signature: https://www.volcengine.com/docs/6358/166389
+//
+// The pages disagree about PhoneParam, so it takes both forms until it is told otherwise.
 package volcengine
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,6 +40,7 @@ type VMS struct {
 	mu      sync.Mutex
 	calls   map[string]call   // by SingleOpenId
 	refused map[string]string // types of failure, by phone
+	form    Form              // of PhoneParam
 }
 
 // New returns a service with one account that delivers to the inbox.
@@ -40,15 +51,27 @@ func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *VMS {
 		calls:   map[string]call{},
 		refused: map[string]string{},
 	}
+	v.Know(codes)
 	v.HandleFunc("/{$}", v.serve)
 	return v
 }
 
-// Refuse puts all items for the phone on the FailList with the failure's type.
+// Refuse puts all items for the phone on the FailList with the failure's type. It panics
+// when the vendor has no such type.
 func (v *VMS) Refuse(phone, failure string) {
+	if !slices.Contains(failures, failure) {
+		panic("the vendor has no failure " + failure)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refused[phone] = failure
+}
+
+// TakeParams refuses every PhoneParam that is not in the form.
+func (v *VMS) TakeParams(form Form) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.form = form
 }
 
 // answer is the content of the vendor's envelope: a result or an error.

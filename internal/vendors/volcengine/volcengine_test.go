@@ -69,6 +69,25 @@ func TestCallAndQuery(t *testing.T) {
 	require.Equal(t, "IllegalArgument", e.ResponseMetadata.Error.Code)
 }
 
+func TestPhoneParamForms(t *testing.T) {
+	t.Parallel()
+	object := strings.Replace(oneCall, `"{\"who\":\"李\"}"`, `{"who":"李"}`, 1)
+	require.NotEqual(t, oneCall, object)
+	for form, takes := range map[Form][]bool{EitherForm: {true, true}, StringForm: {true, false}, ObjectForm: {false, true}} {
+		for i, body := range []string{oneCall, object} {
+			v := New("ak", "secret", vendors.NewInbox())
+			v.TakeParams(form)
+			_, e := ask(t, v, signed(SingleBatchAppend, body, nil))
+			if takes[i] {
+				require.Equal(t, `r1 {"who":"李"}`, v.Inbox().Arrivals()[0].Text)
+				continue
+			}
+			require.Equal(t, "InvalidParameter", e.ResponseMetadata.Error.Code)
+			require.Zero(t, v.Inbox().Total())
+		}
+	}
+}
+
 func TestRepeatedIDIsASecondCall(t *testing.T) {
 	t.Parallel()
 	v := New("ak", "secret", vendors.NewInbox())
@@ -81,9 +100,9 @@ func TestRepeatedIDIsASecondCall(t *testing.T) {
 func TestFailList(t *testing.T) {
 	t.Parallel()
 	v := New("ak", "secret", vendors.NewInbox())
-	v.Refuse("13800138000", "BLACK_LIST_PHONE")
+	v.Refuse("13800138000", "TTS_PARAM_EMPTY")
 	for body, failure := range map[string]string{
-		oneCall: "BLACK_LIST_PHONE",
+		oneCall: "TTS_PARAM_EMPTY",
 		strings.Replace(oneCall, "13800138000", "+8613800138001", 1): PhoneFormat,
 	} {
 		status, e := ask(t, v, signed(SingleBatchAppend, body, nil))
