@@ -77,6 +77,9 @@ const (
 type MsgType struct {
 	Name   string
 	Format Format
+	// MaxBody is how many bytes the vendor takes, a text as JSON; 0: as many as a template
+	// may make.
+	MaxBody int
 }
 
 // Type describes a provider type, as data.

@@ -17,9 +17,9 @@ var Type = channels.Type{
 	Channel:        "feishu_app",
 	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
 	MsgTypes: []channels.MsgType{
-		{Name: msgText, Format: channels.FormatText},
-		{Name: msgPost, Format: channels.FormatJSON},
-		{Name: msgInteractive, Format: channels.FormatJSON},
+		{Name: msgText, Format: channels.FormatText, MaxBody: maxContent[msgText] - textEnvelope},
+		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxContent[msgPost]},
+		{Name: msgInteractive, Format: channels.FormatJSON, MaxBody: maxContent[msgInteractive]},
 	},
 	Dedupes:     true,
 	Urgent:      true,

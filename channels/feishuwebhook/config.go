@@ -19,9 +19,9 @@ var Type = channels.Type{
 	Channel:        "feishu_webhook",
 	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
 	MsgTypes: []channels.MsgType{
-		{Name: msgText, Format: channels.FormatText},
-		{Name: msgPost, Format: channels.FormatJSON},
-		{Name: msgInteractive, Format: channels.FormatJSON},
+		{Name: msgText, Format: channels.FormatText, MaxBody: maxBody - envelope},
+		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxBody - envelope},
+		{Name: msgInteractive, Format: channels.FormatJSON, MaxBody: maxBody - envelope},
 	},
 	OnUncertain: channels.Resend, // reading a message twice does no harm
 	NewConfig: func() channels.Config {

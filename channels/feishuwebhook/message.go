@@ -19,6 +19,10 @@ import (
 // maxBody is the largest request that Feishu accepts, in bytes.
 const maxBody = 20 << 10
 
+// envelope is room for what a request has beside the message, in bytes: the signature, and
+// the tag that mentions the recipient.
+const envelope = 512
+
 // userID matches the id of a Feishu user. Nothing else may stand in the tag that
 // mentions the user.
 var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)

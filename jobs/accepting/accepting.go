@@ -45,6 +45,7 @@ type Accepter struct {
 	templates *templateCache
 	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
 	metrics   *metrics
+	log       *zap.Logger
 }
 
 // New starts an Accepter.
@@ -53,7 +54,7 @@ func New(
 	registry prometheus.Registerer, batches *groupcommit.Metrics,
 ) *Accepter {
 	return &Accepter{
-		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry),
+		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry), log: log,
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
 			Weight: func(a store.Acceptance) int { return len(a.Deliveries) }, Metrics: batches, Log: log,
@@ -91,22 +92,26 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
+	if req.Alerts != nil {
+		return answer(accepted), nil // a repetition need not be the same request
+	}
 	return result(accepted, hash)
 }
 
 // commit renders a notification with the templates that find returns, and commits it. It
 // returns store.ErrStale when a cached template has changed.
 func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Accepted, error) {
-	acceptance, err := a.prepare(ctx, req, hash, find)
+	p, err := a.prepare(ctx, req, hash, find)
 	if err != nil {
 		return store.Accepted{}, err
 	}
-	accepted, err := a.commits.Do(ctx, acceptance)
+	accepted, err := a.commits.Do(ctx, p.Acceptance)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
 	}
 	if !accepted.Replayed {
-		a.metrics.countAccepted(acceptance)
+		a.metrics.countAccepted(p.Acceptance)
+		a.noteFallbacks(req.Alerts, p.fallbacks)
 	}
 	return accepted, nil
 }
@@ -126,12 +131,16 @@ func result(a store.Accepted, hash []byte) (Accepted, error) {
 	if a.Replayed && !bytes.Equal(a.Notification.RequestHash, hash) {
 		return Accepted{}, refusal.New(refusal.IdempotencyConflict, "idempotencyKey", "this key was used for a different request")
 	}
+	return answer(a), nil
+}
+
+func answer(a store.Accepted) Accepted {
 	return Accepted{
 		NotificationID: a.Notification.ID,
 		Deliveries:     a.Notification.Counts.Total,
 		Unmatched:      a.Notification.Unmatched,
 		Replayed:       a.Replayed,
-	}, nil
+	}
 }
 
 func endSpan(span trace.Span, a Accepted, err error) {

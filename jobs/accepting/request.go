@@ -17,15 +17,13 @@ import (
 type Request struct {
 	AppID          string
 	IdempotencyKey string
-	// KeyDecides makes the key alone the request's identity: with the same key, a
-	// different request is a replay and not a conflict.
-	KeyDecides bool
-	Channels   map[string]ChannelRequest // by channel name
-	Recipients []store.Recipient
-	SendAt     *time.Time // at most 90 days ahead; nil or past: at once
-	ExpiresAt  *time.Time // later than SendAt; nil: never
-	Priority   store.Priority
-	Test       bool // a template is being tried
+	Channels       map[string]ChannelRequest // by channel name
+	Recipients     []store.Recipient
+	SendAt         *time.Time // at most 90 days ahead; nil or past: at once
+	ExpiresAt      *time.Time // later than SendAt; nil: never
+	Priority       store.Priority
+	Test           bool    // a template is being tried
+	Alerts         *Alerts // nil: not from a source of alerts
 }
 
 // ChannelRequest is what one channel sends.
@@ -45,7 +43,7 @@ type Accepted struct {
 // hash identifies what the request asks. The order of keys and of recipients, and repeated
 // recipients, make no difference.
 func (r Request) hash() []byte {
-	if r.KeyDecides {
+	if r.Alerts != nil { // what was last told decides, and nobody compares the hash
 		sum := sha256.Sum256([]byte(r.IdempotencyKey))
 		return sum[:]
 	}

@@ -17,6 +17,7 @@ const retentionBatch = 5_000
 // RetentionStore is what Retention needs of the store.
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
+	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago.
@@ -31,18 +32,25 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 	return &Retention{store: st, settings: live, log: log}
 }
 
-// Delete deletes the finished notifications that are older than retention.days. With 0 days
-// it deletes nothing.
+// Delete deletes the finished notifications that are older than retention.days, and forgets
+// the groups of alerts that were not posted for as long. With 0 days it deletes nothing.
 func (r *Retention) Delete(ctx context.Context) error {
 	days := r.settings.Load().Retention.Days
 	if days == 0 {
 		return nil
 	}
-	deleted, err := r.DeleteBefore(ctx, store.Now().AddDate(0, 0, -days))
+	before := store.Now().AddDate(0, 0, -days)
+	deleted, err := r.DeleteBefore(ctx, before)
 	if deleted > 0 {
 		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if _, err := r.store.ForgetAlertGroups(ctx, before); err != nil {
+		return fmt.Errorf("forget groups of alerts: %w", err)
+	}
+	return nil
 }
 
 // DeleteBefore deletes the finished notifications that were accepted before the given time, in

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,10 +24,20 @@ func keyOf(n store.Notification) key { return key{n.AppID, n.IdempotencyKey} }
 
 // Accept implements store.Notifications.
 func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error) {
-	byKey := make(map[key]store.Notification, len(batch)) // the notifications that have the batch's keys
-	isNew := make(map[uuid.UUID]bool, len(batch))
+	var (
+		byKey    = make(map[key]store.Notification, len(batch)) // the notifications that have the batch's keys
+		isNew    = make(map[uuid.UUID]bool, len(batch))
+		told     map[uuid.UUID]uuid.UUID // by acceptances that are no news
+		toldByID map[uuid.UUID]store.Notification
+	)
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		created, repeated, err := insertNotifications(ctx, tx, firstOfEachKey(batch))
+		last, err := lockGroups(ctx, tx, store.ToldOf(batch))
+		if err != nil {
+			return err
+		}
+		var news []store.Acceptance
+		news, told = store.News(batch, last)
+		created, repeated, err := insertNotifications(ctx, tx, firstOfEachKey(news))
 		if err != nil {
 			return err
 		}
@@ -37,12 +48,23 @@ func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.A
 		if err := readByKey(ctx, tx, repeated, byKey); err != nil {
 			return err
 		}
+		if err := writeTold(ctx, tx, store.ToldOf(news)); err != nil {
+			return err
+		}
+		if toldByID, err = readByID(ctx, tx, slices.Collect(maps.Values(told))); err != nil {
+			return err
+		}
 		return s.insertContents(ctx, tx, created)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
 	}
 	return column(batch, func(a *store.Acceptance) store.Accepted {
+		if id, isTold := told[a.Notification.ID]; isTold {
+			n := toldByID[id]
+			n.ID = id // also of one that was deleted
+			return store.Accepted{Notification: n, Replayed: true}
+		}
 		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !isNew[a.Notification.ID]}
 	}), nil
 }
