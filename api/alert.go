@@ -47,7 +47,7 @@ type alertRequest struct {
 	EndsAt       time.Time   `json:"endsAt" doc:"used when the alert is resolved"`
 	GeneratorURL string      `json:"generatorURL,omitempty"`
 	Fingerprint  string      `json:"fingerprint" minLength:"1"`
-	SilenceURL   string      `json:"silenceURL,omitempty" doc:"Grafana's, like the members below"`
+	SilenceURL   string      `json:"silenceURL,omitempty" doc:"this and the members below are Grafana's"`
 	DashboardURL string      `json:"dashboardURL,omitempty"`
 	PanelURL     string      `json:"panelURL,omitempty"`
 	ImageURL     string      `json:"imageURL,omitempty"`
