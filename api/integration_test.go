@@ -262,7 +262,7 @@ func TestShortenedAlerts(t *testing.T) {
 	alert := `{"status":"firing","labels":{"a":"` + long + `"},"annotations":{"summary":"short"},"startsAt":"2026-01-02T03:04:05Z",` +
 		`"endsAt":"0001-01-01T00:00:00Z","fingerprint":"f","generatorURL":"https://` + long + `","values":{"A":1}}`
 	body := `{"receiver":"team-a","status":"firing","groupKey":"g","truncatedAlerts":2,"title":"` + long + `","message":"` + long + `",
-		"alerts":[` + strings.Repeat(alert+",", 600) + alert + `]}`
+		"alerts":[` + alert + strings.Repeat(","+strings.ReplaceAll(alert, long, "x"), 600) + `]}`
 	content := b.sendAlerts(t, "grafana", body).Alerts.Content
 	require.Equal(t, 500, content.Items)
 	params := content.Params(content.Items, false)
@@ -343,7 +343,8 @@ func TestBrokenReceiversAreNamed(t *testing.T) {
 	}
 	logged := func() []string {
 		var problems []string
-		for _, line := range b.logs.FilterMessage("a receiver of alerts cannot send as it is configured").TakeAll() {
+		for _, line := range b.logs.TakeAll() {
+			require.Equal(t, "a receiver of alerts cannot send as it is configured", line.Message)
 			problems = append(problems, line.ContextMap()["problem"].(string))
 		}
 		return problems
@@ -414,7 +415,6 @@ func TestMalformedAlerts(t *testing.T) {
 	}
 	for name, changed := range map[string]string{
 		"key twice": strings.Replace(body, `"status"`, `"status":"firing","status"`, 1),
-		"NUL":       strings.Replace(body, `"1"`, `"\u0000"`, 1),
 		"deep":      strings.Replace(body, `"1"`, strings.Repeat("[", 40), 1),
 		"cut off":   body[:40],
 	} {

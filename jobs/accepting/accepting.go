@@ -28,11 +28,14 @@ const (
 	// with it a batch that hangs leaves the other callers time to be accepted alone.
 	batchTime = 4 * time.Second
 	itemTime  = 8 * time.Second
+	// manyRecipients is from where on a request's key is looked up first. Inserting so many
+	// rows only to find the key taken would cost the database much.
+	manyRecipients = 100
 )
 
 // Store is what an Accepter needs of the store.
 type Store interface {
-	Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error)
+	Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error)
 	NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error)
 	Template(ctx context.Context, name string) (store.Template, error)
 }
@@ -79,7 +82,16 @@ func (a *Accepter) Accept(ctx context.Context, req Request) (Accepted, error) {
 }
 
 func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
+	if req.Alerts != nil { // they are few, so their templates are read anew
+		accepted, err := a.commit(ctx, req, notCompared, a.templates.stored)
+		return result(accepted, notCompared, err)
+	}
 	hash := req.hash()
+	if len(req.Recipients) >= manyRecipients {
+		if accepted, err := a.replay(ctx, req); !errors.Is(err, store.ErrNotFound) {
+			return result(accepted, hash, err)
+		}
+	}
 	accepted, err := a.commit(ctx, req, hash, a.templates.cached)
 	var refused *refusal.Error
 	if errors.As(err, &refused) || errors.Is(err, store.ErrStale) {
@@ -87,16 +99,17 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 		accepted, err = a.commit(ctx, req, hash, a.templates.stored)
 	}
 	if errors.As(err, &refused) {
-		accepted, err = a.replay(ctx, req, refused)
+		// It may have been accepted before its template was deleted, or its channel was
+		// switched off.
+		if accepted, err = a.replay(ctx, req); errors.Is(err, store.ErrNotFound) {
+			err = refused
+		}
 	}
-	if err != nil {
-		return Accepted{}, err
-	}
-	if req.Alerts != nil {
-		return answer(accepted), nil // a repetition need not be the same request
-	}
-	return result(accepted, hash)
+	return result(accepted, hash, err)
 }
+
+// notCompared is the hash of alerts: a repetition need not be the same request.
+var notCompared = []byte{}
 
 // commit renders a notification with the templates that find returns, and commits it. It
 // returns store.ErrStale when a cached template has changed.
@@ -116,31 +129,25 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find fi
 	return accepted, nil
 }
 
-// replay returns the notification that has the request's key, or the refusal. A request that
-// is refused now may have been accepted before its template was deleted, or its channel was
-// switched off.
-func (a *Accepter) replay(ctx context.Context, req Request, refused *refusal.Error) (store.Accepted, error) {
+// replay returns the notification that has the request's key, or store.ErrNotFound.
+func (a *Accepter) replay(ctx context.Context, req Request) (store.Accepted, error) {
 	n, err := a.store.NotificationByKey(ctx, req.AppID, req.IdempotencyKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Accepted{}, refused
-	}
 	return store.Accepted{Notification: n, Replayed: true}, err
 }
 
-func result(a store.Accepted, hash []byte) (Accepted, error) {
-	if a.Replayed && !bytes.Equal(a.Notification.RequestHash, hash) {
+func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
+	if err != nil {
+		return Accepted{}, err
+	}
+	if a.Replayed && len(hash) > 0 && !bytes.Equal(a.Notification.RequestHash, hash) {
 		return Accepted{}, refusal.New(refusal.IdempotencyConflict, "idempotencyKey", "this key was used for a different request")
 	}
-	return answer(a), nil
-}
-
-func answer(a store.Accepted) Accepted {
 	return Accepted{
 		NotificationID: a.Notification.ID,
 		Deliveries:     a.Notification.Counts.Total,
 		Unmatched:      a.Notification.Unmatched,
 		Replayed:       a.Replayed,
-	}
+	}, nil
 }
 
 func endSpan(span trace.Span, a Accepted, err error) {

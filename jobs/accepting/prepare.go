@@ -52,7 +52,10 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 	}
 	p.noteUnmatched()
 	if len(p.Deliveries) == 0 {
-		a.noteFallbacks(req.Alerts, p.fallbacks)
+		if len(p.fallbacks) > 0 {
+			a.noteFallbacks(req.Alerts, p.fallbacks)
+			return nil, in(p.fallbacks[0].channel, p.fallbacks[0].why)
+		}
 		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,11 +14,15 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// lockGroups notes that the groups were posted, and returns what was last told of each. Their
-// rows are locked until the end of the transaction. It runs before anything else is locked.
-func lockGroups(ctx context.Context, tx pgx.Tx, groups []store.Told) ([]store.Told, error) {
+// lockTold compares the batch with what was last told of its groups of alerts, whose rows it
+// locks before anything else is locked. It returns the acceptances that are to be written,
+// and the notification that told the same by the id of each other one.
+func lockTold(
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance,
+) (news []store.Acceptance, told map[uuid.UUID]store.Notification, err error) {
+	groups := store.ToldOf(batch)
 	if len(groups) == 0 {
-		return nil, nil
+		return batch, nil, nil
 	}
 	last, err := query(ctx, tx, sqlread.Told, `
 		INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at)
@@ -29,17 +35,49 @@ func lockGroups(ctx context.Context, tx pgx.Tx, groups []store.Told) ([]store.To
 		column(groups, func(t *store.Told) time.Time { return t.At }),
 		column(groups, func(t *store.Told) [16]byte { return t.NotificationID }))
 	if err != nil {
-		return nil, fmt.Errorf("lock groups of alerts: %w", err)
+		return nil, nil, fmt.Errorf("lock groups of alerts: %w", err)
 	}
-	return last, nil
+	news, repeated := store.News(batch, last)
+	told, err = readTold(ctx, tx, batch, repeated)
+	return news, told, err
 }
 
-// writeTold writes what is told of groups that lockGroups has locked.
-func writeTold(ctx context.Context, tx pgx.Tx, told []store.Told) error {
-	if len(told) == 0 {
-		return nil
+// readTold returns the notifications that repeated names, by the id of the acceptance that
+// repeats them. Some are of the batch itself; of one that was deleted there is only the id.
+func readTold(
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, repeated map[uuid.UUID]uuid.UUID,
+) (map[uuid.UUID]store.Notification, error) {
+	if len(repeated) == 0 {
+		return nil, nil
 	}
-	_, err := tx.Exec(ctx, `
+	byID := make(map[uuid.UUID]store.Notification, len(batch))
+	for _, a := range batch {
+		byID[a.Notification.ID] = a.Written()
+	}
+	found, err := query(ctx, tx, sqlread.Notification,
+		`SELECT `+sqlread.NotificationColumns+` FROM notifications WHERE id = ANY ($1)`,
+		encodable(slices.Collect(maps.Values(repeated))))
+	if err != nil {
+		return nil, fmt.Errorf("read what was told: %w", err)
+	}
+	for _, n := range found {
+		byID[n.ID] = n
+	}
+	told := make(map[uuid.UUID]store.Notification, len(repeated))
+	for acceptance, id := range repeated {
+		n := byID[id]
+		n.ID = id
+		told[acceptance] = n
+	}
+	return told, nil
+}
+
+// writeTold queues the write of what is told of groups that lockTold has locked.
+func writeTold(queries *pgx.Batch, told []store.Told) {
+	if len(told) == 0 {
+		return
+	}
+	queries.Queue(`
 		UPDATE alert_groups g SET state = t.state, told_at = t.told_at, notification_id = t.notification_id
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[])
 			AS t (app_id, id, state, told_at, notification_id)
@@ -49,27 +87,6 @@ func writeTold(ctx context.Context, tx pgx.Tx, told []store.Told) error {
 		column(told, func(t *store.Told) string { return t.State }),
 		column(told, func(t *store.Told) time.Time { return t.At }),
 		column(told, func(t *store.Told) [16]byte { return t.NotificationID }))
-	if err != nil {
-		return fmt.Errorf("write what was told: %w", err)
-	}
-	return nil
-}
-
-// readByID returns those of the notifications that exist, by id.
-func readByID(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid.UUID]store.Notification, error) {
-	byID := make(map[uuid.UUID]store.Notification, len(ids))
-	if len(ids) == 0 {
-		return byID, nil
-	}
-	found, err := query(ctx, tx, sqlread.Notification,
-		`SELECT `+sqlread.NotificationColumns+` FROM notifications WHERE id = ANY ($1)`, encodable(ids))
-	if err != nil {
-		return nil, fmt.Errorf("read what was told: %w", err)
-	}
-	for _, n := range found {
-		byID[n.ID] = n
-	}
-	return byID, nil
 }
 
 // ForgetAlertGroups implements store.AlertGroups. It skips the groups that an Accept has
