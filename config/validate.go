@@ -191,32 +191,24 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	}
 }
 
-// validateAddresses checks the receivers' addresses and their number against the opened
-// providers, as the service does when alerts come.
+// validateAddresses checks the receivers' addresses by the opened providers, and their
+// number, as the service does when alerts come.
 func (r *reader) validateAddresses(registry *channels.Registry) {
 	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
 		key, receiver := join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name]
 		if most := r.cfg.Defaults.MaxRecipients; len(receiver.Recipients) > most {
 			r.problem(key+".recipients", "are %d; at most %d (defaults.maxRecipients)", len(receiver.Recipients), most)
 		}
-		deliveries := 0
 		for _, channel := range slices.Sorted(maps.Keys(receiver.Channels)) {
 			provider, _ := registry.Provider(channel) // it is on
 			checker, checks := provider.Sender.(channels.RecipientChecker)
 			for i, recipient := range receiver.Recipients {
-				if !slices.Contains(provider.Type.RecipientTypes, recipient.Type) {
-					continue
-				}
-				deliveries++
-				if checks {
+				if checks && slices.Contains(provider.Type.RecipientTypes, recipient.Type) {
 					if err := checker.CheckRecipient(channels.Recipient(recipient)); err != nil {
 						r.problem(fmt.Sprintf("%s.recipients[%d].value", key, i), "%s: %w", channel, err)
 					}
 				}
 			}
-		}
-		if deliveries > accepting.MaxDeliveries {
-			r.problem(key+".recipients", "are %d deliveries on these channels; at most %d", deliveries, accepting.MaxDeliveries)
 		}
 	}
 }

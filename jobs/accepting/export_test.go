@@ -3,9 +3,10 @@ package accepting
 import "context"
 
 const (
-	MaxAhead   = maxAhead
-	MaxAddress = maxAddress
-	MaxUserID  = maxUserID
+	MaxDeliveries = maxDeliveries
+	MaxAhead      = maxAhead
+	MaxAddress    = maxAddress
+	MaxUserID     = maxUserID
 )
 
 // Hash returns the request's hash.

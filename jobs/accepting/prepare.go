@@ -17,9 +17,9 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// MaxDeliveries bounds recipients × channels of one request: what one transaction commits
+// maxDeliveries bounds recipients × channels of one request: what one transaction commits
 // well within itemTime, on either engine and on a slow machine.
-const MaxDeliveries = 30_000
+const maxDeliveries = 30_000
 
 // preparation builds the acceptance of one request, channel by channel.
 type preparation struct {
@@ -166,9 +166,9 @@ func (p *preparation) addDeliveries(message store.Message, provider channels.Pro
 			}
 		}
 		p.matched[i] = true
-		if len(p.Deliveries) == MaxDeliveries {
+		if len(p.Deliveries) == maxDeliveries {
 			return refusal.New(refusal.TooManyDeliveries, "recipients",
-				"these recipients on these channels are more than %d deliveries; send several requests", MaxDeliveries)
+				"these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries)
 		}
 		if err := p.addDelivery(message, provider, r); err != nil {
 			return err

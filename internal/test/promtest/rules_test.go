@@ -92,6 +92,17 @@ func TestAlerts(t *testing.T) {
 		{"SealosNotifyDeadLetters", "long ago", []string{attempts("dead", "permanent", "0 0 12x40")}, 30, ""},
 		{"SealosNotifyProviderMisconfigured", "once is enough", []string{attempts("failed", "misconfigured", "0 0 1x20")}, 4, `provider="aliyun"`},
 		{"SealosNotifyProviderMisconfigured", "a restart counts from zero again", []string{attempts("failed", "misconfigured", "5x3 0x20")}, 4, ""},
+		{"SealosNotifyReceiverBroken", "a template is missing", []string{
+			`sealos_notify_broken_receivers{job="sealos-notify",instance="a"} 1x9`,
+		}, 5, `job="sealos-notify"`},
+		{"SealosNotifyReceiverBroken", "an alert went out as plain text", []string{
+			`sealos_notify_broken_receivers{job="sealos-notify",instance="a"} 0x9`,
+			`sealos_notify_alert_fallbacks_total{job="sealos-notify",instance="a",channel="email",sent="plain"} 0 0 1x9`,
+		}, 8, `job="sealos-notify"`},
+		{"SealosNotifyReceiverBroken", "all is well", []string{
+			`sealos_notify_broken_receivers{job="sealos-notify",instance="a"} 0x9`,
+			`sealos_notify_alert_fallbacks_total{job="sealos-notify",instance="a",channel="email",sent="plain"} 3x9`,
+		}, 9, ""},
 		{"SealosNotifyReloadFailing", "refused", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x20`}, 8, `instance="a"`},
 		{"SealosNotifyReloadFailing", "refused, then corrected", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x3 1x20`}, 8, ""},
 		{"SealosNotifyJobStuck", "stuck", []string{`sealos_notify_stuck_jobs{job="sealos-notify",instance="a"} 0 2x5`}, 3, `job="sealos-notify"`},
