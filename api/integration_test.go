@@ -250,7 +250,7 @@ func TestTitlesAreOneLine(t *testing.T) {
 	b := startIntegrations(t)
 	grafana := strings.Replace(recorded(t, "grafana-firing"), `[FIRING:1, RESOLVED:1]  `, `[FIRING:1]\r\n\tdisk\u2028is\u0007full `, 1)
 	require.Equal(t, "[FIRING:1] disk is full (Platform blue)", paramsOf(b.sendAlerts(t, "grafana", grafana))["title"])
-	label := strings.Replace(recorded(t, "alertmanager-firing"), `"HighLatency"`, `"High\nLatency"`, -1)
+	label := strings.ReplaceAll(recorded(t, "alertmanager-firing"), `"HighLatency"`, `"High\nLatency"`)
 	require.Equal(t, "[FIRING:2] High Latency eu-1", paramsOf(b.sendAlerts(t, "alertmanager", label))["title"])
 }
 

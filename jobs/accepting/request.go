@@ -23,7 +23,7 @@ type Request struct {
 	ExpiresAt      *time.Time // later than SendAt; nil: never
 	Priority       store.Priority
 	Test           bool    // a template is being tried
-	Alerts         *Alerts // nil: not from a source of alerts
+	Alerts         *Alerts `json:"-"` // nil: not from a source of alerts
 }
 
 // ChannelRequest is what one channel sends.

@@ -82,9 +82,31 @@ func (r *Renderer) Plain(t store.Template, provider channels.Provider, c Content
 	c.Params = func(n int, clipped bool) map[string]any {
 		p := maps.Clone(params(n, clipped))
 		p["why"] = Shorten(why, maxWhy)
-		return p
+		return withoutTags(p).(map[string]any)
 	}
 	return r.fitting(t, provider, c, 0)
+}
+
+// withoutTags breaks every tag in texts with a space of no width. In Feishu's texts, <at
+// user_id="all"> would mention everybody.
+func withoutTags(v any) any {
+	switch v := v.(type) {
+	case string:
+		return strings.ReplaceAll(v, "<", "<\u200b")
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = withoutTags(v[i])
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for name := range v {
+			object[name] = withoutTags(v[name])
+		}
+		return object
+	}
+	return v
 }
 
 // fitting renders the template with as many items as the channel takes, at least with the
