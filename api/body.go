@@ -22,11 +22,20 @@ import (
 // into floats.
 type jsonBody[T any] struct{ body T }
 
+// cleaner is a body whose sender cannot mend what would be refused.
+type cleaner interface {
+	// clean returns the body, or a copy, without what no database stores.
+	clean(body []byte) []byte
+}
+
 func (*jsonBody[T]) bodyType() reflect.Type { return reflect.TypeFor[T]() }
 
 // Resolve implements huma.Resolver: it reads the body.
 func (b *jsonBody[T]) Resolve(ctx huma.Context) []error {
 	body, err := bodyOf(humafiber.Unwrap(ctx))
+	if cleans, is := any(b.body).(cleaner); is {
+		body = cleans.clean(body)
+	}
 	if err == nil {
 		err = ctx.Operation().Metadata[bodySchemaKey].(bodySchema).decode(body, &b.body)
 	}

@@ -74,8 +74,9 @@ func FuzzAlertGroupBody(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, group.Receiver)
-		require.Len(t, group.identity(), 64)
-		params := group.params()
+		require.Len(t, group.group("grafana"), 64)
+		require.NotEmpty(t, group.state())
+		params := group.params(min(len(group.Alerts), maxShownAlerts), true)
 		require.NotEmpty(t, params["alerts"])
 		encoded, err := json.Marshal(params)
 		require.NoError(t, err)

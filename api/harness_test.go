@@ -25,6 +25,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
@@ -177,8 +178,13 @@ type accepter struct {
 	mu       sync.Mutex
 	requests []accepting.Request
 	accepted accepting.Accepted
+	problems []*refusal.Error // of receivers
 	err      error
 	panics   bool
+}
+
+func (a *accepter) CheckAlerts(context.Context, accepting.Request) ([]*refusal.Error, error) {
+	return a.problems, nil
 }
 
 func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Accepted, error) {

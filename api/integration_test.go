@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
@@ -61,40 +65,41 @@ func TestAlertmanagerAlertsBecomeANotification(t *testing.T) {
 	b := startIntegrations(t)
 	sent := b.sendAlerts(t, "alertmanager", recorded(t, "alertmanager-firing"))
 	require.Equal(t, "sender", sent.AppID)
-	require.Regexp(t, `^alertmanager-[0-9a-f]{64}$`, sent.IdempotencyKey)
-	require.True(t, sent.KeyDecides)
+	require.Regexp(t, `^alertmanager-[0-9a-f-]{36}$`, sent.IdempotencyKey)
+	require.Equal(t, "team-a", sent.Alerts.Receiver)
 	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_a"}, {Type: "email", Value: "a@example.com"}}, sent.Recipients)
 	require.Len(t, sent.Channels, 2)
 	require.Equal(t, "card", sent.Channels["feishu_app"].Template)
 	require.Equal(t, "mail", sent.Channels["email"].Template)
-	require.Equal(t, sent.Channels["email"].Params, sent.Channels["feishu_app"].Params)
-	params, err := json.Marshal(sent.Channels["email"].Params)
+	params, err := json.Marshal(paramsOf(sent))
 	require.NoError(t, err)
 	require.JSONEq(t, `{
-		"status": "firing", "receiver": "team-a", "title": "[FIRING:2] HighLatency eu-1", "message": "",
+		"status": "firing", "receiver": "team-a", "title": "[FIRING:2] HighLatency eu-1", "message": "", "notification_reason": "",
 		"firing": 2, "resolved": 0, "truncatedAlerts": 1,
 		"groupLabels": {"alertname": "HighLatency", "cluster": "eu-1"},
 		"commonLabels": {"alertname": "HighLatency", "cluster": "eu-1", "severity": "critical"},
 		"commonAnnotations": {"runbook_url": "https://wiki.example.com/latency"},
-		"externalURL": "https://alertmanager.example.com",
+		"routeLabels": {}, "externalURL": "https://alertmanager.example.com",
 		"alerts": [{
 			"status": "firing", "fingerprint": "be240b8dbc43f118",
 			"labels": {"alertname": "HighLatency", "cluster": "eu-1", "instance": "api-0", "severity": "critical"},
 			"annotations": {"runbook_url": "https://wiki.example.com/latency", "summary": "p99 of api-0 is 2.1s"},
 			"startsAt": "2026-11-24T13:44:39Z", "endsAt": "",
+			"silenceURL": "", "dashboardURL": "", "panelURL": "", "imageURL": "", "values": {}, "valueString": "",
 			"generatorURL": "https://prometheus.example.com/graph?g0.expr=latency"
 		}, {
 			"status": "firing", "fingerprint": "8f0b0b361e79028d",
 			"labels": {"alertname": "HighLatency", "cluster": "eu-1", "instance": "api-1", "severity": "critical"},
 			"annotations": {"runbook_url": "https://wiki.example.com/latency", "summary": "p99 of \"api-1\" is 2.4s"},
 			"startsAt": "2026-11-24T13:44:39Z", "endsAt": "",
+			"silenceURL": "", "dashboardURL": "", "panelURL": "", "imageURL": "", "values": {}, "valueString": "",
 			"generatorURL": "https://prometheus.example.com/graph?g0.expr=latency"
 		}]
 	}`, string(params))
 
 	resolved := b.sendAlerts(t, "alertmanager", recorded(t, "alertmanager-resolved"))
 	require.NotEqual(t, sent.IdempotencyKey, resolved.IdempotencyKey)
-	group := resolved.Channels["email"].Params
+	group := paramsOf(resolved)
 	require.Equal(t, "[RESOLVED] HighLatency eu-1", group["title"])
 	require.Equal(t, json.Number("2"), group["resolved"])
 	require.Equal(t, "2026-11-24T13:44:41Z", group["alerts"].([]any)[0].(map[string]any)["endsAt"])
@@ -104,10 +109,10 @@ func TestGrafanaAlertsBecomeANotification(t *testing.T) {
 	t.Parallel()
 	b := startIntegrations(t)
 	sent := b.sendAlerts(t, "grafana", recorded(t, "grafana-firing"))
-	require.Regexp(t, `^grafana-[0-9a-f]{64}$`, sent.IdempotencyKey)
+	require.Regexp(t, `^grafana-[0-9a-f-]{36}$`, sent.IdempotencyKey)
 	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_b"}}, sent.Recipients)
-	group := sent.Channels["feishu_app"].Params
-	require.Equal(t, "[FIRING:1, RESOLVED:1]  (Platform blue)", group["title"])
+	group := paramsOf(sent)
+	require.Equal(t, "[FIRING:1, RESOLVED:1] (Platform blue)", group["title"])
 	require.True(t, strings.HasPrefix(group["message"].(string), "**Firing**\n"))
 	require.Equal(t, json.Number("1"), group["firing"])
 	require.Equal(t, json.Number("1"), group["resolved"])
@@ -116,16 +121,48 @@ func TestGrafanaAlertsBecomeANotification(t *testing.T) {
 	require.Equal(t, "2026-10-12T09:46:03+02:00", second["startsAt"])
 	require.Equal(t, "2026-10-12T09:50:03+02:00", second["endsAt"])
 	require.Equal(t, map[string]any{}, second["annotations"])
-	require.NotContains(t, second, "silenceURL", "the shape is the same for both")
+
+	first := group["alerts"].([]any)[0].(map[string]any)
+	require.Equal(t, map[string]any{"B": json.Number("97.23943737541908"), "C": json.Number("1")}, first["values"])
+	require.Contains(t, first["valueString"], "var='B'")
+	require.Contains(t, first["silenceURL"], "https://grafana.example.com/alerting/silence/new")
+	require.Equal(t, map[string]any{}, second["values"])
+	for name, url := range map[string]string{
+		"dashboardURL": "https://grafana.example.com/d/ops?orgId=1",
+		"panelURL":     "https://grafana.example.com/d/ops?orgId=1&viewPanel=2",
+		"imageURL":     "https://grafana.example.com/public/img/attachments/ops.png",
+	} {
+		require.Equal(t, url, second[name])
+		require.Empty(t, first[name])
+	}
 }
 
-// The idempotency key changes when, and only when, a webhook has news.
+// What Alertmanager sends since 0.33.1 (docs/configuration.md, webhook_config) and 0.34
+// (template/template.go, Data), and the labels of a log line with a NUL.
+func TestNewerMembersOfAlertmanagerBecomeParams(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	body := strings.Replace(recorded(t, "alertmanager-firing"), `"status": "firing"`,
+		`"notification_reason":"repeat interval elapsed","routeLabels":{"tier":"a\u0000b\\u0000"},"status":"firing"`, 1)
+	require.NotEqual(t, recorded(t, "alertmanager-firing"), body)
+	params := paramsOf(b.sendAlerts(t, "alertmanager", body))
+	require.Equal(t, "repeat interval elapsed", params["notification_reason"])
+	require.Equal(t, map[string]any{"tier": "a\ufffdb\\u0000"}, params["routeLabels"])
+}
+
+// paramsOf returns what templates get of alerts.
+func paramsOf(r accepting.Request) map[string]any {
+	return r.Alerts.Content.Params(r.Alerts.Content.Items, false)
+}
+
+// The state of a group changes when, and only when, a webhook has news.
 func TestWhatMakesAlertsNew(t *testing.T) {
 	t.Parallel()
 	b := startIntegrations(t)
 	const (
 		first  = `{"status":"firing","labels":{"a":"1"},"startsAt":"2026-01-02T03:04:05.678Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"f1"}`
 		second = `{"status":"resolved","startsAt":"2026-01-02T03:04:05Z","endsAt":"2026-01-02T03:05:05Z","fingerprint":"f2"}`
+		third  = `{"status":"firing","startsAt":"2026-01-02T03:04:05Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"f3"}`
 	)
 	group := func(more string, alerts ...string) string {
 		return `{"receiver":"team-a","status":"firing","groupKey":"g","alerts":[` + strings.Join(alerts, ",") + `]` + more + `}`
@@ -134,38 +171,115 @@ func TestWhatMakesAlertsNew(t *testing.T) {
 		require.Equal(t, 1, strings.Count(body, old), old)
 		return strings.Replace(body, old, with, 1)
 	}
-	key := func(source, body string) string { return b.sendAlerts(t, source, body).IdempotencyKey }
-	whole := group("", first, second)
-	original := key("alertmanager", whole)
+	telling := func(source, body string) store.Telling { return b.sendAlerts(t, source, body).Alerts.Telling }
+	whole := group("", first, second, third)
+	original := telling("alertmanager", whole)
 	for name, body := range map[string]string{
-		"as it is":          whole,
-		"order":             group("", second, first),
-		"none truncated":    group(`,"truncatedAlerts":0`, first, second),
-		"values that move":  change(whole, `"labels":{"a":"1"}`, `"labels":{"a":"1"},"annotations":{"summary":"now at 98%"}`),
-		"address":           group(`,"externalURL":"https://another-replica"`, first, second),
-		"zone":              change(whole, "2026-01-02T03:04:05.678Z", "2026-01-02T11:04:05.678+08:00"),
-		"zone of the end":   change(whole, "2026-01-02T03:05:05Z", "2026-01-02T11:05:05+08:00"),
-		"end of one firing": change(whole, "0001-01-01T00:00:00Z", "2030-01-01T00:00:00Z"),
+		"as it is":           whole,
+		"order":              group("", third, second, first),
+		"none truncated":     group(`,"truncatedAlerts":0`, first, second, third),
+		"values that move":   change(whole, `"labels":{"a":"1"}`, `"labels":{"a":"1"},"annotations":{"summary":"now at 98%"}`),
+		"address":            group(`,"externalURL":"https://another-replica"`, first, second, third),
+		"zone":               change(whole, "2026-01-02T03:04:05.678Z", "2026-01-02T11:04:05.678+08:00"),
+		"end of a resolved":  change(whole, "2026-01-02T03:05:05Z", "2026-01-02T03:05:06Z"),
+		"one resolved, gone": group("", first, third),
+		"end of one firing":  change(whole, `678Z","endsAt":"0001-01-01T00:00:00Z"`, `678Z","endsAt":"2030-01-01T00:00:00Z"`),
+		"reason":             group(`,"notification_reason":"some alerts resolved"`, first, second, third),
 	} {
-		require.Equal(t, original, key("alertmanager", body), name)
+		require.Equal(t, original, telling("alertmanager", body), name)
 	}
-	seen := map[string]string{original: "the original"}
 	for name, body := range map[string]string{
-		"fires again":   change(whole, "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.679Z"),
-		"resolved":      change(whole, `"status":"firing","labels"`, `"status":"resolved","labels"`),
-		"resolved anew": change(whole, "2026-01-02T03:05:05Z", "2026-01-02T03:05:06Z"),
-		"one less":      group("", first),
-		"one more":      group("", first, second, change(first, "f1", "f3")),
-		"one truncated": group(`,"truncatedAlerts":1`, first, second),
-		"another group": change(whole, `"groupKey":"g"`, `"groupKey":"h"`),
+		"fires anew":    change(whole, "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.679Z"),
+		"one resolved":  change(whole, `"status":"firing","labels"`, `"status":"resolved","labels"`),
+		"fires again":   change(whole, `"status":"resolved"`, `"status":"firing"`),
+		"one less":      group("", first, second),
+		"one more":      group("", first, second, third, change(first, "f1", "f4")),
+		"one truncated": group(`,"truncatedAlerts":1`, first, second, third),
 		"all resolved":  change(whole, `"receiver":"team-a","status":"firing"`, `"receiver":"team-a","status":"resolved"`),
-		"receiver":      change(whole, "team-a", "On call / 值班"),
 	} {
-		k := key("alertmanager", body)
-		require.NotContains(t, seen, k, name)
-		seen[k] = name
+		changed := telling("alertmanager", body)
+		require.Equal(t, original.Group, changed.Group, name)
+		require.NotEqual(t, original.State, changed.State, name)
 	}
-	require.NotContains(t, seen, key("grafana", whole))
+	groups := map[string]bool{original.Group: true}
+	for name, body := range map[string]string{
+		"another group": change(whole, `"groupKey":"g"`, `"groupKey":"h"`),
+		"receiver":      change(whole, "team-a", "On call / 值班"),
+		"organisation":  group(`,"orgId":2`, first, second, third),
+	} {
+		g := telling("alertmanager", body).Group
+		require.NotContains(t, groups, g, name)
+		groups[g] = true
+	}
+	require.NotContains(t, groups, telling("grafana", whole).Group)
+}
+
+// Only a receiver that asks for it is reminded, and then by what repeats: Alertmanager
+// says which posts do. A first notification is news unless it follows at once.
+func TestWhatIsToldAgain(t *testing.T) {
+	t.Parallel()
+	reminded := receivers.Receivers["team-a"]
+	reminded.RemindAfter = 4 * time.Hour
+	b := start(t, func(o *api.Options) {
+		o.Integrations = api.IntegrationsConfig{Receivers: map[string]api.Receiver{"team-a": reminded, "quiet": receivers.Receivers["team-a"]}}
+	})
+	for _, c := range []struct {
+		status, reason  string
+		reminded, quiet time.Duration
+	}{
+		{"firing", "", 4 * time.Hour, 0},
+		{"firing", "repeat interval elapsed", 4 * time.Hour, 0},
+		{"firing", "unknown", 4 * time.Hour, 0},
+		{"firing", "first notification", 3 * time.Minute, 3 * time.Minute},
+		{"firing", "new alerts added", 0, 0},
+		{"firing", "some alerts resolved", 0, 0},
+		{"resolved", "all alerts resolved", 0, 0},
+		{"resolved", "", 0, 0},
+	} {
+		for receiver, want := range map[string]time.Duration{"team-a": c.reminded, "quiet": c.quiet} {
+			body := `{"receiver":"` + receiver + `","status":"` + c.status + `","groupKey":"g","notification_reason":"` + c.reason + `",
+				"alerts":[{"status":"` + c.status + `","startsAt":"2026-01-02T03:04:05Z","endsAt":"2026-01-02T03:04:05Z","fingerprint":"f"}]}`
+			require.Equal(t, want, b.sendAlerts(t, "alertmanager", body).Alerts.Telling.Again, "%s: %s", receiver, c.reason)
+		}
+	}
+}
+
+// Templates print the title in a subject.
+func TestTitlesAreOneLine(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	grafana := strings.Replace(recorded(t, "grafana-firing"), `[FIRING:1, RESOLVED:1]  `, `[FIRING:1]\r\n\tdisk\u2028is\u0007full `, 1)
+	require.Equal(t, "[FIRING:1] disk is full (Platform blue)", paramsOf(b.sendAlerts(t, "grafana", grafana))["title"])
+	label := strings.ReplaceAll(recorded(t, "alertmanager-firing"), `"HighLatency"`, `"High\nLatency"`)
+	require.Equal(t, "[FIRING:2] High Latency eu-1", paramsOf(b.sendAlerts(t, "alertmanager", label))["title"])
+}
+
+// Lists and texts are shortened so that one sees it.
+func TestShortenedAlerts(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	long := strings.Repeat("é", 3000)
+	alert := `{"status":"firing","labels":{"a":"` + long + `"},"annotations":{"summary":"short"},"startsAt":"2026-01-02T03:04:05Z",` +
+		`"endsAt":"0001-01-01T00:00:00Z","fingerprint":"f","generatorURL":"https://` + long + `","values":{"A":1}}`
+	body := `{"receiver":"team-a","status":"firing","groupKey":"g","truncatedAlerts":2,"title":"` + long + `","message":"` + long + `",
+		"alerts":[` + alert + strings.Repeat(","+strings.ReplaceAll(alert, long, "x"), 600) + `]}`
+	content := b.sendAlerts(t, "grafana", body).Alerts.Content
+	require.Equal(t, 500, content.Items)
+	params := content.Params(content.Items, false)
+	require.Len(t, params["alerts"], 500)
+	require.Equal(t, json.Number("103"), params["truncatedAlerts"])
+	require.Equal(t, json.Number("601"), params["firing"])
+	require.Equal(t, long, params["message"])
+
+	params = content.Params(1, true)
+	require.Len(t, params["alerts"], 1)
+	require.Equal(t, json.Number("602"), params["truncatedAlerts"])
+	shown := params["alerts"].([]any)[0].(map[string]any)
+	for _, text := range []any{params["title"], params["message"], shown["labels"].(map[string]any)["a"]} {
+		require.Equal(t, strings.Repeat("é", 499)+"…", text)
+	}
+	require.Equal(t, "short", shown["annotations"].(map[string]any)["summary"])
+	require.Equal(t, "", shown["generatorURL"], "a part of a URL leads nowhere")
 }
 
 func TestReplayedAlertsAnswer200(t *testing.T) {
@@ -195,20 +309,60 @@ func TestUnknownReceiversAreRefused(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing"))).status)
 }
 
-// Alertmanager retries a 5xx, so only what a retry can help is one.
-func TestRefusalsOfAlertsNameTheReceiver(t *testing.T) {
+// Alertmanager gives up on a 422, and nobody there could mend the receiver.
+func TestABrokenReceiverIsNotTheSendersFault(t *testing.T) {
 	t.Parallel()
 	b := startIntegrations(t)
-	b.accepter.err = &refusal.Error{Code: refusal.UnknownTemplate, Field: "channels.email.template", Message: `there is no template "mail"`}
+	b.accepter.err = &refusal.Error{Code: refusal.NoRecipients, Field: "recipients", Message: "no recipient fits"}
 	a := b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing")))
-	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	code, field := a.problem(t)
-	require.Equal(t, refusal.UnknownTemplate, code)
+	require.Equal(t, "receiver_broken", code)
 	require.Equal(t, "receiver", field)
-	require.Equal(t, `receiver: team-a: channels.email.template: there is no template "mail"`, a.json(t)["detail"])
+	require.Equal(t, "receiver: team-a: recipients: no recipient fits", a.json(t)["detail"])
+	require.Equal(t, "30", a.header.Get("Retry-After"))
 
 	b.accepter.err = store.ErrUnavailable
-	require.Equal(t, http.StatusServiceUnavailable, b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing"))).status)
+	a = b.call(t, alerts("alertmanager", recorded(t, "alertmanager-firing")))
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+	code, _ = a.problem(t)
+	require.Equal(t, "unavailable", code)
+}
+
+// Each problem of a receiver is logged at the start and at each reload, and the metric
+// follows what happens to the templates.
+func TestBrokenReceiversAreNamed(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := start(t, func(o *api.Options) { o.Integrations, o.Metrics = receivers, registry })
+	broken := func() float64 {
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		i := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "sealos_notify_broken_receivers" })
+		return families[i].GetMetric()[0].GetGauge().GetValue()
+	}
+	logged := func() []string {
+		var problems []string
+		for _, line := range b.logs.TakeAll() {
+			require.Equal(t, "a receiver of alerts cannot send as it is configured", line.Message)
+			problems = append(problems, line.ContextMap()["problem"].(string))
+		}
+		return problems
+	}
+	b.server.CheckReceivers()
+	require.Empty(t, logged())
+	require.Zero(t, broken())
+
+	b.accepter.problems = []*refusal.Error{{Code: refusal.UnknownTemplate, Field: "channels.email.template", Message: `there is no template "mail"`}}
+	want := []string{
+		`integrations.receivers.On call / 值班.channels.email.template: there is no template "mail"`,
+		`integrations.receivers.team-a.channels.email.template: there is no template "mail"`,
+	}
+	for range 2 {
+		b.server.CheckReceivers()
+		require.Equal(t, want, logged())
+	}
+	require.EqualValues(t, 2, broken())
 }
 
 func TestMalformedAlerts(t *testing.T) {
@@ -261,7 +415,6 @@ func TestMalformedAlerts(t *testing.T) {
 	}
 	for name, changed := range map[string]string{
 		"key twice": strings.Replace(body, `"status"`, `"status":"firing","status"`, 1),
-		"NUL":       strings.Replace(body, `"1"`, `"\u0000"`, 1),
 		"deep":      strings.Replace(body, `"1"`, strings.Repeat("[", 40), 1),
 		"cut off":   body[:40],
 	} {

@@ -29,6 +29,7 @@ const (
 	codeImmutableField  = "immutable_field"
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
+	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
 	codeUnavailable     = "unavailable"
 	codeInternal        = "internal"
 )

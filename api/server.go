@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
@@ -43,9 +44,11 @@ const (
 )
 
 // Accepter accepts notifications. It returns a *refusal.Error for a request that
-// cannot be accepted.
+// cannot be accepted. CheckAlerts returns what keeps sample alerts from being sent as
+// their receiver is configured.
 type Accepter interface {
 	Accept(ctx context.Context, req accepting.Request) (accepting.Accepted, error)
+	CheckAlerts(ctx context.Context, req accepting.Request) ([]*refusal.Error, error)
 }
 
 // TemplateRules checks and previews templates. It returns a *refusal.Error for a
@@ -100,6 +103,7 @@ type Server struct {
 	rules        TemplateRules
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
+	receivers    receivers
 	isReady      func() bool
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
@@ -114,6 +118,10 @@ func New(o Options) (*Server, error) {
 		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 	}
 	s.SetIntegrations(o.Integrations)
+	s.receivers.server = s
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(&s.receivers)
+	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
 		BodyLimit:             maxRead,
@@ -228,12 +236,12 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
 		summary: "Send the alerts that Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
-		errors: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(alertmanager))
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
 		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
-		errors: []int{400, 409, 413, 415, 422},
+		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(grafana))
 
 	addRoute(s, api, route{

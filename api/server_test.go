@@ -109,7 +109,10 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 }
 
 // waiting is an Accepter that returns when leave is closed.
-type waiting struct{ entered, leave chan struct{} }
+type waiting struct {
+	api.Accepter
+	entered, leave chan struct{}
+}
 
 func (w waiting) Accept(context.Context, accepting.Request) (accepting.Accepted, error) {
 	close(w.entered)
@@ -123,7 +126,7 @@ func (w waiting) Accept(context.Context, accepting.Request) (accepting.Accepted,
 
 func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 	t.Parallel()
-	w := waiting{make(chan struct{}), make(chan struct{})}
+	w := waiting{entered: make(chan struct{}), leave: make(chan struct{})}
 	credentials := api.NewAuth(api.Unprotected(), zap.NewNop())
 	server, err := api.New(api.Options{
 		Config: api.DefaultServerConfig(), Auth: credentials, Accepter: w, Templates: &rules{}, Store: newMemory(),

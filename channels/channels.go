@@ -88,6 +88,9 @@ type MsgType struct {
 	// Check returns what is wrong with a body, as far as it shows before the body is sent.
 	// Placeholder may stand in it for any value. Nil checks nothing.
 	Check func(body string) error
+	// MaxBody is how many bytes the vendor takes, a text as JSON; 0: as many as a template
+	// may make.
+	MaxBody int
 }
 
 // Type describes a provider type, as data.

@@ -66,6 +66,9 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.validateAddresses(registry); len(r.problems) > 0 {
+		return nil, errors.Join(r.problems...)
+	}
 	return &Checked{Config: r.cfg, Registry: registry, Credentials: credentials, RestartNeeded: restart}, nil
 }
 

@@ -248,3 +248,25 @@ func TestReloadOfABrokenFileSaysOnlyThat(t *testing.T) {
 	require.NotContains(t, err.Error(), "\n")
 	require.Nil(t, checked)
 }
+
+// Whatever is refused of a receiver when an alert comes is refused before.
+func TestReceiversAreCheckedByTheirProviders(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ receiver, problem string }{
+		"address": {`{channels: {sms: {template: t}}, recipients: [{type: phone, value: "+8613800000000"}, {type: phone, value: "+12015550123"}]}`,
+			"integrations.receivers.x.recipients[1].value: sms: is in another country"},
+		"reminders": {`{remindAfter: -1s, channels: {sms: {template: t}}, recipients: [{type: phone, value: "+8613800000000"}]}`,
+			"integrations.receivers.x.remindAfter: must not be negative"},
+		"recipients": {`{channels: {feishu_app: {template: t}}, recipients: [{type: email, value: a@example.com}, {type: email, value: b@example.com},
+			{type: email, value: c@example.com}]}`, "integrations.receivers.x.recipients: are 3; at most 2 (defaults.maxRecipients)"},
+	} {
+		path := write(t, `
+defaults: {maxRecipients: 2}
+channels: {feishu_app: {enabled: true, provider: feishu}, sms: {enabled: true, provider: sms}}
+providers: {feishu: {type: feishu_app, appId: a, appSecret: b}, sms: {type: test_sms}}
+integrations: {receivers: {x: `+c.receiver+`}}`)
+		_, err := config.Loader{Path: path, Types: types, Env: map[string]string{}}.Check(nil)
+		require.ErrorContains(t, err, c.problem, name)
+		require.Len(t, strings.Split(err.Error(), "\n"), 1, name)
+	}
+}

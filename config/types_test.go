@@ -3,6 +3,7 @@ package config_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -68,7 +69,17 @@ func (c *smsConfig) Open() (channels.Sender, error) {
 	if c.Key == "unusable" {
 		return nil, errors.New("key cannot be used")
 	}
-	return sender{}, nil
+	return nationalSender{}, nil
+}
+
+// nationalSender takes numbers of one country only.
+type nationalSender struct{ sender }
+
+func (nationalSender) CheckRecipient(r channels.Recipient) error {
+	if !strings.HasPrefix(r.Value, "+86") {
+		return errors.New("is in another country")
+	}
+	return nil
 }
 
 type sender struct{}

@@ -154,6 +154,9 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if len(receiver.Recipients) == 0 {
 		r.problem(key+".recipients", "is required")
 	}
+	if receiver.RemindAfter < 0 {
+		r.problem(key+".remindAfter", "must not be negative")
+	}
 	var accepted []string // recipient types of all its channels
 	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
 		channel := receiver.Channels[name]
@@ -184,6 +187,28 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 			r.problem(key+".type", "fits none of the receiver's channels")
 		} else if err := accepting.CheckRecipient(store.Recipient(recipient)); err != nil {
 			r.problem(key+".value", "%w", err)
+		}
+	}
+}
+
+// validateAddresses checks the receivers' addresses by the opened providers, and their
+// number, as the service does when alerts come.
+func (r *reader) validateAddresses(registry *channels.Registry) {
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
+		key, receiver := join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name]
+		if most := r.cfg.Defaults.MaxRecipients; len(receiver.Recipients) > most {
+			r.problem(key+".recipients", "are %d; at most %d (defaults.maxRecipients)", len(receiver.Recipients), most)
+		}
+		for _, channel := range slices.Sorted(maps.Keys(receiver.Channels)) {
+			provider, _ := registry.Provider(channel) // it is on
+			checker, checks := provider.Sender.(channels.RecipientChecker)
+			for i, recipient := range receiver.Recipients {
+				if checks && slices.Contains(provider.Type.RecipientTypes, recipient.Type) {
+					if err := checker.CheckRecipient(channels.Recipient(recipient)); err != nil {
+						r.problem(fmt.Sprintf("%s.recipients[%d].value", key, i), "%s: %w", channel, err)
+					}
+				}
+			}
 		}
 	}
 }

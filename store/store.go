@@ -35,6 +35,7 @@ type Store interface {
 	Notifications
 	Deliveries
 	Templates
+	AlertGroups
 	Limits
 	Queues
 	// Ping returns nil when the database can be written to.
@@ -50,7 +51,9 @@ type Notifications interface {
 	// batch, when its transaction is open. It returns one result for each acceptance, in
 	// the same order. An acceptance whose app and idempotency key
 	// exist already, in the database or earlier in the batch, writes nothing, and its
-	// result is the notification that has the key. ErrStale is the result of the whole
+	// result is the notification that has the key. One whose Telling is no news writes
+	// nothing either, and its result is the notification that told the same; only its id
+	// is set when that was deleted. ErrStale is the result of the whole
 	// batch when one of its templates was changed or deleted since it was read; every
 	// write that returned before gather was called is seen.
 	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
@@ -122,6 +125,13 @@ type Deliveries interface {
 	Cancel(ctx context.Context, c Cancellation) (Cancelled, error)
 }
 
+// AlertGroups remembers what was last told of groups of alerts. Accept writes it.
+type AlertGroups interface {
+	// ForgetAlertGroups deletes the groups of which nothing was accepted or repeated since
+	// the given time, and returns how many there were.
+	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+}
+
 // Templates keeps templates. Names are unique over all channels. Each write makes a
 // version in the same transaction, with the app that wrote it (by).
 type Templates interface {
@@ -149,6 +159,7 @@ type Templates interface {
 // Acceptance is everything that is written when a notification is accepted.
 type Acceptance struct {
 	Notification Notification
+	Telling      *Telling   // nil: not the state of a group of alerts
 	Templates    []Template // as they were read; Accept checks that they are still stored so
 	Messages     []Message
 	Deliveries   []Delivery
@@ -168,7 +179,8 @@ func (a Acceptance) Written() Notification {
 type Accepted struct {
 	// Notification is the one that was written, or the one that has the key.
 	Notification Notification
-	// Replayed reports whether the key was taken; nothing was written then.
+	// Replayed reports whether nothing was written: the key was taken, or the Telling is
+	// no news.
 	Replayed bool
 }
 

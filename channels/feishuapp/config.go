@@ -19,9 +19,9 @@ var Type = channels.Type{
 	Channel:        "feishu_app",
 	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
 	MsgTypes: []channels.MsgType{
-		{Name: msgText, Format: channels.FormatText},
-		{Name: msgPost, Format: channels.FormatJSON, Check: feishucard.Post},
-		{Name: msgInteractive, Format: channels.FormatJSON, Check: feishucard.Card},
+		{Name: msgText, Format: channels.FormatText, MaxBody: maxContent[msgText] - textEnvelope},
+		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxContent[msgPost], Check: feishucard.Post},
+		{Name: msgInteractive, Format: channels.FormatJSON, MaxBody: maxContent[msgInteractive], Check: feishucard.Card},
 	},
 	Dedupes:     true,
 	Urgent:      true,

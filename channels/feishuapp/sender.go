@@ -18,6 +18,9 @@ import (
 // maxContent is the largest content of each message type, in bytes.
 var maxContent = map[string]int{msgText: 150 << 10, msgPost: 30 << 10, msgInteractive: 30 << 10}
 
+// textEnvelope is the room that a text's JSON object takes around it, in bytes.
+const textEnvelope = len(`{"text":}`)
+
 // urgentReserve is the most time that is reserved for the urgent call.
 const urgentReserve = 5 * time.Second
 

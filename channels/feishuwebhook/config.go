@@ -20,9 +20,9 @@ var Type = channels.Type{
 	Channel:        "feishu_webhook",
 	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
 	MsgTypes: []channels.MsgType{
-		{Name: msgText, Format: channels.FormatText},
-		{Name: msgPost, Format: channels.FormatJSON, Check: feishucard.Post},
-		{Name: msgInteractive, Format: channels.FormatJSON, Check: feishucard.Card},
+		{Name: msgText, Format: channels.FormatText, MaxBody: maxBody - envelope},
+		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxBody - envelope, Check: feishucard.Post},
+		{Name: msgInteractive, Format: channels.FormatJSON, MaxBody: maxBody - envelope, Check: feishucard.Card},
 	},
 	OnUncertain: channels.Resend, // reading a message twice does no harm
 	NewConfig: func() channels.Config {

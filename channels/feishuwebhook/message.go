@@ -20,6 +20,10 @@ import (
 // and its error 19036 says 30 KB, so its answer decides about what is between.
 const maxBody = 30 << 10
 
+// envelope is room for what a request has beside the message, in bytes: the signature, and
+// the tag that mentions the recipient.
+const envelope = 512
+
 // userID matches the id of a Feishu user. Nothing else may stand in the tag that
 // mentions the user.
 var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)

@@ -37,6 +37,7 @@ func (r *reloader) apply() error {
 	r.service.apply(next)
 	r.auth.Set(next.Credentials)
 	r.server.SetIntegrations(next.Integrations)
+	r.server.CheckReceivers()
 	setLevel(r.level, next.Logging)
 	if len(next.RestartNeeded) > 0 {
 		r.log.Warn("some changes take effect at the next start only", zap.Strings("keys", next.RestartNeeded))

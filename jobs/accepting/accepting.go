@@ -48,6 +48,7 @@ type Accepter struct {
 	templates *templateCache
 	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
 	metrics   *metrics
+	log       *zap.Logger
 }
 
 // New starts an Accepter.
@@ -56,7 +57,7 @@ func New(
 	registry prometheus.Registerer, batches *groupcommit.Metrics,
 ) *Accepter {
 	return &Accepter{
-		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry),
+		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry), log: log,
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
 			Weight: func(a store.Acceptance) int { return len(a.Deliveries) }, Metrics: batches, Log: log,
@@ -81,6 +82,10 @@ func (a *Accepter) Accept(ctx context.Context, req Request) (Accepted, error) {
 }
 
 func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
+	if req.Alerts != nil { // they are few, so their templates are read anew
+		accepted, err := a.commit(ctx, req, notCompared, a.templates.stored)
+		return result(accepted, notCompared, err)
+	}
 	hash := req.hash()
 	if len(req.Recipients) >= manyRecipients {
 		if accepted, err := a.replay(ctx, req); !errors.Is(err, store.ErrNotFound) {
@@ -103,19 +108,23 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 	return result(accepted, hash, err)
 }
 
+// notCompared is the hash of alerts: a repetition need not be the same request.
+var notCompared = []byte{}
+
 // commit renders a notification with the templates that find returns, and commits it. It
 // returns store.ErrStale when a cached template has changed.
 func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Accepted, error) {
-	acceptance, err := a.prepare(ctx, req, hash, find)
+	p, err := a.prepare(ctx, req, hash, find)
 	if err != nil {
 		return store.Accepted{}, err
 	}
-	accepted, err := a.commits.Do(ctx, acceptance)
+	accepted, err := a.commits.Do(ctx, p.Acceptance)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
 	}
 	if !accepted.Replayed {
-		a.metrics.countAccepted(acceptance)
+		a.metrics.countAccepted(p.Acceptance)
+		a.noteFallbacks(req.Alerts, p.fallbacks)
 	}
 	return accepted, nil
 }
@@ -130,7 +139,7 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	if a.Replayed && !bytes.Equal(a.Notification.RequestHash, hash) {
+	if a.Replayed && len(hash) > 0 && !bytes.Equal(a.Notification.RequestHash, hash) {
 		return Accepted{}, refusal.New(refusal.IdempotencyConflict, "idempotencyKey", "this key was used for a different request")
 	}
 	return Accepted{

@@ -73,27 +73,6 @@ func TestAcceptReplay(t *testing.T) {
 	})
 }
 
-func TestAcceptComparesOnlyTheKey(t *testing.T) {
-	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		byKey := func(n int) accepting.Request {
-			r := jobstest.Request("k", n)
-			r.KeyDecides = true
-			return r
-		}
-		first, err := b.Jobs.Accepter.Accept(t.Context(), byKey(3))
-		require.NoError(t, err)
-		replay, err := b.Jobs.Accepter.Accept(t.Context(), byKey(2))
-		require.NoError(t, err)
-		require.True(t, replay.Replayed)
-		require.Equal(t, first.NotificationID, replay.NotificationID)
-		require.Equal(t, 3, replay.Deliveries)
-
-		// A request that is compared as a whole conflicts.
-		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 3))
-		jobstest.RequireRefusal(t, err, refusal.IdempotencyConflict, "idempotencyKey")
-	})
-}
-
 func TestAcceptConcurrentlyWithOneKey(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		const callers = 200

@@ -14,8 +14,11 @@ func (r Request) Hash() []byte { return r.hash() }
 
 // Prepare returns how many deliveries a request makes.
 func (a *Accepter) Prepare(ctx context.Context, req Request) (int, error) {
-	acceptance, err := a.prepare(ctx, req, nil, a.templates.stored)
-	return len(acceptance.Deliveries), err
+	p, err := a.prepare(ctx, req, nil, a.templates.stored)
+	if err != nil {
+		return 0, err
+	}
+	return len(p.Deliveries), nil
 }
 
 // CachedTemplate returns a function that reads templates of the store through a new cache. It

@@ -13,6 +13,7 @@ type metrics struct {
 	accepted   prometheus.Counter
 	replayed   prometheus.Counter
 	deliveries *prometheus.CounterVec // by channel
+	fallbacks  *prometheus.CounterVec // by channel, sent
 }
 
 // newMetrics registers the metrics. With nil nothing is shown.
@@ -31,6 +32,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_deliveries_accepted_total",
 			Help: "Deliveries (recipient and channel) of accepted notifications.",
 		}, []string{"channel"}),
+		fallbacks: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_alert_fallbacks_total",
+			Help: "Alerts that a channel did not send as their receiver is configured, by what it sent instead (plain, nothing).",
+		}, []string{"channel", "sent"}),
 	}
 }
 
@@ -39,6 +44,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (a *Accepter) Expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
 		a.metrics.deliveries.WithLabelValues(channel)
+		a.metrics.fallbacks.WithLabelValues(channel, sentPlain)
+		a.metrics.fallbacks.WithLabelValues(channel, sentNothing)
 	}
 }
 

@@ -28,29 +28,38 @@ type preparation struct {
 	recipients []recipient
 	matched    []bool    // by recipient
 	job        store.Job // what all jobs have in common
+	alerts     *Alerts   // nil: not from a source of alerts
+	fallbacks  []fallback
 }
 
 // prepare returns all rows of a notification. It writes nothing.
-func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Acceptance, error) {
+func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find findTemplate) (*preparation, error) {
 	p, err := a.begin(ctx, req, hash)
 	if err != nil {
-		return store.Acceptance{}, err
+		return nil, err
 	}
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		message, provider, err := a.message(ctx, p, channel, req.Channels[channel], find)
+		if errors.Is(err, errLeftOut) {
+			continue
+		}
 		if err != nil {
-			return store.Acceptance{}, in(channel, err)
+			return nil, in(channel, err)
 		}
 		if err := p.addDeliveries(message, provider); err != nil {
-			return store.Acceptance{}, err
+			return nil, err
 		}
 	}
 	p.noteUnmatched()
 	if len(p.Deliveries) == 0 {
-		return store.Acceptance{}, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
+		if len(p.fallbacks) > 0 {
+			a.noteFallbacks(req.Alerts, p.fallbacks)
+			return nil, in(p.fallbacks[0].channel, p.fallbacks[0].why)
+		}
+		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}
-	return p.Acceptance, nil
+	return p, nil
 }
 
 // begin checks the recipients and times of a request and makes its notification.
@@ -69,7 +78,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if err != nil {
 		return nil, err
 	}
-	p := &preparation{settings: current, recipients: recipients, matched: make([]bool, len(recipients))}
+	p := &preparation{settings: current, recipients: recipients, matched: make([]bool, len(recipients)), alerts: req.Alerts}
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test,
@@ -81,39 +90,53 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if sendAt != nil {
 		p.job.Due = *sendAt
 	}
+	if req.Alerts != nil {
+		p.Telling = &req.Alerts.Telling
+	}
 	return p, nil
 }
 
 // message renders the message of one channel and returns its provider.
 func (a *Accepter) message(
 	ctx context.Context, p *preparation, channel string, req ChannelRequest, find findTemplate,
-) (store.Message, channels.Provider, error) {
-	refuse := func(code, field, format string, args ...any) (store.Message, channels.Provider, error) {
-		return store.Message{}, channels.Provider{}, refusal.New(code, field, format, args...)
+) (message store.Message, provider channels.Provider, err error) {
+	provider, t, err := a.template(ctx, p, channel, req.Template, find)
+	switch {
+	case p.alerts != nil:
+		message, err = a.alertMessage(p, channel, t, provider, err)
+	case err == nil:
+		message, err = a.renderer.Message(t, provider, req.Params)
 	}
+	message.NotificationID = p.Notification.ID
+	return message, provider, err
+}
+
+// template returns the provider of a channel and the template for it. It returns what there
+// is of them with a *refusal.Error, too.
+func (a *Accepter) template(
+	ctx context.Context, p *preparation, channel, name string, find findTemplate,
+) (channels.Provider, store.Template, error) {
 	if err := a.renderer.CheckChannel(channel, ""); err != nil {
-		return store.Message{}, channels.Provider{}, err
+		return channels.Provider{}, store.Template{}, err
 	}
 	provider, on := p.settings.Registry.Provider(channel)
 	if !on {
-		return refuse(refusal.ChannelOff, "", "this channel is not enabled here")
+		return provider, store.Template{}, refusal.New(refusal.ChannelOff, "", "this channel is not enabled here")
 	}
-	t, cached, err := find(ctx, req.Template)
+	t, cached, err := find(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
-		return refuse(refusal.UnknownTemplate, ".template", "there is no template %q", req.Template)
+		return provider, store.Template{Name: name, Channel: channel}, refusal.New(refusal.UnknownTemplate, ".template", "there is no template %q", name)
 	}
 	if err != nil {
-		return store.Message{}, channels.Provider{}, fmt.Errorf("read template: %w", err)
+		return provider, t, fmt.Errorf("read template: %w", err)
 	}
 	if cached {
 		p.Templates = append(p.Templates, t) // the commit checks it
 	}
 	if t.Channel != channel {
-		return refuse(refusal.TemplateChannel, ".template", "template %q belongs to channel %s", t.Name, t.Channel)
+		return provider, store.Template{Name: name, Channel: channel}, refusal.New(refusal.TemplateChannel, ".template", "template %q belongs to channel %s", t.Name, t.Channel)
 	}
-	message, err := a.renderer.Message(t, provider, req.Params)
-	message.NotificationID = p.Notification.ID
-	return message, provider, err
+	return provider, t, nil
 }
 
 // in places the field of a refusal in the channel of the request.
@@ -136,6 +159,9 @@ func (p *preparation) addDeliveries(message store.Message, provider channels.Pro
 		}
 		if checks {
 			if err := checker.CheckRecipient(channels.Recipient(r.Recipient)); err != nil {
+				if p.alerts != nil {
+					continue
+				}
 				return r.refuse(message.Channel + ": " + err.Error())
 			}
 		}

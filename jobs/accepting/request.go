@@ -17,15 +17,13 @@ import (
 type Request struct {
 	AppID          string
 	IdempotencyKey string
-	// KeyDecides makes the key alone the request's identity: with the same key, a
-	// different request is a replay and not a conflict.
-	KeyDecides bool
-	Channels   map[string]ChannelRequest // by channel name
-	Recipients []store.Recipient
-	SendAt     *time.Time // at most 90 days ahead; nil or past: at once
-	ExpiresAt  *time.Time // later than SendAt; nil: never
-	Priority   store.Priority
-	Test       bool // a template is being tried
+	Channels       map[string]ChannelRequest // by channel name
+	Recipients     []store.Recipient
+	SendAt         *time.Time // at most 90 days ahead; nil or past: at once
+	ExpiresAt      *time.Time // later than SendAt; nil: never
+	Priority       store.Priority
+	Test           bool    // a template is being tried
+	Alerts         *Alerts `json:"-"` // nil: not from a source of alerts
 }
 
 // ChannelRequest is what one channel sends.
@@ -45,10 +43,6 @@ type Accepted struct {
 // hash identifies what the request asks. The order of keys and of recipients, and repeated
 // recipients, make no difference.
 func (r Request) hash() []byte {
-	if r.KeyDecides {
-		sum := sha256.Sum256([]byte(r.IdempotencyKey))
-		return sum[:]
-	}
 	recipients := slices.Clone(r.Recipients)
 	slices.SortFunc(recipients, func(a, b store.Recipient) int {
 		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)

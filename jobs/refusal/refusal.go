@@ -34,12 +34,16 @@ type Error struct {
 	Code    string
 	Field   string // path in the request, for example "channels.email.params.incident"; may be empty
 	Message string
+	Cause   error // what was found, for programs; may be nil
 }
 
 // New returns an Error with a formatted message.
 func New(code, field, format string, args ...any) *Error {
 	return &Error{Code: code, Field: field, Message: fmt.Sprintf(format, args...)}
 }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
 
 // Error implements error.
 func (e *Error) Error() string {

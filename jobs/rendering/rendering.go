@@ -189,7 +189,9 @@ func checked(template, part, text string, err error) (string, error) {
 	case errors.As(err, &missing):
 		return "", refusal.New(refusal.MissingParam, ".params."+missing.Param, "template %q needs the param %q", template, missing.Param)
 	case err != nil:
-		return "", refusal.New(refusal.RenderFailed, ".params", "the %s of template %q: %v", part, template, err)
+		refused := refusal.New(refusal.RenderFailed, ".params", "the %s of template %q: %v", part, template, err)
+		refused.Cause = err
+		return "", refused
 	case strings.ContainsRune(text, 0) || !utf8.ValidString(text):
 		return "", refusal.New(refusal.RenderFailed, ".params", "the %s of template %q renders to NUL or invalid UTF-8", part, template)
 	}

@@ -19,6 +19,7 @@ const retentionBatch = 5_000
 // RetentionStore is what Retention needs of the store.
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
+	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -35,7 +36,8 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 }
 
 // Delete deletes the finished notifications that are older than retention.days, and the
-// messages that stay with a vendor. With 0 days it deletes nothing.
+// messages that stay with a vendor, and forgets the groups of alerts that were not posted
+// for as long. With 0 days it deletes nothing.
 func (r *Retention) Delete(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
@@ -46,6 +48,9 @@ func (r *Retention) Delete(ctx context.Context) error {
 	deleted, err := r.DeleteBefore(ctx, before)
 	if deleted > 0 {
 		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
+	}
+	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
+		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
 	}
 	return errors.Join(err, r.expire(ctx, s.Registry, before))
 }

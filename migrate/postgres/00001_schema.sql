@@ -137,6 +137,19 @@ CREATE TABLE template_versions (
     PRIMARY KEY (name, version)
 );
 
+-- What was last told of each group of alerts, so that only news is told. Transactions that
+-- accept alerts of the same group wait for each other here.
+CREATE TABLE alert_groups (
+    app_id          text NOT NULL,
+    id              text NOT NULL, -- digest of the source, the receiver and the group key
+    state           text NOT NULL, -- digest of the alerts that fired; empty: nothing was told
+    told_at         timestamptz NOT NULL,
+    notification_id uuid NOT NULL, -- may be deleted
+    seen_at         timestamptz NOT NULL, -- the last post, which may have been a repetition
+    PRIMARY KEY (app_id, id)
+)
+WITH (fillfactor = 50); -- updated at every post
+
 -- When each provider may be called next, for all replicas.
 CREATE TABLE provider_slots (
     provider text PRIMARY KEY,
@@ -160,6 +173,7 @@ CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
 DROP TABLE provider_slots;
+DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;

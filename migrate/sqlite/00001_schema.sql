@@ -120,6 +120,16 @@ CREATE TABLE template_versions (
     PRIMARY KEY (name, version)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE alert_groups (
+    app_id          TEXT NOT NULL,
+    id              TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    told_at         INTEGER NOT NULL,
+    notification_id TEXT NOT NULL,
+    seen_at         INTEGER NOT NULL,
+    PRIMARY KEY (app_id, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE provider_slots (
     provider TEXT PRIMARY KEY,
     next_at  INTEGER NOT NULL
@@ -127,6 +137,7 @@ CREATE TABLE provider_slots (
 
 -- +goose Down
 DROP TABLE provider_slots;
+DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;

@@ -27,22 +27,30 @@ var errRepeated = errors.New("a key is taken")
 
 // Accept implements store.Notifications.
 func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error) {
-	var batch, created []store.Acceptance
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		batch = gather()
-		created = firstOfEachKey(batch)
-		return s.insertAcceptances(ctx, tx, created)
-	})
-	byKey := make(map[key]store.Notification, len(batch)) // the notifications that have the batch's keys
-	for errors.Is(err, errRepeated) {
-		if err = readByKey(ctx, s.pool, created, byKey); err != nil {
-			break
+	var (
+		batch, created []store.Acceptance
+		byKey          = map[key]store.Notification{} // the notifications that have the batch's keys
+		told           map[uuid.UUID]store.Notification
+	)
+	insert := func(tx pgx.Tx) (err error) {
+		var news []store.Acceptance
+		if news, told, err = lockTold(ctx, tx, batch); err != nil {
+			return err
 		}
-		created = slices.DeleteFunc(created, func(a store.Acceptance) bool {
+		created = slices.DeleteFunc(firstOfEachKey(news), func(a store.Acceptance) bool {
 			_, isTaken := byKey[keyOf(a.Notification)]
 			return isTaken
 		})
-		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.insertAcceptances(ctx, tx, created) })
+		return s.insertAcceptances(ctx, tx, created, store.ToldOf(news))
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		batch = gather()
+		return insert(tx)
+	})
+	for errors.Is(err, errRepeated) {
+		if err = readByKey(ctx, s.pool, created, byKey); err == nil {
+			err = pgx.BeginFunc(ctx, s.pool, insert)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
@@ -53,6 +61,9 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		isNew[a.Notification.ID] = true
 	}
 	return column(batch, func(a *store.Acceptance) store.Accepted {
+		if n, isTold := told[a.Notification.ID]; isTold {
+			return store.Accepted{Notification: n, Replayed: true}
+		}
 		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !isNew[a.Notification.ID]}
 	}), nil
 }
@@ -86,10 +97,10 @@ func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey 
 	return nil
 }
 
-// insertAcceptances inserts all that belongs to acceptances. It checks their templates
-// first, and returns errRepeated when a key is taken. River's jobs are inserted first, so
+// insertAcceptances inserts all that belongs to acceptances, and what they tell of groups of
+// alerts. It checks their templates first, and returns errRepeated when a key is taken. River's jobs are inserted first, so
 // that everything else is one round trip: callers wait for each of them.
-func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) error {
+func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told) error {
 	var (
 		jobs       []store.Job
 		messages   []store.Message
@@ -110,6 +121,7 @@ func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.
 	}
 	insertMessages(&queries, messages)
 	insertDeliveries(&queries, deliveries)
+	writeTold(&queries, told)
 	queries.Queue(announce, queuesOf(jobs))
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
 		return fmt.Errorf("insert notifications: %w", err)

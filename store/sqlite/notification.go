@@ -19,15 +19,28 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := checkTemplates(ctx, tx, batch); err != nil {
 			return err
 		}
+		last, err := lockGroups(ctx, tx, store.ToldOf(batch))
+		if err != nil {
+			return err
+		}
+		news, repeated := store.News(batch, last)
 		var created []store.Acceptance
 		for i, a := range batch {
-			var err error
-			if accepted[i], err = insertNotification(ctx, tx, a); err != nil {
+			told, isRepeated := repeated[a.Notification.ID]
+			if isRepeated {
+				accepted[i], err = repetition(ctx, tx, told)
+			} else {
+				accepted[i], err = insertNotification(ctx, tx, a)
+			}
+			if err != nil {
 				return err
 			}
 			if !accepted[i].Replayed {
 				created = append(created, a)
 			}
+		}
+		if err := writeTold(ctx, tx, store.ToldOf(news)); err != nil {
+			return err
 		}
 		return s.insertContents(ctx, tx, created)
 	})

@@ -98,6 +98,17 @@ func TestAlerts(t *testing.T) {
 		{"SealosNotifyQuotaSpent", "renewed", []string{quota + " 0 1x200"}, 150, ""},
 		{"SealosNotifyUrgentFailing", "once is enough", []string{urgent + " 0 0 1x20"}, 4, `class="misconfigured"`},
 		{"SealosNotifyUrgentFailing", "long ago", []string{urgent + " 0 1x40"}, 30, ""},
+		{"SealosNotifyReceiverBroken", "a template is missing", []string{
+			`sealos_notify_broken_receivers{job="sealos-notify",instance="a"} 1x9`,
+		}, 5, `job="sealos-notify"`},
+		{"SealosNotifyReceiverBroken", "an alert went out as plain text", []string{
+			`sealos_notify_broken_receivers{job="sealos-notify",instance="a"} 0x9`,
+			`sealos_notify_alert_fallbacks_total{job="sealos-notify",instance="a",channel="email",sent="plain"} 0 0 1x9`,
+		}, 8, `job="sealos-notify"`},
+		{"SealosNotifyReceiverBroken", "all is well", []string{
+			`sealos_notify_broken_receivers{job="sealos-notify",instance="a"} 0x9`,
+			`sealos_notify_alert_fallbacks_total{job="sealos-notify",instance="a",channel="email",sent="plain"} 3x9`,
+		}, 9, ""},
 		{"SealosNotifyReloadFailing", "refused", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x20`}, 8, `instance="a"`},
 		{"SealosNotifyReloadFailing", "refused, then corrected", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x3 1x20`}, 8, ""},
 		{"SealosNotifyJobStuck", "stuck", []string{`sealos_notify_stuck_jobs{job="sealos-notify",instance="a"} 0 2x5`}, 3, `job="sealos-notify"`},

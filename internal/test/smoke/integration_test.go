@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,7 +89,7 @@ func TestGrafana(t *testing.T) {
 		require.Equal(t, id, again.Body["notificationId"])
 		arrivals := awaitArrivals(t, w, 3) // both on feishu_app, one by mail
 		for _, arrival := range arrivals {
-			require.Contains(t, arrival.Subject+arrival.Text, "[FIRING:1, RESOLVED:1]  (Platform blue)")
+			require.Contains(t, arrival.Subject+arrival.Text, "[FIRING:1, RESOLVED:1] (Platform blue)")
 			require.Contains(t, html.UnescapeString(arrival.Text), "Memory of us-1 is at 97%")
 			require.Contains(t, arrival.Text, "High CPU usage")
 		}
@@ -189,20 +190,21 @@ func alertmanagerConfig(t *testing.T, w *harness.World, service string) string {
 type link struct {
 	t       *testing.T
 	url     string
-	loses   chan struct{} // holds one when the next answer is to be lost
-	answers chan int      // statuses of the service's answers, in order
+	target  atomic.Pointer[url.URL] // the service
+	loses   chan func()             // holds what is done when the next answer is lost
+	answers chan int                // statuses of the service's answers, in order
 }
 
 func newLink(t *testing.T, service string) *link {
 	t.Helper()
-	target, err := url.Parse(service)
-	require.NoError(t, err)
-	l := &link{t: t, loses: make(chan struct{}, 1), answers: make(chan int, 10_000)}
-	proxy := httputil.NewSingleHostReverseProxy(target)
+	l := &link{t: t, loses: make(chan func(), 1), answers: make(chan int, 10_000)}
+	l.use(service)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(l.target.Load()) }}
 	proxy.ModifyResponse = func(resp *http.Response) error {
 		l.answers <- resp.StatusCode
 		select {
-		case <-l.loses:
+		case do := <-l.loses:
+			do()
 			return errors.New("the answer is lost")
 		default:
 			return nil
@@ -215,8 +217,19 @@ func newLink(t *testing.T, service string) *link {
 	return l
 }
 
+// use sends what comes from now on to the service.
+func (l *link) use(service string) {
+	l.t.Helper()
+	target, err := url.Parse(service)
+	require.NoError(l.t, err)
+	l.target.Store(target)
+}
+
+// beforeAnswer does something before the next answer, which is lost.
+func (l *link) beforeAnswer(do func()) { l.loses <- do }
+
 // loseOne loses the next answer.
-func (l *link) loseOne() { l.loses <- struct{}{} }
+func (l *link) loseOne() { l.beforeAnswer(func() {}) }
 
 // await waits for an answer with the status. The answers before it must be replays.
 func (l *link) await(status int) {

@@ -37,6 +37,7 @@ var tortures = []struct{ done, shows string }{
 	{"the database turns read-only (25006) and back, under load", "LOST 0, DUP 0, nothing held; accepts again within a minute, without a restart"},
 	{"old and new replica side by side, again and again, while the schema is migrated by several at once", "LOST 0, DUP 0"},
 	{"the disk is full under the database's tables; the log cannot be written", "no 202 without a row; goes on when there is room again"},
+	{"alerts that flap with the same start, posted and repeated by both halves of an Alertmanager pair, with `kill -9` of one of three replicas", "each change is told once; LOST 0, DUP 0"},
 }
 
 // report collects the figures of all tortures, by number.

@@ -1,0 +1,192 @@
+package rendering
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"sort"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/templates"
+)
+
+const (
+	// maxSubject bounds the subject of an alert, in characters.
+	maxSubject = 250
+	// maxVendorParams bounds the params of an alert that the vendor renders, in bytes. They
+	// are part of the request's query, and no vendor takes texts of more than some dozen
+	// characters.
+	maxVendorParams = 8 << 10
+	// maxWhy bounds the reason in a plain message, in characters.
+	maxWhy = 500
+)
+
+// Content holds the params of a message that may be shortened.
+type Content struct {
+	// Items is the length of the list that can be cut.
+	Items int
+	// Params returns the params with the first n items. clipped also shortens long texts.
+	Params func(n int, clipped bool) map[string]any
+}
+
+// Alert renders a template like Message, and shortens the content until the channel takes it:
+// first the list, to one item at least, then the texts. White space in the subject is folded.
+func (r *Renderer) Alert(t store.Template, provider channels.Provider, c Content) (store.Message, error) {
+	return r.fitting(t, provider, c, 1)
+}
+
+// plainSubject and plainBody are the template of a plain message.
+const (
+	plainSubject = `{{ .title }}`
+	plainBody    = `{{ .title }}
+{{ .firing }} firing, {{ .resolved }} resolved
+{{ range .alerts }}
+{{ if eq .status "firing" }}🔥{{ else }}✅{{ end }} {{ index .labels "alertname" | default "alert" }}
+{{ with index .annotations "summary" }}{{ . }}
+{{ end }}{{ with index .annotations "description" }}{{ . }}
+{{ end }}{{ range $name, $value := .labels }}{{ $name }}={{ $value }} {{ end }}
+since {{ .startsAt }}{{ with .endsAt }} until {{ . }}{{ end }}
+{{ end }}{{ if .truncatedAlerts }}
+… and {{ .truncatedAlerts }} more
+{{ end }}{{ with .message }}
+{{ . }}
+{{ end }}{{ with .externalURL }}
+{{ . }}
+{{ end }}
+This is plain text, because {{ .why }}.
+`
+)
+
+// Plain renders an alert as plain text instead of with its template, which may be missing, and
+// says why. A vendor that renders itself sends nothing without the code of its template, so
+// without one the error is a *refusal.Error.
+func (r *Renderer) Plain(t store.Template, provider channels.Provider, c Content, why string) (store.Message, error) {
+	for _, msgType := range provider.Type.MsgTypes {
+		if msgType.Format == channels.FormatText {
+			t.MsgType = msgType.Name
+			break
+		}
+	}
+	if provider.Type.TemplateCode && t.TemplateCode == "" {
+		return store.Message{}, refusal.New(refusal.RenderFailed, ".template", "%s", why)
+	}
+	t.Subject, t.Body = plainSubject, plainBody
+	params := c.Params
+	c.Params = func(n int, clipped bool) map[string]any {
+		p := maps.Clone(params(n, clipped))
+		p["why"] = Shorten(why, maxWhy)
+		return withoutTags(p).(map[string]any)
+	}
+	return r.fitting(t, provider, c, 0)
+}
+
+// withoutTags breaks every tag in texts with a space of no width. In Feishu's texts, <at
+// user_id="all"> would mention everybody.
+func withoutTags(v any) any {
+	switch v := v.(type) {
+	case string:
+		return strings.ReplaceAll(v, "<", "<\u200b")
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = withoutTags(v[i])
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for name := range v {
+			object[name] = withoutTags(v[name])
+		}
+		return object
+	}
+	return v
+}
+
+// fitting renders the template with as many items as the channel takes, at least with the
+// given number.
+func (r *Renderer) fitting(t store.Template, provider channels.Provider, c Content, least int) (m store.Message, err error) {
+	for _, clipped := range []bool{false, true} {
+		if m, err = r.alert(t, provider, c.Params(c.Items, clipped)); !isTooLong(err) {
+			return m, err
+		}
+		m, err = r.alert(t, provider, c.Params(min(least, c.Items), clipped))
+		if isTooLong(err) {
+			continue
+		}
+		if err != nil {
+			return m, err
+		}
+		sort.Search(c.Items-least, func(more int) bool {
+			longer, err := r.alert(t, provider, c.Params(least+more, clipped))
+			if err == nil {
+				m = longer // longer than the one before, as the search goes
+			}
+			return err != nil
+		})
+		return m, nil
+	}
+	return m, err
+}
+
+// alert renders one form of an alert. Its error may be too long for the channel.
+func (r *Renderer) alert(t store.Template, provider channels.Provider, params map[string]any) (store.Message, error) {
+	subject := part{"subject", source{templates.Text, t.Subject}}
+	t.Subject = ""
+	m, err := r.Message(t, provider, params)
+	if err != nil {
+		return m, err
+	}
+	if m.Subject, err = r.render(t.Name, subject, params); err != nil {
+		return m, err
+	}
+	m.Subject = Shorten(OneLine(m.Subject), maxSubject)
+	msgType, _ := provider.Type.MsgType(m.MsgType) // Message has found it
+	switch size := bodySize(m.Body, msgType); {
+	case msgType.MaxBody > 0 && size > msgType.MaxBody:
+		return m, tooLong(t, "the message is %d bytes long; %s takes %d", size, m.MsgType, msgType.MaxBody)
+	case len(m.Params) > maxVendorParams:
+		return m, tooLong(t, "the params are %d bytes long; at most %d", len(m.Params), maxVendorParams)
+	}
+	return m, nil
+}
+
+// bodySize returns how many bytes a body has in a request. A text is part of a JSON document.
+func bodySize(body string, msgType channels.MsgType) int {
+	if msgType.Format == channels.FormatText {
+		if quoted, err := jsontext.AppendQuote(nil, body); err == nil {
+			return len(quoted)
+		}
+	}
+	return len(body)
+}
+
+func tooLong(t store.Template, format string, args ...any) error {
+	limit := &templates.LimitError{Message: fmt.Sprintf(format, args...)}
+	return &refusal.Error{Code: refusal.RenderFailed, Field: ".params", Message: fmt.Sprintf("template %q: %s", t.Name, limit), Cause: limit}
+}
+
+// isTooLong reports whether a rendering failed for a reason that less content may mend.
+func isTooLong(err error) bool {
+	var limit *templates.LimitError
+	return errors.As(err, &limit)
+}
+
+// OneLine folds white space and control characters into single spaces.
+func OneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
+}
+
+// Shorten cuts a text to at most n characters, the last of which is an ellipsis then.
+func Shorten(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Telling makes an Acceptance the state of a group of alerts. It is accepted only when the
+// state is news: otherwise nothing is written, and the result is what was last told.
+type Telling struct {
+	Group string // names the group among those of the app
+	State string // differs when there is something to tell; not empty
+	// Again is the time after which the same state is told again; 0 means never.
+	Again time.Duration
+}
+
+// AlertGroup names a group of alerts.
+type AlertGroup struct{ AppID, Group string }
+
+// Told is what was last told of a group of alerts.
+type Told struct {
+	AlertGroup
+	State          string // empty: nothing yet
+	At             time.Time
+	NotificationID uuid.UUID
+}
+
+// told returns what an acceptance tells. It must have a Telling.
+func (a Acceptance) told() Told {
+	n := a.Notification
+	return Told{AlertGroup{n.AppID, a.Telling.Group}, a.Telling.State, n.CreatedAt, n.ID}
+}
+
+// ToldOf returns what the acceptances would tell, one for each group, in the order of
+// groups: transactions that lock the same groups wait for each other and cannot deadlock.
+// Of several for one group it is the last.
+func ToldOf(batch []Acceptance) []Told {
+	byGroup := map[AlertGroup]Told{}
+	for _, a := range batch {
+		if a.Telling != nil {
+			byGroup[a.told().AlertGroup] = a.told()
+		}
+	}
+	all := make([]Told, 0, len(byGroup))
+	for _, told := range byGroup {
+		all = append(all, told)
+	}
+	slices.SortFunc(all, func(a, b Told) int {
+		return cmp.Or(cmp.Compare(a.AppID, b.AppID), cmp.Compare(a.Group, b.Group))
+	})
+	return all
+}
+
+// News goes through a batch in its order and returns the acceptances that are to be written.
+// repeated has, by the id of each other acceptance, the notification that told the same. last
+// is what was last told of the batch's groups.
+func News(batch []Acceptance, last []Told) (news []Acceptance, repeated map[uuid.UUID]uuid.UUID) {
+	repeated = map[uuid.UUID]uuid.UUID{}
+	told := map[AlertGroup]Told{}
+	for _, t := range last {
+		told[t.AlertGroup] = t
+	}
+	for _, a := range batch {
+		if a.Telling != nil {
+			now := a.told()
+			before := told[now.AlertGroup]
+			if now.State == before.State && (a.Telling.Again == 0 || now.At.Sub(before.At) < a.Telling.Again) {
+				repeated[now.NotificationID] = before.NotificationID
+				continue
+			}
+			told[now.AlertGroup] = now
+		}
+		news = append(news, a)
+	}
+	return news, repeated
+}
