@@ -15,10 +15,10 @@ func TestControlCharacters(t *testing.T) {
 	var out bytes.Buffer
 	s := &session{out: &out}
 	require.NoError(t, s.print(nil, func(w io.Writer) {
-		row(w, "a\x1b[2Jb", "c\td\ne", "")
-		block(w, "x\x1b]0;title\ay\nz")
+		row(w, "a\x1b[2J\u202eb\u200b", "c\td\ne", "")
+		block(w, "x\x1b]0;title\ay\nz\u009b\u2066\ufeff")
 	}))
-	require.Equal(t, "a [2Jb   c d e   -\nx ]0;title y\nz\n", out.String())
+	require.Equal(t, "a [2Jb   c d e   -\nx ]0;title y\nz \n", out.String())
 }
 
 func TestMoment(t *testing.T) {
