@@ -10,7 +10,7 @@ import (
 
 // grace is how long after its time a call may return by itself. What it returns then,
 // such as an answer that just came, is better than nothing.
-const grace = 500 * time.Millisecond
+const grace = 2 * time.Second
 
 // ErrAbandoned is the Cause of the error of a call that did not end in its time.
 var ErrAbandoned = errors.New("the call goes on in the background")

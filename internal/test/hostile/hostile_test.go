@@ -182,8 +182,16 @@ func overTLS(file string) string {
 // aim opens the type's provider of package world with the vendor's address.
 func aim(t *testing.T, w *world.World, typ channels.Type, name string, v *vendor, class channels.Class, secure func(string) string) target {
 	t.Helper()
-	dir := t.TempDir()
 	at := world.Addresses{Cluster: v.address, Mail: v.address, SMS: v.address, Voice: v.address, Bot: v.address, Feishu: v.address}
+	to := open(t, w, typ, at, secure)
+	to.name, to.vendor, to.class = name, v, class
+	return to
+}
+
+// open opens the type's provider of package world, whose vendor is at its address.
+func open(t *testing.T, w *world.World, typ channels.Type, at world.Addresses, secure func(string) string) target {
+	t.Helper()
+	dir := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.WriteFile(path, []byte(secure(content)), 0o600))
@@ -197,5 +205,5 @@ func aim(t *testing.T, w *world.World, typ channels.Type, name string, v *vendor
 	require.NoError(t, err)
 	provider, on := checked.Registry.Provider(typ.Channel)
 	require.True(t, on, "channel %s is not in package world", typ.Channel)
-	return target{name: name, vendor: v, sender: provider.Sender, typ: typ, class: class}
+	return target{sender: provider.Sender, typ: typ}
 }
