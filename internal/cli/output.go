@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -86,6 +87,19 @@ func block(w io.Writer, content string) {
 		}
 		return visible(r)
 	}, content))
+}
+
+// selector is what a flag selects by. A flag with an empty value, such as an unset
+// variable of a script, would select everything.
+type selector string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *selector) UnmarshalText(text []byte) error {
+	if strings.TrimSpace(string(text)) == "" {
+		return errors.New("must not be empty; leave it out to select all")
+	}
+	*s = selector(text)
+	return nil
 }
 
 // moment is a time in the past: RFC 3339, or how long ago, such as 2h30m.
