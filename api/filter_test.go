@@ -187,7 +187,7 @@ func TestFiltersThatSayNothingAreRefused(t *testing.T) {
 	for filter, field := range map[string]string{
 		`{"recipient":""}`: "filter.recipient", `{"channel":""}`: "filter.channel", `{"app":""}`: "filter.app",
 		`{"notification":"00000000-0000-0000-0000-000000000000"}`: "filter.notification",
-		`{"recipient":"a","recipient":"b"}`: "filter.recipient",
+		`{"recipient":"a","recipient":"b"}`:                       "filter.recipient",
 	} {
 		a := b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "root", body: `{"filter":` + filter + `}`})
 		require.Equal(t, 400, a.status, filter)

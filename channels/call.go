@@ -35,10 +35,11 @@ func Call(ctx context.Context, do func() (Receipt, error)) (Receipt, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		r := result{err: &Error{Class: Uncertain, Code: "panic", Message: "the provider failed in an unexpected way"}}
+		broken := &Error{Class: Uncertain, Code: "panic", Message: "the provider failed in an unexpected way"}
+		r := result{err: broken}
 		defer func() {
 			if p := recover(); p != nil {
-				r.err.(*Error).Cause = &Panic{Type: fmt.Sprintf("%T", p), Stack: debug.Stack()}
+				broken.Cause = &Panic{Type: fmt.Sprintf("%T", p), Stack: debug.Stack()}
 			}
 			done <- r // also when an SDK ends its goroutine
 		}()

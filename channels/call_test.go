@@ -34,7 +34,7 @@ func TestCallThatBreaks(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]func() (channels.Receipt, error){
 		"panic":              func() (channels.Receipt, error) { panic("canary") },
-		"panic of nil":       func() (channels.Receipt, error) { panic(nil) }, //nolint:govet // an SDK may
+		"panic of nil":       func() (channels.Receipt, error) { panic(nil) },
 		"ends its goroutine": func() (channels.Receipt, error) { runtime.Goexit(); return channels.Receipt{}, nil },
 	} {
 		_, err := channels.Call(t.Context(), do)

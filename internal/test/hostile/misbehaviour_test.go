@@ -77,7 +77,7 @@ var misbehaviours = []misbehaviour{
 // silent vendors do not get as far as a request.
 var silent = []misbehaviour{
 	{name: "accepts and says nothing", speak: wait, hangs: true},
-	{name: "accepts and does not read", speak: func(conn net.Conn) { time.Sleep(2 * hurry) }, hangs: true},
+	{name: "accepts and does not read", speak: func(net.Conn) { time.Sleep(2 * hurry) }, hangs: true},
 }
 
 func text(s string) func(net.Conn) {
