@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -109,13 +110,34 @@ func scope(ctx context.Context, app string) (string, error) {
 	return caller.AppID, nil
 }
 
-// checkQuery refuses query parameters that a database cannot store or compare.
+// checkQuery refuses query parameters that a database cannot store or compare, and those
+// of a read that say nothing: an empty filter would match everything, and of two only
+// one would count.
 func checkQuery(c *fiber.Ctx) error {
+	read := c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
+	seen := map[string]bool{}
 	for name, value := range c.Context().QueryArgs().All() {
-		if bytes.IndexByte(value, 0) >= 0 || !utf8.Valid(value) {
-			return fieldProblem(http.StatusBadRequest, codeInvalidRequest,
-				"query."+string(bytes.ToValidUTF8(name, nil)), "must be valid UTF-8 without NUL characters")
+		field, problem := string(bytes.ToValidUTF8(name, nil)), ""
+		switch {
+		case bytes.IndexByte(value, 0) >= 0 || !utf8.Valid(value):
+			problem = "must be valid UTF-8 without NUL characters"
+		case read && saysNothing(string(value)):
+			problem = "must not be empty; leave it out"
+		case read && seen[field]:
+			problem = "must be there once"
 		}
+		if problem != "" {
+			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "query."+field, problem)
+		}
+		seen[field] = true
 	}
 	return c.Next()
+}
+
+// saysNothing reports whether a parameter is decoded as if it were left out.
+func saysNothing(value string) bool {
+	id, err := uuid.Parse(value)
+	nilID := err == nil && id == uuid.Nil
+	at, err := time.Parse(time.RFC3339, value)
+	return strings.TrimSpace(value) == "" || nilID || err == nil && at.IsZero()
 }

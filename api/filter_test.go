@@ -139,7 +139,7 @@ func TestFilterParametersAreChecked(t *testing.T) {
 			"recipient=a%00b":                    "query.recipient",
 			"template=%ff":                       "query.template",
 			"channel=" + fmt.Sprintf("%065d", 0): "query.channel",
-			"status=dead&status=%00&since=yesterday&": "query.status",
+			"status=%00&since=yesterday&":        "query.status",
 		} {
 			a := b.call(t, request{method: "GET", path: path + "?" + query, app: "root"})
 			require.Equal(t, 400, a.status, query)
@@ -150,6 +150,53 @@ func TestFilterParametersAreChecked(t *testing.T) {
 	}
 	a := b.call(t, request{method: "GET", path: "/api/v1/templates?after=%00", app: "root"})
 	require.Equal(t, 400, a.status, "any other list too")
+}
+
+// A filter that is empty, blank or there twice is refused by its name, because it would
+// match everything.
+func TestFiltersThatSayNothingAreRefused(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	refused := func(path, query, field string) {
+		a := b.call(t, request{method: "GET", path: path + "?" + query, app: "root"})
+		require.Equal(t, 400, a.status, path+query)
+		code, at := a.problem(t)
+		require.Equal(t, "invalid_request", code)
+		require.Equal(t, "query."+field, at, query)
+	}
+	filters := map[string][]string{
+		"/api/v1/notifications":        {"status", "channel", "app", "key", "recipient", "template", "since", "until", "limit", "after"},
+		"/api/v1/deliveries":           {"status", "channel", "provider", "code", "recipient", "template", "notification", "app", "since", "until", "limit", "after"},
+		"/api/v1/templates":            {"channel", "limit", "after"},
+		"/api/v1/templates/x/versions": {"limit", "after"},
+	}
+	for path, names := range filters {
+		for _, name := range names {
+			for _, blank := range []string{"", "=", "=%20", "=+%09", "=%E3%80%80"} {
+				refused(path, name+blank, name)
+				refused(path, "limit=5&"+name+blank, name)
+			}
+			refused(path, name+"=dead&"+name+"=dead", name)
+		}
+	}
+	refused("/api/v1/deliveries", "recipient=a&recipient=b", "recipient")
+	refused("/api/v1/deliveries", "recipient=a&recipient=", "recipient")
+	refused("/api/v1/deliveries", "notification=00000000-0000-0000-0000-000000000000", "notification")
+	refused("/api/v1/deliveries", "until=0001-01-01T00:00:00Z", "until")
+	refused("/api/v1/deliveries", "until=0001-01-01T01:00:00%2B01:00", "until")
+	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/deliveries?", app: "root"}).status)
+
+	for filter, field := range map[string]string{
+		`{"recipient":""}`: "filter.recipient", `{"channel":""}`: "filter.channel", `{"app":""}`: "filter.app",
+		`{"notification":"00000000-0000-0000-0000-000000000000"}`: "filter.notification",
+		`{"recipient":"a","recipient":"b"}`:                       "filter.recipient",
+	} {
+		a := b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "root", body: `{"filter":` + filter + `}`})
+		require.Equal(t, 400, a.status, filter)
+		_, at := a.problem(t)
+		require.Equal(t, field, at, filter)
+	}
+	require.Empty(t, b.control.requests)
 }
 
 func TestSearchThatFindsTooLittle(t *testing.T) {

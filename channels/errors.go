@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -51,11 +52,12 @@ type Error struct {
 	Cause error
 }
 
+// Error implements error. Its text is clean, as CleanText has it.
 func (e *Error) Error() string {
 	if e.Message == "" {
-		return fmt.Sprintf("%s (%s)", e.Code, e.Class)
+		return CleanText(fmt.Sprintf("%s (%s)", e.Code, e.Class))
 	}
-	return fmt.Sprintf("%s (%s): %s", e.Code, e.Class, e.Message)
+	return CleanText(fmt.Sprintf("%s (%s): %s", e.Code, e.Class, e.Message))
 }
 
 // Unwrap returns the cause.
@@ -76,9 +78,12 @@ func AsError(err error) *Error {
 	return &Error{Class: Transient, Code: "internal", Message: "unexpected failure in the provider", Cause: err}
 }
 
-// Redact replaces the private values in a vendor's text, in upper or lower case, by
-// "***". Vendors repeat what they were sent. Empty values are skipped.
+// Redact returns a vendor's text, cleaned as by CleanText but not cut, with "***" for the
+// private values in it, in upper or lower case. Vendors repeat what they were sent. The
+// text is cleaned first: an invisible character in a secret would hide it. Empty values
+// are skipped.
 func Redact(text string, private ...string) string {
+	text = clean(text)
 	for _, value := range private {
 		if value != "" {
 			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(value)).ReplaceAllLiteralString(text, "***")
@@ -90,17 +95,12 @@ func Redact(text string, private ...string) string {
 // maxErrorText bounds the text of an error, in bytes.
 const maxErrorText = 2000
 
-// CleanText returns a vendor's text in a form that is safe to store: valid UTF-8, no
-// control characters, at most 2,000 bytes. PostgreSQL would refuse a row with a NUL
-// byte, and with it the whole batch.
+// CleanText returns a vendor's text in a form that is safe to store and to show: valid
+// UTF-8 of at most 2,000 bytes, on one line, in which every character is visible.
+// PostgreSQL would refuse a row with a NUL byte, and with it the whole batch. A terminal
+// obeys control characters, and bidi ones show a text in another order.
 func CleanText(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
+	s = clean(s)
 	if len(s) <= maxErrorText {
 		return s
 	}
@@ -109,4 +109,20 @@ func CleanText(s string) string {
 		cut--
 	}
 	return s[:cut] + "…"
+}
+
+// clean replaces control characters and spaces of any kind by a space and removes what is
+// invisible: format characters such as bidi and zero-width ones, fillers, and what is
+// not assigned.
+func clean(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+			return -1
+		}
+		return r
+	}, s)
 }

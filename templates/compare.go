@@ -1,8 +1,11 @@
 package templates
 
-import "cmp"
+import (
+	"cmp"
+	"math/big"
+)
 
-// Comparisons treat int and float64 alike, as numbers.
+// Comparisons treat int and decimal alike, as numbers, and are exact.
 
 // eq reports whether v equals any of the others.
 func (r *rendering) eq(v any, others ...any) (bool, error) {
@@ -74,10 +77,9 @@ func order(a, b any) (int, error) {
 	if aInt && bInt {
 		return cmp.Compare(m, n), nil
 	}
-	f, aNumber := float(a)
-	g, bNumber := float(b)
-	if aNumber && bNumber {
-		return cmp.Compare(f, g), nil
+	x, y := exact(a), exact(b)
+	if x != nil && y != nil {
+		return x.Cmp(y), nil
 	}
 	s, aString := a.(string)
 	t, bString := b.(string)
@@ -87,13 +89,14 @@ func order(a, b any) (int, error) {
 	return 0, valueErrorf("cannot compare %s with %s", typeName(a), typeName(b))
 }
 
-// float returns the value of a number, and whether v is one.
-func float(v any) (float64, bool) {
+// exact returns the value of a number; nil for what is none.
+func exact(v any) *big.Rat {
 	switch v := v.(type) {
 	case int:
-		return float64(v), true
-	case float64:
-		return v, true
+		return new(big.Rat).SetInt64(int64(v))
+	case decimal:
+		n, _ := new(big.Rat).SetString(string(v)) // a decimal has digits only
+		return n
 	}
-	return 0, false
+	return nil
 }

@@ -13,6 +13,7 @@ const (
 	fnLeave      = "_leave"
 	fnGet        = "_get"
 	fnItems      = "_items"
+	fnNumber     = "_number"
 	fnPrint      = "_print"
 	fnPrintQuery = "_printQuery"
 )
@@ -25,6 +26,7 @@ func (r *rendering) internals() template.FuncMap {
 		fnLeave:      r.leave,
 		fnGet:        r.get,
 		fnItems:      r.items,
+		fnNumber:     number,
 		fnPrint:      r.print,
 		fnPrintQuery: r.printQuery,
 	}

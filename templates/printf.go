@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"math/big"
 	"regexp"
 	"strings"
 )
@@ -68,10 +69,13 @@ func formatted(format, verb string, v any) (string, error) {
 		}
 		return fmt.Sprintf(format, n), nil
 	case "f", "g":
-		f, ok := float(v)
-		if !ok {
+		n := exact(v)
+		if n == nil {
 			return "", valueErrorf("printf: %s takes a number, not %s", format, typeName(v))
 		}
+		// A float64 has 53 bits. The others are for numbers of more digits.
+		const perDigit = 4
+		f := new(big.Float).SetPrec(uint(53 + perDigit*len(appendJSON(nil, v)))).SetRat(n)
 		return fmt.Sprintf(format, f), nil
 	}
 	s, err := text(v)

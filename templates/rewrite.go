@@ -115,7 +115,8 @@ func (w *rewriter) pipe(p *parse.PipeNode) error {
 	return nil
 }
 
-// operand returns what replaces an operand: a call of fnGet for a field, else the operand
+// operand returns what replaces an operand: a call of fnGet for a field and of fnNumber for
+// a fraction, else the operand
 // itself.
 func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 	switch n := n.(type) {
@@ -149,8 +150,25 @@ func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 		if n.IsComplex {
 			return nil, w.errorf(n.Pos, "%s: complex numbers are not supported", n.Text)
 		}
+		if digits, ok := fractional(n); ok {
+			return call(n.Pos, fnNumber, str(n.Pos, digits)), nil
+		}
 	}
 	return n, nil
+}
+
+// fractional returns the digits of a number that is not written as a whole one. Executed,
+// such a number would lose digits.
+func fractional(n *parse.NumberNode) (digits string, ok bool) {
+	_, notInt := strconv.ParseInt(n.Text, 0, 64)
+	_, notUint := strconv.ParseUint(n.Text, 0, 64)
+	if notInt == nil || notUint == nil || n.Text[0] == '\'' {
+		return "", false
+	}
+	if strings.ContainsAny(n.Text, "xX") { // of base 16
+		return strconv.FormatFloat(n.Float64, 'g', -1, 64), true
+	}
+	return n.Text, true
 }
 
 // nest bounds the recursion of the execution inside one template.

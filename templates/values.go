@@ -4,15 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Inside a template a value is nil, bool, int, float64, string, rawJSON, []any or
+// Inside a template a value is nil, bool, int, decimal, string, rawJSON, []any or
 // map[string]any. None of them has a method that a template could call.
+
+// decimal is a number that is not an int, as its digits without an exponent. It is not 0,
+// so it is true in a condition, as a string that is not empty.
+type decimal string
 
 // rawJSON is a JSON document that the function json made. No other function may return
 // one, because it goes into a JSON body unescaped.
@@ -49,21 +53,41 @@ func normalise(v any) (any, error) {
 	return nil, fmt.Errorf("params hold a %T, which is not a JSON value", v)
 }
 
-// number returns an int for a whole number (1, 1.0, 1e3), else a float64. A number that
-// fits neither stays text, so that no digit is lost.
+// Bounds of a number that is more than text: those of its exponent, either way, and of
+// its digits. Exact arithmetic with more would take long.
+const (
+	maxExponent = 400
+	maxDigits   = 1000
+)
+
+// number returns an int for a whole number (1, 1.0, 1e3), else a decimal. A number that is
+// too large or too small for a float64, a whole number too large for an int, and a number
+// of very many digits stay text, so that no digit is lost.
 func number(digits string) any {
 	if n, err := strconv.Atoi(digits); err == nil {
 		return n
 	}
 	f, err := strconv.ParseFloat(digits, 64)
-	if err != nil || !strings.ContainsAny(digits, ".eE") {
+	if err != nil || len(digits) > maxDigits || !strings.ContainsAny(digits, ".eE") {
 		return digits
 	}
-	const exact = 1 << 53 // a float64 rounds whole numbers beyond this
-	if f == math.Trunc(f) && math.Abs(f) < exact {
-		return int(f)
+	m, exponent, _ := strings.Cut(strings.ToLower(digits), "e")
+	shift := 0
+	if exponent != "" {
+		shift, err = strconv.Atoi(exponent)
 	}
-	return f
+	switch {
+	case f == 0 && !strings.ContainsAny(m, "123456789"):
+		return 0
+	case err != nil, shift < -maxExponent, shift > maxExponent:
+		return digits
+	}
+	exact, _ := new(big.Rat).SetString(digits) // it parsed as a float64
+	if n := exact.Num(); exact.IsInt() && n.IsInt64() {
+		return int(n.Int64())
+	}
+	_, fraction, _ := strings.Cut(m, ".")
+	return decimal(exact.FloatString(max(0, len(fraction)-shift)))
 }
 
 // text returns the value as text, lists and objects as JSON.
@@ -87,8 +111,8 @@ func appendJSON(dst []byte, v any) []byte {
 		return strconv.AppendBool(dst, v)
 	case int:
 		return strconv.AppendInt(dst, int64(v), 10)
-	case float64:
-		return appendFloat(dst, v)
+	case decimal:
+		return append(dst, v...)
 	case string:
 		return append(appendEscaped(append(dst, '"'), v), '"')
 	case rawJSON:
@@ -120,15 +144,6 @@ func appendJSON(dst []byte, v any) []byte {
 		return append(dst, '}')
 	}
 	return append(dst, "null"...)
-}
-
-// appendFloat appends 1234567.5, not 1.2345675e+06. Only very large and very small numbers
-// have an exponent, as encoding/json writes them.
-func appendFloat(dst []byte, f float64) []byte {
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		return strconv.AppendFloat(dst, f, 'e', -1, 64)
-	}
-	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
 
 // appendEscaped appends s escaped for a JSON string, without quotes. It stops as
@@ -164,7 +179,7 @@ func typeName(v any) string {
 		return "null"
 	case bool:
 		return "a boolean"
-	case int, float64:
+	case int, decimal:
 		return "a number"
 	case []any:
 		return "a list"

@@ -19,9 +19,10 @@ import (
 // quitTime bounds the QUIT command. Nothing depends on its answer.
 const quitTime = 2 * time.Second
 
-// maxReplies bounds the server's replies to one mail, in bytes. A reply may have any
-// number of lines, and the client keeps them all.
-const maxReplies = 1 << 20
+// maxReplies bounds what the server says for one mail, TLS and login included, in
+// bytes. A reply may have any number of lines, and the client keeps them all, in time
+// that grows with the square of their number.
+const maxReplies = 64 << 10
 
 // connection is a logged-in connection to the server. One mail at a time uses it.
 type connection struct {

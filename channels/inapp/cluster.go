@@ -41,6 +41,8 @@ func connect(kubeconfig string) (*cluster, error) {
 	config.Dial = vendorhttp.NewDialer().DialContext
 	config.QPS = -1 // the client's own limit would hold up the workers
 	config.WarningHandler = rest.NoWarnings{}
+	config.NextProtos = []string{"http/1.1"} // no HTTP/2, for the reason that vendorhttp gives
+	config.DisableCompression = true
 	config.Wrap(func(base http.RoundTripper) http.RoundTripper { return &once{vendorhttp.Wrap(base)} })
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {

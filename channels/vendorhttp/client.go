@@ -19,6 +19,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,8 +35,18 @@ const (
 	CodeUnexpectedRedirect = "unexpected_redirect" // never followed, because it would send the message elsewhere
 )
 
-// maxAnswer bounds the body of an answer, in bytes.
-const maxAnswer = 1 << 20
+// Bounds of one answer. Together they bound the memory of a call.
+const (
+	// maxHeader bounds the header of an answer, interim answers (1xx) included, in
+	// bytes. The vendors' have less than 4 KiB.
+	maxHeader = 64 << 10
+	// maxAnswer bounds the body, in bytes. Feishu and Kubernetes repeat the message in
+	// it, escaped.
+	maxAnswer = 1 << 20
+	// maxValues bounds the JSON values in a body. Decoded, a small value takes up to 50
+	// times as much memory as its text.
+	maxValues = 10_000
+)
 
 // NewClient returns a client for one provider. The context bounds each call. The
 // client has no timeout of its own, because net/http's would hide the typed error.
@@ -60,6 +71,9 @@ func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) 
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
 		Protocols:           &http1,
+		// The answers are small, and a small compressed one can be large.
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHeader,
 		// Enough for the workers of a busy queue, so that none waits for a handshake.
 		MaxIdleConns:        512,
 		MaxIdleConnsPerHost: 256,
@@ -69,8 +83,21 @@ func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) 
 }
 
 // Wrap returns a transport that classes the failures of base, for an SDK that makes
-// its own connections.
-func Wrap(base http.RoundTripper) http.RoundTripper { return &transport{base: base} }
+// its own connections. It bounds the header of the *http.Transport in base. The SDK
+// has to disable HTTP/2 and compression.
+func Wrap(base http.RoundTripper) http.RoundTripper {
+	// client-go hides its transport in wrappers that have this method.
+	type wrapper interface{ WrappedRoundTripper() http.RoundTripper }
+	inner := base
+	for w, ok := inner.(wrapper); ok; w, ok = inner.(wrapper) {
+		inner = w.WrappedRoundTripper()
+	}
+	// client-go may share a transport that is in use, so an equal value is not written.
+	if t, ok := inner.(*http.Transport); ok && t.MaxResponseHeaderBytes != maxHeader {
+		t.MaxResponseHeaderBytes = maxHeader
+	}
+	return &transport{base: base}
+}
 
 // transport turns the failures of base into typed errors.
 type transport struct{ base http.RoundTripper }
@@ -91,8 +118,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, transportError(err, written.Load())
 	}
+	defer func(b io.Closer) { _ = b.Close() }(resp.Body) // the error of ReadAll decides
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// Its body is the bare connection, whose reads do not end with the context.
+		return nil, StatusError(resp.StatusCode)
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	_ = resp.Body.Close() // the error of ReadAll decides
 
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
@@ -110,7 +141,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	// A 504 is a gateway's even when it is JSON.
 	case resp.StatusCode == http.StatusGatewayTimeout:
 		return nil, StatusError(resp.StatusCode)
-	case len(body) > maxAnswer || !json.Valid(body):
+	case len(body) > maxAnswer || !json.Valid(body) || values(body) > maxValues:
 		return nil, StatusError(resp.StatusCode)
 	}
 	// SDKs refuse JSON without its content type.
@@ -118,6 +149,22 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
 	return resp, nil
+}
+
+// values returns about how many values valid JSON holds.
+func values(body []byte) int {
+	n, inString := 1, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '\\':
+			i++ // the next byte is escaped
+		case c == '"':
+			inString = !inString
+		case !inString && (c == ',' || c == '[' || c == '{'):
+			n++
+		}
+	}
+	return n
 }
 
 // transportError returns the error of a request that could not be sent or an answer
@@ -162,15 +209,23 @@ func StatusError(status int) *channels.Error {
 	return e
 }
 
-// RetryAfter returns how long the vendor asks to wait; 0 when the header names no time.
+// longest is the longest wait that RetryAfter returns. The queue waits less.
+const longest = 365 * 24 * time.Hour
+
+// RetryAfter returns how long the vendor asks to wait, at most a year; 0 when the
+// header names no time, or one that has passed.
 func RetryAfter(h http.Header) time.Duration {
 	for _, name := range []string{"X-Ogw-Ratelimit-Reset", "Retry-After"} {
-		value := h.Get(name)
-		if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-			return max(0, time.Duration(seconds)*time.Second)
+		value := strings.TrimSpace(h.Get(name))
+		seconds, err := strconv.ParseFloat(value, 64)
+		if err == nil || errors.Is(err, strconv.ErrRange) { // beyond the range it is infinite
+			if !(seconds > 0) { // or no number at all
+				return 0
+			}
+			return time.Duration(min(seconds, longest.Seconds()) * float64(time.Second))
 		}
 		if at, err := http.ParseTime(value); err == nil {
-			return max(0, time.Until(at))
+			return max(0, min(time.Until(at), longest))
 		}
 	}
 	return 0

@@ -306,9 +306,11 @@ func TestConnectionsAreReused(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
+	const year = 365 * 24 * time.Hour
 	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "5": 5 * time.Second, "-5": 0, "soon": 0, "99999999999999999999": 0,
-		"Mon, 02 Jan 2006 15:04:05 GMT": 0,
+		"": 0, "0": 0, "5": 5 * time.Second, " 5 ": 5 * time.Second, "-5": 0, "soon": 0, "nan": 0, "1.5": 1500 * time.Millisecond,
+		"999999999": year, "99999999999999999999": year, "1e999": year, "-1e999": 0,
+		"Mon, 02 Jan 2006 15:04:05 GMT": 0, "Fri, 31 Dec 9999 23:59:59 GMT": year,
 	} {
 		require.Equal(t, want, vendorhttp.RetryAfter(http.Header{"Retry-After": {value}}), "%q", value)
 	}

@@ -48,5 +48,6 @@ func Probe(ctx context.Context, registry *channels.Registry, report func(Probed)
 func probe(ctx context.Context, p channels.Prober) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	return p.Probe(ctx)
+	_, err := channels.Call(ctx, func() (channels.Receipt, error) { return channels.Receipt{}, p.Probe(ctx) })
+	return err
 }

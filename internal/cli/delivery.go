@@ -19,20 +19,20 @@ type deliveryCommands struct {
 
 // deliveryFilter selects deliveries.
 type deliveryFilter struct {
-	Channel      string `placeholder:"CHANNEL" help:"Over this channel."`
-	Provider     string `placeholder:"NAME" help:"Last tried through this provider."`
-	Code         string `placeholder:"CODE" help:"Last failed with this code; uncertain_outcome for those that are held."`
-	Recipient    string `placeholder:"VALUE" help:"To exactly this address."`
-	Template     string `placeholder:"NAME" help:"With this template."`
-	Notification string `placeholder:"ID" help:"Of this notification."`
-	App          string `placeholder:"APP-ID" help:"Of this app; administrators only."`
+	Channel      selector `placeholder:"CHANNEL" help:"Over this channel."`
+	Provider     selector `placeholder:"NAME" help:"Last tried through this provider."`
+	Code         selector `placeholder:"CODE" help:"Last failed with this code; uncertain_outcome for those that are held."`
+	Recipient    selector `placeholder:"VALUE" help:"To exactly this address."`
+	Template     selector `placeholder:"NAME" help:"With this template."`
+	Notification selector `placeholder:"ID" help:"Of this notification."`
+	App          selector `placeholder:"APP-ID" help:"Of this app; administrators only."`
 }
 
 // with returns the filter with a status and times.
 func (f deliveryFilter) with(status string, since, until moment) client.DeliveryFilter {
 	return client.DeliveryFilter{
-		Status: status, Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient,
-		Template: f.Template, Notification: f.Notification, App: f.App, Since: since.Time, Until: until.Time,
+		Status: status, Channel: string(f.Channel), Provider: string(f.Provider), Code: string(f.Code), Recipient: string(f.Recipient),
+		Template: string(f.Template), Notification: string(f.Notification), App: string(f.App), Since: since.Time, Until: until.Time,
 	}
 }
 

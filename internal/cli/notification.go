@@ -16,12 +16,12 @@ type notificationCommands struct {
 }
 
 type listNotifications struct {
-	Status    string `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed or cancelled."`
-	Channel   string `placeholder:"CHANNEL" help:"Over this channel."`
-	App       string `placeholder:"APP-ID" help:"Of this app; administrators only."`
-	Key       string `placeholder:"KEY" help:"With this idempotency key."`
-	Recipient string `placeholder:"VALUE" help:"To exactly this address."`
-	Template  string `placeholder:"NAME" help:"With this template."`
+	Status    string   `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed or cancelled."`
+	Channel   selector `placeholder:"CHANNEL" help:"Over this channel."`
+	App       selector `placeholder:"APP-ID" help:"Of this app; administrators only."`
+	Key       selector `placeholder:"KEY" help:"With this idempotency key."`
+	Recipient selector `placeholder:"VALUE" help:"To exactly this address."`
+	Template  selector `placeholder:"NAME" help:"With this template."`
 	pageFlags
 }
 
@@ -36,7 +36,7 @@ type pageFlags struct {
 // Run lists notifications.
 func (c listNotifications) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Notifications(ctx, client.NotificationQuery{
-		Status: c.Status, Channel: c.Channel, App: c.App, Key: c.Key, Recipient: c.Recipient, Template: c.Template,
+		Status: c.Status, Channel: string(c.Channel), App: string(c.App), Key: string(c.Key), Recipient: string(c.Recipient), Template: string(c.Template),
 		Since: c.Since.Time, Until: c.Until.Time, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -35,21 +36,28 @@ func (s *session) print(result any, text func(w io.Writer)) error {
 	return table.Flush()
 }
 
-// row writes a line of a table. Control characters become spaces, so that no value
-// breaks the table or controls the terminal.
+// row writes a line of a table.
 func row(w io.Writer, cells ...any) {
 	for i, cell := range cells {
 		end := "\t"
 		if i == len(cells)-1 {
 			end = "\n"
 		}
-		fmt.Fprint(w, strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return ' '
-			}
-			return r
-		}, text(cell)), end)
+		fmt.Fprint(w, strings.Map(visible, text(cell)), end)
 	}
+}
+
+// visible returns a space for control characters, so that no value breaks a table or
+// controls the terminal, and removes format characters such as bidi and zero-width ones,
+// so that none shows as another.
+func visible(r rune) rune {
+	switch {
+	case unicode.IsControl(r), r == '\u2028', r == '\u2029':
+		return ' '
+	case unicode.Is(unicode.Cf, r):
+		return -1
+	}
+	return r
 }
 
 // text returns a value as tables show it.
@@ -71,14 +79,27 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// block writes a text of many lines. Other control characters become spaces.
+// block writes a text of many lines.
 func block(w io.Writer, content string) {
 	fmt.Fprintln(w, strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' {
-			return ' '
+		if r == '\n' {
+			return r
 		}
-		return r
+		return visible(r)
 	}, content))
+}
+
+// selector is what a flag selects by. A flag with an empty value, such as an unset
+// variable of a script, would select everything.
+type selector string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *selector) UnmarshalText(text []byte) error {
+	if strings.TrimSpace(string(text)) == "" {
+		return errors.New("must not be empty; leave it out to select all")
+	}
+	*s = selector(text)
+	return nil
 }
 
 // moment is a time in the past: RFC 3339, or how long ago, such as 2h30m.

@@ -24,12 +24,12 @@ type templateCommands struct {
 }
 
 type listTemplates struct {
-	Channel string `placeholder:"CHANNEL" help:"Of this channel."`
+	Channel selector `placeholder:"CHANNEL" help:"Of this channel."`
 }
 
 // Run lists templates.
 func (c listTemplates) Run(ctx context.Context, s *session) error {
-	list, err := s.api.Templates(ctx, client.TemplateQuery{Channel: c.Channel})
+	list, err := s.api.Templates(ctx, client.TemplateQuery{Channel: string(c.Channel)})
 	if err != nil {
 		return err
 	}

@@ -14,15 +14,17 @@ import (
 
 	"github.com/labring/sealos-notify/client"
 	"github.com/labring/sealos-notify/internal/app"
+	"github.com/labring/sealos-notify/internal/vendors/world"
 )
 
 // Options of the dev command.
 type Options struct {
-	Once    bool   `help:"Stop after the sample; exit code 0 only when it arrived."`
-	Fresh   bool   `help:"Delete what earlier runs kept, and start over."`
-	State   string `placeholder:"DIR" default:".sealos-notify-dev" help:"Folder for the database and the configuration (${default})."`
-	Address string `kong:"-"`
-	Vendors string `placeholder:"HOST:PORT" default:"127.0.0.1:8081" help:"Where the simulated vendors show their inbox (${default})."`
+	Once    bool     `help:"Stop after the sample; exit code 0 only when it arrived."`
+	Fresh   bool     `help:"Delete what earlier runs kept, and start over."`
+	State   string   `placeholder:"DIR" default:".sealos-notify-dev" help:"Folder for the database and the configuration (${default})."`
+	Address string   `kong:"-"`
+	Fault   []string `sep:"none" placeholder:"CHANNEL=FAULT" help:"The first message of the channel meets a fault; may be repeated. Channels: inapp, email, sms, voice, feishu_webhook, feishu_app. Faults: throttle (asks to wait), down (not available), refuse (never takes it), misconfigured (does not know us), lost (takes it, and the answer is lost)."`
+	Vendors string   `placeholder:"HOST:PORT" default:"127.0.0.1:8081" help:"Where the simulated vendors show their inbox (${default})."`
 
 	LogLevel string `kong:"-"`
 }
@@ -38,6 +40,11 @@ const arriveTime = 20 * time.Second
 func Run(ctx context.Context, o Options, out io.Writer) error {
 	if o.Address == "" {
 		o.Address = DefaultAddress
+	}
+	for _, fault := range o.Fault {
+		if err := world.CheckFault(fault); err != nil {
+			return fmt.Errorf("--fault %w", err)
+		}
 	}
 	for _, address := range []struct{ what, flag, at string }{{"API", "--address", o.Address}, {"inbox of the simulated vendors", "--vendors", o.Vendors}} {
 		if err := checkFree(ctx, address.at); err != nil {
@@ -56,6 +63,11 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = vendors.close() }()
+	for _, fault := range o.Fault {
+		if err := vendors.Fail(fault); err != nil {
+			return err
+		}
+	}
 	if err := state.configure(o, vendors); err != nil {
 		return fmt.Errorf("state folder: %w", err)
 	}

@@ -122,3 +122,30 @@ func (i *Injection) Hold(ctx context.Context) bool {
 	}
 	return ctx.Err() == nil
 }
+
+// Names of the faults that every vendor has for `dev --fault`. Its first message meets one.
+const (
+	Throttle      = "throttle"      // asks to wait
+	Down          = "down"          // is not available
+	Refuse        = "refuse"        // never takes the message
+	Misconfigured = "misconfigured" // does not know us
+	Lost          = "lost"          // takes the message, and the answer is lost
+)
+
+// Names returns the names of the faults.
+func Names() []string { return []string{Throttle, Down, Refuse, Misconfigured, Lost} }
+
+// Named returns a vendor's faults by name. Those with the vendor's own codes differ from
+// vendor to vendor; the operation takes the message.
+func Named(operation string, throttle, refuse, misconfigured Fault) map[string]Fault {
+	named := map[string]Fault{
+		Throttle: throttle, Refuse: refuse, Misconfigured: misconfigured,
+		Down: {HTTPStatus: http.StatusServiceUnavailable, Body: "<html>503 Service Temporarily Unavailable</html>"},
+		Lost: {After: true, Reset: true},
+	}
+	for name, f := range named {
+		f.Where, f.Times = operation, 1
+		named[name] = f
+	}
+	return named
+}

@@ -18,9 +18,14 @@ const CodeExpired = "expired"
 const (
 	// throttleWait is the wait when the vendor does not say how long.
 	throttleWait = 5 * time.Second
-	// throttleLimit is how long throttling may put a delivery off, from when it was due or
+	// waitLimit is how long a vendor may put a delivery off, from when it was due or
 	// requeued. River's snooze has no limit.
-	throttleLimit = 24 * time.Hour
+	waitLimit = 24 * time.Hour
+	// lastTry is how long before its expiresAt a delivery is tried again when the vendor asks
+	// for a longer wait; half the time that is left when that is less. Jobs start up to 5 s late.
+	lastTry = 10 * time.Second
+	// maxDetails bounds a receipt's details, in bytes of JSON.
+	maxDetails = 16 << 10
 )
 
 // decision builds the outcome of a failed attempt and what River does next.
@@ -53,12 +58,11 @@ func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Ne
 }
 
 func (d *decision) byClass() *Next {
-	asked := min(d.err.RetryAfter, throttleLimit) // a vendor may name the year 9999
 	switch d.err.Class {
 	case channels.Permanent:
 		return d.dead()
 	case channels.Throttled:
-		return d.throttled(asked)
+		return d.throttled()
 	case channels.Uncertain:
 		if d.run.provider.OnUncertain == channels.Hold {
 			d.describe(channels.CodeUncertainOutcome, d.err.Code+": "+d.err.Message)
@@ -70,7 +74,7 @@ func (d *decision) byClass() *Next {
 		d.outcome.Status = store.DeliveryDead
 		return retryAt(time.Time{}, d.reason()) // River discards the job
 	}
-	return d.retry(max(d.run.settings.Defaults.Backoff(d.run.job.Attempt), asked))
+	return d.retry(max(d.run.settings.Defaults.Backoff(d.run.job.Attempt), d.shortened(d.err.RetryAfter)))
 }
 
 // describe sets what the attempt says about its failure.
@@ -96,17 +100,14 @@ func (d *decision) retry(wait time.Duration) *Next {
 }
 
 // throttled puts the delivery off without spending an attempt.
-func (d *decision) throttled(wait time.Duration) *Next {
+func (d *decision) throttled() *Next {
+	wait := min(d.err.RetryAfter, waitLimit) // a vendor may name the year 9999
 	if wait <= 0 {
 		wait = throttleWait
 	}
 	// Those that were throttled together do not come back together.
 	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // not a secret
-	since := d.run.delivery.Due()
-	if created := d.run.job.CreatedAt; created.After(since) {
-		since = created
-	}
-	if d.now.Add(wait).After(since.Add(throttleLimit)) {
+	if wait = d.shortened(wait); wait <= 0 {
 		d.describe(d.err.Code, "throttled for too long; "+d.err.Message)
 		return d.dead()
 	}
@@ -116,6 +117,23 @@ func (d *decision) throttled(wait time.Duration) *Next {
 		return snooze(wait)
 	}
 	return next
+}
+
+// shortened returns the vendor's wait, or as much of it as leaves the delivery one more try.
+// It returns 0 when the vendor may put the delivery off no longer.
+func (d *decision) shortened(wait time.Duration) time.Duration {
+	since := d.run.delivery.Due()
+	if created := d.run.job.CreatedAt; created.After(since) {
+		since = created
+	}
+	wait = min(wait, max(0, since.Add(waitLimit).Sub(d.now)))
+	if expires := d.run.delivery.ExpiresAt; expires != nil {
+		left := expires.Sub(d.now)
+		if left -= min(lastTry, left/2); left > time.Second {
+			wait = min(wait, left)
+		}
+	}
+	return wait
 }
 
 // reason returns what River notes: the class and the code.
@@ -163,13 +181,30 @@ func returned(job Job, attempt int) bool {
 	return false
 }
 
+// encodeDetails returns a receipt's details as JSON, its texts clean. It returns nil for
+// details that cannot be encoded or that are too large: they are for people and decide
+// nothing.
 func encodeDetails(details map[string]any) []byte {
 	if len(details) == 0 {
 		return nil
 	}
-	b, err := json.Marshal(details)
-	if err != nil {
-		return nil // details are for people and decide nothing
+	clean := make(map[string]any, len(details))
+	for name, value := range details {
+		switch v := value.(type) {
+		case string:
+			value = channels.CleanText(v)
+		case []string:
+			texts := make([]string, len(v))
+			for i, text := range v {
+				texts[i] = channels.CleanText(text)
+			}
+			value = texts
+		}
+		clean[name] = value
+	}
+	b, err := json.Marshal(clean)
+	if err != nil || len(b) > maxDetails {
+		return nil
 	}
 	return b
 }

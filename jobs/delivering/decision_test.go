@@ -1,6 +1,7 @@
 package delivering
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -36,6 +37,54 @@ func TestThrottlingIsBounded(t *testing.T) {
 	}
 }
 
+// A vendor that asks for a wait beyond the delivery's time gets one more try before its end.
+// A wait that the vendor asked for is not a reason to give up.
+func TestAskedWaitLeavesOneMoreTry(t *testing.T) {
+	t.Parallel()
+	const far = 999_999_999 * time.Second
+	for name, c := range map[string]struct {
+		class    channels.Class
+		asked    time.Duration
+		due      time.Duration // ago
+		expires  time.Duration // from now; 0 for never
+		min, max time.Duration // of the wait
+	}{
+		"as asked":                      {channels.Throttled, time.Minute, 0, 0, time.Minute, 75 * time.Second},
+		"not asked":                     {channels.Throttled, 0, 0, 0, 5 * time.Second, 7 * time.Second},
+		"negative":                      {channels.Throttled, -far, 0, 0, 5 * time.Second, 7 * time.Second},
+		"far away":                      {channels.Throttled, far, 0, 0, 24 * time.Hour, 24 * time.Hour},
+		"longest":                       {channels.Throttled, math.MaxInt64, 0, 0, 24 * time.Hour, 24 * time.Hour},
+		"far away, later":               {channels.Throttled, far, 23 * time.Hour, 0, time.Hour, time.Hour},
+		"far away, the last minute":     {channels.Throttled, far, 24*time.Hour - time.Minute, 0, time.Minute, time.Minute},
+		"far away, expires in an hour":  {channels.Throttled, far, 0, time.Hour, time.Hour - lastTry, time.Hour - lastTry},
+		"far away, expires in 8 s":      {channels.Throttled, far, 0, 8 * time.Second, 4 * time.Second, 4 * time.Second},
+		"as asked, expires in an hour":  {channels.Throttled, time.Minute, 0, time.Hour, time.Minute, 75 * time.Second},
+		"transient, as asked":           {channels.Transient, time.Minute, 0, 0, time.Minute, time.Minute},
+		"transient, far away":           {channels.Transient, far, 0, 0, 24 * time.Hour, 24 * time.Hour},
+		"transient, far away, later":    {channels.Transient, far, 30 * time.Hour, 0, 10 * time.Second, 10 * time.Second},
+		"transient, expires in an hour": {channels.Transient, far, 0, time.Hour, time.Hour - lastTry, time.Hour - lastTry},
+	} {
+		now := store.Now()
+		due := now.Add(-c.due)
+		r := &run{
+			job: Job{Attempt: 1, MaxAttempts: 4}, delivery: store.Delivery{CreatedAt: due},
+			settings: &settings.Settings{Defaults: settings.Defaults{RetryBackoffSeconds: []int{10}}},
+		}
+		if c.expires > 0 {
+			at := now.Add(c.expires)
+			r.delivery.ExpiresAt = &at
+		}
+		outcome, next := decide(r, channels.Receipt{}, &channels.Error{Class: c.class, Code: "slow", RetryAfter: c.asked})
+		require.Equal(t, store.DeliveryFailed, outcome.Status, name)
+		wait := outcome.NextRetryAt.Sub(now)
+		require.Greater(t, wait, c.min-time.Second, name)
+		require.Less(t, wait, c.max+time.Second, name)
+		if c.class == channels.Throttled {
+			require.Equal(t, Snooze, next.Action, name)
+		}
+	}
+}
+
 // A dead delivery is sent again only when its worker had returned to River, so that the second
 // run of its job is an operator's. River's rescuer gives a lost worker's job a second run, too.
 func TestRestartedByOperator(t *testing.T) {
@@ -63,4 +112,21 @@ func TestRestartedByOperator(t *testing.T) {
 		}
 		require.Equal(t, c.want, restartedByOperator(job, c.delivery), name)
 	}
+}
+
+// Vendors' texts are clean wherever they enter: the attempt, what River notes, and the
+// receipt's details.
+func TestVendorsTextsAreCleaned(t *testing.T) {
+	t.Parallel()
+	const dirty, clean = "a\u009b2J\u202eb\u200bc\x00", "a 2Jbc "
+	r := &run{job: Job{Attempt: 1, MaxAttempts: 4}, settings: &settings.Settings{Defaults: settings.Defaults{RetryBackoffSeconds: []int{1}}}}
+	outcome, next := decide(r, channels.Receipt{}, &channels.Error{Class: channels.Transient, Code: dirty, Message: dirty})
+	require.Equal(t, clean, outcome.Attempt.Error)
+	require.Equal(t, clean, outcome.Attempt.Code)
+	require.Equal(t, "transient: "+clean, next.Reason)
+
+	outcome, _ = decide(r, channels.Receipt{Details: map[string]any{"id": dirty, "list": []string{dirty}, "duplicate": true}}, nil)
+	require.JSONEq(t, `{"id": "a 2Jbc ", "list": ["a 2Jbc "], "duplicate": true}`, string(outcome.Attempt.Details))
+	outcome, _ = decide(r, channels.Receipt{Details: map[string]any{"list": make([]string, maxDetails)}}, nil)
+	require.Empty(t, outcome.Attempt.Details)
 }

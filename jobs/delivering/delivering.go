@@ -5,7 +5,6 @@ package delivering
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -259,17 +258,9 @@ func (d *Deliverer) fail(ctx context.Context, r *run, err error) *Next {
 
 // call makes the provider call. It does not run on the job's context, because a shutdown or
 // a cancelled job must not cut a request: only the provider's timeout ends it.
-func (d *Deliverer) call(ctx context.Context, r *run) (receipt channels.Receipt, err error) {
+func (d *Deliverer) call(ctx context.Context, r *run) (channels.Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.settings.Defaults.Timeout())
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			// The value may hold an address, so only its type and the stack are logged.
-			d.log.Error("provider panicked", zap.String("provider", r.provider.Name), zap.Stringer("delivery", r.delivery.ID),
-				zap.String("panicType", fmt.Sprintf("%T", p)), zap.Stack("stack"))
-			err = &channels.Error{Class: channels.Uncertain, Code: "panic", Message: "the provider failed in an unexpected way"}
-		}
-	}()
 	m := channels.Message{
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
@@ -278,7 +269,16 @@ func (d *Deliverer) call(ctx context.Context, r *run) (receipt channels.Receipt,
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt
 	}
-	return r.provider.Sender.Send(ctx, m)
+	receipt, err := channels.Call(ctx, func() (channels.Receipt, error) { return r.provider.Sender.Send(ctx, m) })
+	provider, delivery := zap.String("provider", r.provider.Name), zap.Stringer("delivery", r.delivery.ID)
+	var panicked *channels.Panic
+	switch {
+	case errors.As(err, &panicked):
+		d.log.Error("provider panicked", provider, delivery, zap.String("panicType", panicked.Type), zap.ByteString("stack", panicked.Stack))
+	case errors.Is(err, channels.ErrAbandoned):
+		d.log.Error("provider's call did not end in its time, and is left behind", provider, delivery)
+	}
+	return receipt, err
 }
 
 // endSend ends the span of a provider call.

@@ -124,16 +124,6 @@ func TestDeliverThrottledSpendsNoAttempt(t *testing.T) {
 	})
 }
 
-func TestDeliverThrottledTooLong(t *testing.T) {
-	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		b.Provider.Fail(&channels.Error{Class: channels.Throttled, Code: "slow_down", RetryAfter: delivering.ThrottleLimit + time.Hour})
-		b.Start()
-		d := b.WaitFor(b.Accept("k").ID, store.DeliveryDead)
-		require.Equal(t, "slow_down", d.LastCode)
-		require.Contains(t, d.LastError, "throttled for too long")
-	})
-}
-
 func TestDeliverPanic(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Provider.Answer(func(channels.Message) (channels.Receipt, error) { panic("canary-secret") })
@@ -141,6 +131,26 @@ func TestDeliverPanic(t *testing.T) {
 		d := b.WaitFor(b.Accept("k").ID, store.DeliveryDead)
 		require.Equal(t, "panic", d.LastCode)
 		require.NotContains(t, d.LastError, "canary")
+	})
+}
+
+// A provider that ignores its time holds no worker, and its late success is not lost on the
+// recipient: the outcome is uncertain.
+func TestDeliverAbandonsACallThatDoesNotEnd(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		settings := b.Settings(channels.Hold)
+		settings.Defaults.TimeoutSeconds = 1
+		b.Jobs.Apply(settings)
+		release := make(chan struct{})
+		t.Cleanup(func() { close(release) })
+		b.Provider.Answer(func(channels.Message) (channels.Receipt, error) {
+			<-release // whatever the context says
+			return channels.Receipt{}, nil
+		})
+		b.Start()
+		d := b.WaitFor(b.Accept("k").ID, store.DeliveryDead)
+		require.Equal(t, channels.CodeUncertainOutcome, d.LastCode)
+		require.Contains(t, d.LastError, "timeout")
 	})
 }
 
@@ -186,12 +196,11 @@ func TestStopFinishesSends(t *testing.T) {
 func TestRetryAfterIsBounded(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Start()
-		b.Provider.Fail(&channels.Error{Class: channels.Throttled, Code: "slow", RetryAfter: math.MaxInt64})
-		b.WaitFor(b.Accept("throttled").ID, store.DeliveryDead)
-
-		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "away", RetryAfter: math.MaxInt64})
-		d := b.WaitFor(b.Accept("transient").ID, store.DeliveryFailed)
-		require.WithinDuration(t, time.Now().Add(delivering.ThrottleLimit), *d.NextRetryAt, time.Minute)
+		for _, class := range []channels.Class{channels.Throttled, channels.Transient} {
+			b.Provider.Fail(&channels.Error{Class: class, Code: "slow", RetryAfter: math.MaxInt64})
+			d := b.WaitFor(b.Accept(string(class)).ID, store.DeliveryFailed)
+			require.WithinDuration(t, time.Now().Add(delivering.WaitLimit), *d.NextRetryAt, time.Minute)
+		}
 	})
 }
 
@@ -223,7 +232,7 @@ func TestNoRetryAfterExpiry(t *testing.T) {
 		lastError string
 	}{
 		"transient": {&channels.Error{Class: channels.Transient, Code: "away", Message: "no route"}, "away: no route"},
-		"throttled": {&channels.Error{Class: channels.Throttled, Code: "slow", Message: "later", RetryAfter: 100 * time.Second}, "slow: later"},
+		"uncertain": {&channels.Error{Class: channels.Uncertain, Code: "timeout", Message: "no answer"}, "timeout: no answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {

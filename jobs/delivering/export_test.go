@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	ThrottleLimit = throttleLimit
+	WaitLimit     = waitLimit
 	RecordTime    = recordTime
 	SlotHorizon   = slotHorizon
 	UrgentHorizon = urgentHorizon

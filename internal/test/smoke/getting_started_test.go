@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/client"
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
@@ -56,6 +57,34 @@ func TestGettingStarted(t *testing.T) {
 	}, harness.Patience, harness.Tick)
 	require.Equal(t, "db-0 has no space left", w.Vendors.Inbox.Arrivals()[0].Text)
 	require.Zero(t, r.Terminate())
+}
+
+// The commands about faults show a retry, a dead letter and its replay. The test replaces
+// only the addresses.
+func TestGettingStartedWithFaults(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	blocks := shellBlocksOf(t, "docs/getting-started.md", "## Seeing it fail")
+	require.Len(t, blocks, 2)
+	flags, isDev := strings.CutPrefix(strings.TrimSpace(blocks[0]), "./sealos-notify dev ")
+	require.True(t, isDev, blocks[0])
+	r := startDev(t, w, strings.Fields(flags)...)
+	require.NoError(t, os.Symlink(w.Program().Path, w.Path("sealos-notify")))
+
+	api, err := client.New(client.Options{URL: r.Base, AppID: "notify-console", AppSecret: "dev-secret"})
+	require.NoError(t, err)
+	sms, err := api.Deliveries(t.Context(), client.DeliveryQuery{DeliveryFilter: client.DeliveryFilter{Channel: "sms"}})
+	require.NoError(t, err)
+	require.Equal(t, client.StatusSuccess, sms.Deliveries[0].Status)
+	require.Equal(t, 1, sms.Deliveries[0].RetryCount)
+
+	said := shell(t, w, "export HOME=. SEALOS_NOTIFY_URL="+r.Base+"\n"+blocks[1])
+	require.Contains(t, said, "feishu_230013: Bot has NO availability to this user.")
+	require.Contains(t, said, "1 of 1 dead deliveries go again.")
+	require.Eventually(t, func() bool {
+		app, err := api.Deliveries(t.Context(), client.DeliveryQuery{DeliveryFilter: client.DeliveryFilter{Channel: "feishu_app"}})
+		return err == nil && app.Deliveries[0].Status == client.StatusSuccess
+	}, harness.Patience, harness.Tick)
 }
 
 // The page copies the files to where docker compose reads them.

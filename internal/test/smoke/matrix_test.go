@@ -60,10 +60,10 @@ func TestRecipientsReachTheirChannels(t *testing.T) {
 	}
 }
 
-// startDev runs the dev command until the test ends and returns when it serves.
-func startDev(t *testing.T, w *harness.World) *harness.Replica {
+// startDev runs the dev command with the flags until the test ends and returns when it serves.
+func startDev(t *testing.T, w *harness.World, flags ...string) *harness.Replica {
 	t.Helper()
-	cmd := w.Program("dev", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state"))
+	cmd := w.Program(append([]string{"dev", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state")}, flags...)...)
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

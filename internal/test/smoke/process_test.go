@@ -11,8 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
@@ -176,6 +178,25 @@ func TestDev(t *testing.T) {
 	// A second run finds what the first one kept.
 	out, err = w.Program("dev", "--once", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state")).CombinedOutput()
 	require.NoError(t, err, "%s", out)
+
+	// With faults, a retry arrives and a refusal is dead.
+	out, err = w.Program("dev", "--once", "--address", "127.0.0.1:0", "--vendors", "127.0.0.1:0", "--state", w.Path("state"),
+		"--fault", "feishu_app=refuse", "--fault", "sms=down").CombinedOutput()
+	require.Error(t, err, "%s", out)
+	require.Equal(t, 5, strings.Count(string(out), "success"), "%s", out)
+	require.Contains(t, string(out), "Bot has NO availability to this user.")
+	out, err = w.Program("dev", "--once", "--state", w.Path("other"), "--fault", "feishu=down").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), `--fault "feishu=down" is not CHANNEL=NAME with a channel of email, `)
+	out, err = w.Program("dev", "--help").CombinedOutput()
+	require.NoError(t, err)
+	help := strings.Join(strings.Fields(string(out)), " ")
+	for _, typ := range builtin.Types() {
+		require.Contains(t, help, typ.Channel)
+	}
+	for _, name := range vendors.Names() {
+		require.Contains(t, help, name+" (")
+	}
 
 	taken := w.Vendors.Addresses.Feishu
 	out, err = w.Program("dev", "--once", "--address", taken, "--state", w.Path("other")).CombinedOutput()

@@ -55,14 +55,14 @@ func TestSendAtAndExpiresAt(t *testing.T) {
 		require.Equal(t, sendAt.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), shown["sendAt"])
 		require.Equal(t, []any{nil, "low", false}, []any{shown["expiresAt"], shown["priority"], shown["test"]})
 
-		// Another one expires: the vendor throttles beyond its expiresAt.
-		w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, HTTPStatus: 429, Code: "99991400",
-			Header: http.Header{"X-Ogw-Ratelimit-Reset": {"3600"}}})
+		// Another one expires: the vendor throttles until its expiresAt.
+		throttle := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, HTTPStatus: 429, Code: "99991400"})
 		body = harness.Notification("short", 1)
-		body["expiresAt"] = time.Now().Add(time.Minute).Format(time.RFC3339Nano)
+		body["expiresAt"] = time.Now().Add(3 * time.Second).Format(time.RFC3339Nano)
 		a = r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", body)
 		tasks := r.Until(a.Body["notificationId"].(string), "failed")
 		require.Equal(t, []string{"dead", "expired"}, []string{tasks[0].Status, tasks[0].LastCode})
+		throttle.Lift()
 
 		r.Until(id, "success")
 		arrivals := w.Vendors.Feishu.Inbox().Arrivals()

@@ -27,6 +27,13 @@ const (
 // Fault is a misbehaviour of the vendor.
 type Fault = vendors.Fault
 
+// Faults are the vendor's faults by name.
+var Faults = vendors.Named(SendSms,
+	Fault{HTTPStatus: http.StatusBadRequest, Code: "Throttling.User", Message: "Request was denied due to user flow control."},
+	Fault{Code: "isv.MOBILE_NUMBER_ILLEGAL", Message: "手机号码格式错误"},
+	Fault{Code: "isv.AMOUNT_NOT_ENOUGH", Message: "账户余额不足"},
+)
+
 // SMS is a simulated SMS service with one account. It serves the API at "/".
 type SMS struct {
 	*vendors.API

@@ -36,6 +36,13 @@ const (
 // Fault is a misbehaviour of the platform.
 type Fault = vendors.Fault
 
+// Faults are the platform's faults by name.
+var Faults = vendors.Named(Messages,
+	Fault{HTTPStatus: http.StatusBadRequest, Code: "99991400", Message: "request trigger frequency limit"},
+	Fault{HTTPStatus: http.StatusBadRequest, Code: "230013", Message: "Bot has NO availability to this user."},
+	Fault{HTTPStatus: http.StatusBadRequest, Code: "99991672", Message: "Access denied. One of the following scopes is required: [im:message:send_as_bot]."},
+)
+
 // Platform is a simulated platform with one app.
 type Platform struct {
 	*vendors.API

@@ -28,6 +28,13 @@ func Path(token string) string { return "/open-apis/bot/v2/hook/" + token }
 // Fault is a misbehaviour of the bot.
 type Fault = vendors.Fault
 
+// Faults are the bot's faults by name.
+var Faults = vendors.Named(Hook,
+	Fault{Code: "11232", Message: "frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]"},
+	Fault{Code: "19002", Message: "params error, msg_type need"},
+	Fault{Code: "19024", Message: "Key Words Not Found"},
+)
+
 // Bot is a simulated bot.
 type Bot struct {
 	*vendors.API

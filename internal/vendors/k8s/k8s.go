@@ -32,6 +32,13 @@ const (
 // and HTTPStatus its code.
 type Fault = vendors.Fault
 
+// Faults are the API's faults by name.
+var Faults = vendors.Named(Create,
+	Fault{HTTPStatus: http.StatusTooManyRequests, Code: "TooManyRequests", Message: "Too many requests, please try again later."},
+	Fault{HTTPStatus: http.StatusUnprocessableEntity, Code: "Invalid", Message: "Notification.notification.sealos.io is invalid"},
+	Fault{HTTPStatus: http.StatusForbidden, Code: "Forbidden", Message: "notifications.notification.sealos.io is forbidden: User cannot create resource"},
+)
+
 // Cluster is a simulated cluster with one client, in which every namespace exists
 // until it is deleted.
 type Cluster struct {

@@ -29,6 +29,15 @@ const (
 // text ("5.1.1 no such user").
 type Fault = vendors.Fault
 
+// Faults are the server's faults by name. The texts are those of Amazon SES and Postfix.
+var Faults = map[string]Fault{
+	vendors.Throttle:      {Where: Data, Times: 1, Code: "454", Message: "Throttling failure: Maximum sending rate exceeded."},
+	vendors.Down:          {Where: Hello, Times: 1, Reset: true},
+	vendors.Refuse:        {Where: Rcpt, Times: 1, Code: "550", Message: "5.1.1 Recipient address rejected: User unknown in local recipient table"},
+	vendors.Misconfigured: {Where: Auth, Times: 1, Code: "535", Message: "5.7.8 Error: authentication failed"},
+	vendors.Lost:          {Where: Data, Times: 1, After: true, Reset: true},
+}
+
 // Server is a simulated mail server. It speaks no TLS.
 type Server struct {
 	*vendors.Vendor

@@ -32,6 +32,13 @@ const (
 // Fault is a misbehaviour of the vendor.
 type Fault = vendors.Fault
 
+// Faults are the vendor's faults by name.
+var Faults = vendors.Named(SingleBatchAppend,
+	Fault{HTTPStatus: http.StatusTooManyRequests, Code: "FlowLimitExceeded", Message: "Request was rejected because the request speed of this openAPI is beyond the current flow control limit."},
+	Fault{HTTPStatus: http.StatusBadRequest, Code: "MissingParameter", Message: "The request is missing the parameter Resource."},
+	Fault{HTTPStatus: http.StatusForbidden, Code: "AccessDenied", Message: "User is not authorized to perform: vms:SingleBatchAppend."},
+)
+
 // VMS is a simulated voice service with one account. It serves the API at "/".
 type VMS struct {
 	*vendors.API
