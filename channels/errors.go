@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -90,13 +91,14 @@ func Redact(text string, private ...string) string {
 // maxErrorText bounds the text of an error, in bytes.
 const maxErrorText = 2000
 
-// CleanText returns a vendor's text in a form that is safe to store: valid UTF-8, no
-// control characters, at most 2,000 bytes. PostgreSQL would refuse a row with a NUL
-// byte, and with it the whole batch.
+// CleanText returns a vendor's text in a form that is safe to store and to show: valid
+// UTF-8, at most 2,000 bytes, no control characters, and none that are invisible or
+// change the direction of the text. PostgreSQL would refuse a row with a NUL byte, and
+// with it the whole batch.
 func CleanText(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return ' '
 		}
 		return r

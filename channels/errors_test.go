@@ -16,6 +16,15 @@ func TestRedact(t *testing.T) {
 	require.Equal(t, "nothing", channels.Redact("nothing"))
 }
 
+// Control characters of both sets (C0, C1), those that turn the direction of the text, and
+// those that nobody sees.
+func TestCleanText(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "a b c d e f g h", channels.CleanText("a\x00b\u0085c\u009bd\u202ee\u2066f\u200fg\u2028h"))
+	require.Equal(t, "550 数据库 é", channels.CleanText("550 数据库 é"))
+	require.Equal(t, "\uFFFD x", channels.CleanText("\xff\u061cx"))
+}
+
 func TestPermanentError(t *testing.T) {
 	t.Parallel()
 	e := channels.AsError(errors.Join(channels.PermanentError("too_long", "the message is too long")))
