@@ -72,7 +72,7 @@ func TestConnectionsAreWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(1)
 		first, _ := newConnection(t, p, unshared{})
-		busy(t, p, unshared{}, time.Minute)
+		busy(t, p, unshared{}, time.Second)
 		got := make(chan *connection)
 		go func() {
 			c, _ := p.reserve(t.Context(), unshared{})

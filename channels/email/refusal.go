@@ -59,21 +59,21 @@ var rules = []rule{
 	// This mail is too large, or goes in circles.
 	anywhere(`\bsize|too (large|big|long)|\blength\b|octets|too many hops|hop count|5\.3\.4|5\.2\.3\b`, aboutMail), // Gmail, Postfix, Exim
 
-	// A full mailbox: ours, where Exchange keeps what was sent, or the recipient's.
-	anywhere(`mailbox full.*submission|5\.2\.251`, aboutUs),                                                                // Exchange
-	fromRCPT(`[45]\.2\.2\b|(mailbox|account that you tried|storage allocation|recipient).*(full|quota|exceed)`, aboutMail), // Gmail, Coremail
-	at(recipient, recipient, `quota`, aboutMail),
-
-	// A sender who may not send as another, or has no licence.
-	anywhere(`send ?as ?denied|5\.2\.25[23]`, aboutUs), // Exchange
+	// Our own mailbox, where Exchange keeps what was sent, is full. A sender who may not send
+	// as another, or has no licence.
+	anywhere(`mailbox full.*submission|5\.2\.251|send ?as ?denied|5\.2\.25[23]`, aboutUs), // Exchange
 
 	// Our quota.
 	anywhere(`submissionquotaexceeded|recipient ?rate ?limit|5\.1\.90|5\.4\.5\b|5\.7\.705`, aboutQuota), // Exchange, Gmail
 	anywhere(`(daily|per day|24[- ]?hours?|hourly|per hour|monthly).*(limit|quota|max|allow|exceed|reach|message|mail)`, aboutQuota),
 	anywhere(`(limit|quota|max|exceed|only \d+).*(daily|per day|24[- ]?hours?|hourly|per hour|monthly)`, aboutQuota), // Gmail, SES
-	anywhere(`(sending|sender|send|outgoing|submission|account) (limit|quota)|^5.*quota`, aboutQuota),                // Gmail
-	anywhere(`number of rcpt attempts|rp:trc|mi:stc|发信量|发送量|额度|配额|上限`, aboutQuota),                                   // Aliyun, NetEase, Tencent
-	anywhere(`^5.*\blimits?\b.*(reach|exceed|hit|over)|^5.*(reach|exceed|hit|over).*\blimits?\b`, aboutQuota),
+	anywhere(`(sending|sender|send|outgoing|submission|account) (limit|quota)|\be?mail quota`, aboutQuota),           // Gmail
+	anywhere(`number of rcpt attempts|rp:trc|mi:stc|发信量|发送量|额度|配额|上限`, aboutQuota),                                // Aliyun, NetEase, Tencent
+
+	// The recipient's mailbox is full. After the mail, a quota of which no more is said is ours.
+	fromRCPT(`[45]\.2\.2\b|(mailbox|account that you tried|storage allocation|recipient).*(full|quota|exceed)`, aboutMail), // Gmail, Coremail
+	at(recipient, recipient, `quota`, aboutMail),
+	anywhere(`^5.*quota|^5.*\blimits?\b.*(reach|exceed|hit|over)|^5.*(reach|exceed|hit|over).*\blimits?\b`, aboutQuota),
 
 	// Too many connections, or too fast.
 	anywhere(`too (many|much) ([a-z]+ ){0,3}(connection|session|login|fail|auth|message|mail|request|command|recipient|error)`, aboutPace), // Postfix, Exim, SES

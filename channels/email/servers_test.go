@@ -138,7 +138,7 @@ func TestExim(t *testing.T) {
 			}{
 				{"full.canary@example.com", "", channels.Transient, "smtp_4.2.2"},
 				{"nobody.canary@example.com", "", channels.Permanent, "smtp_5.1.1"},
-				{"canary@elsewhere.example", "", channels.Permanent, "smtp_5.7.1"},
+				{"canary@elsewhere.example", "", channels.Misconfigured, "smtp_5.7.1"},
 				{user, "this is unwanted", channels.Permanent, "smtp_5.7.1"},
 			} {
 				m := textTo(tc.to)
