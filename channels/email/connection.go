@@ -163,9 +163,15 @@ func (c *connection) quit() {
 	c.client = nil
 }
 
-func hangUp(raw net.Conn, client *smtp.Client) {
+// hangUp ends a session, and waits until the server has closed its side: until then, it
+// counts the connection.
+func hangUp(raw *boundedConn, client *smtp.Client) {
 	_ = raw.SetDeadline(time.Now().Add(quitTime))
-	_ = client.Quit()
+	if _, err := client.Text.Cmd("QUIT"); err == nil {
+		_, _, _ = client.Text.ReadResponse(221)
+	}
+	raw.closeWrite()
+	_, _ = io.Copy(io.Discard, client.Text.R)
 	_ = raw.Close()
 }
 

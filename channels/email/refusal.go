@@ -68,7 +68,7 @@ var rules = []rule{
 	anywhere(`(daily|per day|24[- ]?hours?|hourly|per hour|monthly).*(limit|quota|max|allow|exceed|reach|message|mail)`, aboutQuota),
 	anywhere(`(limit|quota|max|exceed|only \d+).*(daily|per day|24[- ]?hours?|hourly|per hour|monthly)`, aboutQuota), // Gmail, SES
 	anywhere(`(sending|sender|send|outgoing|submission|account) (limit|quota)|\be?mail quota`, aboutQuota),           // Gmail
-	anywhere(`number of rcpt attempts|rp:trc|mi:stc|发信量|发送量|额度|配额|上限`, aboutQuota),                                // Aliyun, NetEase, Tencent
+	anywhere(`number of rcpt attempts|rp:trc|mi:stc|发信量|发送量|额度|配额|上限`, aboutQuota),                                   // Aliyun, NetEase, Tencent
 
 	// The recipient's mailbox is full. After the mail, a quota of which no more is said is ours.
 	fromRCPT(`[45]\.2\.2\b|(mailbox|account that you tried|storage allocation|recipient).*(full|quota|exceed)`, aboutMail), // Gmail, Coremail

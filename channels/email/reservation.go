@@ -184,7 +184,7 @@ func (r *reservation) transfer(ctx context.Context, m composed) (string, error) 
 		return "", err
 	}
 	if !r.reach(sent) {
-		_ = r.connection.raw.Close() // before QUIT, with which the client would end the mail
+		_ = r.connection.raw.Close() // the client would end the mail before it sends QUIT
 		return "", context.Canceled
 	}
 	if err := w.Close(); err != nil {

@@ -17,7 +17,8 @@ import (
 
 // EximServer is a running Exim. It accepts mail for the domain example.com and writes
 // each mail to a file. It refuses recipients that begin with "full" with 452 and those
-// that begin with "nobody" with 550. It refuses a text with "unwanted" with 550.
+// that begin with "nobody" with 550. It refuses a text with "unwanted" with 550, and
+// a fourth connection.
 type EximServer struct {
 	Port    int    // for STARTTLS
 	TLSPort int    // for TLS from the first byte
