@@ -106,10 +106,12 @@ func (d *decision) throttled(wait time.Duration) *Next {
 	if created := d.run.job.CreatedAt; created.After(since) {
 		since = created
 	}
-	if d.now.Add(wait).After(since.Add(throttleLimit)) {
+	left := since.Add(throttleLimit).Sub(d.now)
+	if left <= 0 {
 		d.describe(d.err.Code, "throttled for too long; "+d.err.Message)
 		return d.dead()
 	}
+	wait = min(wait, left) // the last try: a quota for a day is renewed by then
 	next := d.retry(wait)
 	if next.Action == Retry {
 		d.outcome.Throttled = true
