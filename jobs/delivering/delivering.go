@@ -81,10 +81,14 @@ func New(
 	}
 	d.loads = groupcommit.New(groupcommit.Options[uuid.UUID]{
 		Name: "load", BatchTime: loadTime, ItemTime: loadTime, Metrics: batches, Log: log,
-	}, func(ctx context.Context, gather func() []uuid.UUID) ([]*loaded, error) { return d.loadBatch(ctx, gather()) })
+	}, func(ctx context.Context, gather func() []uuid.UUID) ([]*loaded, error) {
+		return d.loadBatch(ctx, gather())
+	})
 	d.records = groupcommit.New(groupcommit.Options[store.Outcome]{
 		Name: "record", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
-	}, func(ctx context.Context, gather func() []store.Outcome) ([]bool, error) { return d.recordBatch(ctx, gather()) })
+	}, func(ctx context.Context, gather func() []store.Outcome) ([]bool, error) {
+		return d.recordBatch(ctx, gather())
+	})
 	return d
 }
 

@@ -19,7 +19,7 @@ func run(t *testing.T, user string, programs ...string) (string, error) {
 		if name == "postfix" {
 			unpacked := filepath.Join(home, ".cache/sealos-notify/postfix/usr/lib/postfix/sbin")
 			require.NoError(t, os.MkdirAll(unpacked, 0o700))
-			require.NoError(t, os.WriteFile(filepath.Join(unpacked, "master"), nil, 0o700)) //nolint:gosec // a program
+			require.NoError(t, os.WriteFile(filepath.Join(unpacked, "master"), nil, 0o700))
 		}
 	}
 	path := t.TempDir()
@@ -69,7 +69,7 @@ func TestUnpacksPostfix(t *testing.T) {
 		"dpkg-query": `test "$*" = "-W libc6 libdb5.3"`,
 		"initdb":     "", "exim4": "", "alertmanager": "",
 	} {
-		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700)) //nolint:gosec // a program
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
 	}
 	unpack := func() string {
 		cmd := limit.Command(t, limit.Wait, "/bin/sh", "deps.sh", "-v")
