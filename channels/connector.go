@@ -20,9 +20,9 @@ type Connector interface {
 
 // Connection is reserved for one message. The calls are made one after the other.
 type Connection interface {
-	// Connect opens the connection when it is not open. It is a failed attempt when it
-	// fails. Its error is like Send's.
-	Connect(ctx context.Context) error
+	// Connect opens the connection when it is not open, for the message. It is a failed
+	// attempt when it fails. Its error is like Send's.
+	Connect(ctx context.Context, m Message) error
 	Sender
 	// Release gives the connection back, and returns at once. A connection whose call
 	// was given up keeps its place until it is closed.

@@ -346,6 +346,19 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 	}
 }
 
+// A server may know the recipient before RCPT, from an earlier try.
+func TestFailedConnectionShowsNoAddress(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	server.Fail(smtp.Fault{Where: smtp.Auth, Code: "535", Message: "no, because of " + user})
+	c, err := sender.(channels.Connector).Reserve(t.Context(), nil)
+	require.NoError(t, err)
+	defer c.Release()
+	err = c.Connect(t.Context(), textTo(user))
+	channeltest.RequireError(t, err, channels.Misconfigured, "smtp_535")
+	require.ErrorContains(t, err, "no, because of ***")
+}
+
 func TestReceiptHoldsNoAddress(t *testing.T) {
 	t.Parallel()
 	server, sender := setup(t, nil)

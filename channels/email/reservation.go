@@ -28,11 +28,11 @@ type reservation struct {
 }
 
 // Connect implements channels.Connection.
-func (r *reservation) Connect(ctx context.Context) error {
+func (r *reservation) Connect(ctx context.Context, m channels.Message) error {
 	if r.connection.client != nil {
 		return nil
 	}
-	return r.talk(ctx, "", func() error { return r.sender.open(ctx, r.connection) })
+	return r.talk(ctx, m.Recipient.Value, func() error { return r.sender.open(ctx, r.connection) })
 }
 
 // Send implements channels.Sender. The receipt's details are message_id, the mail's header,

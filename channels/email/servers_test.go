@@ -229,7 +229,7 @@ func TestThreePlaces(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) channels.Sender{
 		"Postfix": func(t *testing.T) channels.Sender { return openConfig(t, postfixConfig(mailservers.Postfix(t))) },
 		"Exim": func(t *testing.T) channels.Sender {
-			server := mailservers.Exim(t)
+			server := mailservers.Exim(t, "smtp_accept_max_per_host = 3")
 			return openConfig(t, realConfig(server.Port, server.CA, false))
 		},
 		"simulated": func(t *testing.T) channels.Sender {

@@ -38,7 +38,7 @@ func (d *Deliverer) connect(ctx context.Context, r *run) *Next {
 	r.connection = connection
 	started := time.Now()
 	_, err = d.call(untilStop, r, func(ctx context.Context) (channels.Receipt, error) {
-		return channels.Receipt{}, connection.Connect(ctx)
+		return channels.Receipt{}, connection.Connect(ctx, r.outgoing())
 	})
 	switch {
 	case err == nil:

@@ -78,7 +78,9 @@ type lineConnection struct {
 	place channels.Place
 }
 
-func (c *lineConnection) Connect(ctx context.Context) error { return c.connect(ctx) }
+func (c *lineConnection) Connect(ctx context.Context, _ channels.Message) error {
+	return c.connect(ctx)
+}
 
 func (c *lineConnection) Release() {
 	c.place.Free()

@@ -303,15 +303,19 @@ func (d *Deliverer) call(
 
 // send sends the message.
 func (r *run) send(ctx context.Context) (channels.Receipt, error) {
-	sender := r.provider.Sender
 	if r.connection != nil {
-		sender = r.connection
+		return r.connection.Send(ctx, r.outgoing())
 	}
-	return sender.Send(ctx, channels.Message{
+	return r.provider.Sender.Send(ctx, r.outgoing())
+}
+
+// outgoing returns the message as the provider takes it.
+func (r *run) outgoing() channels.Message {
+	return channels.Message{
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
-	})
+	}
 }
 
 // endSend ends the span of a provider call.
