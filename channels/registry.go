@@ -2,6 +2,7 @@ package channels
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -51,6 +52,16 @@ func NewRegistry(byChannel map[string]Provider, spares ...Provider) *Registry {
 		r.byName[p.Name] = p
 	}
 	return r
+}
+
+// Close closes the connections that senders keep for the next message. Calls in flight, and
+// those that begin later, are not affected. Call it when the registry was replaced.
+func (r *Registry) Close() {
+	for _, p := range r.byName {
+		if c, ok := p.Sender.(io.Closer); ok {
+			_ = c.Close() // what is closed is idle
+		}
+	}
 }
 
 // Provider returns the provider of a channel; false when the channel is disabled.

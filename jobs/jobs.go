@@ -68,11 +68,14 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 func (j *Jobs) Apply(s settings.Settings) {
 	j.Accepter.Expect(s.Registry)
 	j.Deliverer.Expect(s.Registry)
-	j.settings.Store(&s)
+	if old := j.settings.Swap(&s); old.Registry != s.Registry {
+		old.Registry.Close() // its idle connections would keep their places from the new ones
+	}
 }
 
 // Close commits what is queued.
 func (j *Jobs) Close() {
 	j.Accepter.Close()
+	j.settings.Load().Registry.Close()
 	j.Deliverer.Close()
 }

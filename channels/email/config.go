@@ -6,9 +6,12 @@ import (
 	"crypto/x509"
 	"net"
 	"net/mail"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/idna"
 
 	"github.com/labring/sealos-notify/channels"
 )
@@ -25,7 +28,7 @@ var Type = channels.Type{
 	// A second copy of a mail does no harm. Many clients show it once, because its
 	// Message-ID is the same.
 	OnUncertain: channels.Resend,
-	NewConfig:   func() channels.Config { return &Config{StartTLS: startTLSRequired} },
+	NewConfig:   func() channels.Config { return &Config{StartTLS: startTLSRequired, MaxConnections: maxConnections} },
 }
 
 // Message types.
@@ -33,6 +36,9 @@ const (
 	msgText = "text"
 	msgHTML = "html"
 )
+
+// maxConnections is the default. Servers commonly accept about ten from one address.
+const maxConnections = 10
 
 // Values of startTLS.
 const (
@@ -59,7 +65,10 @@ type Config struct {
 	From     string `yaml:"from" required:"true" doc:"sender: Name <address> or an address"`
 	UseTLS   bool   `yaml:"useTLS" doc:"TLS from the first byte, as on port 465"`
 	StartTLS string `yaml:"startTLS" doc:"STARTTLS without useTLS: required, optional or off"`
+	Helo     string `yaml:"helo" doc:"the name that we give the server (EHLO), with a domain; empty: the domain of from"`
 	CA       string `yaml:"ca" doc:"certificates (PEM) of a private CA, trusted instead of the system's; usually by caFile"`
+
+	MaxConnections int `yaml:"maxConnections" doc:"most connections by all replicas together; fewer while the server refuses some"`
 }
 
 // Validate implements channels.Config.
@@ -73,7 +82,14 @@ func (c *Config) Validate() error {
 	if (c.Username == "") != (c.Password == "") {
 		return channels.KeyErrorf("username", "it goes with a password and a password with it; leave both out to send without an account")
 	}
-	if _, err := c.sender(); err != nil {
+	if c.MaxConnections < 1 || c.MaxConnections > 1000 {
+		return channels.KeyErrorf("maxConnections", "%d is not between 1 and 1000", c.MaxConnections)
+	}
+	from, err := c.sender()
+	if err != nil {
+		return err
+	}
+	if _, err := c.helo(from); err != nil {
 		return err
 	}
 	if _, err := c.roots(); err != nil {
@@ -112,6 +128,24 @@ func (c *Config) sender() (*mail.Address, error) {
 	return from, nil
 }
 
+// helo returns the name for EHLO: a domain in its ASCII form, or an address in brackets.
+func (c *Config) helo(from *mail.Address) (string, error) {
+	name, key := c.Helo, "helo"
+	if name == "" {
+		name, key = from.Address[strings.LastIndexByte(from.Address, '@')+1:], "from"
+	}
+	if literal, ok := strings.CutPrefix(name, "["); ok {
+		if _, err := netip.ParseAddr(strings.TrimPrefix(strings.TrimSuffix(literal, "]"), "IPv6:")); err == nil && strings.HasSuffix(name, "]") {
+			return name, nil
+		}
+	}
+	name, err := idna.Lookup.ToASCII(name)
+	if err != nil || name == "" {
+		return "", channels.KeyErrorf(key, "the domain is none")
+	}
+	return name, nil
+}
+
 // roots returns the CAs to trust; nil for the system's.
 func (c *Config) roots() (*x509.CertPool, error) {
 	if c.CA == "" {
@@ -147,11 +181,16 @@ func (c *Config) Open() (channels.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
+	helo, err := c.helo(from)
+	if err != nil {
+		return nil, err
+	}
 	return &sender{
 		config: *c,
 		from:   from,
+		helo:   helo,
 		tls:    &tls.Config{ServerName: c.Host, RootCAs: roots, MinVersion: tls.VersionTLS12},
-		slots:  make(chan struct{}, maxConnections),
+		pool:   newPool(c.MaxConnections),
 		hide:   secrets(c.Username, c.Password),
 	}, nil
 }

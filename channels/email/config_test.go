@@ -49,6 +49,16 @@ func TestValidate(t *testing.T) {
 		{func(c *email.Config) { c.StartTLS, c.Host = "off", "localhost" }, ""},
 		{func(c *email.Config) { c.StartTLS, c.Host = "optional", "::1" }, ""},
 		{func(c *email.Config) { c.StartTLS, c.Host = "off", "127.0.0.1.example.com" }, "startTLS"},
+		{func(c *email.Config) { c.MaxConnections = 1 }, ""},
+		{func(c *email.Config) { c.MaxConnections = 0 }, "maxConnections"},
+		{func(c *email.Config) { c.MaxConnections = -1 }, "maxConnections"},
+		{func(c *email.Config) { c.MaxConnections = 1001 }, "maxConnections"},
+		{func(c *email.Config) { c.Helo = "mx.example.org" }, ""},
+		{func(c *email.Config) { c.Helo = "[10.0.0.1]" }, ""},
+		{func(c *email.Config) { c.Helo = "[10.0.0]" }, "helo"},
+		{func(c *email.Config) { c.Helo = "a b" }, "helo"},
+		{func(c *email.Config) { c.Helo = "mx.example.org\r\nMAIL FROM:<>" }, "helo"},
+		{func(c *email.Config) { c.Helo = "-" }, "helo"},
 		{func(c *email.Config) { c.CA = "/etc/ssl/ca.pem" }, "ca"},
 	} {
 		c := newConfig()

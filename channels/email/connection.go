@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	netmail "net/mail"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,88 +16,112 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// quitTime bounds the QUIT command. Nothing depends on its answer.
-const quitTime = 2 * time.Second
+const (
+	// quitTime bounds the QUIT command. Nothing depends on its answer.
+	quitTime = 2 * time.Second
+	// closeTime is how long a server may take to answer after the call was given up. RFC
+	// 5321, 4.5.3.2, gives it 5 minutes for most commands.
+	closeTime = 5 * time.Minute
+	// maxReplies bounds what the server says for one mail, TLS and login included, in
+	// bytes. A reply may have any number of lines, and the client keeps them all, in time
+	// that grows with the square of their number.
+	maxReplies = 64 << 10
+)
 
-// maxReplies bounds what the server says for one mail, TLS and login included, in
-// bytes. A reply may have any number of lines, and the client keeps them all, in time
-// that grows with the square of their number.
-const maxReplies = 64 << 10
+// dialer notices within half a minute that the server's machine is gone. A server that only
+// is slow keeps the connection.
+var dialer = net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+	Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4,
+}}
 
-// connection is a logged-in connection to the server. One mail at a time uses it.
+// connection is a connection to the server. One mail at a time uses it.
 type connection struct {
+	place  channels.Place
+	until  time.Time // it is not kept for another mail then
 	raw    *boundedConn
-	client *smtp.Client
-	// unbind undoes bind. It returns false when the context has ended.
-	unbind   func() bool
-	expiry   *time.Timer // while idle
-	response string      // of the server to the last mail
+	client *smtp.Client // nil until the connection is open and logged in
+	expiry *time.Timer  // while idle
+	unbind func() bool  // undoes bind; it returns false when the context has ended
 }
 
-// connect opens a connection and logs in.
-func (s *sender) connect(ctx context.Context) (*connection, error) {
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", s.config.address())
+// open opens a connection and logs in.
+func (s *sender) open(ctx context.Context, c *connection) error {
+	raw, err := dialer.DialContext(ctx, "tcp", s.config.address())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &connection{raw: &boundedConn{Conn: raw}}
+	c.raw = &boundedConn{Conn: raw}
 	c.bind(ctx)
-	if err := s.logIn(ctx, c); err != nil {
-		c.quit()
-		return nil, err
+	client, err := s.logIn(ctx, c.raw)
+	if err != nil {
+		if client != nil {
+			hangUp(c.raw, client)
+		}
+		_ = raw.Close()
+		return err
 	}
-	return c, nil
+	c.client = client
+	return nil
 }
 
-func (s *sender) logIn(ctx context.Context, c *connection) error {
-	var conn net.Conn = c.raw
+// logIn returns the client, also when the server has greeted it and then refused.
+func (s *sender) logIn(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	if s.config.UseTLS {
-		secured := tls.Client(c.raw, s.tls)
+		secured := tls.Client(conn, s.tls)
 		if err := secured.HandshakeContext(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		conn = secured
 	}
-	var err error
-	if c.client, err = smtp.NewClient(conn, s.config.Host); err != nil {
-		return err
-	}
-	name, err := os.Hostname()
+	client, err := smtp.NewClient(conn, s.config.Host)
 	if err != nil {
-		name = "localhost"
+		return nil, err
 	}
-	if err := c.client.Hello(name); err != nil {
-		return err
+	if err := client.Hello(s.helo); err != nil {
+		return client, err
 	}
 	if !s.config.UseTLS && s.config.StartTLS != startTLSOff {
-		offered, _ := c.client.Extension("STARTTLS")
+		offered, _ := client.Extension("STARTTLS")
 		switch {
 		case offered:
-			if err := c.client.StartTLS(s.tls); err != nil {
-				return err
+			if err := client.StartTLS(s.tls); err != nil {
+				return client, err
 			}
 		case s.config.StartTLS == startTLSRequired:
-			return &channels.Error{Class: channels.Misconfigured, Code: "starttls_missing", Message: "the mail server does not offer STARTTLS"}
+			return client, &channels.Error{Class: channels.Misconfigured, Code: "starttls_missing", Message: "the mail server does not offer STARTTLS"}
 		}
 	}
+	return client, s.authenticate(client)
+}
+
+// authenticate logs in when there is an account.
+func (s *sender) authenticate(client *smtp.Client) error {
 	if s.config.Username == "" {
 		return nil
 	}
-	_, offered := c.client.Extension("AUTH")
+	_, offered := client.Extension("AUTH")
 	mechanisms := strings.Fields(strings.ToUpper(offered))
 	switch {
 	case slices.Contains(mechanisms, "PLAIN"):
-		return c.client.Auth(smtp.PlainAuth("", s.config.Username, s.config.Password, s.config.Host, false))
+		return client.Auth(smtp.PlainAuth("", s.config.Username, s.config.Password, s.config.Host, false))
 	case slices.Contains(mechanisms, "LOGIN"):
-		return c.client.Auth(smtp.LoginAuth(s.config.Username, s.config.Password, s.config.Host, false))
+		return client.Auth(smtp.LoginAuth(s.config.Username, s.config.Password, s.config.Host, false))
 	}
 	return &channels.Error{Class: channels.Misconfigured, Code: "auth_missing", Message: "the mail server offers neither AUTH PLAIN nor LOGIN"}
 }
 
-// bind closes the connection when ctx ends, because the client ignores contexts.
+// bind bounds what one call may take of a connection. When ctx ends, nothing more is sent:
+// the server sees the end of the connection when it reads on, and then closes it. Until
+// then, and for closeTime at most, the connection is read, because the server still has it.
 func (c *connection) bind(ctx context.Context) {
 	c.raw.left = maxReplies
-	c.unbind = context.AfterFunc(ctx, func() { _ = c.raw.Close() })
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		deadline = time.Now()
+	}
+	_ = c.raw.SetDeadline(deadline.Add(closeTime))
+	raw := c.raw
+	c.unbind = context.AfterFunc(ctx, raw.closeWrite)
 }
 
 // boundedConn is a connection from which no more than left bytes are read.
@@ -116,6 +140,13 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// closeWrite ends what is written to the connection.
+func (c *boundedConn) closeWrite() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+}
+
 // from sends the MAIL command.
 func (c *connection) from(m composed) error {
 	// Without need, SMTPUTF8 would keep the server from relaying the mail to servers
@@ -124,33 +155,33 @@ func (c *connection) from(m composed) error {
 	return c.client.Mail(path(m.sender))
 }
 
-// deliver sends the rest of a mail after from. It returns the stage that it reached.
-func (c *connection) deliver(m composed) (stage, error) {
-	if err := c.client.Rcpt(path(m.to)); err != nil {
-		return transfer, err
+// quit sends QUIT and closes the connection, when it is open.
+func (c *connection) quit() {
+	if c.client == nil {
+		return
 	}
-	w, err := c.client.Data()
-	if err != nil {
-		return transfer, err
-	}
-	if _, err := w.Write(m.raw); err != nil {
-		return transfer, err
-	}
-	if err := w.Close(); err != nil {
-		return sent, err
-	}
-	c.response = w.(*smtp.DataCloser).ServerResponse()
-	return sent, nil
+	hangUp(c.raw, c.client)
+	c.client = nil
 }
 
-// quit sends QUIT and closes the connection.
-func (c *connection) quit() {
-	if c.client != nil {
-		_ = c.raw.SetDeadline(time.Now().Add(quitTime))
-		_ = c.client.Quit()
+// hangUp ends a session, and waits until the server has closed its side: until then, it
+// counts the connection.
+func hangUp(raw *boundedConn, client *smtp.Client) {
+	_ = raw.SetDeadline(time.Now().Add(quitTime))
+	if _, err := client.Text.Cmd("QUIT"); err == nil {
+		_, _, _ = client.Text.ReadResponse(221)
 	}
-	_ = c.raw.Close()
-	c.unbind()
+	raw.closeWrite()
+	_, _ = io.Copy(io.Discard, client.Text.R)
+	_ = raw.Close()
+}
+
+// response returns the server's reply to the mail that was written to w.
+func response(w io.WriteCloser) string {
+	if closer, ok := w.(*smtp.DataCloser); ok {
+		return closer.ServerResponse()
+	}
+	return ""
 }
 
 // path returns an address as the protocol writes it.

@@ -10,8 +10,8 @@ import (
 	"net"
 	"net/textproto"
 	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/labring/sealos-notify/channels"
 )
@@ -26,14 +26,9 @@ const (
 	codeNotSMTP        = "not_smtp"
 )
 
-// stage is how far a mail has got. It decides what a failure means.
-type stage int
-
-const (
-	opening  stage = iota // until MAIL: a refusal is about the provider, not the mail
-	transfer              // from RCPT on: a server drops a mail without its end
-	sent                  // the mail's end was sent
-)
+// quotaWait is between two tries while our quota at the server is spent. Quotas are
+// renewed at midnight somewhere, or little by little.
+const quotaWait = time.Hour
 
 // failure returns the typed error of a failure at the stage.
 func (s *sender) failure(ctx context.Context, at stage, err error, to string) *channels.Error {
@@ -54,7 +49,7 @@ func (s *sender) failure(ctx context.Context, at stage, err error, to string) *c
 		e.Code, e.Message, e.Cause = codeTimeout, "the mail server did not answer within the time allowed", ctx.Err()
 	case at == sent:
 		e.Code, e.Message = codeNoAnswer, "the connection broke before the mail server's answer"
-	case at == transfer:
+	case at == recipient || at == content:
 		e.Code, e.Message = codeConnectionLost, "the connection to the mail server broke"
 	case brokenTLS(err):
 		e.Class, e.Code, e.Message = channels.Misconfigured, codeTLSFailed, s.redact(err.Error(), to)
@@ -83,25 +78,23 @@ func ended(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// accountRefusals are the codes by which a server refuses the account, at any stage.
-var accountRefusals = []int{530, 534, 535, 538}
-
 // refusal returns the error of a reply. The reply is not its cause, because it names
 // the recipient.
 func (s *sender) refusal(at stage, reply *textproto.Error, to string) *channels.Error {
-	e := &channels.Error{
-		Class: channels.Transient, Code: replyCode(reply),
-		Message: s.redact(fmt.Sprintf("%d %s", reply.Code, reply.Msg), to),
-	}
-	switch {
-	case reply.Code == 454 && strings.Contains(strings.ToLower(reply.Msg), "throttl"):
-		e.Class = channels.Throttled
-	case reply.Code/100 == 5 && (at == opening || slices.Contains(accountRefusals, reply.Code)):
+	e := &channels.Error{Code: replyCode(reply), Message: s.redact(fmt.Sprintf("%d %s", reply.Code, reply.Msg), to)}
+	switch what := subjectOf(at, reply); what {
+	case aboutUs:
 		e.Class = channels.Misconfigured
-	case reply.Code/100 == 5:
+	case aboutQuota:
+		e.Class, e.QuotaSpent, e.RetryAfter = channels.Throttled, true, quotaWait
+	case aboutPace:
+		e.Class = channels.Throttled
+	case aboutMail:
 		e.Class = channels.Permanent
-	case reply.Code/100 != 4 && at == sent:
-		e.Class = channels.Uncertain // neither a success nor a refusal
+	case aboutMoment:
+		e.Class = channels.Transient
+	case aboutNothing:
+		e.Class = channels.Uncertain
 	}
 	return e
 }

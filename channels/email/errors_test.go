@@ -17,37 +17,114 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
 
-func TestReplyCodes(t *testing.T) {
+// What a reply is about decides its class, whichever verb it answers. Texts in quotation
+// marks are those of real servers; refusal.go names their sources.
+func TestReplies(t *testing.T) {
 	t.Parallel()
 	const provider, mail = "hello auth mail", "rcpt data"
+	const anywhere = provider + " " + mail
+	quota := func(e *channels.Error) bool { return e.QuotaSpent && e.RetryAfter >= 15*time.Minute }
 	for _, tc := range []struct {
 		reply string
 		where string
 		class channels.Class
 		code  string
 	}{
-		{"421 4.3.2 shutting down", provider + " " + mail, channels.Transient, "smtp_4.3.2"},
+		// The moment.
+		{"451 local error", anywhere, channels.Transient, "smtp_451"},
+		{"452 4.3.1 disk full", anywhere, channels.Transient, "smtp_4.3.1"},
 		{"450 4.2.1 mailbox busy", mail, channels.Transient, "smtp_4.2.1"},
-		{"451 local error", provider + " " + mail, channels.Transient, "smtp_451"},
-		{"452 4.3.1 disk full", provider + " " + mail, channels.Transient, "smtp_4.3.1"},
-		{"454 4.7.0 temporary authentication failure", provider + " " + mail, channels.Transient, "smtp_4.7.0"},
+		{"452 4.2.2 The email account that you tried to reach is over quota", mail, channels.Transient, "smtp_4.2.2"},
+		{"454 4.7.0 Cannot authenticate due to temporary system problem. Try again later.", "auth", channels.Transient, "smtp_4.7.0"},
+		{"454 4.7.0 temporary authentication failure", anywhere, channels.Transient, "smtp_4.7.0"},
+		{"450 4.7.1 <user@example.org>: Recipient address rejected: Greylisted", "rcpt", channels.Transient, "smtp_4.7.1"},
+		{"451 greylisted, try again in 300 seconds", mail, channels.Transient, "smtp_451"},
+		{"354 what", "rcpt", channels.Transient, "smtp_354"},
+		{"354 what", "data", channels.Uncertain, "smtp_354"},
+
+		// Too many connections, or too fast.
+		{"421 4.3.2 shutting down", anywhere, channels.Throttled, "smtp_4.3.2"},
+		{"421 Service not available, closing transmission channel", provider, channels.Throttled, "smtp_421"},
+		{"421 Too many concurrent SMTP connections; please try again later.", anywhere, channels.Throttled, "smtp_421"},
+		{"421 4.7.0 mail.example.com Error: too many connections from 10.0.0.1", anywhere, channels.Throttled, "smtp_4.7.0"},
+		{"421 4.7.0 Try again later, closing connection.", anywhere, channels.Throttled, "smtp_4.7.0"},
+		{"421 4.4.5 Server busy, try again later.", anywhere, channels.Throttled, "smtp_4.4.5"},
+		{"432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending", anywhere, channels.Throttled, "smtp_4.3.2"},
+		{"432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", "data", channels.Throttled, "smtp_4.3.2"},
+		{"450 4.2.1 Peak SMTP relay limit exceeded for customer. This is a temporary error.", mail, channels.Throttled, "smtp_4.2.1"},
+		{"450 4.2.1 The user you are trying to contact is receiving mail too quickly.", mail, channels.Throttled, "smtp_4.2.1"},
+		{"450 4.7.1 Error: too much mail from 10.0.0.1", mail, channels.Throttled, "smtp_4.7.1"},
+		{"451 4.7.500 Server busy. Please try again later", anywhere, channels.Throttled, "smtp_4.7.500"},
+		{"452 4.3.2 Connection rate limit exceeded.", anywhere, channels.Throttled, "smtp_4.3.2"},
+		{"454 4.7.0 Too many login attempts, please try again later.", "auth", channels.Throttled, "smtp_4.7.0"},
 		{"454 Throttling failure: Maximum sending rate exceeded.", mail, channels.Throttled, "smtp_454"},
+		{"454 Transient reject by behaviour spam at DATA State", "data", channels.Throttled, "smtp_454"},
+		{"451 MI:SFQ 163 smtp5", mail, channels.Throttled, "smtp_451"},
+		{"421 HL:ICC 163 mx1", "hello", channels.Throttled, "smtp_421"},
+		{"550 Connection frequency limited", mail, channels.Throttled, "smtp_550"},
+		{"554 Reject by behaviour spam ANTISPAM_BAT[01201311R196]: too frequently sending", "data", channels.Throttled, "smtp_554"},
+
+		// Our quota.
+		{"454 Throttling failure: Daily message quota exceeded.", mail, channels.Throttled, "smtp_454"},
+		{"550 5.4.5 Daily user sending limit exceeded. For more information on Gmail sending limits go to", anywhere, channels.Throttled, "smtp_5.4.5"},
+		{"550 5.4.5 Daily user sending quota exceeded. o65sm25351206pga.71 - gsmtp", mail, channels.Throttled, "smtp_5.4.5"},
+		{"550 5.7.1 Daily SMTP relay limit exceeded for user.", anywhere, channels.Throttled, "smtp_5.7.1"},
+		{"550 5.7.1 Email quota exceeded.", mail, channels.Throttled, "smtp_5.7.1"},
+		{"554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", "data", channels.Throttled, "smtp_5.2.0"},
+		{"550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", mail, channels.Throttled, "smtp_5.1.90"},
+		{"552 quota exceeded", "data", channels.Throttled, "smtp_552"},
+		{"552 5.7.0 sending quota exceeded", mail, channels.Throttled, "smtp_5.7.0"},
+		{"554 5.7.1 <DATA>: Data command rejected: limit of 400 rcpts per 24 hours for client reached", "data", channels.Throttled, "smtp_5.7.1"},
+		{"550 Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.", mail, channels.Throttled, "smtp_550"},
+		{"550 User has reached the sending limit", mail, channels.Throttled, "smtp_550"},
+		{"504 the number of RCPT attempts is achieved the maximum threshold", "rcpt", channels.Throttled, "smtp_504"},
+		{"550 域名当日发信量到达上限", mail, channels.Throttled, "smtp_550"},
+
+		// Us.
+		{"504 5.5.2 <pod-1>: Helo command rejected: need fully-qualified hostname", anywhere, channels.Misconfigured, "smtp_5.5.2"},
+		{"450 4.7.1 <pod-1>: Helo command rejected: Host not found", "rcpt", channels.Misconfigured, "smtp_4.7.1"},
+		{"550 Access denied - Invalid HELO name (See RFC2821 4.1.1.1)", "rcpt", channels.Misconfigured, "smtp_550"},
+		{"554 5.7.1 <user@elsewhere.example>: Relay access denied", mail, channels.Misconfigured, "smtp_5.7.1"},
+		{"454 4.7.1 <user@elsewhere.example>: Relay access denied", "rcpt", channels.Misconfigured, "smtp_4.7.1"},
+		{"550 relay not permitted", "rcpt", channels.Misconfigured, "smtp_550"},
+		{"550 5.7.64 TenantAttribution; Relay Access Denied", mail, channels.Misconfigured, "smtp_5.7.64"},
+		{"554 5.7.1 <unknown[10.0.0.1]>: Client host rejected: Access denied", anywhere, channels.Misconfigured, "smtp_5.7.1"},
+		{"554 5.7.1 Service unavailable; Client host [10.0.0.1] blocked using zen.spamhaus.org", "rcpt", channels.Misconfigured, "smtp_5.7.1"},
+		{"553 5.7.1 <notify@example.com>: Sender address rejected: not owned by user me", "mail rcpt", channels.Misconfigured, "smtp_5.7.1"},
+		{"450 4.1.8 <notify@example.com>: Sender address rejected: Domain not found", "rcpt", channels.Misconfigured, "smtp_4.1.8"},
+		{"550 Sender verify failed", "rcpt", channels.Misconfigured, "smtp_550"},
+		{"550 Administrative prohibition", "rcpt", channels.Misconfigured, "smtp_550"},
+		{"554 5.2.252 SendAsDenied; notify@example.com not allowed to send as other@example.com", mail, channels.Misconfigured, "smtp_5.2.252"},
+		{"550 5.7.60 SMTP; Client does not have permissions to send as this sender", "data", channels.Misconfigured, "smtp_5.7.60"},
+		{"554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException", "data", channels.Misconfigured, "smtp_5.2.2"},
+		{"554 Message rejected: Email address is not verified.", "data", channels.Misconfigured, "smtp_554"},
+		{"550 5.7.26 This message does not have authentication information", "data", channels.Misconfigured, "smtp_5.7.26"},
+		{"550 5.7.1 not for you", "rcpt", channels.Misconfigured, "smtp_5.7.1"},
+		{"554 5.7.1 your address is blocked", provider, channels.Misconfigured, "smtp_5.7.1"},
+		{"530 5.7.0 Must issue a STARTTLS command first", "mail " + mail, channels.Misconfigured, "smtp_5.7.0"},
+		{"534 5.7.9 Application-specific password required.", anywhere, channels.Misconfigured, "smtp_5.7.9"},
+		{"535 5.7.8 bad credentials", anywhere, channels.Misconfigured, "smtp_5.7.8"},
+		{"535 Login fail. Account is abnormal, password is incorrect, login frequency limited", "auth", channels.Misconfigured, "smtp_535"},
+		{"526 Authentication failure[0]", "auth", channels.Misconfigured, "smtp_526"},
+		{"538 encryption required", anywhere, channels.Misconfigured, "smtp_538"},
+
+		// The recipient or the mail.
 		{"500 unknown command", mail, channels.Permanent, "smtp_500"},
 		{"501 5.5.4 bad parameter", mail, channels.Permanent, "smtp_5.5.4"},
 		{"550 5.1.1 no such user", mail, channels.Permanent, "smtp_5.1.1"},
+		{"550 5.1.1 <user@example.org>: Recipient address rejected: User unknown in local recipient table", "rcpt", channels.Permanent, "smtp_5.1.1"},
+		{"504 5.5.2 <user>: Recipient address rejected: need fully-qualified address", "rcpt", channels.Permanent, "smtp_5.5.2"},
 		{"550 no such user", mail, channels.Permanent, "smtp_550"},
-		{"552 5.3.4 too large", mail, channels.Permanent, "smtp_5.3.4"},
-		{"554 5.7.1 spam", mail, channels.Permanent, "smtp_5.7.1"},
-		{"554 5.7.1 your address is blocked", provider, channels.Misconfigured, "smtp_5.7.1"},
-		{"553 5.7.1 not your sender", "mail", channels.Misconfigured, "smtp_5.7.1"},
-		{"530 5.7.0 log in first", "mail " + mail, channels.Misconfigured, "smtp_5.7.0"},
-		{"534 5.7.9 mechanism too weak", provider + " " + mail, channels.Misconfigured, "smtp_5.7.9"},
-		{"535 5.7.8 bad credentials", provider + " " + mail, channels.Misconfigured, "smtp_5.7.8"},
-		{"538 encryption required", provider + " " + mail, channels.Misconfigured, "smtp_538"},
+		{"550 5.2.1 The email account that you tried to reach is disabled.", mail, channels.Permanent, "smtp_5.2.1"},
+		{"552 5.2.2 The email account that you tried to reach is over quota", mail, channels.Permanent, "smtp_5.2.2"},
+		{"552 mailbox is full", mail, channels.Permanent, "smtp_552"},
+		{"552 5.3.4 Message size exceeds fixed limit", mail, channels.Permanent, "smtp_5.3.4"},
+		{"550 maximum allowed line length is 998 octets, got 1133", "data", channels.Permanent, "smtp_550"},
+		{"554 5.4.6 too many hops", "data", channels.Permanent, "smtp_5.4.6"},
+		{"554 5.7.1 spam", "data", channels.Permanent, "smtp_5.7.1"},
+		{"554 Reject by content spam", "data", channels.Permanent, "smtp_554"},
 		{"550 line one\n5.1.1 line two", mail, channels.Permanent, "smtp_5.1.1"},
 		{"550 5.1.10000 no code", mail, channels.Permanent, "smtp_550"},
-		{"354 what", "data", channels.Uncertain, "smtp_354"},
-		{"354 what", "rcpt", channels.Transient, "smtp_354"},
 	} {
 		for where := range strings.FieldsSeq(tc.where) {
 			t.Run(where+" "+tc.reply, func(t *testing.T) {
@@ -57,12 +134,24 @@ func TestReplyCodes(t *testing.T) {
 				server.Fail(smtp.Fault{Where: where, Code: code, Message: text})
 				_, err := sender.Send(t.Context(), textTo(user))
 				channeltest.RequireError(t, err, tc.class, tc.code)
-				require.Contains(t, err.Error(), strings.ReplaceAll(tc.reply, "\n", " "))
+				e := channels.AsError(err)
+				require.Equal(t, isQuota(tc.reply), quota(e), "our quota")
 				require.Zero(t, server.Inbox().Total())
 				require.LessOrEqual(t, server.Requests(where), 2, "HELO follows EHLO, and nothing else is repeated")
 			})
 		}
 	}
+}
+
+// isQuota reports whether a throttled reply of the table speaks of a quota for a day or an
+// hour.
+func isQuota(reply string) bool {
+	for _, word := range []string{"Daily", "daily", "quota exceeded", "SubmissionQuota", "24 hours", "per hour", "sending limit", "RCPT attempts", "当日"} {
+		if strings.Contains(reply, word) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestBrokenConnections(t *testing.T) {
@@ -156,7 +245,7 @@ func TestNoMailServer(t *testing.T) {
 		{"says nothing", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, channels.Transient, "timeout"},
 		{"speaks HTTP", say("HTTP/1.1 400 Bad Request\r\n\r\n"), channels.Transient, "not_smtp"},
 		{"takes no mail", say("554 5.7.1 no service here\r\n"), channels.Misconfigured, "smtp_5.7.1"},
-		{"is busy", say("421 too many connections\r\n"), channels.Transient, "smtp_421"},
+		{"is busy", say("421 too many connections\r\n"), channels.Throttled, "smtp_421"},
 		{"is cut in the greeting", say("220 mail.exa"), channels.Transient, "connect_failed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -255,6 +344,19 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A server may know the recipient before RCPT, from an earlier try.
+func TestFailedConnectionShowsNoAddress(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, nil)
+	server.Fail(smtp.Fault{Where: smtp.Auth, Code: "535", Message: "no, because of " + user})
+	c, err := sender.(channels.Connector).Reserve(t.Context(), nil)
+	require.NoError(t, err)
+	defer c.Release()
+	err = c.Connect(t.Context(), textTo(user))
+	channeltest.RequireError(t, err, channels.Misconfigured, "smtp_535")
+	require.ErrorContains(t, err, "no, because of ***")
 }
 
 func TestReceiptHoldsNoAddress(t *testing.T) {

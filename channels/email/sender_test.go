@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/email"
 	"github.com/labring/sealos-notify/internal/test/channeltest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
@@ -197,11 +199,11 @@ func TestConcurrentSends(t *testing.T) {
 	require.LessOrEqual(t, server.Requests(smtp.Hello), 10)
 }
 
-// The connections are bounded. A mail that gets none in time spends no attempt.
+// The connections are bounded. A mail that gets none in time was not sent.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
-	server, sender := setup(t, nil)
-	const most = 10
+	server, sender := setup(t, func(c *email.Config) { c.MaxConnections = 4 })
+	const most = 4
 	hang := server.Fail(smtp.Fault{Where: smtp.Data, Times: most, Hang: true})
 	errs := make(chan error, most)
 	for range most {
@@ -210,20 +212,125 @@ func TestConnectionsAreBounded(t *testing.T) {
 			errs <- err
 		}()
 	}
-	require.NoError(t, hang.Wait(t.Context(), most))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := sender.Send(ctx, textTo(user))
-	channeltest.RequireError(t, err, channels.Throttled, "connections_busy")
+	limit.Count(t, hang, most, "hanging mails")
+	requireBusy(t, sender)
 	require.Equal(t, most, server.Requests(smtp.Hello))
 
 	hang.Lift()
 	for range most {
-		require.NoError(t, <-errs)
+		require.NoError(t, limit.Receive(t, errs, "a mail"))
 	}
-	_, err = sender.Send(t.Context(), textTo(user))
+	_, err := sender.Send(t.Context(), textTo(user))
 	require.NoError(t, err)
 	require.Equal(t, most, server.Requests(smtp.Hello))
+}
+
+// requireBusy requires that a mail gets no connection.
+func requireBusy(t *testing.T, sender channels.Sender) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := sender.Send(ctx, textTo(user))
+	channeltest.RequireError(t, err, channels.Throttled, "connections_busy")
+}
+
+// A call that was given up keeps its place until the server is done with its connection,
+// and sends nothing more.
+func TestGivenUpCallKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	for where, tc := range map[string]struct {
+		class   channels.Class
+		arrived int
+	}{
+		smtp.Hello: {channels.Transient, 0},
+		smtp.Auth:  {channels.Transient, 0},
+		smtp.Mail:  {channels.Transient, 0},
+		smtp.Rcpt:  {channels.Transient, 0},
+		smtp.Data:  {channels.Uncertain, 2},
+	} {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			const most = 2
+			server, sender := setup(t, func(c *email.Config) { c.MaxConnections = most })
+			hang := server.Fail(smtp.Fault{Where: where, Times: most, Hang: true})
+			for range most {
+				requireTimeout(t, sender, tc.class)
+			}
+			limit.Count(t, hang, most, "hanging mails")
+			requireBusy(t, sender)
+
+			hang.Lift()
+			for range most {
+				_, err := sender.Send(limit.Context(t), textTo(user))
+				require.NoError(t, err)
+			}
+			limit.Count(t, server.Inbox(), most+tc.arrived, "mails")
+			open, _ := server.Connections()
+			require.LessOrEqual(t, open, most)
+		})
+	}
+}
+
+// The wait for a connection has a limit of its own. Neither it nor the opening of the
+// connection is part of the call.
+func TestWaitIsNotPartOfTheCall(t *testing.T) {
+	t.Parallel()
+	server, sender := setup(t, func(c *email.Config) { c.MaxConnections = 1 })
+	connector := sender.(channels.Connector)
+	first, err := connector.Reserve(t.Context(), nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = connector.Reserve(ctx, nil)
+	require.ErrorIs(t, err, channels.ErrBusy)
+	require.Zero(t, server.Requests(smtp.Hello), "nobody needs the connection yet")
+
+	got := make(chan channels.Connection, 1)
+	go func() {
+		c, _ := connector.Reserve(limit.Context(t), nil)
+		got <- c
+	}()
+	require.NoError(t, first.Connect(t.Context(), textTo(user)))
+	require.Equal(t, 1, server.Requests(smtp.Auth))
+	require.Zero(t, server.Requests(smtp.Mail))
+	_, err = first.Send(t.Context(), textTo(user))
+	require.NoError(t, err)
+	first.Release()
+	second := limit.Receive(t, got, "the connection")
+	require.NoError(t, second.Connect(t.Context(), textTo(user)))
+	_, err = second.Send(t.Context(), textTo(user))
+	require.NoError(t, err)
+	second.Release()
+	require.Equal(t, 1, server.Requests(smtp.Hello))
+}
+
+// A call that is given up in the middle of the mail's text ends it without its end.
+func TestGivenUpInTheText(t *testing.T) {
+	t.Parallel()
+	begun, goOn, heard := make(chan struct{}), make(chan struct{}), make(chan string, 1)
+	l := serve(t, func(c net.Conn) {
+		_, _ = io.WriteString(c, "220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go on\r\n")
+		begin := make([]byte, 1<<10)
+		n, _ := io.ReadFull(c, begin)
+		close(begun)
+		<-goOn
+		rest, _ := io.ReadAll(c)
+		heard <- string(begin[:n]) + string(rest)
+	})
+	sender := open(t, l.Addr(), func(c *email.Config) { c.Username, c.Password = "", "" })
+	m := textTo(user)
+	m.Body = strings.Repeat("a long text\n", 1<<20) // more than the network buffers
+	ctx, cancel := context.WithCancel(t.Context())
+	sent := make(chan error, 1)
+	go func() {
+		_, err := sender.Send(ctx, m)
+		sent <- err
+	}()
+	limit.Receive(t, begun, "the mail")
+	cancel()
+	channeltest.RequireError(t, limit.Receive(t, sent, "the call"), channels.Transient, "timeout")
+	close(goOn)
+	require.NotContains(t, limit.Receive(t, heard, "the end of the connection"), "\r\n.\r\n")
 }
 
 func TestSameMarkOnEachAttempt(t *testing.T) {
@@ -242,17 +349,63 @@ func TestSameMarkOnEachAttempt(t *testing.T) {
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	server, sender := setup(t, nil)
-	require.NoError(t, sender.(channels.Prober).Probe(t.Context()))
-	require.Equal(t, 1, server.Requests(smtp.Auth))
-	require.Equal(t, 1, server.Requests(smtp.Mail))
-	require.Zero(t, server.Requests(smtp.Rcpt)+server.Inbox().Total())
+	probe := func(s channels.Sender) error { return s.(channels.Prober).Probe(t.Context()) }
+	require.NoError(t, probe(sender))
+	for _, where := range []string{smtp.Auth, smtp.Mail, smtp.Rcpt} {
+		require.Equal(t, 1, server.Requests(where))
+	}
+	require.Zero(t, server.Inbox().Total())
 
 	_, sender = setup(t, func(c *email.Config) { c.Password = "wrong" })
-	channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, "smtp_5.7.8")
+	channeltest.RequireError(t, probe(sender), channels.Misconfigured, "smtp_5.7.8")
 
 	server, sender = setup(t, nil)
 	server.Fail(smtp.Fault{Where: smtp.Mail, Code: "553", Message: "5.7.1 sender address rejected: not owned by user " + username})
-	err := sender.(channels.Prober).Probe(t.Context())
+	err := probe(sender)
 	channeltest.RequireError(t, err, channels.Misconfigured, "smtp_5.7.1")
 	require.NotContains(t, err.Error(), username)
+
+	// What Postfix has against the client comes at RCPT.
+	server, sender = setup(t, nil)
+	server.Fail(smtp.Fault{Where: smtp.Rcpt, Code: "504", Message: "5.5.2 <pod-1>: Helo command rejected: need fully-qualified hostname"})
+	channeltest.RequireError(t, probe(sender), channels.Misconfigured, "smtp_5.5.2")
+
+	// The sender's address need not be a mailbox.
+	server, sender = setup(t, nil)
+	server.Fail(smtp.Fault{Where: smtp.Rcpt, Code: "550", Message: "5.1.1 no such user"})
+	require.NoError(t, probe(sender))
+
+	// A server without a place is no mistake in the configuration.
+	server, sender = setup(t, nil)
+	server.Limit(smtp.Limits{Places: 1})
+	_, err = sender.Send(t.Context(), textTo(user))
+	require.NoError(t, err)
+	channeltest.RequireError(t, probe(sender), channels.Throttled, "smtp_4.3.2")
+}
+
+// EHLO says who we are: the domain of from, unless the key is set.
+func TestHelo(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ from, helo, name string }{
+		{"notify@example.com", "", "example.com"},
+		{"Notify <notify@Mail.Example.com>", "", "mail.example.com"},
+		{"notify@例子.cn", "", "xn--fsqu00a.cn"},
+		{"notify@[10.0.0.1]", "", "[10.0.0.1]"},
+		{"notify@example.com", "mx.example.org", "mx.example.org"},
+		{"notify@example.com", "[10.0.0.1]", "[10.0.0.1]"},
+		{"notify@example.com", "[IPv6:fd00::1]", "[IPv6:fd00::1]"},
+	} {
+		heard := make(chan string, 1)
+		l := serve(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "220 hi\r\n250 hi\r\n550 no\r\n221 bye\r\n")
+			all, _ := io.ReadAll(c)
+			heard <- string(all)
+		})
+		sender := open(t, l.Addr(), func(c *email.Config) {
+			c.From, c.Helo, c.Username, c.Password = tc.from, tc.helo, "", ""
+		})
+		_, err := sender.Send(t.Context(), textTo(user))
+		require.Error(t, err)
+		require.True(t, strings.HasPrefix(limit.Receive(t, heard, "the client"), "EHLO "+tc.name+"\r\n"), tc.name)
+	}
 }

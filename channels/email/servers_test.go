@@ -3,6 +3,8 @@ package email_test
 import (
 	"net/mail"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/email"
 	"github.com/labring/sealos-notify/internal/test/channeltest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/mailservers"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
@@ -138,7 +141,7 @@ func TestExim(t *testing.T) {
 			}{
 				{"full.canary@example.com", "", channels.Transient, "smtp_4.2.2"},
 				{"nobody.canary@example.com", "", channels.Permanent, "smtp_5.1.1"},
-				{"canary@elsewhere.example", "", channels.Permanent, "smtp_5.7.1"},
+				{"canary@elsewhere.example", "", channels.Misconfigured, "smtp_5.7.1"},
 				{user, "this is unwanted", channels.Permanent, "smtp_5.7.1"},
 			} {
 				m := textTo(tc.to)
@@ -164,6 +167,105 @@ func TestExim(t *testing.T) {
 				require.NoError(t, err)
 			}
 			require.Equal(t, before+1, server.Connections(t), "the refusals above have left none")
+		})
+	}
+}
+
+// postfixConfig returns the configuration of a Postfix.
+func postfixConfig(server *mailservers.PostfixServer) *email.Config {
+	c := realConfig(server.Port, server.CA, false)
+	c.Username, c.Password = "", ""
+	return c
+}
+
+func TestPostfix(t *testing.T) {
+	t.Parallel()
+	server := mailservers.Postfix(t)
+	sender := openConfig(t, postfixConfig(server))
+	arrived := 0
+	requireArrived(t, sender, func(t testing.TB) (messages [][]byte) {
+		arrived++
+		require.Eventually(t, func() bool {
+			messages = server.Messages(t)
+			return len(messages) == arrived
+		}, limit.Wait, 20*time.Millisecond, "mails are delivered")
+		return messages
+	})
+	require.NoError(t, sender.(channels.Prober).Probe(t.Context()))
+	require.Eventually(t, func() bool {
+		return strings.Contains(server.Log(t), "ehlo=2 starttls=1 mail=1 rcpt=1 rset=1 quit=1")
+	}, limit.Wait, 20*time.Millisecond, "the probe goes through RCPT")
+
+	_, err := sender.Send(t.Context(), textTo("canary@elsewhere.example"))
+	channeltest.RequireError(t, err, channels.Misconfigured, "smtp_5.7.1")
+	require.ErrorContains(t, err, "Relay access denied")
+}
+
+// Postfix refuses the client at RCPT. That is about us, and the probe finds it.
+func TestPostfixRefusesUs(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, helo, change, code, text string }{
+		{"HELO", "pod-1", "", "smtp_5.5.2", "Helo command rejected: need fully-qualified hostname"},
+		{"client", "", "smtpd_client_restrictions = reject", "smtp_5.7.1", "Client host rejected: Access denied"},
+		{"sender", "", "smtpd_sender_restrictions = reject", "smtp_5.7.1", "Sender address rejected: Access denied"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			config := postfixConfig(mailservers.Postfix(t, tc.change))
+			config.Helo = tc.helo
+			sender := openConfig(t, config)
+			_, err := sender.Send(t.Context(), textTo(user))
+			channeltest.RequireError(t, err, channels.Misconfigured, tc.code)
+			require.ErrorContains(t, err, tc.text)
+			channeltest.RequireError(t, sender.(channels.Prober).Probe(t.Context()), channels.Misconfigured, tc.code)
+		})
+	}
+}
+
+// The servers turn the fourth connection away. Every mail arrives in the end, and only the
+// first ones are turned away.
+func TestThreePlaces(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*testing.T) channels.Sender{
+		"Postfix": func(t *testing.T) channels.Sender { return openConfig(t, postfixConfig(mailservers.Postfix(t))) },
+		"Exim": func(t *testing.T) channels.Sender {
+			server := mailservers.Exim(t, "smtp_accept_max_per_host = 3")
+			return openConfig(t, realConfig(server.Port, server.CA, false))
+		},
+		"simulated": func(t *testing.T) channels.Sender {
+			server, sender := setup(t, nil)
+			server.Limit(smtp.Limits{Places: 3})
+			return sender
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sender := open(t)
+			const mails = 50
+			var turnedAway atomic.Int64
+			var wg sync.WaitGroup
+			errs := make(chan error, mails)
+			for range mails {
+				wg.Go(func() {
+					m := textTo(user)
+					for {
+						_, err := sender.Send(t.Context(), m)
+						if err == nil || channels.AsError(err).Class != channels.Throttled {
+							errs <- err
+							return
+						}
+						turnedAway.Add(1)
+						time.Sleep(100 * time.Millisecond) // the queue waits longer
+					}
+				})
+			}
+			limit.Group(t, &wg, "the mails")
+			close(errs)
+			for err := range errs {
+				require.NoError(t, err)
+			}
+			require.Positive(t, turnedAway.Load())
+			require.Less(t, turnedAway.Load(), int64(25))
 		})
 	}
 }

@@ -105,7 +105,7 @@ func cut(w http.ResponseWriter) {
 
 // Reset closes the connection with RST instead of FIN.
 func Reset(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()

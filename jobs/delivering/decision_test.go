@@ -34,6 +34,24 @@ func TestThrottlingIsBounded(t *testing.T) {
 		require.Equal(t, c.want, outcome.Status, name)
 		require.Equal(t, c.want == store.DeliveryFailed, next.Action == Snooze, name)
 		require.Equal(t, c.want == store.DeliveryFailed, outcome.Throttled, name)
+		if c.want == store.DeliveryDead {
+			require.Contains(t, outcome.Attempt.Error, "throttled for too long", name)
+		}
+	}
+}
+
+// A quota for a day is spent: the delivery is tried once more when a day is over, by when the
+// quota was renewed.
+func TestLastTryOfAThrottledDelivery(t *testing.T) {
+	t.Parallel()
+	now := store.Now()
+	for _, asked := range []time.Duration{time.Hour, 1 << 62} {
+		delivery := store.Delivery{CreatedAt: now.Add(-waitLimit + time.Minute)}
+		outcome, next := decide(&run{job: Job{Attempt: 1, MaxAttempts: 4}, delivery: delivery, settings: &settings.Settings{}},
+			channels.Receipt{}, &channels.Error{Class: channels.Throttled, Code: "quota", RetryAfter: asked, QuotaSpent: true})
+		require.Equal(t, store.DeliveryFailed, outcome.Status)
+		require.Equal(t, Snooze, next.Action)
+		require.InDelta(t, time.Minute, next.Wait, float64(time.Second))
 	}
 }
 

@@ -5,7 +5,6 @@ package delivering
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +39,9 @@ type Store interface {
 	Record(ctx context.Context, batch []store.Outcome) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
 	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (time.Duration, bool, error)
+	TakePlace(ctx context.Context, provider string, holder uuid.UUID, most int, lease time.Duration) (store.Place, bool, error)
+	RenewPlaces(ctx context.Context, holder uuid.UUID, lease time.Duration) ([]store.Place, error)
+	FreePlaces(ctx context.Context, holder uuid.UUID, places []store.Place) error
 }
 
 // Deliverer sends deliveries. Close it after the last Deliver.
@@ -51,8 +53,10 @@ type Deliverer struct {
 	records  *groupcommit.Committer[store.Outcome, bool]
 	messages *otter.Cache[uuid.UUID, store.Message]
 	pacing   pacing
-	stopping chan struct{} // closed by Stop
-	stop     func()
+	places   *places
+	running  context.Context // until Stop
+	stopping <-chan struct{} // closed by Stop
+	stop     context.CancelFunc
 	log      *zap.Logger
 	metrics  *metrics
 	unlisted *unlisted
@@ -66,10 +70,11 @@ func New(
 ) *Deliverer {
 	d := &Deliverer{
 		store: st, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
-		stopping: make(chan struct{}), log: log, metrics: newMetrics(registry),
+		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
 	}
-	d.stop = sync.OnceFunc(func() { close(d.stopping) })
+	d.running, d.stop = context.WithCancel(context.Background())
+	d.stopping = d.running.Done()
 	for _, t := range types {
 		d.types[t.Channel] = t
 	}
@@ -86,14 +91,16 @@ func New(
 	return d
 }
 
-// Stop lets the workers go that wait for the database or for a slot. Their jobs run again
-// later. It may be called again.
+// Stop lets the workers go that wait for the database, a slot or a connection. Their jobs
+// run again later. It may be called again.
 func (d *Deliverer) Stop() { d.stop() }
 
 // Close records what is queued.
 func (d *Deliverer) Close() {
+	d.stop()
 	d.loads.Close()
 	d.records.Close()
+	d.places.close()
 }
 
 // run is one run of a job.
@@ -103,6 +110,16 @@ type run struct {
 	message  store.Message
 	settings *settings.Settings // those of chooseProvider: a reload must not mix two configurations
 	provider channels.Provider
+
+	connection channels.Connection // nil when the provider has none, or it was released
+}
+
+// release gives the connection back.
+func (r *run) release() {
+	if r.connection != nil {
+		r.connection.Release()
+		r.connection = nil
+	}
 }
 
 // Deliver runs a job. ctx ends when the job's lease does; the provider call does not depend
@@ -123,13 +140,16 @@ func (d *Deliverer) Deliver(ctx context.Context, job Job) Next {
 // deliver takes the steps of a delivery until one decides what River does next.
 func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 	r := &run{job: job}
+	defer r.release()
 	for _, step := range []func(context.Context, *run) *Next{
 		d.load,
 		d.checkJob,
 		d.chooseProvider,
 		d.checkExpiry,
 		d.takeSlot,
-		d.checkExpiry, // the slot may have been seconds away
+		d.checkLease,
+		d.connect,
+		d.checkExpiry, // the slot and the connection may have taken seconds
 		d.checkLease,
 	} {
 		if next := step(ctx, r); next != nil {
@@ -244,10 +264,17 @@ func (d *Deliverer) whenOver() time.Time {
 func (d *Deliverer) send(ctx context.Context, r *run) *Next {
 	started := time.Now()
 	sending, span := tracing.Start(ctx, "send", trace.SpanKindClient)
-	receipt, err := d.call(sending, r)
+	// Not on the job's context: a shutdown or a cancelled job must not cut a request.
+	receipt, err := d.call(context.WithoutCancel(sending), r, r.send)
+	r.release()
+	endSend(span, r.provider, err)
+	return d.called(ctx, r, started, receipt, err)
+}
+
+// called counts a provider call and records its outcome.
+func (d *Deliverer) called(ctx context.Context, r *run, started time.Time, receipt channels.Receipt, err error) *Next {
 	d.metrics.countCall(r.provider, time.Since(started), err)
 	d.notice(r, receipt, err)
-	endSend(span, r.provider, err)
 	return d.conclude(ctx, r, started, receipt, err)
 }
 
@@ -256,20 +283,13 @@ func (d *Deliverer) fail(ctx context.Context, r *run, err error) *Next {
 	return d.conclude(ctx, r, time.Now(), channels.Receipt{}, err)
 }
 
-// call makes the provider call. It does not run on the job's context, because a shutdown or
-// a cancelled job must not cut a request: only the provider's timeout ends it.
-func (d *Deliverer) call(ctx context.Context, r *run) (channels.Receipt, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.settings.Defaults.Timeout())
+// call makes a provider call: at most for timeoutSeconds.
+func (d *Deliverer) call(
+	ctx context.Context, r *run, do func(context.Context) (channels.Receipt, error),
+) (channels.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.settings.Defaults.Timeout())
 	defer cancel()
-	m := channels.Message{
-		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
-		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
-		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
-	}
-	if r.delivery.ExpiresAt != nil {
-		m.ExpiresAt = *r.delivery.ExpiresAt
-	}
-	receipt, err := channels.Call(ctx, func() (channels.Receipt, error) { return r.provider.Sender.Send(ctx, m) })
+	receipt, err := channels.Call(ctx, func() (channels.Receipt, error) { return do(ctx) })
 	provider, delivery := zap.String("provider", r.provider.Name), zap.Stringer("delivery", r.delivery.ID)
 	var panicked *channels.Panic
 	switch {
@@ -279,6 +299,27 @@ func (d *Deliverer) call(ctx context.Context, r *run) (channels.Receipt, error) 
 		d.log.Error("provider's call did not end in its time, and is left behind", provider, delivery)
 	}
 	return receipt, err
+}
+
+// send sends the message.
+func (r *run) send(ctx context.Context) (channels.Receipt, error) {
+	if r.connection != nil {
+		return r.connection.Send(ctx, r.outgoing())
+	}
+	return r.provider.Sender.Send(ctx, r.outgoing())
+}
+
+// outgoing returns the message as the provider takes it.
+func (r *run) outgoing() channels.Message {
+	m := channels.Message{
+		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
+		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
+	}
+	if r.delivery.ExpiresAt != nil {
+		m.ExpiresAt = *r.delivery.ExpiresAt
+	}
+	return m
 }
 
 // endSend ends the span of a provider call.

@@ -157,6 +157,17 @@ CREATE TABLE provider_slots (
 )
 WITH (fillfactor = 50); -- one row for each provider, updated at every call
 
+-- The connections that a provider bears, numbered from 1. A replica holds the places of its open
+-- connections, and renews them; those of a replica that died expire.
+CREATE TABLE provider_places (
+    provider   text NOT NULL,
+    place      integer NOT NULL,
+    holder     uuid, -- a replica; null: the place is free
+    expires_at timestamptz,
+    PRIMARY KEY (provider, place)
+)
+WITH (fillfactor = 50);
+
 -- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
 -- two indexes are half of what a job writes, again at each change of its state: without them
 -- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
@@ -172,6 +183,7 @@ ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
+DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;

@@ -135,7 +135,16 @@ CREATE TABLE provider_slots (
     next_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE provider_places (
+    provider   TEXT NOT NULL,
+    place      INTEGER NOT NULL,
+    holder     TEXT,
+    expires_at INTEGER,
+    PRIMARY KEY (provider, place)
+) STRICT, WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;

@@ -33,8 +33,9 @@ type EximServer struct {
 //go:embed exim.conf
 var eximConfig string
 
-// Exim runs an Exim until the test ends.
-func Exim(t testing.TB) *EximServer {
+// Exim runs an Exim until the test ends. Changes are lines of the main section of its
+// configuration.
+func Exim(t testing.TB, changes ...string) *EximServer {
 	t.Helper()
 	program, err := eximProgram()
 	require.NoError(t, err)
@@ -44,7 +45,7 @@ func Exim(t testing.TB) *EximServer {
 	files := map[string]string{config: strings.NewReplacer(
 		"FOLDER", e.folder, "TLSPORT", strconv.Itoa(e.TLSPort), "PORT", strconv.Itoa(e.Port),
 		"USERNAME", Username, "PASSWORD", Password,
-	).Replace(eximConfig)}
+	).Replace(strings.Join(changes, "\n") + "\n" + eximConfig)}
 	for _, name := range []string{cert.certFile, cert.keyFile} {
 		content, err := os.ReadFile(name)
 		require.NoError(t, err)

@@ -1,6 +1,6 @@
 // Package mailservers runs real mail servers for tests: Mailpit, a mail catcher with an
-// API, which is built from its module, and Exim, a mail transfer agent, which `make
-// deps` installs.
+// API, which is built from its module, and the mail transfer agents Exim and Postfix,
+// which `make deps` installs and unpacks.
 package mailservers
 
 import (
@@ -47,6 +47,7 @@ func start(t testing.TB, account *syscall.Credential, program string, args []str
 	defer func() { require.NoError(t, output.Close()) }()
 
 	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), libraryPath(program)...)
 	cmd.Stdout, cmd.Stderr = output, output
 	// Its own process group, because a server has children.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account, Setpgid: true}

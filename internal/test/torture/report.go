@@ -38,6 +38,8 @@ var tortures = []struct{ done, shows string }{
 	{"old and new replica side by side, again and again, while the schema is migrated by several at once", "LOST 0, DUP 0"},
 	{"the disk is full under the database's tables; the log cannot be written", "no 202 without a row; goes on when there is room again"},
 	{"alerts that flap with the same start, posted and repeated by both halves of an Alertmanager pair, with `kill -9` of one of three replicas", "each change is told once; LOST 0, DUP 0"},
+	{"mail server with three places for connections", "each mail arrives once; no attempt is spent; the server turns few connections away"},
+	{"slow mail server: seconds at the end of each mail", "each mail arrives once; no attempt is spent; never more connections than `maxConnections` over all replicas"},
 }
 
 // report collects the figures of all tortures, by number.

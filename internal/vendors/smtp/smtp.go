@@ -1,5 +1,7 @@
 // Package smtp is a simulated mail server with one account. It accepts mail for every
-// address.
+// address. It can have few places for connections and a quota, whose refusals have the
+// codes of RFC 3463 and the texts of Exim ("Too many concurrent SMTP connections",
+// smtp_in.c) and of Gmail ("Daily user sending limit exceeded", support.google.com/a/answer/3726730).
 package smtp
 
 import (
@@ -9,6 +11,7 @@ import (
 	"log"
 	"net"
 	"strconv"
+	"sync"
 
 	"github.com/emersion/go-smtp"
 
@@ -45,6 +48,18 @@ type Server struct {
 	server             *smtp.Server
 	running            context.Context // until Close
 	stop               context.CancelFunc
+
+	mu     sync.Mutex
+	limits Limits
+	open   int // connections that were greeted
+	most   int // of open
+	turned int // connections that were turned away
+}
+
+// Limits are what a server bears. 0 is no limit.
+type Limits struct {
+	Places int // connections at once
+	Quota  int // mails, until the limits are set again
 }
 
 // New returns a server that knows one account and delivers to the inbox.
@@ -59,11 +74,26 @@ func New(username, password string, inbox *vendors.Inbox) *Server {
 	return s
 }
 
+// Limit sets the limits. Connections that are open stay so.
+func (s *Server) Limit(l Limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = l
+}
+
+// Connections returns how many connections have been open at once, and how many were
+// turned away because there was no place.
+func (s *Server) Connections() (most, turnedAway int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most, s.turned
+}
+
 // Serve accepts connections until Close, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	// go-smtp's Close misses a Serve that has just begun.
 	defer context.AfterFunc(s.running, func() { _ = l.Close() })()
-	return s.server.Serve(l)
+	return s.server.Serve(&door{l, s})
 }
 
 // Close stops the server and closes its connections.
@@ -106,6 +136,9 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 
 // deliver adds a mail to the inbox.
 func (s *Server) deliver(to string, raw []byte) error {
+	if !s.takeMail() {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 4, 5}, Message: "Daily user sending limit exceeded."}
+	}
 	mail, err := Parse(raw)
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "the message is malformed"}

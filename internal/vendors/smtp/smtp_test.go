@@ -22,6 +22,12 @@ const mail = "Message-ID: <m1@example.com>\r\nSubject: =?UTF-8?B?5Li76aKY?=\r\nC
 // connect starts a server and connects to it with a bare client.
 func connect(t *testing.T) (*simulated.Server, *smtp.Client) {
 	t.Helper()
+	server, client, _ := connectTo(t)
+	return server, client
+}
+
+func connectTo(t *testing.T) (*simulated.Server, *smtp.Client, string) {
+	t.Helper()
 	server := simulated.New("me", "secret", vendors.NewInbox())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -34,7 +40,7 @@ func connect(t *testing.T) (*simulated.Server, *smtp.Client) {
 		require.NoError(t, server.Close())
 		require.NoError(t, <-done)
 	})
-	return server, client
+	return server, client, l.Addr().String()
 }
 
 func logIn(client *smtp.Client, password string) error {
@@ -134,6 +140,40 @@ func TestHangIsLifted(t *testing.T) {
 	require.NoError(t, hang.Wait(t.Context(), 1))
 	hang.Lift()
 	require.NoError(t, <-done)
+}
+
+// The fourth client is turned away until one of the three has gone.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	server, first, address := connectTo(t)
+	server.Limit(simulated.Limits{Places: 2})
+	second, err := smtp.Dial(address)
+	require.NoError(t, err)
+	_, err = smtp.Dial(address)
+	requireCode(t, 421, err)
+	require.NoError(t, first.Quit())
+	require.NoError(t, second.Quit())
+	third, err := smtp.Dial(address)
+	require.NoError(t, err)
+	require.NoError(t, third.Quit())
+	most, turnedAway := server.Connections()
+	require.Equal(t, 2, most)
+	require.Equal(t, 1, turnedAway)
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	server, client := connect(t)
+	require.NoError(t, logIn(client, "secret"))
+	server.Limit(simulated.Limits{Quota: 2})
+	require.NoError(t, send(client, mail))
+	require.NoError(t, send(client, mail))
+	err := send(client, mail)
+	requireCode(t, 550, err)
+	require.ErrorContains(t, err, "5.4.5 Daily user sending limit exceeded.")
+	server.Limit(simulated.Limits{})
+	require.NoError(t, send(client, mail))
+	require.Equal(t, 3, server.Inbox().Total())
 }
 
 func TestParse(t *testing.T) {
