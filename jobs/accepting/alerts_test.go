@@ -103,7 +103,7 @@ func TestAlertsGoOutWhenTheTemplateDoesNotWork(t *testing.T) {
 		} {
 			b.Template(name, "text", body)
 		}
-		b.Template("nojson", "card", `{"text": {{ .firing }}{{ .resolved }} {{ .title }}}`)
+		b.Template("nojson", "card", `{"text": {{ if .title }}no JSON{{ else }}1{{ end }}}`)
 		_, err := b.Store.CreateTemplate(t.Context(), store.Template{Name: "others", Channel: "other"}, "app")
 		require.NoError(t, err)
 		for template, why := range map[string]string{
