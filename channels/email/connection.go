@@ -7,7 +7,6 @@ import (
 	"net"
 	netmail "net/mail"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,22 +32,33 @@ type connection struct {
 	response string      // of the server to the last mail
 }
 
-// connect opens a connection and logs in.
+// connect opens a connection and logs in. A refused access token is replaced once,
+// because the server may have stopped to accept it before its time.
 func (s *sender) connect(ctx context.Context) (*connection, error) {
+	c, err := s.open(ctx, "")
+	var refused *refusedToken
+	if errors.As(err, &refused) {
+		return s.open(ctx, refused.token)
+	}
+	return c, err
+}
+
+// open opens a connection and logs in, by another token than the refused one.
+func (s *sender) open(ctx context.Context, refused string) (*connection, error) {
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", s.config.address())
 	if err != nil {
 		return nil, err
 	}
 	c := &connection{raw: &boundedConn{Conn: raw}}
 	c.bind(ctx)
-	if err := s.logIn(ctx, c); err != nil {
+	if err := s.logIn(ctx, c, refused); err != nil {
 		c.quit()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (s *sender) logIn(ctx context.Context, c *connection) error {
+func (s *sender) logIn(ctx context.Context, c *connection, refused string) error {
 	var conn net.Conn = c.raw
 	if s.config.UseTLS {
 		secured := tls.Client(c.raw, s.tls)
@@ -82,15 +92,7 @@ func (s *sender) logIn(ctx context.Context, c *connection) error {
 	if s.config.Username == "" {
 		return nil
 	}
-	_, offered := c.client.Extension("AUTH")
-	mechanisms := strings.Fields(strings.ToUpper(offered))
-	switch {
-	case slices.Contains(mechanisms, "PLAIN"):
-		return c.client.Auth(smtp.PlainAuth("", s.config.Username, s.config.Password, s.config.Host, false))
-	case slices.Contains(mechanisms, "LOGIN"):
-		return c.client.Auth(smtp.LoginAuth(s.config.Username, s.config.Password, s.config.Host, false))
-	}
-	return &channels.Error{Class: channels.Misconfigured, Code: "auth_missing", Message: "the mail server offers neither AUTH PLAIN nor LOGIN"}
+	return s.authenticate(ctx, c, refused)
 }
 
 // bind closes the connection when ctx ends, because the client ignores contexts.
@@ -120,6 +122,9 @@ func (c *connection) from(m composed) error {
 	// Without need, SMTPUTF8 would keep the server from relaying the mail to servers
 	// that lack the extension.
 	c.client.SkipSMTPUTF8(ascii(m.sender + m.to))
+	if err := c.accepts(m); err != nil {
+		return err
+	}
 	return c.client.Mail(path(m.sender))
 }
 

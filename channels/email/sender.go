@@ -16,6 +16,8 @@ const maxConnections = 10
 type sender struct {
 	config Config
 	from   *mail.Address
+	header string  // the fields that all mails have in common
+	tokens *tokens // nil without OAuth
 	tls    *tls.Config
 	hide   []string // redacted in the server's texts
 
@@ -24,8 +26,9 @@ type sender struct {
 }
 
 var (
-	_ channels.Sender = (*sender)(nil)
-	_ channels.Prober = (*sender)(nil)
+	_ channels.Sender           = (*sender)(nil)
+	_ channels.Prober           = (*sender)(nil)
+	_ channels.RecipientChecker = (*sender)(nil)
 )
 
 // Send implements channels.Sender. The receipt's details are message_id, the mail's

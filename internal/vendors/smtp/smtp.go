@@ -8,7 +8,9 @@ import (
 	"io"
 	"log"
 	"net"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/emersion/go-smtp"
 
@@ -36,16 +38,29 @@ type Server struct {
 	server             *smtp.Server
 	running            context.Context // until Close
 	stop               context.CancelFunc
+
+	mu    sync.Mutex
+	raw   [][]byte
+	valid func(token string) bool // nil: the account has a password
 }
 
+// Option changes what a new server offers.
+type Option func(*smtp.Server)
+
+// WithoutSMTPUTF8 makes a server that takes ASCII addresses only.
+func WithoutSMTPUTF8(s *smtp.Server) { s.EnableSMTPUTF8 = false }
+
 // New returns a server that knows one account and delivers to the inbox.
-func New(username, password string, inbox *vendors.Inbox) *Server {
+func New(username, password string, inbox *vendors.Inbox, options ...Option) *Server {
 	s := &Server{Vendor: vendors.NewVendor(inbox), username: username, password: password}
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.server = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.server.Domain = "mail.example.com"
 	s.server.AllowInsecureAuth = true
 	s.server.EnableSMTPUTF8 = true
+	for _, option := range options {
+		option(s.server)
+	}
 	s.server.ErrorLog = log.New(io.Discard, "", 0) // about clients that hang up
 	return s
 }
@@ -95,6 +110,27 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 	}
 }
 
+// TakeTokens makes the server accept valid access tokens of the account, by XOAUTH2,
+// and no password.
+func (s *Server) TakeTokens(valid func(token string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.valid = valid
+}
+
+func (s *Server) tokens() func(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.valid
+}
+
+// Raw returns the mails as they arrived.
+func (s *Server) Raw() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.raw)
+}
+
 // deliver adds a mail to the inbox.
 func (s *Server) deliver(to string, raw []byte) error {
 	mail, err := Parse(raw)
@@ -108,6 +144,9 @@ func (s *Server) deliver(to string, raw []byte) error {
 	if mail.HTML != "" {
 		arrival.Kind = "html"
 	}
+	s.mu.Lock()
+	s.raw = append(s.raw, raw)
+	s.mu.Unlock()
 	s.Inbox().Add(arrival)
 	return nil
 }

@@ -1,0 +1,69 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/labring/sealos-notify/channels"
+)
+
+// AUTH mechanisms.
+const (
+	authPlain   = "PLAIN"
+	authLogin   = "LOGIN"
+	authCRAMMD5 = "CRAM-MD5"
+	authXOAuth2 = "XOAUTH2"
+)
+
+// refusedToken is the server's refusal of an access token.
+type refusedToken struct {
+	error
+	token string
+}
+
+// Unwrap returns the reply.
+func (e *refusedToken) Unwrap() error { return e.error }
+
+// authenticate logs in. A token that the server has just refused is not used again.
+func (s *sender) authenticate(ctx context.Context, c *connection, refused string) error {
+	_, line := c.client.Extension("AUTH")
+	offered := strings.Fields(strings.ToUpper(line))
+	if s.tokens != nil {
+		return s.authenticateByToken(ctx, c, offered, refused)
+	}
+	username, password := s.config.Username, s.config.Password
+	switch {
+	case slices.Contains(offered, authPlain):
+		return c.client.Auth(smtp.PlainAuth("", username, password, s.config.Host, false))
+	case slices.Contains(offered, authLogin):
+		return c.client.Auth(smtp.LoginAuth(username, password, s.config.Host, false))
+	case slices.Contains(offered, authCRAMMD5):
+		return c.client.Auth(smtp.CRAMMD5Auth(username, password))
+	}
+	return authMissing("AUTH PLAIN, LOGIN or CRAM-MD5")
+}
+
+func (s *sender) authenticateByToken(ctx context.Context, c *connection, offered []string, refused string) error {
+	if !slices.Contains(offered, authXOAuth2) {
+		return authMissing("AUTH XOAUTH2")
+	}
+	token, err := s.tokens.get(ctx, refused)
+	if err != nil {
+		return err
+	}
+	err = c.client.Auth(smtp.XOAuth2Auth(s.config.Username, token))
+	var reply *textproto.Error
+	if errors.As(err, &reply) && reply.Code == 535 {
+		return &refusedToken{err, token}
+	}
+	return err
+}
+
+func authMissing(mechanisms string) error {
+	return &channels.Error{Class: channels.Misconfigured, Code: "auth_missing", Message: "the mail server does not offer " + mechanisms}
+}
