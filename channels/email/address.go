@@ -11,6 +11,10 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
+// maxAddress bounds an address, in octets: 64 before the @ and 255 behind it (RFC 5321
+// section 4.5.3.1).
+const maxAddress = 320
+
 // domains converts the domains of addresses as a client does that looks them up, and
 // checks their length, too.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
@@ -23,7 +27,7 @@ func parseAddress(text string) (*mail.Address, error) {
 		return nil, err
 	}
 	if strings.ContainsFunc(a.Name+a.Address, unicode.IsControl) {
-		return nil, errors.New("a control character")
+		return nil, errors.New("it has a control character in it")
 	}
 	at := strings.LastIndexByte(a.Address, '@')
 	if domain := a.Address[at+1:]; !ascii(domain) {
@@ -31,6 +35,9 @@ func parseAddress(text string) (*mail.Address, error) {
 			return nil, err
 		}
 		a.Address = a.Address[:at+1] + domain
+	}
+	if len(a.Address) > maxAddress {
+		return nil, errors.New("it is too long")
 	}
 	return a, nil
 }
@@ -42,7 +49,7 @@ func parseRecipient(text string) (*mail.Address, error) {
 	}
 	a, err := parseAddress(text)
 	if err != nil {
-		return nil, errors.New("the recipient's domain is not a name of the domain name system")
+		return nil, errors.New("the recipient's domain cannot be written in ASCII, or the address is too long")
 	}
 	return a, nil
 }

@@ -29,26 +29,30 @@ type refusedToken struct {
 // Unwrap returns the reply.
 func (e *refusedToken) Unwrap() error { return e.error }
 
-// authenticate logs in. A token that the server has just refused is not used again.
-func (s *sender) authenticate(ctx context.Context, c *connection, refused string) error {
-	_, line := c.client.Extension("AUTH")
+// authenticate logs in when there is an account. A token that the server has just
+// refused is not used again.
+func (s *sender) authenticate(ctx context.Context, client *smtp.Client, refused string) error {
+	username, password := s.config.Username, s.config.Password
+	if username == "" {
+		return nil
+	}
+	_, line := client.Extension("AUTH")
 	offered := strings.Fields(strings.ToUpper(line))
 	if s.tokens != nil {
-		return s.authenticateByToken(ctx, c, offered, refused)
+		return s.authenticateByToken(ctx, client, offered, refused)
 	}
-	username, password := s.config.Username, s.config.Password
 	switch {
 	case slices.Contains(offered, authPlain):
-		return c.client.Auth(smtp.PlainAuth("", username, password, s.config.Host, false))
+		return client.Auth(smtp.PlainAuth("", username, password, s.config.Host, false))
 	case slices.Contains(offered, authLogin):
-		return c.client.Auth(smtp.LoginAuth(username, password, s.config.Host, false))
+		return client.Auth(smtp.LoginAuth(username, password, s.config.Host, false))
 	case slices.Contains(offered, authCRAMMD5):
-		return c.client.Auth(smtp.CRAMMD5Auth(username, password))
+		return client.Auth(smtp.CRAMMD5Auth(username, password))
 	}
 	return authMissing("AUTH PLAIN, LOGIN or CRAM-MD5")
 }
 
-func (s *sender) authenticateByToken(ctx context.Context, c *connection, offered []string, refused string) error {
+func (s *sender) authenticateByToken(ctx context.Context, client *smtp.Client, offered []string, refused string) error {
 	if !slices.Contains(offered, authXOAuth2) {
 		return authMissing("AUTH XOAUTH2")
 	}
@@ -56,7 +60,7 @@ func (s *sender) authenticateByToken(ctx context.Context, c *connection, offered
 	if err != nil {
 		return err
 	}
-	err = c.client.Auth(smtp.XOAuth2Auth(s.config.Username, token))
+	err = client.Auth(smtp.XOAuth2Auth(s.config.Username, token))
 	var reply *textproto.Error
 	if errors.As(err, &reply) && reply.Code == 535 {
 		return &refusedToken{err, token}

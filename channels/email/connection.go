@@ -89,10 +89,7 @@ func (s *sender) logIn(ctx context.Context, c *connection, refused string) error
 			return &channels.Error{Class: channels.Misconfigured, Code: "starttls_missing", Message: "the mail server does not offer STARTTLS"}
 		}
 	}
-	if s.config.Username == "" {
-		return nil
-	}
-	return s.authenticate(ctx, c, refused)
+	return s.authenticate(ctx, c.client, refused)
 }
 
 // bind closes the connection when ctx ends, because the client ignores contexts.

@@ -74,6 +74,7 @@ func TestRefusedBeforeTheConnection(t *testing.T) {
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "nobody" }},
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "A <a@example.com>" }},
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "a@example.com,b@example.com" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = strings.Repeat("a", 1000) + "@example.com" }},
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "a@foo_bar.例子.example.com" }},
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "a@" + strings.Repeat("例", 70) + ".example.com" }},
 	} {
@@ -84,6 +85,9 @@ func TestRefusedBeforeTheConnection(t *testing.T) {
 		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.NotContains(t, err.Error(), "example.com")
 		require.Zero(t, server.Requests(smtp.Hello))
+		if tc.code == "invalid_address" {
+			require.Error(t, sender.(channels.RecipientChecker).CheckRecipient(m.Recipient), "it is not even accepted")
+		}
 	}
 }
 

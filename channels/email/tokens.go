@@ -80,8 +80,8 @@ func (t *tokens) fetch(ctx context.Context) (*oauth2.Token, error) {
 	return token, nil
 }
 
-// request makes one request of a token source, whose own use neither the context nor
-// errors that unwrap.
+// request is one request of a token source. Package jwt does not pass the context on,
+// and its errors do not unwrap.
 type request struct {
 	ctx     context.Context
 	base    http.RoundTripper

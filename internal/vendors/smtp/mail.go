@@ -11,6 +11,7 @@ import (
 	"mime/quotedprintable"
 	"net/mail"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -91,4 +92,11 @@ func (m *Message) part(header textproto.MIMEHeader, body io.Reader) error {
 func (m Message) mark() string {
 	mark, _, _ := strings.Cut(strings.Trim(m.Header.Get("Message-Id"), "<>"), "@")
 	return mark
+}
+
+// Raw returns the mails as they arrived.
+func (s *Server) Raw() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.raw)
 }

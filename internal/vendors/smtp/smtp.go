@@ -8,7 +8,6 @@ import (
 	"io"
 	"log"
 	"net"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -108,27 +107,6 @@ func (s *Server) meet(conn net.Conn, operation string, effect func() error) erro
 	default:
 		return effect()
 	}
-}
-
-// TakeTokens makes the server accept valid access tokens of the account, by XOAUTH2,
-// and no password.
-func (s *Server) TakeTokens(valid func(token string) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.valid = valid
-}
-
-func (s *Server) tokens() func(token string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.valid
-}
-
-// Raw returns the mails as they arrived.
-func (s *Server) Raw() [][]byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.raw)
 }
 
 // deliver adds a mail to the inbox.

@@ -15,6 +15,20 @@ const xoauth2 = "XOAUTH2"
 // xoauth2Refusal is the challenge of Google's page.
 const xoauth2Refusal = `{"status":"401","schemes":"bearer","scope":"https://mail.google.com/"}`
 
+// TakeTokens makes the server accept valid access tokens of the account, by XOAUTH2,
+// and no password.
+func (s *Server) TakeTokens(valid func(token string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.valid = valid
+}
+
+func (s *Server) tokens() func(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.valid
+}
+
 // xoauth2Server is the server's side of one login.
 type xoauth2Server struct {
 	check   func(username, token string) error
