@@ -46,13 +46,14 @@ type Store interface {
 // Notifications accepts and reads notifications.
 type Notifications interface {
 	// Accept writes each acceptance (notification, messages, River jobs, deliveries)
-	// in one transaction for the whole batch: all or nothing. It returns one result for
-	// each acceptance, in the same order. An acceptance whose app and idempotency key
+	// in one transaction for the whole batch: all or nothing. It calls gather once for the
+	// batch, when its transaction is open. It returns one result for each acceptance, in
+	// the same order. An acceptance whose app and idempotency key
 	// exist already, in the database or earlier in the batch, writes nothing, and its
 	// result is the notification that has the key. ErrStale is the result of the whole
 	// batch when one of its templates was changed or deleted since it was read; every
-	// write that returned before Accept was called is seen.
-	Accept(ctx context.Context, batch []Acceptance) ([]Accepted, error)
+	// write that returned before gather was called is seen.
+	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
 	// NotificationByKey returns the notification that the app sent with the

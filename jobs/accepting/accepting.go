@@ -28,11 +28,14 @@ const (
 	// with it a batch that hangs leaves the other callers time to be accepted alone.
 	batchTime = 4 * time.Second
 	itemTime  = 8 * time.Second
+	// manyRecipients is from where on a request's key is looked up first. Inserting so many
+	// rows only to find the key taken would cost the database much.
+	manyRecipients = 100
 )
 
 // Store is what an Accepter needs of the store.
 type Store interface {
-	Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error)
+	Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error)
 	NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error)
 	Template(ctx context.Context, name string) (store.Template, error)
 }
@@ -79,6 +82,11 @@ func (a *Accepter) Accept(ctx context.Context, req Request) (Accepted, error) {
 
 func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 	hash := req.hash()
+	if len(req.Recipients) >= manyRecipients {
+		if accepted, err := a.replay(ctx, req); !errors.Is(err, store.ErrNotFound) {
+			return result(accepted, hash, err)
+		}
+	}
 	accepted, err := a.commit(ctx, req, hash, a.templates.cached)
 	var refused *refusal.Error
 	if errors.As(err, &refused) || errors.Is(err, store.ErrStale) {
@@ -86,12 +94,13 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 		accepted, err = a.commit(ctx, req, hash, a.templates.stored)
 	}
 	if errors.As(err, &refused) {
-		accepted, err = a.replay(ctx, req, refused)
+		// It may have been accepted before its template was deleted, or its channel was
+		// switched off.
+		if accepted, err = a.replay(ctx, req); errors.Is(err, store.ErrNotFound) {
+			err = refused
+		}
 	}
-	if err != nil {
-		return Accepted{}, err
-	}
-	return result(accepted, hash)
+	return result(accepted, hash, err)
 }
 
 // commit renders a notification with the templates that find returns, and commits it. It
@@ -111,18 +120,16 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find fi
 	return accepted, nil
 }
 
-// replay returns the notification that has the request's key, or the refusal. A request that
-// is refused now may have been accepted before its template was deleted, or its channel was
-// switched off.
-func (a *Accepter) replay(ctx context.Context, req Request, refused *refusal.Error) (store.Accepted, error) {
+// replay returns the notification that has the request's key, or store.ErrNotFound.
+func (a *Accepter) replay(ctx context.Context, req Request) (store.Accepted, error) {
 	n, err := a.store.NotificationByKey(ctx, req.AppID, req.IdempotencyKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Accepted{}, refused
-	}
 	return store.Accepted{Notification: n, Replayed: true}, err
 }
 
-func result(a store.Accepted, hash []byte) (Accepted, error) {
+func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
+	if err != nil {
+		return Accepted{}, err
+	}
 	if a.Replayed && !bytes.Equal(a.Notification.RequestHash, hash) {
 		return Accepted{}, refusal.New(refusal.IdempotencyConflict, "idempotencyKey", "this key was used for a different request")
 	}

@@ -74,10 +74,10 @@ func New(
 	}
 	d.loads = groupcommit.New(groupcommit.Options[uuid.UUID]{
 		Name: "load", BatchTime: loadTime, ItemTime: loadTime, Metrics: batches, Log: log,
-	}, d.loadBatch)
+	}, func(ctx context.Context, gather func() []uuid.UUID) ([]*loaded, error) { return d.loadBatch(ctx, gather()) })
 	d.records = groupcommit.New(groupcommit.Options[store.Outcome]{
 		Name: "record", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
-	}, d.recordBatch)
+	}, func(ctx context.Context, gather func() []store.Outcome) ([]bool, error) { return d.recordBatch(ctx, gather()) })
 	return d
 }
 

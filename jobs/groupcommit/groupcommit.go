@@ -43,13 +43,18 @@ type Options[In any] struct {
 	Log     *zap.Logger
 }
 
+// Commit commits a batch. It calls gather once for the batch, when it is ready to write:
+// items that arrive while it waits for the database go into the same batch. It returns one
+// result for each item, or an error when nothing was committed.
+type Commit[In, Out any] func(ctx context.Context, gather func() []In) ([]Out, error)
+
 // Committer takes the items that are waiting, commits them as one batch and answers every
 // caller. Batches form from load alone: an idle Committer commits a single item at once.
 // When a batch fails, each of its items is committed alone with its own time, so that one
 // bad or slow item cannot fail the others.
 type Committer[In, Out any] struct {
 	Options[In]
-	commit  func(ctx context.Context, batch []In) ([]Out, error)
+	commit  Commit[In, Out]
 	queue   chan *call[In, Out]
 	alone   chan struct{} // holds a token for each item that is committed alone
 	closing chan struct{}
@@ -67,9 +72,8 @@ type reply[Out any] struct {
 	err error
 }
 
-// New starts a Committer. commit returns one result for each item of the batch, or an
-// error when nothing was committed.
-func New[In, Out any](o Options[In], commit func(ctx context.Context, batch []In) ([]Out, error)) *Committer[In, Out] {
+// New starts a Committer.
+func New[In, Out any](o Options[In], commit Commit[In, Out]) *Committer[In, Out] {
 	if o.Weight == nil {
 		o.Weight = func(In) int { return 1 }
 	}
@@ -137,12 +141,12 @@ func (c *Committer[In, Out]) run() {
 	for {
 		select {
 		case first := <-c.queue:
-			c.flush(c.gather(first))
+			c.flush(first)
 		case <-c.closing:
 			for {
 				select {
 				case first := <-c.queue:
-					c.flush(c.gather(first))
+					c.flush(first)
 				default:
 					return
 				}
@@ -151,7 +155,7 @@ func (c *Committer[In, Out]) run() {
 	}
 }
 
-// gather returns first and what else is waiting.
+// gather returns first and all that wait.
 func (c *Committer[In, Out]) gather(first *call[In, Out]) []*call[In, Out] {
 	batch := []*call[In, Out]{first}
 	weight := c.Weight(first.in)
@@ -167,15 +171,19 @@ func (c *Committer[In, Out]) gather(first *call[In, Out]) []*call[In, Out] {
 	return batch
 }
 
-// flush commits a batch and answers its callers.
-func (c *Committer[In, Out]) flush(batch []*call[In, Out]) {
-	ctx, span := tracing.StartBatch(context.Background(), c.Name, spansOf(batch))
-	defer span.End()
-	ins := make([]In, len(batch))
-	for i, waiting := range batch {
-		ins[i] = waiting.in
-	}
-	outs, err := c.commitBatch(ctx, ins, c.BatchTime)
+// flush commits a batch that begins with first, and answers its callers.
+func (c *Committer[In, Out]) flush(first *call[In, Out]) {
+	batch, ctx, span := []*call[In, Out]{first}, context.Background(), trace.SpanFromContext(context.Background())
+	defer func() { span.End() }()
+	outs, err := c.commitBatch(ctx, c.BatchTime, func() []In {
+		batch = c.gather(first)
+		ctx, span = tracing.StartBatch(ctx, c.Name, spansOf(batch))
+		ins := make([]In, len(batch))
+		for i, waiting := range batch {
+			ins[i] = waiting.in
+		}
+		return ins
+	})
 	switch {
 	case err == nil:
 		for i, waiting := range batch {
@@ -208,7 +216,7 @@ func (c *Committer[In, Out]) flushAlone(ctx context.Context, batch []*call[In, O
 
 // commitOne commits one item alone.
 func (c *Committer[In, Out]) commitOne(ctx context.Context, in In) (Out, error) {
-	outs, err := c.commitBatch(ctx, []In{in}, c.ItemTime)
+	outs, err := c.commitBatch(ctx, c.ItemTime, func() []In { return []In{in} })
 	if err != nil {
 		var none Out
 		return none, err
@@ -217,20 +225,24 @@ func (c *Committer[In, Out]) commitOne(ctx context.Context, in In) (Out, error) 
 }
 
 // commitBatch calls commit, bounded and measured. A panic in it is the batch's error.
-func (c *Committer[In, Out]) commitBatch(ctx context.Context, ins []In, limit time.Duration) (outs []Out, err error) {
+func (c *Committer[In, Out]) commitBatch(ctx context.Context, limit time.Duration, gather func() []In) (outs []Out, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	started := time.Now()
+	started, items := time.Now(), 1
 	defer func() {
 		if r := recover(); r != nil {
 			// The value may hold an address, so only its type and the stack are logged.
-			c.Log.Error("commit panicked", zap.String("batch", c.Name), zap.Int("items", len(ins)),
+			c.Log.Error("commit panicked", zap.String("batch", c.Name), zap.Int("items", items),
 				zap.String("panicType", fmt.Sprintf("%T", r)), zap.Stack("stack"))
-			err = fmt.Errorf("the commit of %d items panicked", len(ins))
+			err = fmt.Errorf("the commit of %d items panicked", items)
 		}
-		c.Metrics.observe(c.Name, len(ins), time.Since(started), err)
+		c.Metrics.observe(c.Name, items, time.Since(started), err)
 	}()
-	return c.commit(ctx, ins)
+	return c.commit(ctx, func() []In {
+		ins := gather()
+		items = len(ins)
+		return ins
+	})
 }
 
 func spansOf[In, Out any](batch []*call[In, Out]) []trace.Span {

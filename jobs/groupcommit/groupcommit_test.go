@@ -30,7 +30,7 @@ func newTest(t *testing.T, o Options[int], commit func(ctx context.Context, batc
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	return New(o, commit)
+	return New(o, func(ctx context.Context, gather func() []int) ([]int, error) { return commit(ctx, gather()) })
 }
 
 // Items that wait during a commit form the next batch.
@@ -61,6 +61,38 @@ func TestWaitingItemsFormABatch(t *testing.T) {
 		close(release)
 		c.Close()
 	})
+}
+
+// Items that arrive before the commit is ready to write are in its batch.
+func TestBatchIsGatheredLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began, ready := make(chan struct{}, 10), make(chan struct{})
+		var sizes []int
+		c := New(Options[int]{Name: "test", Metrics: NewMetrics(nil), BatchTime: time.Minute, Log: zap.NewNop()},
+			func(_ context.Context, gather func() []int) ([]int, error) {
+				began <- struct{}{}
+				<-ready
+				batch := gather()
+				sizes = append(sizes, len(batch))
+				return batch, nil
+			})
+		errs := do(t, c, 10, began, ready)
+		c.Close()
+		require.Equal(t, make([]error, 10), errs)
+		require.Equal(t, []int{10}, sizes)
+	})
+}
+
+// When the commit fails before it is ready, only the first item gets the error.
+func TestCommitFailsBeforeTheBatch(t *testing.T) {
+	t.Parallel()
+	unavailable := errors.New("unavailable")
+	c := New(Options[int]{Name: "test", Metrics: NewMetrics(nil), BatchTime: time.Minute, Log: zap.NewNop()},
+		func(context.Context, func() []int) ([]int, error) { return nil, unavailable })
+	defer c.Close()
+	_, err := c.Do(limit.Context(t), 1)
+	require.ErrorIs(t, err, unavailable)
 }
 
 // do calls Do for 0 to n-1 and returns the errors. The first item is a batch alone, and the

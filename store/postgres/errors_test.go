@@ -45,7 +45,7 @@ func TestUnavailable(t *testing.T) {
 	s, err = newStore(pool)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
-	_, err = s.Accept(t.Context(), nil)
+	_, err = s.Accept(t.Context(), func() []store.Acceptance { return nil })
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = s.Record(t.Context(), nil)
 	require.ErrorIs(t, err, store.ErrUnavailable)

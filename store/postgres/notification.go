@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
@@ -21,26 +22,35 @@ type key struct{ app, idempotency string }
 
 func keyOf(n store.Notification) key { return key{n.AppID, n.IdempotencyKey} }
 
+// errRepeated is the error of an insert that found keys taken. Nothing is written then.
+var errRepeated = errors.New("a key is taken")
+
 // Accept implements store.Notifications.
-func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error) {
-	byKey := make(map[key]store.Notification, len(batch)) // the notifications that have the batch's keys
-	isNew := make(map[uuid.UUID]bool, len(batch))
+func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error) {
+	var batch, created []store.Acceptance
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		created, repeated, err := insertNotifications(ctx, tx, firstOfEachKey(batch))
-		if err != nil {
-			return err
-		}
-		for _, a := range created {
-			byKey[keyOf(a.Notification)] = a.Written()
-			isNew[a.Notification.ID] = true
-		}
-		if err := readByKey(ctx, tx, repeated, byKey); err != nil {
-			return err
-		}
-		return s.insertContents(ctx, tx, created)
+		batch = gather()
+		created = firstOfEachKey(batch)
+		return s.insertAcceptances(ctx, tx, created)
 	})
+	byKey := make(map[key]store.Notification, len(batch)) // the notifications that have the batch's keys
+	for errors.Is(err, errRepeated) {
+		if err = readByKey(ctx, s.pool, created, byKey); err != nil {
+			break
+		}
+		created = slices.DeleteFunc(created, func(a store.Acceptance) bool {
+			_, isTaken := byKey[keyOf(a.Notification)]
+			return isTaken
+		})
+		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.insertAcceptances(ctx, tx, created) })
+	}
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
+	}
+	isNew := make(map[uuid.UUID]bool, len(created))
+	for _, a := range created {
+		byKey[keyOf(a.Notification)] = a.Written()
+		isNew[a.Notification.ID] = true
 	}
 	return column(batch, func(a *store.Acceptance) store.Accepted {
 		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !isNew[a.Notification.ID]}
@@ -60,30 +70,90 @@ func firstOfEachKey(batch []store.Acceptance) []store.Acceptance {
 	})
 }
 
-// insertNotifications checks the templates, inserts the notifications whose key is free,
-// and divides the batch into those and the others.
-func insertNotifications(
-	ctx context.Context, tx pgx.Tx, batch []store.Acceptance,
-) (created, repeated []store.Acceptance, err error) {
+// readByKey adds the notifications that have the keys of the batch.
+func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey map[key]store.Notification) error {
+	found, err := query(ctx, db, sqlread.Notification,
+		`SELECT `+sqlread.NotificationColumns+` FROM notifications
+		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
+		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }))
+	if err != nil {
+		return fmt.Errorf("read notifications: %w", err)
+	}
+	for _, n := range found {
+		byKey[keyOf(n)] = n
+	}
+	return nil
+}
+
+// insertAcceptances inserts all that belongs to acceptances. It checks their templates
+// first, and returns errRepeated when a key is taken. River's jobs are inserted first, so
+// that everything else is one round trip: callers wait for each of them.
+func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) error {
+	var (
+		jobs       []store.Job
+		messages   []store.Message
+		deliveries []store.Delivery
+	)
+	for _, a := range batch {
+		jobs = append(jobs, a.Jobs...)
+		messages = append(messages, a.Messages...)
+		deliveries = append(deliveries, a.Deliveries...)
+	}
+	if err := s.assignJobs(ctx, tx, deliveries, jobs); err != nil {
+		return err
+	}
+	var queries pgx.Batch
+	checkTemplates(&queries, batch)
+	if err := insertNotifications(&queries, batch); err != nil {
+		return err
+	}
+	insertMessages(&queries, messages)
+	insertDeliveries(&queries, deliveries)
+	queries.Queue(announce, queuesOf(jobs))
+	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
+		return fmt.Errorf("insert notifications: %w", err)
+	}
+	return nil
+}
+
+// assignJobs inserts jobs and writes their ids into their deliveries.
+func (s *Store) assignJobs(ctx context.Context, tx pgx.Tx, deliveries []store.Delivery, jobs []store.Job) error {
+	if len(jobs) == 0 {
+		return nil // River refuses to insert none
+	}
+	ids, err := s.insertJobs(ctx, tx, jobs)
+	if err != nil {
+		return err
+	}
+	for i, d := range deliveries {
+		var found bool
+		if deliveries[i].JobID, found = ids[d.ID]; !found {
+			return fmt.Errorf("delivery %s has no job", d.ID)
+		}
+	}
+	return nil
+}
+
+// insertNotifications queues the insert of notifications. It fails with errRepeated when a
+// key is taken.
+func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	unmatched := make([][]byte, len(batch))
 	for i, a := range batch {
 		if len(a.Notification.Unmatched) == 0 {
 			continue
 		}
+		var err error
 		if unmatched[i], err = json.Marshal(a.Notification.Unmatched); err != nil {
-			return nil, nil, fmt.Errorf("unmatched recipients: %w", err)
+			return fmt.Errorf("unmatched recipients: %w", err)
 		}
 	}
-	var queries pgx.Batch
-	checkTemplates(&queries, batch)
-	inserted := make(map[uuid.UUID]bool, len(batch))
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[])
-		ON CONFLICT (app_id, idempotency_key) DO NOTHING
-		RETURNING id`,
+		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }),
@@ -96,80 +166,12 @@ func insertNotifications(
 		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.ExpiresAt }),
 		column(batch, func(a *store.Acceptance) string { return string(a.Notification.Priority) }),
 		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test })).
-		Query(func(rows pgx.Rows) error {
-			ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-			for _, id := range ids {
-				inserted[id] = true
+		Exec(func(inserted pgconn.CommandTag) error {
+			if int(inserted.RowsAffected()) < len(batch) {
+				return errRepeated
 			}
-			return err
+			return nil
 		})
-	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
-		return nil, nil, fmt.Errorf("insert notifications: %w", err)
-	}
-	for _, a := range batch {
-		if inserted[a.Notification.ID] {
-			created = append(created, a)
-		} else {
-			repeated = append(repeated, a)
-		}
-	}
-	return created, repeated, nil
-}
-
-// readByKey adds the notifications that have the keys of the batch.
-func readByKey(ctx context.Context, tx pgx.Tx, batch []store.Acceptance, byKey map[key]store.Notification) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	found, err := query(ctx, tx, sqlread.Notification,
-		`SELECT `+sqlread.NotificationColumns+` FROM notifications
-		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
-		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
-		column(batch, func(a *store.Acceptance) string { return a.Notification.IdempotencyKey }))
-	if err != nil {
-		return fmt.Errorf("read notifications: %w", err)
-	}
-	if len(found) != len(batch) {
-		return errors.New("a notification was deleted while its key was repeated")
-	}
-	for _, n := range found {
-		byKey[keyOf(n)] = n
-	}
-	return nil
-}
-
-// insertContents inserts the jobs, messages and deliveries of notifications.
-func (s *Store) insertContents(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) error {
-	var (
-		jobs       []store.Job
-		messages   []store.Message
-		deliveries []store.Delivery
-	)
-	for _, a := range batch {
-		jobs = append(jobs, a.Jobs...)
-		messages = append(messages, a.Messages...)
-		deliveries = append(deliveries, a.Deliveries...)
-	}
-	if len(deliveries) == 0 {
-		return nil
-	}
-	ids, err := s.insertJobs(ctx, tx, jobs)
-	if err != nil {
-		return err
-	}
-	for i, d := range deliveries {
-		var found bool
-		if deliveries[i].JobID, found = ids[d.ID]; !found {
-			return fmt.Errorf("delivery %s has no job", d.ID)
-		}
-	}
-	var queries pgx.Batch
-	insertMessages(&queries, messages)
-	insertDeliveries(&queries, deliveries)
-	queries.Queue(announce, queuesOf(jobs))
-	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
-		return fmt.Errorf("insert messages and deliveries: %w", err)
-	}
 	return nil
 }
 

@@ -93,7 +93,7 @@ func TestEveryAcceptanceNotifiesRiver(t *testing.T) {
 	require.NoError(t, listener.Listen(ctx, "river_insert"))
 
 	for _, key := range []string{"1", "2", "3"} {
-		_, err := s.Accept(ctx, []store.Acceptance{storetest.Acceptance("app", key, 1)})
+		_, err := s.Accept(ctx, func() []store.Acceptance { return []store.Acceptance{storetest.Acceptance("app", key, 1)} })
 		require.NoError(t, err)
 	}
 	for range 3 {

@@ -11,9 +11,11 @@ import (
 )
 
 // Accept implements store.Notifications.
-func (s *Store) Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error) {
-	accepted := make([]store.Accepted, len(batch))
+func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error) {
+	var accepted []store.Accepted
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		batch := gather()
+		accepted = make([]store.Accepted, len(batch))
 		if err := checkTemplates(ctx, tx, batch); err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func TestEveryAcceptanceNotifiesRiver(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "notify.db"))
 	for _, key := range []string{"1", "2", "3"} {
-		_, err := s.Accept(t.Context(), []store.Acceptance{storetest.Acceptance("app", key, 1)})
+		_, err := s.Accept(t.Context(), func() []store.Acceptance { return []store.Acceptance{storetest.Acceptance("app", key, 1)} })
 		require.NoError(t, err)
 	}
 	var notifications int

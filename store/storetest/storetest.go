@@ -42,6 +42,11 @@ type bundle struct {
 	db *sql.DB
 }
 
+// Accept accepts a batch.
+func (b bundle) Accept(ctx context.Context, batch []store.Acceptance) ([]store.Accepted, error) {
+	return b.Store.Accept(ctx, func() []store.Acceptance { return batch })
+}
+
 // accept accepts a batch of new notifications.
 func (b bundle) accept(t *testing.T, batch ...store.Acceptance) {
 	t.Helper()
