@@ -116,10 +116,13 @@ func TestDisplayNameArrivesAsItIs(t *testing.T) {
 	}
 }
 
-func TestLongRecipient(t *testing.T) {
+func TestLongAddresses(t *testing.T) {
 	t.Parallel()
-	to := strings.Repeat("x", 64) + "@" + strings.Repeat(strings.Repeat("y", 60)+".", 3) + "example"
-	m, _ := sendRaw(t, nil, textTo(to))
+	domain := strings.Repeat(strings.Repeat("y", 60)+".", 3) + "example"
+	to := strings.Repeat("x", 64) + "@" + domain
+	message := textTo(to)
+	m, _ := sendRaw(t, func(c *email.Config) { c.From = `"a@b"@` + domain }, message)
+	require.Equal(t, "<"+message.DeliveryID.String()+"@"+domain+">", m.Header.Get("Message-Id"))
 	got, err := m.Header.AddressList("To")
 	require.NoError(t, err)
 	require.Equal(t, []*mail.Address{{Address: to}}, got)

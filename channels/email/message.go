@@ -31,8 +31,8 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 		return composed{}, channels.PermanentError("invalid_address", err.Error())
 	}
 
-	_, domain, _ := strings.Cut(s.from.Address, "@")
-	c := composed{sender: s.from.Address, to: to.Address, id: m.DeliveryID.String() + "@" + domain}
+	domain := s.from.Address[strings.LastIndexByte(s.from.Address, '@'):]
+	c := composed{sender: s.from.Address, to: to.Address, id: m.DeliveryID.String() + domain}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.SetDate()
 	msg.SetMessageIDWithValue(c.id)
@@ -47,13 +47,13 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 		return composed{}, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 	var raw bytes.Buffer
-	// go-mail would begin a long field with an empty line, and writes a long word or an
-	// encoded word in a text as it is.
+	// go-mail would write a long word or an encoded word in a text as it is, and begin a
+	// long field with an empty line, as it does with the Message-ID.
 	raw.WriteString(s.header + addressField("To", to) + textField("Subject", m.Subject, maxRawWord))
 	if _, err := msg.WriteTo(&raw); err != nil {
 		return composed{}, &channels.Error{Class: channels.Permanent, Code: "invalid_message", Message: "the mail cannot be composed", Cause: err}
 	}
-	c.raw = raw.Bytes()
+	c.raw = bytes.Replace(raw.Bytes(), []byte("\r\nMessage-ID:\r\n <"), []byte("\r\nMessage-ID: <"), 1)
 	return c, nil
 }
 

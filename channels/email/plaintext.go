@@ -76,7 +76,7 @@ type textWriter struct {
 	space  bool // a space is due before the next word
 	hidden bool // text is dropped
 	pre    bool // white space is kept
-	begins bool // nothing of the <pre> was written, and a line break there is no text
+	begins bool // the <pre> has just begun, where a line break is no text
 }
 
 func (w *textWriter) newline(n int) {
@@ -102,7 +102,6 @@ func (w *textWriter) write(s string) {
 }
 
 func (w *textWriter) writePre(s string) {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
 	if w.begins {
 		s = strings.TrimPrefix(s, "\n")
 	}
