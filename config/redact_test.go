@@ -3,11 +3,15 @@ package config_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/channels/builtin"
+	"github.com/labring/sealos-notify/channels/email"
 	"github.com/labring/sealos-notify/config"
 )
 
@@ -93,5 +97,37 @@ providers: {p: {type: feishu_app, appId: shown, appSecret: canary, tokens: [cana
 	} {
 		require.Contains(t, text, "shown")
 		require.NotContains(t, text, "canary")
+	}
+}
+
+// The keys of a mail provider that logs in by access tokens, as an operator gives them.
+func TestMailProviderByAccessTokens(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("canary\n"), 0o600))
+	for _, key := range []string{"clientSecret: ${SECRET}", "clientSecretFile: " + secret} {
+		cfg, err := config.Loader{Types: builtin.Types(), Env: map[string]string{"SECRET": "canary"}, Path: write(t, `
+providers:
+  exchange:
+    type: smtp
+    host: smtp.office365.com
+    username: notify@example.com
+    from: Notify <notify@example.com>
+    replyTo: help@example.com
+    oauth:
+      tokenUrl: https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token
+      clientId: 11112222
+      `+key+`
+      scope: https://outlook.office365.com/.default
+    headers:
+      List-Unsubscribe: <mailto:leave@example.com>
+`)}.Load()
+		require.NoError(t, err)
+		smtp := cfg.Providers["exchange"].Config.(*email.Config)
+		require.Equal(t, "canary", smtp.OAuth.ClientSecret)
+		require.Equal(t, map[string]string{"List-Unsubscribe": "<mailto:leave@example.com>"}, smtp.Headers)
+		require.Contains(t, cfg.Redacted(), "      clientSecret: \"***\"\n")
+		require.Contains(t, cfg.Redacted(), "    headers:\n      List-Unsubscribe: <mailto:leave@example.com>\n")
+		require.NotContains(t, cfg.Redacted(), "canary")
 	}
 }

@@ -62,13 +62,16 @@ type Config struct {
 	Port     int    `yaml:"port" doc:"0: 465 with useTLS, 587 without"`
 	Username string `yaml:"username" doc:"account to log in with; empty: no login"`
 	Password string `yaml:"password" secret:"true" doc:"the account's password"`
+	OAuth    OAuth  `yaml:"oauth" doc:"login by access tokens (AUTH XOAUTH2) instead of a password"`
 	From     string `yaml:"from" required:"true" doc:"sender: Name <address> or an address"`
+	ReplyTo  string `yaml:"replyTo" doc:"where answers go, in the same form; empty: to from"`
 	UseTLS   bool   `yaml:"useTLS" doc:"TLS from the first byte, as on port 465"`
 	StartTLS string `yaml:"startTLS" doc:"STARTTLS without useTLS: required, optional or off"`
 	Helo     string `yaml:"helo" doc:"the name that we give the server (EHLO), with a domain; empty: the domain of from"`
 	CA       string `yaml:"ca" doc:"certificates (PEM) of a private CA, trusted instead of the system's; usually by caFile"`
 
-	MaxConnections int `yaml:"maxConnections" doc:"most connections by all replicas together; fewer while the server refuses some"`
+	MaxConnections int               `yaml:"maxConnections" doc:"most connections by all replicas together; fewer while the server refuses some"`
+	Headers        map[string]string `yaml:"headers" doc:"further headers of each mail, such as List-Unsubscribe"`
 }
 
 // Validate implements channels.Config.
@@ -79,8 +82,8 @@ func (c *Config) Validate() error {
 	if c.Port < 0 || c.Port > 65535 {
 		return channels.KeyErrorf("port", "%d is not between 1 and 65535", c.Port)
 	}
-	if (c.Username == "") != (c.Password == "") {
-		return channels.KeyErrorf("username", "it goes with a password and a password with it; leave both out to send without an account")
+	if err := c.validateAccount(); err != nil {
+		return err
 	}
 	if c.MaxConnections < 1 || c.MaxConnections > 1000 {
 		return channels.KeyErrorf("maxConnections", "%d is not between 1 and 1000", c.MaxConnections)
@@ -92,10 +95,25 @@ func (c *Config) Validate() error {
 	if _, err := c.helo(from); err != nil {
 		return err
 	}
+	if _, err := c.header(); err != nil {
+		return err
+	}
 	if _, err := c.roots(); err != nil {
 		return err
 	}
 	return c.validateTLS()
+}
+
+func (c *Config) validateAccount() error {
+	byToken := c.OAuth != OAuth{}
+	switch {
+	case byToken && c.Password != "":
+		return channels.KeyErrorf("oauth", "it replaces the password; leave one of them out")
+	case (c.Username == "") != (c.Password == "" && !byToken):
+		return channels.KeyErrorf("username", "it goes with a password or oauth, and they with it; leave all out to send without an account")
+	}
+	_, err := c.OAuth.grant(c.Username)
+	return err
 }
 
 func (c *Config) validateTLS() error {
@@ -108,7 +126,7 @@ func (c *Config) validateTLS() error {
 	case !c.UseTLS && c.Port == portTLS:
 		return channels.KeyErrorf("useTLS", "port %d begins with TLS; set it to true", portTLS)
 	case !c.UseTLS && c.StartTLS != startTLSRequired && c.Username != "" && !loopback(c.Host):
-		return channels.KeyErrorf("startTLS", "must be required, because the password would travel in the clear")
+		return channels.KeyErrorf("startTLS", "must be required, because the password or the access token would travel in the clear")
 	}
 	return nil
 }
@@ -119,9 +137,9 @@ func loopback(host string) bool {
 	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, host)
 }
 
-// sender returns the parsed From.
+// sender returns the parsed From, its domain as A-labels.
 func (c *Config) sender() (*mail.Address, error) {
-	from, err := mail.ParseAddress(c.From)
+	from, err := parseAddress(c.From)
 	if err != nil || hasBreak(c.From) {
 		return nil, channels.KeyErrorf("from", "not an address such as notify@example.com or Notify <notify@example.com>")
 	}
@@ -177,6 +195,10 @@ func (c *Config) Open() (channels.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
+	header, err := c.header()
+	if err != nil {
+		return nil, err
+	}
 	roots, err := c.roots()
 	if err != nil {
 		return nil, err
@@ -185,10 +207,16 @@ func (c *Config) Open() (channels.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := c.newTokens()
+	if err != nil {
+		return nil, err
+	}
 	return &sender{
 		config: *c,
 		from:   from,
 		helo:   helo,
+		header: header,
+		tokens: tokens,
 		tls:    &tls.Config{ServerName: c.Host, RootCAs: roots, MinVersion: tls.VersionTLS12},
 		pool:   newPool(c.MaxConnections),
 		hide:   secrets(c.Username, c.Password),

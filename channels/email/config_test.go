@@ -1,6 +1,7 @@
 package email_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,10 @@ func TestValidate(t *testing.T) {
 		{func(c *email.Config) { c.From = "Notify" }, "from"},
 		{func(c *email.Config) { c.From = "a@example.com, b@example.com" }, "from"},
 		{func(c *email.Config) { c.From = "a\r\n b <a@example.com>" }, "from"},
+		{func(c *email.Config) { c.From = "=?utf-8?q?x=0D=0ABcc:_y?= <a@example.com>" }, "from"},
+		{func(c *email.Config) { c.From = strings.Repeat("a", 1000) + "@example.com" }, "from"},
+		{func(c *email.Config) { c.From = "a@foo_bar.例子.cn" }, "from"},
+		{func(c *email.Config) { c.From = "通知 <通知@例子.cn>" }, ""},
 		{func(c *email.Config) { c.UseTLS = true }, ""},
 		{func(c *email.Config) { c.UseTLS, c.Port = true, 465 }, ""},
 		{func(c *email.Config) { c.UseTLS, c.Port = true, 4465 }, ""},

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	netmail "net/mail"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,15 +43,27 @@ type connection struct {
 	unbind func() bool  // undoes bind; it returns false when the context has ended
 }
 
-// open opens a connection and logs in.
+// open opens a connection and logs in. A refused access token is replaced once, because the
+// server may have stopped to accept it before its time.
 func (s *sender) open(ctx context.Context, c *connection) error {
+	err := s.openWith(ctx, c, "")
+	var refused *refusedToken
+	if errors.As(err, &refused) {
+		c.unbind()
+		return s.openWith(ctx, c, refused.token)
+	}
+	return err
+}
+
+// openWith opens a connection and logs in, by another access token than the refused one.
+func (s *sender) openWith(ctx context.Context, c *connection, refused string) error {
 	raw, err := dialer.DialContext(ctx, "tcp", s.config.address())
 	if err != nil {
 		return err
 	}
 	c.raw = &boundedConn{Conn: raw}
 	c.bind(ctx)
-	client, err := s.logIn(ctx, c.raw)
+	client, err := s.logIn(ctx, c.raw, refused)
 	if err != nil {
 		if client != nil {
 			hangUp(c.raw, client)
@@ -65,7 +76,7 @@ func (s *sender) open(ctx context.Context, c *connection) error {
 }
 
 // logIn returns the client, also when the server has greeted it and then refused.
-func (s *sender) logIn(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
+func (s *sender) logIn(ctx context.Context, conn net.Conn, refused string) (*smtp.Client, error) {
 	if s.config.UseTLS {
 		secured := tls.Client(conn, s.tls)
 		if err := secured.HandshakeContext(ctx); err != nil {
@@ -91,23 +102,7 @@ func (s *sender) logIn(ctx context.Context, conn net.Conn) (*smtp.Client, error)
 			return client, &channels.Error{Class: channels.Misconfigured, Code: "starttls_missing", Message: "the mail server does not offer STARTTLS"}
 		}
 	}
-	return client, s.authenticate(client)
-}
-
-// authenticate logs in when there is an account.
-func (s *sender) authenticate(client *smtp.Client) error {
-	if s.config.Username == "" {
-		return nil
-	}
-	_, offered := client.Extension("AUTH")
-	mechanisms := strings.Fields(strings.ToUpper(offered))
-	switch {
-	case slices.Contains(mechanisms, "PLAIN"):
-		return client.Auth(smtp.PlainAuth("", s.config.Username, s.config.Password, s.config.Host, false))
-	case slices.Contains(mechanisms, "LOGIN"):
-		return client.Auth(smtp.LoginAuth(s.config.Username, s.config.Password, s.config.Host, false))
-	}
-	return &channels.Error{Class: channels.Misconfigured, Code: "auth_missing", Message: "the mail server offers neither AUTH PLAIN nor LOGIN"}
+	return client, s.authenticate(ctx, client, refused)
 }
 
 // bind bounds what one call may take of a connection. When ctx ends, nothing more is sent:
@@ -152,6 +147,9 @@ func (c *connection) from(m composed) error {
 	// Without need, SMTPUTF8 would keep the server from relaying the mail to servers
 	// that lack the extension.
 	c.client.SkipSMTPUTF8(ascii(m.sender + m.to))
+	if err := c.accepts(m); err != nil {
+		return err
+	}
 	return c.client.Mail(path(m.sender))
 }
 

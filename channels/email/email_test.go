@@ -30,9 +30,9 @@ func setup(t *testing.T, change func(*email.Config)) (*smtp.Server, channels.Sen
 	return server, open(t, l.Addr(), change)
 }
 
-func newServer(t *testing.T) (*smtp.Server, net.Listener) {
+func newServer(t *testing.T, options ...smtp.Option) (*smtp.Server, net.Listener) {
 	t.Helper()
-	server := smtp.New(username, password, vendors.NewInbox())
+	server := smtp.New(username, password, vendors.NewInbox(), options...)
 	l := listen(t)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()

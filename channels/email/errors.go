@@ -128,7 +128,7 @@ var namePattern = regexp.MustCompile(`[^\s<>()\[\]:;,"'@]+`)
 // redact returns a server's text without the account and the recipient, whom servers
 // often name by the part before the @ alone.
 func (s *sender) redact(text, to string) string {
-	text = channels.Redact(channels.Redact(text, to), s.hide...)
+	text = s.tokens.redact(channels.Redact(channels.Redact(text, to), s.hide...))
 	if local, _, found := strings.Cut(to, "@"); found {
 		text = namePattern.ReplaceAllStringFunc(text, func(name string) string {
 			if strings.EqualFold(strings.TrimRight(name, "."), local) {

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/mail"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/email"
 	"github.com/labring/sealos-notify/internal/test/channeltest"
+	"github.com/labring/sealos-notify/internal/vendors/smtp"
 )
 
 // wellReplies are a working server's replies to a mail, from its greeting on.
@@ -104,4 +108,24 @@ func serveReplies(ctx context.Context, l net.Listener, replies []string) {
 	_, _ = io.WriteString(conn, strings.Join(replies, ""))
 	_ = conn.(*net.TCPConn).CloseWrite()
 	_, _ = io.Copy(io.Discard, conn)
+}
+
+// FuzzSubject requires that any subject arrives as it is, in lines that servers take.
+func FuzzSubject(f *testing.F) {
+	for _, subject := range subjects {
+		f.Add(subject)
+	}
+	f.Fuzz(func(t *testing.T, subject string) {
+		if strings.ContainsAny(subject, "\r\n\x00") || !utf8.ValidString(subject) {
+			t.Skip("it is refused")
+		}
+		field := email.SubjectField(subject)
+		requireLines(t, []byte(field+"\r\n"))
+		m, err := mail.ReadMessage(strings.NewReader(field + "\r\n"))
+		require.NoError(t, err)
+		require.Len(t, m.Header, 1)
+		got, err := smtp.Decode(m.Header.Get("Subject"))
+		require.NoError(t, err)
+		require.Equal(t, subject, got)
+	})
 }

@@ -3,7 +3,6 @@ package email
 import (
 	"bytes"
 	"fmt"
-	"net/mail"
 	"strings"
 
 	gomail "github.com/wneessen/go-mail"
@@ -27,17 +26,14 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 	if hasBreak(m.Recipient.Value) || hasBreak(m.Subject) {
 		return composed{}, channels.PermanentError("line_break", "the recipient or the subject has a line break or a NUL character in it")
 	}
-	to, err := mail.ParseAddress(m.Recipient.Value)
-	if err != nil || to.Address != m.Recipient.Value {
-		return composed{}, channels.PermanentError("invalid_address", "the recipient is not a plain e-mail address")
+	to, err := parseRecipient(m.Recipient.Value)
+	if err != nil {
+		return composed{}, channels.PermanentError("invalid_address", err.Error())
 	}
 
-	_, domain, _ := strings.Cut(s.from.Address, "@")
-	c := composed{sender: s.from.Address, to: to.Address, id: m.DeliveryID.String() + "@" + domain}
+	domain := s.from.Address[strings.LastIndexByte(s.from.Address, '@'):]
+	c := composed{sender: s.from.Address, to: to.Address, id: m.DeliveryID.String() + domain}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	msg.FromMailAddress(s.from)
-	msg.ToMailAddress(to)
-	msg.Subject(m.Subject)
 	msg.SetDate()
 	msg.SetMessageIDWithValue(c.id)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // no out-of-office replies (RFC 3834)
@@ -51,11 +47,30 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 		return composed{}, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
 	var raw bytes.Buffer
+	// go-mail would write a long word or an encoded word in a text as it is, and begin a
+	// long field with an empty line, as it does with the Message-ID.
+	raw.WriteString(s.header + addressField("To", to) + textField("Subject", m.Subject, maxRawWord))
 	if _, err := msg.WriteTo(&raw); err != nil {
 		return composed{}, &channels.Error{Class: channels.Permanent, Code: "invalid_message", Message: "the mail cannot be composed", Cause: err}
 	}
-	c.raw = raw.Bytes()
+	c.raw = bytes.Replace(raw.Bytes(), []byte("\r\nMessage-ID:\r\n <"), []byte("\r\nMessage-ID: <"), 1)
 	return c, nil
+}
+
+// accepts returns an error when an address of the mail needs SMTPUTF8 (RFC 6531) and the
+// server does not offer it. Domains never need it.
+func (c *connection) accepts(m composed) error {
+	if offered, _ := c.client.Extension("SMTPUTF8"); offered || ascii(m.sender+m.to) {
+		return nil
+	}
+	e := &channels.Error{
+		Class: channels.Permanent, Code: "smtputf8_missing",
+		Message: "the mail server does not take an address that has other than ASCII characters before the @",
+	}
+	if !ascii(m.sender) {
+		e.Class = channels.Misconfigured
+	}
+	return e
 }
 
 // hasBreak reports whether the value would end a header's line.

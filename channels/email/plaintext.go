@@ -8,7 +8,7 @@ import (
 )
 
 // plainText returns an HTML document as plain text: paragraphs and list items on
-// lines of their own, links with their address.
+// lines of their own, links with their address, <pre> as it is.
 func plainText(document string) string {
 	var w textWriter
 	var link string // of the <a> that is open
@@ -16,7 +16,7 @@ func plainText(document string) string {
 	for {
 		kind := z.Next()
 		if kind == html.ErrorToken {
-			return strings.TrimSpace(w.text.String())
+			return strings.TrimRight(w.text.String(), " \t")
 		}
 		token := z.Token()
 		opens := kind != html.EndTagToken
@@ -24,8 +24,12 @@ func plainText(document string) string {
 		case atom.Title, atom.Style, atom.Script:
 			w.hidden = opens
 		case atom.Br:
-			w.newline(1)
-		case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Ul, atom.Ol, atom.Table, atom.Blockquote, atom.Pre, atom.Hr:
+			w.newline(w.breaks + 1)
+		case atom.Pre:
+			w.newline(2)
+			w.pre = opens
+			w.begins = opens
+		case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Ul, atom.Ol, atom.Table, atom.Blockquote, atom.Hr:
 			w.newline(2)
 		case atom.Div, atom.Tr, atom.Section, atom.Header, atom.Footer:
 			w.newline(1)
@@ -71,6 +75,8 @@ type textWriter struct {
 	breaks int  // line breaks due before the next word
 	space  bool // a space is due before the next word
 	hidden bool // text is dropped
+	pre    bool // white space is kept
+	begins bool // the <pre> has just begun, where a line break is no text
 }
 
 func (w *textWriter) newline(n int) {
@@ -82,18 +88,41 @@ func (w *textWriter) write(s string) {
 	if w.hidden {
 		return
 	}
+	if w.pre {
+		w.writePre(s)
+		return
+	}
 	for _, r := range s {
 		if strings.ContainsRune(" \t\r\n\f", r) {
 			w.space = w.breaks == 0
 			continue
 		}
-		if w.text.Len() > 0 {
-			w.text.WriteString(strings.Repeat("\n", w.breaks))
-			if w.space {
-				w.text.WriteByte(' ')
-			}
-		}
-		w.breaks, w.space = 0, false
-		w.text.WriteRune(r)
+		w.writeRune(r)
 	}
+}
+
+func (w *textWriter) writePre(s string) {
+	if w.begins {
+		s = strings.TrimPrefix(s, "\n")
+	}
+	w.begins = false
+	for _, r := range s {
+		if r == '\n' {
+			w.breaks++
+			continue
+		}
+		w.writeRune(r)
+	}
+}
+
+// writeRune writes what is due before the rune, and the rune.
+func (w *textWriter) writeRune(r rune) {
+	if w.text.Len() > 0 {
+		w.text.WriteString(strings.Repeat("\n", w.breaks))
+		if w.space {
+			w.text.WriteByte(' ')
+		}
+	}
+	w.breaks, w.space = 0, false
+	w.text.WriteRune(r)
 }

@@ -13,14 +13,17 @@ type sender struct {
 	config Config
 	from   *mail.Address
 	helo   string
+	header string  // the fields that all mails have in common
+	tokens *tokens // nil without OAuth
 	tls    *tls.Config
 	hide   []string // redacted in the server's texts
 	pool   *pool
 }
 
 var (
-	_ channels.Connector = (*sender)(nil)
-	_ channels.Prober    = (*sender)(nil)
+	_ channels.Connector        = (*sender)(nil)
+	_ channels.Prober           = (*sender)(nil)
+	_ channels.RecipientChecker = (*sender)(nil)
 )
 
 // Reserve implements channels.Connector.

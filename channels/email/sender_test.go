@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/mail"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +74,9 @@ func TestRefusedBeforeTheConnection(t *testing.T) {
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "nobody" }},
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "A <a@example.com>" }},
 		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "a@example.com,b@example.com" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = strings.Repeat("a", 1000) + "@example.com" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "a@foo_bar.例子.example.com" }},
+		{"invalid_address", func(m *channels.Message) { m.Recipient.Value = "a@" + strings.Repeat("例", 70) + ".example.com" }},
 	} {
 		server, sender := setup(t, nil)
 		m := textTo(user)
@@ -81,15 +85,25 @@ func TestRefusedBeforeTheConnection(t *testing.T) {
 		channeltest.RequireError(t, err, channels.Permanent, tc.code)
 		require.NotContains(t, err.Error(), "example.com")
 		require.Zero(t, server.Requests(smtp.Hello))
+		if tc.code == "invalid_address" {
+			require.Error(t, sender.(channels.RecipientChecker).CheckRecipient(m.Recipient), "it is not even accepted")
+		}
 	}
 }
 
-// SMTPUTF8 is asked for when an address needs it, and only then.
+// A domain goes as A-labels, in the envelope and in the header. SMTPUTF8 is asked for
+// when the part before the @ needs it, and only then.
 func TestNonASCIIAddress(t *testing.T) {
 	t.Parallel()
-	for address, envelope := range map[string]string{
-		"用户@例子.中国": "MAIL FROM:<notify@example.com> SMTPUTF8\r\nRCPT TO:<用户@例子.中国>\r\n",
-		user:       "MAIL FROM:<notify@example.com>\r\nRCPT TO:<" + user + ">\r\n",
+	const notify, utf8 = "notify@xn--fsqu00a.cn", " SMTPUTF8"
+	for _, tc := range []struct{ to, arrives, extension string }{
+		{user, user, ""},
+		{"info@bücher.example", "info@xn--bcher-kva.example", ""},
+		{"Info@BÜCHER.example", "Info@xn--bcher-kva.example", ""},
+		{"info@例子。中国", "info@xn--fsqu00a.xn--fiqs8s", ""},
+		{"info@xn--bcher-kva.example", "info@xn--bcher-kva.example", ""},
+		{"用户@例子.中国", "用户@xn--fsqu00a.xn--fiqs8s", utf8},
+		{"jürgen@example.com", "jürgen@example.com", utf8},
 	} {
 		heard := make(chan string, 1)
 		l := serve(t, func(c net.Conn) {
@@ -98,14 +112,44 @@ func TestNonASCIIAddress(t *testing.T) {
 			all, _ := io.ReadAll(c)
 			heard <- string(all)
 		})
-		_, err := open(t, l.Addr(), nil).Send(t.Context(), textTo(address))
+		from := func(c *email.Config) { c.From = "Bücher <notify@例子.cn>" }
+		_, err := open(t, l.Addr(), from).Send(t.Context(), textTo(tc.to))
 		channeltest.RequireError(t, err, channels.Permanent, "smtp_550")
-		require.Contains(t, <-heard, envelope)
+		require.Contains(t, limit.Receive(t, heard, "the envelope"),
+			"MAIL FROM:<"+notify+">"+tc.extension+"\r\nRCPT TO:<"+tc.arrives+">\r\n")
 
-		server, sender := setup(t, nil)
-		_, err = sender.Send(t.Context(), textTo(address))
+		m, raw := sendRaw(t, from, textTo(tc.to))
+		require.Contains(t, string(raw), "\r\nTo: <"+tc.arrives+">\r\n")
+		sender, err := m.Header.AddressList("From")
 		require.NoError(t, err)
-		require.Equal(t, address, server.Inbox().Arrivals()[0].To)
+		require.Equal(t, []*mail.Address{{Name: "Bücher", Address: notify}}, sender)
+		require.True(t, strings.HasSuffix(m.Header.Get("Message-Id"), "@xn--fsqu00a.cn>"))
+	}
+}
+
+// Without SMTPUTF8, a server that has no such extension would get what it cannot read.
+func TestAddressThatNeedsSMTPUTF8(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		from, to string
+		class    channels.Class
+	}{
+		{"notify@example.com", "用户@example.com", channels.Permanent},
+		{"notify@example.com", "用户@例子.中国", channels.Permanent},
+		{"通知@example.com", user, channels.Misconfigured},
+	} {
+		from := func(c *email.Config) { c.From = tc.from }
+		server, l := newServer(t, smtp.WithoutSMTPUTF8)
+		sender := open(t, l.Addr(), from)
+		for range 2 {
+			_, err := sender.Send(t.Context(), textTo(tc.to))
+			channeltest.RequireError(t, err, tc.class, "smtputf8_missing")
+			require.NotContains(t, err.Error(), "用户")
+		}
+		require.Zero(t, server.Requests(smtp.Mail))
+
+		m, _ := sendRaw(t, from, textTo(tc.to))
+		require.NotEmpty(t, m.Header.Get("To"))
 	}
 }
 

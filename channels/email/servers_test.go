@@ -270,6 +270,16 @@ func TestThreePlaces(t *testing.T) {
 	}
 }
 
+func TestCRAMMD5(t *testing.T) {
+	t.Parallel()
+	server := mailservers.Exim(t)
+	c := realConfig(server.CRAMPort, server.CA, false)
+	requireArrived(t, openConfig(t, c), server.Messages)
+	c.Password = "wrong"
+	_, err := openConfig(t, c).Send(t.Context(), textTo(user))
+	channeltest.RequireError(t, err, channels.Misconfigured, "smtp_535")
+}
+
 // Both sides begin with TLS, or neither.
 func TestTLSModesThatDoNotFit(t *testing.T) {
 	t.Parallel()

@@ -19,9 +19,10 @@ import (
 // each mail to a file. It refuses recipients that begin with "full" with 452 and those
 // that begin with "nobody" with 550. It refuses a text with "unwanted" with 550.
 type EximServer struct {
-	Port    int    // for STARTTLS
-	TLSPort int    // for TLS from the first byte
-	CA      string // PEM
+	Port     int    // for STARTTLS
+	TLSPort  int    // for TLS from the first byte
+	CRAMPort int    // for STARTTLS; it offers AUTH CRAM-MD5 alone
+	CA       string // PEM
 
 	program string
 	account *syscall.Credential
@@ -40,10 +41,10 @@ func Exim(t testing.TB, changes ...string) *EximServer {
 	program, err := eximProgram()
 	require.NoError(t, err)
 	cert := newCertificate(t)
-	e := &EximServer{Port: freePort(t), TLSPort: freePort(t), CA: cert.ca, program: program, folder: t.TempDir()}
+	e := &EximServer{Port: freePort(t), TLSPort: freePort(t), CRAMPort: freePort(t), CA: cert.ca, program: program, folder: t.TempDir()}
 	config := e.file("exim.conf")
 	files := map[string]string{config: strings.NewReplacer(
-		"FOLDER", e.folder, "TLSPORT", strconv.Itoa(e.TLSPort), "PORT", strconv.Itoa(e.Port),
+		"FOLDER", e.folder, "TLSPORT", strconv.Itoa(e.TLSPort), "CRAMPORT", strconv.Itoa(e.CRAMPort), "PORT", strconv.Itoa(e.Port),
 		"USERNAME", Username, "PASSWORD", Password,
 	).Replace(strings.Join(changes, "\n") + "\n" + eximConfig)}
 	for _, name := range []string{cert.certFile, cert.keyFile} {
@@ -62,7 +63,7 @@ func Exim(t testing.TB, changes ...string) *EximServer {
 	if os.Geteuid() == 0 {
 		e.account = giveTo(t, "Debian-exim", paths...)
 	}
-	start(t, e.account, program, []string{"-C", config, "-bdf"}, e.Port, e.TLSPort)
+	start(t, e.account, program, []string{"-C", config, "-bdf"}, e.Port, e.TLSPort, e.CRAMPort)
 	return e
 }
 

@@ -11,6 +11,7 @@ import (
 	"mime/quotedprintable"
 	"net/mail"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ func Parse(raw []byte) (Message, error) {
 		return Message{}, err
 	}
 	parsed := Message{Header: m.Header}
-	if parsed.Subject, err = new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil {
+	if parsed.Subject, err = Decode(m.Header.Get("Subject")); err != nil {
 		return Message{}, err
 	}
 	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
@@ -53,6 +54,9 @@ func Parse(raw []byte) (Message, error) {
 		}
 	}
 }
+
+// Decode returns a header field's text as its reader sees it.
+func Decode(value string) (string, error) { return new(mime.WordDecoder).DecodeHeader(value) }
 
 func (m *Message) part(header textproto.MIMEHeader, body io.Reader) error {
 	switch encoding := strings.ToLower(header.Get("Content-Transfer-Encoding")); encoding {
@@ -88,4 +92,11 @@ func (m *Message) part(header textproto.MIMEHeader, body io.Reader) error {
 func (m Message) mark() string {
 	mark, _, _ := strings.Cut(strings.Trim(m.Header.Get("Message-Id"), "<>"), "@")
 	return mark
+}
+
+// Raw returns the mails as they arrived.
+func (s *Server) Raw() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.raw)
 }

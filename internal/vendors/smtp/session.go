@@ -19,10 +19,18 @@ type session struct {
 var _ smtp.AuthSession = (*session)(nil)
 
 // AuthMechanisms implements smtp.AuthSession.
-func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (s *session) AuthMechanisms() []string {
+	if s.server.tokens() != nil {
+		return []string{xoauth2}
+	}
+	return []string{sasl.Plain}
+}
 
 // Auth implements smtp.AuthSession.
-func (s *session) Auth(string) (sasl.Server, error) {
+func (s *session) Auth(mechanism string) (sasl.Server, error) {
+	if mechanism == xoauth2 {
+		return &xoauth2Server{check: s.logInByToken}, nil
+	}
 	return sasl.NewPlainServer(func(_, username, password string) error {
 		return s.server.meet(s.conn, Auth, func() error {
 			if username != s.server.username || password != s.server.password {
@@ -32,6 +40,17 @@ func (s *session) Auth(string) (sasl.Server, error) {
 			return nil
 		})
 	}), nil
+}
+
+func (s *session) logInByToken(username, token string) error {
+	return s.server.meet(s.conn, Auth, func() error {
+		valid := s.server.tokens()
+		if valid == nil || username != s.server.username || !valid(token) {
+			return smtp.ErrAuthFailed
+		}
+		s.authed = true
+		return nil
+	})
 }
 
 // Mail implements smtp.Session.

@@ -54,6 +54,8 @@ type Server struct {
 	open   int // connections that were greeted
 	most   int // of open
 	turned int // connections that were turned away
+	raw    [][]byte
+	valid  func(token string) bool // nil: the account has a password
 }
 
 // Limits are what a server bears. 0 is no limit.
@@ -62,14 +64,23 @@ type Limits struct {
 	Quota  int // mails, until the limits are set again
 }
 
+// Option changes what a new server offers.
+type Option func(*smtp.Server)
+
+// WithoutSMTPUTF8 makes a server that takes ASCII addresses only.
+func WithoutSMTPUTF8(s *smtp.Server) { s.EnableSMTPUTF8 = false }
+
 // New returns a server that knows one account and delivers to the inbox.
-func New(username, password string, inbox *vendors.Inbox) *Server {
+func New(username, password string, inbox *vendors.Inbox, options ...Option) *Server {
 	s := &Server{Vendor: vendors.NewVendor(inbox), username: username, password: password}
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.server = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.server.Domain = "mail.example.com"
 	s.server.AllowInsecureAuth = true
 	s.server.EnableSMTPUTF8 = true
+	for _, option := range options {
+		option(s.server)
+	}
 	s.server.ErrorLog = log.New(io.Discard, "", 0) // about clients that hang up
 	return s
 }
@@ -150,6 +161,9 @@ func (s *Server) deliver(to string, raw []byte) error {
 	if mail.HTML != "" {
 		arrival.Kind = "html"
 	}
+	s.mu.Lock()
+	s.raw = append(s.raw, raw)
+	s.mu.Unlock()
 	s.Inbox().Add(arrival)
 	return nil
 }
