@@ -234,11 +234,16 @@ func (l *link) loseOne() { l.beforeAnswer(func() {}) }
 // await waits for an answer with the status. The answers before it must be replays.
 func (l *link) await(status int) {
 	l.t.Helper()
+	late := time.After(limit.Wait) // replays may come for ever
 	for {
-		answered := limit.Receive(l.t, l.answers, http.StatusText(status))
-		if answered == status {
-			return
+		select {
+		case answered := <-l.answers:
+			if answered == status {
+				return
+			}
+			require.Equal(l.t, http.StatusOK, answered)
+		case <-late:
+			require.FailNow(l.t, "waited too long for "+http.StatusText(status))
 		}
-		require.Equal(l.t, http.StatusOK, answered)
 	}
 }
