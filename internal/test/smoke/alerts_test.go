@@ -47,9 +47,7 @@ func titles(t *testing.T, w *harness.World, n int) []string {
 // again, with the same start (prometheus#5277, alertmanager#952). Each change is told.
 func TestAlertmanagerResolvesByTimeoutAndFiresAgain(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		link := newLink(t, r.Base)
 		config := alertmanagerConfig(t, w, link.url) + "\nglobal: {resolve_timeout: 1s}\n"
 		am := alertmanager.Start(t, config)
@@ -71,9 +69,7 @@ func TestAlertmanagerResolvesByTimeoutAndFiresAgain(t *testing.T) {
 // One of two alerts comes and goes, with the same start each time.
 func TestAlertmanagerOneOfTwoAlertsFlaps(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		link := newLink(t, r.Base)
 		am := alertmanager.Start(t, alertmanagerConfig(t, w, link.url))
 
@@ -105,9 +101,7 @@ func TestAlertmanagerOneOfTwoAlertsFlaps(t *testing.T) {
 // the next process, and tells nobody again.
 func TestAlertmanagerRetriesAfterAKill(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		link := newLink(t, r.Base)
 		killed := make(chan struct{})
 		link.beforeAnswer(func() {
@@ -168,9 +162,7 @@ func TestBothHalvesOfAnAlertmanagerPair(t *testing.T) {
 // Alertmanager, at most once in its time.
 func TestAlertmanagerReminds(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		w.Configure(map[string]string{"integrations": `{receivers: {team-a: {remindAfter: 2s, channels: {feishu_app: {template: alert-card}},
 			recipients: [{type: feishu_user_id, value: ou_xxxxxxxx}, {type: feishu_user_id, value: ou_yyyyyyyy}]}}}`})
 		r.Await("configuration reloaded")
@@ -191,9 +183,7 @@ func TestAlertmanagerReminds(t *testing.T) {
 // "repeat interval elapsed" reminds, and the other half of a pair does not remind again.
 func TestRemindersByNotificationReason(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		w.Configure(map[string]string{"integrations": `{receivers: {team-a: {remindAfter: 1s, channels: {feishu_app: {template: alert-card}},
 			recipients: [{type: feishu_user_id, value: ou_xxxxxxxx}]}}}`})
 		r.Await("configuration reloaded")
@@ -227,9 +217,7 @@ func TestRemindersByNotificationReason(t *testing.T) {
 // one of two alerts that comes and goes.
 func TestGrafanaAlertsFireAgain(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		post := func(status int, states ...string) {
 			t.Helper()
 			body := map[string]any{"receiver": "team-a", "status": "resolved", "orgId": 1, "groupKey": "{}/{}:{}", "title": "[" + strings.Join(states, " ") + "]"}
@@ -276,9 +264,7 @@ func largeGroup() map[string]any {
 // A group that is too long for a mail or a card is cut so that one sees it.
 func TestAlertsBeyondTheSizeOfAChannelAreShortened(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		card := r.Do(http.StatusOK, http.MethodGet, "/api/v1/templates/alert-card", nil).Body["body"]
 		r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates",
 			map[string]any{"name": "group-card", "channel": "feishu_webhook", "msgType": "interactive", "body": card})

@@ -25,9 +25,7 @@ import (
 // and resolves it. Each message arrives once, though Alertmanager posts it twice.
 func TestAlertmanager(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		link := newLink(t, r.Base)
 		link.loseOne() // Alertmanager does not learn that it was accepted, and tries again
 		am := alertmanager.Start(t, alertmanagerConfig(t, w, link.url))
@@ -69,9 +67,7 @@ func TestAlertmanager(t *testing.T) {
 // templates. A reload changes the receivers.
 func TestGrafana(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.UseAllChannels(w.Vendors.Addresses)
-		r := w.Start()
-		integrate(t, w, r)
+		r := startIntegrated(t, w)
 		var body map[string]any
 		require.NoError(t, json.Unmarshal([]byte(readFile(t, "api/testdata/alerts/grafana-firing.json")), &body))
 
@@ -110,9 +106,7 @@ func TestGrafana(t *testing.T) {
 func TestDocumentedCardShowsAlertsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
-	w.UseAllChannels(w.Vendors.Addresses)
-	r := w.Start()
-	integrate(t, w, r)
+	r := startIntegrated(t, w)
 	body := readFile(t, "api/testdata/alerts/alertmanager-firing.json")
 	var post map[string]any
 	require.NoError(t, json.Unmarshal([]byte(body), &post))
@@ -140,6 +134,15 @@ func awaitArrivals(t *testing.T, w *harness.World, n int) []vendors.Arrival {
 	t.Helper()
 	limit.Count(t, w.Vendors.Inbox, n, "messages")
 	return w.Vendors.Inbox.Arrivals()
+}
+
+// startIntegrated starts the service with all channels and the receiver of docs/integrations.md.
+func startIntegrated(t *testing.T, w *harness.World) *harness.Replica {
+	t.Helper()
+	w.UseAllChannels(w.Vendors.Addresses)
+	r := w.Start()
+	integrate(t, w, r)
+	return r
 }
 
 // integrate configures the receiver of docs/integrations.md and creates its templates.
