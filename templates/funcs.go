@@ -177,15 +177,21 @@ func (r *rendering) concat(values ...any) (string, error) {
 
 // urlquery returns the value escaped for the query of a URL.
 func (r *rendering) urlquery(v any) (string, error) {
+	s, err := r.text(v)
+	if err != nil {
+		return "", err
+	}
+	return r.produce(url.QueryEscape(s))
+}
+
+// text returns the text of a function's value, within the budget.
+func (r *rendering) text(v any) (string, error) {
 	if err := r.step(); err != nil {
 		return "", err
 	}
 	s, err := text(v)
-	if err != nil {
-		return "", err
+	if err == nil && len(s) > MaxOutput {
+		err = errOutput
 	}
-	if len(s) > MaxOutput {
-		return "", errOutput
-	}
-	return r.produce(url.QueryEscape(s))
+	return s, err
 }

@@ -16,15 +16,9 @@ var breakMarkup = strings.NewReplacer("<", "<"+zeroWidthSpace, "*", "*"+zeroWidt
 // of cards, in text for text messages. In HTML every value is text, and in a line nothing is
 // markup.
 func (r *rendering) plain(v any) (string, error) {
-	if err := r.step(); err != nil {
-		return "", err
-	}
-	s, err := text(v)
+	s, err := r.text(v)
 	if err != nil {
 		return "", err
-	}
-	if len(s) > MaxOutput {
-		return "", errOutput
 	}
 	switch r.output.(type) {
 	case *jsonOutput:

@@ -123,7 +123,7 @@ func TestAlertsGoOutWhenTheTemplateDoesNotWork(t *testing.T) {
 				"[FIRING] disk\n2 firing, 0 resolved\n", "🔥 Alert000\n97% full\n", "Alert001", "since 2026-01-02T03:04:05Z",
 				"https://am.example.com", "This is plain text, because ", why,
 			} {
-				require.Contains(t, m.Body, part, template)
+				require.Contains(t, strings.ReplaceAll(m.Body, "\u200b", ""), part, template) // no markup
 			}
 		}
 		require.Equal(t, 8.0, fallbacks(t, b, "test", "plain"))

@@ -2,14 +2,11 @@ package rendering
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
@@ -45,22 +42,22 @@ func (r *Renderer) Alert(t store.Template, provider channels.Provider, c Content
 // plainSubject and plainBody are the template of a plain message.
 const (
 	plainSubject = `{{ .title }}`
-	plainBody    = `{{ .title }}
+	plainBody    = `{{ plain .title }}
 {{ .firing }} firing, {{ .resolved }} resolved
 {{ range .alerts }}
-{{ if eq .status "firing" }}🔥{{ else }}✅{{ end }} {{ index .labels "alertname" | default "alert" }}
-{{ with index .annotations "summary" }}{{ . }}
-{{ end }}{{ with index .annotations "description" }}{{ . }}
-{{ end }}{{ range $name, $value := .labels }}{{ $name }}={{ $value }} {{ end }}
+{{ if eq .status "firing" }}🔥{{ else }}✅{{ end }} {{ index .labels "alertname" | default "alert" | plain }}
+{{ with index .annotations "summary" }}{{ plain . }}
+{{ end }}{{ with index .annotations "description" }}{{ plain . }}
+{{ end }}{{ range $name, $value := .labels }}{{ plain $name }}={{ plain $value }} {{ end }}
 since {{ .startsAt }}{{ with .endsAt }} until {{ . }}{{ end }}
 {{ end }}{{ if .truncatedAlerts }}
 … and {{ .truncatedAlerts }} more
 {{ end }}{{ with .message }}
-{{ . }}
+{{ plain . }}
 {{ end }}{{ with .externalURL }}
-{{ . }}
+{{ plain . }}
 {{ end }}
-This is plain text, because {{ .why }}.
+This is plain text, because {{ plain .why }}.
 `
 )
 
@@ -82,31 +79,9 @@ func (r *Renderer) Plain(t store.Template, provider channels.Provider, c Content
 	c.Params = func(n int, clipped bool) map[string]any {
 		p := maps.Clone(params(n, clipped))
 		p["why"] = Shorten(why, maxWhy)
-		return withoutTags(p).(map[string]any)
+		return p
 	}
 	return r.fitting(t, provider, c, 0)
-}
-
-// withoutTags breaks every tag in texts with a space of no width. In Feishu's texts, <at
-// user_id="all"> would mention everybody.
-func withoutTags(v any) any {
-	switch v := v.(type) {
-	case string:
-		return strings.ReplaceAll(v, "<", "<\u200b")
-	case []any:
-		list := make([]any, len(v))
-		for i := range v {
-			list[i] = withoutTags(v[i])
-		}
-		return list
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for name := range v {
-			object[name] = withoutTags(v[name])
-		}
-		return object
-	}
-	return v
 }
 
 // fitting renders the template with as many items as the channel takes, at least with the
@@ -147,29 +122,10 @@ func (r *Renderer) alert(t store.Template, provider channels.Provider, params ma
 		return m, err
 	}
 	m.Subject = Shorten(OneLine(m.Subject), maxSubject)
-	msgType, _ := provider.Type.MsgType(m.MsgType) // Message has found it
-	switch size := bodySize(m.Body, msgType); {
-	case msgType.MaxBody > 0 && size > msgType.MaxBody:
-		return m, tooLong(t, "the message is %d bytes long; %s takes %d", size, m.MsgType, msgType.MaxBody)
-	case len(m.Params) > maxVendorParams:
+	if len(m.Params) > maxVendorParams {
 		return m, tooLong(t, "the params are %d bytes long; at most %d", len(m.Params), maxVendorParams)
 	}
 	return m, nil
-}
-
-// bodySize returns how many bytes a body has in a request. A text is part of a JSON document.
-func bodySize(body string, msgType channels.MsgType) int {
-	if msgType.Format == channels.FormatText {
-		if quoted, err := jsontext.AppendQuote(nil, body); err == nil {
-			return len(quoted)
-		}
-	}
-	return len(body)
-}
-
-func tooLong(t store.Template, format string, args ...any) error {
-	limit := &templates.LimitError{Message: fmt.Sprintf(format, args...)}
-	return &refusal.Error{Code: refusal.RenderFailed, Field: ".params", Message: fmt.Sprintf("template %q: %s", t.Name, limit), Cause: limit}
 }
 
 // isTooLong reports whether a rendering failed for a reason that less content may mend.

@@ -48,6 +48,11 @@ func (r *Renderer) PreviewTemplate(t store.Template, params map[string]any) (Pre
 		preview.Unused = slices.DeleteFunc(preview.Unused, parsed.Names)
 	}
 	preview.Subject, preview.Body = texts[0], texts[1]
+	if len(preview.Missing) == 0 {
+		if err := checkVendor(t, msgType, preview.Body); err != nil {
+			return Preview{}, err
+		}
+	}
 	if t.TemplateCode != "" {
 		preview.Unused = nil // the vendor's template may use any of them
 		if preview.Params, err = json.Marshal(params); err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
 
@@ -137,12 +138,47 @@ func (r *Renderer) Message(t store.Template, provider channels.Provider, params 
 		}
 	}
 	m.Subject, m.Body = texts[0], texts[1]
+	if err := checkVendor(t, msgType, m.Body); err != nil {
+		return store.Message{}, err
+	}
 	if t.TemplateCode != "" {
 		if m.Params, err = json.Marshal(params); err != nil {
 			return store.Message{}, err
 		}
 	}
 	return m, nil
+}
+
+// checkVendor returns a *refusal.Error for a rendered body that the vendor would refuse.
+func checkVendor(t store.Template, msgType channels.MsgType, body string) error {
+	if size := bodySize(body, msgType); msgType.MaxBody > 0 && size > msgType.MaxBody {
+		return tooLong(t, "the message is %d bytes long; %s takes %d", size, msgType.Name, msgType.MaxBody)
+	}
+	if msgType.Check == nil {
+		return nil
+	}
+	if err := msgType.Check(body); err != nil {
+		return refusal.New(refusal.RenderFailed, ".params", "the body of template %q: %v", t.Name, err)
+	}
+	return nil
+}
+
+// bodySize returns how many bytes a body has in a request. A text is part of a JSON document.
+func bodySize(body string, msgType channels.MsgType) int {
+	if msgType.Format == channels.FormatText {
+		if quoted, err := jsontext.AppendQuote(nil, body); err == nil {
+			return len(quoted)
+		}
+	}
+	return len(body)
+}
+
+// tooLong returns the error of a message that less content would mend.
+func tooLong(t store.Template, format string, args ...any) error {
+	limit := &templates.LimitError{Message: fmt.Sprintf(format, args...)}
+	refused := refusal.New(refusal.RenderFailed, ".params", "template %q: %s", t.Name, limit)
+	refused.Cause = limit
+	return refused
 }
 
 // msgTypeOf returns the message type of a template, of the provider when the template names

@@ -1,12 +1,51 @@
 package rendering_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/store"
 )
+
+// What the vendor would refuse, because of its params, is refused before it is accepted, and
+// in a preview.
+func TestBodyThatTheVendorRefuses(t *testing.T) {
+	t.Parallel()
+	types := builtin.Types()
+	live := &settings.Live{}
+	live.Store(&settings.Settings{Registry: channels.NewRegistry(nil)})
+	renderer := rendering.New(types, live)
+	for _, typ := range types {
+		if typ.Channel != "feishu_app" && typ.Channel != "feishu_webhook" {
+			continue
+		}
+		for _, c := range []struct{ msgType, body, text, wrong string }{
+			{"interactive", `{"elements": [{"tag": "markdown", "content": "{{ .text }}"}]}`, strings.Repeat("x", 31<<10), "bytes long"},
+			{"interactive", `{"elements": [{{ if eq .text "bad" }}{}{{ else }}{"tag": "hr"}{{ end }}]}`, "bad", "elements[0].tag: is missing"},
+			{"post", `{"zh_cn": {{ if eq .text "bad" }}{}{{ else }}{"content": []}{{ end }}}`, "bad", "zh_cn.content: is missing"},
+		} {
+			template := store.Template{Name: "t", Channel: typ.Channel, MsgType: c.msgType, Body: c.body}
+			require.NoError(t, renderer.CheckTemplate(template), "it depends on the params")
+			params := map[string]any{"text": "good"}
+			_, err := renderer.Message(template, channels.Provider{Type: typ}, params)
+			require.NoError(t, err)
+			params["text"] = c.text
+			_, err = renderer.Message(template, channels.Provider{Type: typ}, params)
+			jobstest.RequireRefusal(t, err, refusal.RenderFailed, ".params")
+			require.ErrorContains(t, err, c.wrong)
+			_, err = renderer.PreviewTemplate(template, params)
+			require.ErrorContains(t, err, c.wrong)
+		}
+	}
+}
 
 func TestCheckTemplate(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
