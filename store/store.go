@@ -49,13 +49,13 @@ type Notifications interface {
 	// Accept writes each acceptance (notification, messages, River jobs, deliveries)
 	// in one transaction for the whole batch: all or nothing. It calls gather once for the
 	// batch, when its transaction is open. It returns one result for each acceptance, in
-	// the same order. An acceptance whose app and idempotency key
-	// exist already, in the database or earlier in the batch, writes nothing, and its
-	// result is the notification that has the key. One whose Telling is no news writes
-	// nothing either, and its result is the notification that told the same; only its id
-	// is set when that was deleted. ErrStale is the result of the whole
-	// batch when one of its templates was changed or deleted since it was read; every
-	// write that returned before gather was called is seen.
+	// the same order. An acceptance whose app and idempotency key exist already, in the
+	// database or earlier in the batch, writes nothing, and its result is the notification
+	// that has the key. One whose Telling is no news writes nothing either, and its result
+	// is the notification that told the same; only its id is set when that was deleted.
+	// ErrStale is the result of the whole batch when one of its templates was changed or
+	// deleted since it was read; every write that returned before gather was called is
+	// seen.
 	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)

@@ -98,8 +98,9 @@ func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey 
 }
 
 // insertAcceptances inserts all that belongs to acceptances, and what they tell of groups of
-// alerts. It checks their templates first, and returns errRepeated when a key is taken. River's jobs are inserted first, so
-// that everything else is one round trip: callers wait for each of them.
+// alerts. It returns store.ErrStale when a template has changed, and errRepeated when a key is
+// taken. River's jobs are first, so that everything else is one round trip: callers wait for
+// each of them.
 func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told) error {
 	var (
 		jobs       []store.Job
