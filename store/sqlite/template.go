@@ -41,6 +41,8 @@ func (s *Store) UpdateTemplate(ctx context.Context, t store.Template, by string)
 	return updated, nil
 }
 
+const insertVersion = `INSERT INTO template_versions (` + sqlread.VersionColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
 // writeTemplate runs a statement that returns the template that it wrote, and keeps that
 // as a version. It returns store.ErrNotFound when the statement wrote none.
 func (s *Store) writeTemplate(ctx context.Context, by, statement string, args ...any) (t store.Template, err error) {
@@ -54,7 +56,7 @@ func (s *Store) writeTemplate(ctx context.Context, by, statement string, args ..
 		}
 		t = written[0]
 		_, err = tx.ExecContext(ctx,
-			`INSERT INTO template_versions (`+sqlread.VersionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			insertVersion,
 			t.Name, t.Version, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode,
 			by, t.UpdatedAt.UnixMicro())
 		return err
