@@ -151,8 +151,10 @@ func (r *Renderer) Message(t store.Template, provider channels.Provider, params 
 
 // checkVendor returns a *refusal.Error for a rendered body that the vendor would refuse.
 func checkVendor(t store.Template, msgType channels.MsgType, body string) error {
-	if size := bodySize(body, msgType); msgType.MaxBody > 0 && size > msgType.MaxBody {
-		return tooLong(t, "the message is %d bytes long; %s takes %d", size, msgType.Name, msgType.MaxBody)
+	if msgType.MaxBody > 0 {
+		if size := bodySize(body, msgType); size > msgType.MaxBody {
+			return tooLong(t, "the message is %d bytes long; %s takes %d", size, msgType.Name, msgType.MaxBody)
+		}
 	}
 	if msgType.Check == nil {
 		return nil
