@@ -48,6 +48,7 @@ type commandLine struct {
 // options returns the options of a command that reads the configuration.
 func (c *commandLine) options() app.Options {
 	return app.Options{
+		Version:    version,
 		ConfigPath: c.Config,
 		LogOutput:  os.Stderr,
 		Override: func(cfg *config.Config) {
