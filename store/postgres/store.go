@@ -23,7 +23,8 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open connects to the database. It returns store.ErrUnavailable when the database cannot
-// be reached or is starting. It does not look at the schema, which package migrate makes.
+// be reached or is starting, and another error when it refuses the credentials. It does not
+// look at the schema, which package migrate makes.
 func Open(ctx context.Context, c store.Config) (*Store, error) {
 	config, err := poolConfig(c)
 	if err != nil {
@@ -35,7 +36,10 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("open the database: %w", marked(err))
+		if !isMisconfigured(err) {
+			err = marked(err)
+		}
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	return newStore(pool)
 }
