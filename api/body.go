@@ -45,13 +45,16 @@ func (b *jsonBody[T]) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
+// notJSON is the detail for a body that is declared as something else.
+const notJSON = "the Content-Type must be application/json"
+
 // bodyOf returns the body of a request, or a *Problem when it is too large,
 // compressed or declared as something else than JSON.
 func bodyOf(c *fiber.Ctx) ([]byte, error) {
 	if contentType := c.Get(fiber.HeaderContentType); contentType != "" {
 		mediaType, _, err := mime.ParseMediaType(contentType)
 		if err != nil || mediaType != fiber.MIMEApplicationJSON {
-			return nil, statusProblem(http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+			return nil, statusProblem(http.StatusUnsupportedMediaType, notJSON)
 		}
 	}
 	// A few KiB can unpack to gigabytes.
@@ -85,18 +88,18 @@ func (s bodySchema) decode(body []byte, to any) error {
 	if err := c.check(s.schema); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, to, exactNumbers); err != nil {
+	if err := json.Unmarshal(body, to, json.WithUnmarshalers(json.JoinUnmarshalers(exactNumbers, exactTimes))); err != nil {
 		return statusProblem(http.StatusBadRequest, undecodable)
 	}
 	return nil
 }
 
 // exactNumbers decodes a number into an any as it is written, whatever its size.
-var exactNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, to *any) error {
+var exactNumbers = json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, to *any) error {
 	if decoder.PeekKind() != '0' {
 		return errors.ErrUnsupported
 	}
 	token, err := decoder.ReadToken()
 	*to = encodingjson.Number(token.String())
 	return err
-}))
+})
