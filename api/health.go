@@ -16,8 +16,17 @@ type healthView struct {
 }
 
 type healthOutput struct {
-	Status int
-	Body   healthView
+	Status     int
+	RetryAfter string `header:"Retry-After" doc:"seconds; with 503"`
+	Body       healthView
+}
+
+func healthy(status string) *healthOutput {
+	return &healthOutput{Status: http.StatusOK, Body: healthView{status}}
+}
+
+func unhealthy(status string) *healthOutput {
+	return &healthOutput{Status: http.StatusServiceUnavailable, RetryAfter: "1", Body: healthView{status}}
 }
 
 // isProbe reports whether machines request a path every few seconds.
@@ -25,20 +34,20 @@ func isProbe(path string) bool { return path == "/health" || path == "/livez" ||
 
 func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	if !s.databaseAnswers(ctx) {
-		return &healthOutput{http.StatusServiceUnavailable, healthView{"unhealthy"}}, nil
+		return unhealthy("unhealthy"), nil
 	}
-	return &healthOutput{http.StatusOK, healthView{"healthy"}}, nil
+	return healthy("healthy"), nil
 }
 
 func (s *Server) live(context.Context, *struct{}) (*healthOutput, error) {
-	return &healthOutput{http.StatusOK, healthView{"alive"}}, nil
+	return healthy("alive"), nil
 }
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	if !s.isReady() || !s.databaseAnswers(ctx) {
-		return &healthOutput{http.StatusServiceUnavailable, healthView{"not ready"}}, nil
+		return unhealthy("not ready"), nil
 	}
-	return &healthOutput{http.StatusOK, healthView{"ready"}}, nil
+	return healthy("ready"), nil
 }
 
 func (s *Server) databaseAnswers(ctx context.Context) bool {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -56,16 +55,12 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
-// answerUnrouted answers a request that fasthttp refused before observe ran: its
-// body is too large, or it is not HTTP.
+// answerUnrouted answers a request that fasthttp refused before observe ran: its body is
+// too large, or it is not HTTP.
 func (s *Server) answerUnrouted(c *fiber.Ctx, err error) error {
+	linger(c.Context().Conn())
+	c.Context().Response.SkipBody = c.Request().Header.IsHead()
 	setHeaders(c)
-	if strings.HasPrefix(c.Path(), apiPrefix) && errors.Is(err, fiber.ErrRequestEntityTooLarge) {
-		// limitBody may have refused the body because of wrong credentials.
-		if _, denied := s.auth.check(credentialsAndPeer(c)); denied != nil {
-			err = denied
-		}
-	}
 	return s.writeError(c, err)
 }
 

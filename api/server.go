@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
@@ -32,9 +34,9 @@ const (
 	// maxBody and maxRead is read to its end: otherwise the connection's reset often
 	// overtakes the answer.
 	maxRead = 2 * maxBody
-	// maxUnauthenticatedRead is maxRead for requests without valid credentials.
-	// Bodies are read into memory before a handler runs, and there may be thousands
-	// of such requests at once.
+	// maxUnauthenticatedRead bounds the body that is read of a request without right
+	// credentials. Bodies are read into memory before a handler runs, and there may be
+	// thousands of such requests at once.
 	maxUnauthenticatedRead = 16 << 10
 	// maxHeaders bounds a request's line and headers, in bytes.
 	maxHeaders = 8 << 10
@@ -108,7 +110,8 @@ type Server struct {
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
-	listener     atomic.Pointer[quietListener] // set by Serve
+	proxies      []netip.Prefix           // server.trustedProxies
+	listener     atomic.Pointer[listener] // set by Serve
 }
 
 // New returns a server that does not listen yet.
@@ -116,6 +119,13 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
 		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+	}
+	for _, text := range o.Config.TrustedProxies {
+		network, err := ParseNetwork(text)
+		if err != nil {
+			return nil, fmt.Errorf("server.trustedProxies: %w", err)
+		}
+		s.proxies = append(s.proxies, network)
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s
@@ -137,7 +147,8 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().CloseOnShutdown = true
-	s.app.Server().HeaderReceived = s.limitBody
+	s.app.Server().HeaderReceived = s.skipBody
+	s.app.Server().ConnState = track
 
 	s.app.Use(s.observe)
 	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery) // unknown paths too: 401 comes before 404
@@ -145,29 +156,33 @@ func New(o Options) (*Server, error) {
 	s.routes(spec)
 	s.serveSpec(spec)
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, riverUI(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, adaptor.HTTPHandler(o.RiverUI))
 	}
+	s.app.Server().Handler = s.handler(s.app.Handler())
 	return s, nil
 }
 
-// limitBody returns how large the body of a request may be, before it is read.
-// Wrong secrets count as in authenticate, because the limit tells a right secret
-// from a wrong one.
-func (s *Server) limitBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+// skipBody makes fasthttp skip the body of a request without right credentials, when the
+// body is large or of unknown length: it is answered from its headers, and the connection
+// ends. Guesses are counted with the answer.
+func (s *Server) skipBody(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
 	const chunked = -1
-	if n := h.ContentLength(); n != chunked && n <= maxUnauthenticatedRead {
-		return fasthttp.RequestConfig{}
+	length := h.ContentLength()
+	if length > maxRead {
+		h.Del(fiber.HeaderExpect) // the body is refused, so it is not asked for
 	}
-	appID, secret := credentialsOf(h)
-	if _, err := s.auth.check(appID, secret, netip.Addr{}); err != nil { // the address is not known yet
-		return fasthttp.RequestConfig{MaxRequestBodySize: maxUnauthenticatedRead}
+	if length != chunked && length <= maxUnauthenticatedRead || s.auth.knows(h) {
+		return c
 	}
-	return fasthttp.RequestConfig{}
+	h.Del(fiber.HeaderExpect)
+	h.SetContentLength(0)
+	h.SetConnectionClose()
+	return c
 }
 
 // Serve answers requests until Shutdown, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	listener := newQuietListener(l)
+	listener := newListener(l, connectionLimit(maxFiles()), s.log)
 	s.listener.Store(listener)
 	return s.app.Listener(listener)
 }
@@ -176,12 +191,15 @@ func (s *Server) Serve(l net.Listener) error {
 // ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if l := s.listener.Load(); l != nil {
-		l.closeQuiet()
+		l.closeUnused()
 	}
 	return s.app.ShutdownWithContext(ctx)
 }
 
-const apiPrefix = "/api/v1"
+const (
+	apiPrefix     = "/api/v1"
+	riverUIPrefix = "/riverui"
+)
 
 // routes registers every operation of the API.
 func (s *Server) routes(api huma.API) {
