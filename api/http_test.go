@@ -142,6 +142,16 @@ var rawRequests = map[string][]struct {
 		{"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\n" + smuggled, []int{200}, true},
 		{"POST /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", []int{405, 200}, false},
 	},
+	"what a browser sends for a page of another site": {
+		{alertsOf("console", "Content-Length: 2\r\n\r\n{}"), []int{415}, false},
+		{alertsOf("console", "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"), []int{415}, false},
+		{alertsOf("console", "Content-Type: application/json\r\nOrigin: http://evil\r\nContent-Length: 2\r\n\r\n{}"), []int{403}, false},
+		{alertsOf("console", "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"), []int{400}, false},
+		{strings.Replace(alertsOf("console", "Content-Length: 2\r\n\r\n{}"), "/api", "http://a/api", 1), []int{415}, false},
+		{strings.Replace(alertsOf("console", "Content-Length: 2\r\n\r\n{}"), "integrations", "%69ntegrations", 1), []int{415}, false},
+		{strings.Replace(alertsOf("console", "Content-Length: 2\r\n\r\n{}"), "integrations/", "integrations%2F", 1), []int{401}, false},
+		{alertsOf("console", "Content-Type: application/json\r\nContent-Length: 20002\r\n\r\n{}" + strings.Repeat(" ", 20_000)), []int{400}, false},
+	},
 	"Expect (RFC 9110, section 10.1.1)": {
 		{sent("Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}"), []int{100, 400}, false},
 		{sent("Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"), []int{100, 400}, false},
@@ -173,6 +183,12 @@ const (
 // sent returns a request with right credentials, and the rest of its headers and its body.
 func sent(rest string) string {
 	return "POST /api/v1/notifications HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" + credentials + rest
+}
+
+// alertsOf returns a webhook's request with basic credentials.
+func alertsOf(app, rest string) string {
+	return "POST /api/v1/integrations/alertmanager HTTP/1.1\r\nHost: a\r\nAuthorization: " +
+		basic(app, app+"-secret").Get("Authorization") + "\r\n" + rest
 }
 
 func TestRawRequests(t *testing.T) {
