@@ -31,8 +31,11 @@ const (
 
 // Caller is the app that makes a request.
 type Caller struct {
-	AppID string
+	AppID string // ends with testSuffix for a test secret
 	Roles []Role
+
+	limits    Limits
+	simulated bool // what it sends reaches nobody
 }
 
 func (c Caller) may(role Role) bool {

@@ -28,7 +28,8 @@ type preparation struct {
 	recipients []recipient
 	matched    []bool    // by recipient
 	job        store.Job // what all jobs have in common
-	alerts     *Alerts   // nil: not from a source of alerts
+	simulated  bool
+	alerts     *Alerts // nil: not from a source of alerts
 	fallbacks  []fallback
 }
 
@@ -46,6 +47,9 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		if err != nil {
 			return nil, in(channel, err)
 		}
+		if p.simulated { // the provider has checked the message as if it were real
+			provider.Name = channels.SimulatedProvider
+		}
 		if err := p.addDeliveries(message, provider); err != nil {
 			return nil, err
 		}
@@ -59,7 +63,7 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}
-	return p, nil
+	return p, p.addQuotas(req.Limits)
 }
 
 // begin checks the recipients and times of a request and makes its notification.
@@ -78,7 +82,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if err != nil {
 		return nil, err
 	}
-	p := &preparation{settings: current, recipients: recipients, matched: make([]bool, len(recipients)), alerts: req.Alerts}
+	p := &preparation{settings: current, recipients: recipients, matched: make([]bool, len(recipients)), simulated: req.Simulated, alerts: req.Alerts}
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test,

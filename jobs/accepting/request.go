@@ -23,7 +23,9 @@ type Request struct {
 	ExpiresAt      *time.Time // later than SendAt; nil: never
 	Priority       store.Priority
 	Test           bool    // a template is being tried
+	Simulated      bool    // reaches nobody: the deliveries go through channels.Simulated
 	Alerts         *Alerts `json:"-"` // nil: not from a source of alerts
+	Limits         Limits  // of the app
 }
 
 // ChannelRequest is what one channel sends.
