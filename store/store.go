@@ -36,6 +36,7 @@ type Store interface {
 	Deliveries
 	Templates
 	AlertGroups
+	Auditor
 	Limits
 	Queues
 	// Ping returns nil when the database can be written to.
@@ -130,6 +131,20 @@ type AlertGroups interface {
 	// ForgetAlertGroups deletes the groups of which nothing was accepted or repeated since
 	// the given time, and returns how many there were.
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+}
+
+// Auditor keeps who changed what. A method that takes an AuditEntry writes it in the
+// transaction of its change, so that neither exists without the other. Nothing changes an
+// entry.
+type Auditor interface {
+	// Audit writes the entries of actions that change none of the store's tables.
+	Audit(ctx context.Context, entries ...AuditEntry) error
+	// ListAudit returns a page of at most limit entries, newest first. The page begins after
+	// the given id; uuid.Nil is the start. The error may be ErrTooBroad.
+	ListAudit(ctx context.Context, f AuditFilter, after uuid.UUID, limit int) ([]AuditEntry, error)
+	// DeleteAudit deletes the entries that were written before the given time, and returns how
+	// many there were.
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
 // Templates keeps templates. Names are unique over all channels. Each write makes a

@@ -150,6 +150,30 @@ CREATE TABLE alert_groups (
 )
 WITH (fillfactor = 50); -- updated at every post
 
+-- Who changed what. Rows are inserted, and deleted after retention.days.
+CREATE TABLE audit (
+    id        uuid PRIMARY KEY,
+    at        timestamptz NOT NULL,
+    app_id    text NOT NULL, -- empty: the process itself
+    address   text NOT NULL,
+    agent     text NOT NULL,
+    action    text NOT NULL,
+    object_id text NOT NULL,
+    outcome   text NOT NULL,
+    detail    text NOT NULL
+);
+
+CREATE INDEX audit_object ON audit (object_id, id);
+
+-- +goose StatementBegin
+CREATE FUNCTION audit_never_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'entries of the audit log never change';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_never_changes BEFORE UPDATE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_never_changes();
+
 -- When each provider may be called next, for all replicas.
 CREATE TABLE provider_slots (
     provider text PRIMARY KEY,
@@ -185,6 +209,8 @@ CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE audit;
+DROP FUNCTION audit_never_changes;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;

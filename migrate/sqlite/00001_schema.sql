@@ -130,6 +130,27 @@ CREATE TABLE alert_groups (
     PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE audit (
+    id        TEXT PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    app_id    TEXT NOT NULL,
+    address   TEXT NOT NULL,
+    agent     TEXT NOT NULL,
+    action    TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    outcome   TEXT NOT NULL,
+    detail    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_object ON audit (object_id, id);
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'entries of the audit log never change');
+END;
+-- +goose StatementEnd
+
 CREATE TABLE provider_slots (
     provider TEXT PRIMARY KEY,
     next_at  INTEGER NOT NULL
@@ -146,6 +167,7 @@ CREATE TABLE provider_places (
 -- +goose Down
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE audit;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;
