@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,16 @@ type AuditEntry struct {
 	ObjectID string // of the kind that the action has; empty: there is only one
 	Outcome  AuditOutcome
 	Detail   string // a few words, such as "version 3"
+}
+
+// OfVersion returns the entry with the version of a template that the action made.
+func (e AuditEntry) OfVersion(version int) AuditEntry {
+	made := fmt.Sprintf("version %d", version)
+	if e.Detail != "" {
+		made += ", " + e.Detail
+	}
+	e.Detail = made
+	return e
 }
 
 // AuditAction is what was done. Its first part is the kind of the object.

@@ -64,6 +64,7 @@ CREATE TABLE deliveries (
     template_version  integer NOT NULL,
     recipient_type    text NOT NULL,
     recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
+    recipient_configured boolean NOT NULL DEFAULT false, -- from the configuration
     status            text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          integer NOT NULL DEFAULT 0,
@@ -118,11 +119,13 @@ CREATE TABLE templates (
     template_code text NOT NULL,
     version       integer NOT NULL, -- the newest of template_versions
     created_at    timestamptz NOT NULL,
-    updated_at    timestamptz NOT NULL
+    updated_at    timestamptz NOT NULL,
+    owner         text NOT NULL, -- app id
+    private       boolean NOT NULL
 );
 
--- A template as each write left it. The versions outlive the template, so that their
--- numbers are never used again.
+-- A template as each write left it, and as it was when it was deleted. The versions outlive the
+-- template, so that their numbers are never used again and the name stays its owner's.
 CREATE TABLE template_versions (
     name          text COLLATE "C" NOT NULL,
     version       integer NOT NULL,
@@ -134,6 +137,9 @@ CREATE TABLE template_versions (
     template_code text NOT NULL,
     created_by    text NOT NULL, -- app id
     created_at    timestamptz NOT NULL,
+    owner         text NOT NULL,
+    private       boolean NOT NULL,
+    deleted       boolean NOT NULL, -- this version is the deletion
     PRIMARY KEY (name, version)
 );
 

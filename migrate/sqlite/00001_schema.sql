@@ -58,6 +58,7 @@ CREATE TABLE deliveries (
     template_version  INTEGER NOT NULL,
     recipient_type    TEXT NOT NULL,
     recipient_value   TEXT NOT NULL,
+    recipient_configured INTEGER NOT NULL DEFAULT 0,
     status            TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          INTEGER NOT NULL DEFAULT 0,
@@ -103,7 +104,9 @@ CREATE TABLE templates (
     template_code TEXT NOT NULL,
     version       INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
-    updated_at    INTEGER NOT NULL
+    updated_at    INTEGER NOT NULL,
+    owner         TEXT NOT NULL,
+    private       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE template_versions (
@@ -117,6 +120,9 @@ CREATE TABLE template_versions (
     template_code TEXT NOT NULL,
     created_by    TEXT NOT NULL,
     created_at    INTEGER NOT NULL,
+    owner         TEXT NOT NULL,
+    private       INTEGER NOT NULL,
+    deleted       INTEGER NOT NULL,
     PRIMARY KEY (name, version)
 ) STRICT, WITHOUT ROWID;
 
