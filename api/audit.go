@@ -17,8 +17,8 @@ import (
 const auditDescription = "Every change and manual action: of templates, retries, cancellations, reloads of the configuration, and what River UI changes. " +
 	"An entry is written together with its change. Entries are kept for `retention.days`, and hold no address of a recipient, no text and no secret."
 
-// maxAgent bounds the part of a user agent that is kept, in bytes.
-const maxAgent = 64
+// maxText bounds what the log keeps of a text that a caller chose, in bytes.
+const maxText = 64
 
 type originKey struct{}
 
@@ -33,14 +33,19 @@ func originOf(c *fiber.Ctx) store.Actor {
 	if address := peer(c); address.IsValid() {
 		origin.Address = address.Unmap().String()
 	}
-	agent := c.Get(fiber.HeaderUserAgent)
-	origin.Agent = strings.Map(func(r rune) rune {
+	origin.Agent = plain(c.Get(fiber.HeaderUserAgent))
+	return origin
+}
+
+// plain returns the beginning of a text that a caller chose, without what is not printable
+// ASCII: no database stores all of that.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
-			return -1 // no database stores all of these
+			return -1
 		}
 		return r
-	}, agent[:min(len(agent), maxAgent)])
-	return origin
+	}, text[:min(len(text), maxText)])
 }
 
 // actorOf returns who makes a request, and from where.
@@ -145,13 +150,13 @@ func riverUIEntries(actor store.Actor, path string, body []byte) []store.AuditEn
 		_ = json.Unmarshal(body, &jobs) // River UI refuses what is no list of ids
 		entries := make([]store.AuditEntry, len(jobs.IDs))
 		for i, id := range jobs.IDs {
-			entries[i] = actor.Did(store.AuditAction("job."+parts[1]), id.String())
+			entries[i] = actor.Did(store.AuditAction("job."+plain(parts[1])), plain(id.String()))
 		}
 		return entries
 	case len(parts) == 3 && parts[0] == "queues":
-		return []store.AuditEntry{actor.Did(store.AuditAction("queue."+parts[2]), parts[1])}
+		return []store.AuditEntry{actor.Did(store.AuditAction("queue."+plain(parts[2])), plain(parts[1]))}
 	case len(parts) == 2 && parts[0] == "queues":
-		return []store.AuditEntry{actor.Did("queue.update", parts[1])}
+		return []store.AuditEntry{actor.Did("queue.update", plain(parts[1]))}
 	}
-	return []store.AuditEntry{actor.Did("riverui.change", path)}
+	return []store.AuditEntry{actor.Did("riverui.change", plain(path))}
 }

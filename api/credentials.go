@@ -32,9 +32,9 @@ func (c *Credentials) String() string { return fmt.Sprintf("credentials of %d ap
 // GoString returns String, for %#v.
 func (c *Credentials) GoString() string { return c.String() }
 
-// know reports whether there is an app with the id. While everybody is let in, any may be
+// Knows reports whether there is an app with the id. While everybody is let in, any may be
 // one.
-func (c *Credentials) know(appID string) bool {
+func (c *Credentials) Knows(appID string) bool {
 	_, known := c.apps[appID]
 	return known || c.unprotected
 }

@@ -67,7 +67,7 @@ func (s *Server) chooseOwner(ctx context.Context, asked, current string) (string
 		return current, nil
 	case !callerOf(ctx).may(RoleAdmin):
 		return "", fieldProblem(http.StatusForbidden, codeForbidden, "owner", "only an administrator may give a template to another app")
-	case !s.auth.current.Load().know(asked):
+	case !s.auth.current.Load().Knows(asked):
 		return "", fieldProblem(http.StatusUnprocessableEntity, codeUnknownApp, "owner", "there is no app with this id")
 	}
 	return asked, nil

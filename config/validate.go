@@ -194,6 +194,19 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	}
 }
 
+// validateReceiverApps checks that the apps of receivers are in the credentials file; nil when
+// that could not be read.
+func (r *reader) validateReceiverApps(credentials *api.Credentials) {
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
+		key := join("integrations.receivers", printable(name))
+		for i, app := range r.cfg.Integrations.Receivers[name].Apps {
+			if credentials != nil && !credentials.Knows(app) {
+				r.problem(fmt.Sprintf("%s.apps[%d]", key, i), "the credentials file has no app of that id")
+			}
+		}
+	}
+}
+
 // validateAddresses checks the receivers' addresses by the opened providers, and their
 // number, as the service does when alerts come.
 func (r *reader) validateAddresses(registry *channels.Registry) {

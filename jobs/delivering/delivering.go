@@ -314,7 +314,7 @@ func (r *run) outgoing() channels.Message {
 	m := channels.Message{
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
 		Recipient: channels.Recipient{Type: r.delivery.Recipient.Type, Value: r.delivery.Recipient.Value},
-		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		MsgType:   r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {
