@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
 // apps of the tests of who may do what. Their secrets are their ids with "-secret".
@@ -162,7 +163,7 @@ func TestAddressesOfTheConfigurationAreForAdministrators(t *testing.T) {
 			recipients: [{type: feishu_user_id, value: ou_boss}, {type: email, value: boss@example.com}]}}}`})
 		r := w.Start()
 		r.Template()
-		w.Vendors.Feishu.Fail(world.Failure{Code: 230002, Message: "ou_boss is not in the chat"})
+		w.Vendors.Feishu.Fail(feishu.Fault{HTTPStatus: http.StatusBadRequest, Code: "230013", Message: "no availability to ou_boss"})
 		posted := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/integrations/alertmanager", json.RawMessage(alert))
 		id := posted.Body["notificationId"].(string)
 		r.Until(id, "failed")
@@ -181,7 +182,7 @@ func TestAddressesOfTheConfigurationAreForAdministrators(t *testing.T) {
 		one := r.Do(http.StatusOK, http.MethodGet, "/api/v1/deliveries/"+delivery, nil)
 		require.NotContains(t, one.Raw, "boss")
 		require.NotContains(t, posted.Raw, "boss")
-		require.NotContains(t, w.LogOf(r), "boss@example.com")
+		require.NotContains(t, r.Log.String(), "boss@example.com")
 		for _, list := range []string{"deliveries", "notifications"} {
 			guess := "/api/v1/" + list + "?recipient=ou_boss"
 			require.Empty(t, r.Do(http.StatusOK, http.MethodGet, guess, nil).Body[list])
