@@ -70,7 +70,7 @@ func (s *Server) audit(ctx context.Context, entries ...store.AuditEntry) {
 	}
 }
 
-type auditView struct {
+type auditEntryView struct {
 	ID        uuid.UUID `json:"id" format:"uuid"`
 	At        time.Time `json:"at"`
 	App       string    `json:"app" doc:"who did it; empty: the service itself"`
@@ -95,8 +95,8 @@ type listAuditInput struct {
 type listAuditOutput struct{ Body auditListView }
 
 type auditListView struct {
-	Entries []auditView `json:"entries"`
-	Next    *uuid.UUID  `json:"next,omitempty" format:"uuid" doc:"after for the next page; missing on the last one"`
+	Entries []auditEntryView `json:"entries"`
+	Next    *uuid.UUID       `json:"next,omitempty" format:"uuid" doc:"after for the next page; missing on the last one"`
 }
 
 func (s *Server) listAudit(ctx context.Context, in *listAuditInput) (*listAuditOutput, error) {
@@ -106,9 +106,9 @@ func (s *Server) listAudit(ctx context.Context, in *listAuditInput) (*listAuditO
 	if err != nil {
 		return nil, err
 	}
-	out := &listAuditOutput{auditListView{Entries: []auditView{}}}
+	out := &listAuditOutput{auditListView{Entries: []auditEntryView{}}}
 	for _, e := range rows[:min(len(rows), in.Limit)] {
-		out.Body.Entries = append(out.Body.Entries, auditView{
+		out.Body.Entries = append(out.Body.Entries, auditEntryView{
 			ID: e.ID, At: e.At.UTC(), App: e.AppID, Action: string(e.Action), Object: e.ObjectID, Outcome: string(e.Outcome),
 			Detail: e.Detail, Address: e.Address, UserAgent: e.Agent,
 		})

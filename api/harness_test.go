@@ -35,6 +35,7 @@ import (
 const apps = `
 apps:
   - {appId: console, appSecret: console-secret}
+  - {appId: console2, appSecret: console2-secret}
   - {appId: sender, appSecret: sender-secret, roles: [send]}
   - {appId: editor, appSecret: editor-secret, roles: [templates]}
   - {appId: editor2, appSecret: editor2-secret, roles: [templates]}
