@@ -63,8 +63,14 @@ func (s *Server) auditRefusal(ctx context.Context, action store.AuditAction, obj
 	s.audit(ctx, entry)
 }
 
-// audit writes entries of what changes none of the store's tables.
+// auditTime bounds the write of entries that follow what they tell.
+const auditTime = 5 * time.Second
+
+// audit writes entries of what changes none of the store's tables. It does not end with the
+// request: what was done is noted.
 func (s *Server) audit(ctx context.Context, entries ...store.AuditEntry) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTime)
+	defer cancel()
 	if err := s.store.Audit(ctx, entries...); err != nil {
 		s.log.Error("the audit log could not be written", zap.Any("entries", entries), zap.Error(err))
 	}
@@ -126,7 +132,7 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 		return c.Next()
 	}
 	actor := originOf(c)
-	actor.AppID = callerOf(c.Context()).AppID
+	actor.AppID = c.Locals(callerKey{}).(Caller).AppID
 	entries := riverUIEntries(actor, strings.TrimPrefix(c.Path(), riverUIPrefix+"/api/"), c.BodyRaw())
 	err := c.Next()
 	if err != nil || c.Response().StatusCode() >= http.StatusBadRequest {
@@ -134,7 +140,7 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 			entries[i].Outcome = store.AuditRefused
 		}
 	}
-	s.audit(c.Context(), entries...)
+	s.audit(c.UserContext(), entries...)
 	return err
 }
 

@@ -396,8 +396,6 @@ func (m *memory) ListAudit(_ context.Context, f store.AuditFilter, after uuid.UU
 	return rows, m.err
 }
 
-func (m *memory) DeleteAudit(context.Context, time.Time) (int, error) { return 0, m.err }
-
 func (m *memory) TemplateVersion(_ context.Context, name string, version int) (store.TemplateVersion, error) {
 	defer m.lock()()
 	for _, v := range m.versions {

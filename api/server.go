@@ -69,13 +69,14 @@ type DeliveryControl interface {
 // Store is what the API reads, and where it keeps templates.
 type Store interface {
 	store.Templates
-	store.Auditor
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
 	ListNotifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	Audit(ctx context.Context, entries ...store.AuditEntry) error
+	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
 
