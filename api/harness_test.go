@@ -340,7 +340,7 @@ func (m *memory) Attempts(context.Context, uuid.UUID) ([]store.Attempt, error) {
 	return m.attempts, m.err
 }
 
-func (m *memory) CreateTemplate(_ context.Context, t store.Template, audit store.AuditEntry) (store.Template, error) {
+func (m *memory) CreateTemplate(_ context.Context, t store.Template, _ string, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
 	if _, taken := m.templates[t.Name]; taken {
 		return t, store.ErrExists

@@ -47,17 +47,19 @@ func (s *Server) mayChange(ctx context.Context, action store.AuditAction, name, 
 		fmt.Sprintf("template %s belongs to the app %s: only that app and administrators may change, delete or restore it", name, owner))
 }
 
-// mayCreate returns an error unless the caller may create a template of the name. The name of
-// a deleted template stays its owner's: others may still send it by that name.
-func (s *Server) mayCreate(ctx context.Context, name string) error {
+// mayCreate returns whose the name of a new template is: empty when it was never used. The error
+// is a *Problem when the caller may not use it. The name of a deleted template stays its owner's,
+// because others may still send by that name.
+func (s *Server) mayCreate(ctx context.Context, name string) (owner string, err error) {
 	newest, err := s.store.TemplateVersions(ctx, name, 0, 1)
-	if err != nil || len(newest) == 0 || !newest[0].Deleted {
-		return err // the store refuses one that exists
+	if err != nil || len(newest) == 0 {
+		return "", err
 	}
-	if newest[0].Private && !callerOf(ctx).owns(newest[0].Owner) {
-		return existsProblem(store.ErrExists)
+	n := newest[0]
+	if !n.Deleted || n.Private && !callerOf(ctx).owns(n.Owner) {
+		return "", existsProblem(store.ErrExists)
 	}
-	return s.mayChange(ctx, store.AuditTemplateCreate, name, newest[0].Owner)
+	return n.Owner, s.mayChange(ctx, store.AuditTemplateCreate, name, n.Owner)
 }
 
 // chooseOwner returns the owner that a request gives to a template of the current one.

@@ -90,15 +90,15 @@ func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*
 	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}
-	owner, err := s.chooseOwner(ctx, in.body.Owner, callerOf(ctx).AppID)
+	before, err := s.mayCreate(ctx, t.Name)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mayCreate(ctx, t.Name); err != nil {
+	if t.Owner, err = s.chooseOwner(ctx, in.body.Owner, callerOf(ctx).AppID); err != nil {
 		return nil, err
 	}
-	t.CreatedAt, t.Owner = t.UpdatedAt, owner
-	t, err = s.store.CreateTemplate(ctx, t, actorOf(ctx).Did(store.AuditTemplateCreate, t.Name))
+	t.CreatedAt = t.UpdatedAt
+	t, err = s.store.CreateTemplate(ctx, t, before, actorOf(ctx).Did(store.AuditTemplateCreate, t.Name))
 	if err != nil {
 		return nil, existsProblem(err)
 	}

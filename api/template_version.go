@@ -138,7 +138,7 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 	audit := actorOf(ctx).Did(store.AuditTemplateRestore, t.Name)
 	audit.Detail = fmt.Sprintf("like version %d", v.Version)
 	if newest.Deleted {
-		t, err = s.store.CreateTemplate(ctx, t, audit)
+		t, err = s.store.CreateTemplate(ctx, t, newest.Owner, audit)
 	} else {
 		t, err = s.store.UpdateTemplate(ctx, t, newest.Owner, audit)
 	}

@@ -151,8 +151,9 @@ type Auditor interface {
 // version, by the app of the entry, in the same transaction.
 type Templates interface {
 	// CreateTemplate returns the stored template, or ErrExists when the name is taken.
-	// Versions of a name that was used before are counted on.
-	CreateTemplate(ctx context.Context, t Template, audit AuditEntry) (Template, error)
+	// Versions of a name that was used before are counted on: owner is the one that the
+	// newest has, empty when there is none, and the name is taken when it has another.
+	CreateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
 	// UpdateTemplate replaces everything but the name, the channel and CreatedAt of the
 	// template t.Name that the owner has; t.Owner is the new one. It returns the stored
 	// template, or ErrNotFound.

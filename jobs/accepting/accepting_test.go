@@ -124,7 +124,7 @@ func TestAcceptRefusals(t *testing.T) {
 		b.Template("nul", "text", `{{ printf "%c" 0 }}`)
 		_, err := b.Store.CreateTemplate(t.Context(), store.Template{
 			Name: "sms", Channel: "other", CreatedAt: store.Now(), UpdatedAt: store.Now(),
-		}, jobstest.By("app", store.AuditTemplateCreate, "sms"))
+		}, "", jobstest.By("app", store.AuditTemplateCreate, "sms"))
 		require.NoError(t, err)
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestAcceptRefusesControlCharactersInMailFields(t *testing.T) {
 		now := store.Now()
 		mail := store.Template{Name: "mail", Channel: "test", Subject: "{{ .incident }}", Body: "{{ .incident }}", CreatedAt: now, UpdatedAt: now}
 		require.NoError(t, b.Jobs.Renderer.CheckTemplate(mail))
-		_, err := b.Store.CreateTemplate(t.Context(), mail, jobstest.By("app", store.AuditTemplateCreate, "mail"))
+		_, err := b.Store.CreateTemplate(t.Context(), mail, "", jobstest.By("app", store.AuditTemplateCreate, "mail"))
 		require.NoError(t, err)
 		accept := func(incident, address string) error {
 			req := jobstest.Request("k", 0)

@@ -45,7 +45,7 @@ func TestAcceptWithAStaleTemplate(t *testing.T) {
 		require.NoError(t, b.Store.DeleteTemplate(t.Context(), "hello", "app", jobstest.By("app", store.AuditTemplateDelete, "hello")))
 		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("4", 1))
 		jobstest.RequireRefusal(t, err, refusal.UnknownTemplate, "channels.test.template")
-		_, err = b.Store.CreateTemplate(t.Context(), store.Template{Name: "hello", Channel: "test", Body: "Again", UpdatedAt: store.Now()},
+		_, err = b.Store.CreateTemplate(t.Context(), store.Template{Name: "hello", Channel: "test", Body: "Again", UpdatedAt: store.Now()}, "app",
 			jobstest.By("app", store.AuditTemplateCreate, "hello"))
 		require.NoError(t, err)
 		require.Equal(t, "Again", b.MessageOf("4").Body)
@@ -190,7 +190,7 @@ func TestAlertsMayUseAPrivateTemplate(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		_, err := b.Store.CreateTemplate(t.Context(), store.Template{
 			Name: "private", Channel: "test", Body: "private: {{ .title }}", Owner: "operators", Private: true,
-		}, jobstest.By("operators", store.AuditTemplateCreate, "private"))
+		}, "", jobstest.By("operators", store.AuditTemplateCreate, "private"))
 		require.NoError(t, err)
 		alerts := alertsOf("private", "private", 1, "97% full")
 		require.NotEqual(t, "operators", alerts.AppID)

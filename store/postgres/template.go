@@ -13,14 +13,17 @@ import (
 )
 
 // CreateTemplate implements store.Templates.
-func (s *Store) CreateTemplate(ctx context.Context, t store.Template, audit store.AuditEntry) (store.Template, error) {
+func (s *Store) CreateTemplate(
+	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+) (store.Template, error) {
 	created, err := s.writeTemplate(ctx, audit, `
 		INSERT INTO templates (`+sqlread.TemplateColumns+`)
 		SELECT $1, $2, $3, $4, $5, $6, $7, 1 + coalesce(max(version), 0), $8, $9, $10, $11
 		FROM template_versions WHERE name = $1
+		HAVING coalesce((SELECT owner FROM template_versions WHERE name = $1 ORDER BY version DESC LIMIT 1), '') = $12
 		ON CONFLICT (name) DO NOTHING RETURNING `+sqlread.TemplateColumns,
 		t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.CreatedAt, t.UpdatedAt,
-		t.Owner, t.Private)
+		t.Owner, t.Private, owner)
 	if errors.Is(err, store.ErrNotFound) || isTaken(err) {
 		err = store.ErrExists // nothing was written
 	}

@@ -11,14 +11,17 @@ import (
 )
 
 // CreateTemplate implements store.Templates.
-func (s *Store) CreateTemplate(ctx context.Context, t store.Template, audit store.AuditEntry) (store.Template, error) {
+func (s *Store) CreateTemplate(
+	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+) (store.Template, error) {
 	created, err := s.writeTemplate(ctx, audit, `
 		INSERT INTO templates (`+sqlread.TemplateColumns+`)
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 1 + coalesce(max(version), 0), ?8, ?9, ?10, ?11
 		FROM template_versions WHERE name = ?1
+		HAVING coalesce((SELECT owner FROM template_versions WHERE name = ?1 ORDER BY version DESC LIMIT 1), '') = ?12
 		ON CONFLICT (name) DO NOTHING RETURNING `+sqlread.TemplateColumns,
 		t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode,
-		t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro(), t.Owner, t.Private)
+		t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro(), t.Owner, t.Private, owner)
 	if errors.Is(err, store.ErrNotFound) {
 		err = store.ErrExists // nothing was written
 	}
@@ -62,9 +65,11 @@ func (s *Store) writeTemplate(
 	return t, err
 }
 
+const insertVersionRow = `INSERT INTO template_versions (` + sqlread.VersionColumns + `)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
 func insertVersion(ctx context.Context, tx *sql.Tx, v store.TemplateVersion, audit store.AuditEntry) error {
-	_, err := tx.ExecContext(ctx,
-		`INSERT INTO template_versions (`+sqlread.VersionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := tx.ExecContext(ctx, insertVersionRow,
 		v.Name, v.Version, v.Channel, v.Description, v.MsgType, v.Subject, v.Body, v.TemplateCode,
 		v.CreatedBy, v.CreatedAt.UnixMicro(), v.Owner, v.Private, v.Deleted)
 	if err != nil {

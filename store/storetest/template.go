@@ -35,7 +35,13 @@ func template(name, channel string) store.Template {
 // create creates a template and returns it as stored.
 func (b bundle) create(t *testing.T, tmpl store.Template, by string) store.Template {
 	t.Helper()
-	created, err := b.CreateTemplate(t.Context(), tmpl, did(by, store.AuditTemplateCreate, tmpl.Name))
+	before, err := b.TemplateVersions(t.Context(), tmpl.Name, 0, 1)
+	require.NoError(t, err)
+	owner := ""
+	if len(before) > 0 {
+		owner = before[0].Owner
+	}
+	created, err := b.CreateTemplate(t.Context(), tmpl, owner, did(by, store.AuditTemplateCreate, tmpl.Name))
 	require.NoError(t, err)
 	return created
 }
@@ -67,7 +73,7 @@ func templateCreate(t *testing.T, b bundle) {
 	require.Equal(t, want, got)
 
 	// Names are unique over all channels, and case counts.
-	_, err = b.CreateTemplate(t.Context(), template("alert", "sms"), did("app", store.AuditTemplateCreate, "alert"))
+	_, err = b.CreateTemplate(t.Context(), template("alert", "sms"), "owner", did("app", store.AuditTemplateCreate, "alert"))
 	require.ErrorIs(t, err, store.ErrExists)
 	b.create(t, template("Alert", "sms"), "app")
 	got, err = b.Template(t.Context(), "alert")
@@ -227,6 +233,15 @@ func templateOwner(t *testing.T, b bundle) {
 	_, err = b.UpdateTemplate(t.Context(), changed, "owner", actor.Did(store.AuditTemplateOwner, "alert"))
 	require.NoError(t, err)
 	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "another", actor.Did(store.AuditTemplateDelete, "alert")))
+
+	// The name stays its owner's, also when it was deleted after somebody had looked.
+	for _, known := range []string{"", "owner"} {
+		_, err = b.CreateTemplate(t.Context(), template("alert", "email"), known, actor.Did(store.AuditTemplateCreate, "alert"))
+		require.ErrorIs(t, err, store.ErrExists, known)
+	}
+	require.Equal(t, 4, b.create(t, template("alert", "email"), "another").Version)
+	_, err = b.CreateTemplate(t.Context(), template("new", "email"), "owner", actor.Did(store.AuditTemplateCreate, "new"))
+	require.ErrorIs(t, err, store.ErrExists, "nobody had it")
 }
 
 func templatePrivate(t *testing.T, b bundle) {
@@ -260,9 +275,9 @@ func templateAudited(t *testing.T, b bundle) {
 	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "owner", did("remover", store.AuditTemplateDelete, "alert")))
 	restored := did("author", store.AuditTemplateRestore, "alert")
 	restored.Detail = "like version 1"
-	_, err = b.CreateTemplate(t.Context(), created, restored)
+	_, err = b.CreateTemplate(t.Context(), created, "owner", restored)
 	require.NoError(t, err)
-	_, err = b.CreateTemplate(t.Context(), created, did("another", store.AuditTemplateCreate, "alert"))
+	_, err = b.CreateTemplate(t.Context(), created, "owner", did("another", store.AuditTemplateCreate, "alert"))
 	require.ErrorIs(t, err, store.ErrExists)
 
 	require.Equal(t, []store.AuditEntry{
@@ -295,7 +310,7 @@ func templateDeleters(t *testing.T, b bundle) {
 		if i%2 == 0 {
 			errs[i] = b.DeleteTemplate(t.Context(), "alert", "owner", actor.Did(store.AuditTemplateDelete, "alert"))
 		} else {
-			_, errs[i] = b.CreateTemplate(t.Context(), template("alert", "email"), actor.Did(store.AuditTemplateCreate, "alert"))
+			_, errs[i] = b.CreateTemplate(t.Context(), template("alert", "email"), "owner", actor.Did(store.AuditTemplateCreate, "alert"))
 		}
 	})
 	done := 1

@@ -229,7 +229,7 @@ func (b *Bundle) Template(name, msgType, body string) {
 	now := store.Now()
 	t := store.Template{Name: name, Channel: "test", MsgType: msgType, Body: body, CreatedAt: now, UpdatedAt: now, Owner: "app"}
 	require.NoError(b.t, b.Jobs.Renderer.CheckTemplate(t))
-	_, err := b.Store.CreateTemplate(b.t.Context(), t, By("app", store.AuditTemplateCreate, name))
+	_, err := b.Store.CreateTemplate(b.t.Context(), t, "", By("app", store.AuditTemplateCreate, name))
 	require.NoError(b.t, err)
 }
 
