@@ -37,6 +37,13 @@ func (c *Credentials) String() string { return fmt.Sprintf("credentials of %d ap
 // GoString returns String, for %#v.
 func (c *Credentials) GoString() string { return c.String() }
 
+// Knows reports whether there is an app with the id. While everybody is let in, any may be
+// one.
+func (c *Credentials) Knows(appID string) bool {
+	_, known := c.apps[appID]
+	return known || c.unprotected
+}
+
 // nobody stands for an unknown app, so that checking one takes as long as checking a
 // known app.
 var nobody = app{digests: make([][sha256.Size]byte, 1)}
@@ -63,12 +70,8 @@ func (c *Credentials) check(appID, secret string) (Caller, bool) {
 	if slices.Contains(a.roles, RoleAdmin) {
 		roles = []Role{RoleSend, RoleTemplates}
 	}
-	return Caller{AppID: appID + testSuffix, Roles: roles, limits: a.limits, simulated: true}, true
+	return Caller{AppID: appID + accepting.TestSuffix, Roles: roles, limits: a.limits, simulated: true}, true
 }
-
-// testSuffix ends the app id of callers with a test secret. No app id has a colon, so what
-// they send, and its keys and limits, are apart from those of the app.
-const testSuffix = ":test"
 
 func matches(presented [sha256.Size]byte, digests [][sha256.Size]byte) bool {
 	match := 0

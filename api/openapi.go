@@ -79,6 +79,7 @@ var tags = []*huma.Tag{
 	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
 	{Name: "templates", Description: "What is sent, and its versions."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
+	{Name: "audit", Description: "Who changed what."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }
 
