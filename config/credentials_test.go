@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/config"
 )
 
@@ -18,7 +19,7 @@ func checkApps(t *testing.T, apps string) (*config.Checked, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "apps.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(apps), 0o600))
-	checked, err := config.Loader{Env: map[string]string{"AUTH_CREDENTIALS_FILE_PATH": path}}.Check(nil)
+	checked, err := config.Loader{Types: builtin.Types(), Env: map[string]string{"AUTH_CREDENTIALS_FILE_PATH": path}}.Check(nil)
 	if err != nil {
 		return nil, strings.ReplaceAll(err.Error(), path, "apps.yaml")
 	}

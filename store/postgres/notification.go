@@ -43,7 +43,7 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 			return isTaken
 		})
 		var uses []store.Use
-		if created, beyond, uses, err = takeQuotas(ctx, tx, created); err != nil {
+		if created, beyond, uses, err = takeQuotas(ctx, tx, created, byKey); err != nil {
 			return err
 		}
 		if len(beyond) > 0 {

@@ -12,9 +12,10 @@ import (
 )
 
 // takeQuotas locks the counters of the batch and returns what has room, what does not, by
-// its key, and what is used then. A batch without quotas costs nothing.
+// its key, and what is used then. What was accepted before is beyond no quota: takeQuotas adds
+// it to byKey. A batch without quotas costs nothing.
 func takeQuotas(
-	ctx context.Context, tx pgx.Tx, batch []store.Acceptance,
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, byKey map[key]store.Notification,
 ) (roomy []store.Acceptance, beyond map[key]*store.QuotaError, used []store.Use, err error) {
 	uses := store.UsesOf(batch)
 	if len(uses) == 0 {
@@ -32,12 +33,22 @@ func takeQuotas(
 	}
 	ledger := store.NewLedger(before)
 	beyond = map[key]*store.QuotaError{}
+	var refused []store.Acceptance
 	for _, a := range batch {
 		if e := ledger.Take(a); e != nil {
 			beyond[keyOf(a.Notification)] = e
+			refused = append(refused, a)
 		} else {
 			roomy = append(roomy, a)
 		}
+	}
+	if len(refused) > 0 {
+		if err := readByKey(ctx, tx, refused, byKey); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	for k := range byKey {
+		delete(beyond, k)
 	}
 	return roomy, beyond, ledger.Uses(), nil
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
@@ -91,8 +90,10 @@ func quotaRepeated(t *testing.T, b bundle) {
 }
 
 func quotasOfChannels(t *testing.T, b bundle) {
+	keys := 0
 	with := func(quotas ...store.Quota) store.Acceptance {
-		a := Acceptance("app", uuid.NewString(), 2)
+		keys++
+		a := Acceptance("app", fmt.Sprint(keys), 2)
 		a.Quotas = quotas
 		return a
 	}
