@@ -78,19 +78,25 @@ type templateOutput struct{ Body templateView }
 type createTemplateInput struct{ jsonBody[templateRequest] }
 
 func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*templateOutput, error) {
-	if err := in.body.check(); err != nil {
+	t, err := s.newTemplate(in.body)
+	if err != nil {
 		return nil, err
 	}
-	t := in.body.template(in.body.Name, in.body.Channel)
-	if err := s.rules.CheckTemplate(t); err != nil {
-		return nil, err
-	}
-	t.CreatedAt = t.UpdatedAt
-	t, err := s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
+	t, err = s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
 	if err != nil {
 		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
+}
+
+// newTemplate returns the template of a request, or why it cannot be created.
+func (s *Server) newTemplate(r templateRequest) (store.Template, error) {
+	if err := r.check(); err != nil {
+		return store.Template{}, err
+	}
+	t := r.template(r.Name, r.Channel)
+	t.CreatedAt = t.UpdatedAt
+	return t, s.rules.CheckTemplate(t)
 }
 
 // existsProblem returns a problem for store.ErrExists, and other errors as they are.
@@ -157,27 +163,34 @@ type replaceTemplateInput struct {
 }
 
 func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) (*templateOutput, error) {
-	if err := in.body.check(); err != nil {
-		return nil, err
-	}
-	old, err := s.store.Template(ctx, in.Name)
+	t, err := s.replacement(ctx, in.Name, in.body)
 	if err != nil {
-		return nil, err
-	}
-	if in.body.Name != "" && in.body.Name != old.Name {
-		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
-	}
-	if in.body.Channel != "" && in.body.Channel != old.Channel {
-		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
-	}
-	t := in.body.template(old.Name, old.Channel)
-	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}
 	if t, err = s.store.UpdateTemplate(ctx, t, callerOf(ctx).AppID); err != nil {
 		return nil, err
 	}
 	return &templateOutput{viewTemplate(t)}, nil
+}
+
+// replacement returns the template that a request makes of the stored one, or why it cannot
+// be replaced.
+func (s *Server) replacement(ctx context.Context, name string, r templateReplacement) (store.Template, error) {
+	if err := r.check(); err != nil {
+		return store.Template{}, err
+	}
+	old, err := s.store.Template(ctx, name)
+	if err != nil {
+		return store.Template{}, err
+	}
+	if r.Name != "" && r.Name != old.Name {
+		return store.Template{}, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
+	}
+	if r.Channel != "" && r.Channel != old.Channel {
+		return store.Template{}, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
+	}
+	t := r.template(old.Name, old.Channel)
+	return t, s.rules.CheckTemplate(t)
 }
 
 func (s *Server) deleteTemplate(ctx context.Context, in *getTemplateInput) (*struct{}, error) {

@@ -157,7 +157,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if receiver.RemindAfter < 0 {
 		r.problem(key+".remindAfter", "must not be negative")
 	}
-	var accepted []string // recipient types of all its channels
+	var types []channels.Type // of all its channels
 	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
 		channel := receiver.Channels[name]
 		key := join(key+".channels", printable(name))
@@ -170,12 +170,10 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 			r.problem(key, "this channel is not enabled")
 		}
 		r.validateRequired(key, reflect.ValueOf(channel))
-		accepted = append(accepted, r.Types[i].RecipientTypes...)
-		fits := func(recipient api.ReceiverRecipient) bool {
-			return slices.Contains(r.Types[i].RecipientTypes, recipient.Type)
-		}
+		types = append(types, r.Types[i])
+		fits := func(recipient api.ReceiverRecipient) bool { return r.Types[i].Accepts(recipient.Type) }
 		if !slices.ContainsFunc(receiver.Recipients, fits) {
-			r.problem(key, "no recipient fits; it takes %s", strings.Join(r.Types[i].RecipientTypes, ", "))
+			r.problem(key, "no recipient fits; it takes %s", strings.Join(channels.RecipientTypeNames(r.Types[i]), ", "))
 		}
 	}
 	for i, recipient := range receiver.Recipients {
@@ -183,9 +181,9 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 		if !r.validateRequired(key, reflect.ValueOf(recipient)) {
 			continue
 		}
-		if !slices.Contains(accepted, recipient.Type) {
+		if !slices.Contains(channels.RecipientTypeNames(types...), recipient.Type) {
 			r.problem(key+".type", "fits none of the receiver's channels")
-		} else if err := accepting.CheckRecipient(store.Recipient(recipient)); err != nil {
+		} else if err := accepting.CheckRecipient(channels.RecipientTypesOf(types...), store.Recipient(recipient)); err != nil {
 			r.problem(key+".value", "%w", err)
 		}
 	}
@@ -203,7 +201,7 @@ func (r *reader) validateAddresses(registry *channels.Registry) {
 			provider, _ := registry.Provider(channel) // it is on
 			checker, checks := provider.Sender.(channels.RecipientChecker)
 			for i, recipient := range receiver.Recipients {
-				if checks && slices.Contains(provider.Type.RecipientTypes, recipient.Type) {
+				if checks && provider.Type.Accepts(recipient.Type) {
 					if err := checker.CheckRecipient(channels.Recipient(recipient)); err != nil {
 						r.problem(fmt.Sprintf("%s.recipients[%d].value", key, i), "%s: %w", channel, err)
 					}
