@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -29,8 +30,6 @@ var version = "dev"
 
 // commandLine is the commands of the program. Each has its own flags only.
 type commandLine struct {
-	ShowVersion kong.VersionFlag `name:"version" hidden:"" help:"Print the version."`
-
 	Serve     serveCommand    `cmd:"" help:"Serve the API and work the queues (the default)."`
 	Migrate   migrateCommands `cmd:"" help:"Change the database schema, or show its version."`
 	ConfigCmd configCommands  `cmd:"" name:"config" help:"Check the configuration."`
@@ -97,7 +96,6 @@ func vars() kong.Vars {
 		served = append(served, t.Channel)
 	}
 	return kong.Vars{
-		"version":         "sealos-notify " + version,
 		"channels":        strings.Join(served, ", "),
 		"recipient_types": strings.Join(channels.RecipientTypeNames(builtin.Types()...), ", "),
 	}
@@ -116,7 +114,11 @@ func (c serveCommand) Run(ctx context.Context) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	options.Reload = hangups
-	return unlessStopped(app.Run(ctx, options))
+	err := unlessStopped(app.Run(ctx, options))
+	if _, missing := os.Stat(c.Config); err != nil && errors.Is(missing, fs.ErrNotExist) {
+		return fmt.Errorf("%w\n-c FILE names another configuration; without one, try: sealos-notify dev", err)
+	}
+	return err
 }
 
 // unlessStopped drops the error of a start that was interrupted, because the user

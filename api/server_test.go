@@ -30,7 +30,6 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		status       int
 		code         string
 	}{
-		{"GET", "/", 404, "not_found"},
 		{"GET", "/nothing", 404, "not_found"},
 		{"GET", "/docs", 404, "not_found"},
 		{"GET", "/health/x", 404, "not_found"},

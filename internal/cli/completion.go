@@ -37,6 +37,9 @@ type completeCommand struct {
 // When it prints nothing, the shell offers files.
 func (c completeCommand) Run(k *kong.Context) error {
 	words := c.Words
+	if len(words) > 0 && words[0] == "--" { // the scripts put it before what was typed
+		words = words[1:]
+	}
 	if len(words) > 0 && strings.HasPrefix(words[0], "-") {
 		words = Args(words) // its flags need no "serve"
 	}

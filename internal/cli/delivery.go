@@ -175,25 +175,26 @@ func (c retryDeliveries) Run(ctx context.Context, s *session) error {
 // retryAll sends again what a filter selects. It shows first how many deliveries that are.
 func (c retryDeliveries) retryAll(ctx context.Context, s *session, filter client.DeliveryFilter) error {
 	if filter == (client.DeliveryFilter{}) {
-		return errors.New("name deliveries, or select them, for example with --status dead")
+		return errors.New("name deliveries, or give a filter such as --status dead")
 	}
 	request := client.RetryRequest{Filter: filter, Provider: c.Through, DryRun: true, Limit: c.Limit}
-	if !c.DryRun {
-		if !c.Yes {
-			counted, err := s.api.RetryDeliveries(ctx, request)
-			if err != nil {
-				return err
-			}
-			if err := c.confirm(ctx, c.selected(counted)+" will be sent again."); err != nil {
-				return err
-			}
+	var r client.Retried
+	var err error
+	if c.DryRun || !c.Yes {
+		if r, err = s.api.RetryDeliveries(ctx, request); err != nil {
+			return err
+		}
+	}
+	if !c.DryRun && (c.Yes || r.Matched > 0) {
+		if err := c.confirm(ctx, c.selected(r)+" will be sent again."); err != nil {
+			return err
 		}
 		request.DryRun = false
+		if r, err = s.api.RetryDeliveries(ctx, request); err != nil {
+			return err
+		}
 	}
-	r, err := s.api.RetryDeliveries(ctx, request)
-	if err != nil {
-		return err
-	}
+	r.DryRun = c.DryRun
 	return s.print(r, func(w io.Writer) {
 		switch {
 		case r.DryRun:

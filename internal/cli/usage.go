@@ -11,22 +11,39 @@ import (
 )
 
 // Args returns the arguments with what may be left out: the command serve, when they begin
-// with a flag or are none. "help COMMAND" becomes "COMMAND --help".
+// with a flag or are none. "help COMMAND" becomes "COMMAND --help", and "--version" becomes
+// "version".
 func Args(args []string) []string {
 	switch {
 	case len(args) == 0:
 		return []string{"serve"}
 	case args[0] == "help":
 		return append(slices.Clone(args[1:]), "--help")
-	case strings.HasPrefix(args[0], "-") && !slices.Contains([]string{"-h", "--help", "--version"}, args[0]):
+	case args[0] == "--version":
+		return []string{"version"}
+	case strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "--help":
 		return append([]string{"serve"}, args...)
 	}
 	return args
 }
 
 var (
-	unknownFlag = regexp.MustCompile(`^unknown flag (-\S+?)(,|$)`)
-	wrongChoice = regexp.MustCompile(`^(\S+) must be one of (.*) but got (".*")$`)
+	unknownFlag    = regexp.MustCompile(`^unknown flag (-\S+?)(,|$)`)
+	wrongChoice    = regexp.MustCompile(`^(\S+) must be one of (.*) but got (".*")$`)
+	missingCommand = regexp.MustCompile(`^expected (one of )?"\w`)
+
+	// plainer are texts of kong and what they mean.
+	plainer = []struct {
+		text  *regexp.Regexp
+		means string
+	}{
+		{regexp.MustCompile(`^(\S+): expected \S+ value but got "EOL".*$`), `$1 needs a value`},
+		{regexp.MustCompile(`^(\S+): missing value, .*$`), `$1 needs a value`},
+		{regexp.MustCompile(`^(\S+): expected a valid \d+ bit u?int but got (".*")$`), `$1 must be a whole number, not $2`},
+		{regexp.MustCompile(`^missing flags: (.*)$`), `$1 is missing`},
+		{regexp.MustCompile(`^expected "(<.*)"$`), `$1 is missing`},
+		{regexp.MustCompile(`^unexpected argument (,.*)?$`), `an argument is empty`},
+	}
 )
 
 // UsageError returns the error of a command line that cannot be parsed: what is wrong, and
@@ -47,6 +64,16 @@ func UsageError(err error) error {
 	if m := wrongChoice.FindStringSubmatch(text); m != nil {
 		choices := strings.ReplaceAll(strings.TrimPrefix(m[2], `"",`), `"`, "")
 		text = fmt.Sprintf("%s must be one of %s, not %s", m[1], strings.ReplaceAll(choices, ",", ", "), m[3])
+	}
+	if missingCommand.MatchString(text) {
+		var below []string
+		for _, child := range command.Children {
+			below = append(below, child.Name)
+		}
+		text = fmt.Sprintf("%s needs a command: %s", command.Name, strings.Join(below, ", "))
+	}
+	for _, p := range plainer {
+		text = p.text.ReplaceAllString(text, p.means)
 	}
 	return fmt.Errorf("%s\nHelp: %s --help", text, command.FullPath())
 }

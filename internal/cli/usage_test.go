@@ -38,6 +38,13 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"template", "list", "-x"}, "unknown flag -x\nHelp: sealos-notify template list --help"},
 		{[]string{"deliveries", "retry", "--status", "success"}, "--status must be one of dead, failed, not \"success\"\nHelp: sealos-notify deliveries retry --help"},
 		{[]string{"template", "list", "-o", "yaml"}, "--output must be one of text, json, not \"yaml\"\nHelp: sealos-notify template list --help"},
+		{[]string{"deliveries", "retry", "--status"}, "--status needs a value\nHelp: sealos-notify deliveries retry --help"},
+		{[]string{"send", "--to"}, "--to needs a value\nHelp: sealos-notify send --help"},
+		{[]string{"send", "x"}, "--to=TYPE:VALUE is missing\nHelp: sealos-notify send --help"},
+		{[]string{"notifications", "show"}, "<id> is missing\nHelp: sealos-notify notifications show --help"},
+		{[]string{"notifications", "list", "--limit", "many"}, "--limit must be a whole number, not \"many\"\nHelp: sealos-notify notifications list --help"},
+		{[]string{"notifications"}, "notifications needs a command: list, show, cancel\nHelp: sealos-notify notifications --help"},
+		{[]string{""}, "an argument is empty\nHelp: sealos-notify --help"},
 	} {
 		_, err := parser.Parse(c.args)
 		require.Error(t, err, "%q", c.args)
@@ -54,7 +61,7 @@ func TestArgs(t *testing.T) {
 		{[]string{"migrate", "-c", "x"}, []string{"migrate", "-c", "x"}},
 		{[]string{"--help"}, []string{"--help"}},
 		{[]string{"-h"}, []string{"-h"}},
-		{[]string{"--version"}, []string{"--version"}},
+		{[]string{"--version"}, []string{"version"}},
 		{[]string{"help"}, []string{"--help"}},
 		{[]string{"help", "template", "push"}, []string{"template", "push", "--help"}},
 	} {

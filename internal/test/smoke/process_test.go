@@ -142,10 +142,12 @@ func TestCommandLine(t *testing.T) {
 		require.Contains(t, checked, "config.yaml is valid")
 		require.NotContains(t, checked, harness.VendorSecret)
 
+		require.NotContains(t, run(0, "migrate", "up", "-c", "config.yaml"), "not applied")
 		refused := run(1, "migrate", "down", "-c", "config.yaml")
 		require.Regexp(t, `All \d+ migrations will be undone: every notification, template and job is lost\. Nothing was done, .*: --yes does it`, refused)
 		require.NotContains(t, run(0, "migrate", "status", "-c", "config.yaml"), "not applied")
 		require.Contains(t, run(0, "migrate", "down", "--yes", "-c", "config.yaml"), "not applied")
+		require.Contains(t, run(0, "migrate", "down", "-c", "config.yaml"), "not applied", "there is nothing to undo, and nothing to ask")
 		require.NotContains(t, run(0, "migrate", "up", "-c", "config.yaml"), "not applied")
 		require.NotContains(t, run(0, "migrate", "status", "-c", "config.yaml"), "not applied")
 

@@ -31,7 +31,12 @@ func (c terminal) onTerminal(typed string, args ...string) (shown string, code i
 	}
 	// script of util-linux makes the terminal.
 	cmd := limit.Command(c.t, limit.Wait, "script", "--quiet", "--return", "--command", strings.Join(quoted, " "), os.DevNull)
-	cmd.Dir, cmd.Env, cmd.Stdin = c.w.Dir, append(cmd.Environ(), c.env...), strings.NewReader(typed)
+	keyboard, typing, err := os.Pipe()
+	require.NoError(c.t, err)
+	defer func() { _, _ = keyboard.Close(), typing.Close() }() // an end of the input would be typed, too
+	_, err = typing.WriteString(typed)
+	require.NoError(c.t, err)
+	cmd.Dir, cmd.Env, cmd.Stdin = c.w.Dir, append(cmd.Environ(), c.env...), keyboard
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		var exit *exec.ExitError
@@ -54,7 +59,7 @@ func TestQuestionsOnATerminal(t *testing.T) {
 
 	_, said := c.run(1, "deliveries", "retry", "--status", "dead")
 	require.Contains(t, said, "2 dead deliveries will be sent again. Nothing was done, because there is no terminal to ask on: --yes does it")
-	for _, no := range []string{"n\n", "\n", "what?\n", ""} {
+	for _, no := range []string{"n\n", "\n", "what?\n", "\x04"} {
 		shown, code := c.onTerminal(no, "deliveries", "retry", "--status", "dead")
 		require.Contains(t, shown, "2 dead deliveries will be sent again. Go on? [y/N] ")
 		require.Contains(t, shown, "nothing was done", "%q", no)
@@ -74,7 +79,7 @@ func TestQuestionsOnATerminal(t *testing.T) {
 	require.NotContains(t, shown, "Go on?", "there is nothing to ask about")
 
 	require.NoError(t, os.MkdirAll(w.Path("templates"), 0o700))
-	w.Write("templates/new.yaml", "name: new\nchannel: feishu_app\nbody: x\n")
+	require.NoError(t, os.WriteFile(w.Path("templates/new.yaml"), []byte("name: new\nchannel: feishu_app\nbody: x\n"), 0o600))
 	shown, code = c.onTerminal("n\n", "template", "push", "--prune", w.Path("templates"))
 	require.Equal(t, 1, code)
 	require.Contains(t, shown, "will be deleted: feishu-alert. Go on? [y/N]")
@@ -114,7 +119,7 @@ func TestNoCommandPrintsControlCharacters(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
 	require.NoError(t, os.MkdirAll(w.Path("templates"), 0o700))
-	w.Write("templates/new.yaml", "name: new\nchannel: email\nbody: x\n")
+	require.NoError(t, os.WriteFile(w.Path("templates/new.yaml"), []byte("name: new\nchannel: email\nbody: x\n"), 0o600))
 	problem := map[string]any{
 		"title": hostileText, "status": 422, "code": hostileText, "detail": hostileText,
 		"errors": []any{map[string]any{"field": hostileText, "message": hostileText}, map[string]any{"field": hostileText, "message": hostileText}},
