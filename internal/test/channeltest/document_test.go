@@ -142,8 +142,6 @@ func run(t *testing.T, dir string, command ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	cmd.Dir = dir
-	// Without the folder's name, packages that are as they were come from the cache.
-	cmd.Env = append(cmd.Environ(), "GOFLAGS=-trimpath")
 	output, err := cmd.CombinedOutput()
 	return string(output), err
 }
