@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -52,6 +54,7 @@ type overrideFlags struct {
 // options returns the options of a command that reads the configuration.
 func (f configFlag) options(o overrideFlags) app.Options {
 	return app.Options{
+		Version:    version,
 		ConfigPath: f.Config,
 		LogOutput:  os.Stderr,
 		Override: func(cfg *config.Config) {
@@ -114,6 +117,13 @@ func (c serveCommand) Run(ctx context.Context) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	options.Reload = hangups
+	if os.Getenv("GOGC") == "" {
+		// Little of the heap lives long. Half of the collections are 8 % of the processor time
+		// of delivering, for 15 MB under load.
+		debug.SetGCPercent(200)
+	}
+	// What only the start needed is 1 MB.
+	options.Serving = func(net.Addr) { debug.FreeOSMemory() }
 	err := unlessStopped(app.Run(ctx, options))
 	if _, missing := os.Stat(c.Config); err != nil && errors.Is(missing, fs.ErrNotExist) {
 		return fmt.Errorf("%w\n-c FILE names another configuration; without one, try: sealos-notify dev", err)

@@ -29,7 +29,7 @@ type checkedView struct {
 func (s *Server) checkTemplate(ctx context.Context, in *checkTemplateInput) (*checkTemplateOutput, error) {
 	r := in.body
 	t, err := s.replacement(ctx, r.Name, templateReplacement{Name: r.Name, Channel: r.Channel, TemplateContent: r.TemplateContent})
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errNotFound) {
 		t, err = s.newTemplate(templateRequest{Name: r.Name, Channel: r.Channel, TemplateContent: r.TemplateContent})
 	}
 	if err != nil {

@@ -110,6 +110,9 @@ var commandArgs = map[string][]string{
 	"template versions":    {"x"},
 	"template restore":     {"x", "1"},
 	"template delete":      {"x"},
+	"template owner":       {"x", "app"},
+	"audit":                nil,
+	"erase":                {"--notification", "id", "--yes"},
 	"whoami":               nil,
 	"healthcheck":          nil,
 }
@@ -236,7 +239,7 @@ func hostileService(t *testing.T, status int, mediaType string, document any) st
 		if fields, is := document.(map[string]any); is && status == http.StatusOK {
 			parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 			if list := parts[len(parts)-1]; r.Method == http.MethodGet && (len(parts) == 3 || list == "versions") {
-				page := map[string]any{list: []any{fields}}
+				page := map[string]any{list: []any{fields}, "entries": []any{fields}}
 				if list != "versions" {
 					page["next"] = hostileText
 				}
