@@ -3,6 +3,7 @@ package smoke
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,8 +22,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
-// onTerminal runs a command on a terminal with what is typed, and returns what the terminal
-// shows and the exit code.
+// onTerminal runs a command on a terminal. It types when the command asks, and returns what
+// the terminal shows and the exit code.
 func (c terminal) onTerminal(typed string, args ...string) (shown string, code int) {
 	c.t.Helper()
 	quoted := []string{c.w.Program().Path}
@@ -34,15 +35,32 @@ func (c terminal) onTerminal(typed string, args ...string) (shown string, code i
 	keyboard, typing, err := os.Pipe()
 	require.NoError(c.t, err)
 	defer func() { _, _ = keyboard.Close(), typing.Close() }() // an end of the input would be typed, too
-	_, err = typing.WriteString(typed)
-	require.NoError(c.t, err)
-	cmd.Dir, cmd.Env, cmd.Stdin = c.w.Dir, append(cmd.Environ(), c.env...), keyboard
-	out, err := cmd.CombinedOutput()
-	if err != nil {
+	screen := &screen{typed: typed, typing: typing}
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout = c.w.Dir, append(cmd.Environ(), c.env...), keyboard, screen
+	if err := cmd.Run(); err != nil {
 		var exit *exec.ExitError
-		require.ErrorAs(c.t, err, &exit, "%s", out)
+		require.ErrorAs(c.t, err, &exit, "%s", screen.shown.String())
 	}
-	return string(out), cmd.ProcessState.ExitCode()
+	return screen.shown.String(), cmd.ProcessState.ExitCode()
+}
+
+// screen keeps what a terminal shows, and types an answer when it is asked.
+type screen struct {
+	shown  strings.Builder
+	typed  string
+	typing io.Writer
+}
+
+// Write implements io.Writer.
+func (s *screen) Write(text []byte) (int, error) {
+	s.shown.Write(text)
+	if s.typed != "" && strings.HasSuffix(s.shown.String(), "[y/N] ") {
+		if _, err := io.WriteString(s.typing, s.typed); err != nil {
+			return 0, err
+		}
+		s.typed = ""
+	}
+	return len(text), nil
 }
 
 // What cannot be undone is counted, and done when the answer is yes.
