@@ -22,6 +22,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
@@ -73,7 +75,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	b.ready.Store(true)
 	o := api.Options{
 		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Store: b.store,
-		Ready: b.ready.Load, Log: log,
+		RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
 		f(&o)

@@ -89,6 +89,7 @@ type Options struct {
 	Templates       TemplateRules
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
+	RecipientTypes  []string              // that a request may name; any when empty
 	RiverUI         http.Handler          // serves /riverui; may be nil
 	Ready           func() bool           // false once shutdown has begun
 	Metrics         prometheus.Registerer // may be nil
@@ -111,13 +112,15 @@ type Server struct {
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
 	listener     atomic.Pointer[quietListener] // set by Serve
+
+	recipientTypes []string
 }
 
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
-		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log, recipientTypes: o.RecipientTypes,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s
@@ -146,6 +149,7 @@ func New(o Options) (*Server, error) {
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
+	s.app.Get("/", index)
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.auditRiverUI, riverUI(o.RiverUI))
 	}
@@ -226,12 +230,12 @@ func (s *Server) routes(api huma.API) {
 	}, s.getDelivery)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/{id}/retry", id: "retryDelivery", role: RoleSend,
-		summary: "Send a dead or cancelled delivery again", description: retryDescription, status: http.StatusAccepted,
+		summary: "Send a delivery again, or without further waiting", description: retryDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.retryDelivery)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/retry", id: "retryDeliveries", role: RoleSend,
-		summary: "Send dead deliveries again", description: retryManyDescription, status: http.StatusAccepted,
+		summary: "Send many deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
 
@@ -251,6 +255,11 @@ func (s *Server) routes(api huma.API) {
 		summary: "Create a template", status: http.StatusCreated,
 		errors: []int{400, 409, 413, 415, 422},
 	}, s.createTemplate)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: templates + "/check", id: "checkTemplate", role: RoleTemplates,
+		summary: "Check a template that is not stored", description: checkDescription,
+		errors: []int{400, 413, 415, 422},
+	}, s.checkTemplate)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
 		summary: "List templates by name", errors: []int{400},
@@ -298,6 +307,10 @@ func (s *Server) routes(api huma.API) {
 		summary: "List the audit log, newest first", description: auditDescription,
 		strictQuery: true, errors: []int{400, 422},
 	}, s.listAudit)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
+		summary: "Read which app makes the request, and its roles",
+	}, s.whoAmI)
 
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",
@@ -311,4 +324,5 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: "/readyz", id: "ready",
 		summary: "Report whether this replica accepts requests",
 	}, s.ready)
+	describeRecipientTypes(api, s.recipientTypes)
 }

@@ -119,10 +119,11 @@ type Deliveries interface {
 	// CloseOrphans closes the deliveries that are still open and still belong to the job,
 	// and moves the counts, in one transaction. It returns false for the others.
 	CloseOrphans(ctx context.Context, batch []Closing) (closed []bool, err error)
-	// Requeue gives dead or cancelled deliveries a new job and makes them pending with no
-	// attempts recorded; the old attempts are kept. It moves the counts. One transaction:
-	// all or nothing. Delivery ids are unique in a batch. It returns false for a delivery
-	// that is neither dead nor cancelled, or has another job by now.
+	// Requeue gives deliveries a new job and makes them pending with no attempts recorded;
+	// the old attempts are kept. It takes those that are dead or cancelled, and the failed
+	// ones whose job waits, which it deletes. It moves the counts. One transaction: all or
+	// nothing. Delivery ids are unique in a batch. It returns false for a delivery that is
+	// otherwise, or has another job by now.
 	Requeue(ctx context.Context, batch []Requeue) (requeued []bool, err error)
 	// Cancel cancels one page of a notification's open deliveries and removes their
 	// waiting jobs, in one transaction. A delivery whose job is running stays open, and

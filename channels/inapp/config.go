@@ -16,7 +16,7 @@ import (
 var Type = channels.Type{
 	Name:           "inapp_crd",
 	Channel:        "inapp",
-	RecipientTypes: []string{channels.RecipientUserID},
+	RecipientTypes: []*channels.RecipientType{channels.UserID},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
 		{Name: msgJSON, Format: channels.FormatJSON},

@@ -69,6 +69,7 @@ func (s *service) apply(c *config.Checked) {
 // serveWith adds to the server's options what the API calls.
 func (s *service) serveWith(o api.Options) api.Options {
 	o.Accepter, o.DeliveryControl, o.Templates, o.RiverUI = s.jobs.Accepter, s.jobs.Control, s.jobs.Renderer, s.riverUI
+	o.RecipientTypes = channels.RecipientTypeNames(builtin.Types()...)
 	return o
 }
 

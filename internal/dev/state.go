@@ -1,7 +1,6 @@
 package dev
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -80,7 +79,7 @@ auth:
 defaults:
   retryBackoffSeconds: [1, 5, 30]
 channels:%sproviders:%s`,
-		o.Address, s.path(dbFile), cmp.Or(o.LogLevel, "info"), s.path(appsFile),
+		o.Address, s.path(dbFile), o.LogLevel, s.path(appsFile),
 		world.Channels, v.Providers(v.Addresses, s.path(kubeconfigFile)))
 	apps := fmt.Sprintf(`apps:
   - appId: %q

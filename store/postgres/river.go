@@ -99,16 +99,9 @@ func queuesOf(jobs []store.Job) []string {
 // whose job will not start any more. River decides on the job's own row, so a worker
 // that fetches the job at that moment has it or does not.
 func (s *Store) stopJobs(ctx context.Context, tx pgx.Tx, open []openDelivery) ([]openDelivery, error) {
-	waiting, err := s.river.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().
-		IDs(column(open, func(d *openDelivery) int64 { return d.JobID })...).
-		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
-		First(len(open)))
+	deleted, err := s.deleteWaiting(ctx, tx, column(open, func(d *openDelivery) int64 { return d.JobID }))
 	if err != nil {
-		return nil, fmt.Errorf("delete jobs: %w", err)
-	}
-	deleted := make(map[int64]bool, len(open))
-	for _, job := range waiting.Jobs {
-		deleted[job.ID] = true
+		return nil, err
 	}
 	var stopped []openDelivery
 	for _, d := range open {
@@ -128,6 +121,21 @@ func (s *Store) stopJobs(ctx context.Context, tx pgx.Tx, open []openDelivery) ([
 		stopped = append(stopped, d)
 	}
 	return stopped, nil
+}
+
+// deleteWaiting deletes those of the jobs that wait, and returns them.
+func (s *Store) deleteWaiting(ctx context.Context, tx pgx.Tx, jobs []int64) (map[int64]bool, error) {
+	waiting, err := s.river.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().IDs(jobs...).
+		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
+		First(len(jobs)))
+	if err != nil {
+		return nil, fmt.Errorf("delete jobs: %w", err)
+	}
+	deleted := make(map[int64]bool, len(jobs))
+	for _, job := range waiting.Jobs {
+		deleted[job.ID] = true
+	}
+	return deleted, nil
 }
 
 // AnnounceDue implements store.Queues.

@@ -98,15 +98,9 @@ func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) (
 	for i, d := range open {
 		ids[i] = d.JobID
 	}
-	waiting, err := client.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().IDs(ids...).
-		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
-		First(len(open)))
+	deleted, err := deleteWaiting(ctx, tx, client, ids)
 	if err != nil {
-		return nil, fmt.Errorf("delete jobs: %w", err)
-	}
-	deleted := make(map[int64]bool, len(open))
-	for _, job := range waiting.Jobs {
-		deleted[job.ID] = true
+		return nil, err
 	}
 	var stopped []openDelivery
 	for _, d := range open {
@@ -126,6 +120,31 @@ func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) (
 		stopped = append(stopped, d)
 	}
 	return stopped, nil
+}
+
+// deleteWaiting deletes those of the jobs that wait, and returns them.
+func deleteWaiting(ctx context.Context, tx *sql.Tx, client *river.Client[*sql.Tx], jobs []int64) (map[int64]bool, error) {
+	waiting, err := client.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().IDs(jobs...).
+		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
+		First(len(jobs)))
+	if err != nil {
+		return nil, fmt.Errorf("delete jobs: %w", err)
+	}
+	deleted := make(map[int64]bool, len(jobs))
+	for _, job := range waiting.Jobs {
+		deleted[job.ID] = true
+	}
+	return deleted, nil
+}
+
+// stopWaiting deletes a job that waits, and reports whether it did.
+func (s *Store) stopWaiting(ctx context.Context, tx *sql.Tx, job int64) (bool, error) {
+	client, err := s.riverClient()
+	if err != nil {
+		return false, err
+	}
+	deleted, err := deleteWaiting(ctx, tx, client, []int64{job})
+	return deleted[job], err
 }
 
 // AnnounceDue implements store.Queues.

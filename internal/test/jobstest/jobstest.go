@@ -57,14 +57,14 @@ type Bundle struct {
 
 // TestChannel is a channel type without a vendor. Its provider is a Provider.
 var TestChannel = channels.Type{
-	Name: "test", Channel: "test", RecipientTypes: []string{channels.RecipientEmail, channels.RecipientFeishuUserID},
+	Name: "test", Channel: "test", RecipientTypes: []*channels.RecipientType{channels.Email, channels.FeishuUserID},
 	MsgTypes:    []channels.MsgType{{Name: "text", Format: channels.FormatText}, {Name: "card", Format: channels.FormatJSON}},
 	OnUncertain: channels.Resend,
 }
 
 // OtherChannel is a channel type that is known and switched off.
 var OtherChannel = channels.Type{
-	Name: "other", Channel: "other", RecipientTypes: []string{channels.RecipientPhone},
+	Name: "other", Channel: "other", RecipientTypes: []*channels.RecipientType{channels.Phone},
 	MsgTypes: []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 }
 

@@ -61,7 +61,7 @@ func TestReplayThroughAnotherProvider(t *testing.T) {
 		provider := `{type: feishu_app, appId: %q, appSecret: %q, baseUrl: "http://%s", rateLimit: {perSecond: 0, perMinute: 0}}`
 		w.Configure(map[string]string{"providers": fmt.Sprintf(`{feishu: `+provider+`, backup: `+provider+`}`,
 			harness.VendorID, harness.VendorSecret, "127.0.0.1:1",
-			harness.VendorID, harness.VendorSecret, w.Vendors.Addresses.Feishu)})
+			harness.VendorID, harness.VendorSecret, w.Vendors.Addresses["feishu_app"])})
 		r := w.Start()
 		r.Template()
 		id := r.Send("k", 2)
