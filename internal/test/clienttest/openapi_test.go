@@ -68,6 +68,14 @@ var operations = map[string]struct {
 		_, err := c.Audit(ctx, filled[client.AuditQuery]())
 		return err
 	}, client.AuditList{}},
+	"whoAmI": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.WhoAmI(ctx)
+		return err
+	}, client.Identity{}},
+	"checkTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.CheckTemplate(ctx, filled[client.CheckRequest]())
+		return err
+	}, client.Checked{}},
 	"createTemplate": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.CreateTemplate(ctx, filled[client.TemplateRequest]())
 		return err
