@@ -199,6 +199,8 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 
 // deliveryControl records requests and returns what a test sets.
 type deliveryControl struct {
+	erasures  []steering.EraseRequest
+	erased    steering.Erased
 	cancelled []uuid.UUID
 	retried   []store.Delivery
 	providers []string
@@ -414,3 +416,8 @@ func (m *memory) ListTemplates(_ context.Context, channel, after string, limit i
 }
 
 var errBroken = errors.New("secret inside: pq relation broken")
+
+func (c *deliveryControl) Erase(_ context.Context, r steering.EraseRequest) (steering.Erased, error) {
+	c.erasures = append(c.erasures, r)
+	return c.erased, c.err
+}

@@ -20,6 +20,7 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -35,9 +36,10 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 	return &Retention{store: st, settings: live, log: log}
 }
 
-// Delete deletes the finished notifications that are older than retention.days, and the
-// messages that stay with a vendor, and forgets the groups of alerts that were not posted
-// for as long. With 0 days it deletes nothing.
+// Delete deletes the finished notifications that are older than retention.days, the messages
+// that stay with a vendor, and the versions of templates that were replaced as long ago, of which
+// nothing that is left was rendered. It forgets the groups of alerts that were not posted for as
+// long. With 0 days it deletes nothing.
 func (r *Retention) Delete(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
@@ -52,7 +54,11 @@ func (r *Retention) Delete(ctx context.Context) error {
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
 	}
-	return errors.Join(err, r.expire(ctx, s.Registry, before))
+	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
+	if versions > 0 {
+		r.log.Info("replaced versions of templates deleted", zap.Int("versions", versions), zap.Int("retentionDays", days))
+	}
+	return errors.Join(err, versionsErr, r.expire(ctx, s.Registry, before))
 }
 
 // expire deletes old and ended messages at the vendors where messages stay. Providers that
