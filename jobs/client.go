@@ -91,10 +91,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, a
 func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand})
-	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: func(ctx context.Context) error {
-		_, err := j.Orphans.Close(ctx)
-		return err
-	}})
+	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: j.Orphans.CloseSparingly})
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
 
 	// Two workers, so that a long deletion does not hold up the orphans.

@@ -27,41 +27,45 @@ var errTransactionPooler = errors.New("there is a pooler in transaction mode in 
 
 // look looks for a pooler in front of the database, and returns how many connections the pool
 // can have. In transaction mode the pooler shares its own, so that is not asked.
-func look(ctx context.Context, pool *pgxpool.Pool, pooling string) (places int, err error) {
-	conn, err := pool.Acquire(ctx)
+func look(ctx context.Context, config *pgxpool.Config, pooling string) (places int, err error) {
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Release()
+	defer closeConn(ctx, conn)
 	server, err := backend(ctx, conn)
 	switch {
 	case err != nil:
 		return 0, err
 	case pooling == store.PoolingTransaction:
-		return int(pool.Config().MaxConns), nil
-	case server == conn.Conn().PgConn().PID(): // a pooler gives a number of its own
-		return freePlaces(ctx, pool, conn)
+		return int(config.MaxConns), nil
+	case server == conn.PgConn().PID(): // a pooler gives a number of its own
+		free, err := freePlaces(ctx, conn)
+		return min(int(config.MaxConns), free+1), err
 	}
-	if err := refuseSharing(ctx, pool, conn); err != nil {
+	if err := refuseSharing(ctx, config, conn); err != nil {
 		return 0, err
 	}
-	return tryPlaces(ctx, pool), nil
+	return tryPlaces(ctx, config, 1), nil
 }
 
+// closeConn closes a connection, also when ctx has ended.
+func closeConn(ctx context.Context, conn *pgx.Conn) { _ = conn.Close(context.WithoutCancel(ctx)) }
+
 // backend returns the process of the server that works for the connection.
-func backend(ctx context.Context, conn *pgxpool.Conn) (pid uint32, err error) {
+func backend(ctx context.Context, conn *pgx.Conn) (pid uint32, err error) {
 	err = conn.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&pid)
 	return pid, err
 }
 
 // refuseSharing returns errTransactionPooler when the server works for two open connections by
 // one process.
-func refuseSharing(ctx context.Context, pool *pgxpool.Pool, conn *pgxpool.Conn) error {
-	other, err := pool.Acquire(ctx)
+func refuseSharing(ctx context.Context, config *pgxpool.Config, conn *pgx.Conn) error {
+	other, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return err
 	}
-	defer other.Release()
+	defer closeConn(ctx, other)
 	for range poolerLooks {
 		one, err := backend(ctx, conn)
 		if err != nil {
@@ -82,10 +86,9 @@ func refuseSharing(ctx context.Context, pool *pgxpool.Pool, conn *pgxpool.Conn) 
 // of them it could have when it was opened.
 func (s *Store) Places() (wanted, found int) { return s.wanted, s.found }
 
-// freePlaces returns how many connections the server's limits leave to the pool.
-func freePlaces(ctx context.Context, pool *pgxpool.Pool, conn *pgxpool.Conn) (int, error) {
-	var free int
-	err := conn.QueryRow(ctx, `
+// freePlaces returns how many more connections the server's limits allow.
+func freePlaces(ctx context.Context, conn *pgx.Conn) (free int, err error) {
+	err = conn.QueryRow(ctx, `
 		SELECT least(
 			current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
 				- coalesce(current_setting('reserved_connections', true)::int, 0)
@@ -94,30 +97,29 @@ func freePlaces(ctx context.Context, pool *pgxpool.Pool, conn *pgxpool.Conn) (in
 				JOIN pg_stat_database ON datid = pg_database.oid WHERE pg_database.datname = current_database()),
 			(SELECT nullif(rolconnlimit, -1) - (SELECT count(*) FROM pg_stat_activity WHERE usename = rolname)
 				FROM pg_roles WHERE rolname = current_user))::int`, pgx.QueryExecModeSimpleProtocol).Scan(&free)
-	return min(int(pool.Config().MaxConns), int(pool.Stat().TotalConns())+max(0, free)), err
+	return max(0, free), err
 }
 
-// tryPlaces returns how many connections a pooler gives the pool. Poolers do not say how many
-// they have, so it asks for all of them at once, and closes them.
-func tryPlaces(ctx context.Context, pool *pgxpool.Pool) int {
+// tryPlaces returns how many connections a pooler gives the pool, of which some are open. Poolers
+// do not say how many they have, so it asks for all of them at once, and closes them.
+func tryPlaces(ctx context.Context, config *pgxpool.Config, open int) int {
 	ctx, cancel := context.WithTimeout(ctx, placesTimeout)
 	defer cancel()
 	var got atomic.Int64
-	var tries, opened sync.WaitGroup
-	have := int(pool.Stat().TotalConns())
-	for range int(pool.Config().MaxConns) - have {
-		opened.Add(1)
+	var tries, answered sync.WaitGroup
+	for range int(config.MaxConns) - open {
+		answered.Add(1)
 		tries.Go(func() {
-			conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
-			opened.Done()
+			conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+			answered.Done()
 			if err != nil {
 				return
 			}
 			got.Add(1)
-			opened.Wait()
-			_ = conn.Close(context.WithoutCancel(ctx)) // it was asked for nothing
+			answered.Wait() // all are open at once
+			closeConn(ctx, conn)
 		})
 	}
 	tries.Wait()
-	return have + int(got.Load())
+	return open + int(got.Load())
 }

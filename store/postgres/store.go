@@ -33,14 +33,13 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	found, err := look(ctx, config, c.Pooling)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", marked(err))
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	found, err := look(ctx, pool, c.Pooling)
-	if err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("open the database: %w", marked(err))
 	}
 	s, err := newStore(pool)
 	if err != nil {

@@ -3,6 +3,7 @@ package smoke
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -56,6 +57,9 @@ func TestPgBouncer(t *testing.T) {
 			r := w.Start()
 			bouncer.Kill()
 			bouncer.Start()
+			require.Eventually(t, func() bool {
+				return r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/readyz", nil).Status == http.StatusOK
+			}, limit.Wait, harness.Tick)
 			harness.RequireOnceEach(t, w, harness.IDs(r.Until(id, "success")))
 			require.Zero(t, r.Terminate())
 			requireNoLock(t, w.Pool())
