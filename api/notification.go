@@ -23,7 +23,7 @@ type notificationRequest struct {
 	Recipients     []recipientView           `json:"recipients" minItems:"1" doc:"who gets it; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
-	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" default:"normal" doc:"a higher priority is sent first, also before older notifications"`
+	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications"`
 }
 
 type channelRequest struct {

@@ -48,7 +48,7 @@ type retryManyRequest struct {
 	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which dead deliveries; all fields must match"`
 	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider; matches only deliveries of its channel"`
 	DryRun   bool        `json:"dryRun,omitempty" doc:"count and change nothing"`
-	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" default:"10000" doc:"at most so many deliveries"`
+	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"at most so many deliveries; 10000 when left out"`
 }
 
 type retryFilter struct {

@@ -34,7 +34,7 @@ type TemplateContent struct {
 	Subject      string `json:"subject,omitempty" maxLength:"1024" doc:"of an e-mail; a Go text/template"`
 	Body         string `json:"body,omitempty" maxLength:"65536" doc:"the message; a Go text/template. Required unless templateCode is given" example:"[{{ .severity }}] {{ .incident }}"`
 	MsgType      string `json:"msgType,omitempty" maxLength:"64" doc:"kind of message; the provider's default when empty" example:"text"`
-	TemplateCode string `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice"`
+	TemplateCode string `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice. Required unless body is given"`
 }
 
 type templateView struct {

@@ -22,6 +22,36 @@ func TestKustomizationListsEveryFile(t *testing.T) {
 	require.Equal(t, files, list, "sorted by name")
 }
 
+// The rules for the Prometheus operator are those for Prometheus.
+func TestPrometheusRule(t *testing.T) {
+	t.Parallel()
+	rules := one[any](t, "prometheus", "rules.yaml")
+	require.NotEmpty(t, rules)
+	require.Equal(t, rules, one[struct{ Spec any }](t, "kubernetes", "monitoring", "prometheusrule.yaml").Spec)
+}
+
+// A second installation in another namespace takes nothing from the first one: all objects
+// are in its namespace.
+func TestNothingIsForTheWholeCluster(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("kubernetes/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		for _, object := range decode[struct {
+			Metadata struct{ Namespace string }
+		}](t, file) {
+			require.Equal(t, "ns-admin", object.Metadata.Namespace, file)
+		}
+	}
+}
+
+// Two replicas that start at different times run the same version.
+func TestImageHasAVersion(t *testing.T) {
+	t.Parallel()
+	require.Regexp(t, `:\d+\.\d+\.\d+$`, readDeployment(t).Spec.Template.Spec.Containers[0].Image)
+}
+
 // selecting is an object that selects pods or Services by their labels.
 type selecting struct {
 	Kind     string

@@ -42,6 +42,7 @@ type pod struct {
 		RunAsGroup int `yaml:"runAsGroup"`
 	} `yaml:"securityContext"`
 	Containers []struct {
+		Image string
 		Args  []string
 		Env   []struct{ Name, Value string }
 		Ports []struct {

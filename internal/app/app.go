@@ -27,6 +27,8 @@ import (
 
 // Options are what a process is started with.
 type Options struct {
+	// Version is the program's. Spans carry it.
+	Version string
 	// ConfigPath is the configuration file.
 	ConfigPath string
 	// Override puts the command line's flags over the configuration, at the start
@@ -77,7 +79,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer db.Close()
-	tracer, stopTracing, err := telemetry.NewTracer(ctx, first.Tracing.Endpoint, log)
+	tracer, stopTracing, err := telemetry.NewTracer(ctx, first.Tracing.Endpoint, o.Version, log)
 	if err != nil {
 		return err
 	}

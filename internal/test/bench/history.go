@@ -23,19 +23,19 @@ const (
 // pastStatements insert $2 notifications to $3 people each, numbered from $1 and evenly
 // spread over the last ten days. Ids are UUIDv7 and sort by time, like the service's.
 var pastStatements = []string{
-	`INSERT INTO notifications (id, app_id, idempotency_key, request_hash, total, success, created_at, updated_at)
-	SELECT pg_temp.id('001', at, n), '` + appID + `', 'past-' || n, '\x00', $3, $3, at, at
+	`INSERT INTO notifications (id, app_id, idempotency_key, request_hash, priority, test, total, success, created_at, updated_at)
+	SELECT pg_temp.id('001', at, n), '` + appID + `', 'past-' || n, '\x00', 'normal', false, $3, $3, at, at
 	FROM pg_temp.past($1, $2)`,
 
-	`INSERT INTO messages (id, notification_id, channel, template_name, msg_type, subject, body, template_code)
-	SELECT pg_temp.id('002', at, n), pg_temp.id('001', at, n), 'feishu_app', 'alert', 'text', '',
+	`INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body, template_code)
+	SELECT pg_temp.id('002', at, n), pg_temp.id('001', at, n), 'feishu_app', 'alert', 1, 'text', '',
 		'[alert] the primary database is down (severity P0)', ''
 	FROM pg_temp.past($1, $2) WHERE $3 > 0`,
 
-	`INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
+	`INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name, template_version,
 		recipient_type, recipient_value, status, attempts, max_retry, details, created_at, updated_at)
 	SELECT pg_temp.id('003', at, n * 100000 + i), pg_temp.id('001', at, n), pg_temp.id('002', at, n), 0,
-		'feishu_app', 'feishu', 'alert', 'feishu_user_id', 'ou_past_' || n || '_' || i, 'success', 1, 3,
+		'feishu_app', 'feishu', 'alert', 1, 'feishu_user_id', 'ou_past_' || n || '_' || i, 'success', 1, 3,
 		'{"message_id":"om_abcdefghijklmnopqrstuvwxyz"}', at, at
 	FROM pg_temp.past($1, $2), generate_series(1, $3) i`,
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/labring/sealos-notify/internal/test/freeport"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -51,10 +51,11 @@ func (b *bench) start(ctx context.Context, s setup) (*service, error) {
 	if err := os.Mkdir(folder, 0o750); err != nil {
 		return nil, err
 	}
-	address, err := freeAddress(ctx)
+	port, err := freeport.Take(ctx)
 	if err != nil {
 		return nil, err
 	}
+	address := freeport.Address(port)
 	config, err := s.write(folder, address)
 	if err != nil {
 		return nil, err
@@ -156,15 +157,6 @@ func (r *service) kill() {
 // memory returns a field of the process's status ("VmRSS", "VmHWM") in megabytes.
 func (r *service) memory(line string) (float64, error) {
 	return procMegabytes(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid), line)
-}
-
-// freeAddress returns an address that was free a moment ago.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // call makes a request and checks the answer's status.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ func TestManifests(t *testing.T) {
 		{"deploy as documented", deploy},
 		{"again, from the server's side", applyAgain},
 		{"the pod is admitted", admitPod},
+		{"a second installation leaves the first one alone", installAgain},
 		{"the account may create, list and delete notifications and nothing else", accountIsLimited},
 		{"the service notifies a user", notify},
 	} {
@@ -56,7 +58,7 @@ func sameBothWays(t *testing.T, c *cluster) {
 		return list
 	}
 	files := objects("-f")
-	require.Len(t, files, 9)
+	require.Len(t, files, 7)
 	require.ElementsMatch(t, files, objects("-k"))
 }
 
@@ -64,7 +66,7 @@ func sameBothWays(t *testing.T, c *cluster) {
 // every pod that is not restricted.
 func deploy(t *testing.T, c *cluster) {
 	blocks := harness.ShellBlocks(t, "docs/kubernetes.md", "## Deploying")
-	require.Len(t, blocks, 2)
+	require.Len(t, blocks, 3)
 	apps := c.write(t, "apps.yaml", "apps: [{appId: notify-console, appSecret: a-long-random-secret}]\n")
 	c.shell(t, strings.ReplaceAll(blocks[0], "/path/to/apps.yaml", apps))
 	for _, mode := range []string{"enforce", "warn", "audit"} {
@@ -77,6 +79,7 @@ func deploy(t *testing.T, c *cluster) {
 	require.Contains(t, string(said), "Warning: would violate PodSecurity")
 
 	c.shell(t, blocks[1])
+	c.shell(t, blocks[2])
 	secrets := c.do(t, "get", "secrets", "-n", namespace, "-o", "name")
 	require.Equal(t, "secret/sealos-notify-api-auth\nsecret/sealos-notify-feishu\n", secrets)
 }
@@ -108,6 +111,22 @@ func admitPod(t *testing.T, c *cluster) {
 	c.do(t, "create", "--validate=strict", "--warnings-as-errors", "-f", c.write(t, "pod.json", string(pod)))
 	mounts := c.do(t, "get", "pod", "sealos-notify", "-n", namespace, "-o", "jsonpath={.spec.containers[0].volumeMounts[*].mountPath}")
 	require.Contains(t, mounts, "/var/run/secrets/kubernetes.io/serviceaccount", "the inapp channel's credentials")
+}
+
+// installAgain applies the documentation's overlay for another namespace.
+func installAgain(t *testing.T, c *cluster) {
+	c.do(t, "create", "namespace", "ns-second")
+	overlay := harness.Blocks(t, "docs/kubernetes.md", "## A second installation", "yaml")
+	require.Len(t, overlay, 1)
+	folder := c.path("second")
+	require.NoError(t, os.Mkdir(folder, 0o750))
+	base, err := filepath.Rel(folder, harness.Project())
+	require.NoError(t, err)
+	c.write(t, "second/kustomization.yaml", strings.ReplaceAll(overlay[0], "../sealos-notify", base))
+	c.do(t, "apply", "-k", folder)
+	for binding, want := range map[string]string{"sealos-notify": namespace, "sealos-notify-second": "ns-second"} {
+		require.Equal(t, want, c.do(t, "get", "clusterrolebinding", binding, "-o", "jsonpath={.subjects[0].namespace}"))
+	}
 }
 
 // kubeconfig writes a kubeconfig of the account and returns its path.

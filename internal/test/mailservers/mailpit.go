@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/freeport"
 )
 
 // MailpitServer is a running Mailpit.
@@ -41,13 +43,13 @@ func Mailpit(t testing.TB, mode TLSMode) *MailpitServer {
 	cert := newCertificate(t)
 	smtp, api := freePort(t), freePort(t)
 	start(t, nil, program, []string{
-		"--smtp", address(smtp), "--listen", address(api),
+		"--smtp", freeport.Address(smtp), "--listen", freeport.Address(api),
 		"--smtp-tls-cert", cert.certFile, "--smtp-tls-key", cert.keyFile, string(mode),
 		"--smtp-auth-file", write(t, "accounts", Username+":"+Password),
 		"--smtp-disable-rdns", "--disable-version-check", "--enable-chaos",
 		"--database", filepath.Join(t.TempDir(), "mailpit.db"),
 	}, smtp, api)
-	return &MailpitServer{Port: smtp, CA: cert.ca, api: "http://" + address(api) + "/api/v1/"}
+	return &MailpitServer{Port: smtp, CA: cert.ca, api: "http://" + freeport.Address(api) + "/api/v1/"}
 }
 
 // mailpitProgram builds Mailpit from its own module, which pins the version, and

@@ -9,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/freeport"
 )
 
 // Host is the address of all servers and of their certificates.
@@ -26,16 +27,12 @@ const (
 	Password = "canary-password-81c4"
 )
 
-// freePort returns a port that was free a moment ago.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(Host, "0"))
+	port, err := freeport.Take(t.Context())
 	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
-
-func address(port int) string { return net.JoinHostPort(Host, strconv.Itoa(port)) }
 
 // start runs a server until the test ends, and returns when it listens at the ports.
 // The server runs as the account; as this process's when it is nil.
@@ -75,7 +72,7 @@ func start(t testing.TB, account *syscall.Credential, program string, args []str
 // ended.
 func listens(port int, ended chan struct{}) error {
 	for {
-		conn, err := net.Dial("tcp", address(port))
+		conn, err := net.Dial("tcp", freeport.Address(port))
 		if err == nil {
 			return conn.Close()
 		}

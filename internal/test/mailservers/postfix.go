@@ -61,6 +61,12 @@ func Postfix(t testing.TB, changes ...string) *PostfixServer {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(p.folder, name), []byte(content), 0o600))
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			said, _ := os.ReadFile(p.log())
+			t.Logf("the log of Postfix:\n%s", said)
+		}
+	})
 	start(t, nil, filepath.Join(root, "usr/lib/postfix/sbin/master"), []string{"-c", filepath.Join(p.folder, "conf"), "-d"}, p.Port)
 	return p
 }
@@ -105,8 +111,10 @@ func (p *PostfixServer) Messages(t testing.TB) [][]byte {
 // Log returns what the server has logged.
 func (p *PostfixServer) Log(t testing.TB) string {
 	t.Helper()
-	return read(t, filepath.Join(p.folder, "log"))
+	return read(t, p.log())
 }
+
+func (p *PostfixServer) log() string { return filepath.Join(p.folder, "log") }
 
 func read(t testing.TB, name string) string {
 	t.Helper()

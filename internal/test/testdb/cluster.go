@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/labring/sealos-notify/internal/test/freeport"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -63,7 +64,7 @@ func (c *Cluster) init(ctx context.Context) error {
 		}
 		c.account = account
 	}
-	port, err := freePort()
+	port, err := freeport.Take(ctx)
 	if err != nil {
 		return err
 	}
@@ -170,14 +171,4 @@ func (c *Cluster) run(ctx context.Context, program string, args ...string) error
 		return fmt.Errorf("%s: %w\n%s%s", program, err, said, log)
 	}
 	return nil
-}
-
-// freePort returns a port that was free a moment ago.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
 }

@@ -2,7 +2,6 @@ package torture
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/user"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/test/freeport"
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/migrate"
@@ -104,10 +104,9 @@ func TestLogDiskFull(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = full.Close() })
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := freeport.Take(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	r := s.StartBlind(full, l.Addr().String())
+	r := s.StartBlind(full, freeport.Address(port))
 	require.Eventually(t, func() bool {
 		a, err := r.Try("", "", http.MethodGet, "/readyz", nil)
 		return err == nil && a.Status == http.StatusOK
