@@ -78,6 +78,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"notifications": "send",
 		"deliveries":    "send",
 		"integrations":  "send",
+		"erase":         "admin",
 		"templates":     "templates",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
@@ -110,7 +111,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 21, guarded)
+	require.Equal(t, 22, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so

@@ -49,7 +49,7 @@ func TestEraseBodiesAreChecked(t *testing.T) {
 		{`{"recipient":{"type":"email","value":""}}`, "recipient.value", 400, false},
 		{`{"recipient":{"type":"pigeon","value":"x"}}`, "recipient.type", 400, false},
 		{`{"recipient":{"type":"phone","value":"138"}}`, "recipient.value", 422, true},
-		{`{"notification":"x"}`, "notification", 400, true},
+		{`{"notification":"x"}`, "notification", 400, false},
 		{`{"notification":"00000000-0000-0000-0000-000000000000"}`, "notification", 400, true},
 		{`{"recipient":{"type":"user_id","value":"x"},"notification":"01890000-0000-7000-8000-000000000000"}`, "recipient", 400, true},
 		{`{"recipients":[]}`, "recipients", 400, false},
