@@ -417,7 +417,7 @@ func (m *memory) ListTemplates(_ context.Context, channel, after string, limit i
 
 var errBroken = errors.New("secret inside: pq relation broken")
 
-func (c *deliveryControl) Erase(_ context.Context, r steering.EraseRequest) (steering.Erased, error) {
-	c.erasures = append(c.erasures, r)
-	return c.erased, c.err
+func (s *deliveryControl) Erase(_ context.Context, r steering.EraseRequest) (steering.Erased, error) {
+	s.erasures = append(s.erasures, r)
+	return s.erased, s.err
 }

@@ -143,11 +143,11 @@ func giveBack(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 4)
 	for i, by := range []string{"me", "me", "me", "other"} {
 		b.setJobState(t, deliveries[i].JobID, store.JobRunning)
-		set := `'["earlier", "` + by + `"]'`
+		taken := fmt.Sprintf(`["earlier", %q]`, by)
 		if strings.HasPrefix(fmt.Sprintf("%T", b.Store), "*postgres.") {
-			set = `'{earlier, ` + by + `}'`
+			taken = fmt.Sprintf(`{earlier,%s}`, by)
 		}
-		_, err := b.db.ExecContext(t.Context(), `UPDATE river_job SET attempted_by = `+set+` WHERE id = $1`, deliveries[i].JobID)
+		_, err := b.db.ExecContext(t.Context(), `UPDATE river_job SET attempted_by = $1 WHERE id = $2`, taken, deliveries[i].JobID)
 		require.NoError(t, err)
 	}
 	_, err := b.Cancel(t.Context(), store.Cancellation{NotificationID: deliveries[0].NotificationID, Limit: 1, At: store.Now()})
