@@ -45,12 +45,12 @@ func (s *Server) erase(ctx context.Context, in *eraseInput) (*eraseOutput, error
 		return nil, fieldProblem(http.StatusBadRequest, codeInvalidRequest, "recipient", "give either recipient or notification")
 	}
 	if in.body.Recipient != nil {
-		r.Recipient = store.Recipient(*in.body.Recipient)
+		r.Recipient = store.Recipient{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}
 		if err := accepting.CheckRecipient(r.Recipient); err != nil {
 			return nil, refusal.New(refusal.InvalidRecipient, "recipient.value", "%s", err)
 		}
 	}
-	done, err := s.control.Erase(ctx, r)
+	done, err := s.control.Erase(ctx, r, actorOf(ctx))
 	if err != nil {
 		return nil, err
 	}

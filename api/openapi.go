@@ -80,6 +80,7 @@ var tags = []*huma.Tag{
 	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
+	{Name: "audit", Description: "Who changed what."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }
 

@@ -20,7 +20,8 @@ type Erasures interface {
 	// job: it is never sent again, and late outcomes are fenced.
 	Erase(ctx context.Context, e Erasure) (Erased, error)
 	// EraseUnmatched erases addresses among the unmatched ones of notifications, and returns
-	// in how many notifications there were some. e.After and e.Limit do not matter.
+	// in how many notifications there were some. It writes the audit entry, whatever there was.
+	// e.After and e.Limit do not matter.
 	EraseUnmatched(ctx context.Context, e Erasure) (int, error)
 }
 
@@ -32,6 +33,7 @@ type Erasure struct {
 	Limit          int       // deliveries in the page
 	Code           string    // that the cancelled deliveries get
 	At             time.Time
+	Audit          AuditEntry
 }
 
 // Erased is the result of an Erasure.

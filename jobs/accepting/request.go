@@ -23,6 +23,7 @@ type Request struct {
 	ExpiresAt      *time.Time // later than SendAt; nil: never
 	Priority       store.Priority
 	Test           bool    // a template is being tried
+	Admin          bool    // may send the private templates of other apps
 	Alerts         *Alerts `json:"-"` // nil: not from a source of alerts
 }
 

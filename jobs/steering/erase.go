@@ -29,6 +29,16 @@ type EraseRequest struct {
 	DryRun         bool // counts, and changes nothing
 }
 
+// audit returns the entry of the request. It has no address.
+func (r EraseRequest) audit(by store.Actor) store.AuditEntry {
+	if r.NotificationID != uuid.Nil {
+		return by.Did(store.AuditNotificationErase, r.NotificationID.String())
+	}
+	entry := by.Did(store.AuditRecipientErase, "")
+	entry.Detail = "type " + r.Recipient.Type
+	return entry
+}
+
 // Erased is the result of an EraseRequest.
 type Erased struct {
 	Deliveries     int // that were erased; with DryRun: that would be
@@ -44,7 +54,7 @@ type Erased struct {
 // a few hundred deliveries. What is done stays done when a later one fails. While More is true
 // the same request goes on with the rest. It returns store.ErrNotFound for an unknown
 // notification.
-func (c *Control) Erase(ctx context.Context, r EraseRequest) (done Erased, err error) {
+func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (done Erased, err error) {
 	if r.NotificationID != uuid.Nil {
 		if _, err := c.store.Notification(ctx, r.NotificationID); err != nil {
 			return Erased{}, err
@@ -52,6 +62,7 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest) (done Erased, err e
 	}
 	page := store.Erasure{
 		Recipient: r.Recipient, NotificationID: r.NotificationID, Limit: eraseBatch, Code: CodeErased, At: store.Now(),
+		Audit: r.audit(by),
 	}
 	if r.DryRun {
 		done.Deliveries, err = c.store.CountErasable(ctx, page)

@@ -21,6 +21,7 @@ type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -36,10 +37,10 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 	return &Retention{store: st, settings: live, log: log}
 }
 
-// Delete deletes the finished notifications that are older than retention.days, the messages
-// that stay with a vendor, and the versions of templates that were replaced as long ago, of which
-// nothing that is left was rendered. It forgets the groups of alerts that were not posted for as
-// long. With 0 days it deletes nothing.
+// Delete deletes what is older than retention.days: the finished notifications, the messages
+// that stay with a vendor, the entries of the audit log, the versions of templates that were
+// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
+// were not posted for as long. With 0 days it deletes nothing.
 func (r *Retention) Delete(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
@@ -53,6 +54,9 @@ func (r *Retention) Delete(ctx context.Context) error {
 	}
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
+	}
+	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
+		err = errors.Join(err, auditErr)
 	}
 	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
 	if versions > 0 {

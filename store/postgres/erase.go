@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
@@ -117,9 +118,16 @@ func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error
 	if e.Recipient == (store.Recipient{}) {
 		args, scope = append(args, e.NotificationID), ofOne
 	}
-	tag, err := s.pool.Exec(ctx, replace+scope, args...)
+	var changed pgconn.CommandTag
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if err := insertAudit(ctx, tx, e.Audit); err != nil {
+			return err
+		}
+		changed, err = tx.Exec(ctx, replace+scope, args...)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("erase unmatched recipients: %w", marked(err))
 	}
-	return int(tag.RowsAffected()), nil
+	return int(changed.RowsAffected()), nil
 }

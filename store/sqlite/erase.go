@@ -123,6 +123,9 @@ func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (n int, err
 		args, scope = append(args, e.NotificationID), ` AND id = $4`
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		if err := insertAudit(ctx, tx, e.Audit); err != nil {
+			return err
+		}
 		n, err = changed(ctx, tx, replace+scope, args...)
 		return err
 	})

@@ -20,7 +20,10 @@ var eraseCases = map[string]func(*testing.T, bundle){
 
 // erasure returns an erasure of one page.
 func erasure(r store.Recipient, notification uuid.UUID) store.Erasure {
-	return store.Erasure{Recipient: r, NotificationID: notification, Limit: 100, Code: "erased", At: store.Now()}
+	return store.Erasure{
+		Recipient: r, NotificationID: notification, Limit: 100, Code: "erased", At: store.Now(),
+		Audit: actor.Did(store.AuditRecipientErase, ""),
+	}
 }
 
 // erase erases a page.
@@ -113,7 +116,7 @@ func eraseIsFinal(t *testing.T, b bundle) {
 	d := deliveries[0]
 	b.erase(t, erasure(store.Recipient{}, n.ID))
 	require.Equal(t, []bool{false}, b.record(t.Context(), t, answered(d, store.DeliveryDead)))
-	requeued, err := b.Requeue(t.Context(), []store.Requeue{{DeliveryID: d.ID, JobID: d.JobID, Job: jobOf(d), At: store.Now()}})
+	requeued, err := b.Requeue(t.Context(), []store.Requeue{{DeliveryID: d.ID, JobID: d.JobID, Job: jobOf(d), At: store.Now(), Audit: actor.Did(store.AuditDeliveryRetry, d.ID.String())}})
 	require.NoError(t, err)
 	require.Equal(t, []bool{false}, requeued)
 	reopened, err := b.Reopen(t.Context(), d.ID, d.JobID, 0)
@@ -154,6 +157,7 @@ func eraseUnmatched(t *testing.T, b bundle) {
 		require.NoError(t, err)
 		require.Equal(t, want, n)
 	}
+	require.Equal(t, 2, b.count(t, "audit"))
 	gone := store.Recipient{Type: "phone", Value: store.ErasedText}
 	require.Equal(t, []store.Recipient{bob, gone}, unmatched(both))
 	require.Equal(t, []store.Recipient{gone}, unmatched(one))

@@ -68,6 +68,10 @@ var operations = map[string]struct {
 		_, err := c.Erase(ctx, filled[client.EraseRequest]())
 		return err
 	}, client.Erased{}},
+	"listAudit": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Audit(ctx, filled[client.AuditQuery]())
+		return err
+	}, client.AuditList{}},
 	"createTemplate": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.CreateTemplate(ctx, filled[client.TemplateRequest]())
 		return err

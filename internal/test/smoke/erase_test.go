@@ -87,6 +87,11 @@ func TestErase(t *testing.T) {
 		erase(map[string]any{"notification": other})
 		require.NotContains(t, all(w), text)
 
+		audit := r.Call(harness.AdminID, harness.AdminSecret, http.MethodGet, "/api/v1/audit?action=recipient.erase", nil)
+		require.Len(t, audit.Body["entries"], 2, audit.Raw)
+		require.NotContains(t, audit.Raw, person)
+		audit = r.Call(harness.AdminID, harness.AdminSecret, http.MethodGet, "/api/v1/audit?action=notification.erase", nil)
+		require.Contains(t, audit.Raw, other)
 		require.Equal(t, http.StatusForbidden, r.Call(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/erase",
 			map[string]any{"recipient": address}).Status)
 		require.Equal(t, http.StatusNotFound, r.Call(harness.AdminID, harness.AdminSecret, http.MethodPost, "/api/v1/erase",
