@@ -85,6 +85,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"notifications": "send",
 		"deliveries":    "send",
 		"integrations":  "send",
+		"erase":         "admin",
 		"templates":     "templates",
 		"audit":         "admin",
 		"whoami":        "", // none
@@ -123,7 +124,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 24, guarded)
+	require.Equal(t, 25, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so

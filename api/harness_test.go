@@ -208,6 +208,8 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 
 // deliveryControl records requests and returns what a test sets.
 type deliveryControl struct {
+	erasures  []steering.EraseRequest
+	erased    steering.Erased
 	cancelled []uuid.UUID
 	by        []store.Actor
 	retried   []store.Delivery
@@ -455,3 +457,8 @@ func (m *memory) ListTemplates(_ context.Context, f store.TemplateFilter, after 
 }
 
 var errBroken = errors.New("secret inside: pq relation broken")
+
+func (s *deliveryControl) Erase(_ context.Context, r steering.EraseRequest, _ store.Actor) (steering.Erased, error) {
+	s.erasures = append(s.erasures, r)
+	return s.erased, s.err
+}

@@ -58,12 +58,13 @@ type TemplateRules interface {
 	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
+// DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
 	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
 	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
+	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
 }
 
 // Store is what the API reads, and where it keeps templates.
@@ -238,6 +239,12 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send many deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
+
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/erase", id: "erase", role: RoleAdmin,
+		summary: "Make a person's addresses and texts unreadable, or a notification's", description: eraseDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.erase)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,

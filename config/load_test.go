@@ -43,7 +43,7 @@ func TestLoadsEveryKey(t *testing.T) {
 	}, cfg.Server)
 	require.Equal(t, store.Config{
 		Driver: "sqlite", Host: "db", Port: 5433, User: "0123", Password: "from a file $${APP_ID}", DBName: "notify",
-		SSLMode: "verify-full", MaxOpenConns: 26, MaxIdleConns: 6, ConnMaxLifetime: 6 * time.Minute, Path: "notify.db",
+		SSLMode: "verify-full", MaxOpenConns: 26, MaxIdleConns: 6, ConnMaxLifetime: 6 * time.Minute, Pooling: "transaction", Path: "notify.db",
 	}, cfg.Database)
 	require.Equal(t, config.Logging{Level: "debug", Format: "console"}, cfg.Logging)
 	require.Equal(t, jobs.Dispatcher{

@@ -37,6 +37,7 @@ database:
   maxOpenConns: 26
   maxIdleConns: 6
   connMaxLifetime: 6m
+  pooling: transaction
   path: notify.db
 logging:
   level: debug

@@ -67,6 +67,7 @@ func (r *reader) validateDatabase() {
 		r.required("database.dbname", d.DBName)
 		r.between("database.port", d.Port, 1, 65535)
 		r.oneOf("database.sslMode", d.SSLMode, sslModes)
+		r.oneOf("database.pooling", d.Pooling, []string{store.PoolingSession, store.PoolingTransaction})
 	case store.DriverSQLite:
 		r.required("database.path", d.Path)
 	default:

@@ -38,6 +38,7 @@ type Jobs struct {
 	channels []string
 	settings *settings.Live
 	queues   store.Queues
+	hand     hand
 	river    *riverMetrics
 	log      *zap.Logger
 }

@@ -14,7 +14,7 @@ import (
 // wait for each other. A second process must not migrate the same file at the same time.
 func SQLite(db *sql.DB) *Migrator {
 	var mu sync.Mutex
-	return &Migrator{isLocked: func(error) bool { return false }, open: func(context.Context) (*session, error) {
+	return &Migrator{open: func(context.Context) (*session, error) {
 		river, err := newRiver(riversqlite.New(db))
 		if err != nil {
 			return nil, err
@@ -24,6 +24,6 @@ func SQLite(db *sql.DB) *Migrator {
 			return nil, fmt.Errorf("read migrations: %w", err)
 		}
 		mu.Lock()
-		return &session{river: river, ours: ours, close: mu.Unlock}, nil
+		return &session{river: river, ours: ours, close: mu.Unlock, isLocked: func(error) bool { return false }}, nil
 	}}
 }

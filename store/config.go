@@ -15,6 +15,7 @@ type Config struct {
 	MaxOpenConns    int           `yaml:"maxOpenConns" env:"MAX_OPEN_CONNS" doc:"most connections"`
 	MaxIdleConns    int           `yaml:"maxIdleConns" env:"MAX_IDLE_CONNS" doc:"connections kept open while idle"`
 	ConnMaxLifetime time.Duration `yaml:"connMaxLifetime" env:"CONN_MAX_LIFETIME" doc:"longest life of a connection"`
+	Pooling         string        `yaml:"pooling" env:"POOLING" doc:"session, or transaction behind a pooler in transaction mode"`
 	Path            string        `yaml:"path" env:"PATH" doc:"SQLite file"`
 }
 
@@ -24,11 +25,21 @@ const (
 	DriverSQLite   = "sqlite"
 )
 
+// Values of Config.Pooling.
+const (
+	// PoolingSession: connections lead to PostgreSQL, or to a pooler in session mode.
+	PoolingSession = "session"
+	// PoolingTransaction: each transaction may run on another connection of the server, so
+	// nothing may stay on one.
+	PoolingTransaction = "transaction"
+)
+
 // DefaultConfig returns the documented defaults.
 func DefaultConfig() Config {
 	return Config{
 		Driver: DriverPostgres, Host: "localhost", Port: 5432, User: "postgres",
 		DBName: "sealos_notify", SSLMode: "disable",
 		MaxOpenConns: 25, MaxIdleConns: 5, ConnMaxLifetime: 5 * time.Minute,
+		Pooling: PoolingSession,
 	}
 }

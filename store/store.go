@@ -34,7 +34,9 @@ const ListTime = 3 * time.Second
 type Store interface {
 	Notifications
 	Deliveries
+	Erasures
 	Templates
+	TemplateHistory
 	AlertGroups
 	Auditor
 	Limits
@@ -176,6 +178,14 @@ type Templates interface {
 	// TemplateVersions returns a page of at most limit versions of a template, newest
 	// first, before the given version; 0 is the start.
 	TemplateVersions(ctx context.Context, name string, before, limit int) ([]TemplateVersion, error)
+}
+
+// TemplateHistory ends the history of templates.
+type TemplateHistory interface {
+	// DeleteReplacedVersions deletes the versions that a newer one replaced before the given
+	// time, and returns how many there were. The newest of each name stays, so that no number
+	// is used again.
+	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 }
 
 // Acceptance is everything that is written when a notification is accepted.

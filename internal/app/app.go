@@ -22,6 +22,7 @@ import (
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/telemetry"
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/postgres"
 )
 
 // Options are what a process is started with.
@@ -112,6 +113,13 @@ func openMigrated(ctx context.Context, c store.Config, log *zap.Logger) (*Databa
 	db, err := OpenDatabase(ctx, c, func(err error) { log.Warn("waiting for the database", zap.Error(err)) })
 	if err != nil {
 		return nil, err
+	}
+	if pg, ok := db.Store.(*postgres.Store); ok {
+		if wanted, found := pg.Places(); found < wanted {
+			log.Warn("there are fewer connections than this replica may need: requests that find none wait and get 503; "+
+				"lower database.maxOpenConns, or raise the limit of the server or the pooler",
+				zap.Int("wanted", wanted), zap.Int("found", found))
+		}
 	}
 	db.Migrator.Waiting = func(err error) { log.Warn("a migration waits for a lock", zap.Error(err)) }
 	if err := db.Migrator.Up(ctx); err != nil {

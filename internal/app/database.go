@@ -18,6 +18,8 @@ type Database struct {
 	Migrator *migrate.Migrator
 
 	pool func() telemetry.Pool
+	// announces reports whether the database can tell of new jobs (LISTEN).
+	announces bool
 }
 
 // A start waits this long for its database: both may have been started together,
@@ -53,7 +55,7 @@ func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 			return nil, err
 		}
 		return &Database{
-			Store: st, Migrator: migrate.SQLite(st.DB()),
+			Store: st, Migrator: migrate.SQLite(st.DB()), announces: true,
 			pool: func() telemetry.Pool {
 				s := st.DB().Stats()
 				return telemetry.Pool{Used: s.InUse, Idle: s.Idle, Max: s.MaxOpenConnections, Waits: s.WaitCount, Waited: s.WaitDuration}
@@ -65,7 +67,7 @@ func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 		return nil, err
 	}
 	return &Database{
-		Store: st, Migrator: migrate.Postgres(st.Pool()),
+		Store: st, Migrator: migrate.Postgres(st.Pool()), announces: c.Pooling != store.PoolingTransaction,
 		pool: func() telemetry.Pool {
 			s := st.Pool().Stat()
 			return telemetry.Pool{

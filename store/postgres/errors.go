@@ -14,8 +14,12 @@ import (
 )
 
 // marked wraps an error in store.ErrUnavailable when the database cannot do it now and may
-// later.
+// later, and says what is missing when a prepared statement is on another connection.
 func marked(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && slices.Contains([]string{"26000", "42P05"}, refused.Code) && !errors.Is(err, errTransactionPooler) {
+		return fmt.Errorf("%w: %w", errTransactionPooler, err)
+	}
 	if err == nil || errors.Is(err, store.ErrUnavailable) || !isUnavailable(err) {
 		return err
 	}

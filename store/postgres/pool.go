@@ -39,6 +39,12 @@ func poolConfig(c store.Config) (*pgxpool.Config, error) {
 	conn.User, conn.Password, conn.Database = c.User, c.Password, c.DBName
 	conn.RuntimeParams = map[string]string{"application_name": "sealos-notify"}
 
+	if c.Pooling == store.PoolingTransaction {
+		// Nothing is prepared on a connection, and the types of parameters and results are the
+		// same as with prepared statements.
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+
 	// After a failover a connection may lead to the old primary, which is read-only now.
 	// target_session_attrs refuses new connections to it. Open ones are closed when it
 	// refuses a write.

@@ -64,6 +64,10 @@ var operations = map[string]struct {
 		_, err := c.RetryDeliveries(ctx, filled[client.RetryRequest]())
 		return err
 	}, client.Retried{}},
+	"erase": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Erase(ctx, filled[client.EraseRequest]())
+		return err
+	}, client.Erased{}},
 	"listAudit": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Audit(ctx, filled[client.AuditQuery]())
 		return err

@@ -8,6 +8,7 @@ needs='
 postgresql               initdb /usr/lib/postgresql/*/bin/initdb
 exim4-daemon-light       exim4 /usr/sbin/exim4
 prometheus-alertmanager  prometheus-alertmanager alertmanager
+pgbouncer                pgbouncer /usr/sbin/pgbouncer
 '
 
 # Debian's postfix and exim4 remove each other. So Postfix is not installed: it is unpacked
