@@ -78,6 +78,9 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
+// Schema returns what the database's schema lacks; nothing when it is right.
+type Schema func(ctx context.Context) (missing string, err error)
+
 // Options are the parts of a server.
 type Options struct {
 	Config          ServerConfig
@@ -89,6 +92,7 @@ type Options struct {
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
 	RiverUI         http.Handler          // serves /riverui; may be nil
 	Ready           func() bool           // false once shutdown has begun
+	Schema          Schema                // may be nil
 	Metrics         prometheus.Registerer // may be nil
 	Tracer          trace.Tracer          // may be nil
 	Log             *zap.Logger
@@ -105,6 +109,7 @@ type Server struct {
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
 	isReady      func() bool
+	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
@@ -115,7 +120,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
-		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s

@@ -26,10 +26,23 @@ const lockTimeout = time.Second
 func Postgres(pool *pgxpool.Pool) *Migrator { return postgres(pool, files("postgres")) }
 
 func postgres(pool *pgxpool.Pool, migrations fs.FS) *Migrator {
-	return &Migrator{isLocked: isLocked, open: func(ctx context.Context) (*session, error) {
+	m := &Migrator{isLocked: isLocked}
+	m.open = func(ctx context.Context) (*session, error) {
 		return openPostgres(ctx, pool.Config(), migrations)
-	}}
+	}
+	m.version = func(ctx context.Context, query string) (version int64, err error) {
+		err = pool.QueryRow(ctx, query).Scan(&version)
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == undefinedTable {
+			return 0, nil
+		}
+		return version, err
+	}
+	return m
 }
+
+// undefinedTable is PostgreSQL's code for a table that does not exist.
+const undefinedTable = "42P01"
 
 // isLocked reports whether a statement gave up waiting for a lock.
 func isLocked(err error) bool {

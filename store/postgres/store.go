@@ -16,8 +16,9 @@ import (
 // Store is a store.Store on PostgreSQL.
 type Store struct {
 	sqlread.Reader
-	pool  *pgxpool.Pool
-	river riverClient
+	pool        *pgxpool.Pool
+	credentials *credentials
+	river       riverClient
 }
 
 var _ store.Store = (*Store)(nil)
@@ -29,6 +30,7 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	credentials := followCredentials(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -37,7 +39,12 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the database: %w", marked(err))
 	}
-	return newStore(pool)
+	s, err := newStore(pool)
+	if err != nil {
+		return nil, err
+	}
+	s.credentials = credentials
+	return s, nil
 }
 
 func newStore(pool *pgxpool.Pool) (*Store, error) {
