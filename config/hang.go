@@ -1,19 +1,19 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"sync"
 	"time"
 )
 
 // patience is how long one reading of the configuration waits for files that do not
 // answer, all together.
-const patience = 5 * time.Second
+var patience = 5 * time.Second // tests have less
 
 // leastPatience is what each further file gets when others have used up the patience.
 const leastPatience = 250 * time.Millisecond
 
-var errNoAnswer = fmt.Errorf("cannot be read: no answer within %s; does its file system hang?", patience)
+var errNoAnswer = errors.New("cannot be read: no answer; does its file system hang?")
 
 // hanging has the calls that did not return in time: what was called → a channel that
 // is closed when it returns. A call into a file system that hangs (NFS) cannot be

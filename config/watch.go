@@ -33,6 +33,7 @@ type Watcher struct {
 	failed func() // is called each time that the kernel gives no watch
 
 	kernel  *fsnotify.Watcher // nil while there is none
+	open    func() (*fsnotify.Watcher, error)
 	blind   bool              // the kernel gave no watch when it was last asked
 	names   map[string]bool   // whose events count
 	seen    map[string]digest // the files as they were last reported
@@ -43,7 +44,7 @@ type Watcher struct {
 // no watch, only Run's slow look remains, and failed is called at each of them. Call
 // Close in the end.
 func (l Loader) Watch(log *zap.Logger, failed func()) *Watcher {
-	w := &Watcher{loader: l, log: log, failed: failed, looking: lookInterval}
+	w := &Watcher{loader: l, log: log, failed: failed, open: fsnotify.NewWatcher, looking: lookInterval}
 	w.seen = w.follow()
 	return w
 }
@@ -133,7 +134,7 @@ func (w *Watcher) follow() map[string]digest {
 func (w *Watcher) watch(folders []string) {
 	var err error
 	if w.kernel == nil {
-		w.kernel, err = fsnotify.NewWatcher()
+		w.kernel, err = w.open()
 	}
 	if err == nil {
 		// A folder may be another one by the same name.
