@@ -18,9 +18,9 @@ import (
 
 // watched is a configuration that is loaded again after each change.
 type watched struct {
-	t       *testing.T
-	dir     string
-	results chan result
+	t        *testing.T
+	dir      string
+	results  chan result
 	requests chan os.Signal
 }
 

@@ -16,7 +16,9 @@ import (
 )
 
 // credentials are the password and the certificates of new connections.
-type credentials struct{ latest atomic.Pointer[pgx.ConnConfig] }
+type credentials struct {
+	latest atomic.Pointer[pgx.ConnConfig]
+}
 
 // followCredentials makes the pool's new connections use what the credentials are then.
 func followCredentials(config *pgxpool.Config) *credentials {
