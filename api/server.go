@@ -81,6 +81,9 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
+// Schema returns what the database's schema lacks; nothing when it is right.
+type Schema func(ctx context.Context) (missing string, err error)
+
 // Options are the parts of a server.
 type Options struct {
 	Config          ServerConfig
@@ -93,6 +96,7 @@ type Options struct {
 	RecipientTypes  []string              // that a request may name; any when empty
 	RiverUI         http.Handler          // serves /riverui; may be nil
 	Ready           func() bool           // false once shutdown has begun
+	Schema          Schema                // may be nil
 	Metrics         prometheus.Registerer // may be nil
 	Tracer          trace.Tracer          // may be nil
 	Log             *zap.Logger
@@ -109,6 +113,7 @@ type Server struct {
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
 	isReady      func() bool
+	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
@@ -121,7 +126,8 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
-		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log, recipientTypes: o.RecipientTypes,
+		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		recipientTypes: o.RecipientTypes,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s

@@ -34,6 +34,9 @@ database:
   password: "***"
   dbname: notify
   sslMode: verify-full
+  sslRootCert: ""
+  sslCert: ""
+  sslKey: ""
   maxOpenConns: 26
   maxIdleConns: 6
   connMaxLifetime: 6m

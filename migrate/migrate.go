@@ -56,6 +56,9 @@ type Migrator struct {
 	Waiting func(reason error)
 
 	open func(ctx context.Context) (*session, error)
+	// version reads a version; 0 when its table does not exist. Check uses it, on the
+	// store's connections.
+	version func(ctx context.Context, query string) (int64, error)
 }
 
 // wait tells that the Migrator waits.

@@ -37,8 +37,19 @@ func postgres(pool *pgxpool.Pool, migrations fs.FS) *Migrator {
 	m.open = func(ctx context.Context) (*session, error) {
 		return m.openPostgres(ctx, pool.Config(), migrations)
 	}
+	m.version = func(ctx context.Context, query string) (version int64, err error) {
+		err = pool.QueryRow(ctx, query).Scan(&version)
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == undefinedTable {
+			return 0, nil
+		}
+		return version, err
+	}
 	return m
 }
+
+// undefinedTable is PostgreSQL's code for a table that does not exist.
+const undefinedTable = "42P01"
 
 // isLocked reports whether a statement gave up waiting for a lock.
 func isLocked(err error) bool {

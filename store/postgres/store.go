@@ -16,8 +16,9 @@ import (
 // Store is a store.Store on PostgreSQL.
 type Store struct {
 	sqlread.Reader
-	pool  *pgxpool.Pool
-	river riverClient
+	pool        *pgxpool.Pool
+	credentials *credentials
+	river       riverClient
 
 	wanted, found int // connections, see Places
 }
@@ -37,6 +38,7 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", marked(err))
 	}
+	credentials := followCredentials(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -45,7 +47,7 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.wanted, s.found = int(config.MaxConns), found
+	s.credentials, s.wanted, s.found = credentials, int(config.MaxConns), found
 	return s, nil
 }
 

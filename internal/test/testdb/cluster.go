@@ -34,6 +34,11 @@ type Cluster struct {
 // runs it as the user postgres. Settings ("fsync=off") override the defaults. The
 // caller calls Remove at the end.
 func NewCluster(ctx context.Context, settings ...string) (*Cluster, error) {
+	return newCluster(ctx, func(*Cluster) error { return nil }, settings...)
+}
+
+// newCluster calls prepare before the first start.
+func newCluster(ctx context.Context, prepare func(*Cluster) error, settings ...string) (*Cluster, error) {
 	binaries, err := FindBinaries()
 	if err != nil {
 		return nil, err
@@ -43,10 +48,14 @@ func NewCluster(ctx context.Context, settings ...string) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{binaries: binaries, folder: folder, password: rand.Text(), settings: settings}
-	if err := c.init(ctx); err != nil {
-		return nil, errors.Join(err, c.Remove(context.WithoutCancel(ctx)))
+	err = c.init(ctx)
+	if err == nil {
+		err = prepare(c)
 	}
-	if err := c.Start(ctx); err != nil {
+	if err == nil {
+		err = c.Start(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Remove(context.WithoutCancel(ctx)))
 	}
 	return c, nil
