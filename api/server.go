@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -66,6 +67,13 @@ type DeliveryControl interface {
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 }
 
+// Overview tells how the channels stand.
+type Overview interface {
+	Channels(ctx context.Context) ([]overview.Channel, error)
+	Names() []string
+	Providers(channel string) []string
+}
+
 // Store is what the API reads, and where it keeps templates.
 type Store interface {
 	store.Templates
@@ -75,6 +83,8 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, error)
+	store.Sessions
 	Ping(ctx context.Context) error
 }
 
@@ -85,6 +95,7 @@ type Options struct {
 	Accepter        Accepter
 	DeliveryControl DeliveryControl
 	Templates       TemplateRules
+	Overview        Overview
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
 	RiverUI         http.Handler          // serves /riverui; may be nil
@@ -101,6 +112,7 @@ type Server struct {
 	accepter     Accepter
 	control      DeliveryControl
 	rules        TemplateRules
+	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
@@ -114,7 +126,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
 		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 	}
 	s.SetIntegrations(o.Integrations)
@@ -144,6 +156,9 @@ func New(o Options) (*Server, error) {
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
+	if err := s.serveConsole(); err != nil {
+		return nil, err
+	}
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, riverUI(o.RiverUI))
 	}

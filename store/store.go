@@ -38,6 +38,7 @@ type Store interface {
 	AlertGroups
 	Limits
 	Queues
+	Sessions
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -94,6 +95,9 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
+	// DeadGroups counts the newest dead deliveries of an app, of all apps when it is empty:
+	// at most so many deliveries, the largest group first. The error may be ErrTooBroad.
+	DeadGroups(ctx context.Context, appID string, most int) ([]DeadGroup, error)
 	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 

@@ -68,7 +68,8 @@ func (s *service) apply(c *config.Checked) {
 
 // serveWith adds to the server's options what the API calls.
 func (s *service) serveWith(o api.Options) api.Options {
-	o.Accepter, o.DeliveryControl, o.Templates, o.RiverUI = s.jobs.Accepter, s.jobs.Control, s.jobs.Renderer, s.riverUI
+	o.Accepter, o.DeliveryControl, o.Templates = s.jobs.Accepter, s.jobs.Control, s.jobs.Renderer
+	o.Overview, o.RiverUI = s.jobs.Overview, s.riverUI
 	return o
 }
 

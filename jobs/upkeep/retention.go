@@ -20,6 +20,7 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -37,8 +38,13 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 
 // Delete deletes the finished notifications that are older than retention.days, and the
 // messages that stay with a vendor, and forgets the groups of alerts that were not posted
-// for as long. With 0 days it deletes nothing.
+// for as long. With 0 days it deletes none of these. Expired sessions are always deleted.
 func (r *Retention) Delete(ctx context.Context) error {
+	_, sessions := r.store.DeleteSessions(ctx, store.Now())
+	return errors.Join(sessions, r.deleteOld(ctx))
+}
+
+func (r *Retention) deleteOld(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
 	if days == 0 {

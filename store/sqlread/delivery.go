@@ -76,6 +76,24 @@ func (r Reader) ListDeliveries(
 	return wrapped(deliveries, err, "list deliveries")
 }
 
+// DeadGroups implements store.Deliveries.
+func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, error) {
+	var c conditions
+	from := `SELECT d.channel, d.provider, d.last_code, d.updated_at FROM deliveries d`
+	if appID != "" {
+		from += ` JOIN notifications n ON n.id = d.notification_id`
+		c.equal(r.AppID, appID)
+	}
+	c.status(store.DeliveryDead)
+	groups, err := listed(ctx, r.DB, func(row Row) (g store.DeadGroup, err error) {
+		err = row.Scan(&g.Channel, &g.Provider, &g.Code, &g.Count, &g.Last)
+		return g, err
+	}, `SELECT channel, provider, last_code, count(*), max(updated_at)
+		FROM (`+from+c.where()+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(most)+`) newest
+		GROUP BY channel, provider, last_code ORDER BY count(*) DESC, channel, provider, last_code`, c.args)
+	return wrapped(groups, err, "count dead deliveries")
+}
+
 // status adds the status that is shown. The terms repeat the predicates of the partial
 // indexes, which are not used otherwise.
 func (c *conditions) status(status store.DeliveryStatus) {

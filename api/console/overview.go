@@ -1,0 +1,5 @@
+package console
+
+func showOverview(v *visit) error {
+	return v.page(nil)
+}
