@@ -1,6 +1,7 @@
 package console
 
 import (
+	"html"
 	"net/url"
 	"regexp"
 	"slices"
@@ -102,8 +103,7 @@ func spans(text string, style span, depth int) []span {
 	var all []span
 	add := func(text string, s span) {
 		if depth >= maxDepth {
-			s.Text = text
-			all = append(all, s)
+			all = append(all, styled(s, text))
 			return
 		}
 		all = append(all, spans(text, s, depth+1)...)
@@ -131,8 +131,9 @@ func spans(text string, style span, depth int) []span {
 	return all
 }
 
+// styled returns a text in a style. Feishu reads &#42; and the like as the characters.
 func styled(s span, text string) span {
-	s.Text = text
+	s.Text = html.UnescapeString(text)
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	pathpkg "path"
 	"strconv"
 	"strings"
 
@@ -88,7 +89,7 @@ func (v *visit) redirect(path string, query url.Values) error {
 // local returns a path of the console, or its start when the given one leads elsewhere.
 func local(path string) string {
 	u, err := url.Parse(path)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, Prefix+"/") || strings.ContainsAny(path, "\\\r\n") {
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(pathpkg.Clean(u.Path)+"/", Prefix+"/") || strings.ContainsAny(path, "\\\r\n") {
 		return Prefix + "/"
 	}
 	return u.RequestURI()
