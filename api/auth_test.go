@@ -77,6 +77,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	needs := map[string]string{ // role, by the first element below /api/v1
 		"notifications": "send",
 		"deliveries":    "send",
+		"channels":      "send",
+		"overview":      "send",
 		"integrations":  "send",
 		"templates":     "templates",
 	}
@@ -87,7 +89,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		path = strings.NewReplacer(":id", uuid.NewString(), ":name", "some-name", ":version", "1").Replace(path)
 		below, guardedPath := strings.CutPrefix(path, "/api/v1/")
 		if !guardedPath {
-			require.Contains(t, []string{"/health", "/livez", "/readyz", "/openapi.yaml"}, path, "a route that asks for no credentials")
+			require.Contains(t, []string{"/", "/health", "/livez", "/readyz", "/openapi.yaml"}, path, "a route that asks for no credentials")
 			continue
 		}
 		guarded++
@@ -110,7 +112,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 21, guarded)
+	require.Equal(t, 23, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so

@@ -17,9 +17,6 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// maxDeadCounted bounds the dead deliveries that DeadGroups counts.
-const maxDeadCounted = 10_000
-
 // serveConsole registers the pages, and sends browsers there from the root.
 func (s *Server) serveConsole() error {
 	pages, err := console.New(consoleAPI{s}, s.log)
@@ -133,21 +130,11 @@ func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.At
 	return c.s.store.Attempts(ctx, of.ID)
 }
 
-func (c consoleAPI) DeadGroups(ctx context.Context, app string) (console.DeadGroups, error) {
+func (c consoleAPI) DeadGroups(ctx context.Context, app string) ([]store.DeadGroup, bool, error) {
 	if err := allow(ctx, RoleSend); err != nil {
-		return console.DeadGroups{}, err
+		return nil, false, err
 	}
-	app, err := scope(ctx, app)
-	if err != nil {
-		return console.DeadGroups{}, err
-	}
-	var d console.DeadGroups
-	d.Groups, err = c.s.store.DeadGroups(ctx, app, maxDeadCounted)
-	for _, g := range d.Groups {
-		d.Counted += g.Count
-	}
-	d.More = d.Counted == maxDeadCounted
-	return d, err
+	return c.s.deadGroups(ctx, app)
 }
 
 func (c consoleAPI) Cancel(ctx context.Context, id string) error {

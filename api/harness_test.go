@@ -227,7 +227,7 @@ func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueR
 type view struct{}
 
 func (view) Channels(context.Context) ([]overview.Channel, error) {
-	oldest := time.Now().Add(-time.Minute)
+	oldest := time.Unix(1_700_000_000, 0)
 	return []overview.Channel{
 		{Name: "email", Enabled: true, Provider: "smtp", Providers: []string{"smtp", "spare"}, Waiting: 2, Oldest: &oldest, Retrying: 1},
 		{Name: "sms", Providers: []string{}},

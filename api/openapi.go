@@ -78,6 +78,8 @@ var tags = []*huma.Tag{
 	{Name: "notifications", Description: "Send, read and cancel notifications."},
 	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
 	{Name: "templates", Description: "What is sent, and its versions."},
+	{Name: "channels", Description: "The channels, their providers and queues."},
+	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }

@@ -249,6 +249,16 @@ func (s *Server) routes(api huma.API) {
 	}, s.retryDeliveries)
 
 	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
+		summary: "List the channels with their queues", description: channelsDescription,
+	}, s.listChannels)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
+		summary: "Read how the channels stand and what is dead", description: overviewDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.getOverview)
+
+	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
 		summary: "Send the alerts that Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},

@@ -68,8 +68,9 @@ type API interface {
 	// Message and Attempts belong to a delivery that the API returned to the user.
 	Message(ctx context.Context, of store.Delivery) (store.Message, error)
 	Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error)
-	// DeadGroups counts the dead deliveries of the app, of all apps when it is empty.
-	DeadGroups(ctx context.Context, app string) (DeadGroups, error)
+	// DeadGroups counts the dead deliveries of the app, of all that the user may see when it is
+	// empty. more is true when only the newest were counted.
+	DeadGroups(ctx context.Context, app string) (groups []store.DeadGroup, more bool, err error)
 	Cancel(ctx context.Context, id string) error
 	Retry(ctx context.Context, id, provider string) error
 	RetryMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error)

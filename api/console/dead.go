@@ -10,23 +10,21 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// DeadGroups are the dead deliveries by what stopped them.
-type DeadGroups struct {
+type deadData struct {
+	App     string
 	Groups  []store.DeadGroup
 	Counted int
 	More    bool // only the newest were counted
 }
 
-type deadData struct {
-	App string
-	DeadGroups
-}
-
 func listDead(v *visit) error {
 	d := deadData{App: v.r.URL.Query().Get("app")}
 	var err error
-	if d.DeadGroups, err = v.console.api.DeadGroups(v.ctx, d.App); err != nil {
+	if d.Groups, d.More, err = v.console.api.DeadGroups(v.ctx, d.App); err != nil {
 		return err
+	}
+	for _, g := range d.Groups {
+		d.Counted += g.Count
 	}
 	return v.page(d)
 }

@@ -47,8 +47,8 @@
     const part = event.detail.elt;
     if (part.id !== "live") return;
     const selection = window.getSelection();
-    const reads = part.contains(document.activeElement) || part.querySelector("details[open]") !== null ||
-      (!selection.isCollapsed && part.contains(selection.anchorNode));
+    const reads = [part, document.getElementById("tried")].some((p) => p && (p.contains(document.activeElement) ||
+      p.querySelector("details[open]") !== null || (!selection.isCollapsed && p.contains(selection.anchorNode))));
     if (document.hidden || reads) event.preventDefault();
   });
   document.addEventListener("htmx:afterSettle", () => showTimes(document));

@@ -64,6 +64,14 @@ var operations = map[string]struct {
 		_, err := c.RetryDeliveries(ctx, filled[client.RetryRequest]())
 		return err
 	}, client.Retried{}},
+	"listChannels": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Channels(ctx)
+		return err
+	}, client.ChannelList{}},
+	"getOverview": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Overview(ctx, "X")
+		return err
+	}, client.Overview{}},
 	"createTemplate": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.CreateTemplate(ctx, filled[client.TemplateRequest]())
 		return err
