@@ -78,25 +78,27 @@ func paramsOf(object []byte) []param {
 
 // firstLine returns what a message is about: its subject, or the first line of its text.
 func firstLine(m store.Message) string {
-	d := drawing{}
-	if m.Subject == "" {
-		d = draw(m)
-	}
-	switch {
-	case m.Subject != "":
+	if m.Subject != "" {
 		return shortened(m.Subject)
-	case d.Kind == "card" && d.Card.Title != "":
-		return shortened(d.Card.Title)
-	case d.Kind == "card":
-		return shortened(d.Card.firstText())
-	case d.Kind == "post":
-		return shortened(d.Posts[0].firstText())
-	case d.Kind == "vendor":
-		values := make([]string, len(d.Named))
-		for i, p := range d.Named {
-			values[i] = p.Value
+	}
+	if m.TemplateCode == "" && m.MsgType != "interactive" && m.MsgType != "post" {
+		line := shortened(m.Body) // before it is drawn: a list has many, and they may be long
+		if strings.HasPrefix(m.Channel, "feishu_") {
+			line = markdown(line)[0].plain()
 		}
-		return shortened(strings.Join(append([]string{m.TemplateCode}, values...), " · "))
+		return line
+	}
+	switch d := draw(m); d.Kind {
+	case "card":
+		return shortened(firstOf(d.Card.Title, d.Card.firstText()))
+	case "post":
+		return shortened(d.Posts[0].firstText())
+	case "vendor":
+		values := []string{m.TemplateCode}
+		for _, p := range d.Named {
+			values = append(values, p.Value)
+		}
+		return shortened(strings.Join(values, " · "))
 	}
 	return shortened(m.Body)
 }

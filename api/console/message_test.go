@@ -66,7 +66,7 @@ func TestDrawCard(t *testing.T) {
 // What is no card, or one that nobody would draw, is shown all the same.
 func TestDrawAnything(t *testing.T) {
 	t.Parallel()
-	deep := strings.Repeat(`{"tag":"x","elements":[`, 2_000) + strings.Repeat(`]}`, 2_000)
+	deep := strings.Repeat(`{"tag":"x","elements":[`, 1_000) + strings.Repeat(`]}`, 1_000)
 	for _, kind := range []string{"interactive", "post", "text", "html", ""} {
 		for _, channel := range []string{"feishu_app", "email", "inapp", "none"} {
 			for _, body := range []string{
@@ -74,7 +74,7 @@ func TestDrawAnything(t *testing.T) {
 				`{"zh_cn":null}`, `{"zh_cn":{"content":[[{"tag":"text"},null,7]]}}`, `{"type":"template","data":{"template_id":"AAq"}}`,
 			} {
 				m := store.Message{Channel: channel, MsgType: kind, Body: body}
-				draw(m)
+				require.Less(t, len(draw(m).Raw), 10*len(body)+2000)
 				firstLine(m)
 			}
 		}

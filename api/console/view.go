@@ -137,10 +137,11 @@ func visible(s string) string {
 	return out.String()
 }
 
-// indented returns JSON as people read it, or the text itself.
+// indented returns JSON as people read it, or the text itself when it is none, or is nested so
+// deep that most of it would be spaces.
 func indented(raw []byte) string {
 	var out bytes.Buffer
-	if json.Indent(&out, raw, "", "  ") != nil {
+	if json.Indent(&out, raw, "", "  ") != nil || out.Len() > 10*len(raw)+1000 {
 		return string(raw)
 	}
 	return out.String()
