@@ -349,9 +349,13 @@ func (m *memory) Attempts(context.Context, uuid.UUID) ([]store.Attempt, error) {
 	return m.attempts, m.err
 }
 
-func (m *memory) DeadGroups(context.Context, string, int) ([]store.DeadGroup, error) {
+func (m *memory) DeadGroups(_ context.Context, _ string, most int) ([]store.DeadGroup, bool, error) {
 	defer m.lock()()
-	return m.deadGroups, m.err
+	counted := 0
+	for _, g := range m.deadGroups {
+		counted += g.Count
+	}
+	return m.deadGroups, counted >= most, m.err
 }
 
 func (m *memory) CreateSession(_ context.Context, s store.Session) error {

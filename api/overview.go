@@ -11,8 +11,8 @@ import (
 const (
 	channelsDescription = "The queues are those of all apps and replicas, and may be some seconds old."
 	overviewDescription = "How the channels stand, and which deliveries are dead. An app sees its own dead ones, an administrator everybody's: " +
-		"the newest 10,000 are counted. " + channelsDescription
-	// maxDeadCounted bounds the dead deliveries that are counted.
+		"among the newest 10,000 of all apps. " + channelsDescription
+	// maxDeadCounted bounds the dead deliveries that are looked at.
 	maxDeadCounted = 10_000
 )
 
@@ -49,7 +49,7 @@ type deadGroupView struct {
 type overviewView struct {
 	Channels []channelView   `json:"channels"`
 	Dead     []deadGroupView `json:"dead" doc:"the largest group first"`
-	DeadMore bool            `json:"deadMore" doc:"there are more than were counted"`
+	DeadMore bool            `json:"deadMore" doc:"there may be older ones, which were not counted"`
 }
 
 type overviewOutput struct{ Body overviewView }
@@ -83,13 +83,11 @@ func (s *Server) deadGroups(ctx context.Context, app string) (groups []store.Dea
 	if app, err = scope(ctx, app); err != nil {
 		return nil, false, err
 	}
-	groups, err = s.store.DeadGroups(ctx, app, maxDeadCounted)
-	counted := 0
-	for i, g := range groups {
-		counted += g.Count
-		groups[i].Last = g.Last.UTC()
+	groups, more, err = s.store.DeadGroups(ctx, app, maxDeadCounted)
+	for i := range groups {
+		groups[i].Last = groups[i].Last.UTC()
 	}
-	return groups, counted == maxDeadCounted, err
+	return groups, more, err
 }
 
 func viewChannels(channels []overview.Channel) []channelView {

@@ -83,7 +83,7 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
-	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, error)
+	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
 	store.Sessions
 	Ping(ctx context.Context) error
 }

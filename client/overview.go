@@ -38,7 +38,7 @@ type DeadGroup struct {
 type Overview struct {
 	Channels []Channel   `json:"channels"`
 	Dead     []DeadGroup `json:"dead"`     // the largest group first
-	DeadMore bool        `json:"deadMore"` // there are more than were counted
+	DeadMore bool        `json:"deadMore"` // there may be older ones, which were not counted
 }
 
 // Channels returns all channels. The queues may be some seconds old.

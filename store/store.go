@@ -95,9 +95,10 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
-	// DeadGroups counts the newest dead deliveries of an app, of all apps when it is empty:
-	// at most so many deliveries, the largest group first. The error may be ErrTooBroad.
-	DeadGroups(ctx context.Context, appID string, most int) ([]DeadGroup, error)
+	// DeadGroups looks at the newest dead deliveries, at most so many, and counts those of the
+	// app, all of them when it is empty. The largest group is first. more is true when as many
+	// were looked at. The error may be ErrTooBroad.
+	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)
 	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 

@@ -69,7 +69,7 @@ type API interface {
 	Message(ctx context.Context, of store.Delivery) (store.Message, error)
 	Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error)
 	// DeadGroups counts the dead deliveries of the app, of all that the user may see when it is
-	// empty. more is true when only the newest were counted.
+	// empty. more is true when there may be older ones.
 	DeadGroups(ctx context.Context, app string) (groups []store.DeadGroup, more bool, err error)
 	Cancel(ctx context.Context, id string) error
 	Retry(ctx context.Context, id, provider string) error

@@ -11,10 +11,9 @@ import (
 )
 
 type deadData struct {
-	App     string
-	Groups  []store.DeadGroup
-	Counted int
-	More    bool // only the newest were counted
+	App    string
+	Groups []store.DeadGroup
+	More   bool // only the newest were looked at
 }
 
 func listDead(v *visit) error {
@@ -22,9 +21,6 @@ func listDead(v *visit) error {
 	var err error
 	if d.Groups, d.More, err = v.console.api.DeadGroups(v.ctx, d.App); err != nil {
 		return err
-	}
-	for _, g := range d.Groups {
-		d.Counted += g.Count
 	}
 	return v.page(d)
 }

@@ -15,9 +15,10 @@ var deadCases = map[string]func(*testing.T, bundle){
 
 func deadGroups(t *testing.T, s bundle) {
 	ctx := t.Context()
-	groups, err := s.DeadGroups(ctx, "", 10)
+	groups, more, err := s.DeadGroups(ctx, "", 10)
 	require.NoError(t, err)
 	require.Empty(t, groups)
+	require.False(t, more)
 
 	mine, theirs := Acceptance("mine", "k", 4), Acceptance("theirs", "k", 2)
 	s.accept(t, mine, theirs)
@@ -38,15 +39,21 @@ func deadGroups(t *testing.T, s bundle) {
 	group := func(code string, count int) store.DeadGroup {
 		return store.DeadGroup{Channel: "email", Provider: "smtp", Code: code, Count: count, Last: last[code]}
 	}
-	groups, err = s.DeadGroups(ctx, "", 10)
+	groups, more, err = s.DeadGroups(ctx, "", 10)
 	require.NoError(t, err)
 	require.Equal(t, []store.DeadGroup{group("a", 3), group("b", 2)}, groups, "the largest first")
+	require.False(t, more)
 
-	groups, err = s.DeadGroups(ctx, "theirs", 10)
+	groups, _, err = s.DeadGroups(ctx, "theirs", 10)
 	require.NoError(t, err)
 	require.Equal(t, []store.DeadGroup{group("a", 1), group("b", 1)}, groups)
 
-	groups, err = s.DeadGroups(ctx, "", 2)
+	groups, more, err = s.DeadGroups(ctx, "", 2)
 	require.NoError(t, err)
 	require.Equal(t, []store.DeadGroup{group("a", 1), group("b", 1)}, groups, "the newest deliveries only")
+	require.True(t, more)
+	groups, more, err = s.DeadGroups(ctx, "mine", 2)
+	require.NoError(t, err)
+	require.Empty(t, groups, "among the newest are none of the app")
+	require.True(t, more)
 }
