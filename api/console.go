@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 
 	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/jobs/overview"
@@ -37,6 +39,22 @@ func (s *Server) serveConsole() error {
 		return c.Redirect(console.Prefix + "/")
 	})
 	return nil
+}
+
+// hasSession reports whether a request for a page comes from a browser that is signed in.
+func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
+	if !bytes.HasPrefix(h.RequestURI(), []byte(console.Prefix+"/")) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	for _, cookie := range console.SessionCookies {
+		if token := h.Cookie(cookie); len(token) > 0 {
+			_, ok, err := s.signedIn(ctx, string(token))
+			return ok && err == nil
+		}
+	}
+	return false
 }
 
 // requestKey is the key of the request that a page answers, in its context.
@@ -90,7 +108,11 @@ func (c consoleAPI) Notification(ctx context.Context, id string) (store.Notifica
 	if err := allow(ctx, RoleSend); err != nil {
 		return store.Notification{}, err
 	}
-	return c.s.notificationOf(ctx, id)
+	n, err := c.s.notificationOf(ctx, id)
+	for i, r := range n.Unmatched {
+		n.Unmatched[i].Value = viewRecipient(ctx, r).Value
+	}
+	return n, err
 }
 
 func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error) {
@@ -101,6 +123,7 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 	if f.AppID, err = scope(ctx, f.AppID); err != nil {
 		return nil, err
 	}
+	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
 	return c.s.store.ListNotifications(ctx, f, after, limit)
 }
 
@@ -108,7 +131,15 @@ func (c consoleAPI) Delivery(ctx context.Context, id string) (store.Delivery, er
 	if err := allow(ctx, RoleSend); err != nil {
 		return store.Delivery{}, err
 	}
-	return c.s.deliveryOf(ctx, id)
+	d, err := c.s.deliveryOf(ctx, id)
+	return shownDelivery(ctx, d), err
+}
+
+// shownDelivery returns a delivery as the caller may see it.
+func shownDelivery(ctx context.Context, d store.Delivery) store.Delivery {
+	d.LastError, d.Details = viewFailure(ctx, d.Recipient, d.LastError, d.Details)
+	d.Recipient.Value = viewRecipient(ctx, d.Recipient).Value
+	return d
 }
 
 func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error) {
@@ -119,7 +150,12 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 	if f.AppID, err = scope(ctx, f.AppID); err != nil {
 		return nil, err
 	}
-	return c.s.store.ListDeliveries(ctx, f, after, limit)
+	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	found, err := c.s.store.ListDeliveries(ctx, f, after, limit)
+	for i, d := range found {
+		found[i] = shownDelivery(ctx, d)
+	}
+	return found, err
 }
 
 func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Message, error) {
@@ -127,7 +163,11 @@ func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Messa
 }
 
 func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error) {
-	return c.s.store.Attempts(ctx, of.ID)
+	attempts, err := c.s.store.Attempts(ctx, of.ID)
+	for i, a := range attempts {
+		attempts[i].Error, attempts[i].Details = viewFailure(ctx, of.Recipient, a.Error, a.Details)
+	}
+	return attempts, err
 }
 
 func (c consoleAPI) DeadGroups(ctx context.Context, app string) ([]store.DeadGroup, bool, error) {

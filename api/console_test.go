@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -279,7 +280,7 @@ func TestConsoleSearch(t *testing.T) {
 	at, err := time.Parse(time.RFC3339, since)
 	require.NoError(t, err)
 	require.Equal(t, store.NotificationFilter{
-		AppID: "console", IdempotencyKey: "k", Status: "failed", Channel: "email", Recipient: "a@example.com", Template: "t", Since: at,
+		AppID: "console", IdempotencyKey: "k", Status: "failed", Channel: "email", Recipient: "a@example.com", Template: "t", Since: at, NotConfigured: true,
 	}, b.store.notificationFilter)
 
 	for _, query := range []string{"since=yesterday", "recipient=%00", "recipient=%ff", "after=x%zz"} {
@@ -297,4 +298,52 @@ type tooBroad struct{ *memory }
 
 func (tooBroad) ListNotifications(context.Context, store.NotificationFilter, uuid.UUID, int) ([]store.Notification, error) {
 	return nil, store.ErrTooBroad
+}
+
+// Whom the configuration names is for administrators to see, and so is what vendors say of them.
+func TestConsoleHidesConfiguredRecipients(t *testing.T) {
+	b := start(t)
+	d := b.accepted("console")
+	const address = "secret@example.com"
+	b.store.deliveries[0].Recipient = store.Recipient{Type: "email", Value: address, Configured: true}
+	b.store.deliveries[0].LastError = "no such user " + address
+	b.store.attempts = []store.Attempt{{Attempt: 1, Class: "permanent", Code: "smtp_550", Error: "no such user " + address, Details: []byte(`{"to":"` + address + `"}`)}}
+	for app, shown := range map[string]bool{"console": false, "root": true} {
+		cookies := b.signIn(t, app)
+		for _, path := range []string{
+			"/console/notifications", "/console/notifications/" + d.NotificationID.String(), "/console/deliveries/" + d.ID.String(),
+			"/console/dead/group?code=smtp_550",
+		} {
+			a := b.browse(t, http.MethodGet, path, nil, cookies)
+			require.Equal(t, http.StatusOK, a.status, path)
+			require.Equal(t, shown, strings.Contains(a.text, address), "%s to %s", path, app)
+		}
+		b.browse(t, http.MethodGet, "/console/notifications?recipient="+address, nil, cookies)
+		require.Equal(t, !shown, b.store.notificationFilter.NotConfigured, app)
+		require.Equal(t, !shown, b.store.deliveryFilter.NotConfigured, app)
+	}
+}
+
+// Who signs in with a test secret is the app's test, as in the API.
+func TestConsoleTestSecret(t *testing.T) {
+	b := start(t)
+	credentials, err := api.ParseCredentials([]byte("apps:\n- {appId: console, appSecret: console-secret, testSecrets: [trial-secret], roles: [admin]}"))
+	require.NoError(t, err)
+	b.auth.Set(credentials)
+	a := b.browse(t, http.MethodPost, "/console/sign-in", url.Values{"app": {"console"}, "secret": {"trial-secret"}}, nil)
+	require.Equal(t, http.StatusSeeOther, a.status, a.text)
+	page := b.browse(t, http.MethodGet, "/console/notifications", nil, (&http.Response{Header: a.header}).Cookies())
+	require.Equal(t, http.StatusOK, page.status)
+	require.Equal(t, "console"+accepting.TestSuffix, b.store.notificationFilter.AppID)
+	require.NotContains(t, page.text, `name="app"`, "it is no administrator")
+}
+
+// A large form is read only when its sender is signed in.
+func TestConsoleLargeForms(t *testing.T) {
+	b := start(t)
+	form := url.Values{"back": {"/console/dead"}, "text": {strings.Repeat("x", 100_000)}}
+	a := b.browse(t, http.MethodPost, "/console/preferences", form, b.signIn(t, "console"))
+	require.Equal(t, http.StatusSeeOther, a.status, a.text)
+	a = b.browse(t, http.MethodPost, "/console/preferences", form, []*http.Cookie{{Name: "sealos_notify_session", Value: "guessed"}})
+	require.Equal(t, http.StatusRequestEntityTooLarge, a.status)
 }

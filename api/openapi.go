@@ -81,6 +81,7 @@ var tags = []*huma.Tag{
 	{Name: "channels", Description: "The channels, their providers and queues."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
+	{Name: "audit", Description: "Who changed what."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }
 

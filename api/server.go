@@ -62,8 +62,8 @@ type TemplateRules interface {
 // DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
-	Cancel(ctx context.Context, notification uuid.UUID) error
-	Requeue(ctx context.Context, d store.Delivery, provider string) error
+	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
+	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 }
 
@@ -85,6 +85,8 @@ type Store interface {
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
 	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
 	store.Sessions
+	Audit(ctx context.Context, entries ...store.AuditEntry) error
+	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
 
@@ -152,7 +154,7 @@ func New(o Options) (*Server, error) {
 	s.app.Server().HeaderReceived = s.limitBody
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery) // unknown paths too: 401 comes before 404
+	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
@@ -160,7 +162,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, riverUI(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.auditRiverUI, riverUI(o.RiverUI))
 	}
 	return s, nil
 }
@@ -171,6 +173,9 @@ func New(o Options) (*Server, error) {
 func (s *Server) limitBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	const chunked = -1
 	if n := h.ContentLength(); n != chunked && n <= maxUnauthenticatedRead {
+		return fasthttp.RequestConfig{}
+	}
+	if s.hasSession(h) {
 		return fasthttp.RequestConfig{}
 	}
 	appID, secret := credentialsOf(h)
@@ -315,6 +320,12 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
+
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/audit", id: "listAudit", role: RoleAdmin,
+		summary: "List the audit log, newest first", description: auditDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.listAudit)
 
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",

@@ -19,13 +19,13 @@ const sessionTime = 12 * time.Hour
 
 // proof returns what shows that a session's token was given for the secret and the roles. It is
 // stored, and without the token it tells nothing about a weak secret.
-func proof(token string, secret [sha256.Size]byte, roles []Role) string {
+func proof(token string, secret [sha256.Size]byte, roles []Role) []byte {
 	mac := hmac.New(sha256.New, []byte(token))
 	mac.Write(secret[:])
 	for _, r := range roles {
 		mac.Write([]byte(r + "\n"))
 	}
-	return hex.EncodeToString(mac.Sum(nil))
+	return []byte(hex.EncodeToString(mac.Sum(nil)))
 }
 
 func tokenDigest(token string) string {
@@ -36,30 +36,24 @@ func tokenDigest(token string) string {
 // holder returns the caller of a session; false when the app is disabled, or the secret that it
 // was signed in with or the roles are not the app's any more.
 func (c *Credentials) holder(session store.Session, token string) (Caller, bool) {
-	a := c.apps[session.AppID]
-	if !a.enabled {
-		return Caller{}, false
-	}
-	for _, digest := range a.digests {
-		if hmac.Equal([]byte(proof(token, digest, a.roles)), []byte(session.Proof)) {
-			return Caller{AppID: session.AppID, Roles: a.roles}, true
-		}
-	}
-	return Caller{}, false
+	roles := c.apps[session.AppID].roles
+	return c.caller(session.AppID, func(digest [sha256.Size]byte) bool {
+		return hmac.Equal(proof(token, digest, roles), []byte(session.Proof))
+	})
 }
 
 // signIn makes a session for an app. Errors are those of check, and the store's.
 func (s *Server) signIn(ctx context.Context, appID, secret string, peer netip.Addr) (token string, expires time.Time, err error) {
-	caller, err := s.auth.check(appID, secret, peer)
-	if err != nil {
+	if _, err := s.auth.check(appID, secret, peer); err != nil {
 		return "", time.Time{}, err
 	}
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // it never fails
 	token = base64.RawURLEncoding.EncodeToString(random)
+	roles := s.auth.current.Load().apps[appID].roles
 	now := store.Now()
 	session := store.Session{
-		Digest: tokenDigest(token), AppID: caller.AppID, Proof: proof(token, sha256.Sum256([]byte(secret)), caller.Roles),
+		Digest: tokenDigest(token), AppID: appID, Proof: string(proof(token, sha256.Sum256([]byte(secret)), roles)),
 		CreatedAt: now, ExpiresAt: now.Add(sessionTime),
 	}
 	return token, session.ExpiresAt, s.store.CreateSession(ctx, session)

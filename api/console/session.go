@@ -14,6 +14,9 @@ const (
 	secureCookie  = "__Host-" + sessionCookie
 )
 
+// SessionCookies are the names of the cookies that may hold a session's token.
+var SessionCookies = []string{secureCookie, sessionCookie}
+
 // tokenOf returns the token of the browser's session.
 func tokenOf(r *http.Request) (token, cookie string) {
 	name := sessionCookie

@@ -21,6 +21,7 @@ type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -38,7 +39,8 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 
 // Delete deletes the finished notifications that are older than retention.days, and the
 // messages that stay with a vendor, and forgets the groups of alerts that were not posted
-// for as long. With 0 days it deletes none of these. Expired sessions are always deleted.
+// for as long, and deletes the entries of the audit log that are as old. With 0 days it deletes
+// none of these. Expired sessions are always deleted.
 func (r *Retention) Delete(ctx context.Context) error {
 	_, sessions := r.store.DeleteSessions(ctx, store.Now())
 	return errors.Join(sessions, r.deleteOld(ctx))
@@ -57,6 +59,9 @@ func (r *Retention) deleteOld(ctx context.Context) error {
 	}
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
+	}
+	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
+		err = errors.Join(err, auditErr)
 	}
 	return errors.Join(err, r.expire(ctx, s.Registry, before))
 }
