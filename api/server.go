@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -67,6 +68,13 @@ type DeliveryControl interface {
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
 }
 
+// Overview tells how the channels stand.
+type Overview interface {
+	Channels(ctx context.Context) ([]overview.Channel, error)
+	Names() []string
+	Providers(channel string) []string
+}
+
 // Store is what the API reads, and where it keeps templates.
 type Store interface {
 	store.Templates
@@ -76,6 +84,8 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
+	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
@@ -91,6 +101,7 @@ type Options struct {
 	Accepter        Accepter
 	DeliveryControl DeliveryControl
 	Templates       TemplateRules
+	Overview        Overview
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
 	RecipientTypes  []string              // that a request may name; any when empty
@@ -109,6 +120,7 @@ type Server struct {
 	accepter     Accepter
 	control      DeliveryControl
 	rules        TemplateRules
+	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
@@ -125,7 +137,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
 		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
 	}
@@ -156,7 +168,9 @@ func New(o Options) (*Server, error) {
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
-	s.app.Get("/", index)
+	if err := s.serveConsole(); err != nil {
+		return nil, err
+	}
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.auditRiverUI, riverUI(o.RiverUI))
 	}
@@ -169,6 +183,9 @@ func New(o Options) (*Server, error) {
 func (s *Server) limitBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	const chunked = -1
 	if n := h.ContentLength(); n != chunked && n <= maxUnauthenticatedRead {
+		return fasthttp.RequestConfig{}
+	}
+	if s.hasSession(h) {
 		return fasthttp.RequestConfig{}
 	}
 	appID, secret := credentialsOf(h)
@@ -251,6 +268,15 @@ func (s *Server) routes(api huma.API) {
 		summary: "Make a person's addresses and texts unreadable, or a notification's", description: eraseDescription,
 		errors: []int{400, 404, 413, 415, 422},
 	}, s.erase)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
+		summary: "List the channels with their queues", description: channelsDescription,
+	}, s.listChannels)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
+		summary: "Read how the channels stand and what is dead", description: overviewDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.getOverview)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 
-	"github.com/gofiber/fiber/v2"
 )
 
 type identityView struct {
@@ -16,11 +15,4 @@ type whoAmIOutput struct{ Body identityView }
 func (s *Server) whoAmI(ctx context.Context, _ *struct{}) (*whoAmIOutput, error) {
 	caller := callerOf(ctx)
 	return &whoAmIOutput{identityView{AppID: caller.AppID, Roles: append([]Role{}, caller.Roles...)}}, nil
-}
-
-// index is what a browser gets that has only the address.
-func index(c *fiber.Ctx) error {
-	return c.Type("html", "utf-8").SendString(`<!doctype html><title>sealos-notify</title>
-<h1>sealos-notify</h1>
-<p><a href="openapi.yaml">The API</a> · <a href="riverui/">River UI</a>, for an app with the role admin: its id and secret`)
 }

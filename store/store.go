@@ -41,6 +41,7 @@ type Store interface {
 	Auditor
 	Limits
 	Queues
+	Sessions
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -101,6 +102,10 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
+	// DeadGroups looks at the newest dead deliveries, at most so many, and counts those of the
+	// app, all of them when it is empty. The largest group is first. more is true when as many
+	// were looked at. The error may be ErrTooBroad.
+	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)
 	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 

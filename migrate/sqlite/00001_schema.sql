@@ -180,7 +180,16 @@ CREATE TABLE provider_places (
     PRIMARY KEY (provider, place)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE sessions (
+    digest     TEXT PRIMARY KEY,
+    app_id     TEXT NOT NULL,
+    proof      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE sessions;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;
