@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-
 )
 
 type identityView struct {
