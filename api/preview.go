@@ -46,7 +46,7 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.rules.PreviewTemplate(t, in.body.Params)
+	p, err := s.rules.PreviewTemplate(ctx, callerOf(ctx).AppID, t, in.body.Params)
 	if err != nil {
 		return nil, templateRefusal(err, t.Channel)
 	}

@@ -82,7 +82,7 @@ func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*
 		return nil, err
 	}
 	t := in.body.template(in.body.Name, in.body.Channel)
-	if err := s.rules.CheckTemplate(t); err != nil {
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return nil, err
 	}
 	t.CreatedAt = t.UpdatedAt
@@ -107,36 +107,28 @@ type listTemplatesInput struct {
 	After   string `query:"after" maxLength:"64" doc:"continue after this name: next of the previous page"`
 }
 
-type listTemplatesOutput struct{ Body templateListView }
-
 type templateListView struct {
 	Templates []templateView `json:"templates"`
 	Next      string         `json:"next,omitempty" doc:"after for the next page; missing on the last one"`
 }
 
-func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listTemplatesOutput, error) {
-	out := &listTemplatesOutput{templateListView{Templates: []templateView{}}}
-	page, after := readPage, in.After
-	if in.Limit > 0 {
-		page = in.Limit + 1
-	}
-	for {
-		rows, err := s.store.ListTemplates(ctx, in.Channel, after, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range rows {
-			if in.Limit > 0 && len(out.Body.Templates) == in.Limit {
-				out.Body.Next = out.Body.Templates[in.Limit-1].Name
-				return out, nil
+// templatePage is how many templates of a list are in memory at once. One takes up to some
+// 70 KiB.
+const templatePage = 10
+
+func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listOutput, error) {
+	return answerList(ctx, s, list[store.Template]{
+		head: templateListView{Templates: []templateView{}}, page: templatePage, limit: in.Limit,
+		read: func(ctx context.Context, last *store.Template, limit int) ([]store.Template, error) {
+			after := in.After
+			if last != nil {
+				after = last.Name
 			}
-			out.Body.Templates = append(out.Body.Templates, viewTemplate(t))
-		}
-		if in.Limit > 0 || len(rows) < page {
-			return out, nil
-		}
-		after = rows[len(rows)-1].Name
-	}
+			return s.store.ListTemplates(ctx, in.Channel, after, limit)
+		},
+		view: func(t store.Template) any { return viewTemplate(t) },
+		next: func(t store.Template) any { return t.Name },
+	})
 }
 
 type getTemplateInput struct {
@@ -171,7 +163,7 @@ func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) 
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
 	}
 	t := in.body.template(old.Name, old.Channel)
-	if err := s.rules.CheckTemplate(t); err != nil {
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return nil, err
 	}
 	if t, err = s.store.UpdateTemplate(ctx, t, callerOf(ctx).AppID); err != nil {

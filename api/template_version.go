@@ -40,30 +40,30 @@ type listVersionsInput struct {
 	After int    `query:"after" minimum:"1" doc:"continue after this version: next of the previous page"`
 }
 
-type listVersionsOutput struct{ Body versionListView }
-
 type versionListView struct {
 	Versions []versionSummaryView `json:"versions"`
 	Next     int                  `json:"next,omitempty" doc:"after for the next page; missing on the last one"`
 }
 
-func (s *Server) listVersions(ctx context.Context, in *listVersionsInput) (*listVersionsOutput, error) {
-	rows, err := s.store.TemplateVersions(ctx, in.Name, in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == 0 && in.After == 0 {
-		return nil, errNotFound
-	}
-	out := &listVersionsOutput{versionListView{Versions: []versionSummaryView{}}}
-	if len(rows) > in.Limit {
-		rows = rows[:in.Limit]
-		out.Body.Next = rows[in.Limit-1].Version
-	}
-	for _, v := range rows {
-		out.Body.Versions = append(out.Body.Versions, versionSummaryView{v.Version, v.CreatedBy, v.CreatedAt.UTC()})
-	}
-	return out, nil
+func (s *Server) listVersions(ctx context.Context, in *listVersionsInput) (*listOutput, error) {
+	return answerList(ctx, s, list[store.TemplateVersion]{
+		head: versionListView{Versions: []versionSummaryView{}}, page: templatePage, limit: in.Limit,
+		read: func(ctx context.Context, last *store.TemplateVersion, limit int) ([]store.TemplateVersion, error) {
+			before := in.After
+			if last != nil {
+				before = last.Version
+			}
+			rows, err := s.store.TemplateVersions(ctx, in.Name, before, limit)
+			if err == nil && len(rows) == 0 && before == 0 {
+				err = errNotFound
+			}
+			return rows, err
+		},
+		view: func(v store.TemplateVersion) any {
+			return versionSummaryView{v.Version, v.CreatedBy, v.CreatedAt.UTC()}
+		},
+		next: func(v store.TemplateVersion) any { return v.Version },
+	})
 }
 
 type getVersionInput struct {
@@ -107,7 +107,7 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, CreatedAt: store.Now(),
 	}
 	t.UpdatedAt = t.CreatedAt
-	if err := s.rules.CheckTemplate(t); err != nil {
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return nil, err
 	}
 	write := s.store.UpdateTemplate

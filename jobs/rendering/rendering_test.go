@@ -33,15 +33,15 @@ func TestBodyThatTheVendorRefuses(t *testing.T) {
 			{"post", `{"zh_cn": {{ if eq .text "bad" }}{}{{ else }}{"content": []}{{ end }}}`, "bad", "zh_cn.content: is missing"},
 		} {
 			template := store.Template{Name: "t", Channel: typ.Channel, MsgType: c.msgType, Body: c.body}
-			require.NoError(t, renderer.CheckTemplate(template), "it depends on the params")
+			require.NoError(t, renderer.CheckTemplate(t.Context(), "app", template), "it depends on the params")
 			params := map[string]any{"text": "good"}
-			_, err := renderer.Message(template, channels.Provider{Type: typ}, params)
+			_, err := renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, params)
 			require.NoError(t, err)
 			params["text"] = c.text
-			_, err = renderer.Message(template, channels.Provider{Type: typ}, params)
+			_, err = renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, params)
 			jobstest.RequireRefusal(t, err, refusal.RenderFailed, ".params")
 			require.ErrorContains(t, err, c.wrong)
-			_, err = renderer.PreviewTemplate(template, params)
+			_, err = renderer.PreviewTemplate(t.Context(), "app", template, params)
 			require.ErrorContains(t, err, c.wrong)
 		}
 	}
@@ -60,7 +60,7 @@ func TestCheckTemplate(t *testing.T) {
 			"subject":         {store.Template{Channel: "test", Subject: "{{ nope }}"}, refusal.InvalidTemplate, "subject"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				jobstest.RequireRefusal(t, b.Jobs.Renderer.CheckTemplate(c.template), c.code, c.field)
+				jobstest.RequireRefusal(t, b.Jobs.Renderer.CheckTemplate(t.Context(), "app", c.template), c.code, c.field)
 			})
 		}
 	})
