@@ -32,7 +32,7 @@ type deliveryView struct {
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
 	Message         *messageView    `json:"message,omitempty" doc:"as rendered; only when one delivery is read"`
-	Attempts        []attemptView   `json:"attempts,omitzero" doc:"oldest first, with those before a manual retry; only when one delivery is read"`
+	Attempts        []attemptView   `json:"attempts,omitzero" doc:"the newest 1,000, oldest first, with those before a manual retry; only when one delivery is read"`
 }
 
 type messageView struct {

@@ -94,7 +94,8 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
-	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
+	// Attempts returns a delivery's attempts, of all its jobs, oldest first, and of more than
+	// MaxAttempts the newest.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 
 	// Record writes outcomes, their attempts and the notifications' counts in one
