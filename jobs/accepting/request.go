@@ -2,12 +2,14 @@ package accepting
 
 import (
 	"crypto/sha256"
-	"encoding/json"
+	encodingjson "encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/store"
@@ -47,16 +49,21 @@ func (r Request) hash() []byte {
 	slices.SortFunc(recipients, func(a, b store.Recipient) int {
 		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
 	})
-	canonical, err := json.Marshal(struct {
+	hash := sha256.New()
+	err := json.MarshalWrite(hash, struct {
 		Channels          map[string]ChannelRequest
 		Recipients        []store.Recipient
 		SendAt, ExpiresAt *time.Time
 		Priority          int
 		Test              bool
-	}{r.Channels, slices.Compact(recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test})
+	}{r.Channels, slices.Compact(recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test}, json.Deterministic(true), digits)
 	if err != nil {
 		panic(fmt.Sprintf("accepting: params are not JSON values: %v", err)) // Request says that they are
 	}
-	sum := sha256.Sum256(canonical)
-	return sum[:]
+	return hash.Sum(nil)
 }
+
+// digits writes a number as it was given: 1 and "1" are different requests.
+var digits = json.WithMarshalers(json.MarshalToFunc(func(encoder *jsontext.Encoder, n encodingjson.Number) error {
+	return encoder.WriteValue(jsontext.Value(n))
+}))
