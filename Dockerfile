@@ -6,10 +6,13 @@ RUN go mod download
 COPY . .
 ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /sealos-notify .
+RUN deploy/licenses.sh /licenses
 
-# The program and the CA certificates for vendors. It writes no file.
+# The program, the CA certificates for vendors, and the licences of what is in it. It writes
+# no file.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /licenses /licenses
 COPY --from=build /sealos-notify /sealos-notify
 # By number: Kubernetes cannot check that a name is not root.
 USER 65532:65532

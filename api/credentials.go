@@ -32,6 +32,13 @@ func (c *Credentials) String() string { return fmt.Sprintf("credentials of %d ap
 // GoString returns String, for %#v.
 func (c *Credentials) GoString() string { return c.String() }
 
+// Knows reports whether there is an app with the id. While everybody is let in, any may be
+// one.
+func (c *Credentials) Knows(appID string) bool {
+	_, known := c.apps[appID]
+	return known || c.unprotected
+}
+
 // nobody stands for an unknown app, so that checking one takes as long as checking a
 // known app.
 var nobody = app{digests: make([][sha256.Size]byte, 1)}

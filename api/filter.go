@@ -43,14 +43,15 @@ func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInp
 	filter := store.NotificationFilter{
 		AppID: app, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
 		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Since: in.Since, Until: in.Until,
+		NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}
 	return answerList(ctx, s, list[store.Notification]{
 		head: notificationListView{Notifications: []notificationView{}}, page: in.Limit, limit: in.Limit,
 		read: func(ctx context.Context, _ *store.Notification, limit int) ([]store.Notification, error) {
 			return s.store.ListNotifications(ctx, filter, in.After, limit)
 		},
-		view: func(n store.Notification) any {
-			v := viewNotification(n)
+		view: func(ctx context.Context, n store.Notification) any {
+			v := viewNotification(ctx, n)
 			v.Unmatched = nil
 			return v
 		},
@@ -81,7 +82,7 @@ func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*
 	filter := store.DeliveryFilter{
 		NotificationID: in.Notification, AppID: app, Status: store.DeliveryStatus(in.Status),
 		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
-		Since: in.Since, Until: in.Until,
+		Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}
 	return answerList(ctx, s, deliveryList(in.After, in.Limit, deliveryListView{Deliveries: []deliveryView{}},
 		func(ctx context.Context, after uuid.UUID, limit int) ([]store.Delivery, error) {

@@ -32,7 +32,7 @@ type list[R any] struct {
 	page  int                                                         // rows in memory at once
 	limit int                                                         // 0: all rows
 	read  func(ctx context.Context, after *R, limit int) ([]R, error) // nil: from the beginning
-	view  func(R) any
+	view  func(context.Context, R) any
 	next  func(R) any // what the list goes on after, when limit has ended it
 }
 
@@ -46,7 +46,7 @@ func answerList[R any](ctx context.Context, s *Server, l list[R]) (*listOutput, 
 	if err != nil {
 		return nil, err
 	}
-	w := &listWriter[R]{list: l, server: s, giveBack: giveBack}
+	w := &listWriter[R]{list: l, server: s, giveBack: giveBack, caller: callerOf(ctx)}
 	if err = w.readPage(ctx); err == nil {
 		err = encode(&w.text, l.head)
 	}
@@ -65,6 +65,7 @@ const listEnd = "]}"
 type listWriter[R any] struct {
 	list[R]
 	server   *Server
+	caller   Caller
 	conn     net.Conn
 	giveBack func()
 
@@ -138,7 +139,8 @@ func (w *listWriter[R]) write() error {
 	}
 	w.last, w.rows = &w.rows[0], w.rows[1:]
 	w.written++
-	return encode(&w.text, w.view(*w.last))
+	// The request's context ends with its handler.
+	return encode(&w.text, w.view(context.WithValue(context.Background(), callerKey{}, w.caller), *w.last))
 }
 
 // turnPage reads the next page. Whoever does not take what is written in between within the

@@ -26,7 +26,7 @@ type notificationRequest struct {
 	Recipients     []recipientView           `json:"recipients" minItems:"1" doc:"who gets it; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
-	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" default:"normal" doc:"a higher priority is sent first, also before older notifications"`
+	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications"`
 }
 
 type channelRequest struct {
@@ -86,7 +86,7 @@ func (r notificationRequest) request() accepting.Request {
 		request.Channels[name] = accepting.ChannelRequest(channel)
 	}
 	for i, recipient := range r.Recipients {
-		request.Recipients[i] = store.Recipient(recipient)
+		request.Recipients[i] = store.Recipient{Type: recipient.Type, Value: recipient.Value}
 	}
 	return request
 }
@@ -112,7 +112,8 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 
 // send accepts a notification of the caller.
 func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
-	r.AppID = callerOf(ctx).AppID
+	caller := callerOf(ctx)
+	r.AppID, r.Admin = caller.AppID, caller.may(RoleAdmin)
 	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 		NotificationID: accepted.NotificationID,
 		Status:         "accepted",
 		Deliveries:     accepted.Deliveries,
-		Unmatched:      viewRecipients(accepted.Unmatched),
+		Unmatched:      viewRecipients(ctx, accepted.Unmatched),
 	}}
 	if accepted.Replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
@@ -138,19 +139,19 @@ func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) 
 	if err != nil {
 		return nil, err
 	}
-	v := viewNotification(n)
+	v := viewNotification(ctx, n)
 	v.Tasks = []deliveryView{}
 	return answerList(ctx, s, s.deliveriesOf(n.ID, uuid.Nil, 0, v))
 }
 
-func viewNotification(n store.Notification) notificationView {
+func viewNotification(ctx context.Context, n store.Notification) notificationView {
 	return notificationView{
 		ID:             n.ID,
 		IdempotencyKey: n.IdempotencyKey,
 		SenderAppID:    n.AppID,
 		Status:         string(n.Status),
 		Counts:         countsView(n.Counts),
-		Unmatched:      viewRecipients(n.Unmatched),
+		Unmatched:      viewRecipients(ctx, n.Unmatched),
 		SendAt:         utc(n.SendAt),
 		ExpiresAt:      utc(n.ExpiresAt),
 		Priority:       string(n.Priority),
@@ -176,10 +177,10 @@ func (s *Server) notificationOf(ctx context.Context, id string) (store.Notificat
 	return n, nil
 }
 
-func viewRecipients(recipients []store.Recipient) []recipientView {
+func viewRecipients(ctx context.Context, recipients []store.Recipient) []recipientView {
 	bodies := make([]recipientView, len(recipients))
 	for i, r := range recipients {
-		bodies[i] = recipientView(r)
+		bodies[i] = viewRecipient(ctx, r)
 	}
 	return bodies
 }

@@ -49,6 +49,9 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 	config := huma.DefaultConfig("sealos-notify", "1")
 	config.Info.Description = "Notifications over six channels. Errors are problem documents (RFC 9457) with a stable code: " +
 		"400 is about the shape of a request, 422 about what it asks for."
+	config.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
+	config.Servers = []*huma.Server{{URL: "http://localhost:8080", Description: "the default address"}}
+	config.Tags = tags
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // serveSpec serves the description; huma's page loads from a CDN
 	config.CreateHooks = nil                                             // no $schema in answers
 	config.Transformers = transformers
@@ -68,6 +71,28 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 		}
 	}
 	return humafiber.New(app, config)
+}
+
+// tags group the operations. Each is the first part of the path behind /api/v1.
+var tags = []*huma.Tag{
+	{Name: "notifications", Description: "Send, read and cancel notifications."},
+	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
+	{Name: "templates", Description: "What is sent, and its versions."},
+	{Name: "integrations", Description: "Webhooks of alert sources."},
+	{Name: "audit", Description: "Who changed what."},
+	{Name: healthTag, Description: "For probes; without credentials."},
+}
+
+const healthTag = "health"
+
+// tagOf returns the tag of a path.
+func tagOf(path string) string {
+	under, found := strings.CutPrefix(path, apiPrefix+"/")
+	if !found {
+		return healthTag
+	}
+	tag, _, _ := strings.Cut(under, "/")
+	return tag
 }
 
 // schemaName names notificationView "Notification".
@@ -94,7 +119,8 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 	op := huma.Operation{
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: r.description,
 		DefaultStatus: r.status, RejectUnknownQueryParameters: r.strictQuery, Responses: map[string]*huma.Response{},
-		Metadata: map[string]any{},
+		Metadata: map[string]any{}, Tags: []string{tagOf(r.path)},
+		Security: []map[string][]string{}, // none, and says so
 	}
 	statuses := append([]int{500}, r.errors...)
 	if r.role != "" {

@@ -26,10 +26,12 @@ const (
 	codeTooMany         = "too_many_attempts"
 	codeForbidden       = "forbidden"
 	codeNotFound        = "not_found"
+	codeNotOwner        = "not_owner" // 403: a template of another app
 	codeTemplateExists  = "template_exists"
 	codeImmutableField  = "immutable_field"
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
+	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
 	codeUnavailable     = "unavailable"
 	codeBusy            = "busy" // 503: others use what the request needs

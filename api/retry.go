@@ -34,13 +34,13 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.control.Requeue(ctx, d, in.body.Provider); err != nil {
+	if err := s.control.Requeue(ctx, d, in.body.Provider, actorOf(ctx)); err != nil {
 		return nil, err
 	}
 	if d, err = s.deliveryOf(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return &deliveryOutput{viewDelivery(d)}, nil
+	return &deliveryOutput{viewDelivery(ctx, d)}, nil
 }
 
 // retryManyRequest is the body of a request to retry many deliveries.
@@ -48,7 +48,7 @@ type retryManyRequest struct {
 	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which dead deliveries; all fields must match"`
 	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider; matches only deliveries of its channel"`
 	DryRun   bool        `json:"dryRun,omitempty" doc:"count and change nothing"`
-	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" default:"10000" doc:"at most so many deliveries"`
+	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"at most so many deliveries; 10000 when left out"`
 }
 
 type retryFilter struct {
@@ -96,6 +96,7 @@ func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retr
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err
 	}
+	r.By, r.Filter.NotConfigured = actorOf(ctx), hidesConfigured(ctx, r.Filter.Recipient)
 	done, err := s.control.RequeueMatching(ctx, r)
 	if err != nil {
 		return nil, err

@@ -94,7 +94,7 @@ func TestRetryDeliveries(t *testing.T) {
 		Filter: store.DeliveryFilter{
 			NotificationID: n, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
 		},
-		Provider: "spare", DryRun: true, Limit: 7,
+		Provider: "spare", DryRun: true, Limit: 7, By: actorOf("root"),
 	}, b.control.requests[0])
 	require.Equal(t, "console", b.control.requests[1].Filter.AppID, "its own only")
 	require.Equal(t, steering.MaxRequeued, b.control.requests[1].Limit)
@@ -110,4 +110,5 @@ func TestCancelNotification(t *testing.T) {
 	require.Equal(t, n.ID.String(), a.json(t)["id"])
 	require.NotContains(t, a.json(t), "tasks")
 	require.Equal(t, []uuid.UUID{n.ID}, b.control.cancelled)
+	require.Equal(t, []store.Actor{actorOf("sender")}, b.control.by)
 }

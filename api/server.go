@@ -52,8 +52,8 @@ type TemplateRules interface {
 // DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
-	Cancel(ctx context.Context, notification uuid.UUID) error
-	Requeue(ctx context.Context, d store.Delivery, provider string) error
+	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
+	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 }
 
@@ -66,6 +66,8 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	Audit(ctx context.Context, entries ...store.AuditEntry) error
+	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
 
@@ -137,12 +139,12 @@ func New(o Options) (*Server, error) {
 	s.app.Server().CloseOnShutdown = true
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
+	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, riverUI(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, riverUI(o.RiverUI))
 	}
 	return s, nil
 }
@@ -272,6 +274,12 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
+
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/audit", id: "listAudit", role: RoleAdmin,
+		summary: "List the audit log, newest first", description: auditDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.listAudit)
 
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",

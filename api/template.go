@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 const replaceDescription = "All fields are replaced: a field that is left out becomes empty. " +
-	"The name and the channel cannot change and may be left out. " +
+	"The name and the channel cannot change and may be left out; so may the owner, which only an administrator changes. " +
 	"Accepted notifications stay as they were rendered."
 
 // templateRequest is the body of a request to create a template.
@@ -30,16 +31,20 @@ type templateReplacement struct {
 // TemplateContent is the part that a new template and a replacement share. It is
 // exported because huma skips embedded types that are not.
 type TemplateContent struct {
+	Owner        string `json:"owner,omitempty" maxLength:"128" doc:"appId of the owner; left out: as it is, and the caller of a new template. Only administrators may name another" example:"notify-console"`
+	Private      bool   `json:"private,omitempty" doc:"only the owner and administrators may read and send it"`
 	Description  string `json:"description,omitempty" maxLength:"1024" example:"tells who is on call"`
 	Subject      string `json:"subject,omitempty" maxLength:"1024" doc:"of an e-mail; a Go text/template"`
 	Body         string `json:"body,omitempty" maxLength:"65536" doc:"the message; a Go text/template. Required unless templateCode is given" example:"[{{ .severity }}] {{ .incident }}"`
 	MsgType      string `json:"msgType,omitempty" maxLength:"64" doc:"kind of message; the provider's default when empty" example:"text"`
-	TemplateCode string `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice"`
+	TemplateCode string `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice. Required unless body is given"`
 }
 
 type templateView struct {
 	Name         string    `json:"name"`
 	Channel      string    `json:"channel"`
+	Owner        string    `json:"owner" doc:"the app that may change it"`
+	Private      bool      `json:"private" doc:"only the owner and administrators may read and send it"`
 	Description  string    `json:"description"`
 	Subject      string    `json:"subject"`
 	Body         string    `json:"body"`
@@ -52,8 +57,8 @@ type templateView struct {
 
 func viewTemplate(t store.Template) templateView {
 	return templateView{
-		Name: t.Name, Channel: t.Channel, Description: t.Description, Subject: t.Subject, Body: t.Body,
-		MsgType: t.MsgType, TemplateCode: t.TemplateCode, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+		Name: t.Name, Channel: t.Channel, Owner: t.Owner, Private: t.Private, Description: t.Description,
+		Subject: t.Subject, Body: t.Body, MsgType: t.MsgType, TemplateCode: t.TemplateCode, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 }
 
@@ -61,7 +66,7 @@ func viewTemplate(t store.Template) templateView {
 func (c TemplateContent) template(name, channel string) store.Template {
 	return store.Template{
 		Name: name, Channel: channel, Description: c.Description, Subject: c.Subject, Body: c.Body,
-		MsgType: c.MsgType, TemplateCode: c.TemplateCode, UpdatedAt: store.Now(),
+		MsgType: c.MsgType, TemplateCode: c.TemplateCode, Private: c.Private, UpdatedAt: store.Now(),
 	}
 }
 
@@ -85,8 +90,15 @@ func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*
 	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return nil, err
 	}
+	before, err := s.mayCreate(ctx, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	if t.Owner, err = s.chooseOwner(ctx, in.body.Owner, callerOf(ctx).AppID); err != nil {
+		return nil, err
+	}
 	t.CreatedAt = t.UpdatedAt
-	t, err := s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
+	t, err = s.store.CreateTemplate(ctx, t, before, actorOf(ctx).Did(store.AuditTemplateCreate, t.Name))
 	if err != nil {
 		return nil, existsProblem(err)
 	}
@@ -117,6 +129,10 @@ type templateListView struct {
 const templatePage = 10
 
 func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listOutput, error) {
+	filter := store.TemplateFilter{Channel: in.Channel}
+	if caller := callerOf(ctx); !caller.may(RoleAdmin) {
+		filter.VisibleTo = caller.AppID
+	}
 	return answerList(ctx, s, list[store.Template]{
 		head: templateListView{Templates: []templateView{}}, page: templatePage, limit: in.Limit,
 		read: func(ctx context.Context, last *store.Template, limit int) ([]store.Template, error) {
@@ -124,9 +140,9 @@ func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*li
 			if last != nil {
 				after = last.Name
 			}
-			return s.store.ListTemplates(ctx, in.Channel, after, limit)
+			return s.store.ListTemplates(ctx, filter, after, limit)
 		},
-		view: func(t store.Template) any { return viewTemplate(t) },
+		view: func(_ context.Context, t store.Template) any { return viewTemplate(t) },
 		next: func(t store.Template) any { return t.Name },
 	})
 }
@@ -136,7 +152,7 @@ type getTemplateInput struct {
 }
 
 func (s *Server) getTemplate(ctx context.Context, in *getTemplateInput) (*templateOutput, error) {
-	t, err := s.store.Template(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -152,8 +168,11 @@ func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) 
 	if err := in.body.check(); err != nil {
 		return nil, err
 	}
-	old, err := s.store.Template(ctx, in.Name)
+	old, err := s.templateOf(ctx, in.Name)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.mayChange(ctx, store.AuditTemplateUpdate, old.Name, old.Owner); err != nil {
 		return nil, err
 	}
 	if in.body.Name != "" && in.body.Name != old.Name {
@@ -166,12 +185,26 @@ func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) 
 	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return nil, err
 	}
-	if t, err = s.store.UpdateTemplate(ctx, t, callerOf(ctx).AppID); err != nil {
+	if t.Owner, err = s.chooseOwner(ctx, in.body.Owner, old.Owner); err != nil {
+		return nil, err
+	}
+	audit := actorOf(ctx).Did(store.AuditTemplateUpdate, t.Name)
+	if t.Owner != old.Owner {
+		audit.Action, audit.Detail = store.AuditTemplateOwner, fmt.Sprintf("from %s to %s", old.Owner, t.Owner)
+	}
+	if t, err = s.store.UpdateTemplate(ctx, t, old.Owner, audit); err != nil {
 		return nil, err
 	}
 	return &templateOutput{viewTemplate(t)}, nil
 }
 
 func (s *Server) deleteTemplate(ctx context.Context, in *getTemplateInput) (*struct{}, error) {
-	return nil, s.store.DeleteTemplate(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayChange(ctx, store.AuditTemplateDelete, t.Name, t.Owner); err != nil {
+		return nil, err
+	}
+	return nil, s.store.DeleteTemplate(ctx, t.Name, t.Owner, actorOf(ctx).Did(store.AuditTemplateDelete, t.Name))
 }

@@ -157,6 +157,9 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if receiver.RemindAfter < 0 {
 		r.problem(key+".remindAfter", "must not be negative")
 	}
+	if receiver.Apps != nil && len(receiver.Apps) == 0 {
+		r.problem(key+".apps", "must have at least one element; leave it out to let every app post")
+	}
 	var accepted []string // recipient types of all its channels
 	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
 		channel := receiver.Channels[name]
@@ -185,8 +188,21 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 		}
 		if !slices.Contains(accepted, recipient.Type) {
 			r.problem(key+".type", "fits none of the receiver's channels")
-		} else if err := accepting.CheckRecipient(store.Recipient(recipient)); err != nil {
+		} else if err := accepting.CheckRecipient(store.Recipient{Type: recipient.Type, Value: recipient.Value}); err != nil {
 			r.problem(key+".value", "%w", err)
+		}
+	}
+}
+
+// validateReceiverApps checks that the apps of receivers are in the credentials file; nil when
+// that could not be read.
+func (r *reader) validateReceiverApps(credentials *api.Credentials) {
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
+		key := join("integrations.receivers", printable(name))
+		for i, app := range r.cfg.Integrations.Receivers[name].Apps {
+			if credentials != nil && !credentials.Knows(app) {
+				r.problem(fmt.Sprintf("%s.apps[%d]", key, i), "the credentials file has no app of that id")
+			}
 		}
 	}
 }

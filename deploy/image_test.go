@@ -3,6 +3,7 @@ package deploy
 import (
 	"debug/elf"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -122,4 +123,29 @@ func TestMakeDockerTargets(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, string(output))
 	}
+}
+
+// The image has the licence of every module in the program, but of one that has none.
+func TestLicences(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, stages(t)[0], instruction{"RUN", "deploy/licenses.sh /licenses"})
+	folder := t.TempDir()
+	copying := limit.Command(t, limit.Wait, "deploy/licenses.sh", folder)
+	copying.Dir = ".."
+	output, err := copying.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	listing := limit.Command(t, limit.Wait, "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", ".")
+	listing.Dir = ".."
+	modules, err := listing.Output()
+	require.NoError(t, err)
+	require.Contains(t, string(modules), "github.com/riverqueue/river\n")
+	without := map[string]bool{}
+	for module := range strings.FieldsSeq("go " + string(modules)) {
+		texts, err := os.ReadDir(filepath.Join(folder, module))
+		require.NoError(t, err)
+		if len(texts) == 0 {
+			without[module] = true
+		}
+	}
+	require.Equal(t, map[string]bool{"github.com/volcengine/volc-sdk-golang": true}, without)
 }

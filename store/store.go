@@ -36,6 +36,7 @@ type Store interface {
 	Deliveries
 	Templates
 	AlertGroups
+	Auditor
 	Limits
 	Queues
 	// Ping returns nil when the database can be written to.
@@ -133,23 +134,39 @@ type AlertGroups interface {
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 }
 
+// Auditor keeps who changed what. A method that takes an AuditEntry writes it in the
+// transaction of its change, so that neither exists without the other. Nothing changes an
+// entry.
+type Auditor interface {
+	// Audit writes the entries of actions that change none of the store's tables.
+	Audit(ctx context.Context, entries ...AuditEntry) error
+	// ListAudit returns a page of at most limit entries, newest first. The page begins after
+	// the given id; uuid.Nil is the start. The error may be ErrTooBroad.
+	ListAudit(ctx context.Context, f AuditFilter, after uuid.UUID, limit int) ([]AuditEntry, error)
+	// DeleteAudit deletes the entries that were written before the given time, and returns how
+	// many there were.
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
+}
+
 // Templates keeps templates. Names are unique over all channels. Each write makes a
-// version in the same transaction, with the app that wrote it (by).
+// version, by the app of the entry, in the same transaction.
 type Templates interface {
 	// CreateTemplate returns the stored template, or ErrExists when the name is taken.
-	// Versions of a name that was used before are counted on.
-	CreateTemplate(ctx context.Context, t Template, by string) (Template, error)
+	// Versions of a name that was used before are counted on: owner is the one that the
+	// newest has, empty when there is none, and the name is taken when it has another.
+	CreateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
 	// UpdateTemplate replaces everything but the name, the channel and CreatedAt of the
-	// template t.Name. It returns the stored template, or ErrNotFound.
-	UpdateTemplate(ctx context.Context, t Template, by string) (Template, error)
-	// DeleteTemplate deletes a template and keeps its versions. It returns ErrNotFound
-	// when there is none of that name.
-	DeleteTemplate(ctx context.Context, name string) error
+	// template t.Name that the owner has; t.Owner is the new one. It returns the stored
+	// template, or ErrNotFound.
+	UpdateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
+	// DeleteTemplate deletes a template that the owner has, and keeps its versions. The
+	// deletion is one, too. It returns ErrNotFound when there is none of that name and owner.
+	DeleteTemplate(ctx context.Context, name, owner string, audit AuditEntry) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
 	// ListTemplates returns a page of at most limit templates by name, after the given
-	// name; of all channels when channel is empty.
-	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)
+	// name.
+	ListTemplates(ctx context.Context, f TemplateFilter, after string, limit int) ([]Template, error)
 	// TemplateVersion returns one version of a template, or ErrNotFound.
 	TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error)
 	// TemplateVersions returns a page of at most limit versions of a template, newest

@@ -26,6 +26,8 @@ import (
 
 // Options are what a process is started with.
 type Options struct {
+	// Version is the program's. Spans carry it.
+	Version string
 	// ConfigPath is the configuration file.
 	ConfigPath string
 	// Override puts the command line's flags over the configuration, at the start
@@ -76,7 +78,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer db.Close()
-	tracer, stopTracing, err := telemetry.NewTracer(ctx, first.Tracing.Endpoint, log)
+	tracer, stopTracing, err := telemetry.NewTracer(ctx, first.Tracing.Endpoint, o.Version, log)
 	if err != nil {
 		return err
 	}
@@ -90,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 	defer p.service.close()
 	reloader := &reloader{
 		loader: loader, current: first, service: p.service, auth: p.auth, server: p.server,
-		level: level, log: log, metrics: newReloadMetrics(p.metrics),
+		level: level, log: log, metrics: newReloadMetrics(p.metrics), auditor: db.Store,
 	}
 	if err := reloader.apply(); err != nil {
 		return err

@@ -20,7 +20,8 @@ type templateCommands struct {
 	Preview  previewTemplate  `cmd:"" help:"Render a template with params, and name those that are missing."`
 	Test     testTemplate     `cmd:"" help:"Send a template to one recipient, marked as a test."`
 	Versions templateVersions `cmd:"" help:"List the versions of a template."`
-	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template."`
+	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template, also of a deleted one."`
+	Owner    templateOwner    `cmd:"" help:"Give a template to another app; administrators only."`
 }
 
 type listTemplates struct {
@@ -34,9 +35,9 @@ func (c listTemplates) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "NAME", "CHANNEL", "VERSION", "UPDATED", "DESCRIPTION")
+		row(w, "NAME", "CHANNEL", "OWNER", "VERSION", "UPDATED", "DESCRIPTION")
 		for _, t := range list.Templates {
-			row(w, t.Name, t.Channel, t.Version, t.UpdatedAt, t.Description)
+			row(w, t.Name, t.Channel, t.Owner, t.Version, t.UpdatedAt, t.Description)
 		}
 	})
 }
@@ -55,7 +56,7 @@ func (c getTemplate) Run(ctx context.Context, s *session) error {
 		}
 		return s.printFile(v, templateFile{
 			Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
-			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body,
+			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body, Private: v.Private,
 		})
 	}
 	t, err := s.api.Template(ctx, c.Name)
@@ -140,9 +141,13 @@ func (c templateVersions) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "VERSION", "WRITTEN", "BY")
+		row(w, "VERSION", "WRITTEN", "BY", "")
 		for _, v := range list.Versions {
-			row(w, v.Version, v.CreatedAt, v.CreatedBy)
+			what := " "
+			if v.Deleted {
+				what = "deleted"
+			}
+			row(w, v.Version, v.CreatedAt, v.CreatedBy, what)
 		}
 		if list.Next > 0 {
 			s.hintAtMore(strconv.Itoa(list.Next))

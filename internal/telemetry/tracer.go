@@ -25,8 +25,8 @@ const FlushTime = 2 * time.Second
 // NewTracer returns a tracer that exports to the endpoint over OTLP/HTTP, and a
 // function that exports the last spans and stops it. The endpoint can also come from
 // OpenTelemetry's environment variables, which set headers, certificates and the
-// sampler, too. Without an endpoint the tracer is nil.
-func NewTracer(ctx context.Context, endpoint string, log *zap.Logger) (trace.Tracer, func(), error) {
+// sampler, too. Without an endpoint the tracer is nil. Spans carry the program's version.
+func NewTracer(ctx context.Context, endpoint, version string, log *zap.Logger) (trace.Tracer, func(), error) {
 	var options []otlptracehttp.Option
 	switch {
 	case endpoint != "":
@@ -40,7 +40,7 @@ func NewTracer(ctx context.Context, endpoint string, log *zap.Logger) (trace.Tra
 	if err != nil {
 		return nil, nil, fmt.Errorf("tracing: %w", err)
 	}
-	source, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", serviceName)),
+	source, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", serviceName), attribute.String("service.version", version)),
 		resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, nil, fmt.Errorf("tracing: %w", err)

@@ -29,6 +29,7 @@ type preparation struct {
 	matched    []bool    // by recipient
 	job        store.Job // what all jobs have in common
 	alerts     *Alerts   // nil: not from a source of alerts
+	anyPrivate bool      // private templates of other apps may be sent
 	fallbacks  []fallback
 }
 
@@ -78,7 +79,10 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if err != nil {
 		return nil, err
 	}
-	p := &preparation{settings: current, recipients: recipients, matched: make([]bool, len(recipients)), alerts: req.Alerts}
+	p := &preparation{
+		settings: current, recipients: recipients, matched: make([]bool, len(recipients)), alerts: req.Alerts,
+		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates of alerts
+	}
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test,
@@ -124,6 +128,9 @@ func (a *Accepter) template(
 		return provider, store.Template{}, refusal.New(refusal.ChannelOff, "", "this channel is not enabled here")
 	}
 	t, cached, err := find(ctx, name)
+	if err == nil && t.Private && !p.anyPrivate && t.Owner != p.Notification.AppID {
+		err = store.ErrNotFound
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return provider, store.Template{Name: name, Channel: channel}, refusal.New(refusal.UnknownTemplate, ".template", "there is no template %q", name)
 	}
@@ -158,7 +165,7 @@ func (p *preparation) addDeliveries(message store.Message, provider channels.Pro
 			continue
 		}
 		if checks {
-			if err := checker.CheckRecipient(channels.Recipient(r.Recipient)); err != nil {
+			if err := checker.CheckRecipient(channels.Recipient{Type: r.Type, Value: r.Value}); err != nil {
 				if p.alerts != nil {
 					continue
 				}

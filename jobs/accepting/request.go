@@ -2,14 +2,12 @@ package accepting
 
 import (
 	"crypto/sha256"
-	encodingjson "encoding/json"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/store"
@@ -25,6 +23,7 @@ type Request struct {
 	ExpiresAt      *time.Time // later than SendAt; nil: never
 	Priority       store.Priority
 	Test           bool    // a template is being tried
+	Admin          bool    // may send the private templates of other apps
 	Alerts         *Alerts `json:"-"` // nil: not from a source of alerts
 }
 
@@ -49,21 +48,16 @@ func (r Request) hash() []byte {
 	slices.SortFunc(recipients, func(a, b store.Recipient) int {
 		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
 	})
-	hash := sha256.New()
-	err := json.MarshalWrite(hash, struct {
+	canonical, err := json.Marshal(struct {
 		Channels          map[string]ChannelRequest
 		Recipients        []store.Recipient
 		SendAt, ExpiresAt *time.Time
 		Priority          int
 		Test              bool
-	}{r.Channels, slices.Compact(recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test}, json.Deterministic(true), digits)
+	}{r.Channels, slices.Compact(recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test})
 	if err != nil {
 		panic(fmt.Sprintf("accepting: params are not JSON values: %v", err)) // Request says that they are
 	}
-	return hash.Sum(nil)
+	sum := sha256.Sum256(canonical)
+	return sum[:]
 }
-
-// digits writes a number as it was given: 1 and "1" are different requests.
-var digits = json.WithMarshalers(json.MarshalToFunc(func(encoder *jsontext.Encoder, n encodingjson.Number) error {
-	return encoder.WriteValue(jsontext.Value(n))
-}))

@@ -312,8 +312,9 @@ func (r *run) send(ctx context.Context) (channels.Receipt, error) {
 // outgoing returns the message as the provider takes it.
 func (r *run) outgoing() channels.Message {
 	m := channels.Message{
-		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
-		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
+		Recipient: channels.Recipient{Type: r.delivery.Recipient.Type, Value: r.delivery.Recipient.Value},
+		MsgType:   r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {

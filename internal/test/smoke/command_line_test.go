@@ -278,6 +278,59 @@ func TestTemplatesInAFolder(t *testing.T) {
 	require.Contains(t, out, "good           deleted\n")
 	list := runJSON[client.TemplateList](c, 0, "template", "list").Templates
 	require.Len(t, list, 2)
+
+	// And only the app's own. Those of others may be in the folder as they are.
+	other := c.with("SEALOS_NOTIFY_APP_ID="+harness.OtherID, "SEALOS_NOTIFY_APP_SECRET="+harness.OtherSecret)
+	out, _ = other.run(0, "template", "push", "templates")
+	require.Contains(t, out, "mail           unchanged\n")
+	write("mail.yaml", "name: mail\nchannel: feishu_app\nbody: of a stranger\n")
+	_, said = other.run(1, "template", "push", "templates")
+	require.Contains(t, said, "template mail: not_owner: template mail belongs to the app "+harness.AppID)
+	require.NoError(t, os.Remove(w.Path("templates/mail.yaml")))
+	out, _ = other.run(0, "template", "push", "templates", "--prune")
+	require.NotContains(t, out, "deleted")
+	out, _ = c.run(0, "template", "push", "templates", "--prune")
+	require.Contains(t, out, "mail           deleted\n")
+}
+
+// Owners, private templates and the audit log from the command line.
+func TestOwnersFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	c := openTerminal(t, w, w.Start())
+	other := c.with("SEALOS_NOTIFY_APP_ID="+harness.OtherID, "SEALOS_NOTIFY_APP_SECRET="+harness.OtherSecret)
+	admin := c.with("SEALOS_NOTIFY_APP_ID="+harness.AdminID, "SEALOS_NOTIFY_APP_SECRET="+harness.AdminSecret)
+	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
+	const file = "name: payroll\nchannel: feishu_app\nprivate: true\nbody: x\n"
+	require.NoError(t, os.WriteFile(w.Path("templates/payroll.yaml"), []byte(file), 0o600))
+	c.run(0, "template", "push", "templates")
+	out, _ := c.run(0, "template", "get", "payroll")
+	require.Equal(t, file, out, "private is kept")
+	out, _ = c.run(0, "template", "push", "templates")
+	require.Contains(t, out, "unchanged")
+	_, said := other.run(1, "template", "get", "payroll")
+	require.Contains(t, said, "not_found")
+
+	_, said = c.run(1, "template", "owner", "payroll", harness.OtherID)
+	require.Contains(t, said, "only an administrator may give a template to another app")
+	out, _ = admin.run(0, "template", "owner", "payroll", harness.OtherID)
+	require.Equal(t, "Template payroll belongs to "+harness.OtherID+" now.\n", out)
+	out, _ = other.run(0, "template", "get", "payroll")
+	require.Equal(t, file, out)
+	out, _ = other.run(0, "template", "list")
+	require.Regexp(t, "payroll +feishu_app +"+harness.OtherID, out)
+
+	other.run(0, "template", "restore", "payroll", "1")
+	_, said = c.run(1, "audit")
+	require.Contains(t, said, "does not have the role admin")
+	out, said = admin.run(0, "audit", "--limit", "2")
+	require.Regexp(t, harness.OtherID+` +template.restore +payroll +done +version 3, like version 1 +127\.0\.0\.1`, out)
+	require.Regexp(t, harness.AdminID+` +template.owner +payroll +done +version 2, from `+harness.AppID+` to `+harness.OtherID, out)
+	require.NotContains(t, out, "template.create")
+	require.Contains(t, said, "--after")
+	entries := runJSON[client.AuditList](admin, 0, "audit", "--app", harness.AppID, "--action", "template.create", "--object", "payroll").Entries
+	require.Len(t, entries, 1)
+	require.Empty(t, runJSON[client.AuditList](admin, 0, "audit", "--until", "1h").Entries)
 }
 
 func TestTemplateFromTheCommandLine(t *testing.T) {

@@ -95,6 +95,7 @@ func TestTraceFromTheRequestToTheVendor(t *testing.T) {
 			require.Contains(t, [][]byte{deliver[0].GetSpanId(), deliver[1].GetSpanId()}, send[i].GetParentSpanId())
 		}
 		require.Contains(t, got.all, `"sealos-notify"`, "the resource is named")
+		require.Contains(t, got.all, `"service.version"`)
 
 		require.Equal(t, caller, r.Await("attempt")["traceId"])
 		for line := r.Await("request"); line["traceId"] != caller; line = r.Await("request") {
