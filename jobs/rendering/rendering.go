@@ -45,7 +45,7 @@ type source struct {
 func New(types []channels.Type, live *settings.Live) *Renderer {
 	r := &Renderer{
 		types: make(map[string]channels.Type, len(types)), settings: live,
-		turns: shares.New(int64(max(1, runtime.GOMAXPROCS(0)/2)), 1),
+		turns: shares.New(turns(), 1),
 	}
 	for _, t := range types {
 		r.types[t.Channel] = t
@@ -66,6 +66,9 @@ func (r *Renderer) CheckChannel(channel, field string) error {
 	return refusal.New(refusal.UnknownChannel, field, "unknown channel; known are %s",
 		strings.Join(slices.Sorted(maps.Keys(r.types)), ", "))
 }
+
+// turns is how many processors do heavy work at once.
+func turns() int64 { return int64(max(1, runtime.GOMAXPROCS(0)/2)) }
 
 // turn is the work of one call for an app.
 type turn struct {

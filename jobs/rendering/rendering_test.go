@@ -12,6 +12,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -64,4 +65,24 @@ func TestCheckTemplate(t *testing.T) {
 			})
 		}
 	})
+}
+
+// Renderings that take long take turns, one for an app. Others go on beside them.
+func TestHeavyRenderingsTakeTurns(t *testing.T) {
+	t.Parallel()
+	live := &settings.Live{}
+	live.Store(&settings.Settings{Registry: channels.NewRegistry(nil)})
+	renderer := rendering.New([]channels.Type{jobstest.TestChannel}, live)
+	heavy := store.Template{Name: "heavy", Channel: "test", MsgType: "text", Body: "{{range 1000}}{{end}}"}
+	light := store.Template{Name: "light", Channel: "test", MsgType: "text", Body: "{{range 10}}{{end}}x"}
+	giveBack := rendering.TakeTurns(t, renderer)
+	_, err := renderer.PreviewTemplate(t.Context(), "app", light, nil)
+	require.NoError(t, err)
+	_, err = renderer.PreviewTemplate(t.Context(), "app", heavy, nil)
+	require.ErrorIs(t, err, shares.ErrBusy)
+	require.ErrorIs(t, renderer.CheckTemplate(t.Context(), "app", light), shares.ErrBusy)
+	giveBack()
+	_, err = renderer.PreviewTemplate(t.Context(), "app", heavy, nil)
+	require.NoError(t, err)
+	require.NoError(t, renderer.CheckTemplate(t.Context(), "app", light))
 }
