@@ -113,7 +113,11 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 // send accepts a notification of the caller.
 func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
 	caller := callerOf(ctx)
+	if high := caller.limits.HighPriority; high != nil && !*high && r.Priority == store.PriorityHigh {
+		return nil, fieldProblem(http.StatusForbidden, codeForbidden, "priority", "this app may not send with high priority")
+	}
 	r.AppID, r.Admin = caller.AppID, caller.may(RoleAdmin)
+	r.Simulated, r.Limits = caller.simulated, caller.limits.accepting()
 	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {
 		return nil, err

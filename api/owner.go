@@ -13,7 +13,7 @@ import (
 const hidden = "***"
 
 // owns reports whether the caller may do what the owner may.
-func (c Caller) owns(owner string) bool { return c.AppID == owner || c.may(RoleAdmin) }
+func (c Caller) owns(owner string) bool { return c.app() == owner || c.may(RoleAdmin) }
 
 // templateOf returns a template, or errNotFound for a private one of another app.
 func (s *Server) templateOf(ctx context.Context, name string) (store.Template, error) {

@@ -94,7 +94,7 @@ func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*
 	if err != nil {
 		return nil, err
 	}
-	if t.Owner, err = s.chooseOwner(ctx, in.body.Owner, callerOf(ctx).AppID); err != nil {
+	if t.Owner, err = s.chooseOwner(ctx, in.body.Owner, callerOf(ctx).app()); err != nil {
 		return nil, err
 	}
 	t.CreatedAt = t.UpdatedAt

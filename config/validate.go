@@ -232,6 +232,9 @@ func (r *reader) validateAddresses(registry *channels.Registry) {
 // validateProvider checks a provider, even when no channel uses it.
 func (r *reader) validateProvider(p Provider) {
 	key := "providers." + p.Name
+	if p.Name == channels.SimulatedProvider {
+		r.problem(key, "is the name of the provider for test secrets; choose another")
+	}
 	config := reflect.ValueOf(p.Config).Elem()
 	complete := r.validateRequired(key, config)
 	common := p.Config.Common()

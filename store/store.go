@@ -53,13 +53,17 @@ type Notifications interface {
 	// the same order. An acceptance whose app and idempotency key exist already, in the
 	// database or earlier in the batch, writes nothing, and its result is the notification
 	// that has the key. One whose Telling is no news writes nothing either, and its result
-	// is the notification that told the same; only its id is set when that was deleted.
+	// is the notification that told the same; only its id is set when that was deleted. One
+	// that is new and beyond a quota of its app writes nothing, and its result says so; what
+	// is written is counted, exactly over all replicas.
 	// ErrStale is the result of the whole batch when one of its templates was changed or
 	// deleted since it was read; every write that returned before gather was called is
 	// seen.
 	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
+	// Uses returns what the app has used in the periods that hold the time.
+	Uses(ctx context.Context, appID string, at time.Time) ([]Use, error)
 	// NotificationByKey returns the notification that the app sent with the
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
@@ -178,6 +182,7 @@ type Templates interface {
 type Acceptance struct {
 	Notification Notification
 	Telling      *Telling   // nil: not the state of a group of alerts
+	Quotas       []Quota    // of the app, as far as this uses them
 	Templates    []Template // as they were read; Accept checks that they are still stored so
 	Messages     []Message
 	Deliveries   []Delivery
@@ -200,6 +205,8 @@ type Accepted struct {
 	// Replayed reports whether nothing was written: the key was taken, or the Telling is
 	// no news.
 	Replayed bool
+	// Beyond is the quota that has no room for it; nothing was written then. Otherwise nil.
+	Beyond *QuotaError
 }
 
 // FirstID returns the lowest UUIDv7 of that millisecond. Lists find times by it, so

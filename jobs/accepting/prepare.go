@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -28,8 +29,10 @@ type preparation struct {
 	recipients []recipient
 	matched    []bool    // by recipient
 	job        store.Job // what all jobs have in common
-	alerts     *Alerts   // nil: not from a source of alerts
-	anyPrivate bool      // private templates of other apps may be sent
+	simulated  bool
+	alerts     *Alerts // nil: not from a source of alerts
+	owner      string  // of the private templates that may be sent
+	anyPrivate bool    // those of other apps, too
 	fallbacks  []fallback
 }
 
@@ -47,6 +50,9 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		if err != nil {
 			return nil, in(channel, err)
 		}
+		if p.simulated { // the provider has checked the message as if it were real
+			provider.Name = channels.SimulatedProvider
+		}
 		if err := p.addDeliveries(message, provider); err != nil {
 			return nil, err
 		}
@@ -60,7 +66,7 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}
-	return p, nil
+	return p, p.addQuotas(req.Limits)
 }
 
 // begin checks the recipients and times of a request and makes its notification.
@@ -80,7 +86,8 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 		return nil, err
 	}
 	p := &preparation{
-		settings: current, recipients: recipients, matched: make([]bool, len(recipients)), alerts: req.Alerts,
+		settings: current, recipients: recipients, matched: make([]bool, len(recipients)),
+		simulated: req.Simulated, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
 		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates of alerts
 	}
 	p.Notification = store.Notification{
@@ -128,7 +135,7 @@ func (a *Accepter) template(
 		return provider, store.Template{}, refusal.New(refusal.ChannelOff, "", "this channel is not enabled here")
 	}
 	t, cached, err := find(ctx, name)
-	if err == nil && t.Private && !p.anyPrivate && t.Owner != p.Notification.AppID {
+	if err == nil && t.Private && !p.anyPrivate && t.Owner != p.owner {
 		err = store.ErrNotFound
 	}
 	if errors.Is(err, store.ErrNotFound) {

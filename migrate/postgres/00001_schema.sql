@@ -143,6 +143,17 @@ CREATE TABLE template_versions (
     PRIMARY KEY (name, version)
 );
 
+-- What the apps that have limits have used.
+CREATE TABLE app_use (
+    app_id  text NOT NULL,
+    channel text NOT NULL, -- empty: notifications are counted
+    period  text NOT NULL, -- minute or day
+    start   timestamptz NOT NULL, -- of the period that is counted
+    used    integer NOT NULL,
+    PRIMARY KEY (app_id, channel, period)
+)
+WITH (fillfactor = 50); -- updated by every acceptance of such an app
+
 -- What was last told of each group of alerts, so that only news is told. Transactions that
 -- accept alerts of the same group wait for each other here.
 CREATE TABLE alert_groups (
@@ -217,6 +228,7 @@ DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;
 DROP FUNCTION audit_never_changes;
+DROP TABLE app_use;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;

@@ -126,6 +126,15 @@ CREATE TABLE template_versions (
     PRIMARY KEY (name, version)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE app_use (
+    app_id  TEXT NOT NULL,
+    channel TEXT NOT NULL, -- empty: notifications are counted
+    period  TEXT NOT NULL, -- minute or day
+    start   INTEGER NOT NULL, -- of the period that is counted
+    used    INTEGER NOT NULL,
+    PRIMARY KEY (app_id, channel, period)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE alert_groups (
     app_id          TEXT NOT NULL,
     id              TEXT NOT NULL,
@@ -174,6 +183,7 @@ CREATE TABLE provider_places (
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;
+DROP TABLE app_use;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;
