@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -36,7 +37,10 @@ const (
 )
 
 // bodies weighs the bodies of all requests in hand.
-type bodies struct{ small, large weights }
+type bodies struct {
+	small, large weights
+	turns        *shares.Pool // of processors, for decoding large ones
+}
 
 type weights struct{ bytes, values *shares.Pool }
 
@@ -44,6 +48,7 @@ func newBodies() *bodies {
 	return &bodies{
 		small: weights{shares.New(smallBytes, smallBytes/2), shares.New(smallValues, smallValues/2)},
 		large: weights{shares.New(largeBytes, largeBytes/2), shares.New(largeValues, maxValues)},
+		turns: shares.New(int64(max(1, runtime.GOMAXPROCS(0)/2)), 1),
 	}
 }
 
@@ -52,7 +57,21 @@ type held struct {
 	app     string
 	content []byte
 	weights weights
+	turns   *shares.Pool // nil for a small body
 	release []func()
+}
+
+// decode calls do when a processor is free for it. A large body takes some 0.1 s.
+func (h *held) decode(ctx context.Context, do func() error) error {
+	if h.turns == nil {
+		return do()
+	}
+	giveBack, err := h.turns.Take(ctx, h.app, 1)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	return do()
 }
 
 // take waits until the pool has n, at most until ctx ends.
@@ -113,13 +132,13 @@ func (b *bodies) read(c *fiber.Ctx, to *held) error {
 		}
 		stream = io.MultiReader(bytes.NewReader(to.content), stream)
 		to.giveBack()
-		to.weights = b.large
+		to.weights, to.turns = b.large, b.turns
 		if more, err = to.read(ctx, stream, maxBody); more {
 			return errBodyTooLarge
 		}
 		return err
 	case length > smallBody:
-		to.weights = b.large
+		to.weights, to.turns = b.large, b.turns
 	}
 	_, err := to.read(ctx, stream, length)
 	if err == nil && len(to.content) < length {

@@ -47,7 +47,9 @@ func (b *jsonBody[T]) read(ctx huma.Context) error {
 		held.content = cleans.clean(held.content)
 	}
 	schema := ctx.Operation().Metadata[bodySchemaKey].(bodySchema)
-	return schema.decode(held.content, &b.body, func(values int) error { return held.takeValues(ctx.Context(), values) })
+	return held.decode(ctx.Context(), func() error {
+		return schema.decode(held.content, &b.body, func(values int) error { return held.takeValues(ctx.Context(), values) })
+	})
 }
 
 // checkHeaders returns a *Problem when the body of a request is compressed or declared as

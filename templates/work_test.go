@@ -20,7 +20,6 @@ const maxWork = time.Second
 // params of work. Each is what one body may hold.
 var (
 	manyKeys    = object(100_000)
-	someKeys    = object(8_000)
 	hugeText    = strings.Repeat("x", 4<<20)
 	longNumber  = json.Number("0." + strings.Repeat("7", 900) + "e-390")
 	hugeNumber  = json.Number(strings.Repeat("7", 4<<20))

@@ -42,13 +42,13 @@ var costs = []cost{
 	{"one request", "saves the template that takes longest", 60 * mebibyte, time.Second, func(a *attacker) { a.save(slowestSources[0]) }, []int{200, 201, 400}},
 	{"one request", "renders the template that takes longest", 60 * mebibyte, 1500 * time.Millisecond, func(a *attacker) { a.preview("slowest") }, []int{422}},
 
-	{"one app", "sends 50 of the largest bodies at once", 330 * mebibyte, 60 * time.Second, func(a *attacker) {
+	{"one app", "sends 50 of the largest bodies at once", 420 * mebibyte, 60 * time.Second, func(a *attacker) {
 		a.atOnce(50, func(i int) { a.post(densest(fmt.Sprint("crowd-", i))) })
 	}, []int{202, 503}},
-	{"one app", "sends 500 of the densest small bodies at once", 330 * mebibyte, 30 * time.Second, func(a *attacker) {
+	{"one app", "sends 500 of the densest small bodies at once", 250 * mebibyte, 30 * time.Second, func(a *attacker) {
 		a.atOnce(500, func(i int) { a.post(small(fmt.Sprint("small-", i))) })
 	}, []int{202, 503}},
-	{"one app", "renders the slowest template 200 times at once", 330 * mebibyte, 15 * time.Second, func(a *attacker) {
+	{"one app", "renders the slowest template 200 times at once", 100 * mebibyte, 15 * time.Second, func(a *attacker) {
 		a.atOnce(200, func(int) { a.preview("slowest") })
 	}, []int{422, 503}},
 	{"one app", "reads 30,000 deliveries 50 times at once, and does not read the answers", 150 * mebibyte, 15 * time.Second, func(a *attacker) {
@@ -60,7 +60,7 @@ var costs = []cost{
 		a.hold(250, "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n{", 2*time.Second)
 	}, nil},
 	{"one stranger", "sends 500 bodies of 4 MB with a wrong secret", 100 * mebibyte, 10 * time.Second, func(a *attacker) {
-		a.atOnce(500, func(i int) { a.guess(longest("x")) })
+		a.atOnce(500, func(int) { a.guess(longest("x")) })
 	}, []int{0, 401, 429, 503}}, // 0: the connection was closed before the answer was read
 }
 
