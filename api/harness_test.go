@@ -22,6 +22,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
@@ -74,7 +76,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	b.ready.Store(true)
 	o := api.Options{
 		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Overview: view{}, Store: b.store,
-		Ready: b.ready.Load, Log: log,
+		RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
 		f(&o)
@@ -207,6 +209,8 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 
 // deliveryControl records requests and returns what a test sets.
 type deliveryControl struct {
+	erasures  []steering.EraseRequest
+	erased    steering.Erased
 	cancelled []uuid.UUID
 	by        []store.Actor
 	retried   []store.Delivery
@@ -506,3 +510,8 @@ func (m *memory) ListTemplates(_ context.Context, f store.TemplateFilter, after 
 }
 
 var errBroken = errors.New("secret inside: pq relation broken")
+
+func (s *deliveryControl) Erase(_ context.Context, r steering.EraseRequest, _ store.Actor) (steering.Erased, error) {
+	s.erasures = append(s.erasures, r)
+	return s.erased, s.err
+}

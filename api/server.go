@@ -59,12 +59,13 @@ type TemplateRules interface {
 	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
+// DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
 	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
 	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
+	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
 }
 
 // Overview tells how the channels stand.
@@ -90,6 +91,9 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
+// Schema returns what the database's schema lacks; nothing when it is right.
+type Schema func(ctx context.Context) (missing string, err error)
+
 // Options are the parts of a server.
 type Options struct {
 	Config          ServerConfig
@@ -100,8 +104,10 @@ type Options struct {
 	Overview        Overview
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
+	RecipientTypes  []string              // that a request may name; any when empty
 	RiverUI         http.Handler          // serves /riverui; may be nil
 	Ready           func() bool           // false once shutdown has begun
+	Schema          Schema                // may be nil
 	Metrics         prometheus.Registerer // may be nil
 	Tracer          trace.Tracer          // may be nil
 	Log             *zap.Logger
@@ -119,17 +125,21 @@ type Server struct {
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
 	isReady      func() bool
+	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
 	listener     atomic.Pointer[quietListener] // set by Serve
+
+	recipientTypes []string
 }
 
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
-		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		recipientTypes: o.RecipientTypes,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s
@@ -244,15 +254,20 @@ func (s *Server) routes(api huma.API) {
 	}, s.getDelivery)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/{id}/retry", id: "retryDelivery", role: RoleSend,
-		summary: "Send a dead or cancelled delivery again", description: retryDescription, status: http.StatusAccepted,
+		summary: "Send a delivery again, or without further waiting", description: retryDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.retryDelivery)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/retry", id: "retryDeliveries", role: RoleSend,
-		summary: "Send dead deliveries again", description: retryManyDescription, status: http.StatusAccepted,
+		summary: "Send many deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
 
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/erase", id: "erase", role: RoleAdmin,
+		summary: "Make a person's addresses and texts unreadable, or a notification's", description: eraseDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.erase)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
 		summary: "List the channels with their queues", description: channelsDescription,
@@ -279,6 +294,11 @@ func (s *Server) routes(api huma.API) {
 		summary: "Create a template", status: http.StatusCreated,
 		errors: []int{400, 409, 413, 415, 422},
 	}, s.createTemplate)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: templates + "/check", id: "checkTemplate", role: RoleTemplates,
+		summary: "Check a template that is not stored", description: checkDescription,
+		errors: []int{400, 413, 415, 422},
+	}, s.checkTemplate)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
 		summary: "List templates by name", errors: []int{400},
@@ -326,6 +346,10 @@ func (s *Server) routes(api huma.API) {
 		summary: "List the audit log, newest first", description: auditDescription,
 		strictQuery: true, errors: []int{400, 422},
 	}, s.listAudit)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
+		summary: "Read which app makes the request, and its roles",
+	}, s.whoAmI)
 
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",
@@ -339,4 +363,5 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: "/readyz", id: "ready",
 		summary: "Report whether this replica accepts requests",
 	}, s.ready)
+	describeRecipientTypes(api, s.recipientTypes)
 }

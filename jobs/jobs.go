@@ -40,6 +40,7 @@ type Jobs struct {
 	channels []string
 	settings *settings.Live
 	queues   store.Queues
+	hand     hand
 	river    *riverMetrics
 	log      *zap.Logger
 }
@@ -52,7 +53,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	renderer := rendering.New(types, live)
 	j := &Jobs{
 		Renderer:  renderer,
-		Accepter:  accepting.New(st, renderer, live, log, telemetry.Metrics, batches),
+		Accepter:  accepting.New(st, types, renderer, live, log, telemetry.Metrics, batches),
 		Deliverer: delivering.New(st, types, live, log, telemetry.Metrics, batches, telemetry.Tracer),
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),

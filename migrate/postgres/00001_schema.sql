@@ -1,4 +1,5 @@
 -- +goose Up
+SET LOCAL lock_timeout = '1s';
 
 -- No foreign keys: the rows of a notification are written and deleted in one
 -- transaction each, and a check would cost an index look-up for every delivery and
@@ -38,6 +39,9 @@ WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 
 -- For the lists of an app. Neither column ever changes.
 CREATE INDEX notifications_app ON notifications (app_id, id);
+
+-- For erasing an address that fitted no channel, which is rare.
+CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
 
 CREATE TABLE messages (
     id               uuid PRIMARY KEY,
@@ -229,6 +233,7 @@ DROP INDEX IF EXISTS river_job_metadata_index;
 ALTER TABLE river_job SET (autovacuum_vacuum_scale_factor = 0.02);
 
 -- +goose Down
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);

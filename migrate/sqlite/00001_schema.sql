@@ -31,6 +31,7 @@ CREATE TABLE notifications (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX notifications_app ON notifications (app_id, id);
+CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
 
 -- With rowids, because bodies are large.
 CREATE TABLE messages (

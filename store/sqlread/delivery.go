@@ -159,3 +159,9 @@ func (r Reader) Orphans(ctx context.Context, after uuid.UUID, limit int) ([]stor
 	}, r.OrphanedJobs, after, limit)
 	return wrapped(orphans, err, "orphans")
 }
+
+// RunningJob scans a job's id and attempt.
+func RunningJob(row Row) (j store.RunningJob, err error) {
+	err = row.Scan(&j.ID, &j.Attempt)
+	return j, err
+}
