@@ -187,3 +187,29 @@ func quotaNone(t *testing.T, b bundle) {
 	b.accept(t, Acceptance("app", "k", 1))
 	require.Zero(t, b.count(t, "app_use"))
 }
+
+// Otherwise the second post, of the other half of a pair, would hear that it was told.
+func quotaOfAlertsInBatch(t *testing.T, b bundle) {
+	batch := []store.Acceptance{alertOf("app", "group", "firing"), alertOf("app", "group", "firing")}
+	for i := range batch {
+		batch[i].Quotas = []store.Quota{{Period: store.PerDay, Most: 0}}
+	}
+	for _, beyond := range b.take(t, batch...) {
+		require.NotNil(t, beyond)
+	}
+}
+
+func quotaWrongClock(t *testing.T, b bundle) {
+	send := func(key string, ahead time.Duration) *store.QuotaError {
+		a := Acceptance("app", key, 1)
+		a.Notification.CreatedAt = store.Now().Add(ahead)
+		a.Quotas = []store.Quota{{Channel: "email", Period: store.PerDay, Most: 3}}
+		return b.take(t, a)[0]
+	}
+	for i, ahead := range []time.Duration{0, -72 * time.Hour, 72 * time.Hour} {
+		require.Nil(t, send(fmt.Sprint(i), ahead))
+	}
+	beyond := send("k", 0)
+	require.NotNil(t, beyond, "all count together")
+	require.NotNil(t, send("l", 72*time.Hour))
+}
