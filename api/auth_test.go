@@ -88,6 +88,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"templates":     "templates",
 		"audit":         "admin",
 		"whoami":        "", // none
+		"apps":          "admin",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
 	guarded := 0
@@ -123,7 +124,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 24, guarded)
+	require.Equal(t, 25, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so

@@ -137,7 +137,7 @@ func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*li
 	out := &listTemplatesOutput{templateListView{Templates: []templateView{}}}
 	filter := store.TemplateFilter{Channel: in.Channel}
 	if caller := callerOf(ctx); !caller.may(RoleAdmin) {
-		filter.VisibleTo = caller.AppID
+		filter.VisibleTo = caller.app()
 	}
 	page, after := readPage, in.After
 	if in.Limit > 0 {

@@ -45,7 +45,7 @@ type listDeliveries struct {
 // Run lists deliveries.
 func (c listDeliveries) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
-		DeliveryFilter: c.with(c.Status, c.timeFlags), Limit: c.Limit, After: c.After,
+		DeliveryFilter: c.with(c.Status, c.timeFlags), Test: c.Test, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
 		return err
@@ -114,6 +114,9 @@ func deliveryText(w io.Writer, d client.Delivery) {
 	row(w, "Recipient", d.Recipient.Type+":"+d.Recipient.Value)
 	row(w, "Channel", d.Channel)
 	row(w, "Template", fmt.Sprintf("%s, version %d", d.TemplateName, d.TemplateVersion))
+	if d.Test {
+		row(w, "Test", "yes: it reaches nobody")
+	}
 	row(w, "Status", deliveryStatus(d))
 	row(w, "Retries", fmt.Sprintf("%d of %d", d.RetryCount, d.MaxRetry))
 	row(w, "Next retry", d.NextRetryAt)

@@ -13,6 +13,9 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
+// usesAge is how long after its begin a period of quotas is surely over, with wrong clocks.
+const usesAge = 48 * time.Hour
+
 // retentionBatch bounds the deliveries that one transaction deletes.
 const retentionBatch = 5_000
 
@@ -20,6 +23,7 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	ForgetUses(ctx context.Context, before time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -39,15 +43,17 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 // Delete deletes the finished notifications that are older than retention.days, and the
 // messages that stay with a vendor, and forgets the groups of alerts that were not posted
 // for as long, and deletes the entries of the audit log that are as old. With 0 days it
-// deletes nothing.
+// deletes none of these. Counters of quotas are deleted when their period is long over.
 func (r *Retention) Delete(ctx context.Context) error {
+	_, err := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
 	s := r.settings.Load()
 	days := s.Retention.Days
 	if days == 0 {
-		return nil
+		return err
 	}
 	before := store.Now().AddDate(0, 0, -days)
-	deleted, err := r.DeleteBefore(ctx, before)
+	deleted, deleteErr := r.DeleteBefore(ctx, before)
+	err = errors.Join(err, deleteErr)
 	if deleted > 0 {
 		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
 	}
