@@ -103,7 +103,7 @@ func TestBeyondALimit(t *testing.T) {
 	} {
 		b := start(t)
 		b.accepter.err = &store.QuotaError{Quota: c.quota, Used: 3, Wait: 61500 * time.Millisecond}
-		a := b.call(t, request{method: "POST", path: "/api/v1/notifications", app: "sender", body: notification})
+		a := b.call(t, request{method: "POST", path: "/api/v1/notifications", app: "sender", body: valid})
 		require.Equal(t, 429, a.status)
 		gotCode, gotField := a.problem(t)
 		require.Equal(t, []string{code, c.field}, []string{gotCode, gotField})

@@ -77,7 +77,10 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 var tags = []*huma.Tag{
 	{Name: "notifications", Description: "Send, read and cancel notifications."},
 	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
+	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
+	{Name: "channels", Description: "The channels, their providers and queues."},
+	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},

@@ -182,7 +182,7 @@ func (s *Server) problem(err error) *Problem {
 func refusalProblem(r *refusal.Error) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
-	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired:
+	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired, refusal.Erased:
 		status = http.StatusConflict
 	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest

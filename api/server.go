@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -58,12 +59,20 @@ type TemplateRules interface {
 	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
+// DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
 	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
 	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
+	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
+}
+
+// Overview tells how the channels stand.
+type Overview interface {
+	Channels(ctx context.Context) ([]overview.Channel, error)
+	Names() []string
+	Providers(channel string) []string
 }
 
 // Store is what the API reads, and where it keeps templates.
@@ -76,10 +85,15 @@ type Store interface {
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
 	Uses(ctx context.Context, appID string) ([]store.Use, error)
+	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
+	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
+
+// Schema returns what the database's schema lacks; nothing when it is right.
+type Schema func(ctx context.Context) (missing string, err error)
 
 // Options are the parts of a server.
 type Options struct {
@@ -88,11 +102,13 @@ type Options struct {
 	Accepter        Accepter
 	DeliveryControl DeliveryControl
 	Templates       TemplateRules
+	Overview        Overview
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
 	RecipientTypes  []string              // that a request may name; any when empty
 	RiverUI         http.Handler          // serves /riverui; may be nil
 	Ready           func() bool           // false once shutdown has begun
+	Schema          Schema                // may be nil
 	Metrics         prometheus.Registerer // may be nil
 	Tracer          trace.Tracer          // may be nil
 	Log             *zap.Logger
@@ -105,10 +121,12 @@ type Server struct {
 	accepter     Accepter
 	control      DeliveryControl
 	rules        TemplateRules
+	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
 	isReady      func() bool
+	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
@@ -120,8 +138,9 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
-		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log, recipientTypes: o.RecipientTypes,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
+		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		recipientTypes: o.RecipientTypes,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s
@@ -150,7 +169,9 @@ func New(o Options) (*Server, error) {
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
-	s.app.Get("/", index)
+	if err := s.serveConsole(); err != nil {
+		return nil, err
+	}
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.auditRiverUI, riverUI(o.RiverUI))
 	}
@@ -163,6 +184,9 @@ func New(o Options) (*Server, error) {
 func (s *Server) limitBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	const chunked = -1
 	if n := h.ContentLength(); n != chunked && n <= maxUnauthenticatedRead {
+		return fasthttp.RequestConfig{}
+	}
+	if s.hasSession(h) {
 		return fasthttp.RequestConfig{}
 	}
 	appID, secret := credentialsOf(h)
@@ -239,6 +263,21 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send many deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
+
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/erase", id: "erase", role: RoleAdmin,
+		summary: "Make a person's addresses and texts unreadable, or a notification's", description: eraseDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.erase)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
+		summary: "List the channels with their queues", description: channelsDescription,
+	}, s.listChannels)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
+		summary: "Read how the channels stand and what is dead", description: overviewDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.getOverview)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,

@@ -34,12 +34,15 @@ const ListTime = 3 * time.Second
 type Store interface {
 	Notifications
 	Deliveries
+	Erasures
 	Templates
+	TemplateHistory
 	AlertGroups
 	Quotas
 	Auditor
 	Limits
 	Queues
+	Sessions
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -98,6 +101,10 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
+	// DeadGroups looks at the newest dead deliveries, at most so many, and counts those of the
+	// app, all of them when it is empty. The largest group is first. more is true when as many
+	// were looked at. The error may be ErrTooBroad.
+	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)
 	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 
@@ -175,6 +182,14 @@ type Templates interface {
 	// TemplateVersions returns a page of at most limit versions of a template, newest
 	// first, before the given version; 0 is the start.
 	TemplateVersions(ctx context.Context, name string, before, limit int) ([]TemplateVersion, error)
+}
+
+// TemplateHistory ends the history of templates.
+type TemplateHistory interface {
+	// DeleteReplacedVersions deletes the versions that a newer one replaced before the given
+	// time, and returns how many there were. The newest of each name stays, so that no number
+	// is used again.
+	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 }
 
 // Acceptance is everything that is written when a notification is accepted.

@@ -24,6 +24,8 @@ type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 	ForgetUses(ctx context.Context, before time.Time) (int, error)
+	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
+	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -40,20 +42,25 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 	return &Retention{store: st, settings: live, log: log}
 }
 
-// Delete deletes the finished notifications that are older than retention.days, and the
-// messages that stay with a vendor, and forgets the groups of alerts that were not posted
-// for as long, and deletes the entries of the audit log that are as old. With 0 days it
-// deletes none of these. Counters of quotas are deleted when their period is long over.
+// Delete deletes what is older than retention.days: the finished notifications, the messages
+// that stay with a vendor, the entries of the audit log, the versions of templates that were
+// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
+// were not posted for as long. With 0 days it deletes none of these. Expired sessions, and counters
+// of quotas whose period is long over, are always deleted.
 func (r *Retention) Delete(ctx context.Context) error {
-	_, err := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
+	_, sessions := r.store.DeleteSessions(ctx, store.Now())
+	_, uses := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
+	return errors.Join(sessions, uses, r.deleteOld(ctx))
+}
+
+func (r *Retention) deleteOld(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
 	if days == 0 {
-		return err
+		return nil
 	}
 	before := store.Now().AddDate(0, 0, -days)
-	deleted, deleteErr := r.DeleteBefore(ctx, before)
-	err = errors.Join(err, deleteErr)
+	deleted, err := r.DeleteBefore(ctx, before)
 	if deleted > 0 {
 		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
 	}
@@ -63,7 +70,11 @@ func (r *Retention) Delete(ctx context.Context) error {
 	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
 		err = errors.Join(err, auditErr)
 	}
-	return errors.Join(err, r.expire(ctx, s.Registry, before))
+	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
+	if versions > 0 {
+		r.log.Info("replaced versions of templates deleted", zap.Int("versions", versions), zap.Int("retentionDays", days))
+	}
+	return errors.Join(err, versionsErr, r.expire(ctx, s.Registry, before))
 }
 
 // expire deletes old and ended messages at the vendors where messages stay. Providers that

@@ -37,6 +37,9 @@ type Reader struct {
 	AppID string
 	// Now is the present time by the database's clock.
 	Now string
+	// Dead chooses the dead deliveries d so that the engine reads them by their partial index, in
+	// the order of ids.
+	Dead string
 }
 
 // all returns the rows of a statement.
