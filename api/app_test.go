@@ -103,7 +103,7 @@ func TestBeyondALimit(t *testing.T) {
 	} {
 		b := start(t)
 		b.accepter.err = &store.QuotaError{Quota: c.quota, Used: 3, Wait: 61500 * time.Millisecond}
-		a := b.call(t, request{method: "POST", path: "/api/v1/notifications", app: "sender", body: valid})
+		a := b.call(t, post("sender", `{"idempotencyKey": "k", "channels": {"email": {"template": "t"}}, "recipients": [{"type": "email", "value": "a@example.com"}]}`))
 		require.Equal(t, 429, a.status)
 		gotCode, gotField := a.problem(t)
 		require.Equal(t, []string{code, c.field}, []string{gotCode, gotField})

@@ -45,7 +45,7 @@ func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInp
 	}
 	rows, err := s.store.ListNotifications(ctx, store.NotificationFilter{
 		AppID: app, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
-		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Test: flag(in.Test), Since: in.Since, Until: in.Until,
+		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Test: truth(in.Test), Since: in.Since, Until: in.Until,
 		NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}, in.After, in.Limit+1)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*
 	rows, err := s.store.ListDeliveries(ctx, store.DeliveryFilter{
 		NotificationID: in.Notification, AppID: app, Status: store.DeliveryStatus(in.Status),
 		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
-		Test: flag(in.Test), Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
+		Test: truth(in.Test), Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
@@ -100,8 +100,8 @@ func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*
 	return out, nil
 }
 
-// flag returns the value of a filter; nil when it was left out.
-func flag(text string) *bool {
+// truth returns the value of a filter; nil when it was left out.
+func truth(text string) *bool {
 	if text == "" {
 		return nil
 	}

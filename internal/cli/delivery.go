@@ -39,6 +39,7 @@ func (f deliveryFilter) with(status string, t timeFlags) client.DeliveryFilter {
 type listDeliveries struct {
 	Status string `placeholder:"STATUS" enum:",pending,processing,success,failed,dead,cancelled" default:"" help:"pending, processing, success, failed (waits for a retry), dead or cancelled."`
 	deliveryFilter
+	Test string `placeholder:"true|false" enum:",true,false" default:"" help:"Sent with a test secret, or not."`
 	pageFlags
 }
 

@@ -20,6 +20,8 @@ var quotaCases = map[string]func(*testing.T, bundle){
 	"Accept/quotas are exact when many accept":               quotaConcurrently,
 	"Accept/what was rolled back is not counted":             quotaRolledBack,
 	"Accept/alerts beyond a quota were not told":             quotaOfAlerts,
+	"Accept/the same alerts twice in a batch beyond a quota": quotaOfAlertsInBatch,
+	"Accept/a replica whose clock is wrong":                  quotaWrongClock,
 	"Accept/an app without quotas leaves no trace of itself": quotaNone,
 }
 

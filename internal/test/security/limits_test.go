@@ -185,7 +185,7 @@ func TestAlertsBeyondALimitAreAskedForAgain(t *testing.T) {
 		post := func(secret, group string) harness.Answer {
 			return r.Call(harness.AppID, secret, http.MethodPost, "/api/v1/integrations/alertmanager", map[string]any{
 				"receiver": "team-a", "status": "firing", "groupKey": group, "alerts": []any{map[string]any{
-					"status": "firing", "labels": map[string]any{"alertname": "A"}, "startsAt": "2026-10-12T09:51:03Z", "fingerprint": "0",
+					"status": "firing", "labels": map[string]any{"alertname": "A"}, "startsAt": "2026-10-12T09:51:03Z", "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "0",
 				}}})
 		}
 		test := post(testSecret, "one")
