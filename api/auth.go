@@ -15,6 +15,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs/accepting"
 )
 
 // Role is a permission of an app.
@@ -29,9 +31,15 @@ const (
 
 // Caller is the app that makes a request.
 type Caller struct {
-	AppID string
+	AppID string // with accepting.TestSuffix for a test secret
 	Roles []Role
+
+	limits Limits
+	test   bool // it has a test secret: what it sends reaches nobody
 }
+
+// app returns the app that templates belong to.
+func (c Caller) app() string { return strings.TrimSuffix(c.AppID, accepting.TestSuffix) }
 
 func (c Caller) may(role Role) bool {
 	return slices.Contains(c.Roles, role) || slices.Contains(c.Roles, RoleAdmin)
@@ -68,15 +76,16 @@ func (a *Auth) Set(c *Credentials) {
 }
 
 // check returns the caller that has the id and the secret. The error is a *Problem:
-// errUnauthorized, or errTooManyAttempts. Secrets are compared before guesses are counted,
-// so a right one is never refused because of somebody else's wrong ones. Comparing costs
-// microseconds, so a flood of wrong ones costs no more than any flood of requests.
+// errNoCredentials, errUnauthorized or errTooManyAttempts. Secrets are compared before
+// guesses are counted, so a right one is never refused because of somebody else's wrong
+// ones. Comparing costs microseconds, so a flood of wrong ones costs no more than any flood
+// of requests.
 func (a *Auth) check(appID, secret string, address netip.Addr) (Caller, error) {
 	if caller, ok := a.current.Load().check(appID, secret); ok {
 		return caller, nil
 	}
 	if secret == "" { // a request without a secret is no guess
-		return Caller{}, errUnauthorized
+		return Caller{}, errNoCredentials
 	}
 	if wait := a.guesses.failed(appID, address); wait > 0 {
 		return Caller{}, errTooManyAttempts(wait)
@@ -122,7 +131,7 @@ func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
 	if !caller.may(RoleAdmin) {
 		return errForbidden(RoleAdmin)
 	}
-	return refuseForeignPages(c)
+	return c.Next()
 }
 
 // foreignPages finds requests that another site makes a browser send.

@@ -6,16 +6,18 @@ const cancelDescription = "Deliveries that wait for their first attempt or for a
 	"An attempt in progress finishes; when it fails, the delivery is not retried and is cancelled within a minute. " +
 	"The request may be repeated."
 
-func (s *Server) cancelNotification(ctx context.Context, in *getNotificationInput) (*notificationOutput, error) {
+type cancelOutput struct{ Body notificationView }
+
+func (s *Server) cancelNotification(ctx context.Context, in *getNotificationInput) (*cancelOutput, error) {
 	n, err := s.notificationOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.control.Cancel(ctx, n.ID); err != nil {
+	if err := s.control.Cancel(ctx, n.ID, actorOf(ctx)); err != nil {
 		return nil, err
 	}
 	if n, err = s.store.Notification(ctx, n.ID); err != nil {
 		return nil, err
 	}
-	return &notificationOutput{viewNotification(n)}, nil
+	return &cancelOutput{viewNotification(ctx, n)}, nil
 }

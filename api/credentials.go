@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"slices"
+
+	"github.com/labring/sealos-notify/jobs/accepting"
 )
 
 // anonymous is the app of every request while authentication is off.
@@ -17,9 +20,12 @@ type Credentials struct {
 }
 
 type app struct {
+	name    string
 	enabled bool
 	roles   []Role
+	limits  Limits
 	digests [][sha256.Size]byte // of the secrets
+	tests   [][sha256.Size]byte // of the test secrets
 }
 
 // Unprotected returns credentials that accept every request, as the app "anonymous"
@@ -32,6 +38,13 @@ func (c *Credentials) String() string { return fmt.Sprintf("credentials of %d ap
 // GoString returns String, for %#v.
 func (c *Credentials) GoString() string { return c.String() }
 
+// Knows reports whether there is an app with the id. While everybody is let in, any may be
+// one.
+func (c *Credentials) Knows(appID string) bool {
+	_, known := c.apps[appID]
+	return known || c.unprotected
+}
+
 // nobody stands for an unknown app, so that checking one takes as long as checking a
 // known app.
 var nobody = app{digests: make([][sha256.Size]byte, 1)}
@@ -41,19 +54,39 @@ func (c *Credentials) check(appID, secret string) (Caller, bool) {
 	if c.unprotected {
 		return Caller{AppID: anonymous, Roles: []Role{RoleAdmin}}, true
 	}
+	presented := sha256.Sum256([]byte(secret))
+	return c.caller(appID, func(digest [sha256.Size]byte) bool {
+		return subtle.ConstantTimeCompare(presented[:], digest[:]) == 1
+	})
+}
+
+// caller returns the caller with the id and a secret whose digest matches; false when there is
+// none. All digests are tried.
+func (c *Credentials) caller(appID string, matches func(digest [sha256.Size]byte) bool) (Caller, bool) {
 	a, known := c.apps[appID]
 	if !known {
 		a = nobody
 	}
-	presented := sha256.Sum256([]byte(secret))
-	match := 0
-	for _, digest := range a.digests {
-		match |= subtle.ConstantTimeCompare(presented[:], digest[:])
-	}
-	if match == 0 || !a.enabled {
+	real, test := anyOf(a.digests, matches), anyOf(a.tests, matches)
+	switch {
+	case !a.enabled || !real && !test:
 		return Caller{}, false
+	case real:
+		return Caller{AppID: appID, Roles: a.roles, limits: a.limits}, true
 	}
-	return Caller{AppID: appID, Roles: a.roles}, true
+	roles := a.roles
+	if slices.Contains(roles, RoleAdmin) { // it could send what others have sent, to people
+		roles = []Role{RoleSend, RoleTemplates}
+	}
+	return Caller{AppID: appID + accepting.TestSuffix, Roles: roles, limits: a.limits, test: true}, true
+}
+
+func anyOf(digests [][sha256.Size]byte, matches func([sha256.Size]byte) bool) bool {
+	found := false
+	for _, digest := range digests {
+		found = matches(digest) || found // in this order, so that all are tried
+	}
+	return found
 }
 
 // App is one app of the credentials file.
@@ -64,6 +97,26 @@ type App struct {
 	Name       string   `yaml:"name"`
 	Enabled    *bool    `yaml:"enabled"` // true when left out
 	Roles      []Role   `yaml:"roles"`   // send and templates when left out
+	// TestSecrets do all the same, but what is sent with them reaches nobody.
+	TestSecrets []string `yaml:"testSecrets"`
+	Limits      Limits   `yaml:"limits"`
+}
+
+// Limits are the most that an app may send. What is left out has no limit, and 0 is none at
+// all. The default allows high priority, as apps had it before there were limits.
+type Limits struct {
+	RequestsPerMinute   *int           `yaml:"requestsPerMinute"`   // notifications
+	DeliveriesPerMinute map[string]int `yaml:"deliveriesPerMinute"` // by channel
+	DeliveriesPerDay    map[string]int `yaml:"deliveriesPerDay"`    // by channel
+	HighPriority        *bool          `yaml:"highPriority"`        // true when left out
+}
+
+func (l Limits) mayHigh() bool { return l.HighPriority == nil || *l.HighPriority }
+
+func (l Limits) accepting() accepting.Limits {
+	return accepting.Limits{
+		Requests: l.RequestsPerMinute, PerMinute: l.DeliveriesPerMinute, PerDay: l.DeliveriesPerDay, NoHigh: !l.mayHigh(),
+	}
 }
 
 // NewCredentials returns the credentials of the apps. Package config has checked their
@@ -71,7 +124,7 @@ type App struct {
 func NewCredentials(apps []App) *Credentials {
 	c := &Credentials{apps: make(map[string]app, len(apps))}
 	for _, a := range apps {
-		known := app{enabled: a.Enabled == nil || *a.Enabled, roles: a.Roles}
+		known := app{name: a.Name, enabled: a.Enabled == nil || *a.Enabled, roles: a.Roles, limits: a.Limits}
 		if a.Roles == nil {
 			known.roles = []Role{RoleSend, RoleTemplates}
 		}
@@ -79,6 +132,9 @@ func NewCredentials(apps []App) *Credentials {
 			if secret != "" {
 				known.digests = append(known.digests, sha256.Sum256([]byte(secret)))
 			}
+		}
+		for _, secret := range a.TestSecrets {
+			known.tests = append(known.tests, sha256.Sum256([]byte(secret)))
 		}
 		c.apps[a.AppID] = known
 	}

@@ -22,9 +22,12 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -35,8 +38,10 @@ import (
 const apps = `
 apps:
   - {appId: console, appSecret: console-secret}
+  - {appId: console2, appSecret: console2-secret}
   - {appId: sender, appSecret: sender-secret, roles: [send]}
   - {appId: editor, appSecret: editor-secret, roles: [templates]}
+  - {appId: editor2, appSecret: editor2-secret, roles: [templates]}
   - {appId: root, appSecret: root-secret, roles: [admin]}
   - {appId: off, appSecret: off-secret, enabled: false}
   - {appId: rotating, appSecrets: [old-secret, new-secret]}
@@ -70,8 +75,8 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	}
 	b.ready.Store(true)
 	o := api.Options{
-		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Store: b.store,
-		Ready: b.ready.Load, Log: log,
+		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Overview: view{}, Store: b.store,
+		RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
 		f(&o)
@@ -173,6 +178,11 @@ func read(t *testing.T, resp *http.Response) answer {
 	return answer{resp.StatusCode, resp.Header, string(bytes.TrimSpace(body))}
 }
 
+// actorOf is who an app's requests of the tests come from.
+func actorOf(app string) store.Actor {
+	return store.Actor{AppID: app, Address: "127.0.0.1", Agent: "Go-http-client/1.1"}
+}
+
 // accepter records requests and returns what a test sets.
 type accepter struct {
 	mu       sync.Mutex
@@ -199,7 +209,10 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 
 // deliveryControl records requests and returns what a test sets.
 type deliveryControl struct {
+	erasures  []steering.EraseRequest
+	erased    steering.Erased
 	cancelled []uuid.UUID
+	by        []store.Actor
 	retried   []store.Delivery
 	providers []string
 	requests  []steering.RequeueRequest
@@ -207,12 +220,14 @@ type deliveryControl struct {
 	err       error
 }
 
-func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID) error {
+func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID, by store.Actor) error {
+	s.by = append(s.by, by)
 	s.cancelled = append(s.cancelled, notification)
 	return s.err
 }
 
-func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider string) error {
+func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider string, by store.Actor) error {
+	s.by = append(s.by, by)
 	s.retried, s.providers = append(s.retried, d), append(s.providers, provider)
 	return s.err
 }
@@ -222,6 +237,24 @@ func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueR
 	return s.done, s.err
 }
 
+// view is an overview of two channels.
+type view struct{}
+
+func (view) Channels(context.Context) ([]overview.Channel, error) {
+	oldest := time.Unix(1_700_000_000, 0)
+	return []overview.Channel{
+		{Name: "email", Enabled: true, Provider: "smtp", Providers: []string{"smtp", "spare"}, Waiting: 2, Oldest: &oldest, Retrying: 1},
+		{Name: "sms", Providers: []string{}},
+	}, nil
+}
+func (view) Names() []string { return []string{"email", "sms"} }
+func (view) Providers(channel string) []string {
+	if channel == "email" {
+		return []string{"smtp", "spare"}
+	}
+	return nil
+}
+
 // rules return what a test sets, and record the params of a preview.
 type rules struct {
 	err     error
@@ -229,9 +262,9 @@ type rules struct {
 	params  map[string]any
 }
 
-func (r *rules) CheckTemplate(store.Template) error { return r.err }
+func (r *rules) CheckTemplate(context.Context, string, store.Template) error { return r.err }
 
-func (r *rules) PreviewTemplate(_ store.Template, params map[string]any) (rendering.Preview, error) {
+func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, params map[string]any) (rendering.Preview, error) {
 	r.params = params
 	return r.preview, r.err
 }
@@ -245,14 +278,19 @@ type memory struct {
 	attempts      []store.Attempt
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
+	sessions      map[string]store.Session
+	deadGroups    []store.DeadGroup
+	entries       []store.AuditEntry // oldest first
 	err           error
 	// Filters of the last lists.
 	notificationFilter store.NotificationFilter
 	deliveryFilter     store.DeliveryFilter
+	auditFilter        store.AuditFilter
+	uses               []store.Use
 }
 
 func newMemory() *memory {
-	return &memory{notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}}
+	return &memory{notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, sessions: map[string]store.Session{}}
 }
 
 func (m *memory) lock() func() {
@@ -328,38 +366,97 @@ func (m *memory) Attempts(context.Context, uuid.UUID) ([]store.Attempt, error) {
 	return m.attempts, m.err
 }
 
-func (m *memory) CreateTemplate(_ context.Context, t store.Template, by string) (store.Template, error) {
+func (m *memory) DeadGroups(_ context.Context, _ string, most int) ([]store.DeadGroup, bool, error) {
+	defer m.lock()()
+	counted := 0
+	for _, g := range m.deadGroups {
+		counted += g.Count
+	}
+	return m.deadGroups, counted >= most, m.err
+}
+
+func (m *memory) CreateSession(_ context.Context, s store.Session) error {
+	defer m.lock()()
+	m.sessions[s.Digest] = s
+	return m.err
+}
+
+func (m *memory) Session(_ context.Context, digest string) (store.Session, error) {
+	defer m.lock()()
+	s, ok := m.sessions[digest]
+	if !ok && m.err == nil {
+		return s, store.ErrNotFound
+	}
+	return s, m.err
+}
+
+func (m *memory) DeleteSession(_ context.Context, digest string) error {
+	defer m.lock()()
+	delete(m.sessions, digest)
+	return m.err
+}
+
+func (m *memory) DeleteSessions(context.Context, time.Time) (int, error) { return 0, m.err }
+
+func (m *memory) CreateTemplate(_ context.Context, t store.Template, _ string, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
 	if _, taken := m.templates[t.Name]; taken {
 		return t, store.ErrExists
 	}
-	return m.keep(t, by), m.err
+	return m.keep(t, audit), m.err
 }
 
-func (m *memory) UpdateTemplate(_ context.Context, t store.Template, by string) (store.Template, error) {
+func (m *memory) UpdateTemplate(_ context.Context, t store.Template, owner string, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
 	old, ok := m.templates[t.Name]
-	if !ok {
+	if !ok || old.Owner != owner {
 		return t, store.ErrNotFound
 	}
 	t.Channel, t.CreatedAt = old.Channel, old.CreatedAt
-	return m.keep(t, by), m.err
+	return m.keep(t, audit), m.err
 }
 
-// keep stores a template and its new version.
-func (m *memory) keep(t store.Template, by string) store.Template {
-	t.Version = 1
+// keep stores a template, its new version and the entry of its write.
+func (m *memory) keep(t store.Template, audit store.AuditEntry) store.Template {
+	t.Version = m.nextVersion(t.Name)
+	m.templates[t.Name] = t
+	m.versions = append(m.versions, t.AsVersion(audit.AppID, false))
+	m.entries = append(m.entries, audit)
+	return t
+}
+
+func (m *memory) nextVersion(name string) int {
+	next := 1
 	for _, v := range m.versions {
-		if v.Name == t.Name {
-			t.Version = v.Version + 1
+		if v.Name == name {
+			next = v.Version + 1
 		}
 	}
-	m.templates[t.Name] = t
-	m.versions = append(m.versions, store.TemplateVersion{
-		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
-		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, CreatedBy: by, CreatedAt: t.UpdatedAt,
-	})
-	return t
+	return next
+}
+
+func (m *memory) Audit(_ context.Context, entries ...store.AuditEntry) error {
+	defer m.lock()()
+	m.entries = append(m.entries, entries...)
+	return m.err
+}
+
+func (m *memory) Uses(_ context.Context, appID string) ([]store.Use, error) {
+	defer m.lock()()
+	return slices.DeleteFunc(slices.Clone(m.uses), func(u store.Use) bool { return appID != "" && u.AppID != appID }), m.err
+}
+
+// ListAudit does not filter: the engines' own tests cover that.
+func (m *memory) ListAudit(_ context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error) {
+	defer m.lock()()
+	m.auditFilter = f
+	var rows []store.AuditEntry
+	for _, e := range slices.Backward(m.entries) {
+		if (after == uuid.Nil || e.ID.String() < after.String()) && len(rows) < limit {
+			rows = append(rows, e)
+		}
+	}
+	return rows, m.err
 }
 
 func (m *memory) TemplateVersion(_ context.Context, name string, version int) (store.TemplateVersion, error) {
@@ -383,12 +480,16 @@ func (m *memory) TemplateVersions(_ context.Context, name string, before, limit 
 	return rows, m.err
 }
 
-func (m *memory) DeleteTemplate(_ context.Context, name string) error {
+func (m *memory) DeleteTemplate(_ context.Context, name, owner string, audit store.AuditEntry) error {
 	defer m.lock()()
-	if _, ok := m.templates[name]; !ok && m.err == nil {
+	t, ok := m.templates[name]
+	if (!ok || t.Owner != owner) && m.err == nil {
 		return store.ErrNotFound
 	}
 	delete(m.templates, name)
+	t.Version = m.nextVersion(name)
+	m.versions = append(m.versions, t.AsVersion(audit.AppID, true))
+	m.entries = append(m.entries, audit)
 	return m.err
 }
 
@@ -401,12 +502,13 @@ func (m *memory) Template(_ context.Context, name string) (store.Template, error
 	return t, m.err
 }
 
-func (m *memory) ListTemplates(_ context.Context, channel, after string, limit int) ([]store.Template, error) {
+func (m *memory) ListTemplates(_ context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error) {
 	defer m.lock()()
 	var rows []store.Template
 	for _, name := range slices.Sorted(maps.Keys(m.templates)) {
 		t := m.templates[name]
-		if name > after && (channel == "" || t.Channel == channel) && len(rows) < limit {
+		visible := f.VisibleTo == "" || !t.Private || t.Owner == f.VisibleTo
+		if name > after && visible && (f.Channel == "" || t.Channel == f.Channel) && len(rows) < limit {
 			rows = append(rows, t)
 		}
 	}
@@ -414,3 +516,8 @@ func (m *memory) ListTemplates(_ context.Context, channel, after string, limit i
 }
 
 var errBroken = errors.New("secret inside: pq relation broken")
+
+func (s *deliveryControl) Erase(_ context.Context, r steering.EraseRequest, _ store.Actor) (steering.Erased, error) {
+	s.erasures = append(s.erasures, r)
+	return s.erased, s.err
+}

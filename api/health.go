@@ -13,6 +13,7 @@ const pingTimeout = 2 * time.Second
 
 type healthView struct {
 	Status string `json:"status" example:"healthy"`
+	Reason string `json:"reason,omitempty" doc:"why not, where it is known"`
 }
 
 type healthOutput struct {
@@ -22,11 +23,11 @@ type healthOutput struct {
 }
 
 func healthy(status string) *healthOutput {
-	return &healthOutput{Status: http.StatusOK, Body: healthView{status}}
+	return &healthOutput{Status: http.StatusOK, Body: healthView{Status: status}}
 }
 
-func unhealthy(status string) *healthOutput {
-	return &healthOutput{Status: http.StatusServiceUnavailable, RetryAfter: "1", Body: healthView{status}}
+func unhealthy(status, reason string) *healthOutput {
+	return &healthOutput{Status: http.StatusServiceUnavailable, RetryAfter: "1", Body: healthView{Status: status, Reason: reason}}
 }
 
 // isProbe reports whether machines request a path every few seconds.
@@ -34,7 +35,7 @@ func isProbe(path string) bool { return path == "/health" || path == "/livez" ||
 
 func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	if !s.databaseAnswers(ctx) {
-		return unhealthy("unhealthy"), nil
+		return unhealthy("unhealthy", ""), nil
 	}
 	return healthy("healthy"), nil
 }
@@ -44,8 +45,12 @@ func (s *Server) live(context.Context, *struct{}) (*healthOutput, error) {
 }
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-	if !s.isReady() || !s.databaseAnswers(ctx) {
-		return unhealthy("not ready"), nil
+	missing, readable := s.schemaLacks(ctx)
+	if missing != "" {
+		return unhealthy("not ready", missing), nil
+	}
+	if !s.isReady() || !readable || !s.databaseAnswers(ctx) {
+		return unhealthy("not ready", ""), nil
 	}
 	return healthy("ready"), nil
 }
@@ -58,4 +63,19 @@ func (s *Server) databaseAnswers(ctx context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// schemaLacks says what the database's schema lacks; nothing when it is right. It
+// reports whether the database answered.
+func (s *Server) schemaLacks(ctx context.Context) (missing string, answered bool) {
+	if s.schema == nil {
+		return "", true
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	missing, err := s.schema(ctx)
+	if missing != "" || err != nil {
+		s.log.Warn("a probe finds the database's schema not ready", zap.String("missing", missing), zap.Error(err))
+	}
+	return missing, err == nil
 }

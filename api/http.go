@@ -18,9 +18,6 @@ import (
 func (s *Server) handler(route fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(r *fasthttp.RequestCtx) {
 		handling(r.Conn())
-		if r.Request.Header.ConnectionClose() {
-			linger(r.Conn()) // skipBody may have left a body unread
-		}
 		problem := checkRequest(&r.Request.Header)
 		if problem == nil {
 			problem = decodePath(r.Request.URI())
@@ -29,6 +26,7 @@ func (s *Server) handler(route fasthttp.RequestHandler) fasthttp.RequestHandler 
 			route(r)
 			return
 		}
+		linger(r.Conn())
 		r.SetConnectionClose() // where the next request begins is uncertain
 		c := s.app.AcquireCtx(r)
 		defer s.app.ReleaseCtx(c)

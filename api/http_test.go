@@ -150,7 +150,7 @@ var rawRequests = map[string][]struct {
 		{strings.Replace(alertsOf("console", "Content-Length: 2\r\n\r\n{}"), "/api", "http://a/api", 1), []int{415}, false},
 		{strings.Replace(alertsOf("console", "Content-Length: 2\r\n\r\n{}"), "integrations", "%69ntegrations", 1), []int{415}, false},
 		{strings.Replace(alertsOf("console", "Content-Length: 2\r\n\r\n{}"), "integrations/", "integrations%2F", 1), []int{401}, false},
-		{alertsOf("console", "Content-Type: application/json\r\nContent-Length: 20002\r\n\r\n{}" + strings.Repeat(" ", 20_000)), []int{400}, false},
+		{alertsOf("console", "Content-Type: application/json\r\nContent-Length: 20002\r\n\r\n{}"+strings.Repeat(" ", 20_000)), []int{400}, false},
 	},
 	"Expect (RFC 9110, section 10.1.1)": {
 		{sent("Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}"), []int{100, 400}, false},

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"container/list"
+	linked "container/list"
 	"errors"
 	"io"
 	"net"
@@ -22,10 +22,10 @@ const (
 	fullPause = 10 * time.Millisecond
 	// logInterval bounds how often a full server is logged.
 	logInterval = time.Minute
-	// lingerTime and lingerBytes bound what is read of a body that was refused, so that the
-	// answer is not overtaken by the connection's reset.
+	// lingerTime and lingerBytes bound what is read of a refused request after its answer. A
+	// connection that is closed before is often reset, and then the answer is lost.
 	lingerTime  = 2 * time.Second
-	lingerBytes = maxRead
+	lingerBytes = maxDropped
 )
 
 // connectionLimit returns how many connections a process with so many files may have.
@@ -43,7 +43,7 @@ type listener struct {
 
 	mu       sync.Mutex
 	open     int
-	waiting  list.List // of *conn that no request of is handled; the longest wait is first
+	waiting  linked.List // of *conn that no request of is handled; the longest wait is first
 	shutdown bool
 	logged   time.Time
 }
@@ -56,9 +56,9 @@ func newListener(l net.Listener, most int, log *zap.Logger) *listener {
 type conn struct {
 	net.Conn
 	listener *listener
-	place    *list.Element // among those that wait; nil while a request is handled
-	used     bool          // a request has begun to arrive
-	lingers  bool          // a part of a request was not read
+	place    *linked.Element // among those that wait; nil while a request is handled
+	used     bool            // a request has begun to arrive
+	lingers  bool            // a part of a request was not read
 	gone     bool
 }
 

@@ -16,6 +16,9 @@ const sendDescription = "After a 202 the notification and all its deliveries are
 	"Recipients that fit none of the channels are listed as unmatched. " +
 	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
 
+const readDescription = "The tasks are all deliveries, oldest first. They are written while they are read, each as it is then; " +
+	"an answer that ends early was cut."
+
 // notificationRequest is the body of a request to send a notification.
 type notificationRequest struct {
 	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"identifies the notification among those of the app" example:"incident-001"`
@@ -32,7 +35,7 @@ type channelRequest struct {
 }
 
 type recipientView struct {
-	Type  string `json:"type" enum:"email,phone,user_id,feishu_user_id" doc:"decides which channels fit" example:"feishu_user_id"`
+	Type  string `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
 	Value string `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
 }
 
@@ -47,16 +50,16 @@ type notificationView struct {
 	ID             uuid.UUID       `json:"id" format:"uuid"`
 	IdempotencyKey string          `json:"idempotencyKey"`
 	SenderAppID    string          `json:"senderAppId" doc:"the app that sent it"`
-	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled"`
+	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled" doc:"failed: it has ended, and a delivery is dead. A delivery's own failed means that it waits for a retry"`
 	Counts         countsView      `json:"counts" doc:"deliveries by status"`
-	Unmatched      []recipientView `json:"unmatched"`
+	Unmatched      []recipientView `json:"unmatched,omitzero" doc:"recipients that fit none of the channels; not in lists"`
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
-	Test           bool            `json:"test" doc:"true when it tests a template"`
+	Test           bool            `json:"test" doc:"true when it tests a template, or was sent with a test secret"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
-	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries; only when one notification is read"`
+	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries, under an older name; only when one notification is read"`
 }
 
 type countsView struct {
@@ -83,7 +86,7 @@ func (r notificationRequest) request() accepting.Request {
 		request.Channels[name] = accepting.ChannelRequest(channel)
 	}
 	for i, recipient := range r.Recipients {
-		request.Recipients[i] = store.Recipient(recipient)
+		request.Recipients[i] = store.Recipient{Type: recipient.Type, Value: recipient.Value}
 	}
 	return request
 }
@@ -109,7 +112,9 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 
 // send accepts a notification of the caller.
 func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
-	r.AppID = callerOf(ctx).AppID
+	caller := callerOf(ctx)
+	r.AppID, r.Admin = caller.AppID, caller.may(RoleAdmin)
+	r.Simulated, r.Limits = caller.test, caller.limits.accepting()
 	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {
 		return nil, err
@@ -118,7 +123,7 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 		NotificationID: accepted.NotificationID,
 		Status:         "accepted",
 		Deliveries:     accepted.Deliveries,
-		Unmatched:      viewRecipients(accepted.Unmatched),
+		Unmatched:      viewRecipients(ctx, accepted.Unmatched),
 	}}
 	if accepted.Replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
@@ -130,30 +135,24 @@ type getNotificationInput struct {
 	ID string `path:"id" doc:"id of the notification"`
 }
 
-type notificationOutput struct{ Body notificationView }
-
-func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) (*notificationOutput, error) {
+func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) (*listOutput, error) {
 	n, err := s.notificationOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	deliveries, _, err := s.deliveries(ctx, n.ID, uuid.Nil, 0)
-	if err != nil {
-		return nil, err
-	}
-	v := viewNotification(n)
-	v.Tasks = deliveries
-	return &notificationOutput{v}, nil
+	v := viewNotification(ctx, n)
+	v.Tasks = []deliveryView{}
+	return answerList(ctx, s, s.deliveriesOf(n.ID, uuid.Nil, 0, v))
 }
 
-func viewNotification(n store.Notification) notificationView {
+func viewNotification(ctx context.Context, n store.Notification) notificationView {
 	return notificationView{
 		ID:             n.ID,
 		IdempotencyKey: n.IdempotencyKey,
 		SenderAppID:    n.AppID,
 		Status:         string(n.Status),
 		Counts:         countsView(n.Counts),
-		Unmatched:      viewRecipients(n.Unmatched),
+		Unmatched:      viewRecipients(ctx, n.Unmatched),
 		SendAt:         utc(n.SendAt),
 		ExpiresAt:      utc(n.ExpiresAt),
 		Priority:       string(n.Priority),
@@ -179,10 +178,10 @@ func (s *Server) notificationOf(ctx context.Context, id string) (store.Notificat
 	return n, nil
 }
 
-func viewRecipients(recipients []store.Recipient) []recipientView {
+func viewRecipients(ctx context.Context, recipients []store.Recipient) []recipientView {
 	bodies := make([]recipientView, len(recipients))
 	for i, r := range recipients {
-		bodies[i] = recipientView(r)
+		bodies[i] = viewRecipient(ctx, r)
 	}
 	return bodies
 }

@@ -34,6 +34,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	dropBody(c)
 
 	s.metrics.countRequest(c, time.Since(start))
 	level := zapcore.InfoLevel
@@ -55,8 +56,8 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
-// answerUnrouted answers a request that fasthttp refused before observe ran: its body is
-// too large, or it is not HTTP.
+// answerUnrouted answers a request that fasthttp refused before observe ran: it is not
+// HTTP.
 func (s *Server) answerUnrouted(c *fiber.Ctx, err error) error {
 	linger(c.Context().Conn())
 	c.Context().Response.SkipBody = c.Request().Header.IsHead()

@@ -42,18 +42,26 @@ type previewInput struct {
 type previewOutput struct{ Body previewView }
 
 func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	t, err := s.store.Template(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.rules.PreviewTemplate(t, in.body.Params)
+	p, err := s.preview(ctx, t, in.body.Params)
 	if err != nil {
-		return nil, templateRefusal(err, t.Channel)
+		return nil, err
 	}
-	return &previewOutput{previewView{
+	return &previewOutput{p}, nil
+}
+
+func (s *Server) preview(ctx context.Context, t store.Template, params map[string]any) (previewView, error) {
+	p, err := s.rules.PreviewTemplate(ctx, callerOf(ctx).AppID, t, params)
+	if err != nil {
+		return previewView{}, templateRefusal(err, t.Channel)
+	}
+	return previewView{
 		MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
 		Missing: append([]string{}, p.Missing...), Unused: append([]string{}, p.Unused...),
-	}}, nil
+	}, nil
 }
 
 // testRequest is the body of a request to test a template.
@@ -69,7 +77,7 @@ type testInput struct {
 }
 
 func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, error) {
-	t, err := s.store.Template(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +86,7 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 		key = "test-" + uuid.NewString()
 	}
 	out, err := s.send(ctx, accepting.Request{
-		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{store.Recipient(in.body.Recipient)},
+		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}},
 		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -25,13 +26,22 @@ const (
 	codeTooMany         = "too_many_attempts"
 	codeForbidden       = "forbidden"
 	codeNotFound        = "not_found"
+	codeNotOwner        = "not_owner" // 403: a template of another app
 	codeTemplateExists  = "template_exists"
 	codeImmutableField  = "immutable_field"
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
+	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
-	codeUnavailable     = "unavailable"
-	codeInternal        = "internal"
+
+	// A limit of the app is spent: 429, 503 for alerts.
+	codeRequestsPerMinute   = "limit_requests_per_minute"
+	codeDeliveriesPerMinute = "limit_deliveries_per_minute"
+	codeDeliveriesPerDay    = "limit_deliveries_per_day"
+
+	codeUnavailable = "unavailable"
+	codeBusy        = "busy" // 503: others use what the request needs
+	codeInternal    = "internal"
 )
 
 // codeByStatus holds the code of each status that the router or huma answers with.
@@ -88,15 +98,31 @@ func errTooManyAttempts(wait time.Duration) *Problem {
 }
 
 var (
-	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
+	errNoCredentials = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
+	// errUnauthorized does not say which of the two it is.
+	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "unknown app or wrong secret")
 	// errNotFound is the answer for what does not exist and for what belongs to
 	// another app, so that a caller cannot tell the two apart.
 	errNotFound = newProblem(http.StatusNotFound, codeNotFound, "not found")
 	errTooBroad = newProblem(http.StatusUnprocessableEntity, codeTooBroad,
 		"the search reads too many rows: narrow it to a shorter time with since and until, or add another filter")
 	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again").withRetryAfter(time.Second)
+	errBusy        = newProblem(http.StatusServiceUnavailable, codeBusy, "this replica has too much of this work at once; try again").withRetryAfter(time.Second)
 	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "internal error; it was logged")
 )
+
+// errLimitReached returns the problem of a request that is beyond a limit of its app. The code
+// names the limit, and the field its channel.
+func errLimitReached(status int, e *store.QuotaError) *Problem {
+	code, field := codeDeliveriesPerMinute, "channels."+e.Channel
+	switch {
+	case e.Channel == "":
+		code, field = codeRequestsPerMinute, ""
+	case e.Period == store.PerDay:
+		code = codeDeliveriesPerDay
+	}
+	return fieldProblem(status, code, field, e.Error()).withRetryAfter(max(e.Wait, time.Second))
+}
 
 // fieldProblem returns a problem with one field, or with none when field is empty.
 func fieldProblem(status int, code, field, message string) *Problem {
@@ -130,12 +156,15 @@ func (s *Server) problem(err error) *Problem {
 		problem *Problem
 		refusal *refusal.Error
 		routing *fiber.Error
+		beyond  *store.QuotaError
 	)
 	switch {
 	case errors.As(err, &problem):
 		return problem
 	case errors.As(err, &refusal):
 		return refusalProblem(refusal)
+	case errors.As(err, &beyond):
+		return errLimitReached(http.StatusTooManyRequests, beyond)
 	case errors.As(err, &routing):
 		code, known := codeByStatus[routing.Code]
 		if !known {
@@ -146,6 +175,8 @@ func (s *Server) problem(err error) *Problem {
 		return errNotFound
 	case errors.Is(err, store.ErrTooBroad):
 		return errTooBroad
+	case errors.Is(err, shares.ErrBusy):
+		return errBusy
 	case errors.Is(err, store.ErrUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.log.Warn("the database does not answer", zap.Error(err))
@@ -158,10 +189,12 @@ func (s *Server) problem(err error) *Problem {
 func refusalProblem(r *refusal.Error) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
-	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired:
+	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired, refusal.Erased:
 		status = http.StatusConflict
 	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest
+	case refusal.PriorityForbidden:
+		status = http.StatusForbidden
 	}
 	return fieldProblem(status, r.Code, r.Field, r.Message)
 }

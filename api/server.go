@@ -21,8 +21,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -30,14 +32,6 @@ import (
 const (
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 4 << 20
-	// maxRead is where reading stops and the connection is closed. A body between
-	// maxBody and maxRead is read to its end: otherwise the connection's reset often
-	// overtakes the answer.
-	maxRead = 2 * maxBody
-	// maxUnauthenticatedRead bounds the body that is read of a request without right
-	// credentials. Bodies are read into memory before a handler runs, and there may be
-	// thousands of such requests at once.
-	maxUnauthenticatedRead = 16 << 10
 	// maxHeaders bounds a request's line and headers, in bytes.
 	maxHeaders = 8 << 10
 	// handleTimeout bounds the work on one request. A database that does not answer
@@ -56,16 +50,24 @@ type Accepter interface {
 // TemplateRules checks and previews templates. It returns a *refusal.Error for a
 // template that cannot be used.
 type TemplateRules interface {
-	CheckTemplate(t store.Template) error
-	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
+	CheckTemplate(ctx context.Context, app string, t store.Template) error
+	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
+// DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
-	Cancel(ctx context.Context, notification uuid.UUID) error
-	Requeue(ctx context.Context, d store.Delivery, provider string) error
+	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
+	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
+	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
+}
+
+// Overview tells how the channels stand.
+type Overview interface {
+	Channels(ctx context.Context) ([]overview.Channel, error)
+	Names() []string
+	Providers(channel string) []string
 }
 
 // Store is what the API reads, and where it keeps templates.
@@ -77,8 +79,16 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	Uses(ctx context.Context, appID string) ([]store.Use, error)
+	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
+	store.Sessions
+	Audit(ctx context.Context, entries ...store.AuditEntry) error
+	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
+
+// Schema returns what the database's schema lacks; nothing when it is right.
+type Schema func(ctx context.Context) (missing string, err error)
 
 // Options are the parts of a server.
 type Options struct {
@@ -87,10 +97,13 @@ type Options struct {
 	Accepter        Accepter
 	DeliveryControl DeliveryControl
 	Templates       TemplateRules
+	Overview        Overview
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
+	RecipientTypes  []string              // that a request may name; any when empty
 	RiverUI         http.Handler          // serves /riverui; may be nil
 	Ready           func() bool           // false once shutdown has begun
+	Schema          Schema                // may be nil
 	Metrics         prometheus.Registerer // may be nil
 	Tracer          trace.Tracer          // may be nil
 	Log             *zap.Logger
@@ -103,22 +116,33 @@ type Server struct {
 	accepter     Accepter
 	control      DeliveryControl
 	rules        TemplateRules
+	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
 	isReady      func() bool
+	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
-	proxies      []netip.Prefix           // server.trustedProxies
+	proxies      []netip.Prefix // server.trustedProxies
+	bodies       *bodies
+	lists        *shares.Pool // lists that are answered at once
+	answers      *shares.Pool // bytes of large answers that are not written yet
+	writeTimeout time.Duration
 	listener     atomic.Pointer[listener] // set by Serve
+
+	recipientTypes []string
 }
 
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
-		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
+		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		recipientTypes: o.RecipientTypes,
+		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
+		writeTimeout: o.Config.WriteTimeout,
 	}
 	for _, text := range o.Config.TrustedProxies {
 		network, err := ParseNetwork(text)
@@ -134,7 +158,8 @@ func New(o Options) (*Server, error) {
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
-		BodyLimit:             maxRead,
+		StreamRequestBody:     true, // takeBody reads it, when the caller is known
+		BodyLimit:             1,    // byte that is read before that; at least one
 		ReadBufferSize:        maxHeaders,
 		ReadTimeout:           o.Config.ReadTimeout,
 		WriteTimeout:          o.Config.WriteTimeout,
@@ -147,37 +172,33 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().CloseOnShutdown = true
-	s.app.Server().HeaderReceived = s.skipBody
 	s.app.Server().ConnState = track
+	s.app.Server().ExpectHandler = s.expect
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery) // unknown paths too: 401 comes before 404
+	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
+	if err := s.serveConsole(); err != nil {
+		return nil, err
+	}
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, adaptor.HTTPHandler(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}
 	s.app.Server().Handler = s.handler(s.app.Handler())
 	return s, nil
 }
 
-// skipBody makes fasthttp skip the body of a request without right credentials, when the
-// body is large or of unknown length: it is answered from its headers, and the connection
-// ends. Guesses are counted with the answer.
-func (s *Server) skipBody(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-	const chunked = -1
-	length := h.ContentLength()
-	if length > maxRead {
-		h.Del(fiber.HeaderExpect) // the body is refused, so it is not asked for
+// expect answers a request that asks before it sends its body (RFC 9110, section 10.1.1). One
+// that can be answered without the body is, at once.
+func (s *Server) expect(r *fasthttp.RequestCtx) int {
+	if s.auth.knows(&r.Request.Header) && r.Request.Header.ContentLength() <= maxBody {
+		return http.StatusContinue
 	}
-	if length != chunked && length <= maxUnauthenticatedRead || s.auth.knows(h) {
-		return c
-	}
-	h.Del(fiber.HeaderExpect)
-	h.SetContentLength(0)
-	h.SetConnectionClose()
-	return c
+	linger(r.Conn())
+	s.app.Server().Handler(r)
+	return r.Response.StatusCode()
 }
 
 // Serve answers requests until Shutdown, and then returns nil.
@@ -215,16 +236,16 @@ func (s *Server) routes(api huma.API) {
 	}, s.sendNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}", id: "getNotification", role: RoleSend,
-		summary: "Read a notification with its deliveries", errors: []int{404},
+		summary: "Read a notification with its deliveries", description: readDescription, answer: notificationView{}, errors: []int{404},
 	}, s.getNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
-		summary: "List a notification's deliveries", errors: []int{400, 404},
+		summary: "List a notification's deliveries", answer: deliveryListView{}, errors: []int{400, 404},
 	}, s.listDeliveries)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications, id: "listNotifications", role: RoleSend,
 		summary: "List notifications, newest first", description: listDescription,
-		strictQuery: true, errors: []int{400, 422},
+		strictQuery: true, answer: notificationListView{}, errors: []int{400, 422},
 	}, s.listNotifications)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
@@ -234,7 +255,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries, id: "findDeliveries", role: RoleSend,
 		summary: "List deliveries, newest first", description: listDescription,
-		strictQuery: true, errors: []int{400, 422},
+		strictQuery: true, answer: deliveryListView{}, errors: []int{400, 422},
 	}, s.findDeliveries)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries + "/{id}", id: "getDelivery", role: RoleSend,
@@ -242,14 +263,29 @@ func (s *Server) routes(api huma.API) {
 	}, s.getDelivery)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/{id}/retry", id: "retryDelivery", role: RoleSend,
-		summary: "Send a dead or cancelled delivery again", description: retryDescription, status: http.StatusAccepted,
+		summary: "Send a delivery again, or without further waiting", description: retryDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.retryDelivery)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: deliveries + "/retry", id: "retryDeliveries", role: RoleSend,
-		summary: "Send dead deliveries again", description: retryManyDescription, status: http.StatusAccepted,
+		summary: "Send many deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
+
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/erase", id: "erase", role: RoleAdmin,
+		summary: "Make a person's addresses and texts unreadable, or a notification's", description: eraseDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.erase)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
+		summary: "List the channels with their queues", description: channelsDescription,
+	}, s.listChannels)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
+		summary: "Read how the channels stand and what is dead", description: overviewDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.getOverview)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
@@ -268,8 +304,13 @@ func (s *Server) routes(api huma.API) {
 		errors: []int{400, 409, 413, 415, 422},
 	}, s.createTemplate)
 	addRoute(s, api, route{
+		method: http.MethodPost, path: templates + "/check", id: "checkTemplate", role: RoleTemplates,
+		summary: "Check a template that is not stored", description: checkDescription,
+		errors: []int{400, 413, 415, 422},
+	}, s.checkTemplate)
+	addRoute(s, api, route{
 		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
-		summary: "List templates by name", errors: []int{400},
+		summary: "List templates by name", answer: templateListView{}, errors: []int{400},
 	}, s.listTemplates)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}", id: "getTemplate", role: RoleTemplates,
@@ -287,7 +328,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.deleteTemplate)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions", id: "listTemplateVersions", role: RoleTemplates,
-		summary: "List a template's versions, newest first", errors: []int{400, 404},
+		summary: "List a template's versions, newest first", answer: versionListView{}, errors: []int{400, 404},
 	}, s.listVersions)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions/{version}", id: "getTemplateVersion", role: RoleTemplates,
@@ -310,6 +351,20 @@ func (s *Server) routes(api huma.API) {
 	}, s.testTemplate)
 
 	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/audit", id: "listAudit", role: RoleAdmin,
+		summary: "List the audit log, newest first", description: auditDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.listAudit)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
+		summary: "Read which app makes the request, its roles and limits",
+	}, s.whoAmI)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/apps", id: "listApps", role: RoleAdmin,
+		summary: "List the apps with their roles, limits and what they have used",
+	}, s.listApps)
+
+	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",
 		summary: "Report whether the service and its database work",
 	}, s.health)
@@ -321,4 +376,5 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: "/readyz", id: "ready",
 		summary: "Report whether this replica accepts requests",
 	}, s.ready)
+	describeRecipientTypes(api, s.recipientTypes)
 }

@@ -16,6 +16,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 )
@@ -28,7 +30,6 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		status       int
 		code         string
 	}{
-		{"GET", "/", 404, "not_found"},
 		{"GET", "/nothing", 404, "not_found"},
 		{"GET", "/docs", 404, "not_found"},
 		{"GET", "/health/x", 404, "not_found"},
@@ -69,7 +70,7 @@ func TestDescriptionIsServed(t *testing.T) {
 	a := b.callUndescribed(t, request{method: "GET", path: "/openapi.yaml"})
 	require.Equal(t, 200, a.status)
 	require.Equal(t, "application/yaml", a.header.Get("Content-Type"))
-	spec, err := api.OpenAPI()
+	spec, err := api.OpenAPI(channels.RecipientTypeNames(builtin.Types()...))
 	require.NoError(t, err)
 	require.Equal(t, strings.TrimSpace(string(spec)), a.text)
 }
@@ -83,11 +84,11 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 	}{
 		"large headers":            {"GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: " + strings.Repeat("x", 10_000) + "\r\n\r\n", 431},
 		"large path":               {"GET /" + strings.Repeat("x", 10_000) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
-		"large body":               {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\nContent-Length: 99999999\r\n\r\n", 413},
-		"large body of a stranger": {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n", 401},
+		"large body":               {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\nContent-Length: 99999999\r\n\r\n{", 413},
+		"large body of a stranger": {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n{", 401},
 		"large chunk of a stranger": {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"5000\r\n" + strings.Repeat("x", 0x5000) + "\r\n0\r\n\r\n", 401},
-		"large body on an open route": {"POST /livez HTTP/1.1\r\nHost: x\r\nX-App-Id: x\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n", 405},
+		"large body on an open route": {"POST /livez HTTP/1.1\r\nHost: x\r\nX-App-Id: x\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n{", 405},
 		"bad escape":                  {"GET /api/v1/templates/%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 400},
 		"bad query":                   {"GET /api/v1/templates?limit=%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 400},
 		"bad chunks":                  {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},

@@ -18,12 +18,16 @@ type TemplateRequest struct {
 	Body         string `json:"body,omitempty"`         // a Go text/template; required unless TemplateCode is given
 	MsgType      string `json:"msgType,omitempty"`      // the provider's default when empty
 	TemplateCode string `json:"templateCode,omitempty"` // the vendor's own template, for sms and voice
+	Owner        string `json:"owner,omitempty"`        // its app; as it is when empty. Only administrators may name another
+	Private      bool   `json:"private,omitempty"`      // only the owner and administrators may read and send it
 }
 
 // Template is a stored template.
 type Template struct {
 	Name         string    `json:"name"`
 	Channel      string    `json:"channel"`
+	Owner        string    `json:"owner"`   // the app that may change it
+	Private      bool      `json:"private"` // only the owner and administrators may read and send it
 	Description  string    `json:"description"`
 	Subject      string    `json:"subject"`
 	Body         string    `json:"body"`
@@ -80,10 +84,30 @@ func (c *Client) ReplaceTemplate(ctx context.Context, r TemplateRequest) (Templa
 	return t, err
 }
 
-// DeleteTemplate deletes a template. Accepted notifications keep their text.
+// DeleteTemplate deletes a template. Accepted notifications keep their text. RestoreTemplate
+// undoes it.
 func (c *Client) DeleteTemplate(ctx context.Context, name string) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: templatePath(name)}, nil)
 	return err
+}
+
+// CheckRequest is a template to check.
+type CheckRequest struct {
+	TemplateRequest
+	Params map[string]any `json:"params,omitzero"` // to render it with; nil: it is not rendered
+}
+
+// Checked is the answer to a CheckRequest.
+type Checked struct {
+	Preview *Preview `json:"preview,omitempty"` // nil when the request had no params
+}
+
+// CheckTemplate stores nothing. Its error is the one that CreateTemplate would return, or
+// ReplaceTemplate when there is a template of that name.
+func (c *Client) CheckTemplate(ctx context.Context, r CheckRequest) (Checked, error) {
+	var a Checked
+	_, err := c.do(ctx, call{method: http.MethodPost, path: templatesPath + "/check", body: r, repeatable: true}, &a)
+	return a, err
 }
 
 func templatePath(name string) string { return templatesPath + "/" + url.PathEscape(name) }

@@ -2,10 +2,13 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
 )
 
 // appID has no colon, because a colon separates the id from the secret.
@@ -23,13 +26,15 @@ func (r *reader) credentials() *api.Credentials {
 	if auth.CredentialsFilePath == "" {
 		return nil // validate reports it
 	}
-	src, err := readBounded(auth.CredentialsFilePath)
+	src, err := r.file(auth.CredentialsFilePath)
 	if err != nil {
 		r.problem("auth.credentialsFilePath", "%w", err)
 		return nil
 	}
-	apps, problems := Loader{Path: auth.CredentialsFilePath}.reader().apps(src)
+	file := Loader{Path: auth.CredentialsFilePath, Types: r.Types}.reader()
+	apps, problems := file.apps(src)
 	r.problems = append(r.problems, problems...)
+	r.warnings = append(r.warnings, file.warnings...)
 	return api.NewCredentials(apps)
 }
 
@@ -76,16 +81,63 @@ func (r *reader) validateApps(apps []api.App) {
 		for j, secret := range app.AppSecrets {
 			r.headerText(fmt.Sprintf("%s.appSecrets[%d]", key, j), secret)
 		}
+		r.limits(key+".limits", app.Limits)
+	}
+	r.testSecrets(apps)
+}
+
+// testSecrets checks that a test secret is no other secret of any app: it would reach people.
+func (r *reader) testSecrets(apps []api.App) {
+	given := map[string]int{}
+	for _, app := range apps {
+		for _, secret := range slices.Concat([]string{app.AppSecret}, app.AppSecrets, app.TestSecrets) {
+			given[secret]++
+		}
+	}
+	for i, app := range apps {
+		for j, secret := range app.TestSecrets {
+			key := fmt.Sprintf("apps[%d].testSecrets[%d]", i, j)
+			r.headerText(key, secret)
+			if given[secret] > 1 {
+				r.problem(key, "must differ from all other secrets")
+			}
+		}
 	}
 }
 
-// headerText checks that a secret can travel in a header unchanged.
+const maxLimit = 1_000_000_000
+
+func (r *reader) limits(key string, l api.Limits) {
+	if l.RequestsPerMinute != nil {
+		r.between(key+".requestsPerMinute", *l.RequestsPerMinute, 0, maxLimit)
+	}
+	r.channelLimits(key+".deliveriesPerMinute", l.DeliveriesPerMinute)
+	r.channelLimits(key+".deliveriesPerDay", l.DeliveriesPerDay)
+}
+
+func (r *reader) channelLimits(key string, byChannel map[string]int) {
+	for _, channel := range slices.Sorted(maps.Keys(byChannel)) {
+		key := join(key, printable(channel))
+		if !slices.ContainsFunc(r.Types, func(t channels.Type) bool { return t.Channel == channel }) {
+			r.problem(key, "unknown channel; there are: %s", channelNames(r.Types))
+		}
+		r.between(key, byChannel[channel], 0, maxLimit)
+	}
+}
+
+// headerText checks that a secret can travel in a header unchanged, and that it is
+// not one that everybody knows or can guess.
 func (r *reader) headerText(key, secret string) {
 	valid := secret != ""
 	for _, c := range []byte(secret) {
 		valid = valid && c > ' ' && c <= '~'
 	}
-	if !valid {
+	switch {
+	case !valid:
 		r.problem(key, "must have one or more printable ASCII characters, and no space")
+	case isPlaceholder(secret) || isFiller(secret):
+		r.problem(key, "is a placeholder: put a random secret in its place")
+	case len(secret) < strongSecret:
+		r.warn(key, "has fewer than %d characters and may be guessed: use a random one", strongSecret)
 	}
 }

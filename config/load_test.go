@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,7 +44,7 @@ func TestLoadsEveryKey(t *testing.T) {
 	}, cfg.Server)
 	require.Equal(t, store.Config{
 		Driver: "sqlite", Host: "db", Port: 5433, User: "0123", Password: "from a file $${APP_ID}", DBName: "notify",
-		SSLMode: "verify-full", MaxOpenConns: 26, MaxIdleConns: 6, ConnMaxLifetime: 6 * time.Minute, Path: "notify.db",
+		SSLMode: "verify-full", MaxOpenConns: 26, MaxIdleConns: 6, ConnMaxLifetime: 6 * time.Minute, Pooling: "transaction", Path: "notify.db",
 	}, cfg.Database)
 	require.Equal(t, config.Logging{Level: "debug", Format: "console"}, cfg.Logging)
 	require.Equal(t, jobs.Dispatcher{
@@ -165,7 +166,8 @@ func TestDatabasePasswordFromFile(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "password")
 	for content, want := range map[string]string{
-		"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", "s3cret\n\n": "s3cret\n", " s3cret ": " s3cret ", "": "",
+		"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", "s3cret\n\n": "s3cret\n", " s3cret ": " s3cret ",
+		"\xef\xbb\xbfs3cret\r\n": "s3cret", // as Notepad saves it
 	} {
 		require.NoError(t, os.WriteFile(secret, []byte(content), 0o600))
 		cfg, err := config.Loader{
@@ -174,6 +176,12 @@ func TestDatabasePasswordFromFile(t *testing.T) {
 		}.Load()
 		require.NoError(t, err)
 		require.Equal(t, want, cfg.Database.Password, "%q", content)
+	}
+
+	for _, content := range []string{"", "\n", "\xef\xbb\xbf\r\n"} {
+		require.NoError(t, os.WriteFile(secret, []byte(content), 0o600))
+		_, err := config.Loader{Env: map[string]string{"AUTH_ENABLED": "false", "DATABASE_PASSWORD_FILE": secret}}.Load()
+		require.EqualError(t, err, "environment DATABASE_PASSWORD_FILE: database.password: the file is empty", "%q", content)
 	}
 
 	_, err := config.Loader{Env: map[string]string{"AUTH_ENABLED": "false", "DATABASE_PASSWORD_FILE": "canary"}}.Load()
@@ -219,15 +227,16 @@ func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
 
 	next := config.Loader{Types: types, Env: fileEnv, Path: write(t, `
 server: {address: ":9"}
-database: {password: new}
+database: {password: new, host: other}
 dispatcher: {leaseTimeout: 1m}
 logging: {level: debug, format: console}
 `)}
 	checked, err := next.Check(running)
 	require.NoError(t, err)
-	require.Equal(t, []string{"server.address", "database.password", "dispatcher.leaseTimeout", "logging.format"}, checked.RestartNeeded)
+	require.Equal(t, []string{"server.address", "database.host", "dispatcher.leaseTimeout", "logging.format"}, checked.RestartNeeded)
 	require.Equal(t, running.Server, checked.Server)
-	require.Equal(t, running.Database, checked.Database)
+	require.Equal(t, running.Database.Host, checked.Database.Host)
+	require.Equal(t, "new", checked.Database.Password, "passwords are renewed while the service runs")
 	require.Equal(t, running.Dispatcher, checked.Dispatcher)
 	require.Equal(t, config.Logging{Level: "debug", Format: "json"}, checked.Logging)
 	again, err := next.Check(checked.Config)
@@ -271,5 +280,38 @@ integrations: {receivers: {x: `+c.receiver+`}}`)
 		_, err := config.Loader{Path: path, Types: types, Env: map[string]string{}}.Check(nil)
 		require.ErrorContains(t, err, c.problem, name)
 		require.Len(t, strings.Split(err.Error(), "\n"), 1, name)
+	}
+}
+
+// The apps that may post to a receiver are in the credentials file, at the start, at every reload
+// and in `config check`. While authentication is off there is none.
+func TestAppsOfReceiversAreInTheCredentialsFile(t *testing.T) {
+	t.Parallel()
+	credentials := filepath.Join(t.TempDir(), "apps.yaml")
+	require.NoError(t, os.WriteFile(credentials, []byte("apps: [{appId: known, appSecret: s}, {appId: off, appSecret: s, enabled: false}]"), 0o600))
+	check := func(auth, apps string) error {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(`
+auth: `+auth+`
+channels: {feishu_app: {enabled: true, provider: feishu}}
+providers: {feishu: {type: feishu_app, appId: a, appSecret: b}}
+integrations: {receivers: {x: {channels: {feishu_app: {template: t}}, recipients: [{type: email, value: a@example.com}], apps: `+apps+`}}}`), 0o600))
+		_, err := config.Loader{Path: path, Types: types, Env: map[string]string{}}.Check(nil)
+		return err
+	}
+	on, off := fmt.Sprintf("{credentialsFilePath: %q}", credentials), "{enabled: false}"
+	for _, good := range []string{"[known]", "[known, off]", ""} {
+		require.NoError(t, check(on, good), good)
+	}
+	require.NoError(t, check(off, "[anything]"))
+	err := check(on, "[known, gone]")
+	require.ErrorContains(t, err, ":5: integrations.receivers.x.apps[1]: the credentials file has no app of that id")
+	require.NotContains(t, err.Error(), "\n")
+	err = check(`{credentialsFilePath: /nothing}`, "[gone]")
+	require.ErrorContains(t, err, "auth.credentialsFilePath: cannot be read")
+	require.NotContains(t, err.Error(), "\n", "what is in the file is not known")
+	for _, auth := range []string{on, off} {
+		require.ErrorContains(t, check(auth, "[]"), ":5: integrations.receivers.x.apps: must have at least one element")
+		require.ErrorContains(t, check(auth, "known"), "integrations.receivers.x.apps: must be a list")
 	}
 }

@@ -31,7 +31,7 @@ type Notification struct {
 	SendAt         *time.Time  // nil: at once
 	ExpiresAt      *time.Time  // nothing is sent from then on; nil: never
 	Priority       Priority
-	Test           bool // a template is being tried
+	Test           bool // a template is being tried, or it was sent with a test secret
 	Counts         Counts
 	Status         NotificationStatus // read only
 	CreatedAt      time.Time
@@ -70,10 +70,11 @@ type Counts struct {
 	Cancelled int
 }
 
-// Recipient is one address and its type ("email", "phone", "user_id", "feishu_user_id").
+// Recipient is one address and its type, such as "email".
 type Recipient struct {
-	Type  string `json:"type"`
-	Value string `json:"value"`
+	Type       string `json:"type"`
+	Value      string `json:"value"`
+	Configured bool   `json:"configured,omitempty"` // from the configuration: administrators may see it
 }
 
 // Message is what all recipients of one channel of a notification get. It was rendered

@@ -6,13 +6,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// Requeue sends a dead or cancelled delivery again, with a new job.
+// Requeue sends a delivery again, with a new job: one that is dead or cancelled, or one that
+// waits for a retry, whose job is then deleted.
 type Requeue struct {
 	DeliveryID uuid.UUID
-	JobID      int64  // of the job that ended
+	JobID      int64  // of the job that ended or waits
 	Provider   string // the one to send through from now on; empty for the channel's
 	Job        Job
 	At         time.Time
+	Audit      AuditEntry // is written when the delivery is requeued
 }
 
 // Cancellation cancels the open deliveries of a notification, one page at a time.
@@ -23,6 +25,7 @@ type Cancellation struct {
 	Code           string    // that the cancelled deliveries get
 	Error          string
 	At             time.Time
+	Audit          []AuditEntry // are written unless the page is empty
 }
 
 // Cancelled is the result of a Cancellation.

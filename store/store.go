@@ -34,10 +34,15 @@ const ListTime = 3 * time.Second
 type Store interface {
 	Notifications
 	Deliveries
+	Erasures
 	Templates
+	TemplateHistory
 	AlertGroups
+	Quotas
+	Auditor
 	Limits
 	Queues
+	Sessions
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -52,7 +57,9 @@ type Notifications interface {
 	// the same order. An acceptance whose app and idempotency key exist already, in the
 	// database or earlier in the batch, writes nothing, and its result is the notification
 	// that has the key. One whose Telling is no news writes nothing either, and its result
-	// is the notification that told the same; only its id is set when that was deleted.
+	// is the notification that told the same; only its id is set when that was deleted. One
+	// that is new and beyond a quota of its app writes nothing, and its result says so; what
+	// is written is counted, exactly over all replicas.
 	// ErrStale is the result of the whole batch when one of its templates was changed or
 	// deleted since it was read; every write that returned before gather was called is
 	// seen.
@@ -94,7 +101,12 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
-	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
+	// DeadGroups looks at the newest dead deliveries, at most so many, and counts those of the
+	// app, all of them when it is empty. The largest group is first. more is true when as many
+	// were looked at. The error may be ErrTooBroad.
+	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)
+	// Attempts returns a delivery's attempts, of all its jobs, oldest first, and of more than
+	// MaxAttempts the newest.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 
 	// Record writes outcomes, their attempts and the notifications' counts in one
@@ -114,10 +126,11 @@ type Deliveries interface {
 	// CloseOrphans closes the deliveries that are still open and still belong to the job,
 	// and moves the counts, in one transaction. It returns false for the others.
 	CloseOrphans(ctx context.Context, batch []Closing) (closed []bool, err error)
-	// Requeue gives dead or cancelled deliveries a new job and makes them pending with no
-	// attempts recorded; the old attempts are kept. It moves the counts. One transaction:
-	// all or nothing. Delivery ids are unique in a batch. It returns false for a delivery
-	// that is neither dead nor cancelled, or has another job by now.
+	// Requeue gives deliveries a new job and makes them pending with no attempts recorded;
+	// the old attempts are kept. It takes those that are dead or cancelled, and the failed
+	// ones whose job waits, which it deletes. It moves the counts. One transaction: all or
+	// nothing. Delivery ids are unique in a batch. It returns false for a delivery that is
+	// otherwise, or has another job by now.
 	Requeue(ctx context.Context, batch []Requeue) (requeued []bool, err error)
 	// Cancel cancels one page of a notification's open deliveries and removes their
 	// waiting jobs, in one transaction. A delivery whose job is running stays open, and
@@ -132,23 +145,39 @@ type AlertGroups interface {
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 }
 
+// Auditor keeps who changed what. A method that takes an AuditEntry writes it in the
+// transaction of its change, so that neither exists without the other. Nothing changes an
+// entry.
+type Auditor interface {
+	// Audit writes the entries of actions that change none of the store's tables.
+	Audit(ctx context.Context, entries ...AuditEntry) error
+	// ListAudit returns a page of at most limit entries, newest first. The page begins after
+	// the given id; uuid.Nil is the start. The error may be ErrTooBroad.
+	ListAudit(ctx context.Context, f AuditFilter, after uuid.UUID, limit int) ([]AuditEntry, error)
+	// DeleteAudit deletes the entries that were written before the given time, and returns how
+	// many there were.
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
+}
+
 // Templates keeps templates. Names are unique over all channels. Each write makes a
-// version in the same transaction, with the app that wrote it (by).
+// version, by the app of the entry, in the same transaction.
 type Templates interface {
 	// CreateTemplate returns the stored template, or ErrExists when the name is taken.
-	// Versions of a name that was used before are counted on.
-	CreateTemplate(ctx context.Context, t Template, by string) (Template, error)
+	// Versions of a name that was used before are counted on: owner is the one that the
+	// newest has, empty when there is none, and the name is taken when it has another.
+	CreateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
 	// UpdateTemplate replaces everything but the name, the channel and CreatedAt of the
-	// template t.Name. It returns the stored template, or ErrNotFound.
-	UpdateTemplate(ctx context.Context, t Template, by string) (Template, error)
-	// DeleteTemplate deletes a template and keeps its versions. It returns ErrNotFound
-	// when there is none of that name.
-	DeleteTemplate(ctx context.Context, name string) error
+	// template t.Name that the owner has; t.Owner is the new one. It returns the stored
+	// template, or ErrNotFound.
+	UpdateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
+	// DeleteTemplate deletes a template that the owner has, and keeps its versions. The
+	// deletion is one, too. It returns ErrNotFound when there is none of that name and owner.
+	DeleteTemplate(ctx context.Context, name, owner string, audit AuditEntry) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
 	// ListTemplates returns a page of at most limit templates by name, after the given
-	// name; of all channels when channel is empty.
-	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)
+	// name.
+	ListTemplates(ctx context.Context, f TemplateFilter, after string, limit int) ([]Template, error)
 	// TemplateVersion returns one version of a template, or ErrNotFound.
 	TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error)
 	// TemplateVersions returns a page of at most limit versions of a template, newest
@@ -156,10 +185,19 @@ type Templates interface {
 	TemplateVersions(ctx context.Context, name string, before, limit int) ([]TemplateVersion, error)
 }
 
+// TemplateHistory ends the history of templates.
+type TemplateHistory interface {
+	// DeleteReplacedVersions deletes the versions that a newer one replaced before the given
+	// time, and returns how many there were. The newest of each name stays, so that no number
+	// is used again.
+	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
+}
+
 // Acceptance is everything that is written when a notification is accepted.
 type Acceptance struct {
 	Notification Notification
 	Telling      *Telling   // nil: not the state of a group of alerts
+	Quotas       []Quota    // of the app, as far as this uses them
 	Templates    []Template // as they were read; Accept checks that they are still stored so
 	Messages     []Message
 	Deliveries   []Delivery
@@ -182,6 +220,8 @@ type Accepted struct {
 	// Replayed reports whether nothing was written: the key was taken, or the Telling is
 	// no news.
 	Replayed bool
+	// Beyond is the quota that has no room for it; nothing was written then. Otherwise nil.
+	Beyond *QuotaError
 }
 
 // FirstID returns the lowest UUIDv7 of that millisecond. Lists find times by it, so

@@ -16,19 +16,25 @@ type notificationCommands struct {
 }
 
 type listNotifications struct {
-	Status    string   `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed or cancelled."`
+	Status    string   `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed (has a dead delivery) or cancelled."`
 	Channel   selector `placeholder:"CHANNEL" help:"Over this channel."`
 	App       selector `placeholder:"APP-ID" help:"Of this app; administrators only."`
 	Key       selector `placeholder:"KEY" help:"With this idempotency key."`
 	Recipient selector `placeholder:"VALUE" help:"To exactly this address."`
 	Template  selector `placeholder:"NAME" help:"With this template."`
+	Test      string   `placeholder:"true|false" enum:",true,false" default:"" help:"Of a template or with a test secret, or neither."`
 	pageFlags
+}
+
+// timeFlags select by the time of acceptance.
+type timeFlags struct {
+	Since past `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h or 7d."`
+	Until past `placeholder:"TIME" help:"Accepted before: RFC 3339, or how long ago."`
 }
 
 // pageFlags select a page of a list.
 type pageFlags struct {
-	Since moment `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h."`
-	Until moment `placeholder:"TIME" help:"Accepted until."`
+	timeFlags
 	Limit int    `default:"50" placeholder:"N" help:"At most N, up to 500 (${default})."`
 	After string `placeholder:"ID" help:"The page after this one."`
 }
@@ -36,7 +42,7 @@ type pageFlags struct {
 // Run lists notifications.
 func (c listNotifications) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Notifications(ctx, client.NotificationQuery{
-		Status: c.Status, Channel: string(c.Channel), App: string(c.App), Key: string(c.Key), Recipient: string(c.Recipient), Template: string(c.Template),
+		Status: c.Status, Channel: string(c.Channel), App: string(c.App), Key: string(c.Key), Recipient: string(c.Recipient), Template: string(c.Template), Test: c.Test,
 		Since: c.Since.Time, Until: c.Until.Time, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
@@ -77,7 +83,7 @@ func (c showNotification) Run(ctx context.Context, s *session) error {
 
 func notificationText(w io.Writer, n client.Notification) {
 	row(w, "Notification", n.ID)
-	row(w, "Status", n.Status+", "+countsText(n.Counts))
+	row(w, "Status", statusText(n.Status, n.Counts))
 	row(w, "Key", n.IdempotencyKey)
 	row(w, "App", n.SenderAppID)
 	row(w, "Accepted", n.CreatedAt)
@@ -91,6 +97,15 @@ func notificationText(w io.Writer, n client.Notification) {
 	for _, r := range n.Unmatched {
 		row(w, "Unmatched", r.Type+":"+r.Value)
 	}
+}
+
+// statusText returns a notification's status with its counts. "failed" has another meaning
+// for a delivery, so it is explained.
+func statusText(status string, counts client.Counts) string {
+	if status == client.StatusFailed {
+		status += " (not everything arrived)"
+	}
+	return status + ", " + countsText(counts)
 }
 
 type cancelNotification struct {

@@ -15,12 +15,15 @@ type templateCommands struct {
 	Remote
 	List     listTemplates    `cmd:"" help:"List the templates."`
 	Get      getTemplate      `cmd:"" help:"Print a template as a file for push."`
+	Check    checkTemplates   `cmd:"" help:"Have the service check a folder of YAML files, and render them with their sampleParams. Nothing is stored."`
 	Push     pushTemplates    `cmd:"" help:"Create and update templates from a folder of YAML files."`
 	Diff     diffTemplates    `cmd:"" help:"Show what push would change; exit code 2 when there is something."`
 	Preview  previewTemplate  `cmd:"" help:"Render a template with params, and name those that are missing."`
 	Test     testTemplate     `cmd:"" help:"Send a template to one recipient, marked as a test."`
 	Versions templateVersions `cmd:"" help:"List the versions of a template."`
-	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template."`
+	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template, also of a deleted one."`
+	Owner    templateOwner    `cmd:"" help:"Give a template to another app; administrators only."`
+	Delete   deleteTemplate   `cmd:"" help:"Delete a template. Its versions stay, so that restore brings it back."`
 }
 
 type listTemplates struct {
@@ -34,9 +37,9 @@ func (c listTemplates) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "NAME", "CHANNEL", "VERSION", "UPDATED", "DESCRIPTION")
+		row(w, "NAME", "CHANNEL", "OWNER", "VERSION", "UPDATED", "DESCRIPTION")
 		for _, t := range list.Templates {
-			row(w, t.Name, t.Channel, t.Version, t.UpdatedAt, t.Description)
+			row(w, t.Name, t.Channel, t.Owner, t.Version, t.UpdatedAt, t.Description)
 		}
 	})
 }
@@ -55,7 +58,7 @@ func (c getTemplate) Run(ctx context.Context, s *session) error {
 		}
 		return s.printFile(v, templateFile{
 			Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
-			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body,
+			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body, Private: v.Private,
 		})
 	}
 	t, err := s.api.Template(ctx, c.Name)
@@ -70,7 +73,7 @@ func (s *session) printFile(result any, f templateFile) error {
 	if err != nil {
 		return err
 	}
-	return s.print(result, func(w io.Writer) { fmt.Fprint(w, document) })
+	return s.printText(result, document)
 }
 
 type previewTemplate struct {
@@ -140,9 +143,13 @@ func (c templateVersions) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "VERSION", "WRITTEN", "BY")
+		row(w, "VERSION", "WRITTEN", "BY", "")
 		for _, v := range list.Versions {
-			row(w, v.Version, v.CreatedAt, v.CreatedBy)
+			what := " "
+			if v.Deleted {
+				what = "deleted"
+			}
+			row(w, v.Version, v.CreatedAt, v.CreatedBy, what)
 		}
 		if list.Next > 0 {
 			s.hintAtMore(strconv.Itoa(list.Next))
@@ -163,5 +170,23 @@ func (c restoreTemplate) Run(ctx context.Context, s *session) error {
 	}
 	return s.print(t, func(w io.Writer) {
 		fmt.Fprintf(w, "Template %s is version %d now, equal to version %d.\n", t.Name, t.Version, c.Version)
+	})
+}
+
+type deleteTemplate struct {
+	Name string `arg:"" help:"Name of the template."`
+}
+
+// Run deletes a template.
+func (c deleteTemplate) Run(ctx context.Context, s *session) error {
+	t, err := s.api.Template(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.api.DeleteTemplate(ctx, c.Name); err != nil {
+		return err
+	}
+	return s.print(t, func(w io.Writer) {
+		fmt.Fprintf(w, "Template %s is deleted. To undo it: sealos-notify template restore %[1]s %d\n", t.Name, t.Version)
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
@@ -49,14 +50,18 @@ type Accepter struct {
 	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
 	metrics   *metrics
 	log       *zap.Logger
+
+	recipientTypes []*channels.RecipientType
 }
 
-// New starts an Accepter.
+// New starts an Accepter. types is the table of provider types.
 func New(
-	st Store, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
+	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
 	registry prometheus.Registerer, batches *groupcommit.Metrics,
 ) *Accepter {
 	return &Accepter{
+		recipientTypes: channels.RecipientTypesOf(types...),
+
 		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry), log: log,
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
@@ -69,8 +74,8 @@ func New(
 func (a *Accepter) Close() { a.commits.Close() }
 
 // Accept accepts a notification: before it returns, everything that is needed to deliver it
-// is committed. A *refusal.Error says what is wrong with the request; after any other error
-// the same request may be sent again.
+// is committed. A *refusal.Error says what is wrong with the request, a *store.QuotaError that
+// its app has spent a limit; after any other error the same request may be sent again.
 func (a *Accepter) Accept(ctx context.Context, req Request) (Accepted, error) {
 	ctx, span := tracing.Start(ctx, "accept", trace.SpanKindInternal)
 	accepted, err := a.accept(ctx, req)
@@ -122,6 +127,10 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find fi
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
 	}
+	a.metrics.countLimited(req.AppID, p.Quotas, accepted.Beyond)
+	if accepted.Beyond != nil {
+		return store.Accepted{}, accepted.Beyond
+	}
 	if !accepted.Replayed {
 		a.metrics.countAccepted(p.Acceptance)
 		a.noteFallbacks(req.Alerts, p.fallbacks)
@@ -153,10 +162,13 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 func endSpan(span trace.Span, a Accepted, err error) {
 	defer span.End()
 	var refused *refusal.Error
+	var beyond *store.QuotaError
 	switch {
 	case !span.IsRecording():
 	case errors.As(err, &refused):
 		span.SetStatus(codes.Error, refused.Code)
+	case errors.As(err, &beyond):
+		span.SetStatus(codes.Error, "beyond "+beyond.Quota.String())
 	case err != nil:
 		span.SetStatus(codes.Error, "not committed")
 	default:

@@ -14,6 +14,7 @@ type metrics struct {
 	replayed   prometheus.Counter
 	deliveries *prometheus.CounterVec // by channel
 	fallbacks  *prometheus.CounterVec // by channel, sent
+	limited    *prometheus.CounterVec // by app, limit, channel
 }
 
 // newMetrics registers the metrics. With nil nothing is shown.
@@ -36,6 +37,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_alert_fallbacks_total",
 			Help: "Alerts that a channel did not send as their receiver is configured, by what it sent instead (plain, nothing).",
 		}, []string{"channel", "sent"}),
+		limited: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_notifications_limited_total",
+			Help: "Requests refused because their app had spent a limit, by its name and channel. An empty channel is that of all notifications.",
+		}, []string{"app", "limit", "channel"}),
 	}
 }
 
@@ -58,5 +63,16 @@ func (m *metrics) countAccepted(a store.Acceptance) {
 	}
 	for channel, n := range byChannel {
 		m.deliveries.WithLabelValues(channel).Add(float64(n))
+	}
+}
+
+// countLimited counts a request that was beyond a quota of its app, when it was. It shows
+// zeros for the app's other quotas.
+func (m *metrics) countLimited(app string, quotas []store.Quota, beyond *store.QuotaError) {
+	for _, q := range quotas {
+		counter := m.limited.WithLabelValues(app, q.String(), q.Channel)
+		if beyond != nil && beyond.Quota == q {
+			counter.Inc()
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -28,7 +29,10 @@ type preparation struct {
 	recipients []recipient
 	matched    []bool    // by recipient
 	job        store.Job // what all jobs have in common
-	alerts     *Alerts   // nil: not from a source of alerts
+	simulated  bool
+	alerts     *Alerts // nil: not from a source of alerts
+	owner      string  // of the private templates that may be sent
+	anyPrivate bool    // those of other apps, too
 	fallbacks  []fallback
 }
 
@@ -46,6 +50,9 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		if err != nil {
 			return nil, in(channel, err)
 		}
+		if p.simulated { // the provider has checked the message as if it were real
+			provider.Name = channels.SimulatedProvider
+		}
 		if err := p.addDeliveries(message, provider); err != nil {
 			return nil, err
 		}
@@ -59,15 +66,18 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}
-	return p, nil
+	return p, p.addQuotas(req.Limits)
 }
 
 // begin checks the recipients and times of a request and makes its notification.
 func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*preparation, error) {
 	current := a.settings.Load()
-	recipients, err := checkRecipients(req.Recipients, current.Defaults.MaxRecipients)
+	recipients, err := a.checkRecipients(req.Recipients, current.Defaults.MaxRecipients)
 	if err != nil {
 		return nil, err
+	}
+	if req.Limits.NoHigh && req.Priority == store.PriorityHigh {
+		return nil, refusal.New(refusal.PriorityForbidden, "priority", "this app may not send with high priority (limits.highPriority)")
 	}
 	now := store.Now()
 	sendAt, err := req.due(now)
@@ -78,10 +88,14 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if err != nil {
 		return nil, err
 	}
-	p := &preparation{settings: current, recipients: recipients, matched: make([]bool, len(recipients)), alerts: req.Alerts}
+	p := &preparation{
+		settings: current, recipients: recipients, matched: make([]bool, len(recipients)),
+		simulated: req.Simulated, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
+		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates of alerts
+	}
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
-		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test,
+		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test || req.Simulated,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	p.job = store.Job{
@@ -103,9 +117,9 @@ func (a *Accepter) message(
 	provider, t, err := a.template(ctx, p, channel, req.Template, find)
 	switch {
 	case p.alerts != nil:
-		message, err = a.alertMessage(p, channel, t, provider, err)
+		message, err = a.alertMessage(ctx, p, channel, t, provider, err)
 	case err == nil:
-		message, err = a.renderer.Message(t, provider, req.Params)
+		message, err = a.renderer.Message(ctx, p.Notification.AppID, t, provider, req.Params)
 	}
 	message.NotificationID = p.Notification.ID
 	return message, provider, err
@@ -124,6 +138,9 @@ func (a *Accepter) template(
 		return provider, store.Template{}, refusal.New(refusal.ChannelOff, "", "this channel is not enabled here")
 	}
 	t, cached, err := find(ctx, name)
+	if err == nil && t.Private && !p.anyPrivate && t.Owner != p.owner {
+		err = store.ErrNotFound
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return provider, store.Template{Name: name, Channel: channel}, refusal.New(refusal.UnknownTemplate, ".template", "there is no template %q", name)
 	}
@@ -154,11 +171,11 @@ func (p *preparation) addDeliveries(message store.Message, provider channels.Pro
 	before := len(p.Deliveries)
 	checker, checks := provider.Sender.(channels.RecipientChecker)
 	for i, r := range p.recipients {
-		if !slices.Contains(provider.Type.RecipientTypes, r.Type) {
+		if !provider.Type.Accepts(r.Type) {
 			continue
 		}
 		if checks {
-			if err := checker.CheckRecipient(channels.Recipient(r.Recipient)); err != nil {
+			if err := checker.CheckRecipient(channels.Recipient{Type: r.Type, Value: r.Value}); err != nil {
 				if p.alerts != nil {
 					continue
 				}
@@ -190,7 +207,7 @@ func (p *preparation) addDelivery(message store.Message, provider channels.Provi
 		ID: id, NotificationID: n.ID, MessageID: message.ID, Channel: message.Channel, Provider: provider.Name,
 		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion,
 		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: p.settings.Defaults.MaxRetry,
-		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
+		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 	})
 	job := p.job
 	job.DeliveryID, job.Queue = id, message.Channel

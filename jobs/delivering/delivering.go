@@ -210,8 +210,8 @@ func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
 	return nil
 }
 
-// providerOf returns the provider of a delivery. With an error, OnUncertain is the only field
-// that is set.
+// providerOf returns the provider of a delivery: for a test always the simulated one, whatever
+// a requeue asked for. With an error, OnUncertain is the only field that is set.
 func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
 	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
 	provider, on := registry.Provider(delivery.Channel)
@@ -220,7 +220,10 @@ func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Deliv
 			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
 		}
 	}
-	if delivery.ProviderOverride == "" {
+	switch {
+	case delivery.Test:
+		return channels.Simulated(provider), nil
+	case delivery.ProviderOverride == "":
 		return provider, nil
 	}
 	named, known := registry.Named(delivery.ProviderOverride)
@@ -312,8 +315,9 @@ func (r *run) send(ctx context.Context) (channels.Receipt, error) {
 // outgoing returns the message as the provider takes it.
 func (r *run) outgoing() channels.Message {
 	m := channels.Message{
-		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
-		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
+		Recipient: channels.Recipient{Type: r.delivery.Recipient.Type, Value: r.delivery.Recipient.Value},
+		MsgType:   r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {

@@ -15,6 +15,8 @@ const (
 	InvalidRecipient    = "invalid_recipient"
 	TooManyRecipients   = "too_many_recipients"
 	TooManyDeliveries   = "too_many_deliveries" // recipients × channels
+	LargerThanLimit     = "larger_than_limit"   // than a limit of the app
+	PriorityForbidden   = "priority_forbidden"  // to this app
 	InvalidSendAt       = "invalid_send_at"
 	InvalidExpiresAt    = "invalid_expires_at"
 	IdempotencyConflict = "idempotency_conflict" // the key was used for another request
@@ -27,6 +29,7 @@ const (
 	DeliveryArrived = "delivery_arrived" // success is final
 	UnknownProvider = "unknown_provider" // of that name, for that channel
 	Expired         = "expired"          // expiresAt has passed
+	Erased          = "erased"           // the address is gone
 )
 
 // Error says why a request was refused. Nothing was changed.

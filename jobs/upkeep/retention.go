@@ -13,6 +13,9 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
+// usesAge is how long after its begin a period of quotas is surely over, with wrong clocks.
+const usesAge = 48 * time.Hour
+
 // retentionBatch bounds the deliveries that one transaction deletes.
 const retentionBatch = 5_000
 
@@ -20,6 +23,10 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	ForgetUses(ctx context.Context, before time.Time) (int, error)
+	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
+	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -35,10 +42,18 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 	return &Retention{store: st, settings: live, log: log}
 }
 
-// Delete deletes the finished notifications that are older than retention.days, and the
-// messages that stay with a vendor, and forgets the groups of alerts that were not posted
-// for as long. With 0 days it deletes nothing.
+// Delete deletes what is older than retention.days: the finished notifications, the messages
+// that stay with a vendor, the entries of the audit log, the versions of templates that were
+// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
+// were not posted for as long. With 0 days it deletes none of these. Expired sessions, and counters
+// of quotas whose period is long over, are always deleted.
 func (r *Retention) Delete(ctx context.Context) error {
+	_, sessions := r.store.DeleteSessions(ctx, store.Now())
+	_, uses := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
+	return errors.Join(sessions, uses, r.deleteOld(ctx))
+}
+
+func (r *Retention) deleteOld(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
 	if days == 0 {
@@ -52,7 +67,14 @@ func (r *Retention) Delete(ctx context.Context) error {
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
 	}
-	return errors.Join(err, r.expire(ctx, s.Registry, before))
+	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
+		err = errors.Join(err, auditErr)
+	}
+	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
+	if versions > 0 {
+		r.log.Info("replaced versions of templates deleted", zap.Int("versions", versions), zap.Int("retentionDays", days))
+	}
+	return errors.Join(err, versionsErr, r.expire(ctx, s.Registry, before))
 }
 
 // expire deletes old and ended messages at the vendors where messages stay. Providers that

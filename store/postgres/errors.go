@@ -16,8 +16,12 @@ import (
 )
 
 // marked wraps an error in store.ErrUnavailable when the database cannot do it now and may
-// later.
+// later, and says what is missing when a prepared statement is on another connection.
 func marked(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && slices.Contains([]string{"26000", "42P05"}, refused.Code) && !errors.Is(err, errTransactionPooler) {
+		return fmt.Errorf("%w: %w", errTransactionPooler, err)
+	}
 	if err == nil || errors.Is(err, store.ErrUnavailable) || !isUnavailable(err) {
 		return err
 	}
@@ -54,7 +58,7 @@ func isUnavailable(err error) bool {
 	// read-only after a failover; conflicts that another try resolves.
 	return slices.Contains([]string{"FATAL", "PANIC"}, cmp.Or(refused.SeverityUnlocalized, refused.Severity)) ||
 		slices.Contains([]string{"08", "53", "57", "58"}, refused.Code[:min(2, len(refused.Code))]) ||
-		slices.Contains([]string{"25006", "40001", "40P01"}, refused.Code)
+		slices.Contains([]string{"25006", "40001", "40P01"}, refused.Code) || isOtherSchema(refused)
 }
 
 // isMisconfigured reports whether the server refused the credentials or the name of the
@@ -63,4 +67,13 @@ func isMisconfigured(err error) bool {
 	const unknownDatabase = "3D000"
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "28") || refused.Code == unknownDatabase)
+}
+
+// isOtherSchema reports whether the schema is not the one that the statement is for: somebody
+// migrates up or down at the moment. A plan that was prepared before has its own codes.
+func isOtherSchema(refused *pgconn.PgError) bool {
+	const undefinedTable, undefinedColumn, undefinedFunction, undefinedObject = "42P01", "42703", "42883", "42704"
+	const featureNotSupported = "0A000" // "cached plan must not change result type"
+	return slices.Contains([]string{undefinedTable, undefinedColumn, undefinedFunction, undefinedObject}, refused.Code) ||
+		refused.Code == featureNotSupported && strings.Contains(refused.Message, "cached plan")
 }

@@ -33,6 +33,10 @@ func TestMarked(t *testing.T) {
 	} {
 		require.NotErrorIs(t, marked(err), store.ErrUnavailable, "%#v", err)
 	}
+	for _, code := range []string{"26000", "42P05"} {
+		err := marked(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code}))
+		require.ErrorContains(t, marked(err), "set database.pooling to transaction", code)
+	}
 	require.NoError(t, marked(nil))
 }
 
@@ -55,7 +59,7 @@ func TestUnavailable(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = s.Template(t.Context(), "x")
 	require.ErrorIs(t, err, store.ErrUnavailable)
-	require.ErrorIs(t, s.DeleteTemplate(t.Context(), "x"), store.ErrUnavailable)
+	require.ErrorIs(t, s.DeleteTemplate(t.Context(), "x", "app", store.AuditEntry{}), store.ErrUnavailable)
 	require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable)
 }
 

@@ -16,32 +16,42 @@ import (
 // Store is a store.Store on PostgreSQL.
 type Store struct {
 	sqlread.Reader
-	pool  *pgxpool.Pool
-	river riverClient
+	pool        *pgxpool.Pool
+	credentials *credentials
+	river       riverClient
+
+	wanted, found int // connections, see Places
 }
 
 var _ store.Store = (*Store)(nil)
 
 // Open connects to the database. It returns store.ErrUnavailable when the database cannot
-// be reached or is starting, and another error when it refuses the credentials. It does not
+// be reached or is starting, another error when it refuses the credentials, and one that
+// names the setting when there is a pooler in transaction mode without c.Pooling. It does not
 // look at the schema, which package migrate makes.
 func Open(ctx context.Context, c store.Config) (*Store, error) {
 	config, err := poolConfig(c)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	found, err := look(ctx, config, c.Pooling)
 	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
 		if !isMisconfigured(err) {
 			err = marked(err)
 		}
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return newStore(pool)
+	credentials := followCredentials(config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s, err := newStore(pool)
+	if err != nil {
+		return nil, err
+	}
+	s.credentials, s.wanted, s.found = credentials, int(config.MaxConns), found
+	return s, nil
 }
 
 func newStore(pool *pgxpool.Pool) (*Store, error) {
@@ -51,7 +61,8 @@ func newStore(pool *pgxpool.Pool) (*Store, error) {
 		return nil, fmt.Errorf("river client: %w", err)
 	}
 	return &Store{pool: pool, river: client, Reader: sqlread.Reader{
-		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`,
+		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`, Now: `clock_timestamp()`,
+		Dead: `d.status = 'dead'`, // the index's predicate as well would count twice in the planner's estimate
 	}}, nil
 }
 

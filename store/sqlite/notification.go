@@ -19,27 +19,33 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := checkTemplates(ctx, tx, batch); err != nil {
 			return err
 		}
-		last, err := lockGroups(ctx, tx, store.ToldOf(batch))
+		decision, err := decide(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
-		news, repeated := store.News(batch, last)
 		var created []store.Acceptance
 		for i, a := range batch {
-			told, isRepeated := repeated[a.Notification.ID]
-			if isRepeated {
+			told, isRepeated := decision.Repeated[a.Notification.ID]
+			beyond, isBeyond := decision.Beyond[a.Notification.ID]
+			switch {
+			case isRepeated:
 				accepted[i], err = repetition(ctx, tx, told)
-			} else {
+			case isBeyond:
+				accepted[i].Beyond = beyond
+			default:
 				accepted[i], err = insertNotification(ctx, tx, a)
 			}
 			if err != nil {
 				return err
 			}
-			if !accepted[i].Replayed {
+			if !accepted[i].Replayed && !isBeyond {
 				created = append(created, a)
 			}
 		}
-		if err := writeTold(ctx, tx, store.ToldOf(news)); err != nil {
+		if err := writeTold(ctx, tx, store.ToldOf(decision.News)); err != nil {
+			return err
+		}
+		if err := writeUses(ctx, tx, decision.Used); err != nil {
 			return err
 		}
 		return s.insertContents(ctx, tx, created)
@@ -48,6 +54,32 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		return nil, fmt.Errorf("accept: %w", err)
 	}
 	return accepted, nil
+}
+
+// decide decides what of a batch is written. The keys of acceptances that have quotas are
+// looked up: what was accepted before uses none.
+func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.Decision, error) {
+	last, err := lockGroups(ctx, tx, store.ToldOf(batch))
+	if err != nil {
+		return store.Decision{}, err
+	}
+	used, err := lockUses(ctx, tx, batch)
+	if err != nil {
+		return store.Decision{}, err
+	}
+	taken := map[store.Key]bool{}
+	for _, a := range batch {
+		if len(a.Quotas) == 0 {
+			continue
+		}
+		key := a.Notification.Key()
+		found, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, key.AppID, key.IdempotencyKey)
+		if err != nil {
+			return store.Decision{}, fmt.Errorf("read notification: %w", err)
+		}
+		taken[key] = len(found) > 0
+	}
+	return store.Decide(batch, last, used, func(k store.Key) bool { return taken[k] }), nil
 }
 
 // insertNotification inserts the notification when its key is free. Otherwise it returns

@@ -29,6 +29,13 @@ func (c *conditions) equal(column, value string) {
 	}
 }
 
+// flag adds a term unless the value is nil.
+func (c *conditions) flag(column string, value *bool) {
+	if value != nil {
+		c.and(column+` = $`, *value)
+	}
+}
+
 // page adds where a page begins, newest first, and the bounds on the time of acceptance.
 func (c *conditions) page(id string, after uuid.UUID, since, until time.Time) {
 	if after != uuid.Nil {
@@ -47,6 +54,13 @@ func (c *conditions) content(channel, recipient, template string) {
 	c.equal(`d.channel`, channel)
 	c.equal(`d.recipient_value`, recipient)
 	c.equal(`d.template_name`, template)
+}
+
+// given leaves out recipients from the configuration.
+func (c *conditions) given(only bool) {
+	if only {
+		c.terms = append(c.terms, `NOT d.recipient_configured`)
+	}
 }
 
 func (c *conditions) where() string {

@@ -13,6 +13,7 @@ import (
 
 var filterCases = map[string]func(*testing.T, bundle){
 	"ListDeliveries/each filter":        deliveriesByFilter,
+	"Lists/configured recipients":       configuredRecipients,
 	"ListDeliveries/status":             deliveriesByStatus,
 	"ListDeliveries/since and until":    deliveriesByTime,
 	"ListDeliveries/unexpired":          deliveriesUnexpired,
@@ -28,10 +29,12 @@ func acceptTwo(t *testing.T, b bundle) (one, other store.Acceptance) {
 	t.Helper()
 	one, other = Acceptance("app", "one", 2), Acceptance("other-app", "other", 2)
 	other.Messages[0].TemplateName = "other-alert"
+	other.Notification.Test = true
 	for i := range other.Deliveries {
 		d := &other.Deliveries[i]
 		d.Channel, d.Provider, d.TemplateName = "sms", "aliyun", "other-alert"
 		d.Recipient = store.Recipient{Type: "phone", Value: "+8613800000000"}
+		d.Test = true
 	}
 	b.accept(t, one, other)
 	dead := outcome(b.delivery(t, one.Deliveries[1].ID), 1, store.DeliveryDead)
@@ -74,6 +77,8 @@ func deliveriesByFilter(t *testing.T, b bundle) {
 		"recipient prefix":   {store.DeliveryFilter{Recipient: "+861380000"}, nil},
 		"recipient pattern":  {store.DeliveryFilter{Recipient: "%"}, nil},
 		"template":           {store.DeliveryFilter{Template: "other-alert"}, other.Deliveries},
+		"tests":              {store.DeliveryFilter{Test: new(true)}, other.Deliveries},
+		"no tests":           {store.DeliveryFilter{Test: new(false)}, one.Deliveries},
 		"all filters": {store.DeliveryFilter{
 			AppID: "app", Status: store.DeliveryDead, Channel: "email", Provider: "smtp", Code: "refused",
 			Recipient: "user1@example.com", Template: "alert", NotificationID: one.Notification.ID,
@@ -87,6 +92,32 @@ func deliveriesByFilter(t *testing.T, b bundle) {
 	page, err := b.ListDeliveries(t.Context(), store.DeliveryFilter{Code: "refused"}, uuid.Nil, 10)
 	require.NoError(t, err)
 	require.Equal(t, []store.Delivery{b.delivery(t, one.Deliveries[1].ID)}, page, "with all fields")
+}
+
+// A search that may not tell who is configured finds only the others.
+func configuredRecipients(t *testing.T, b bundle) {
+	given, configured := Acceptance("app", "given", 1), Acceptance("app", "configured", 1)
+	configured.Deliveries[0].Recipient.Configured = true
+	require.Equal(t, given.Deliveries[0].Recipient.Value, configured.Deliveries[0].Recipient.Value)
+	b.accept(t, given, configured)
+	address := given.Deliveries[0].Recipient.Value
+	for _, c := range []struct {
+		recipient     string
+		notConfigured bool
+		want          int
+	}{{"", false, 2}, {address, false, 2}, {"", true, 1}, {address, true, 1}} {
+		deliveries, err := b.ListDeliveries(t.Context(),
+			store.DeliveryFilter{AppID: "app", Recipient: c.recipient, NotConfigured: c.notConfigured}, uuid.Nil, 10)
+		require.NoError(t, err)
+		require.Len(t, deliveries, c.want, "%+v", c)
+		if c.recipient == "" && c.notConfigured {
+			continue // a notification has recipients of both kinds
+		}
+		notifications, err := b.ListNotifications(t.Context(),
+			store.NotificationFilter{Recipient: c.recipient, NotConfigured: c.notConfigured}, uuid.Nil, 10)
+		require.NoError(t, err)
+		require.Len(t, notifications, c.want, "%+v", c)
+	}
 }
 
 func idsOf(deliveries []store.Delivery) []uuid.UUID {

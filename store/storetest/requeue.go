@@ -10,6 +10,7 @@ import (
 
 var requeueCases = map[string]func(*testing.T, bundle){
 	"Requeue/dead and cancelled":              requeueEnded,
+	"Requeue/waiting for its retry":           requeueWaiting,
 	"Requeue/through another provider":        requeueProvider,
 	"Requeue/not open, not arrived":           requeueFence,
 	"Requeue/the old job is fenced":           requeueOldJob,
@@ -17,10 +18,13 @@ var requeueCases = map[string]func(*testing.T, bundle){
 	"Requeue/concurrently":                    requeueConcurrently,
 	"Requeue/all or nothing":                  requeueAllOrNothing,
 	"Requeue/empty batch":                     requeueNothing,
+	"Requeue/audited":                         requeueAudited,
 }
 
 func requeueOf(d store.Delivery) store.Requeue {
-	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, At: store.Now(), Job: jobOf(d)}
+	return store.Requeue{
+		DeliveryID: d.ID, JobID: d.JobID, At: store.Now(), Job: jobOf(d), Audit: actor.Did(store.AuditDeliveryRetry, d.ID.String()),
+	}
 }
 
 func (b bundle) requeue(t *testing.T, batch ...store.Requeue) []bool {
@@ -82,6 +86,7 @@ func requeueFence(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 4)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliverySuccess),
 		outcome(deliveries[1], 1, store.DeliveryFailed), outcome(deliveries[2], 1, store.DeliveryDead))
+	b.setJobState(t, deliveries[1].JobID, store.JobRunning) // a worker has it
 	otherJob := requeueOf(deliveries[2])
 	otherJob.JobID = deliveries[3].JobID
 	unknown := requeueOf(store.Delivery{ID: newID(), JobID: 1})
@@ -95,6 +100,25 @@ func requeueFence(t *testing.T, b bundle) {
 	require.Equal(t, []bool{false, true, false}, b.requeue(t, requeueOf(deliveries[0]), requeueOf(deliveries[2]), unknown))
 	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
 	require.Equal(t, []bool{false}, b.requeue(t, requeueOf(deliveries[2])), "once")
+}
+
+// A delivery that waits for a retry goes at once with a new job. The old job is deleted, so
+// that nothing is sent twice.
+func requeueWaiting(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 2)
+	waiting := deliveries[0]
+	b.record(t.Context(), t, outcome(waiting, 1, store.DeliveryFailed))
+	b.setJobState(t, waiting.JobID, store.JobRetryable)
+	require.Equal(t, []bool{true, false}, b.requeue(t, requeueOf(waiting), requeueOf(deliveries[1])))
+	got := b.delivery(t, waiting.ID)
+	require.NotEqual(t, waiting.JobID, got.JobID)
+	require.Equal(t, store.DeliveryPending, got.Status)
+	require.Zero(t, got.Attempts)
+	require.Nil(t, got.NextRetryAt)
+	require.Equal(t, 2, b.count(t, "river_job"), "the old job is gone")
+	require.Equal(t, store.Counts{Total: 2, Pending: 2}, b.notification(t, n.ID).Counts)
+	require.Equal(t, []bool{false}, b.record(t.Context(), t, outcome(waiting, 2, store.DeliveryDead)), "the old job is fenced")
+	require.Equal(t, []bool{false}, b.requeue(t, requeueOf(waiting)), "once")
 }
 
 // A late worker of the old job does not change the delivery of the new one.
@@ -182,4 +206,21 @@ func requeueAllOrNothing(t *testing.T, b bundle) {
 
 func requeueNothing(t *testing.T, b bundle) {
 	require.Empty(t, b.requeue(t))
+}
+
+// Each delivery that is requeued has an entry, and the others have none.
+func requeueAudited(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 3)
+	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryDead), outcome(deliveries[2], 1, store.DeliveryDead))
+	batch := []store.Requeue{requeueOf(deliveries[0]), requeueOf(deliveries[1]), requeueOf(deliveries[2])}
+	require.Equal(t, []bool{true, false, true}, b.requeue(t, batch...))
+	require.Equal(t, []store.AuditEntry{batch[0].Audit, batch[2].Audit}, b.audit(t, store.AuditFilter{}))
+
+	again := b.delivery(t, deliveries[0].ID)
+	b.record(t.Context(), t, outcome(again, 1, store.DeliveryDead))
+	_, err := b.db.ExecContext(t.Context(), `DROP TABLE audit`)
+	require.NoError(t, err)
+	_, err = b.Requeue(t.Context(), []store.Requeue{requeueOf(again)})
+	require.Error(t, err)
+	require.Equal(t, store.DeliveryDead, b.delivery(t, again.ID).Status, "neither without the other")
 }

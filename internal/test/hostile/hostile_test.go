@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -54,11 +53,8 @@ func TestEveryChannelAgainstEveryMisbehaviour(t *testing.T) { // not parallel: i
 	w, err := world.Start(t.Context(), "id", "secret")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	vendors := map[string]http.Handler{
-		"inapp": w.Cluster, "sms": w.SMS, "voice": w.Voice, "feishu_webhook": w.Bot, "feishu_app": w.Feishu,
-	}
-	for _, m := range misbehaviours {
-		t.Run(m.name, func(t *testing.T) {
+	for _, m := range Misbehaviours {
+		t.Run(m.Name, func(t *testing.T) {
 			var targets []target
 			for _, typ := range builtin.Types() {
 				if typ.Channel == "email" {
@@ -67,12 +63,13 @@ func TestEveryChannelAgainstEveryMisbehaviour(t *testing.T) { // not parallel: i
 						if stage.verb == "dot" {
 							class = channels.Uncertain // the server has the whole mail
 						}
-						targets = append(targets, aim(t, w, typ, "email at "+stage.verb, mailServer(t, stage.verb, m.speak), class, plain))
+						targets = append(targets, aim(t, w, typ, "email at "+stage.verb, mailServer(t, stage.verb, m.Speak), class, plain))
 					}
 					continue
 				}
-				require.Contains(t, vendors, typ.Channel, "channel %s has no vendor here", typ.Channel)
-				targets = append(targets, aim(t, w, typ, typ.Channel, front(t, vendors[typ.Channel], m.speak), m.class, plain))
+				handler := w.Handler(typ.Channel)
+				require.NotNil(t, handler, "channel %s has no vendor in package world", typ.Channel)
+				targets = append(targets, aim(t, w, typ, typ.Channel, front(t, handler, m.Speak), m.Class, plain))
 			}
 			attack(t, m, targets)
 			for _, target := range targets {
@@ -89,9 +86,9 @@ func TestEveryChannelAgainstSilence(t *testing.T) { // not parallel: it measures
 	w, err := world.Start(t.Context(), "id", "secret")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	cases := append([]misbehaviour{}, silent...)
-	for _, m := range misbehaviours {
-		m.hangs = true // some of it, as TLS
+	cases := append([]Misbehaviour{}, silent...)
+	for _, m := range Misbehaviours {
+		m.Hangs = true // some of it, as TLS
 		cases = append(cases, m)
 	}
 	for i, m := range cases {
@@ -99,10 +96,10 @@ func TestEveryChannelAgainstSilence(t *testing.T) { // not parallel: it measures
 			if i >= len(silent) && scheme == "plain" {
 				continue // above
 			}
-			t.Run(m.name+", "+scheme, func(t *testing.T) {
+			t.Run(m.Name+", "+scheme, func(t *testing.T) {
 				var targets []target
 				for _, typ := range builtin.Types() {
-					v := &vendor{address: serve(t, m.speak)}
+					v := &vendor{address: serve(t, m.Speak)}
 					targets = append(targets, aim(t, w, typ, typ.Channel, v, "", secure))
 				}
 				attack(t, m, targets)
@@ -112,10 +109,10 @@ func TestEveryChannelAgainstSilence(t *testing.T) { // not parallel: it measures
 }
 
 // attack makes one call for each target at once.
-func attack(t *testing.T, m misbehaviour, targets []target) {
+func attack(t *testing.T, m Misbehaviour, targets []target) {
 	t.Helper()
 	timeout := patience
-	if m.hangs {
+	if m.Hangs {
 		timeout = hurry
 	}
 	var before, after runtime.MemStats
@@ -127,7 +124,7 @@ func attack(t *testing.T, m misbehaviour, targets []target) {
 			err := call(t, target, timeout)
 			took := time.Since(started)
 			assert.Less(t, took, timeout+late, "%s: the call did not end", target.name)
-			if !m.hangs {
+			if !m.Hangs {
 				assert.Less(t, took, patience/2, "%s: only its time ended the call", target.name)
 			}
 			if !assert.Error(t, err, target.name) {
@@ -156,7 +153,7 @@ func call(t *testing.T, to target, timeout time.Duration) error {
 	defer cancel()
 	m := channels.Message{
 		DeliveryID: uuid.Must(uuid.NewV7()), Attempt: 1,
-		Recipient: channels.Recipient{Type: to.typ.RecipientTypes[0], Value: recipients[to.typ.RecipientTypes[0]]},
+		Recipient: channels.Recipient{Type: to.typ.RecipientTypes[0].Name, Value: to.typ.RecipientTypes[0].Example},
 		MsgType:   to.typ.MsgTypes[0].Name, Subject: "subject", Body: "body",
 	}
 	if to.typ.TemplateCode {
@@ -164,12 +161,6 @@ func call(t *testing.T, to target, timeout time.Duration) error {
 	}
 	_, err := to.sender.Send(ctx, m)
 	return err
-}
-
-// recipients are a recipient of each type.
-var recipients = map[string]string{
-	channels.RecipientUserID: "alice", channels.RecipientEmail: "alice@example.com",
-	channels.RecipientPhone: "+8613800000000", channels.RecipientFeishuUserID: "ou_alice",
 }
 
 func plain(file string) string { return file }
@@ -182,7 +173,10 @@ func overTLS(file string) string {
 // aim opens the type's provider of package world with the vendor's address.
 func aim(t *testing.T, w *world.World, typ channels.Type, name string, v *vendor, class channels.Class, secure func(string) string) target {
 	t.Helper()
-	at := world.Addresses{Cluster: v.address, Mail: v.address, SMS: v.address, Voice: v.address, Bot: v.address, Feishu: v.address}
+	at := world.Addresses{}
+	for channel := range w.Addresses {
+		at[channel] = v.address
+	}
 	to := open(t, w, typ, at, secure)
 	to.name, to.vendor, to.class = name, v, class
 	return to
