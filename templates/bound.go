@@ -1,6 +1,9 @@
 package templates
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // Bounds of one rendering. They count work and not time, so that a rendering ends the same
 // on a busy machine. Together they keep the worst template to a fraction of a second and a
@@ -56,6 +59,9 @@ func (b *budget) step() error { return b.spend(1) }
 func (b *budget) spend(steps int) error {
 	if b.steps -= steps; b.steps < 0 {
 		return &LimitError{fmt.Sprintf("the template does more than %d steps", maxSteps)}
+	}
+	if b.steps/lightSteps != (b.steps+steps)/lightSteps {
+		runtime.Gosched() // else everybody else waits for the scheduler, 10 ms each time
 	}
 	if b.heavy != nil && maxSteps-b.steps > lightSteps {
 		b.refused, b.heavy = b.heavy(), nil

@@ -166,7 +166,7 @@ func (a *attacker) attack(ctx context.Context, group *sync.WaitGroup) {
 		a.hold(20, "GET /api/v1/notifications/"+a.wide+" HTTP/1.1\r\nHost: x\r\nX-App-Id: "+harness.OtherID+"\r\nX-App-Secret: "+harness.OtherSecret+"\r\n\r\n", 5*time.Second)
 	})
 	often(1, time.Second, func(int) { a.hold(20, "\x16\x03\x01 GET / HTTP/9.9\r\n\r\n", 0) })
-	often(2, 50*time.Millisecond, func(i int) { a.post(misled(fmt.Sprintf("misled-%d-%d", time.Now().UnixNano(), i))) })
+	often(1, 250*time.Millisecond, func(i int) { a.post(misled(fmt.Sprintf("misled-%d-%d", time.Now().UnixNano(), i))) })
 }
 
 // probe probes /livez until ctx ends, as a kubelet does, and returns how long it took.
