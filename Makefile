@@ -77,6 +77,7 @@ generate: ## Regenerate files (OpenAPI, configuration reference)
 verify: ## Check that generated files and go.mod are current
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
+	go test ./api/console -run '^TestVendoredFiles$$' -count=1
 	go mod tidy -diff
 	cd client && go mod tidy -diff
 	go mod verify

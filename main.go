@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/app"
 	"github.com/labring/sealos-notify/internal/cli"
@@ -27,64 +30,88 @@ import (
 // version is set by the build.
 var version = "dev"
 
-// commandLine is the commands and flags of the program.
+// commandLine is the commands of the program. Each has its own flags only.
 type commandLine struct {
-	Config   string `short:"c" default:"config.yaml" placeholder:"FILE" help:"Configuration file (${default})."`
-	Address  string `placeholder:"HOST:PORT" help:"Listen here instead of server.address."`
-	LogLevel string `placeholder:"LEVEL" enum:",debug,info,warn,error" default:"" help:"Log at this level instead of logging.level."`
-
-	Serve   serveCommand `cmd:"" default:"withargs" help:"Serve the API and work the queues (the default)."`
-	Migrate struct {
-		Up     migrateUp     `cmd:"" help:"Bring the schema up to date. serve does this by itself."`
-		Down   migrateDown   `cmd:"" help:"Undo the newest migration. What it stored is lost."`
-		Status migrateStatus `cmd:"" help:"List the migrations and when they were applied."`
-	} `cmd:"" help:"Change the database schema, or show its version."`
-	ConfigCmd struct {
-		Check configCheck `cmd:"" help:"Check the configuration and show it, secrets as ***."`
-	} `cmd:"" name:"config" help:"Check the configuration."`
-	Dev devCommand `cmd:"" help:"Try the service: embedded database, simulated vendors, one sample notification."`
+	Serve     serveCommand    `cmd:"" help:"Serve the API and work the queues (the default)."`
+	Migrate   migrateCommands `cmd:"" help:"Change the database schema, or show its version."`
+	ConfigCmd configCommands  `cmd:"" name:"config" help:"Check the configuration."`
+	Dev       devCommand      `cmd:"" help:"Try the service: embedded database, simulated vendors, one sample notification."`
 	cli.Commands
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
+// configFlag names the configuration.
+type configFlag struct {
+	Config string `short:"c" default:"config.yaml" placeholder:"FILE" help:"Configuration file (${default})."`
+}
+
+// overrideFlags replace values of the configuration.
+type overrideFlags struct {
+	Address  string `placeholder:"HOST:PORT" help:"Listen here instead of server.address."`
+	LogLevel string `placeholder:"LEVEL" enum:",debug,info,warn,error" default:"" help:"Log at this level (debug, info, warn, error) instead of logging.level."`
+}
+
 // options returns the options of a command that reads the configuration.
-func (c *commandLine) options() app.Options {
+func (f configFlag) options(o overrideFlags) app.Options {
 	return app.Options{
 		Version:    version,
-		ConfigPath: c.Config,
+		ConfigPath: f.Config,
 		LogOutput:  os.Stderr,
 		Override: func(cfg *config.Config) {
-			if c.Address != "" {
-				cfg.Server.Address = c.Address
+			if o.Address != "" {
+				cfg.Server.Address = o.Address
 			}
-			if c.LogLevel != "" {
-				cfg.Logging.Level = c.LogLevel
+			if o.LogLevel != "" {
+				cfg.Logging.Level = o.LogLevel
 			}
 		},
 	}
 }
 
-func main() {
-	var line commandLine
-	parsed := kong.Parse(&line, kong.Name("sealos-notify"), kong.UsageOnError(),
-		kong.Description("A notification service: one API, many channels, nothing lost."),
-		kong.Exit(func(code int) { os.Exit(min(code, 1)) })) // kong exits with 80 on wrong usage
+func main() { os.Exit(run()) }
 
+// run runs the command of the arguments and returns the exit code.
+func run() int {
+	stdout, stderr := cli.Clean(os.Stdout), cli.Clean(os.Stderr)
+	fail := func(err error) int {
+		fmt.Fprintln(stderr, "sealos-notify: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		return cli.ExitCode(err)
+	}
+	parser := kong.Must(&commandLine{}, kong.Name("sealos-notify"), kong.Writers(stdout, stderr), vars(),
+		kong.Description("A notification service: one API, many channels, nothing lost."))
+	parsed, err := parser.Parse(cli.Args(os.Args[1:]))
+	if err != nil {
+		return fail(cli.UsageError(err))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(&line); err != nil {
-		fmt.Fprintln(os.Stderr, "sealos-notify: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
-		os.Exit(cli.ExitCode(err))
+	if err := parsed.Run(); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+// vars returns what the help texts name.
+func vars() kong.Vars {
+	var served []string
+	for _, t := range builtin.Types() {
+		served = append(served, t.Channel)
+	}
+	return kong.Vars{
+		"channels":        strings.Join(served, ", "),
+		"recipient_types": strings.Join(channels.RecipientTypeNames(builtin.Types()...), ", "),
 	}
 }
 
 type serveCommand struct {
+	configFlag
+	overrideFlags
 	Probe bool `help:"Reach every provider first, and do not start with one that would refuse every message."`
 }
 
-func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
-	options := line.options()
+func (c serveCommand) Run(ctx context.Context) error {
+	options := c.options(c.overrideFlags)
 	options.Probe = c.Probe
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -97,7 +124,11 @@ func (c serveCommand) Run(ctx context.Context, line *commandLine) error {
 	}
 	// What only the start needed is 1 MB.
 	options.Serving = func(net.Addr) { debug.FreeOSMemory() }
-	return unlessStopped(app.Run(ctx, options))
+	err := unlessStopped(app.Run(ctx, options))
+	if _, missing := os.Stat(c.Config); err != nil && errors.Is(missing, fs.ErrNotExist) {
+		return fmt.Errorf("%w\n-c FILE names another configuration; without one, try: sealos-notify dev", err)
+	}
+	return err
 }
 
 // unlessStopped drops the error of a start that was interrupted, because the user
@@ -109,38 +140,80 @@ func unlessStopped(err error) error {
 	return err
 }
 
+type migrateCommands struct {
+	configFlag
+	Up     migrateUp     `cmd:"" help:"Bring the schema up to date. serve does this by itself."`
+	Down   migrateDown   `cmd:"" help:"Undo the newest migration. What it stored is lost."`
+	Status migrateStatus `cmd:"" help:"List the migrations and when they were applied."`
+}
+
 type (
-	migrateUp     struct{}
-	migrateDown   struct{}
+	migrateUp   struct{}
+	migrateDown struct {
+		Yes bool `short:"y" help:"Do it without asking. Needed where there is no terminal."`
+	}
 	migrateStatus struct{}
 )
 
-func (migrateUp) Run(ctx context.Context, line *commandLine) error {
-	return line.migrate(ctx, (*migrate.Migrator).Up)
+func (migrateUp) Run(ctx context.Context, c *migrateCommands, k *kong.Context) error {
+	return c.migrate(ctx, k, (*migrate.Migrator).Up)
 }
 
-func (migrateDown) Run(ctx context.Context, line *commandLine) error {
-	return line.migrate(ctx, (*migrate.Migrator).Down)
+func (d migrateDown) Run(ctx context.Context, c *migrateCommands, k *kong.Context) error {
+	return c.migrate(ctx, k, func(m *migrate.Migrator, ctx context.Context) error {
+		versions, err := m.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if what := undone(versions); what != "" {
+			if err := cli.Confirm(ctx, d.Yes, what); err != nil {
+				return err
+			}
+		}
+		return m.Down(ctx)
+	})
 }
 
-func (migrateStatus) Run(ctx context.Context, line *commandLine) error {
-	return line.migrate(ctx, func(*migrate.Migrator, context.Context) error { return nil })
+// undone returns a sentence that says what migrate down undoes; empty when that is nothing.
+func undone(versions []migrate.Migration) string {
+	var ours, rivers []migrate.Migration // applied
+	for _, v := range versions {
+		switch {
+		case !v.Applied:
+		case v.Line == migrate.LineOurs:
+			ours = append(ours, v)
+		default:
+			rivers = append(rivers, v)
+		}
+	}
+	switch {
+	case len(ours) > 1:
+		newest := ours[len(ours)-1]
+		return fmt.Sprintf("1 migration of %d will be undone (%d, %s), and what it stored is lost.", len(ours), newest.Version, newest.Name)
+	case len(ours)+len(rivers) > 0:
+		return fmt.Sprintf("All %d migrations will be undone: every notification, template and job is lost.", len(ours)+len(rivers))
+	}
+	return ""
+}
+
+func (migrateStatus) Run(ctx context.Context, c *migrateCommands, k *kong.Context) error {
+	return c.migrate(ctx, k, func(*migrate.Migrator, context.Context) error { return nil })
 }
 
 // migrate changes the schema and prints the state of its migrations.
-func (c *commandLine) migrate(ctx context.Context, change func(*migrate.Migrator, context.Context) error) error {
-	cfg, err := c.options().Loader().Load()
+func (c *migrateCommands) migrate(ctx context.Context, k *kong.Context, change func(*migrate.Migrator, context.Context) error) error {
+	cfg, err := c.options(overrideFlags{}).Loader().Load()
 	if err != nil {
 		return err
 	}
 	db, err := app.OpenDatabase(ctx, cfg.Database, func(err error) {
-		fmt.Fprintln(os.Stderr, "waiting for the database:", err)
+		fmt.Fprintln(k.Stderr, "waiting for the database:", err)
 	})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	db.Migrator.Waiting = func(err error) { fmt.Fprintln(os.Stderr, "waiting for a lock, then trying again:", err) }
+	db.Migrator.Waiting = func(err error) { fmt.Fprintln(k.Stderr, "waiting for a lock, then trying again:", err) }
 	if err := change(db.Migrator, ctx); err != nil {
 		return err
 	}
@@ -148,7 +221,7 @@ func (c *commandLine) migrate(ctx context.Context, change func(*migrate.Migrator
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	table := tabwriter.NewWriter(k.Stdout, 0, 0, 3, ' ', 0)
 	for _, v := range versions {
 		applied := "not applied"
 		switch {
@@ -162,45 +235,45 @@ func (c *commandLine) migrate(ctx context.Context, change func(*migrate.Migrator
 	return table.Flush()
 }
 
+type configCommands struct {
+	Check configCheck `cmd:"" help:"Check the configuration and show it, secrets as ***."`
+}
+
 type configCheck struct {
+	configFlag
+	overrideFlags
 	Probe bool `help:"Also reach every provider, without sending anything."`
 }
 
-func (c configCheck) Run(ctx context.Context, line *commandLine) error {
-	checked, err := line.options().Loader().Check(nil)
+func (c configCheck) Run(ctx context.Context, k *kong.Context) error {
+	checked, err := c.options(c.overrideFlags).Loader().Check(nil)
 	if err != nil {
 		return err
 	}
-	fmt.Print(checked.Redacted())
-	fmt.Fprintf(os.Stderr, "%s is valid\n\n", line.Config)
-	table := tabwriter.NewWriter(os.Stderr, 0, 0, 3, ' ', 0)
+	fmt.Fprint(k.Stdout, checked.Redacted())
+	fmt.Fprintf(k.Stderr, "%s is valid\n\n", c.Config)
+	table := tabwriter.NewWriter(k.Stderr, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHANNEL\tPROVIDER\tTYPE\tRECIPIENTS\tANSWER LOST\tCAN")
 	for _, channel := range checked.Registry.Channels() {
 		p, _ := checked.Registry.Provider(channel)
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", channel, p.Name, p.Type.Name,
-			strings.Join(p.Type.RecipientTypes, ", "), p.OnUncertain, strings.Join(p.Type.Abilities(), ", "))
+			strings.Join(channels.RecipientTypeNames(p.Type), ", "), p.OnUncertain, strings.Join(p.Type.Abilities(), ", "))
 	}
 	if err := table.Flush(); err != nil || !c.Probe {
 		return err
 	}
-	return app.Probe(ctx, checked.Registry, func(p app.Probed) { fmt.Fprintln(os.Stderr, p) })
+	return app.Probe(ctx, checked.Registry, func(p app.Probed) { fmt.Fprintln(k.Stderr, p) })
 }
 
 type versionCommand struct{}
 
-func (versionCommand) Run() error {
-	_, err := fmt.Println("sealos-notify " + version)
+func (versionCommand) Run(k *kong.Context) error {
+	_, err := fmt.Fprintln(k.Stdout, "sealos-notify "+version)
 	return err
 }
 
-type devCommand struct {
-	dev.Options
-}
+type devCommand struct{ dev.Options }
 
-func (c devCommand) Run(ctx context.Context, line *commandLine) error {
-	c.LogLevel = line.LogLevel
-	if line.Address != "" {
-		c.Address = line.Address
-	}
-	return unlessStopped(dev.Run(ctx, c.Options, os.Stdout))
+func (c devCommand) Run(ctx context.Context, k *kong.Context) error {
+	return unlessStopped(dev.Run(ctx, c.Options, k.Stdout))
 }

@@ -80,7 +80,7 @@ func (a *Auth) Set(c *Credentials) {
 }
 
 // check returns the caller that has the id and the secret. The error is a *Problem:
-// errUnauthorized, or errTooManyAttempts.
+// errNoCredentials, errUnauthorized or errTooManyAttempts.
 func (a *Auth) check(appID, secret string, address netip.Addr) (Caller, error) {
 	from := origin{appID, networkOf(address)}
 	// One lock for all of it, so that concurrent guesses cannot pass the count together.
@@ -94,9 +94,10 @@ func (a *Auth) check(appID, secret string, address netip.Addr) (Caller, error) {
 	case ok:
 		a.guesses.succeeded(from)
 		return caller, nil
-	case secret != "": // a request without a secret is no guess
-		a.guesses.failed(from)
+	case secret == "": // a request without a secret is no guess
+		return Caller{}, errNoCredentials
 	}
+	a.guesses.failed(from)
 	return Caller{}, errUnauthorized
 }
 

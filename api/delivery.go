@@ -22,7 +22,7 @@ type deliveryView struct {
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
 	Recipient       recipientView   `json:"recipient"`
-	Status          string          `json:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed: a retry is scheduled; dead: no more retries"`
+	Status          string          `json:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed: it waits for a retry; dead: no more retries. A notification's own failed means that a delivery is dead"`
 	RetryCount      int             `json:"retryCount" doc:"retries so far"`
 	MaxRetry        int             `json:"maxRetry"`
 	NextRetryAt     *time.Time      `json:"nextRetryAt" doc:"null when no retry is scheduled"`

@@ -18,7 +18,7 @@ const listDescription = "All parameters must match. An app sees its own, an admi
 	"A search that reads too many rows ends after three seconds with `too_broad`: narrow it with since and until."
 
 type listNotificationsInput struct {
-	Status    string    `query:"status" enum:"pending,processing,success,failed,cancelled"`
+	Status    string    `query:"status" enum:"pending,processing,success,failed,cancelled" doc:"failed ones have a dead delivery"`
 	Channel   string    `query:"channel" maxLength:"64" doc:"of a delivery"`
 	App       string    `query:"app" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 	Key       string    `query:"key" maxLength:"255" doc:"the idempotencyKey"`
@@ -60,7 +60,7 @@ func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInp
 }
 
 type findDeliveriesInput struct {
-	Status       string    `query:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"dead ones that may have arrived have the code uncertain_outcome"`
+	Status       string    `query:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed ones wait for a retry; dead ones that may have arrived have the code uncertain_outcome"`
 	Channel      string    `query:"channel" maxLength:"64"`
 	Provider     string    `query:"provider" maxLength:"64" doc:"the provider of the last attempt"`
 	Code         string    `query:"code" maxLength:"128" doc:"of the last failure"`

@@ -35,7 +35,7 @@ type channelRequest struct {
 }
 
 type recipientView struct {
-	Type  string `json:"type" enum:"email,phone,user_id,feishu_user_id" doc:"decides which channels fit" example:"feishu_user_id"`
+	Type  string `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
 	Value string `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
 }
 
@@ -50,7 +50,7 @@ type notificationView struct {
 	ID             uuid.UUID       `json:"id" format:"uuid"`
 	IdempotencyKey string          `json:"idempotencyKey"`
 	SenderAppID    string          `json:"senderAppId" doc:"the app that sent it"`
-	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled"`
+	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled" doc:"failed: it has ended, and a delivery is dead. A delivery's own failed means that it waits for a retry"`
 	Counts         countsView      `json:"counts" doc:"deliveries by status"`
 	Unmatched      []recipientView `json:"unmatched,omitzero" doc:"recipients that fit none of the channels; not in lists"`
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
@@ -59,7 +59,7 @@ type notificationView struct {
 	Test           bool            `json:"test" doc:"true when it tests a template"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
-	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries; only when one notification is read"`
+	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries, under an older name; only when one notification is read"`
 }
 
 type countsView struct {

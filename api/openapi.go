@@ -22,11 +22,11 @@ var configureHuma = sync.OnceFunc(func() {
 	huma.NewError = humaProblem
 })
 
-// OpenAPI returns the API's description (OpenAPI 3.1, YAML). openapi.yaml is a copy
-// of it.
-func OpenAPI() ([]byte, error) {
+// OpenAPI returns the API's description (OpenAPI 3.1, YAML) of a service that takes the
+// recipient types. openapi.yaml is a copy of it.
+func OpenAPI(recipientTypes []string) ([]byte, error) {
 	api := newHuma(fiber.New())
-	(&Server{}).routes(api) // the handlers are never called
+	(&Server{recipientTypes: recipientTypes}).routes(api) // the handlers are never called
 	return api.OpenAPI().YAML()
 }
 
@@ -77,9 +77,13 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 var tags = []*huma.Tag{
 	{Name: "notifications", Description: "Send, read and cancel notifications."},
 	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
+	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
+	{Name: "channels", Description: "The channels, their providers and queues."},
+	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "audit", Description: "Who changed what."},
+	{Name: "whoami", Description: "Who the caller is."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }
 
@@ -105,7 +109,7 @@ func responseName(status int) string { return strings.ReplaceAll(http.StatusText
 // route is an operation of the API.
 type route struct {
 	method, path, id     string
-	role                 Role // that the caller needs; empty outside /api/v1
+	role                 Role // that the caller needs; empty for none
 	secondRole           Role // that the caller needs too; usually none
 	summary, description string
 	status               int   // of success, when it is not huma's default
@@ -123,10 +127,13 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 		Security: []map[string][]string{}, // none, and says so
 	}
 	statuses := append([]int{500}, r.errors...)
-	if r.role != "" {
-		statuses = append(statuses, 401, 403, 429, 503)
-		op.Middlewares = huma.Middlewares{s.requires(r.role)}
+	if strings.HasPrefix(r.path, apiPrefix) {
+		statuses = append(statuses, 401, 429, 503)
 		op.Security = []map[string][]string{{"appId": {}, "appSecret": {}}, {"bearer": {}}}
+	}
+	if r.role != "" {
+		statuses = append(statuses, 403)
+		op.Middlewares = huma.Middlewares{s.requires(r.role)}
 		needs := fmt.Sprintf("Needs the role `%s`", r.role)
 		if r.secondRole != "" {
 			op.Middlewares = append(op.Middlewares, s.requires(r.secondRole))
@@ -158,6 +165,14 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 	registered := operation(api, r)
 	registered.RequestBody = body // added after the registration: jsonBody reads the body, not huma
 	addResponses(registered)
+}
+
+// describeRecipientTypes makes the recipient types the values that a recipient's type takes.
+func describeRecipientTypes(api huma.API, types []string) {
+	schema := api.OpenAPI().Components.Schemas.Map()["Recipient"].Properties["type"]
+	for _, name := range types {
+		schema.Enum = append(schema.Enum, name)
+	}
 }
 
 func operation(api huma.API, r route) *huma.Operation {
@@ -196,8 +211,7 @@ func addResponses(op *huma.Operation) {
 
 // exampleProblems holds an example problem for each status.
 var exampleProblems = map[int]*Problem{
-	http.StatusBadRequest: fieldProblem(http.StatusBadRequest, codeInvalidRequest,
-		"recipients[0].type", "must be one of email, phone, user_id, feishu_user_id"),
+	http.StatusBadRequest:   fieldProblem(http.StatusBadRequest, codeInvalidRequest, "priority", "must be one of high, normal, low"),
 	http.StatusUnauthorized: errUnauthorized,
 	http.StatusForbidden:    errForbidden(RoleTemplates),
 	http.StatusNotFound:     errNotFound,

@@ -9,6 +9,9 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 )
 
 var update = flag.Bool("update", false, "write openapi.yaml")
@@ -16,7 +19,7 @@ var update = flag.Bool("update", false, "write openapi.yaml")
 // Run `go test ./api -run TestOpenAPI -update` after a change of the API.
 func TestOpenAPIIsCommitted(t *testing.T) {
 	t.Parallel()
-	spec, err := OpenAPI()
+	spec, err := OpenAPI(channels.RecipientTypeNames(builtin.Types()...))
 	require.NoError(t, err)
 	if *update {
 		require.NoError(t, os.WriteFile("openapi.yaml", spec, 0o644))
@@ -29,7 +32,7 @@ func TestOpenAPIIsCommitted(t *testing.T) {
 // What generators of clients and linters ask of the document.
 func TestOpenAPIForGenerators(t *testing.T) {
 	t.Parallel()
-	text, err := OpenAPI()
+	text, err := OpenAPI(channels.RecipientTypeNames(builtin.Types()...))
 	require.NoError(t, err)
 	var document struct {
 		Info    struct{ License struct{ Identifier string } }

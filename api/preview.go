@@ -46,14 +46,22 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.rules.PreviewTemplate(ctx, callerOf(ctx).AppID, t, in.body.Params)
+	p, err := s.preview(ctx, t, in.body.Params)
 	if err != nil {
-		return nil, templateRefusal(err, t.Channel)
+		return nil, err
 	}
-	return &previewOutput{previewView{
+	return &previewOutput{p}, nil
+}
+
+func (s *Server) preview(ctx context.Context, t store.Template, params map[string]any) (previewView, error) {
+	p, err := s.rules.PreviewTemplate(ctx, callerOf(ctx).AppID, t, params)
+	if err != nil {
+		return previewView{}, templateRefusal(err, t.Channel)
+	}
+	return previewView{
 		MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
 		Missing: append([]string{}, p.Missing...), Unused: append([]string{}, p.Unused...),
-	}}, nil
+	}, nil
 }
 
 // testRequest is the body of a request to test a template.

@@ -91,7 +91,9 @@ func errTooManyAttempts(wait time.Duration) *Problem {
 }
 
 var (
-	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
+	errNoCredentials = newProblem(http.StatusUnauthorized, codeUnauthorized, "an appId and its appSecret are needed")
+	// errUnauthorized does not say which of the two it is.
+	errUnauthorized = newProblem(http.StatusUnauthorized, codeUnauthorized, "unknown app or wrong secret")
 	// errNotFound is the answer for what does not exist and for what belongs to
 	// another app, so that a caller cannot tell the two apart.
 	errNotFound = newProblem(http.StatusNotFound, codeNotFound, "not found")
@@ -175,7 +177,7 @@ func (s *Server) problem(err error) *Problem {
 func refusalProblem(r *refusal.Error) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
-	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired:
+	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired, refusal.Erased:
 		status = http.StatusConflict
 	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest

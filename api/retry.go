@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	retryDescription = "The message is sent exactly as it was rendered, with a new count of attempts; the old attempts are kept. " +
-		"A delivery that arrived is never sent again (`delivery_arrived`), one that is still open needs no retry (`delivery_open`), " +
+	retryDescription = "For a delivery that is dead or cancelled, or that waits for a retry (`failed`), which then starts at once. The message is sent exactly as it was rendered, with a new count of attempts; the old attempts are kept. " +
+		"A delivery that arrived is never sent again (`delivery_arrived`), one that is being sent or has not been tried yet needs no retry (`delivery_open`), " +
 		"and one past its `expiresAt` is not sent (`expired`)."
-	retryManyDescription = "The newest are retried first, with the priority `low`. " +
+	retryManyDescription = "All dead ones that the filter selects or, with the status `failed`, all that wait for a retry. The newest are retried first, with the priority `low`. " +
 		"Deliveries past their `expiresAt` are left out. Deliveries that matched and were not retried changed in the meantime. " +
 		"While `more` is true, repeat the request for the rest."
 )
@@ -45,14 +45,14 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 
 // retryManyRequest is the body of a request to retry many deliveries.
 type retryManyRequest struct {
-	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which dead deliveries; all fields must match"`
+	Filter   retryFilter `json:"filter" minProperties:"1" doc:"which deliveries; all fields must match"`
 	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider; matches only deliveries of its channel"`
 	DryRun   bool        `json:"dryRun,omitempty" doc:"count and change nothing"`
 	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"at most so many deliveries; 10000 when left out"`
 }
 
 type retryFilter struct {
-	Status       string    `json:"status,omitempty" enum:"dead" doc:"always dead, also when left out"`
+	Status       string    `json:"status,omitempty" enum:"dead,failed" doc:"dead when left out; failed ones wait for a retry, and start at once"`
 	Channel      string    `json:"channel,omitempty" minLength:"1" maxLength:"64"`
 	Provider     string    `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"the provider of the last attempt"`
 	Code         string    `json:"code,omitempty" minLength:"1" maxLength:"128" doc:"of the last failure" example:"feishu_230001"`
@@ -76,7 +76,7 @@ type retryManyInput struct{ jsonBody[retryManyRequest] }
 func (r retryManyRequest) request() steering.RequeueRequest {
 	request := steering.RequeueRequest{
 		Filter: store.DeliveryFilter{
-			Channel: r.Filter.Channel, Provider: r.Filter.Provider, Code: r.Filter.Code, Recipient: r.Filter.Recipient,
+			Status: store.DeliveryStatus(r.Filter.Status), Channel: r.Filter.Channel, Provider: r.Filter.Provider, Code: r.Filter.Code, Recipient: r.Filter.Recipient,
 			Template: r.Filter.Template, NotificationID: r.Filter.Notification, AppID: r.Filter.App,
 			Since: r.Filter.Since.UTC().Truncate(time.Microsecond), Until: r.Filter.Until.UTC().Truncate(time.Microsecond),
 		},

@@ -52,7 +52,7 @@ func TestRetryBodiesAreChecked(t *testing.T) {
 		{many, `{"filter":[]}`, "filter"},
 		{many, `{"filter":{"code":""}}`, "filter.code"},
 		{many, `{"filter":{"cod":"x"}}`, "filter.cod"},
-		{many, `{"filter":{"status":"failed"}}`, "filter.status"},
+		{many, `{"filter":{"status":"success"}}`, "filter.status"},
 		{many, `{"filter":{"notification":"x"}}`, "filter.notification"},
 		{many, `{"filter":{"notification":"00000000-0000-0000-0000-000000000000"}}`, "filter.notification"},
 		{many, `{"filter":{"since":"today"}}`, "filter.since"},
@@ -92,10 +92,13 @@ func TestRetryDeliveries(t *testing.T) {
 	require.Equal(t, 202, a.status, a.text)
 	require.Equal(t, steering.RequeueRequest{
 		Filter: store.DeliveryFilter{
-			NotificationID: n, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
+			NotificationID: n, Status: store.DeliveryDead, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
 		},
 		Provider: "spare", DryRun: true, Limit: 7, By: actorOf("root"),
 	}, b.control.requests[0])
+	a = b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "console", body: `{"filter":{"status":"failed"}}`})
+	require.Equal(t, 202, a.status, a.text)
+	require.Equal(t, store.DeliveryFailed, b.control.requests[2].Filter.Status)
 	require.Equal(t, "console", b.control.requests[1].Filter.AppID, "its own only")
 	require.Equal(t, steering.MaxRequeued, b.control.requests[1].Limit)
 	require.False(t, b.control.requests[1].DryRun)

@@ -83,26 +83,33 @@ type templateOutput struct{ Body templateView }
 type createTemplateInput struct{ jsonBody[templateRequest] }
 
 func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*templateOutput, error) {
-	if err := in.body.check(); err != nil {
-		return nil, err
-	}
-	t := in.body.template(in.body.Name, in.body.Channel)
-	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
-		return nil, err
-	}
-	before, err := s.mayCreate(ctx, t.Name)
+	t, before, err := s.newTemplate(ctx, in.body)
 	if err != nil {
 		return nil, err
 	}
-	if t.Owner, err = s.chooseOwner(ctx, in.body.Owner, callerOf(ctx).app()); err != nil {
-		return nil, err
-	}
-	t.CreatedAt = t.UpdatedAt
 	t, err = s.store.CreateTemplate(ctx, t, before, actorOf(ctx).Did(store.AuditTemplateCreate, t.Name))
 	if err != nil {
 		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
+}
+
+// newTemplate returns the template of a request, and whose its name was before, or why it
+// cannot be created.
+func (s *Server) newTemplate(ctx context.Context, r templateRequest) (t store.Template, before string, err error) {
+	if err := r.check(); err != nil {
+		return t, "", err
+	}
+	t = r.template(r.Name, r.Channel)
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
+		return t, "", err
+	}
+	if before, err = s.mayCreate(ctx, t.Name); err != nil {
+		return t, "", err
+	}
+	t.Owner, err = s.chooseOwner(ctx, r.Owner, callerOf(ctx).app())
+	t.CreatedAt = t.UpdatedAt
+	return t, before, err
 }
 
 // existsProblem returns a problem for store.ErrExists, and other errors as they are.
@@ -165,27 +172,8 @@ type replaceTemplateInput struct {
 }
 
 func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) (*templateOutput, error) {
-	if err := in.body.check(); err != nil {
-		return nil, err
-	}
-	old, err := s.templateOf(ctx, in.Name)
+	t, old, err := s.replacement(ctx, in.Name, in.body)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.mayChange(ctx, store.AuditTemplateUpdate, old.Name, old.Owner); err != nil {
-		return nil, err
-	}
-	if in.body.Name != "" && in.body.Name != old.Name {
-		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
-	}
-	if in.body.Channel != "" && in.body.Channel != old.Channel {
-		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
-	}
-	t := in.body.template(old.Name, old.Channel)
-	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
-		return nil, err
-	}
-	if t.Owner, err = s.chooseOwner(ctx, in.body.Owner, old.Owner); err != nil {
 		return nil, err
 	}
 	audit := actorOf(ctx).Did(store.AuditTemplateUpdate, t.Name)
@@ -196,6 +184,32 @@ func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) 
 		return nil, err
 	}
 	return &templateOutput{viewTemplate(t)}, nil
+}
+
+// replacement returns the template that a request makes of the stored one, and the stored one,
+// or why it cannot be replaced.
+func (s *Server) replacement(ctx context.Context, name string, r templateReplacement) (t, old store.Template, err error) {
+	if err := r.check(); err != nil {
+		return t, old, err
+	}
+	if old, err = s.templateOf(ctx, name); err != nil {
+		return t, old, err
+	}
+	if err := s.mayChange(ctx, store.AuditTemplateUpdate, old.Name, old.Owner); err != nil {
+		return t, old, err
+	}
+	if r.Name != "" && r.Name != old.Name {
+		return t, old, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
+	}
+	if r.Channel != "" && r.Channel != old.Channel {
+		return t, old, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
+	}
+	t = r.template(old.Name, old.Channel)
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
+		return t, old, err
+	}
+	t.Owner, err = s.chooseOwner(ctx, r.Owner, old.Owner)
+	return t, old, err
 }
 
 func (s *Server) deleteTemplate(ctx context.Context, in *getTemplateInput) (*struct{}, error) {

@@ -16,20 +16,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// Recipient types. A channel's Type lists those that it accepts.
-const (
-	RecipientEmail        = "email"
-	RecipientPhone        = "phone"
-	RecipientUserID       = "user_id"
-	RecipientFeishuUserID = "feishu_user_id"
-)
-
-// Recipient is one address a message goes to.
-type Recipient struct {
-	Type  string // one of the Recipient… constants
-	Value string
-}
-
 // Message is one rendered message on its way to one recipient.
 type Message struct {
 	// DeliveryID is the same on every attempt. The provider sends it to the vendor
@@ -100,7 +86,7 @@ type Type struct {
 	// Channel is the channel that providers of this type serve.
 	Channel string
 	// RecipientTypes are the recipient types that the channel accepts.
-	RecipientTypes []string
+	RecipientTypes []*RecipientType
 	// MsgTypes are the kinds of body that the channel accepts. The first is used
 	// when neither the template nor the provider names one.
 	MsgTypes []MsgType
@@ -116,6 +102,11 @@ type Type struct {
 	OnUncertain OnUncertain
 	// NewConfig returns a configuration that holds the defaults.
 	NewConfig func() Config
+}
+
+// Accepts reports whether the channel accepts recipients of the type with the name.
+func (t Type) Accepts(recipientType string) bool {
+	return slices.ContainsFunc(t.RecipientTypes, func(r *RecipientType) bool { return r.Name == recipientType })
 }
 
 // MsgType returns the message type with the name; the first one when name is empty.

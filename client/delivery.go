@@ -131,8 +131,9 @@ type retryDelivery struct {
 	Provider string `json:"provider,omitempty"`
 }
 
-// RetryDelivery sends a dead or cancelled delivery again, exactly as rendered,
-// through another provider of its channel unless provider is empty.
+// RetryDelivery sends a delivery again, exactly as rendered, that is dead or cancelled, or
+// that waits for a retry and then does not wait any more. It goes through another provider
+// of its channel unless provider is empty.
 func (c *Client) RetryDelivery(ctx context.Context, id, provider string) (Delivery, error) {
 	var d Delivery
 	_, err := c.do(ctx, call{
@@ -141,9 +142,9 @@ func (c *Client) RetryDelivery(ctx context.Context, id, provider string) (Delive
 	return d, err
 }
 
-// RetryRequest selects dead deliveries to send again.
+// RetryRequest selects deliveries to send again.
 type RetryRequest struct {
-	Filter   DeliveryFilter `json:"filter"`             // has at least one field; its status can be dead only
+	Filter   DeliveryFilter `json:"filter"`             // has at least one field; its status is dead, as when empty, or failed
 	Provider string         `json:"provider,omitempty"` // another provider of the channel
 	DryRun   bool           `json:"dryRun,omitempty"`   // only counts them
 	Limit    int            `json:"limit,omitempty"`    // 10,000 when 0
@@ -157,7 +158,7 @@ type Retried struct {
 	More    bool `json:"more"` // further ones match
 }
 
-// RetryDeliveries sends dead deliveries again, exactly as rendered.
+// RetryDeliveries sends deliveries again, exactly as rendered.
 func (c *Client) RetryDeliveries(ctx context.Context, r RetryRequest) (Retried, error) {
 	var a Retried
 	_, err := c.do(ctx, call{method: http.MethodPost, path: "/api/v1/deliveries/retry", body: r}, &a)

@@ -41,7 +41,7 @@ type Message struct {
 
 // Recipient is an address. Its type decides which channels fit.
 type Recipient struct {
-	Type  string `json:"type"` // email, phone, user_id or feishu_user_id
+	Type  string `json:"type"` // such as email, phone, user_id or feishu_user_id
 	Value string `json:"value"`
 }
 

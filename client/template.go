@@ -91,4 +91,23 @@ func (c *Client) DeleteTemplate(ctx context.Context, name string) error {
 	return err
 }
 
+// CheckRequest is a template to check.
+type CheckRequest struct {
+	TemplateRequest
+	Params map[string]any `json:"params,omitzero"` // to render it with; nil: it is not rendered
+}
+
+// Checked is the answer to a CheckRequest.
+type Checked struct {
+	Preview *Preview `json:"preview,omitempty"` // nil when the request had no params
+}
+
+// CheckTemplate stores nothing. Its error is the one that CreateTemplate would return, or
+// ReplaceTemplate when there is a template of that name.
+func (c *Client) CheckTemplate(ctx context.Context, r CheckRequest) (Checked, error) {
+	var a Checked
+	_, err := c.do(ctx, call{method: http.MethodPost, path: templatesPath + "/check", body: r, repeatable: true}, &a)
+	return a, err
+}
+
 func templatePath(name string) string { return templatesPath + "/" + url.PathEscape(name) }

@@ -49,7 +49,7 @@ func describe(b *strings.Builder, t channels.Type) {
 	c := t.NewConfig()
 	fmt.Fprintf(b, "### `type: %s`\n\n", t.Name)
 	fmt.Fprintf(b, "Channel `%s`; recipients `%s`; message types `%s`; `onUncertain: %s`.",
-		t.Channel, strings.Join(t.RecipientTypes, "`, `"), strings.Join(kinds, "`, `"), t.OnUncertain)
+		t.Channel, strings.Join(channels.RecipientTypeNames(t), "`, `"), strings.Join(kinds, "`, `"), t.OnUncertain)
 	for _, f := range fieldsOf(reflect.ValueOf(c.Common().RateLimit)) {
 		if !f.value.IsZero() {
 			fmt.Fprintf(b, " `rateLimit.%s: %v`.", f.key, f.value)

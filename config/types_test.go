@@ -17,14 +17,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var types = []channels.Type{
 	{
 		Name: "feishu_app", Channel: "feishu_app",
-		RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
+		RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email},
 		MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 		OnUncertain:    channels.Resend,
 		NewConfig:      func() channels.Config { return &appConfig{ReceiveIDType: "open_id", BaseURL: "https://open.feishu.cn"} },
 	},
 	{
 		Name: "test_sms", Channel: "sms",
-		RecipientTypes: []string{channels.RecipientPhone},
+		RecipientTypes: []*channels.RecipientType{channels.Phone},
 		MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 		OnUncertain:    channels.Hold,
 		NewConfig:      func() channels.Config { return &smsConfig{} },

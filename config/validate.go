@@ -67,6 +67,9 @@ func (r *reader) validateDatabase() {
 		r.required("database.dbname", d.DBName)
 		r.between("database.port", d.Port, 1, 65535)
 		r.oneOf("database.sslMode", d.SSLMode, sslModes)
+		r.oneOf("database.pooling", d.Pooling, []string{store.PoolingSession, store.PoolingTransaction})
+		r.validateCertificates()
+		r.knownToAll("database.password", d.Password)
 	case store.DriverSQLite:
 		r.required("database.path", d.Path)
 	default:
@@ -160,7 +163,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if receiver.Apps != nil && len(receiver.Apps) == 0 {
 		r.problem(key+".apps", "must have at least one element; leave it out to let every app post")
 	}
-	var accepted []string // recipient types of all its channels
+	var types []channels.Type // of all its channels
 	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
 		channel := receiver.Channels[name]
 		key := join(key+".channels", printable(name))
@@ -173,12 +176,10 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 			r.problem(key, "this channel is not enabled")
 		}
 		r.validateRequired(key, reflect.ValueOf(channel))
-		accepted = append(accepted, r.Types[i].RecipientTypes...)
-		fits := func(recipient api.ReceiverRecipient) bool {
-			return slices.Contains(r.Types[i].RecipientTypes, recipient.Type)
-		}
+		types = append(types, r.Types[i])
+		fits := func(recipient api.ReceiverRecipient) bool { return r.Types[i].Accepts(recipient.Type) }
 		if !slices.ContainsFunc(receiver.Recipients, fits) {
-			r.problem(key, "no recipient fits; it takes %s", strings.Join(r.Types[i].RecipientTypes, ", "))
+			r.problem(key, "no recipient fits; it takes %s", strings.Join(channels.RecipientTypeNames(r.Types[i]), ", "))
 		}
 	}
 	for i, recipient := range receiver.Recipients {
@@ -186,9 +187,9 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 		if !r.validateRequired(key, reflect.ValueOf(recipient)) {
 			continue
 		}
-		if !slices.Contains(accepted, recipient.Type) {
+		if !slices.Contains(channels.RecipientTypeNames(types...), recipient.Type) {
 			r.problem(key+".type", "fits none of the receiver's channels")
-		} else if err := accepting.CheckRecipient(store.Recipient{Type: recipient.Type, Value: recipient.Value}); err != nil {
+		} else if err := accepting.CheckRecipient(channels.RecipientTypesOf(types...), store.Recipient{Type: recipient.Type, Value: recipient.Value}); err != nil {
 			r.problem(key+".value", "%w", err)
 		}
 	}
@@ -219,7 +220,7 @@ func (r *reader) validateAddresses(registry *channels.Registry) {
 			provider, _ := registry.Provider(channel) // it is on
 			checker, checks := provider.Sender.(channels.RecipientChecker)
 			for i, recipient := range receiver.Recipients {
-				if checks && slices.Contains(provider.Type.RecipientTypes, recipient.Type) {
+				if checks && provider.Type.Accepts(recipient.Type) {
 					if err := checker.CheckRecipient(channels.Recipient(recipient)); err != nil {
 						r.problem(fmt.Sprintf("%s.recipients[%d].value", key, i), "%s: %w", channel, err)
 					}
@@ -245,8 +246,16 @@ func (r *reader) validateProvider(p Provider) {
 	default:
 		r.problem(key+".onUncertain", "must be %s or %s", channels.Resend, channels.Hold)
 	}
+	for _, f := range fieldsOf(config) {
+		if f.file && f.value.String() != "" {
+			_, _ = r.file(f.value.String()) // the provider says what is wrong with it
+		}
+	}
 	if !complete {
 		return
+	}
+	if c := r.cfg.Channels[p.Type.Channel]; c.Enabled && c.Provider == p.Name {
+		r.validateSecrets(key, config)
 	}
 	err := p.Config.Validate()
 	var wrong *channels.KeyError

@@ -91,6 +91,15 @@ type Outcome struct {
 	Throttled bool
 }
 
+// DeadGroup counts the dead deliveries that one thing stopped.
+type DeadGroup struct {
+	Channel  string
+	Provider string
+	Code     string
+	Count    int
+	Last     time.Time // when the last of them was given up
+}
+
 // Orphan is an open delivery whose River job will not run it any more.
 type Orphan struct {
 	DeliveryID uuid.UUID

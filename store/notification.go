@@ -70,7 +70,7 @@ type Counts struct {
 	Cancelled int
 }
 
-// Recipient is one address and its type ("email", "phone", "user_id", "feishu_user_id").
+// Recipient is one address and its type, such as "email".
 type Recipient struct {
 	Type       string `json:"type"`
 	Value      string `json:"value"`

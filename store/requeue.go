@@ -6,10 +6,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// Requeue sends a dead or cancelled delivery again, with a new job.
+// Requeue sends a delivery again, with a new job: one that is dead or cancelled, or one that
+// waits for a retry, whose job is then deleted.
 type Requeue struct {
 	DeliveryID uuid.UUID
-	JobID      int64  // of the job that ended
+	JobID      int64  // of the job that ended or waits
 	Provider   string // the one to send through from now on; empty for the channel's
 	Job        Job
 	At         time.Time

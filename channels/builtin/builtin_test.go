@@ -13,12 +13,20 @@ import (
 // completely.
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	names, served := map[string]bool{}, map[string]bool{}
+	names, served, recipients := map[string]bool{}, map[string]bool{}, map[string]*channels.RecipientType{}
 	for _, typ := range Types() {
 		require.False(t, names[typ.Name], "type %s is there twice", typ.Name)
 		require.False(t, served[typ.Channel], "channel %s is served twice", typ.Channel)
 		names[typ.Name], served[typ.Channel] = true, true
 		require.NotEmpty(t, typ.RecipientTypes, typ.Name)
+		for _, r := range typ.RecipientTypes {
+			require.NotEmpty(t, r.Name, typ.Name)
+			require.NoError(t, r.Check(r.Example), "%s: the example of %s", typ.Name, r.Name)
+			if known, is := recipients[r.Name]; is {
+				require.Same(t, known, r, "%s has a recipient type %s of its own", typ.Name, r.Name)
+			}
+			recipients[r.Name] = r
+		}
 		require.NotEmpty(t, typ.MsgTypes, typ.Name)
 		require.Contains(t, []channels.OnUncertain{channels.Resend, channels.Hold}, typ.OnUncertain, typ.Name)
 		require.NotSame(t, typ.NewConfig(), typ.NewConfig(), "each provider has a configuration of its own")
@@ -38,7 +46,7 @@ func TestRecipientTypes(t *testing.T) {
 	t.Parallel()
 	accepted := map[string][]string{}
 	for _, typ := range Types() {
-		accepted[typ.Channel] = typ.RecipientTypes
+		accepted[typ.Channel] = channels.RecipientTypeNames(typ)
 	}
 	for channel, want := range map[string][]string{
 		"inapp":          {channels.RecipientUserID},

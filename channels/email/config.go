@@ -20,7 +20,7 @@ import (
 var Type = channels.Type{
 	Name:           "smtp",
 	Channel:        "email",
-	RecipientTypes: []string{channels.RecipientEmail},
+	RecipientTypes: []*channels.RecipientType{channels.Email},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
 		{Name: msgHTML, Format: channels.FormatHTML},

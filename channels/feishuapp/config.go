@@ -17,7 +17,7 @@ import (
 var Type = channels.Type{
 	Name:           "feishu_app",
 	Channel:        "feishu_app",
-	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
+	RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText, MaxBody: maxContent[msgText] - textEnvelope},
 		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxContent[msgPost], Check: feishucard.Post},

@@ -18,7 +18,7 @@ import (
 var Type = channels.Type{
 	Name:           "feishu_webhook",
 	Channel:        "feishu_webhook",
-	RecipientTypes: []string{channels.RecipientFeishuUserID, channels.RecipientEmail},
+	RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText, MaxBody: maxBody - envelope},
 		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxBody - envelope, Check: feishucard.Post},

@@ -12,7 +12,7 @@ import (
 var Type = channels.Type{
 	Name:           "aliyun_sms",
 	Channel:        "sms",
-	RecipientTypes: []string{channels.RecipientPhone},
+	RecipientTypes: []*channels.RecipientType{channels.Phone},
 	MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 	TemplateCode:   true,
 	// The vendor sends a second text for a repeated OutId.

@@ -14,7 +14,7 @@ import (
 var Type = channels.Type{
 	Name:           "volcengine_vms",
 	Channel:        "voice",
-	RecipientTypes: []string{channels.RecipientPhone},
+	RecipientTypes: []*channels.RecipientType{channels.Phone},
 	MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 	TemplateCode:   true,
 	// The vendor has an error for a repeated SingleOpenId, but does not promise to

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -38,7 +39,7 @@ func (s *session) await(ctx context.Context, id, key string, timeout time.Durati
 		return err
 	}
 	if n.Status != client.StatusSuccess {
-		return &failure{fmt.Errorf("notification %s: %d of %d deliveries did not arrive", id, n.Counts.Total-n.Counts.Success, n.Counts.Total), exitIncomplete}
+		return &failure{fmt.Errorf("notification %s: %d of %s did not arrive", id, n.Counts.Total-n.Counts.Success, count(n.Counts.Total, "delivery")), exitIncomplete}
 	}
 	return nil
 }
@@ -92,7 +93,7 @@ func (s *session) printEnded(ctx context.Context, n client.Notification) error {
 		lost = append(lost, page.Deliveries...)
 	}
 	return s.print(n, func(w io.Writer) {
-		fmt.Fprintf(w, "Notification %s ended as %s: %s.\n", n.ID, n.Status, countsText(n.Counts))
+		fmt.Fprintf(w, "Notification %s ended as %s.\n", n.ID, statusText(n.Status, n.Counts))
 		if len(lost) > 0 {
 			fmt.Fprintln(w)
 			deliveryTable(w, lost)
@@ -105,7 +106,7 @@ func (s *session) printEnded(ctx context.Context, n client.Notification) error {
 
 // countsText returns a text such as "3 deliveries: 2 success, 1 pending".
 func countsText(c client.Counts) string {
-	text := fmt.Sprintf("%d deliveries", c.Total)
+	text := count(c.Total, "delivery")
 	separator := ": "
 	for _, part := range []struct {
 		n    int
@@ -132,14 +133,23 @@ type liveView struct {
 }
 
 func newLiveView(w io.Writer) *liveView {
-	file, ok := w.(*os.File)
-	return &liveView{w: w, terminal: ok && term.IsTerminal(int(file.Fd())), started: time.Now()}
+	v := &liveView{w: w, started: time.Now()}
+	if clean, is := w.(cleanWriter); is {
+		if file, is := clean.to.(*os.File); is && term.IsTerminal(int(file.Fd())) {
+			v.w, v.terminal = file, true
+		}
+	}
+	return v
 }
 
 func (v *liveView) show(line string) {
 	if v.terminal {
 		const clearLine = "\r\x1b[K"
-		fmt.Fprintf(v.w, "%s%s after %s", clearLine, line, time.Since(v.started).Round(time.Second))
+		elapsed := ""
+		if waited := time.Since(v.started).Round(time.Second); waited > 0 {
+			elapsed = " after " + waited.String()
+		}
+		fmt.Fprint(v.w, clearLine, strings.Map(visible, line), elapsed)
 	} else if line != v.last {
 		fmt.Fprintln(v.w, line)
 	}

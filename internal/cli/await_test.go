@@ -30,6 +30,11 @@ func TestLiveView(t *testing.T) {
 
 	var terminal bytes.Buffer
 	show(&liveView{w: &terminal, terminal: true, started: time.Now()})
-	require.Equal(t, "\r\x1b[K"+lines[0]+" after 0s\r\x1b[K"+lines[1]+" after 0s\r\x1b[K"+lines[2]+" after 0s\n", terminal.String(),
+	require.Equal(t, "\r\x1b[K"+lines[0]+"\r\x1b[K"+lines[1]+"\r\x1b[K"+lines[2]+"\n", terminal.String(),
 		"one line in place")
+
+	terminal.Reset()
+	waited := &liveView{w: &terminal, terminal: true, started: time.Now().Add(-90 * time.Second)}
+	waited.show("a\x1b[2J\rb")
+	require.Equal(t, "\r\x1b[Ka [2J b after 1m30s", terminal.String())
 }

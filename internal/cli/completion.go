@@ -36,7 +36,14 @@ type completeCommand struct {
 // Run prints the words that can replace the last one, each on a line with its help.
 // When it prints nothing, the shell offers files.
 func (c completeCommand) Run(k *kong.Context) error {
-	for _, s := range suggest(k.Model.Node, c.Words) {
+	words := c.Words
+	if len(words) > 0 && words[0] == "--" { // the scripts put it before what was typed
+		words = words[1:]
+	}
+	if len(words) > 0 && strings.HasPrefix(words[0], "-") {
+		words = Args(words) // its flags need no "serve"
+	}
+	for _, s := range suggest(k.Model.Node, words) {
 		fmt.Fprintf(k.Stdout, "%s\t%s\n", s.word, s.help)
 	}
 	return nil
@@ -117,10 +124,15 @@ func choices(v *kong.Value) (all []suggestion) {
 func flagOf(node *kong.Node, word string) *kong.Flag {
 	for _, group := range node.AllFlags(false) {
 		for _, flag := range group {
-			if word == "--"+flag.Name || flag.Short != 0 && word == "-"+string(flag.Short) {
+			if names(flag, word) {
 				return flag
 			}
 		}
 	}
 	return nil
+}
+
+// names reports whether a word names the flag.
+func names(flag *kong.Flag, word string) bool {
+	return word == "--"+flag.Name || flag.Short != 0 && word == "-"+string(flag.Short)
 }

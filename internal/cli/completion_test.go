@@ -7,11 +7,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// newParser returns a parser of the package's commands.
+func newParser(t *testing.T) *kong.Kong {
+	t.Helper()
+	parser, err := kong.New(&Commands{}, kong.Exit(func(int) {}), kong.Vars{"recipient_types": "email"}, kong.Name("sealos-notify"))
+	require.NoError(t, err)
+	return parser
+}
+
 func TestSuggest(t *testing.T) {
 	t.Parallel()
-	var commands Commands
-	parser, err := kong.New(&commands)
-	require.NoError(t, err)
+	parser := newParser(t)
 	for _, c := range []struct {
 		words     []string
 		want, not []string

@@ -14,7 +14,7 @@ type deliveryCommands struct {
 	Remote
 	List  listDeliveries  `cmd:"" help:"List deliveries, newest first."`
 	Show  showDelivery    `cmd:"" help:"Show a delivery: what was sent, and what was tried."`
-	Retry retryDeliveries `cmd:"" help:"Send dead deliveries again, exactly as rendered: by id, or all that a filter selects."`
+	Retry retryDeliveries `cmd:"" help:"Send deliveries again, exactly as rendered: by id, or all that a filter selects. One that waits for its retry goes now."`
 }
 
 // deliveryFilter selects deliveries.
@@ -29,15 +29,15 @@ type deliveryFilter struct {
 }
 
 // with returns the filter with a status and times.
-func (f deliveryFilter) with(status string, since, until moment) client.DeliveryFilter {
+func (f deliveryFilter) with(status string, t timeFlags) client.DeliveryFilter {
 	return client.DeliveryFilter{
 		Status: status, Channel: string(f.Channel), Provider: string(f.Provider), Code: string(f.Code), Recipient: string(f.Recipient),
-		Template: string(f.Template), Notification: string(f.Notification), App: string(f.App), Since: since.Time, Until: until.Time,
+		Template: string(f.Template), Notification: string(f.Notification), App: string(f.App), Since: t.Since.Time, Until: t.Until.Time,
 	}
 }
 
 type listDeliveries struct {
-	Status string `placeholder:"STATUS" enum:",pending,processing,success,failed,dead,cancelled" default:"" help:"pending, processing, success, failed, dead or cancelled."`
+	Status string `placeholder:"STATUS" enum:",pending,processing,success,failed,dead,cancelled" default:"" help:"pending, processing, success, failed (waits for a retry), dead or cancelled."`
 	deliveryFilter
 	pageFlags
 }
@@ -45,7 +45,7 @@ type listDeliveries struct {
 // Run lists deliveries.
 func (c listDeliveries) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
-		DeliveryFilter: c.with(c.Status, c.Since, c.Until), Limit: c.Limit, After: c.After,
+		DeliveryFilter: c.with(c.Status, c.timeFlags), Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
 		return err
@@ -63,8 +63,17 @@ func deliveryTable(w io.Writer, deliveries []client.Delivery) {
 		if d.LastError != "" {
 			problem += ": " + d.LastError
 		}
-		row(w, d.ID, d.Channel, d.Provider, d.Recipient.Value, d.Status, d.RetryCount, d.UpdatedAt, problem)
+		row(w, d.ID, d.Channel, d.Provider, d.Recipient.Value, deliveryStatus(d), d.RetryCount, d.UpdatedAt, problem)
 	}
+}
+
+// deliveryStatus returns a delivery's status. "failed" has another meaning for a notification,
+// so it is explained.
+func deliveryStatus(d client.Delivery) string {
+	if d.Status == client.StatusFailed {
+		return d.Status + " (waits for a retry)"
+	}
+	return d.Status
 }
 
 type showDelivery struct {
@@ -82,7 +91,7 @@ func (c showDelivery) Run(ctx context.Context, s *session) error {
 		fmt.Fprintln(w)
 		row(w, "ATTEMPT", "PROVIDER", "STARTED", "TOOK", "CLASS", "CODE", "ERROR", "ANSWER")
 		for _, a := range d.Attempts {
-			row(w, a.Attempt, a.Provider, a.StartedAt, time.Duration(a.DurationMs)*time.Millisecond, a.Class, a.Code, a.Error, string(a.Details))
+			row(w, a.Attempt, a.Provider, a.StartedAt, took(a), a.Class, a.Code, a.Error, string(a.Details))
 		}
 		fmt.Fprintln(w)
 		if d.Message != nil {
@@ -91,13 +100,21 @@ func (c showDelivery) Run(ctx context.Context, s *session) error {
 	})
 }
 
+// took returns how long an attempt took.
+func took(a client.Attempt) string {
+	if a.DurationMs == 0 {
+		return "under 1ms"
+	}
+	return (time.Duration(a.DurationMs) * time.Millisecond).String()
+}
+
 func deliveryText(w io.Writer, d client.Delivery) {
 	row(w, "Delivery", d.ID)
 	row(w, "Notification", d.NotificationID)
 	row(w, "Recipient", d.Recipient.Type+":"+d.Recipient.Value)
 	row(w, "Channel", d.Channel)
 	row(w, "Template", fmt.Sprintf("%s, version %d", d.TemplateName, d.TemplateVersion))
-	row(w, "Status", d.Status)
+	row(w, "Status", deliveryStatus(d))
 	row(w, "Retries", fmt.Sprintf("%d of %d", d.RetryCount, d.MaxRetry))
 	row(w, "Next retry", d.NextRetryAt)
 	row(w, "Accepted", d.CreatedAt)
@@ -118,19 +135,19 @@ func renderedText(w io.Writer, r client.Rendered) {
 }
 
 type retryDeliveries struct {
-	IDs    []string `arg:"" optional:"" name:"id" help:"Deliveries that are dead or cancelled."`
-	Status string   `placeholder:"dead" enum:",dead" default:"" help:"dead: all dead ones, or those that the rest of the filter selects."`
+	IDs    []string `arg:"" optional:"" name:"id" help:"Deliveries that are dead or cancelled, or wait for a retry."`
+	Status string   `placeholder:"STATUS" enum:",dead,failed" default:"" help:"Select the dead ones (the default), or the failed ones, which wait for a retry."`
 	deliveryFilter
-	Since   moment `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h."`
-	Until   moment `placeholder:"TIME" help:"Accepted until."`
+	timeFlags
 	Limit   int    `placeholder:"N" help:"At most N of those that the filter selects; 10,000 when left out."`
 	Through string `placeholder:"PROVIDER" help:"Another provider of the same channel."`
 	DryRun  bool   `help:"With a filter: only count them."`
+	confirmFlag
 }
 
 // Run sends deliveries again.
 func (c retryDeliveries) Run(ctx context.Context, s *session) error {
-	filter := c.with(c.Status, c.Since, c.Until)
+	filter := c.with(c.Status, c.timeFlags)
 	switch {
 	case len(c.IDs) == 0:
 		return c.retryAll(ctx, s, filter)
@@ -155,21 +172,53 @@ func (c retryDeliveries) Run(ctx context.Context, s *session) error {
 	return errors.Join(append(refused, err)...)
 }
 
+// retryAll sends again what a filter selects. It shows first how many deliveries that are.
 func (c retryDeliveries) retryAll(ctx context.Context, s *session, filter client.DeliveryFilter) error {
-	r, err := s.api.RetryDeliveries(ctx, client.RetryRequest{
-		Filter: filter, Provider: c.Through, DryRun: c.DryRun, Limit: c.Limit,
-	})
-	if err != nil {
-		return err
+	if filter == (client.DeliveryFilter{}) {
+		return errors.New("name deliveries, or give a filter such as --status dead")
 	}
-	return s.print(r, func(w io.Writer) {
-		if r.DryRun {
-			fmt.Fprintf(w, "%d dead deliveries would go again.\n", r.Matched)
-		} else {
-			fmt.Fprintf(w, "%d of %d dead deliveries go again.\n", r.Retried, r.Matched)
+	request := client.RetryRequest{Filter: filter, Provider: c.Through, DryRun: true, Limit: c.Limit}
+	var r client.Retried
+	var err error
+	if c.DryRun || !c.Yes {
+		if r, err = s.api.RetryDeliveries(ctx, request); err != nil {
+			return err
 		}
-		if r.More {
+	}
+	if !c.DryRun && (c.Yes || r.Matched > 0) {
+		if err := c.confirm(ctx, c.selected(r)+" will be sent again."); err != nil {
+			return err
+		}
+		request.DryRun = false
+		if r, err = s.api.RetryDeliveries(ctx, request); err != nil {
+			return err
+		}
+	}
+	r.DryRun = c.DryRun
+	return s.print(r, func(w io.Writer) {
+		switch {
+		case r.DryRun:
+			fmt.Fprintf(w, "Would be sent again: %s.\n", c.selected(r))
+		case r.Retried < r.Matched:
+			fmt.Fprintf(w, "Sent again: %d of %s; the others changed meanwhile.\n", r.Retried, c.selected(r))
+		default:
+			fmt.Fprintf(w, "Sent again: %s.\n", c.selected(r))
+		}
+		if r.More && !r.DryRun {
 			fmt.Fprintln(w, "There are more; the same command again takes them.")
 		}
 	})
+}
+
+// selected returns a text such as "3 dead deliveries".
+func (c retryDeliveries) selected(r client.Retried) string {
+	kind := "dead"
+	if c.Status == client.StatusFailed {
+		kind = "waiting"
+	}
+	text := count(r.Matched, kind+" delivery")
+	if r.More {
+		text += " of more"
+	}
+	return text
 }

@@ -16,7 +16,7 @@ type notificationCommands struct {
 }
 
 type listNotifications struct {
-	Status    string   `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed or cancelled."`
+	Status    string   `placeholder:"STATUS" enum:",pending,processing,success,failed,cancelled" default:"" help:"pending, processing, success, failed (has a dead delivery) or cancelled."`
 	Channel   selector `placeholder:"CHANNEL" help:"Over this channel."`
 	App       selector `placeholder:"APP-ID" help:"Of this app; administrators only."`
 	Key       selector `placeholder:"KEY" help:"With this idempotency key."`
@@ -25,10 +25,15 @@ type listNotifications struct {
 	pageFlags
 }
 
+// timeFlags select by the time of acceptance.
+type timeFlags struct {
+	Since past `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h or 7d."`
+	Until past `placeholder:"TIME" help:"Accepted before: RFC 3339, or how long ago."`
+}
+
 // pageFlags select a page of a list.
 type pageFlags struct {
-	Since moment `placeholder:"TIME" help:"Accepted since: RFC 3339, or how long ago, such as 2h."`
-	Until moment `placeholder:"TIME" help:"Accepted until."`
+	timeFlags
 	Limit int    `default:"50" placeholder:"N" help:"At most N, up to 500 (${default})."`
 	After string `placeholder:"ID" help:"The page after this one."`
 }
@@ -77,7 +82,7 @@ func (c showNotification) Run(ctx context.Context, s *session) error {
 
 func notificationText(w io.Writer, n client.Notification) {
 	row(w, "Notification", n.ID)
-	row(w, "Status", n.Status+", "+countsText(n.Counts))
+	row(w, "Status", statusText(n.Status, n.Counts))
 	row(w, "Key", n.IdempotencyKey)
 	row(w, "App", n.SenderAppID)
 	row(w, "Accepted", n.CreatedAt)
@@ -91,6 +96,15 @@ func notificationText(w io.Writer, n client.Notification) {
 	for _, r := range n.Unmatched {
 		row(w, "Unmatched", r.Type+":"+r.Value)
 	}
+}
+
+// statusText returns a notification's status with its counts. "failed" has another meaning
+// for a delivery, so it is explained.
+func statusText(status string, counts client.Counts) string {
+	if status == client.StatusFailed {
+		status += " (not everything arrived)"
+	}
+	return status + ", " + countsText(counts)
 }
 
 type cancelNotification struct {

@@ -2,96 +2,90 @@ package cli
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
-	"github.com/goccy/go-yaml"
 
 	"github.com/labring/sealos-notify/client"
 )
 
 const (
 	defaultURL = "http://127.0.0.1:8080"
+	urlEnv     = "SEALOS_NOTIFY_URL"
+	appEnv     = "SEALOS_NOTIFY_APP_ID"
 	secretEnv  = "SEALOS_NOTIFY_APP_SECRET" //nolint:gosec // the name of a variable
+	profileEnv = "SEALOS_NOTIFY_PROFILE"
 )
 
-// Remote is which service a command calls, as which app, and how it prints. Flags
-// come before the environment, and the environment before the file of fileSettings.
-// There is no flag for the secret, because the list of processes would show it.
+// Remote is which service a command calls, as which app, and how it prints. Flags come
+// before the chosen profile, the profile before the environment, the environment before
+// the settings without a profile. There is no flag for the secret, because the list of
+// processes would show it.
 type Remote struct {
-	URL        string `env:"SEALOS_NOTIFY_URL" placeholder:"URL" group:"Service" help:"URL of the service (http://127.0.0.1:8080)."`
-	AppID      string `name:"app-id" env:"SEALOS_NOTIFY_APP_ID" placeholder:"ID" group:"Service" help:"Id of the app that calls."`
-	SecretFile string `placeholder:"FILE" type:"existingfile" group:"Service" help:"File with the app's secret; or set SEALOS_NOTIFY_APP_SECRET."`
-	Output     string `short:"o" enum:"text,json" default:"text" group:"Service" help:"text or json."`
+	Profile    selector `placeholder:"NAME" group:"Service" help:"Service and app of this profile of the settings file; or set SEALOS_NOTIFY_PROFILE."`
+	URL        string   `placeholder:"URL" group:"Service" help:"URL of the service (http://127.0.0.1:8080); or set SEALOS_NOTIFY_URL."`
+	AppID      string   `name:"app-id" placeholder:"ID" group:"Service" help:"Id of the app that calls; or set SEALOS_NOTIFY_APP_ID."`
+	SecretFile string   `placeholder:"FILE" type:"existingfile" group:"Service" help:"File with the app's secret; or set SEALOS_NOTIFY_APP_SECRET."`
+	Output     string   `short:"o" enum:"text,json" default:"text" group:"Service" help:"text or json."`
 }
 
 // AfterApply makes the session available to the commands' Run methods.
 func (r *Remote) AfterApply(k *kong.Context) error {
 	return k.BindToProvider(func() (*session, error) {
-		api, err := r.connect()
-		return &session{api: api, appID: r.AppID, out: k.Stdout, progress: k.Stderr, json: r.Output == "json"}, err
+		s := &session{out: k.Stdout, progress: k.Stderr, json: r.Output == "json"}
+		return s, r.connect(s)
 	})
 }
 
-// fileSettings is the content of ~/.config/sealos-notify/config.yaml.
-type fileSettings struct {
-	URL       string `yaml:"url"`
-	AppID     string `yaml:"appId"`
-	AppSecret string `yaml:"appSecret"`
-}
-
-// connect returns a client of the service.
-func (r *Remote) connect() (*client.Client, error) {
-	file, err := readSettings()
+// connect chooses the service and the app.
+func (r *Remote) connect(s *session) error {
+	file, path, err := readSettings()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r.URL = cmp.Or(r.URL, file.URL, defaultURL)
-	r.AppID = cmp.Or(r.AppID, file.AppID)
-	secret := cmp.Or(os.Getenv(secretEnv), file.AppSecret)
+	chosen := account{}
+	if s.profile = cmp.Or(string(r.Profile), os.Getenv(profileEnv)); s.profile != "" {
+		if chosen, err = file.profile(s.profile, path); err != nil {
+			return err
+		}
+	}
+	s.url = cmp.Or(r.URL, chosen.URL, os.Getenv(urlEnv), file.Default.URL, defaultURL)
+	s.appID = cmp.Or(r.AppID, chosen.AppID, os.Getenv(appEnv), file.Default.AppID)
+	secret := cmp.Or(chosen.AppSecret, os.Getenv(secretEnv), file.Default.AppSecret)
 	if r.SecretFile != "" {
 		content, err := os.ReadFile(r.SecretFile)
 		if err != nil {
-			return nil, fmt.Errorf("secret file: %w", err)
+			return fmt.Errorf("secret file: %w", err)
 		}
 		secret = strings.TrimSpace(string(content))
 	}
-	return client.New(client.Options{URL: r.URL, AppID: r.AppID, AppSecret: secret})
+	s.api, err = client.New(client.Options{URL: s.url, AppID: s.appID, AppSecret: secret})
+	return err
 }
 
-// readSettings reads the user's file. Without a file nothing is set.
-func readSettings() (s fileSettings, err error) {
-	dir, err := os.UserConfigDir()
+type whoamiCommand struct{ Remote }
+
+// identity is the answer of whoami.
+type identity struct {
+	URL     string `json:"url"`
+	Profile string `json:"profile,omitempty"`
+	client.Identity
+}
+
+// Run asks the service whom it takes the caller for.
+func (whoamiCommand) Run(ctx context.Context, s *session) error {
+	who, err := s.api.WhoAmI(ctx)
 	if err != nil {
-		return s, nil // no home: flags and environment are left
+		return fmt.Errorf("%s as app %s: %w", s.url, cmp.Or(s.appID, "(none)"), err)
 	}
-	path := filepath.Join(dir, "sealos-notify", "config.yaml")
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
-		return s, err
-	}
-	content, err := os.ReadFile(path) //nolint:gosec // the user's own file
-	if err != nil {
-		return s, err
-	}
-	if err := yaml.UnmarshalWithOptions(content, &s, yaml.Strict()); err != nil {
-		// The error's own text quotes the lines around it, which may hold the secret.
-		var at yaml.Error
-		if errors.As(err, &at) && at.GetToken() != nil {
-			return s, fmt.Errorf("%s:%d: it may have url, appId and appSecret, each a text", path, at.GetToken().Position.Line)
-		}
-		return s, fmt.Errorf("%s: not valid YAML", path)
-	}
-	if s.AppSecret != "" && info.Mode().Perm()&0o077 != 0 {
-		return s, fmt.Errorf("%s holds a secret and others may read it: chmod 600 %[1]s", path)
-	}
-	return s, nil
+	return s.print(identity{s.url, s.profile, who}, func(w io.Writer) {
+		row(w, "Service", s.url)
+		row(w, "Profile", s.profile)
+		row(w, "App", who.AppID)
+		row(w, "Roles", strings.Join(who.Roles, ", "))
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/labring/sealos-notify/client"
 )
@@ -18,11 +17,11 @@ type sendCommand struct {
 	Template  string            `arg:"" optional:"" help:"Template; looking up its channel needs the role templates."`
 	Templates map[string]string `name:"template" short:"t" mapsep:"none" placeholder:"CHANNEL=TEMPLATE" help:"Template for a channel; may be repeated."`
 	paramFlags
-	To        []string   `required:"" sep:"none" placeholder:"TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. Types: email, phone, user_id, feishu_user_id."`
-	Key       string     `placeholder:"KEY" help:"Idempotency key: the same key is the same notification, however often it is sent. Random when left out."`
-	SendAt    *time.Time `placeholder:"TIME" help:"Not before this time (RFC 3339)."`
-	ExpiresAt *time.Time `placeholder:"TIME" help:"Not after this time (RFC 3339)."`
-	Priority  string     `enum:",high,normal,low" default:"" placeholder:"PRIORITY" help:"high, normal or low."`
+	To        []string `required:"" sep:"none" placeholder:"TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. Types: ${recipient_types}."`
+	Key       string   `placeholder:"KEY" help:"Idempotency key: the same key is the same notification, however often it is sent. Random when left out."`
+	SendAt    future   `placeholder:"TIME" help:"Not before this time: RFC 3339, or how long from now, such as 2h or 7d."`
+	ExpiresAt future   `placeholder:"TIME" help:"Not after this time: RFC 3339, or how long from now."`
+	Priority  string   `enum:",high,normal,low" default:"" placeholder:"PRIORITY" help:"high, normal or low."`
 	waitFlags
 }
 
@@ -41,8 +40,8 @@ func (c sendCommand) Run(ctx context.Context, s *session) error {
 
 // waitFlags are whether and how long a command waits for a notification.
 type waitFlags struct {
-	Wait    bool          `help:"Wait until the notification has ended."`
-	Timeout time.Duration `default:"10m" placeholder:"DURATION" help:"Wait no longer than this (${default})."`
+	Wait    bool `help:"Wait until the notification has ended."`
+	Timeout span `default:"10m" placeholder:"DURATION" help:"Wait no longer than this (${default})."`
 }
 
 // follow prints what was accepted or, with --wait, its result.
@@ -51,7 +50,7 @@ func (f waitFlags) follow(ctx context.Context, s *session, accepted client.Accep
 		return s.print(accepted, func(w io.Writer) { announce(w, accepted, key) })
 	}
 	announce(s.progress, accepted, key)
-	return s.await(ctx, accepted.NotificationID, key, f.Timeout)
+	return s.await(ctx, accepted.NotificationID, key, f.Timeout.Duration)
 }
 
 func announce(w io.Writer, a client.Accepted, key string) {
@@ -59,7 +58,7 @@ func announce(w io.Writer, a client.Accepted, key string) {
 	if a.Replayed {
 		verb = "Accepted before:"
 	}
-	fmt.Fprintf(w, "%s notification %s with %d deliveries (key %s).\n", verb, a.NotificationID, a.Deliveries, key)
+	fmt.Fprintf(w, "%s notification %s with %s (key %s).\n", verb, a.NotificationID, count(a.Deliveries, "delivery"), key)
 	for _, r := range a.Unmatched {
 		fmt.Fprintf(w, "Not reached by any of the channels: %s:%s\n", r.Type, r.Value)
 	}
@@ -68,7 +67,7 @@ func announce(w io.Writer, a client.Accepted, key string) {
 func (c sendCommand) request(ctx context.Context, s *session) (client.SendRequest, error) {
 	r := client.SendRequest{
 		IdempotencyKey: c.Key, Channels: map[string]client.Message{},
-		SendAt: c.SendAt, ExpiresAt: c.ExpiresAt, Priority: c.Priority,
+		SendAt: c.SendAt.orNil(), ExpiresAt: c.ExpiresAt.orNil(), Priority: c.Priority,
 	}
 	if r.IdempotencyKey == "" {
 		r.IdempotencyKey = "cli-" + rand.Text()

@@ -15,6 +15,7 @@ type templateCommands struct {
 	Remote
 	List     listTemplates    `cmd:"" help:"List the templates."`
 	Get      getTemplate      `cmd:"" help:"Print a template as a file for push."`
+	Check    checkTemplates   `cmd:"" help:"Have the service check a folder of YAML files, and render them with their sampleParams. Nothing is stored."`
 	Push     pushTemplates    `cmd:"" help:"Create and update templates from a folder of YAML files."`
 	Diff     diffTemplates    `cmd:"" help:"Show what push would change; exit code 2 when there is something."`
 	Preview  previewTemplate  `cmd:"" help:"Render a template with params, and name those that are missing."`
@@ -22,6 +23,7 @@ type templateCommands struct {
 	Versions templateVersions `cmd:"" help:"List the versions of a template."`
 	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template, also of a deleted one."`
 	Owner    templateOwner    `cmd:"" help:"Give a template to another app; administrators only."`
+	Delete   deleteTemplate   `cmd:"" help:"Delete a template. Its versions stay, so that restore brings it back."`
 }
 
 type listTemplates struct {
@@ -71,7 +73,7 @@ func (s *session) printFile(result any, f templateFile) error {
 	if err != nil {
 		return err
 	}
-	return s.print(result, func(w io.Writer) { fmt.Fprint(w, document) })
+	return s.printText(result, document)
 }
 
 type previewTemplate struct {
@@ -168,5 +170,23 @@ func (c restoreTemplate) Run(ctx context.Context, s *session) error {
 	}
 	return s.print(t, func(w io.Writer) {
 		fmt.Fprintf(w, "Template %s is version %d now, equal to version %d.\n", t.Name, t.Version, c.Version)
+	})
+}
+
+type deleteTemplate struct {
+	Name string `arg:"" help:"Name of the template."`
+}
+
+// Run deletes a template.
+func (c deleteTemplate) Run(ctx context.Context, s *session) error {
+	t, err := s.api.Template(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.api.DeleteTemplate(ctx, c.Name); err != nil {
+		return err
+	}
+	return s.print(t, func(w io.Writer) {
+		fmt.Fprintf(w, "Template %s is deleted. To undo it: sealos-notify template restore %[1]s %d\n", t.Name, t.Version)
 	})
 }

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -37,27 +40,40 @@ func (f templateFile) request() client.TemplateRequest {
 	}
 }
 
+// sampledFile is a file as it is read: the template, and params to try it with, which the
+// service does not store.
+type sampledFile struct {
+	Template     templateFile   `yaml:",inline"`
+	SampleParams map[string]any `yaml:"sampleParams"`
+}
+
 // document returns the file's content. Reading it gives the same template. When the
-// usual style would lose something, such as trailing spaces, the document is JSON,
-// which is YAML too.
+// usual style would lose something, such as trailing spaces or what a terminal cannot show,
+// the document is JSON, which is YAML too.
 func (f templateFile) document() (string, error) {
 	content, err := yaml.MarshalWithOptions(f, yaml.UseLiteralStyleIfMultiline(true))
 	if err != nil {
 		return "", err
 	}
-	if again, err := parseTemplateFile(content); err == nil && again == f {
+	again, err := parseTemplateFile(content)
+	if err == nil && again.Template == f && bytes.Equal(content, cleaned(content)) {
 		return string(content), nil
 	}
-	content, err = yaml.MarshalWithOptions(f, yaml.JSON())
-	return string(content), err
+	var document strings.Builder
+	encoder := json.NewEncoder(&document)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(f); err != nil {
+		return "", err
+	}
+	return escapeInvisible(document.String()), nil
 }
 
 // parseTemplateFile parses a file strictly.
-func parseTemplateFile(content []byte) (f templateFile, err error) {
+func parseTemplateFile(content []byte) (f sampledFile, err error) {
 	if err := yaml.UnmarshalWithOptions(content, &f, yaml.Strict()); err != nil {
 		return f, errors.New(yaml.FormatError(err, false, false))
 	}
-	if f.Name == "" || f.Channel == "" {
+	if f.Template.Name == "" || f.Template.Channel == "" {
 		return f, errors.New("name and channel are required")
 	}
 	return f, nil
@@ -65,12 +81,12 @@ func parseTemplateFile(content []byte) (f templateFile, err error) {
 
 // readTemplates reads the YAML files of a folder and returns them by template name.
 // It reports all problems at once.
-func readTemplates(dir string) (map[string]templateFile, error) {
+func readTemplates(dir string) (map[string]sampledFile, error) {
 	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
 		return nil, err
 	}
-	files := map[string]templateFile{}
+	files := map[string]sampledFile{}
 	var problems []error
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
@@ -82,13 +98,13 @@ func readTemplates(dir string) (map[string]templateFile, error) {
 			return nil, err
 		}
 		f, err := parseTemplateFile(content)
-		switch _, twice := files[f.Name]; {
+		switch _, twice := files[f.Template.Name]; {
 		case err != nil:
 			problems = append(problems, fmt.Errorf("%s: %w", path, err))
 		case twice:
-			problems = append(problems, fmt.Errorf("%s: template %s is in another file, too", path, f.Name))
+			problems = append(problems, fmt.Errorf("%s: template %s is in another file, too", path, f.Template.Name))
 		default:
-			files[f.Name] = f
+			files[f.Template.Name] = f
 		}
 	}
 	if len(files) == 0 && len(problems) == 0 {

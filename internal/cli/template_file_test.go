@@ -13,7 +13,7 @@ import (
 func TestTemplateFileRoundTrip(t *testing.T) {
 	t.Parallel()
 	text := rapid.OneOf(
-		rapid.StringOfN(rapid.RuneFrom([]rune("ab{}:#-'\"|>%@&*! \t\n\r\\【告警】\u00a0\u2028\ufeff0~")), 0, 40, -1),
+		rapid.StringOfN(rapid.RuneFrom([]rune("ab{}:#-'\"|>%@&*! \t\n\r\\【告警】\u00a0\u2028\ufeff0~\x1b\u009b\u202e\u200d\U000e0041")), 0, 40, -1),
 		rapid.String(),
 	)
 	rapid.Check(t, func(t *rapid.T) {
@@ -25,7 +25,8 @@ func TestTemplateFileRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		again, err := parseTemplateFile([]byte(document))
 		require.NoError(t, err, document)
-		require.Equal(t, f, again, document)
+		require.Equal(t, sampledFile{Template: f}, again, document)
+		require.Equal(t, string(cleaned([]byte(document))), document, "a terminal shows all of it")
 	})
 }
 
@@ -45,7 +46,7 @@ body: |
 
 func TestReadTemplates(t *testing.T) {
 	t.Parallel()
-	read := func(files map[string]string) (map[string]templateFile, error) {
+	read := func(files map[string]string) (map[string]sampledFile, error) {
 		dir := t.TempDir()
 		for name, content := range files {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
@@ -53,10 +54,11 @@ func TestReadTemplates(t *testing.T) {
 		return readTemplates(dir)
 	}
 	const a, b = "name: a\nchannel: email\nbody: x\n", "name: b\nchannel: email\nbody: x\n"
-	files, err := read(map[string]string{"1.yaml": a, "2.yml": b, "README.md": "no template"})
+	files, err := read(map[string]string{"1.yaml": a, "2.yml": b + "sampleParams: {n: 1, m: {x: y}}\n", "README.md": "no template"})
 	require.NoError(t, err)
-	require.Equal(t, map[string]templateFile{
-		"a": {Name: "a", Channel: "email", Body: "x"}, "b": {Name: "b", Channel: "email", Body: "x"},
+	require.Equal(t, map[string]sampledFile{
+		"a": {Template: templateFile{Name: "a", Channel: "email", Body: "x"}},
+		"b": {Template: templateFile{Name: "b", Channel: "email", Body: "x"}, SampleParams: map[string]any{"n": uint64(1), "m": map[string]any{"x": "y"}}},
 	}, files)
 
 	_, err = read(nil)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -19,10 +20,18 @@ type folderFlags struct {
 	Prune bool   `help:"Also delete the templates of this app that are not in the folder."`
 }
 
+// What push does to a template.
+const (
+	created   = "created"
+	updated   = "updated"
+	deleted   = "deleted"
+	unchanged = "unchanged"
+)
+
 // change is what push does to one template.
 type change struct {
 	Name   string `json:"name"`
-	Action string `json:"action"` // created, updated, deleted or unchanged
+	Action string `json:"action"`
 
 	before, after templateFile // zero when there is none
 }
@@ -39,19 +48,19 @@ func (f folderFlags) changes(ctx context.Context, s *session) ([]change, error) 
 	}
 	changes := map[string]change{}
 	for name, file := range files {
-		changes[name] = change{Name: name, Action: "created", after: file}
+		changes[name] = change{Name: name, Action: created, after: file.Template}
 	}
 	for _, t := range list.Templates {
 		before := fileOf(t)
 		c, wanted := changes[t.Name]
 		switch {
 		case !wanted && f.Prune && t.Owner == s.appID:
-			changes[t.Name] = change{Name: t.Name, Action: "deleted", before: before}
+			changes[t.Name] = change{Name: t.Name, Action: deleted, before: before}
 		case !wanted:
 		case c.after == before:
-			changes[t.Name] = change{Name: t.Name, Action: "unchanged", before: before, after: before}
+			changes[t.Name] = change{Name: t.Name, Action: unchanged, before: before, after: before}
 		default:
-			changes[t.Name] = change{Name: t.Name, Action: "updated", before: before, after: c.after}
+			changes[t.Name] = change{Name: t.Name, Action: updated, before: before, after: c.after}
 		}
 	}
 	ordered := make([]change, 0, len(changes))
@@ -63,19 +72,28 @@ func (f folderFlags) changes(ctx context.Context, s *session) ([]change, error) 
 
 func (c change) apply(ctx context.Context, api *client.Client) (err error) {
 	switch c.Action {
-	case "created":
+	case created:
 		_, err = api.CreateTemplate(ctx, c.after.request())
-	case "updated":
+	case updated:
 		_, err = api.ReplaceTemplate(ctx, c.after.request())
-	case "deleted":
+	case deleted:
 		err = api.DeleteTemplate(ctx, c.Name)
+	}
+	return err
+}
+
+// check asks the service whether it would take the change. A deletion needs no check.
+func (c change) check(ctx context.Context, api *client.Client) (err error) {
+	if c.Action == created || c.Action == updated {
+		_, err = api.CheckTemplate(ctx, client.CheckRequest{TemplateRequest: c.after.request()})
 	}
 	return err
 }
 
 type pushTemplates struct {
 	folderFlags
-	DryRun bool `help:"Only show what would be done."`
+	DryRun bool `help:"Only have the service check it, and show what would be done."`
+	confirmFlag
 }
 
 // Run applies a folder. A template that the service refuses does not stop the others.
@@ -84,31 +102,45 @@ func (c pushTemplates) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	do, verb := change.apply, ""
+	if c.DryRun {
+		do, verb = change.check, "would be "
+	} else if err := c.confirmDeletions(ctx, changes); err != nil {
+		return err
+	}
 	done := []change{}
 	var refused []error
 	for _, change := range changes {
-		if !c.DryRun {
-			if err := change.apply(ctx, s.api); err != nil {
-				refused = append(refused, fmt.Errorf("template %s: %w", change.Name, err))
-				var problem *client.Problem
-				if !errors.As(err, &problem) {
-					break // the service does not answer
-				}
-				continue
+		if err := do(change, ctx, s.api); err != nil {
+			refused = append(refused, fmt.Errorf("template %s: %w", change.Name, err))
+			var problem *client.Problem
+			if !errors.As(err, &problem) {
+				break // the service does not answer
 			}
+			continue
 		}
 		done = append(done, change)
 	}
 	err = s.print(done, func(w io.Writer) {
-		verb := ""
-		if c.DryRun {
-			verb = "would be "
-		}
 		for _, change := range done {
 			row(w, change.Name, verb+change.Action)
 		}
 	})
 	return errors.Join(append(refused, err)...)
+}
+
+// confirmDeletions asks before templates are deleted.
+func (c pushTemplates) confirmDeletions(ctx context.Context, changes []change) error {
+	var names []string
+	for _, change := range changes {
+		if change.Action == deleted {
+			names = append(names, change.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return c.confirm(ctx, fmt.Sprintf("%s without a file in %s will be deleted: %s.", count(len(names), "template"), c.Dir, strings.Join(names, ", ")))
 }
 
 type diffTemplates struct {
@@ -121,7 +153,7 @@ func (c diffTemplates) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	changes = slices.DeleteFunc(changes, func(c change) bool { return c.Action == "unchanged" })
+	changes = slices.DeleteFunc(changes, func(c change) bool { return c.Action == unchanged })
 	differences := make([]difference, len(changes))
 	for i, change := range changes {
 		differences[i].change = change
@@ -129,13 +161,13 @@ func (c diffTemplates) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	err = s.print(differences, func(w io.Writer) {
-		for _, d := range differences {
-			fmt.Fprint(w, d.Diff)
-		}
-	})
+	var text strings.Builder
+	for _, d := range differences {
+		text.WriteString(d.Diff)
+	}
+	err = s.printText(differences, text.String())
 	if err == nil && len(differences) > 0 {
-		return &failure{fmt.Errorf("%d templates differ", len(differences)), exitIncomplete}
+		return &failure{fmt.Errorf("different from the service: %s", count(len(differences), "template")), exitIncomplete}
 	}
 	return err
 }

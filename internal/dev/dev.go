@@ -22,15 +22,12 @@ type Options struct {
 	Once    bool     `help:"Stop after the sample; exit code 0 only when it arrived."`
 	Fresh   bool     `help:"Delete what earlier runs kept, and start over."`
 	State   string   `placeholder:"DIR" default:".sealos-notify-dev" help:"Folder for the database and the configuration (${default})."`
-	Address string   `kong:"-"`
-	Fault   []string `sep:"none" placeholder:"CHANNEL=FAULT" help:"The first message of the channel meets a fault; may be repeated. Channels: inapp, email, sms, voice, feishu_webhook, feishu_app. Faults: throttle (asks to wait), down (not available), refuse (never takes it), misconfigured (does not know us), lost (takes it, and the answer is lost)."`
+	Address string   `placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Where the API listens (${default})."`
+	Fault   []string `sep:"none" placeholder:"CHANNEL=FAULT" help:"The first message of the channel meets a fault; may be repeated. Channels: ${channels}. Faults: throttle (asks to wait), down (not available), refuse (never takes it), misconfigured (does not know us), lost (takes it, and the answer is lost)."`
 	Vendors string   `placeholder:"HOST:PORT" default:"127.0.0.1:8081" help:"Where the simulated vendors show their inbox (${default})."`
 
-	LogLevel string `kong:"-"`
+	LogLevel string `placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"Level of service.log in the folder: debug, info, warn or error (${default})."`
 }
-
-// DefaultAddress is where the API listens by default.
-const DefaultAddress = "127.0.0.1:8080"
 
 // arriveTime bounds the delivery of the sample.
 const arriveTime = 20 * time.Second
@@ -38,25 +35,24 @@ const arriveTime = 20 * time.Second
 // Run starts everything, sends the sample, prints its deliveries, and serves until
 // ctx ends. With o.Once it stops after the sample.
 func Run(ctx context.Context, o Options, out io.Writer) error {
-	if o.Address == "" {
-		o.Address = DefaultAddress
-	}
 	for _, fault := range o.Fault {
 		if err := world.CheckFault(fault); err != nil {
 			return fmt.Errorf("--fault %w", err)
 		}
 	}
+	state, err := openState(o.State)
+	if err != nil {
+		return err
+	}
+	defer state.close()
 	for _, address := range []struct{ what, flag, at string }{{"API", "--address", o.Address}, {"inbox of the simulated vendors", "--vendors", o.Vendors}} {
 		if err := checkFree(ctx, address.at); err != nil {
 			return fmt.Errorf("the %s cannot listen on %s: %w; choose another with %s", address.what, address.at, err, address.flag)
 		}
 	}
-
-	state, err := openState(o.State, o.Fresh)
-	if err != nil {
+	if err := state.prepare(o.Fresh); err != nil {
 		return err
 	}
-	defer state.close()
 
 	vendors, err := startVendors(ctx, o.Vendors)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
@@ -49,14 +50,18 @@ type Accepter struct {
 	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
 	metrics   *metrics
 	log       *zap.Logger
+
+	recipientTypes []*channels.RecipientType
 }
 
-// New starts an Accepter.
+// New starts an Accepter. types is the table of provider types.
 func New(
-	st Store, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
+	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
 	registry prometheus.Registerer, batches *groupcommit.Metrics,
 ) *Accepter {
 	return &Accepter{
+		recipientTypes: channels.RecipientTypesOf(types...),
+
 		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry), log: log,
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,

@@ -111,7 +111,7 @@ func TestAcceptRefusals(t *testing.T) {
 		"NUL made by the template": {func(r *accepting.Request) { r.Channels["test"] = accepting.ChannelRequest{Template: "nul"} },
 			refusal.RenderFailed, "channels.test.params"},
 		"no recipient fits": {func(r *accepting.Request) {
-			r.Recipients = []store.Recipient{{Type: channels.RecipientUserID, Value: "u"}}
+			r.Recipients = []store.Recipient{{Type: channels.RecipientPhone, Value: "+8613800000000"}}
 		},
 			refusal.NoRecipients, "recipients"},
 		"no recipients": {func(r *accepting.Request) { r.Recipients = nil }, refusal.NoRecipients, "recipients"},

@@ -5,8 +5,6 @@ import "context"
 const (
 	MaxDeliveries = maxDeliveries
 	MaxAhead      = maxAhead
-	MaxAddress    = maxAddress
-	MaxUserID     = maxUserID
 )
 
 // Hash returns the request's hash.

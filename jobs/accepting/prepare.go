@@ -72,7 +72,7 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 // begin checks the recipients and times of a request and makes its notification.
 func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*preparation, error) {
 	current := a.settings.Load()
-	recipients, err := checkRecipients(req.Recipients, current.Defaults.MaxRecipients)
+	recipients, err := a.checkRecipients(req.Recipients, current.Defaults.MaxRecipients)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (p *preparation) addDeliveries(message store.Message, provider channels.Pro
 	before := len(p.Deliveries)
 	checker, checks := provider.Sender.(channels.RecipientChecker)
 	for i, r := range p.recipients {
-		if !slices.Contains(provider.Type.RecipientTypes, r.Type) {
+		if !provider.Type.Accepts(r.Type) {
 			continue
 		}
 		if checks {

@@ -6,12 +6,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
 
 func TestCheckRecipient(t *testing.T) {
 	t.Parallel()
+	types := channels.RecipientTypesOf(builtin.Types()...)
 	for _, r := range []store.Recipient{
 		{Type: "email", Value: "alice@example.com"},
 		{Type: "email", Value: "a.b+c@sub.example.co"},
@@ -19,7 +22,7 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "user_id", Value: "u-1"},
 		{Type: "feishu_user_id", Value: "ou_7d8a6e6df7621556ce0d21922b676706ccs"},
 	} {
-		require.NoError(t, accepting.CheckRecipient(r), "%v", r)
+		require.NoError(t, accepting.CheckRecipient(types, r), "%v", r)
 	}
 	for _, r := range []store.Recipient{
 		{Type: "email", Value: ""}, {Type: "email", Value: "alice"}, {Type: "email", Value: "a@b@c"},
@@ -29,9 +32,9 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "phone", Value: "13912345678"}, {Type: "phone", Value: "+86138,+86139"}, {Type: "phone", Value: "+0138000000"},
 		{Type: "phone", Value: "+1"}, {Type: "phone", Value: "+1234567890123456"}, {Type: "phone", Value: "+86 138 0000 0000"},
 		{Type: "user_id", Value: ""}, {Type: "user_id", Value: strings.Repeat("u", 129)}, {Type: "user_id", Value: "a\x00b"},
-		{Type: "", Value: "x"},
+		{Type: "", Value: "x"}, {Type: "pigeon", Value: "x"},
 	} {
-		err := accepting.CheckRecipient(r)
+		err := accepting.CheckRecipient(types, r)
 		require.Error(t, err, "%v", r)
 		if len(r.Value) > 5 {
 			require.NotContains(t, err.Error(), r.Value, "the error does not show the address")

@@ -307,7 +307,7 @@ func checked(template, part, text string, err error) (string, error) {
 func (r *Renderer) RecipientTypes(channelNames []string) string {
 	var parts []string
 	for _, channel := range channelNames {
-		parts = append(parts, fmt.Sprintf("%s takes %s", channel, strings.Join(r.types[channel].RecipientTypes, ", ")))
+		parts = append(parts, fmt.Sprintf("%s takes %s", channel, strings.Join(channels.RecipientTypeNames(r.types[channel]), ", ")))
 	}
 	return strings.Join(parts, "; ")
 }

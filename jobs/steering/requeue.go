@@ -22,8 +22,8 @@ const (
 	requeueTime = 5 * time.Second
 )
 
-// Requeue sends a dead or cancelled delivery again, exactly as it was rendered, with all its
-// attempts and its notification's priority. It goes through the named provider of its channel,
+// Requeue sends a delivery again, exactly as it was rendered, with all its attempts and its
+// notification's priority: one that is dead or cancelled, or that waits for a retry. It goes through the named provider of its channel,
 // or through the channel's own when the name is empty. A *refusal.Error says why not.
 func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error {
 	if err := c.checkRequeue(d, provider); err != nil {
@@ -47,6 +47,9 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 // checkRequeue returns a *refusal.Error when the delivery cannot be sent through the provider
 // now.
 func (c *Control) checkRequeue(d store.Delivery, provider string) error {
+	if d.IsErased() {
+		return refusal.New(refusal.Erased, "", "the address of this delivery was erased")
+	}
 	if provider != "" {
 		if _, err := c.channelOf(provider, d.Channel); err != nil {
 			return err
@@ -54,8 +57,12 @@ func (c *Control) checkRequeue(d store.Delivery, provider string) error {
 	} else if _, on := c.settings.Load().Registry.Provider(d.Channel); !on {
 		return refusal.New(refusal.ChannelOff, "", "channel %s is not enabled here", d.Channel)
 	}
-	if !d.Status.Open() && d.Status != store.DeliverySuccess && d.ExpiredAt(time.Now()) {
-		return refusal.New(refusal.Expired, "", "expiresAt of this delivery has passed")
+	switch d.Status {
+	case store.DeliveryDead, store.DeliveryCancelled, store.DeliveryFailed:
+		if d.ExpiredAt(time.Now()) {
+			return refusal.New(refusal.Expired, "", "expiresAt of this delivery has passed")
+		}
+	default: // it is refused by what it is when it is read again
 	}
 	return nil
 }
@@ -69,13 +76,13 @@ func (c *Control) refuseRequeue(ctx context.Context, id uuid.UUID) error {
 	case d.Status == store.DeliverySuccess:
 		return refusal.New(refusal.DeliveryArrived, "", "this delivery has arrived")
 	default:
-		return refusal.New(refusal.DeliveryOpen, "", "this delivery is still on its way")
+		return refusal.New(refusal.DeliveryOpen, "", "this delivery is being sent, or has not been tried yet")
 	}
 }
 
-// RequeueRequest asks for dead deliveries to be requeued.
+// RequeueRequest asks for deliveries to be requeued.
 type RequeueRequest struct {
-	Filter   store.DeliveryFilter // chooses among dead deliveries that have not expired
+	Filter   store.DeliveryFilter // chooses among the dead ones, with the status DeliveryFailed among those that wait for a retry
 	Provider string               // narrows the choice to its channel; empty for the channels' own
 	DryRun   bool                 // counts, and changes nothing
 	Limit    int                  // from 1 to MaxRequeued
@@ -89,12 +96,14 @@ type Requeued struct {
 	More     bool // the filter chooses more
 }
 
-// RequeueMatching requeues all dead deliveries that the request chooses and that have not
+// RequeueMatching requeues all deliveries that the request chooses and that have not
 // expired, newest first, in transactions of a few hundred. They get the lowest priority, so
 // that they do not delay new ones. What is done stays done when a later transaction fails, and
 // the same request then goes on with the rest.
 func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeued, error) {
-	r.Filter.Status, r.Filter.Unexpired = store.DeliveryDead, store.Now()
+	if r.Filter.Unexpired = store.Now(); r.Filter.Status != store.DeliveryFailed {
+		r.Filter.Status = store.DeliveryDead
+	}
 	if r.Provider != "" {
 		channel, err := c.channelOf(r.Provider, r.Filter.Channel)
 		if err != nil {
@@ -134,9 +143,11 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 
 // requeuePage requeues deliveries in one transaction and returns how many it requeued.
 func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string, by store.Actor) (int, error) {
-	batch := make([]store.Requeue, len(page))
-	for i, d := range page {
-		batch[i] = requeueOf(d, provider, store.PriorityLow, by)
+	batch := make([]store.Requeue, 0, len(page))
+	for _, d := range page {
+		if !d.IsErased() {
+			batch = append(batch, requeueOf(d, provider, store.PriorityLow, by))
+		}
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
 	n := 0

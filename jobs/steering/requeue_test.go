@@ -55,6 +55,61 @@ func TestRequeue(t *testing.T) {
 	})
 }
 
+// A delivery that waits an hour for its retry is sent now, once. One that is being sent is
+// left alone.
+func TestRequeueOfAWaitingDelivery(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		settings := b.Settings(channels.Resend)
+		settings.Defaults.RetryBackoffSeconds = []int{3600}
+		b.Jobs.Apply(settings)
+		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "away"})
+		b.Start()
+		d := b.WaitFor(b.Accept("k").ID, store.DeliveryFailed)
+		b.NextCall()
+		require.Eventually(t, func() bool { return b.JobState(d.JobID) == string(rivertype.JobStateRetryable) }, limit.Wait, 5*time.Millisecond)
+
+		release := make(chan struct{})
+		b.Provider.AnswerAfter(release, func(channels.Message) (channels.Receipt, error) { return channels.Receipt{}, nil })
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}))
+		require.Equal(t, d.ID, b.NextCall().DeliveryID)
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), b.Deliveries(d.NotificationID)[0], "", store.Actor{}), refusal.DeliveryOpen, "")
+		close(release)
+		b.WaitFor(d.ID, store.DeliverySuccess)
+		require.Empty(t, b.Provider.Calls, "once")
+		require.Empty(t, b.JobState(d.JobID), "the job that waited is gone")
+	})
+}
+
+// All that wait go at once, when the filter asks for them.
+func TestRequeueMatchingWaitingDeliveries(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		settings := b.Settings(channels.Resend)
+		settings.Defaults.RetryBackoffSeconds = []int{3600}
+		b.Jobs.Apply(settings)
+		b.Provider.Fail(&channels.Error{Class: channels.Transient, Code: "away"})
+		c := b.Start()
+		a, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 3))
+		require.NoError(t, err)
+		for _, d := range b.Deliveries(a.NotificationID) {
+			b.WaitFor(d.ID, store.DeliveryFailed)
+		}
+		require.NoError(t, c.Stop()) // the jobs wait by then
+		b.Provider.Fail(nil)
+		request := steering.RequeueRequest{Filter: store.DeliveryFilter{NotificationID: a.NotificationID}, Limit: steering.MaxRequeued}
+		done, err := b.Jobs.Control.RequeueMatching(t.Context(), request)
+		require.NoError(t, err)
+		require.Equal(t, steering.Requeued{}, done, "the dead ones, when nothing is said")
+		request.Filter.Status = store.DeliveryFailed
+		done, err = b.Jobs.Control.RequeueMatching(t.Context(), request)
+		require.NoError(t, err)
+		require.Equal(t, steering.Requeued{Matched: 3, Requeued: 3}, done)
+		b.Start()
+		for _, d := range b.Deliveries(a.NotificationID) {
+			b.WaitFor(d.ID, store.DeliverySuccess)
+		}
+	})
+}
+
 // An operator retries the old job in River UI after the delivery was requeued with a new one.
 func TestRequeuedDeliveryHasOneJob(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,12 +12,13 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// requeuable returns the positions in the batch of the deliveries that may be requeued.
-// The locks on the notifications keep that true until the end of the transaction.
+// requeuable returns the positions in the batch of the deliveries that may be requeued, and
+// whether their job still waits. The locks on the notifications keep that true until the end
+// of the transaction.
 var requeuable = `
-	SELECT r.position - 1
+	SELECT r.position - 1, d.status = 'failed'
 	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, position), ` + rowOf("deliveries", "r.delivery_id") + ` d
-	WHERE d.job_id = r.job_id AND d.status IN ('dead', 'cancelled')
+	WHERE d.job_id = r.job_id AND d.status IN ('dead', 'cancelled', 'failed')
 	ORDER BY r.position`
 
 var requeue = `
@@ -40,10 +42,7 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		if _, err := tx.Exec(ctx, lockNotifications, deliveries); err != nil {
 			return err
 		}
-		positions, err := query(ctx, tx, func(row sqlread.Row) (position int, err error) {
-			err = row.Scan(&position)
-			return position, err
-		}, requeuable, deliveries, column(batch, func(r *store.Requeue) int64 { return r.JobID }))
+		positions, err := s.requeuable(ctx, tx, batch, deliveries)
 		if err != nil || len(positions) == 0 {
 			return err
 		}
@@ -73,4 +72,25 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		return nil, fmt.Errorf("requeue deliveries: %w", marked(err))
 	}
 	return requeued, nil
+}
+
+// requeuable returns the positions in the batch of the deliveries that may be requeued and
+// have no job any more that could send them.
+func (s *Store) requeuable(ctx context.Context, tx pgx.Tx, batch []store.Requeue, deliveries [][16]byte) ([]int, error) {
+	var waiting []int64 // jobs
+	positions, err := query(ctx, tx, func(row sqlread.Row) (position int, err error) {
+		var waits bool
+		if err = row.Scan(&position, &waits); waits {
+			waiting = append(waiting, batch[position].JobID)
+		}
+		return position, err
+	}, requeuable, deliveries, column(batch, func(r *store.Requeue) int64 { return r.JobID }))
+	if err != nil || len(waiting) == 0 {
+		return positions, err
+	}
+	deleted, err := s.deleteWaiting(ctx, tx, waiting)
+	return slices.DeleteFunc(positions, func(position int) bool {
+		job := batch[position].JobID
+		return slices.Contains(waiting, job) && !deleted[job] // a worker has it
+	}), err
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// endedDelivery is a delivery that may be requeued.
+// endedDelivery is a delivery that may be requeued, and has no job any more that could send it.
 type endedDelivery struct {
 	store.Requeue
 	notification uuid.UUID
@@ -27,12 +27,19 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		for i, r := range batch {
 			notification, status, err := statusOf(ctx, tx, `
 				SELECT notification_id, status FROM deliveries
-				WHERE id = ? AND job_id = ? AND status IN ('dead', 'cancelled')`, r.DeliveryID, r.JobID)
+				WHERE id = ? AND job_id = ? AND status IN ('dead', 'cancelled', 'failed')`, r.DeliveryID, r.JobID)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}
 			if err != nil {
 				return err
+			}
+			if status == store.DeliveryFailed {
+				if stopped, err := s.stopWaiting(ctx, tx, r.JobID); err != nil {
+					return err
+				} else if !stopped {
+					continue // a worker has it
+				}
 			}
 			requeued[i] = true
 			ended, jobs = append(ended, endedDelivery{r, notification, status}), append(jobs, r.Job)

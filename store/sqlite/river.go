@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,6 +52,9 @@ const (
 			AND j.priority = p.value AND j.scheduled_at <= datetime('now', 'subsec'))
 		GROUP BY q.value`
 	countRunning = `SELECT count(*) FROM river_job WHERE state = 'running' AND unixepoch(attempted_at, 'subsec') < $1`
+	// runningJobs are the jobs that run with the client $1, which is the last that took them.
+	runningJobs = `SELECT id, attempt FROM river_job
+		WHERE state = 'running' AND kind = 'deliver' AND json_extract(attempted_by, '$[#-1]') = $1`
 )
 
 // riverClient returns a River client that inserts and works nothing. It is made for one
@@ -98,15 +102,9 @@ func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) (
 	for i, d := range open {
 		ids[i] = d.JobID
 	}
-	waiting, err := client.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().IDs(ids...).
-		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
-		First(len(open)))
+	deleted, err := deleteWaiting(ctx, tx, client, ids)
 	if err != nil {
-		return nil, fmt.Errorf("delete jobs: %w", err)
-	}
-	deleted := make(map[int64]bool, len(open))
-	for _, job := range waiting.Jobs {
-		deleted[job.ID] = true
+		return nil, err
 	}
 	var stopped []openDelivery
 	for _, d := range open {
@@ -126,6 +124,31 @@ func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) (
 		stopped = append(stopped, d)
 	}
 	return stopped, nil
+}
+
+// deleteWaiting deletes those of the jobs that wait, and returns them.
+func deleteWaiting(ctx context.Context, tx *sql.Tx, client *river.Client[*sql.Tx], jobs []int64) (map[int64]bool, error) {
+	waiting, err := client.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().IDs(jobs...).
+		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
+		First(len(jobs)))
+	if err != nil {
+		return nil, fmt.Errorf("delete jobs: %w", err)
+	}
+	deleted := make(map[int64]bool, len(jobs))
+	for _, job := range waiting.Jobs {
+		deleted[job.ID] = true
+	}
+	return deleted, nil
+}
+
+// stopWaiting deletes a job that waits, and reports whether it did.
+func (s *Store) stopWaiting(ctx context.Context, tx *sql.Tx, job int64) (bool, error) {
+	client, err := s.riverClient()
+	if err != nil {
+		return false, err
+	}
+	deleted, err := deleteWaiting(ctx, tx, client, []int64{job})
+	return deleted[job], err
 }
 
 // AnnounceDue implements store.Queues.
@@ -186,4 +209,48 @@ func (s *Store) CountRunning(ctx context.Context, before time.Time) (int, error)
 		return 0, fmt.Errorf("running jobs: %w", marked(err))
 	}
 	return n, nil
+}
+
+// RunningJobs implements store.Queues.
+func (s *Store) RunningJobs(ctx context.Context, client string) ([]store.RunningJob, error) {
+	jobs, err := query(ctx, s.read, sqlread.RunningJob, runningJobs, client)
+	if err != nil {
+		return nil, fmt.Errorf("running jobs of %s: %w", client, err)
+	}
+	return jobs, nil
+}
+
+// GiveBack implements store.Queues.
+func (s *Store) GiveBack(ctx context.Context, client string, jobs []store.RunningJob) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		running, err := query(ctx, tx, sqlread.RunningJob, runningJobs, client)
+		if err != nil {
+			return err
+		}
+		executor := riversqlite.New(s.write).UnwrapExecutor(tx)
+		for _, job := range jobs {
+			if !slices.Contains(running, job) {
+				continue
+			}
+			if _, err := executor.JobSetStateIfRunningMany(ctx, givenBack(job)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("give jobs back: %w", err)
+	}
+	return nil
+}
+
+// givenBack returns the change of a job that was taken and not begun, which is River's of a job
+// that its client's stop has interrupted.
+func givenBack(job store.RunningJob) *riverdriver.JobSetStateIfRunningManyParams {
+	p := riverdriver.JobSetStateInterrupted(job.ID, time.Now(), job.Attempt-1, nil)
+	return &riverdriver.JobSetStateIfRunningManyParams{
+		ID: []int64{p.ID}, Attempt: []*int{p.Attempt}, ErrData: [][]byte{nil}, FinalizedAt: []*time.Time{nil},
+		MetadataDoMerge: []bool{false}, MetadataUpdates: [][]byte{nil},
+		ScheduledAt: []*time.Time{p.ScheduledAt}, State: []rivertype.JobState{p.State},
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 var requeueCases = map[string]func(*testing.T, bundle){
 	"Requeue/dead and cancelled":              requeueEnded,
+	"Requeue/waiting for its retry":           requeueWaiting,
 	"Requeue/through another provider":        requeueProvider,
 	"Requeue/not open, not arrived":           requeueFence,
 	"Requeue/the old job is fenced":           requeueOldJob,
@@ -85,6 +86,7 @@ func requeueFence(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 4)
 	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliverySuccess),
 		outcome(deliveries[1], 1, store.DeliveryFailed), outcome(deliveries[2], 1, store.DeliveryDead))
+	b.setJobState(t, deliveries[1].JobID, store.JobRunning) // a worker has it
 	otherJob := requeueOf(deliveries[2])
 	otherJob.JobID = deliveries[3].JobID
 	unknown := requeueOf(store.Delivery{ID: newID(), JobID: 1})
@@ -98,6 +100,25 @@ func requeueFence(t *testing.T, b bundle) {
 	require.Equal(t, []bool{false, true, false}, b.requeue(t, requeueOf(deliveries[0]), requeueOf(deliveries[2]), unknown))
 	require.Equal(t, store.Counts{Total: 4, Pending: 2, Failed: 1, Success: 1}, b.notification(t, n.ID).Counts)
 	require.Equal(t, []bool{false}, b.requeue(t, requeueOf(deliveries[2])), "once")
+}
+
+// A delivery that waits for a retry goes at once with a new job. The old job is deleted, so
+// that nothing is sent twice.
+func requeueWaiting(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 2)
+	waiting := deliveries[0]
+	b.record(t.Context(), t, outcome(waiting, 1, store.DeliveryFailed))
+	b.setJobState(t, waiting.JobID, store.JobRetryable)
+	require.Equal(t, []bool{true, false}, b.requeue(t, requeueOf(waiting), requeueOf(deliveries[1])))
+	got := b.delivery(t, waiting.ID)
+	require.NotEqual(t, waiting.JobID, got.JobID)
+	require.Equal(t, store.DeliveryPending, got.Status)
+	require.Zero(t, got.Attempts)
+	require.Nil(t, got.NextRetryAt)
+	require.Equal(t, 2, b.count(t, "river_job"), "the old job is gone")
+	require.Equal(t, store.Counts{Total: 2, Pending: 2}, b.notification(t, n.ID).Counts)
+	require.Equal(t, []bool{false}, b.record(t.Context(), t, outcome(waiting, 2, store.DeliveryDead)), "the old job is fenced")
+	require.Equal(t, []bool{false}, b.requeue(t, requeueOf(waiting)), "once")
 }
 
 // A late worker of the old job does not change the delivery of the new one.

@@ -15,10 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 )
 
 var description = sync.OnceValues(func() (validator.Validator, error) {
-	spec, err := api.OpenAPI()
+	spec, err := api.OpenAPI(channels.RecipientTypeNames(builtin.Types()...))
 	if err != nil {
 		return nil, err
 	}

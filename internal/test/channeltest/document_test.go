@@ -15,25 +15,30 @@ import (
 // root is the module's folder.
 const root = "../../.."
 
-// A channel that is added as the document says passes vet, builds with the table and
-// passes the suite. The suite finds a likely mistake.
+// A channel that is added as the page says, in a copy of the project, leaves everything green
+// that the page names: with a recipient type of its own, whose check the service makes. The
+// suite finds a likely mistake.
 func TestDocumentAddsAChannel(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	for _, part := range []string{"channels", "client", "internal/test/channeltest", "internal/vendors"} {
-		require.NoError(t, os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(root, part))))
-	}
-	for _, file := range []string{"go.mod", "go.sum"} {
-		write(t, filepath.Join(dir, file), read(t, filepath.Join(root, file)))
-	}
-	follow(t, dir, read(t, filepath.Join(root, "docs/adding-a-channel.md")))
+	dir := copyOfProject(t)
+	page := read(t, filepath.Join(root, "docs/adding-a-channel.md"))
+	follow(t, dir, page)
 
-	output, err := run(t, dir, "go", "vet", "./channels/pager", "./channels/builtin", "./internal/vendors/pager")
+	commands := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(page, -1)
+	require.Len(t, commands, 1)
+	output, err := run(t, dir, "bash", "-euxc", commands[0][1])
 	require.NoError(t, err, output)
-	output, err = run(t, dir, "go", "test", "-v", "./channels/pager", "./channels/builtin")
+	for _, tested := range []string{"api", "channels/builtin", "channels/pager", "config", "internal/test/hostile"} {
+		require.Regexp(t, `ok  \s+github.com/labring/sealos-notify/`+tested+`\s`, output)
+	}
+	require.Contains(t, read(t, filepath.Join(dir, "api/openapi.yaml")), "- pager_id\n")
+	require.Contains(t, read(t, filepath.Join(dir, "docs/configuration.md")), "### `type: pager_gateway`\n\nChannel `pager`; recipients `pager_id`;")
+
+	// The command line knows it, and the service takes it.
+	write(t, filepath.Join(dir, "pager_test.go"), acceptsPagers)
+	output, err = run(t, dir, "go", "test", "-v", "-run", "^TestPagers$", ".")
 	require.NoError(t, err, output)
-	require.Contains(t, output, "--- PASS: TestSuite/request/many_at_once")
-	require.Contains(t, output, "--- PASS: TestSend")
+	require.Contains(t, output, "--- PASS: TestPagers")
 
 	sender := filepath.Join(dir, "channels/pager/sender.go")
 	right := read(t, sender)
@@ -45,7 +50,50 @@ func TestDocumentAddsAChannel(t *testing.T) {
 	require.Contains(t, output, "--- FAIL: TestSuite/answer/200_JSON_of_another")
 }
 
-// follow adds the document's files and lines of the table to a copy of the module.
+// acceptsPagers is a test of the copied program.
+const acceptsPagers = `package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/store"
+)
+
+func TestPagers(t *testing.T) {
+	types := channels.RecipientTypesOf(builtin.Types()...)
+	require.NoError(t, accepting.CheckRecipient(types, store.Recipient{Type: "pager_id", Value: "P-7"}))
+	require.ErrorContains(t, accepting.CheckRecipient(types, store.Recipient{Type: "pager_id", Value: "7"}), "such as P-1234")
+	require.ErrorContains(t, accepting.CheckRecipient(types, store.Recipient{Type: "pager", Value: "7"}), "known are pager_id, ")
+	require.Contains(t, vars()["recipient_types"], "pager_id, ")
+	require.Contains(t, vars()["channels"], "pager, ")
+}
+`
+
+// copyOfProject returns the folder of a copy.
+func copyOfProject(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	entries, err := os.ReadDir(root)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		from, to := filepath.Join(root, entry.Name()), filepath.Join(dir, entry.Name())
+		switch ext := filepath.Ext(entry.Name()); {
+		case strings.HasPrefix(entry.Name(), "."):
+		case entry.IsDir():
+			require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+		case ext != "" || entry.Name() == "Makefile":
+			write(t, to, read(t, from))
+		}
+	}
+	return dir
+}
+
+// follow adds the page's files to a copy of the project, and its lines to files of it.
 func follow(t *testing.T, dir, document string) {
 	t.Helper()
 	blocks := regexp.MustCompile("(?s)```go\n// (\\S+)\n\n(.*?)```").FindAllStringSubmatch(document, -1)
@@ -57,16 +105,24 @@ func follow(t *testing.T, dir, document string) {
 		require.Equal(t, string(formatted), code, "%s is not formatted", path)
 		write(t, filepath.Join(dir, path), code)
 	}
-
-	added := regexp.MustCompile(`(?m)^\+(.+\n)`).FindAllStringSubmatch(document, -1)
-	require.Len(t, added, 2, "an import and a line of the table")
-	table := filepath.Join(dir, "channels/builtin/builtin.go")
-	code := read(t, table)
-	for i, before := range []string{"import (\n", "[]channels.Type{\n"} {
-		require.Contains(t, code, before)
-		code = strings.Replace(code, before, before+added[i][1], 1)
+	diffs := regexp.MustCompile("(?s)```diff\n (?://|#) (\\S+)\n(.*?)```").FindAllStringSubmatch(document, -1)
+	require.Len(t, diffs, 3)
+	for _, diff := range diffs {
+		path := filepath.Join(dir, diff[1])
+		content, before := read(t, path), ""
+		for line := range strings.Lines(diff[2]) {
+			if context, is := strings.CutPrefix(line, " "); is {
+				before = "\n" + context
+				require.Equal(t, 1, strings.Count(content, before), "%s: %q", diff[1], context)
+				continue
+			}
+			added, is := strings.CutPrefix(line, "+")
+			require.True(t, is, "%s: %q", diff[1], line)
+			content = strings.Replace(content, before, before+added, 1)
+			before += added
+		}
+		write(t, path, content)
 	}
-	write(t, table, code)
 }
 
 func read(t *testing.T, path string) string {

@@ -111,7 +111,7 @@ func Database(db store.Config) string {
 // appended to its keys.
 func (w *World) FeishuProvider(more string) string {
 	return fmt.Sprintf(`{feishu: {type: feishu_app, appId: %q, appSecret: %q, baseUrl: "http://%s", rateLimit: {perSecond: 0, perMinute: 0}%s}}`,
-		VendorID, VendorSecret, w.Vendors.Addresses.Feishu, more)
+		VendorID, VendorSecret, w.Vendors.Addresses["feishu_app"], more)
 }
 
 // UseAllChannels turns all six channels on without rate limits. The program reaches

@@ -1,6 +1,8 @@
 package hostile
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,7 +42,12 @@ func TestEveryChannelHasEveryNamedFault(t *testing.T) {
 
 func TestUnknownFaultIsRefusedWithTheNames(t *testing.T) {
 	t.Parallel()
-	const allChannels = "email, feishu_app, feishu_webhook, inapp, sms, voice"
+	var served []string
+	for _, typ := range builtin.Types() {
+		served = append(served, typ.Channel)
+	}
+	slices.Sort(served)
+	allChannels := strings.Join(served, ", ")
 	const allFaults = "down, lost, misconfigured, refuse, throttle"
 	for fault, want := range map[string]string{
 		"": allChannels, "feishu": allChannels, "feishu=down": allChannels, "=down": allChannels,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -54,9 +53,6 @@ func TestEveryChannelAgainstEveryMisbehaviour(t *testing.T) { // not parallel: i
 	w, err := world.Start(t.Context(), "id", "secret")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	vendors := map[string]http.Handler{
-		"inapp": w.Cluster, "sms": w.SMS, "voice": w.Voice, "feishu_webhook": w.Bot, "feishu_app": w.Feishu,
-	}
 	for _, m := range Misbehaviours {
 		t.Run(m.Name, func(t *testing.T) {
 			var targets []target
@@ -71,8 +67,9 @@ func TestEveryChannelAgainstEveryMisbehaviour(t *testing.T) { // not parallel: i
 					}
 					continue
 				}
-				require.Contains(t, vendors, typ.Channel, "channel %s has no vendor here", typ.Channel)
-				targets = append(targets, aim(t, w, typ, typ.Channel, front(t, vendors[typ.Channel], m.Speak), m.Class, plain))
+				handler := w.Handler(typ.Channel)
+				require.NotNil(t, handler, "channel %s has no vendor in package world", typ.Channel)
+				targets = append(targets, aim(t, w, typ, typ.Channel, front(t, handler, m.Speak), m.Class, plain))
 			}
 			attack(t, m, targets)
 			for _, target := range targets {
@@ -156,7 +153,7 @@ func call(t *testing.T, to target, timeout time.Duration) error {
 	defer cancel()
 	m := channels.Message{
 		DeliveryID: uuid.Must(uuid.NewV7()), Attempt: 1,
-		Recipient: channels.Recipient{Type: to.typ.RecipientTypes[0], Value: recipients[to.typ.RecipientTypes[0]]},
+		Recipient: channels.Recipient{Type: to.typ.RecipientTypes[0].Name, Value: to.typ.RecipientTypes[0].Example},
 		MsgType:   to.typ.MsgTypes[0].Name, Subject: "subject", Body: "body",
 	}
 	if to.typ.TemplateCode {
@@ -164,12 +161,6 @@ func call(t *testing.T, to target, timeout time.Duration) error {
 	}
 	_, err := to.sender.Send(ctx, m)
 	return err
-}
-
-// recipients are a recipient of each type.
-var recipients = map[string]string{
-	channels.RecipientUserID: "alice", channels.RecipientEmail: "alice@example.com",
-	channels.RecipientPhone: "+8613800000000", channels.RecipientFeishuUserID: "ou_alice",
 }
 
 func plain(file string) string { return file }
@@ -182,7 +173,10 @@ func overTLS(file string) string {
 // aim opens the type's provider of package world with the vendor's address.
 func aim(t *testing.T, w *world.World, typ channels.Type, name string, v *vendor, class channels.Class, secure func(string) string) target {
 	t.Helper()
-	at := world.Addresses{Cluster: v.address, Mail: v.address, SMS: v.address, Voice: v.address, Bot: v.address, Feishu: v.address}
+	at := world.Addresses{}
+	for channel := range w.Addresses {
+		at[channel] = v.address
+	}
 	to := open(t, w, typ, at, secure)
 	to.name, to.vendor, to.class = name, v, class
 	return to

@@ -57,14 +57,14 @@ type Bundle struct {
 
 // TestChannel is a channel type without a vendor. Its provider is a Provider.
 var TestChannel = channels.Type{
-	Name: "test", Channel: "test", RecipientTypes: []string{channels.RecipientEmail, channels.RecipientFeishuUserID},
+	Name: "test", Channel: "test", RecipientTypes: []*channels.RecipientType{channels.Email, channels.FeishuUserID},
 	MsgTypes:    []channels.MsgType{{Name: "text", Format: channels.FormatText}, {Name: "card", Format: channels.FormatJSON}},
 	OnUncertain: channels.Resend,
 }
 
 // OtherChannel is a channel type that is known and switched off.
 var OtherChannel = channels.Type{
-	Name: "other", Channel: "other", RecipientTypes: []string{channels.RecipientPhone},
+	Name: "other", Channel: "other", RecipientTypes: []*channels.RecipientType{channels.Phone},
 	MsgTypes: []channels.MsgType{{Name: "text", Format: channels.FormatText}},
 }
 
@@ -149,7 +149,7 @@ func onPostgres(t *testing.T) *Bundle {
 	}
 	b.Open = func(d jobs.Dispatcher) *jobs.Client {
 		t.Helper()
-		c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), b.Jobs, d, slog.New(slog.DiscardHandler))
+		c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), b.Jobs, d, true, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		return c
 	}
@@ -173,7 +173,7 @@ func onSQLite(t *testing.T) *Bundle {
 	}
 	b.Open = func(d jobs.Dispatcher) *jobs.Client {
 		t.Helper()
-		c, err := jobs.NewClient(riversqlite.New(st.DB()), b.Jobs, d, slog.New(slog.DiscardHandler))
+		c, err := jobs.NewClient(riversqlite.New(st.DB()), b.Jobs, d, true, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		return c
 	}

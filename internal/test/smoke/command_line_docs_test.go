@@ -31,11 +31,11 @@ func TestCommandLinePage(t *testing.T) {
 		heading string
 		prints  []string // by each block, in part
 	}{
-		{"## Where and who", []string{"NAME"}},
-		{"## Templates", []string{"would be created\nfeishu-alert   created\n", "【P1】disk full"}},
-		{"## Sending", []string{"ended as success: 1 deliveries: 1 success"}},
+		{"## Where and who", []string{"NAME", "Roles     send, templates"}},
+		{"## Templates", []string{"feishu-alert   ok\n", "would be created\nfeishu-alert   created\n", "【P1】disk full"}},
+		{"## Sending", []string{"ended as success, 1 delivery: 1 success"}},
 		{"## Seeing", []string{"【P0】DB 主节点不可用"}},
-		{"## Sending again, and stopping", []string{"2 dead deliveries would go again.\n2 of 2 dead deliveries go again.", "goes again", "1 cancelled"}},
+		{"## Sending again, and stopping", []string{"Would be sent again: 2 dead deliveries.\nSent again: 2 dead deliveries.", "goes again", "1 cancelled"}},
 		{"## Health", []string{""}},
 		{"## Shell completion", []string{""}},
 	} {

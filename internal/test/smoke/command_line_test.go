@@ -89,9 +89,9 @@ func TestSendFromTheCommandLine(t *testing.T) {
 	c := openTerminal(t, w, r)
 
 	out, said := c.run(0, sendArgs("k", "--to", "phone:+8613800000000", "--wait")...)
-	require.Regexp(t, `^Notification \S+ ended as success: 1 deliveries: 1 success\.\n$`, out)
+	require.Regexp(t, `^Notification \S+ ended as success, 1 delivery: 1 success\.\n$`, out)
 	require.Contains(t, said, "Not reached by any of the channels: phone:+8613800000000")
-	require.Contains(t, said, "1 deliveries: 1 success\n", "a line for each change")
+	require.Contains(t, said, "1 delivery: 1 success\n", "a line for each change")
 	require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total())
 
 	out, _ = c.run(0, sendArgs("k", "--to", "phone:+8613800000000")...)
@@ -135,15 +135,15 @@ func TestExitCodesOfTheCommandLine(t *testing.T) {
 	c.run(1, "notifications", "show", "01a20d17-3551-7788-95be-f7cd62c9f4b4")
 	c.run(1, "nonsense")
 	_, said = c.with("SEALOS_NOTIFY_APP_SECRET=wrong-guess").run(1, "template", "list")
-	require.Contains(t, said, "unauthorized: an appId and its appSecret are needed")
+	require.Contains(t, said, "unauthorized: unknown app or wrong secret")
 	require.NotContains(t, said, "wrong-guess")
 
 	// 2: a delivery did not arrive.
 	w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, HTTPStatus: 400, Code: "230001"})
 	out, said := c.run(2, sendArgs("dead", "--wait")...)
-	require.Contains(t, out, "ended as failed: 1 deliveries: 1 dead")
+	require.Contains(t, out, "ended as failed (not everything arrived), 1 delivery: 1 dead")
 	require.Contains(t, out, "feishu_230001")
-	require.Contains(t, said, "1 of 1 deliveries did not arrive")
+	require.Contains(t, said, "1 of 1 delivery did not arrive")
 
 	// 3: no answer in time.
 	hang := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, Hang: true})
@@ -193,9 +193,9 @@ func TestReplayFromTheCommandLine(t *testing.T) {
 		require.Contains(t, said, "delivery_arrived")
 
 		out, _ = c.run(0, "deliveries", "retry", "--code", "feishu_230001", "--dry-run")
-		require.Equal(t, "2 dead deliveries would go again.\n", out)
+		require.Equal(t, "Would be sent again: 2 dead deliveries.\n", out)
 		require.Equal(t, 1, w.Vendors.Feishu.Inbox().Total(), "nothing was sent")
-		require.Equal(t, client.Retried{Matched: 2, Retried: 2}, runJSON[client.Retried](c, 0, "deliveries", "retry", "--status", "dead"))
+		require.Equal(t, client.Retried{Matched: 2, Retried: 2}, runJSON[client.Retried](c, 0, "deliveries", "retry", "--status", "dead", "--yes"))
 		require.Eventually(t, func() bool { return w.Vendors.Feishu.Inbox().Total() == 3 }, harness.Patience, harness.Tick)
 
 		_, said = c.run(1, "deliveries", "retry")
@@ -214,16 +214,22 @@ func TestCancelFromTheCommandLine(t *testing.T) {
 	r.Template()
 	c := openTerminal(t, w, r)
 	later := time.Now().Add(time.Hour).Format(time.RFC3339)
+	soon := runJSON[client.Accepted](c, 0, sendArgs("soon", "--send-at", "2h", "--expires-at", "1d")...)
+	n := runJSON[client.Notification](c, 0, "notifications", "show", soon.NotificationID)
+	require.WithinDuration(t, time.Now().Add(2*time.Hour), *n.SendAt, time.Minute)
+	require.WithinDuration(t, time.Now().Add(24*time.Hour), *n.ExpiresAt, time.Minute)
+	require.Len(t, runJSON[client.NotificationList](c, 0, "notifications", "list", "--since", "2d", "--until", "0s").Notifications, 1)
+	require.Empty(t, runJSON[client.NotificationList](c, 0, "notifications", "list", "--until", "1d").Notifications)
 	accepted := runJSON[client.Accepted](c, 0, sendArgs("later", "--send-at", later, "--priority", "high")...)
 	out, _ := c.run(0, "notifications", "cancel", accepted.NotificationID)
-	require.Contains(t, out, "cancelled, 1 deliveries: 1 cancelled")
-	n := runJSON[client.Notification](c, 0, "notifications", "show", accepted.NotificationID)
+	require.Contains(t, out, "cancelled, 1 delivery: 1 cancelled")
+	n = runJSON[client.Notification](c, 0, "notifications", "show", accepted.NotificationID)
 	require.Equal(t, client.StatusCancelled, n.Status)
 	require.Equal(t, "high", n.Priority)
 	require.NotNil(t, n.SendAt)
 	out, said := c.run(2, sendArgs("later", "--send-at", later, "--priority", "high", "--wait")...)
 	require.Contains(t, out, "ended as cancelled")
-	require.Contains(t, said, "1 of 1 deliveries did not arrive")
+	require.Contains(t, said, "1 of 1 delivery did not arrive")
 }
 
 func TestTemplatesInAFolder(t *testing.T) {
@@ -256,7 +262,7 @@ func TestTemplatesInAFolder(t *testing.T) {
 	out, said := c.run(2, "template", "diff", "templates")
 	require.Contains(t, out, "--- service/mail\n+++ folder/mail\n")
 	require.Contains(t, out, "-  line two\n+  line 2\n")
-	require.Contains(t, said, "1 templates differ")
+	require.Contains(t, said, "different from the service: 1 template")
 	out, _ = c.run(0, "template", "push", "templates")
 	require.Contains(t, out, "mail           updated\n")
 
@@ -271,10 +277,12 @@ func TestTemplatesInAFolder(t *testing.T) {
 	require.Contains(t, said, `broken.yaml: [2:1] unknown field "chanel"`)
 	require.NoError(t, os.Remove(w.Path("templates/broken.yaml")))
 
-	// Only --prune deletes.
+	// Only --prune deletes, and asks.
 	require.NoError(t, os.Remove(w.Path("templates/good.yaml")))
 	c.run(0, "template", "diff", "templates")
-	out, _ = c.run(0, "template", "push", "templates", "--prune")
+	_, said = c.run(1, "template", "push", "templates", "--prune")
+	require.Contains(t, said, "1 template without a file in "+w.Path("templates")+" will be deleted: good. Nothing was done")
+	out, _ = c.run(0, "template", "push", "templates", "--prune", "--yes")
 	require.Contains(t, out, "good           deleted\n")
 	list := runJSON[client.TemplateList](c, 0, "template", "list").Templates
 	require.Len(t, list, 2)
@@ -331,6 +339,76 @@ func TestOwnersFromTheCommandLine(t *testing.T) {
 	entries := runJSON[client.AuditList](admin, 0, "audit", "--app", harness.AppID, "--action", "template.create", "--object", "payroll").Entries
 	require.Len(t, entries, 1)
 	require.Empty(t, runJSON[client.AuditList](admin, 0, "audit", "--until", "1h").Entries)
+	// A deletion can be undone.
+	out, _ = c.run(0, "template", "delete", "mail")
+	require.Equal(t, "Template mail is deleted. To undo it: sealos-notify template restore mail 2\n", out)
+	c.run(1, "template", "get", "mail")
+	c.run(0, "template", "restore", "mail", "2")
+	c.run(0, "template", "get", "mail")
+	_, said = c.run(1, "template", "delete", "no-such-template")
+	require.Contains(t, said, "not_found")
+}
+
+// What push would refuse, --dry-run and check refuse in the same words. check also renders
+// the templates with the params that stand in their files.
+func TestTemplatesAreCheckedByTheService(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	r.Template()
+	c := openTerminal(t, w, r)
+	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
+	write := func(name, content string) {
+		require.NoError(t, os.WriteFile(w.Path("templates/"+name), []byte("name: "+name[:len(name)-5]+"\n"+content), 0o600))
+	}
+	write("good.yaml", "channel: feishu_app\nbody: '{{ .x }}'\nsampleParams: {x: {y: 1}, z: 2}\n")
+	write("plain.yaml", "channel: feishu_app\nbody: '{{ .x }}'\n")
+	write("lacking.yaml", "channel: feishu_app\nbody: '{{ .x }} {{ .y }}'\nsampleParams: {x: 1}\n")
+	out, said := c.run(2, "template", "check", "templates")
+	require.Equal(t, "good      ok, never mentions z\nlacking   sampleParams lack y\nplain     ok, not rendered: no sampleParams\n", out)
+	require.Contains(t, said, "params are missing in 1 template")
+	out, _ = c.run(0, "template", "push", "templates", "--dry-run")
+	require.Equal(t, 3, strings.Count(out, "would be created"), out)
+	require.Len(t, runJSON[client.TemplateList](c, 0, "template", "list").Templates, 1, "nothing was stored")
+
+	write("broken.yaml", "channel: feishu_app\nbody: '{{ .x '\n")
+	write("pigeon.yaml", "channel: pigeon\nbody: x\n")
+	write("feishu-alert.yaml", "channel: email\nbody: moved\n")
+	write("kind.yaml", "channel: email\nmsgType: post\nbody: x\n")
+	write("bad name.yaml", "channel: email\nbody: x\n")
+	_, dry := c.run(1, "template", "push", "templates", "--dry-run")
+	_, checked := c.run(1, "template", "check", "templates")
+	_, pushed := c.run(1, "template", "push", "templates")
+	for _, name := range []string{"broken", "pigeon", "feishu-alert", "kind", "bad name"} {
+		require.Contains(t, pushed, "template "+name+": ")
+	}
+	require.Equal(t, pushed, dry)
+	require.Equal(t, pushed, checked)
+}
+
+// A delivery that waits for its retry is sent now.
+func TestRetryNowFromTheCommandLine(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.Configure(map[string]string{"defaults": `{retryBackoffSeconds: [3600], timeoutSeconds: 10}`})
+		r := w.Start()
+		r.Template()
+		c := openTerminal(t, w, r)
+		down := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, HTTPStatus: 503})
+		one, two := r.Send("one", 1), r.Send("two", 2)
+		require.Eventually(t, func() bool { return len(r.Jobs("retryable")) == 3 }, harness.Patience, harness.Tick)
+		out, _ := c.run(0, "deliveries", "list", "--notification", one)
+		require.Contains(t, out, "failed (waits for a retry)")
+		down.Lift()
+
+		_, tasks := r.Show(one)
+		out, _ = c.run(0, "deliveries", "retry", tasks[0].ID)
+		require.Equal(t, "Delivery "+tasks[0].ID+" goes again.\n", out)
+		r.Until(one, "success")
+		out, _ = c.run(0, "deliveries", "retry", "--status", "failed", "--dry-run")
+		require.Equal(t, "Would be sent again: 2 waiting deliveries.\n", out)
+		c.run(0, "deliveries", "retry", "--status", "failed", "--yes")
+		r.Until(two, "success")
+	})
 }
 
 func TestTemplateFromTheCommandLine(t *testing.T) {
@@ -403,6 +481,88 @@ func TestWhereAndWho(t *testing.T) {
 	c.with("SEALOS_NOTIFY_URL="+r.Base, "SEALOS_NOTIFY_APP_ID="+harness.AppID, "SEALOS_NOTIFY_APP_SECRET="+harness.AppSecret).run(0, "template", "list")
 	_, said = c.with("SEALOS_NOTIFY_URL="+r.Base).run(1, "template", "list", "--url", "nonsense")
 	require.Contains(t, said, "the URL of the service must look like")
+}
+
+// A profile is a service and an app by name. It comes before the environment, and a flag
+// before it.
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	r := w.Start()
+	c := openTerminal(t, w, r).with("SEALOS_NOTIFY_URL=", "SEALOS_NOTIFY_APP_ID=", "SEALOS_NOTIFY_APP_SECRET=")
+	require.NoError(t, os.MkdirAll(w.Path("settings/sealos-notify"), 0o700))
+	settings := w.Path("settings/sealos-notify/config.yaml")
+	profiles := fmt.Sprintf(`url: http://%s
+appId: nobody
+appSecret: nothing
+profiles:
+  prod: {url: %q, appId: %s, appSecret: %s}
+  admin: {url: %[2]q, appId: %[5]s, appSecret: %[6]s}
+  half: {url: %[2]q}
+`, nobody, r.Base, harness.AppID, harness.AppSecret, harness.AdminID, harness.AdminSecret)
+	require.NoError(t, os.WriteFile(settings, []byte(profiles), 0o600))
+
+	c.run(3, "whoami")
+	out, _ := c.run(0, "whoami", "--profile", "prod")
+	require.Equal(t, "Service   "+r.Base+"\nProfile   prod\nApp       "+harness.AppID+"\nRoles     send, templates\n", out)
+	type identity struct {
+		URL, Profile, AppID string
+		Roles               []string
+	}
+	who := runJSON[identity](c.with("SEALOS_NOTIFY_PROFILE=admin", "SEALOS_NOTIFY_URL=http://"+nobody), 0, "whoami")
+	require.Equal(t, identity{r.Base, "admin", harness.AdminID, []string{"admin"}}, who, "before the environment")
+	who = runJSON[identity](c.with("SEALOS_NOTIFY_PROFILE=prod"), 0, "whoami", "--profile", "admin")
+	require.Equal(t, harness.AdminID, who.AppID, "the flag")
+	c.run(3, "whoami", "--profile", "prod", "--url", "http://"+nobody)
+	c.with("SEALOS_NOTIFY_APP_ID="+harness.AppID, "SEALOS_NOTIFY_APP_SECRET="+harness.AppSecret).run(0, "whoami", "--profile", "half")
+	_, said := c.run(1, "whoami", "--profile", "half")
+	require.Contains(t, said, r.Base+" as app nobody: unauthorized: unknown app or wrong secret")
+
+	_, said = c.run(1, "whoami", "--profile", "prdo")
+	require.Contains(t, said, "there is no profile prdo in "+settings+", which has admin, half and prod")
+	_, said = c.run(1, "whoami", "--profile", "")
+	require.Contains(t, said, "--profile: must not be empty")
+	require.NoError(t, os.Chmod(settings, 0o640))
+	_, said = c.run(1, "whoami", "--profile", "prod")
+	require.Contains(t, said, "chmod 600 "+settings)
+	require.NoError(t, os.WriteFile(settings, []byte("profiles: {prod: {url: x, appSecrets: "+harness.AppSecret+"}}\n"), 0o600))
+	require.NoError(t, os.Chmod(settings, 0o600))
+	_, said = c.run(1, "whoami", "--profile", "prod")
+	require.Contains(t, said, settings+":1: it may have url, appId and appSecret")
+	require.NoError(t, os.Remove(settings))
+	_, said = c.run(1, "whoami", "--profile", "prod")
+	require.Contains(t, said, "there is no profile prod: "+settings+" has no profiles")
+}
+
+// Each command takes its own flags only, and a word that is none gets a suggestion.
+func TestWrongUsage(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	c := terminal{t, w, nil}
+	for _, flag := range [][]string{{"-c", "prod.yaml"}, {"--config=prod.yaml"}, {"--address", ":1"}, {"--log-level", "debug"}} {
+		for _, command := range [][]string{
+			{"deliveries", "retry", "--status", "dead"}, {"send", "x", "--to", "email:a@example.com"}, {"whoami"}, {"template", "list"}, {"notifications", "list"},
+		} {
+			_, said := c.run(1, append(append([]string{}, command...), flag...)...)
+			require.Contains(t, said, "it is a flag of serve", command)
+			require.Contains(t, said, "--profile or --url", command)
+			require.Equal(t, 2, strings.Count(said, "\n"), "no page of usage: %s", said)
+		}
+	}
+	_, said := c.run(1, "migrate", "status", "--address", ":1")
+	require.Contains(t, said, "unknown flag --address: it is a flag of serve")
+	for words, want := range map[string]string{
+		"sned": `did you mean "send"?`, "templates list": `did you mean "template"?`,
+		"template remove x": `unexpected argument remove`, "srve -c x": `did you mean "serve"?`,
+	} {
+		out, said := c.run(1, strings.Fields(words)...)
+		require.Empty(t, out)
+		require.Contains(t, said, want, words)
+	}
+	version, _ := c.run(0, "--version")
+	require.Contains(t, version, "sealos-notify ")
+	help, _ := c.run(0, "help", "send")
+	require.Contains(t, strings.Join(strings.Fields(help), " "), "Types: user_id, email, phone, feishu_user_id.")
 }
 
 func TestHealthcheck(t *testing.T) {

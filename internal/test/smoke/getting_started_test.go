@@ -37,7 +37,7 @@ func TestGettingStarted(t *testing.T) {
 	require.NoError(t, os.Symlink(w.Program().Path, w.Path("sealos-notify")))
 	script = strings.NewReplacer(
 		"host: localhost", fmt.Sprintf("host: %q\n  port: %d", w.DB.Host, w.DB.Port), "sealos_notify", own,
-		"cli_xxxxxxxxxxxxxxxx", harness.VendorID, "appSecret: xxxxxxxxxxxxxxxx", "appSecret: "+harness.VendorSecret+"\n    baseUrl: http://"+w.Vendors.Addresses.Feishu,
+		"cli_xxxxxxxxxxxxxxxx", harness.VendorID, "appSecret: xxxxxxxxxxxxxxxx", "appSecret: "+harness.VendorSecret+"\n    baseUrl: http://"+w.Vendors.Addresses["feishu_app"],
 	).Replace(page("## 3. Its configuration", 1))
 	shell(t, w, script)
 
@@ -80,7 +80,7 @@ func TestGettingStartedWithFaults(t *testing.T) {
 
 	said := shell(t, w, "export HOME=. SEALOS_NOTIFY_URL="+r.Base+"\n"+blocks[1])
 	require.Contains(t, said, "feishu_230013: Bot has NO availability to this user.")
-	require.Contains(t, said, "1 of 1 dead deliveries go again.")
+	require.Contains(t, said, "Sent again: 1 dead delivery.")
 	require.Eventually(t, func() bool {
 		app, err := api.Deliveries(t.Context(), client.DeliveryQuery{DeliveryFilter: client.DeliveryFilter{Channel: "feishu_app"}})
 		return err == nil && app.Deliveries[0].Status == client.StatusSuccess

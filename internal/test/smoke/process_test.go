@@ -142,7 +142,12 @@ func TestCommandLine(t *testing.T) {
 		require.Contains(t, checked, "config.yaml is valid")
 		require.NotContains(t, checked, harness.VendorSecret)
 
-		require.Contains(t, run(0, "migrate", "down", "-c", "config.yaml"), "not applied")
+		require.NotContains(t, run(0, "migrate", "up", "-c", "config.yaml"), "not applied")
+		refused := run(1, "migrate", "down", "-c", "config.yaml")
+		require.Regexp(t, `All \d+ migrations will be undone: every notification, template and job is lost\. Nothing was done, .*: --yes does it`, refused)
+		require.NotContains(t, run(0, "migrate", "status", "-c", "config.yaml"), "not applied")
+		require.Contains(t, run(0, "migrate", "down", "--yes", "-c", "config.yaml"), "not applied")
+		require.Contains(t, run(0, "migrate", "down", "-c", "config.yaml"), "not applied", "there is nothing to undo, and nothing to ask")
 		require.NotContains(t, run(0, "migrate", "up", "-c", "config.yaml"), "not applied")
 		require.NotContains(t, run(0, "migrate", "status", "-c", "config.yaml"), "not applied")
 
@@ -198,7 +203,7 @@ func TestDev(t *testing.T) {
 		require.Contains(t, help, name+" (")
 	}
 
-	taken := w.Vendors.Addresses.Feishu
+	taken := w.Vendors.Addresses["feishu_app"]
 	out, err = w.Program("dev", "--once", "--address", taken, "--state", w.Path("other")).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), taken+": another program is using it; choose another with --address")

@@ -38,11 +38,11 @@ func (s *stage) linkVendors() []*link {
 		links = append(links, newLink(s.t, upstream))
 		return links[len(links)-1].address()
 	}
-	at := s.Vendors.Addresses
-	s.UseAllChannels(world.Addresses{
-		Cluster: through(at.Cluster), Mail: through(at.Mail), SMS: through(at.SMS),
-		Voice: through(at.Voice), Bot: through(at.Bot), Feishu: through(at.Feishu),
-	})
+	at := world.Addresses{}
+	for channel, address := range s.Vendors.Addresses {
+		at[channel] = through(address)
+	}
+	s.UseAllChannels(at)
 	return links
 }
 

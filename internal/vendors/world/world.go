@@ -32,45 +32,46 @@ type World struct {
 
 	Addresses Addresses
 
+	vendors    map[string]vendor // by channel
 	id, secret string
 	closers    []func() error
 }
 
-// Addresses are where the vendors listen, as host:port.
-type Addresses struct{ Cluster, Mail, SMS, Voice, Bot, Feishu string }
+// Addresses are where the vendors listen, as host:port, by channel.
+type Addresses map[string]string
+
+// vendor is a simulated vendor. It is an http.Handler or a server.
+type vendor interface {
+	Fail(f vendors.Fault) *vendors.Injection
+}
 
 // Start starts all vendors on free ports of this machine. All have the same id and
 // secret.
 func Start(ctx context.Context, id, secret string) (_ *World, err error) {
-	inbox := vendors.NewInbox()
-	w := &World{
-		Inbox:   inbox,
-		Cluster: k8s.New("", inbox),
-		Mail:    smtp.New(id, secret, inbox),
-		SMS:     aliyun.New(id, secret, inbox),
-		Voice:   volcengine.New(id, secret, inbox),
-		Bot:     feishubot.New(id, secret, inbox),
-		Feishu:  feishu.New(id, secret, inbox),
-		id:      id, secret: secret,
-	}
+	w := &World{Inbox: vendors.NewInbox(), Addresses: Addresses{}, vendors: map[string]vendor{}, id: id, secret: secret}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	for address, handler := range map[*string]http.Handler{
-		&w.Addresses.Cluster: w.Cluster, &w.Addresses.SMS: w.SMS, &w.Addresses.Voice: w.Voice,
-		&w.Addresses.Bot: w.Bot, &w.Addresses.Feishu: w.Feishu,
-	} {
-		server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-		if *address, err = w.serve(ctx, server); err != nil {
+	for _, c := range table {
+		v := c.start(w)
+		s, is := v.(server)
+		if !is {
+			s = &http.Server{Handler: v.(http.Handler), ReadHeaderTimeout: 5 * time.Second}
+		}
+		w.vendors[c.name] = v
+		if w.Addresses[c.name], err = w.serve(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	if w.Addresses.Mail, err = w.serve(ctx, w.Mail); err != nil {
-		return nil, err
-	}
 	return w, nil
+}
+
+// Handler returns the vendor of a channel whose vendor speaks HTTP; nil for others.
+func (w *World) Handler(channel string) http.Handler {
+	handler, _ := w.vendors[channel].(http.Handler)
+	return handler
 }
 
 // server is an http.Server or an SMTP server.
