@@ -25,7 +25,7 @@ func (s *Server) serveConsole() error {
 	if err != nil {
 		return err
 	}
-	s.app.Use(console.Prefix, func(c *fiber.Ctx) error {
+	s.app.Use(console.Prefix, s.takeForm, func(c *fiber.Ctx) error {
 		c.Response().Header.Del(fiber.HeaderXFrameOptions) // the pages' policies say who may frame them
 		ctx := context.WithValue(c.UserContext(), requestKey{}, c)
 		return adaptor.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -96,16 +96,16 @@ func (c consoleAPI) As(ctx context.Context, token string) (context.Context, cons
 	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
 }
 
-// allow returns the error of a caller without the role.
-func allow(ctx context.Context, role Role) error {
-	if !callerOf(ctx).may(role) {
-		return errForbidden(role)
+// maySend returns the error of a caller who may not see deliveries.
+func maySend(ctx context.Context) error {
+	if !callerOf(ctx).may(RoleSend) {
+		return errForbidden(RoleSend)
 	}
 	return nil
 }
 
 func (c consoleAPI) Notification(ctx context.Context, id string) (store.Notification, error) {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return store.Notification{}, err
 	}
 	n, err := c.s.notificationOf(ctx, id)
@@ -116,7 +116,7 @@ func (c consoleAPI) Notification(ctx context.Context, id string) (store.Notifica
 }
 
 func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error) {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
 	var err error
@@ -128,7 +128,7 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 }
 
 func (c consoleAPI) Delivery(ctx context.Context, id string) (store.Delivery, error) {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return store.Delivery{}, err
 	}
 	d, err := c.s.deliveryOf(ctx, id)
@@ -143,7 +143,7 @@ func shownDelivery(ctx context.Context, d store.Delivery) store.Delivery {
 }
 
 func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error) {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
 	var err error
@@ -171,14 +171,14 @@ func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.At
 }
 
 func (c consoleAPI) DeadGroups(ctx context.Context, app string) ([]store.DeadGroup, bool, error) {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return nil, false, err
 	}
 	return c.s.deadGroups(ctx, app)
 }
 
 func (c consoleAPI) Cancel(ctx context.Context, id string) error {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return err
 	}
 	_, err := c.s.cancelNotification(ctx, &getNotificationInput{ID: id})
@@ -186,7 +186,7 @@ func (c consoleAPI) Cancel(ctx context.Context, id string) error {
 }
 
 func (c consoleAPI) Retry(ctx context.Context, id, provider string) error {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return err
 	}
 	_, err := c.s.retryDelivery(ctx, &retryInput{ID: id, jsonBody: jsonBody[retryRequest]{retryRequest{Provider: provider}}})
@@ -194,7 +194,7 @@ func (c consoleAPI) Retry(ctx context.Context, id, provider string) error {
 }
 
 func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return steering.Requeued{}, err
 	}
 	f := r.Filter
@@ -212,7 +212,7 @@ func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest
 }
 
 func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
-	if err := allow(ctx, RoleSend); err != nil {
+	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
 	return c.s.overview.Channels(ctx)

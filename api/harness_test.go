@@ -262,9 +262,9 @@ type rules struct {
 	params  map[string]any
 }
 
-func (r *rules) CheckTemplate(store.Template) error { return r.err }
+func (r *rules) CheckTemplate(context.Context, string, store.Template) error { return r.err }
 
-func (r *rules) PreviewTemplate(_ store.Template, params map[string]any) (rendering.Preview, error) {
+func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, params map[string]any) (rendering.Preview, error) {
 	r.params = params
 	return r.preview, r.err
 }

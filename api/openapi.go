@@ -114,6 +114,7 @@ type route struct {
 	secondRole           Role // that the caller needs too; usually none
 	summary, description string
 	status               int   // of success, when it is not huma's default
+	answer               any   // what a listOutput holds
 	strictQuery          bool  // refuses unknown parameters: a misspelt filter would match everything
 	errors               []int // statuses of errors besides those that all routes share
 }
@@ -143,6 +144,10 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 	}
 	for _, status := range statuses {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + responseName(status)}
+	}
+	if r.answer != nil {
+		schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.answer), true, "")
+		op.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: schema}}}
 	}
 	var body *huma.RequestBody
 	if in, ok := any(new(I)).(interface{ bodyType() reflect.Type }); ok {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
@@ -22,6 +20,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -29,14 +28,6 @@ import (
 const (
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 4 << 20
-	// maxRead is where reading stops and the connection is closed. A body between
-	// maxBody and maxRead is read to its end: otherwise the connection's reset often
-	// overtakes the answer.
-	maxRead = 2 * maxBody
-	// maxUnauthenticatedRead is maxRead for requests without valid credentials.
-	// Bodies are read into memory before a handler runs, and there may be thousands
-	// of such requests at once.
-	maxUnauthenticatedRead = 16 << 10
 	// maxHeaders bounds a request's line and headers, in bytes.
 	maxHeaders = 8 << 10
 	// handleTimeout bounds the work on one request. A database that does not answer
@@ -55,8 +46,8 @@ type Accepter interface {
 // TemplateRules checks and previews templates. It returns a *refusal.Error for a
 // template that cannot be used.
 type TemplateRules interface {
-	CheckTemplate(t store.Template) error
-	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
+	CheckTemplate(ctx context.Context, app string, t store.Template) error
+	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
 // DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
@@ -130,6 +121,10 @@ type Server struct {
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
+	bodies       *bodies
+	lists        *shares.Pool // lists that are answered at once
+	answers      *shares.Pool // bytes of large answers that are not written yet
+	writeTimeout time.Duration
 	listener     atomic.Pointer[quietListener] // set by Serve
 
 	recipientTypes []string
@@ -141,6 +136,8 @@ func New(o Options) (*Server, error) {
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
 		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
+		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
+		writeTimeout: o.Config.WriteTimeout,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s
@@ -149,7 +146,8 @@ func New(o Options) (*Server, error) {
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
-		BodyLimit:             maxRead,
+		StreamRequestBody:     true, // takeBody reads it, when the caller is known
+		BodyLimit:             1,    // byte that is read before that; at least one
 		ReadBufferSize:        maxHeaders,
 		ReadTimeout:           o.Config.ReadTimeout,
 		WriteTimeout:          o.Config.WriteTimeout,
@@ -162,10 +160,9 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().CloseOnShutdown = true
-	s.app.Server().HeaderReceived = s.limitBody
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery) // unknown paths too: 401 comes before 404
+	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
@@ -173,27 +170,9 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.auditRiverUI, riverUI(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, riverUI(o.RiverUI))
 	}
 	return s, nil
-}
-
-// limitBody returns how large the body of a request may be, before it is read.
-// Wrong secrets count as in authenticate, because the limit tells a right secret
-// from a wrong one.
-func (s *Server) limitBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	const chunked = -1
-	if n := h.ContentLength(); n != chunked && n <= maxUnauthenticatedRead {
-		return fasthttp.RequestConfig{}
-	}
-	if s.hasSession(h) {
-		return fasthttp.RequestConfig{}
-	}
-	appID, secret := credentialsOf(h)
-	if _, err := s.auth.check(appID, secret, netip.Addr{}); err != nil { // the address is not known yet
-		return fasthttp.RequestConfig{MaxRequestBodySize: maxUnauthenticatedRead}
-	}
-	return fasthttp.RequestConfig{}
 }
 
 // Serve answers requests until Shutdown, and then returns nil.
@@ -228,16 +207,16 @@ func (s *Server) routes(api huma.API) {
 	}, s.sendNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}", id: "getNotification", role: RoleSend,
-		summary: "Read a notification with its deliveries", errors: []int{404},
+		summary: "Read a notification with its deliveries", description: readDescription, answer: notificationView{}, errors: []int{404},
 	}, s.getNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
-		summary: "List a notification's deliveries", errors: []int{400, 404},
+		summary: "List a notification's deliveries", answer: deliveryListView{}, errors: []int{400, 404},
 	}, s.listDeliveries)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications, id: "listNotifications", role: RoleSend,
 		summary: "List notifications, newest first", description: listDescription,
-		strictQuery: true, errors: []int{400, 422},
+		strictQuery: true, answer: notificationListView{}, errors: []int{400, 422},
 	}, s.listNotifications)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
@@ -247,7 +226,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries, id: "findDeliveries", role: RoleSend,
 		summary: "List deliveries, newest first", description: listDescription,
-		strictQuery: true, errors: []int{400, 422},
+		strictQuery: true, answer: deliveryListView{}, errors: []int{400, 422},
 	}, s.findDeliveries)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries + "/{id}", id: "getDelivery", role: RoleSend,
@@ -302,7 +281,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.checkTemplate)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
-		summary: "List templates by name", errors: []int{400},
+		summary: "List templates by name", answer: templateListView{}, errors: []int{400},
 	}, s.listTemplates)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}", id: "getTemplate", role: RoleTemplates,
@@ -320,7 +299,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.deleteTemplate)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions", id: "listTemplateVersions", role: RoleTemplates,
-		summary: "List a template's versions, newest first", errors: []int{400, 404},
+		summary: "List a template's versions, newest first", answer: versionListView{}, errors: []int{400, 404},
 	}, s.listVersions)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions/{version}", id: "getTemplateVersion", role: RoleTemplates,

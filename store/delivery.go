@@ -64,6 +64,10 @@ func (d Delivery) Due() time.Time {
 // ExpiredAt reports whether the delivery must no longer be sent at that time.
 func (d Delivery) ExpiredAt(t time.Time) bool { return d.ExpiresAt != nil && !t.Before(*d.ExpiresAt) }
 
+// MaxAttempts is how many attempts of a delivery are read at most. A vendor that throttles
+// may make many more.
+const MaxAttempts = 1000
+
 // Attempt is one provider call and its result.
 type Attempt struct {
 	ID         uuid.UUID

@@ -105,7 +105,8 @@ type Deliveries interface {
 	// app, all of them when it is empty. The largest group is first. more is true when as many
 	// were looked at. The error may be ErrTooBroad.
 	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)
-	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
+	// Attempts returns a delivery's attempts, of all its jobs, oldest first, and of more than
+	// MaxAttempts the newest.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 
 	// Record writes outcomes, their attempts and the notifications' counts in one

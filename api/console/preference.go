@@ -54,7 +54,7 @@ func setPreferences(v *visit) error {
 		if !given {
 			continue
 		}
-		c := &http.Cookie{
+		c := &http.Cookie{ //nolint:gosec // without TLS a browser would drop a secure cookie
 			Name: cookie, Value: url.QueryEscape(value[0]), Path: Prefix, MaxAge: keepPreferences,
 			HttpOnly: true, Secure: isSecure(v.r), SameSite: http.SameSiteStrictMode,
 		}

@@ -37,7 +37,7 @@ func isSecure(r *http.Request) bool {
 
 func setSession(w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
 	_, name := tokenOf(r)
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // without TLS a browser would drop a secure cookie
 		Name: name, Value: token, Path: "/", Expires: expires,
 		HttpOnly: true, Secure: isSecure(r), SameSite: http.SameSiteStrictMode,
 	}

@@ -140,8 +140,10 @@ func (r Reader) Message(ctx context.Context, id uuid.UUID) (store.Message, error
 // Attempts implements store.Deliveries.
 func (r Reader) Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error) {
 	attempts, err := all(ctx, r.DB, attempt, `
-		SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
-		FROM attempts WHERE delivery_id = $1 ORDER BY started_at, id`, deliveryID)
+		SELECT * FROM (
+			SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
+			FROM attempts WHERE delivery_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2
+		) newest ORDER BY started_at, id`, deliveryID, store.MaxAttempts)
 	return wrapped(attempts, err, "attempts of delivery %s", deliveryID)
 }
 
