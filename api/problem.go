@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -32,9 +33,15 @@ const (
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
 	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
-	codeLimitReached    = "limit_reached"    // 429: a limit of the app is spent
-	codeUnavailable     = "unavailable"
-	codeInternal        = "internal"
+
+	// A limit of the app is spent: 429, 503 for alerts.
+	codeRequestsPerMinute   = "limit_requests_per_minute"
+	codeDeliveriesPerMinute = "limit_deliveries_per_minute"
+	codeDeliveriesPerDay    = "limit_deliveries_per_day"
+
+	codeUnavailable = "unavailable"
+	codeBusy        = "busy" // 503: others use what the request needs
+	codeInternal    = "internal"
 )
 
 // codeByStatus holds the code of each status that the router or huma answers with.
@@ -98,15 +105,21 @@ var (
 	errTooBroad = newProblem(http.StatusUnprocessableEntity, codeTooBroad,
 		"the search reads too many rows: narrow it to a shorter time with since and until, or add another filter")
 	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again").withRetryAfter(time.Second)
+	errBusy        = newProblem(http.StatusServiceUnavailable, codeBusy, "this replica has too much of this work at once; try again").withRetryAfter(time.Second)
 	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "internal error; it was logged")
 )
 
-func errLimitReached(e *store.QuotaError) *Problem {
-	field := ""
-	if e.Channel != "" {
-		field = "channels." + e.Channel
+// errLimitReached returns the problem of a request that is beyond a limit of its app. The code
+// names the limit, and the field its channel.
+func errLimitReached(status int, e *store.QuotaError) *Problem {
+	code, field := codeDeliveriesPerMinute, "channels."+e.Channel
+	switch {
+	case e.Channel == "":
+		code, field = codeRequestsPerMinute, ""
+	case e.Period == store.PerDay:
+		code = codeDeliveriesPerDay
 	}
-	return fieldProblem(http.StatusTooManyRequests, codeLimitReached, field, e.Error()).withRetryAfter(max(time.Second, time.Until(e.End)))
+	return fieldProblem(status, code, field, e.Error()).withRetryAfter(max(e.Wait, time.Second))
 }
 
 // fieldProblem returns a problem with one field, or with none when field is empty.
@@ -149,7 +162,7 @@ func (s *Server) problem(err error) *Problem {
 	case errors.As(err, &refusal):
 		return refusalProblem(refusal)
 	case errors.As(err, &beyond):
-		return errLimitReached(beyond)
+		return errLimitReached(http.StatusTooManyRequests, beyond)
 	case errors.As(err, &routing):
 		code, known := codeByStatus[routing.Code]
 		if !known {
@@ -160,6 +173,8 @@ func (s *Server) problem(err error) *Problem {
 		return errNotFound
 	case errors.Is(err, store.ErrTooBroad):
 		return errTooBroad
+	case errors.Is(err, shares.ErrBusy):
+		return errBusy
 	case errors.Is(err, store.ErrUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.log.Warn("the database does not answer", zap.Error(err))
@@ -176,6 +191,8 @@ func refusalProblem(r *refusal.Error) *Problem {
 		status = http.StatusConflict
 	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest
+	case refusal.PriorityForbidden:
+		status = http.StatusForbidden
 	}
 	return fieldProblem(status, r.Code, r.Field, r.Message)
 }

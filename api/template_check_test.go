@@ -61,20 +61,11 @@ func TestWhoAmI(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	for app, want := range map[string]string{
-		"sender": `{"appId":"sender","roles":["send"]}`, "root": `{"appId":"root","roles":["admin"]}`,
+		"sender": `{"appId":"sender","roles":["send"],"test":false,"highPriority":true,"limits":[]}`,
+		"root":   `{"appId":"root","roles":["admin"],"test":false,"highPriority":true,"limits":[]}`,
 	} {
 		a := b.call(t, request{method: "GET", path: "/api/v1/whoami", app: app})
 		require.Equal(t, 200, a.status, a.text)
 		require.JSONEq(t, want, a.text)
 	}
-}
-
-// A browser that has only the address gets a page with links that work.
-func TestAddressAnswersABrowser(t *testing.T) {
-	t.Parallel()
-	b := start(t)
-	a := b.callUndescribed(t, request{method: "GET", path: "/"})
-	require.Equal(t, 200, a.status)
-	require.Equal(t, "text/html; charset=utf-8", a.header.Get("Content-Type"))
-	require.Contains(t, a.text, `href="openapi.yaml"`)
 }

@@ -38,9 +38,11 @@ type Store interface {
 	Templates
 	TemplateHistory
 	AlertGroups
+	Quotas
 	Auditor
 	Limits
 	Queues
+	Sessions
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -64,8 +66,6 @@ type Notifications interface {
 	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
-	// Uses returns what the app has used in the periods that hold the time.
-	Uses(ctx context.Context, appID string, at time.Time) ([]Use, error)
 	// NotificationByKey returns the notification that the app sent with the
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
@@ -101,7 +101,12 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
-	// Attempts returns a delivery's attempts, of all its jobs, oldest first.
+	// DeadGroups looks at the newest dead deliveries, at most so many, and counts those of the
+	// app, all of them when it is empty. The largest group is first. more is true when as many
+	// were looked at. The error may be ErrTooBroad.
+	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)
+	// Attempts returns a delivery's attempts, of all its jobs, oldest first, and of more than
+	// MaxAttempts the newest.
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]Attempt, error)
 
 	// Record writes outcomes, their attempts and the notifications' counts in one

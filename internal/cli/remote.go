@@ -87,5 +87,14 @@ func (whoamiCommand) Run(ctx context.Context, s *session) error {
 		row(w, "Profile", s.profile)
 		row(w, "App", who.AppID)
 		row(w, "Roles", strings.Join(who.Roles, ", "))
+		if who.Test {
+			row(w, "Test", "yes: what is sent reaches nobody")
+		}
+		if !who.HighPriority {
+			row(w, "Priority high", "no")
+		}
+		for _, l := range who.Limits {
+			row(w, "Limit", limitText(l), "until", l.ResetsAt)
+		}
 	})
 }

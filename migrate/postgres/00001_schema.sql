@@ -69,6 +69,7 @@ CREATE TABLE deliveries (
     recipient_type    text NOT NULL,
     recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
     recipient_configured boolean NOT NULL DEFAULT false, -- from the configuration
+    test              boolean NOT NULL DEFAULT false, -- it reaches nobody
     status            text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          integer NOT NULL DEFAULT 0,
@@ -213,6 +214,15 @@ CREATE TABLE provider_places (
 )
 WITH (fillfactor = 50);
 
+-- Browsers that are signed in to the console.
+CREATE TABLE sessions (
+    digest     text PRIMARY KEY, -- of the token, which only the browser knows
+    app_id     text NOT NULL,
+    proof      text NOT NULL, -- differs when the app's secret or roles do
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+
 -- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
 -- two indexes are half of what a job writes, again at each change of its state: without them
 -- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
@@ -229,6 +239,7 @@ ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
+DROP TABLE sessions;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

@@ -60,6 +60,7 @@ CREATE TABLE deliveries (
     recipient_type    TEXT NOT NULL,
     recipient_value   TEXT NOT NULL,
     recipient_configured INTEGER NOT NULL DEFAULT 0,
+    test              INTEGER NOT NULL DEFAULT 0,
     status            TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          INTEGER NOT NULL DEFAULT 0,
@@ -180,7 +181,16 @@ CREATE TABLE provider_places (
     PRIMARY KEY (provider, place)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE sessions (
+    digest     TEXT PRIMARY KEY,
+    app_id     TEXT NOT NULL,
+    proof      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE sessions;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

@@ -2,7 +2,9 @@ package sqlread
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -14,7 +16,7 @@ import (
 const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider,
 	coalesce(d.provider_override, ''), d.template_name, d.template_version, d.recipient_type, d.recipient_value,
 	d.recipient_configured, d.attempts, d.max_retry, d.next_retry_at, d.last_code, d.last_error, d.details,
-	d.created_at, d.updated_at, d.send_at, d.expires_at`
+	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test`
 
 // Delivery scans DeliveryColumns and a status.
 func Delivery(row Row) (store.Delivery, error) {
@@ -22,7 +24,7 @@ func Delivery(row Row) (store.Delivery, error) {
 	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
 		&d.ProviderOverride, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
 		&d.Recipient.Configured, &d.Attempts, &d.MaxRetry, &d.NextRetryAt, &d.LastCode, &d.LastError, &d.Details,
-		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Status)
+		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Status)
 	return d, err
 }
 
@@ -73,8 +75,32 @@ func (r Reader) ListDeliveries(
 	c.content(f.Channel, f.Recipient, f.Template)
 	c.given(f.NotConfigured)
 	c.equal(`d.provider`, f.Provider)
+	c.flag(`d.test`, f.Test)
 	deliveries, err := listed(ctx, r.DB, Delivery, from+c.where()+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(limit), c.args)
 	return wrapped(deliveries, err, "list deliveries")
+}
+
+// DeadGroups implements store.Deliveries.
+func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error) {
+	looked := 0
+	groups, err := listed(ctx, r.DB, func(row Row) (g store.DeadGroup, err error) {
+		all, last := 0, new(time.Time)
+		err = row.Scan(&g.Channel, &g.Provider, &g.Code, &all, &g.Count, &last)
+		looked += all
+		if last != nil {
+			g.Last = *last
+		}
+		return g, err
+	}, `SELECT channel, provider, last_code, count(*), sum(counts), max(CASE counts WHEN 1 THEN updated_at END)
+		FROM (
+			SELECT d.channel, d.provider, d.last_code, d.updated_at, CASE WHEN $1 IN ('', n.app_id) THEN 1 ELSE 0 END AS counts
+			FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+			WHERE `+r.Dead+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(most)+`
+		) newest
+		GROUP BY channel, provider, last_code ORDER BY sum(counts) DESC, channel, provider, last_code`, []any{appID})
+	groups = slices.DeleteFunc(groups, func(g store.DeadGroup) bool { return g.Count == 0 })
+	groups, err = wrapped(groups, err, "count dead deliveries")
+	return groups, looked == most, err
 }
 
 // status adds the status that is shown. The terms repeat the predicates of the partial
@@ -114,8 +140,10 @@ func (r Reader) Message(ctx context.Context, id uuid.UUID) (store.Message, error
 // Attempts implements store.Deliveries.
 func (r Reader) Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error) {
 	attempts, err := all(ctx, r.DB, attempt, `
-		SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
-		FROM attempts WHERE delivery_id = $1 ORDER BY started_at, id`, deliveryID)
+		SELECT * FROM (
+			SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
+			FROM attempts WHERE delivery_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2
+		) newest ORDER BY started_at, id`, deliveryID, store.MaxAttempts)
 	return wrapped(attempts, err, "attempts of delivery %s", deliveryID)
 }
 

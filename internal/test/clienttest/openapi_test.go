@@ -68,6 +68,14 @@ var operations = map[string]struct {
 		_, err := c.Erase(ctx, filled[client.EraseRequest]())
 		return err
 	}, client.Erased{}},
+	"listChannels": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Channels(ctx)
+		return err
+	}, client.ChannelList{}},
+	"getOverview": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Overview(ctx, "X")
+		return err
+	}, client.Overview{}},
 	"listAudit": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Audit(ctx, filled[client.AuditQuery]())
 		return err
@@ -76,6 +84,10 @@ var operations = map[string]struct {
 		_, err := c.WhoAmI(ctx)
 		return err
 	}, client.Identity{}},
+	"listApps": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Apps(ctx)
+		return err
+	}, client.AppList{}},
 	"checkTemplate": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.CheckTemplate(ctx, filled[client.CheckRequest]())
 		return err

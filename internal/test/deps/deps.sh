@@ -7,6 +7,7 @@ set -eu
 needs='
 postgresql               initdb /usr/lib/postgresql/*/bin/initdb
 exim4-daemon-light       exim4 /usr/sbin/exim4
+chromium                 chromium chromium-browser google-chrome
 prometheus-alertmanager  prometheus-alertmanager alertmanager
 pgbouncer                pgbouncer /usr/sbin/pgbouncer
 '

@@ -228,7 +228,7 @@ func (b *Bundle) Template(name, msgType, body string) {
 	b.t.Helper()
 	now := store.Now()
 	t := store.Template{Name: name, Channel: "test", MsgType: msgType, Body: body, CreatedAt: now, UpdatedAt: now, Owner: "app"}
-	require.NoError(b.t, b.Jobs.Renderer.CheckTemplate(t))
+	require.NoError(b.t, b.Jobs.Renderer.CheckTemplate(b.t.Context(), "app", t))
 	_, err := b.Store.CreateTemplate(b.t.Context(), t, "", By("app", store.AuditTemplateCreate, name))
 	require.NoError(b.t, err)
 }
