@@ -113,7 +113,7 @@ func TestChangesInRiverUIAreAudited(t *testing.T) {
 	require.Equal(t, []store.AuditEntry{
 		did("job.retry", "7", store.AuditDone), did("job.retry", "8", store.AuditDone), did("job.cancel", "9", store.AuditDone),
 		did("queue.pause", "email", store.AuditDone), did("queue.update", "email", store.AuditDone),
-		did("job.delete", "7", store.AuditRefused), did("riverui.change", "other%00/x/y/z", store.AuditRefused),
+		did("job.delete", "7", store.AuditRefused), did("riverui.change", "other/x/y/z", store.AuditRefused),
 	}, b.store.entries)
 }
 

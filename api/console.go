@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 
 	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/jobs/overview"
@@ -22,7 +23,7 @@ func (s *Server) serveConsole() error {
 	if err != nil {
 		return err
 	}
-	s.app.Use(console.Prefix, func(c *fiber.Ctx) error {
+	s.app.Use(console.Prefix, s.takeForm, func(c *fiber.Ctx) error {
 		c.Response().Header.Del(fiber.HeaderXFrameOptions) // the pages' policies say who may frame them
 		ctx := context.WithValue(c.UserContext(), requestKey{}, c)
 		return adaptor.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,6 +37,19 @@ func (s *Server) serveConsole() error {
 		return c.Redirect(console.Prefix + "/")
 	})
 	return nil
+}
+
+// hasSession reports whether a request comes from a browser that is signed in.
+func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	for _, cookie := range console.SessionCookies {
+		if token := h.Cookie(cookie); len(token) > 0 {
+			_, ok, err := s.signedIn(ctx, string(token))
+			return ok && err == nil
+		}
+	}
+	return false
 }
 
 // requestKey is the key of the request that a page answers, in its context.

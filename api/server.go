@@ -193,7 +193,8 @@ func New(o Options) (*Server, error) {
 // expect answers a request that asks before it sends its body (RFC 9110, section 10.1.1). One
 // that can be answered without the body is, at once.
 func (s *Server) expect(r *fasthttp.RequestCtx) int {
-	if s.auth.knows(&r.Request.Header) && r.Request.Header.ContentLength() <= maxBody {
+	h := &r.Request.Header
+	if h.ContentLength() <= maxBody && (s.auth.knows(h) || s.hasSession(h)) {
 		return http.StatusContinue
 	}
 	linger(r.Conn())
