@@ -10,5 +10,5 @@ func maxFiles() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return otherFiles + maxConnections
 	}
-	return int(min(uint64(limit.Cur), otherFiles+maxConnections)) //nolint:gosec,unconvert // signed on FreeBSD
+	return int(min(uint64(limit.Cur), otherFiles+maxConnections)) //nolint:unconvert // signed on FreeBSD
 }
