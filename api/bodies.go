@@ -70,19 +70,20 @@ func (h *held) decode(ctx context.Context, do func() error) error {
 	}
 	giveBack, err := h.turns.Take(ctx, h.app, 1)
 	if err != nil {
-		return err
+		return errBusy
 	}
 	defer giveBack()
 	return do()
 }
 
-// take waits until the pool has n, at most until ctx ends.
+// take waits until the pool has n. The error is a *Problem.
 func (h *held) take(ctx context.Context, from *shares.Pool, n int) error {
 	giveBack, err := from.Take(ctx, h.app, int64(n))
-	if err == nil {
-		h.release = append(h.release, giveBack)
+	if err != nil {
+		return errBusy // whether its own patience or the request's time has ended
 	}
-	return err
+	h.release = append(h.release, giveBack)
+	return nil
 }
 
 // takeValues waits until so many values may be decoded.
@@ -131,7 +132,7 @@ func (s *Server) take(c *fiber.Ctx, app string, most int) error {
 	return c.Next()
 }
 
-// read reads the body of a request. The error is a *Problem, or that of a Pool.
+// read reads the body of a request. The error is a *Problem.
 func (b *bodies) read(c *fiber.Ctx, to *held, most int) error {
 	ctx, length, stream := c.UserContext(), c.Request().Header.ContentLength(), c.Request().BodyStream()
 	to.weights = b.small

@@ -168,7 +168,7 @@ func endSpan(span trace.Span, a Accepted, err error) {
 	case errors.As(err, &refused):
 		span.SetStatus(codes.Error, refused.Code)
 	case errors.As(err, &beyond):
-		span.SetStatus(codes.Error, "beyond "+beyond.Quota.String())
+		span.SetStatus(codes.Error, "beyond "+beyond.String())
 	case err != nil:
 		span.SetStatus(codes.Error, "not committed")
 	default:

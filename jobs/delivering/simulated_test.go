@@ -80,6 +80,7 @@ func TestATestUsesNothingOfItsProvider(t *testing.T) {
 		b.Exec("UPDATE deliveries SET provider_override = 'spare'")
 		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": spare})
 		b.Jobs.Apply(settings)
+		require.Eventually(t, func() bool { return b.JobState(refused.JobID) == "cancelled" }, limit.Wait, 5*time.Millisecond)
 		b.Exec("UPDATE river_job SET state = 'available', finalized_at = NULL, max_attempts = max_attempts + 1 WHERE id = $1", refused.JobID)
 		attempts(4)
 

@@ -102,6 +102,7 @@ func quotaSpent(t *testing.T, b bundle) {
 	}
 	require.Nil(t, b.take(t, quotaOf("app", "k5", 1, 6))[0], "the key is free, and the quota has more now")
 	require.Equal(t, map[string]int{"email/day": 6}, b.used(t, "app"))
+	require.Equal(t, map[string]int{"email/day": 5}, b.used(t, "another"))
 }
 
 func quotaRepeated(t *testing.T, b bundle) {
