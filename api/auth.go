@@ -17,6 +17,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs/accepting"
 )
 
 // Role is a permission of an app.
@@ -31,9 +33,15 @@ const (
 
 // Caller is the app that makes a request.
 type Caller struct {
-	AppID string
+	AppID string // with accepting.TestSuffix for a test secret
 	Roles []Role
+
+	limits    Limits
+	simulated bool // what it sends reaches nobody
 }
+
+// app returns the app that templates belong to.
+func (c Caller) app() string { return strings.TrimSuffix(c.AppID, accepting.TestSuffix) }
 
 func (c Caller) may(role Role) bool {
 	return slices.Contains(c.Roles, role) || slices.Contains(c.Roles, RoleAdmin)

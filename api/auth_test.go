@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/store"
 )
 
 func TestCredentials(t *testing.T) {
@@ -85,6 +87,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"integrations":  "send",
 		"templates":     "templates",
 		"whoami":        "", // none
+		"audit":         "admin",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
 	guarded := 0
@@ -120,45 +123,58 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 23, guarded)
+	require.Equal(t, 24, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so
-// that a new one cannot be forgotten. For an id of another app, each route answers
-// as for an id that does not exist.
+// that a new one cannot be forgotten. For an id of another app, and for the name of a private
+// template of another app, each route answers as for one that does not exist.
 func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	// The id that follows an element of a path. Templates and their versions have no
-	// owner.
-	owned := map[string]string{"notifications": b.notificationOf("sender", 1).ID.String()}
+	// The id that follows an element of a path, and whose it is.
+	owned := map[string]string{"notifications": b.notificationOf("sender", 1).ID.String(), "templates": "payroll", "versions": "1"}
 	owned["deliveries"] = b.store.deliveries[0].ID.String()
-	shared := []string{"templates", "versions"}
+	bodies := map[string]string{ // by the last element of a path with another body than {}
+		":name": `{"body":"x"}`, "restore": `{"version":1}`, "test": `{"recipient":{"type":"email","value":"a@example.com"}}`,
+	}
 	hidden := 0
 	for _, route := range b.routes {
 		method, path := route[0], route[1]
 		elements, theirs, nobodys := strings.Split(path, "/"), path, path
 		for i, element := range elements {
-			if !strings.HasPrefix(element, ":") || slices.Contains(shared, elements[i-1]) {
+			if !strings.HasPrefix(element, ":") {
 				continue
 			}
 			require.Contains(t, owned, elements[i-1], "whose is the id in %s?", path)
 			theirs = strings.Replace(theirs, element, owned[elements[i-1]], 1)
+			if elements[i-1] == "versions" {
+				nobodys = strings.Replace(nobodys, element, "1", 1)
+			}
 			nobodys = strings.Replace(nobodys, element, uuid.NewString(), 1)
 		}
 		if theirs == path {
 			continue
 		}
 		hidden++
-		a := b.call(t, request{method: method, path: theirs, app: "console", body: "{}"})
-		require.Equal(t, 404, a.status, "%s %s", method, path)
-		require.Equal(t, b.call(t, request{method: method, path: nobodys, app: "console", body: "{}"}).text, a.text)
-		for _, app := range []string{"sender", "root"} {
-			a := b.call(t, request{method: method, path: theirs, app: app, body: "{}"})
-			require.NotContains(t, []int{401, 403, 404}, a.status, "%s %s by %s", method, path, app)
+		body := cmp.Or(bodies[elements[len(elements)-1]], "{}")
+		owner := "sender"
+		if elements[3] == "templates" {
+			owner = "console"
+		}
+		for _, app := range []string{"console2", owner, "root"} {
+			private := store.Template{Name: "payroll", Channel: "email", Body: "x", Version: 1, Owner: "console", Private: true}
+			b.store.templates["payroll"], b.store.versions = private, []store.TemplateVersion{private.AsVersion("console", false)}
+			a := b.call(t, request{method: method, path: theirs, app: app, body: body})
+			if app == "console2" {
+				require.Equal(t, 404, a.status, "%s %s", method, path)
+				require.Equal(t, b.call(t, request{method: method, path: nobodys, app: app, body: body}).text, a.text)
+			} else {
+				require.NotContains(t, []int{401, 403, 404}, a.status, "%s %s by %s", method, path, app)
+			}
 		}
 	}
-	require.Equal(t, 5, hidden)
+	require.Equal(t, 13, hidden)
 }
 
 func TestUnknownPathsBelowTheAPINeedCredentialsToo(t *testing.T) {

@@ -11,11 +11,11 @@ func (s *Server) cancelNotification(ctx context.Context, in *getNotificationInpu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.control.Cancel(ctx, n.ID); err != nil {
+	if err := s.control.Cancel(ctx, n.ID, actorOf(ctx)); err != nil {
 		return nil, err
 	}
 	if n, err = s.store.Notification(ctx, n.ID); err != nil {
 		return nil, err
 	}
-	return &notificationOutput{viewNotification(n)}, nil
+	return &notificationOutput{viewNotification(ctx, n)}, nil
 }

@@ -26,6 +26,7 @@ type IntegrationsConfig struct {
 type Receiver struct {
 	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"by channel name; each has the name of a template, template"`
 	Recipients []ReceiverRecipient        `yaml:"recipients" required:"true" doc:"each has a type and a value; the value is secret"`
+	Apps       []string                   `yaml:"apps" doc:"ids of the apps that may post alerts to it, besides administrators; left out: every app with the role send"`
 	// RemindAfter must be shorter than the sender's repeat interval.
 	RemindAfter time.Duration `yaml:"remindAfter" doc:"tell again what still fires, when the sender repeats it and the last telling is that old; 0: never"`
 }

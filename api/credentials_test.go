@@ -28,17 +28,23 @@ apps:
   enabled: false
 - appId: empty
   appSecrets: ['']
+- {appId: tested, appSecret: real-secret, testSecrets: [test-secret]}
+- {appId: tested-admin, appSecret: real-secret, testSecrets: [test-secret], roles: [admin]}
 `))
 	require.NoError(t, err)
 	for _, row := range []struct {
 		app, secret string
 		want        *Caller
 	}{
-		{"notify-console", "dev-secret", &Caller{"notify-console", []Role{RoleSend, RoleTemplates}}},
-		{"two", "one-secret", &Caller{"two", []Role{RoleAdmin}}},
-		{"two", "two:secret", &Caller{"two", []Role{RoleAdmin}}},
-		{"all", "a-secret", &Caller{"all", []Role{}}},
-		{"all", "b-secret", &Caller{"all", []Role{}}},
+		{"notify-console", "dev-secret", &Caller{AppID: "notify-console", Roles: []Role{RoleSend, RoleTemplates}}},
+		{"two", "one-secret", &Caller{AppID: "two", Roles: []Role{RoleAdmin}}},
+		{"two", "two:secret", &Caller{AppID: "two", Roles: []Role{RoleAdmin}}},
+		{"all", "a-secret", &Caller{AppID: "all", Roles: []Role{}}},
+		{"all", "b-secret", &Caller{AppID: "all", Roles: []Role{}}},
+		{"tested", "real-secret", &Caller{AppID: "tested", Roles: []Role{RoleSend, RoleTemplates}}},
+		{"tested", "test-secret", &Caller{AppID: "tested:test", Roles: []Role{RoleSend, RoleTemplates}, simulated: true}},
+		{"tested-admin", "test-secret", &Caller{AppID: "tested-admin:test", Roles: []Role{RoleSend, RoleTemplates}, simulated: true}},
+		{"tested:test", "test-secret", nil},
 		{"two", "dev-secret", nil},
 		{"two", "", nil},
 		{"off", "off-secret", nil},

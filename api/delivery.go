@@ -55,12 +55,13 @@ type attemptView struct {
 	Details    json.RawMessage `json:"details" doc:"the provider's answer: an object, or null"`
 }
 
-func viewDelivery(d store.Delivery) deliveryView {
+func viewDelivery(ctx context.Context, d store.Delivery) deliveryView {
+	lastError, details := viewFailure(ctx, d.Recipient, d.LastError, d.Details)
 	return deliveryView{
 		ID: d.ID, NotificationID: d.NotificationID, Channel: d.Channel, Provider: d.Provider,
-		TemplateName: d.TemplateName, TemplateVersion: d.TemplateVersion, Recipient: recipientView(d.Recipient), Status: string(d.Status),
-		RetryCount: max(d.Attempts-1, 0), MaxRetry: d.MaxRetry, LastCode: d.LastCode, LastError: d.LastError,
-		NextRetryAt: utc(d.NextRetryAt), Details: d.Details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
+		TemplateName: d.TemplateName, TemplateVersion: d.TemplateVersion, Recipient: viewRecipient(ctx, d.Recipient), Status: string(d.Status),
+		RetryCount: max(d.Attempts-1, 0), MaxRetry: d.MaxRetry, LastCode: d.LastCode, LastError: lastError,
+		NextRetryAt: utc(d.NextRetryAt), Details: details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
 	}
 }
 
@@ -79,12 +80,13 @@ func viewMessage(m store.Message) *messageView {
 	}
 }
 
-func viewAttempts(attempts []store.Attempt) []attemptView {
+func viewAttempts(ctx context.Context, d store.Delivery, attempts []store.Attempt) []attemptView {
 	views := make([]attemptView, len(attempts))
 	for i, a := range attempts {
+		text, details := viewFailure(ctx, d.Recipient, a.Error, a.Details)
 		views[i] = attemptView{
 			Attempt: a.Attempt, Provider: a.Provider, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(),
-			DurationMs: a.FinishedAt.Sub(a.StartedAt).Milliseconds(), Class: a.Class, Code: a.Code, Error: a.Error, Details: a.Details,
+			DurationMs: a.FinishedAt.Sub(a.StartedAt).Milliseconds(), Class: a.Class, Code: a.Code, Error: text, Details: details,
 		}
 	}
 	return views
@@ -109,8 +111,8 @@ func (s *Server) getDelivery(ctx context.Context, in *getDeliveryInput) (*delive
 	if err != nil {
 		return nil, err
 	}
-	v := viewDelivery(d)
-	v.Message, v.Attempts = viewMessage(message), viewAttempts(attempts)
+	v := viewDelivery(ctx, d)
+	v.Message, v.Attempts = viewMessage(message), viewAttempts(ctx, d, attempts)
 	return &deliveryOutput{v}, nil
 }
 
@@ -182,7 +184,7 @@ func (s *Server) deliveries(
 			if limit > 0 && len(views) == limit {
 				return views, true, nil
 			}
-			views = append(views, viewDelivery(d))
+			views = append(views, viewDelivery(ctx, d))
 		}
 		if limit > 0 || len(rows) < page {
 			return views, false, nil

@@ -45,13 +45,14 @@ func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInp
 	rows, err := s.store.ListNotifications(ctx, store.NotificationFilter{
 		AppID: app, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
 		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Since: in.Since, Until: in.Until,
+		NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	out := &listNotificationsOutput{notificationListView{Notifications: []notificationView{}}}
 	for _, n := range rows[:min(len(rows), in.Limit)] {
-		out.Body.Notifications = append(out.Body.Notifications, viewNotification(n))
+		out.Body.Notifications = append(out.Body.Notifications, viewNotification(ctx, n))
 	}
 	if len(rows) > in.Limit {
 		out.Body.Next = &rows[in.Limit-1].ID
@@ -82,14 +83,14 @@ func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*
 	rows, err := s.store.ListDeliveries(ctx, store.DeliveryFilter{
 		NotificationID: in.Notification, AppID: app, Status: store.DeliveryStatus(in.Status),
 		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
-		Since: in.Since, Until: in.Until,
+		Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	out := &listDeliveriesOutput{deliveryListView{Deliveries: []deliveryView{}}}
 	for _, d := range rows[:min(len(rows), in.Limit)] {
-		out.Body.Deliveries = append(out.Body.Deliveries, viewDelivery(d))
+		out.Body.Deliveries = append(out.Body.Deliveries, viewDelivery(ctx, d))
 	}
 	if len(rows) > in.Limit {
 		out.Body.Next = &rows[in.Limit-1].ID

@@ -37,8 +37,10 @@ import (
 const apps = `
 apps:
   - {appId: console, appSecret: console-secret}
+  - {appId: console2, appSecret: console2-secret}
   - {appId: sender, appSecret: sender-secret, roles: [send]}
   - {appId: editor, appSecret: editor-secret, roles: [templates]}
+  - {appId: editor2, appSecret: editor2-secret, roles: [templates]}
   - {appId: root, appSecret: root-secret, roles: [admin]}
   - {appId: off, appSecret: off-secret, enabled: false}
   - {appId: rotating, appSecrets: [old-secret, new-secret]}
@@ -175,6 +177,11 @@ func read(t *testing.T, resp *http.Response) answer {
 	return answer{resp.StatusCode, resp.Header, string(bytes.TrimSpace(body))}
 }
 
+// actorOf is who an app's requests of the tests come from.
+func actorOf(app string) store.Actor {
+	return store.Actor{AppID: app, Address: "127.0.0.1", Agent: "Go-http-client/1.1"}
+}
+
 // accepter records requests and returns what a test sets.
 type accepter struct {
 	mu       sync.Mutex
@@ -202,6 +209,7 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 // deliveryControl records requests and returns what a test sets.
 type deliveryControl struct {
 	cancelled []uuid.UUID
+	by        []store.Actor
 	retried   []store.Delivery
 	providers []string
 	requests  []steering.RequeueRequest
@@ -209,12 +217,14 @@ type deliveryControl struct {
 	err       error
 }
 
-func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID) error {
+func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID, by store.Actor) error {
+	s.by = append(s.by, by)
 	s.cancelled = append(s.cancelled, notification)
 	return s.err
 }
 
-func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider string) error {
+func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider string, by store.Actor) error {
+	s.by = append(s.by, by)
 	s.retried, s.providers = append(s.retried, d), append(s.providers, provider)
 	return s.err
 }
@@ -247,10 +257,12 @@ type memory struct {
 	attempts      []store.Attempt
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
+	entries       []store.AuditEntry      // oldest first
 	err           error
 	// Filters of the last lists.
 	notificationFilter store.NotificationFilter
 	deliveryFilter     store.DeliveryFilter
+	auditFilter        store.AuditFilter
 }
 
 func newMemory() *memory {
@@ -330,38 +342,60 @@ func (m *memory) Attempts(context.Context, uuid.UUID) ([]store.Attempt, error) {
 	return m.attempts, m.err
 }
 
-func (m *memory) CreateTemplate(_ context.Context, t store.Template, by string) (store.Template, error) {
+func (m *memory) CreateTemplate(_ context.Context, t store.Template, _ string, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
 	if _, taken := m.templates[t.Name]; taken {
 		return t, store.ErrExists
 	}
-	return m.keep(t, by), m.err
+	return m.keep(t, audit), m.err
 }
 
-func (m *memory) UpdateTemplate(_ context.Context, t store.Template, by string) (store.Template, error) {
+func (m *memory) UpdateTemplate(_ context.Context, t store.Template, owner string, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
 	old, ok := m.templates[t.Name]
-	if !ok {
+	if !ok || old.Owner != owner {
 		return t, store.ErrNotFound
 	}
 	t.Channel, t.CreatedAt = old.Channel, old.CreatedAt
-	return m.keep(t, by), m.err
+	return m.keep(t, audit), m.err
 }
 
-// keep stores a template and its new version.
-func (m *memory) keep(t store.Template, by string) store.Template {
-	t.Version = 1
+// keep stores a template, its new version and the entry of its write.
+func (m *memory) keep(t store.Template, audit store.AuditEntry) store.Template {
+	t.Version = m.nextVersion(t.Name)
+	m.templates[t.Name] = t
+	m.versions = append(m.versions, t.AsVersion(audit.AppID, false))
+	m.entries = append(m.entries, audit)
+	return t
+}
+
+func (m *memory) nextVersion(name string) int {
+	next := 1
 	for _, v := range m.versions {
-		if v.Name == t.Name {
-			t.Version = v.Version + 1
+		if v.Name == name {
+			next = v.Version + 1
 		}
 	}
-	m.templates[t.Name] = t
-	m.versions = append(m.versions, store.TemplateVersion{
-		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
-		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, CreatedBy: by, CreatedAt: t.UpdatedAt,
-	})
-	return t
+	return next
+}
+
+func (m *memory) Audit(_ context.Context, entries ...store.AuditEntry) error {
+	defer m.lock()()
+	m.entries = append(m.entries, entries...)
+	return m.err
+}
+
+// ListAudit does not filter: the engines' own tests cover that.
+func (m *memory) ListAudit(_ context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error) {
+	defer m.lock()()
+	m.auditFilter = f
+	var rows []store.AuditEntry
+	for _, e := range slices.Backward(m.entries) {
+		if (after == uuid.Nil || e.ID.String() < after.String()) && len(rows) < limit {
+			rows = append(rows, e)
+		}
+	}
+	return rows, m.err
 }
 
 func (m *memory) TemplateVersion(_ context.Context, name string, version int) (store.TemplateVersion, error) {
@@ -385,12 +419,16 @@ func (m *memory) TemplateVersions(_ context.Context, name string, before, limit 
 	return rows, m.err
 }
 
-func (m *memory) DeleteTemplate(_ context.Context, name string) error {
+func (m *memory) DeleteTemplate(_ context.Context, name, owner string, audit store.AuditEntry) error {
 	defer m.lock()()
-	if _, ok := m.templates[name]; !ok && m.err == nil {
+	t, ok := m.templates[name]
+	if (!ok || t.Owner != owner) && m.err == nil {
 		return store.ErrNotFound
 	}
 	delete(m.templates, name)
+	t.Version = m.nextVersion(name)
+	m.versions = append(m.versions, t.AsVersion(audit.AppID, true))
+	m.entries = append(m.entries, audit)
 	return m.err
 }
 
@@ -403,12 +441,13 @@ func (m *memory) Template(_ context.Context, name string) (store.Template, error
 	return t, m.err
 }
 
-func (m *memory) ListTemplates(_ context.Context, channel, after string, limit int) ([]store.Template, error) {
+func (m *memory) ListTemplates(_ context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error) {
 	defer m.lock()()
 	var rows []store.Template
 	for _, name := range slices.Sorted(maps.Keys(m.templates)) {
 		t := m.templates[name]
-		if name > after && (channel == "" || t.Channel == channel) && len(rows) < limit {
+		visible := f.VisibleTo == "" || !t.Private || t.Owner == f.VisibleTo
+		if name > after && visible && (f.Channel == "" || t.Channel == f.Channel) && len(rows) < limit {
 			rows = append(rows, t)
 		}
 	}

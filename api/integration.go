@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,6 +66,10 @@ func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (
 			return nil, fieldProblem(http.StatusUnprocessableEntity, codeUnknownReceiver, "receiver",
 				fmt.Sprintf("there is no receiver %q in this service's configuration", in.body.Receiver))
 		}
+		if !receiver.admits(callerOf(ctx)) {
+			return nil, fieldProblem(http.StatusForbidden, codeForbidden, "receiver",
+				fmt.Sprintf("the receiver %q does not take alerts of this app (integrations.receivers: apps)", in.body.Receiver))
+		}
 		request, err := receiver.request(source, in.body)
 		if err != nil {
 			return nil, err
@@ -78,6 +83,11 @@ func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (
 		}
 		return out, err
 	}
+}
+
+// admits reports whether the caller may post alerts to this receiver.
+func (r Receiver) admits(caller Caller) bool {
+	return r.Apps == nil || slices.Contains(r.Apps, caller.AppID) || caller.may(RoleAdmin)
 }
 
 // request returns the notification of a group for this receiver.
@@ -99,7 +109,9 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 		request.Channels[name] = accepting.ChannelRequest{Template: channel.Template}
 	}
 	for _, recipient := range r.Recipients {
-		request.Recipients = append(request.Recipients, store.Recipient(recipient))
+		request.Recipients = append(request.Recipients, store.Recipient{
+			Type: recipient.Type, Value: recipient.Value, Configured: true,
+		})
 	}
 	return request, nil
 }

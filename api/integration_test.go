@@ -67,7 +67,9 @@ func TestAlertmanagerAlertsBecomeANotification(t *testing.T) {
 	require.Equal(t, "sender", sent.AppID)
 	require.Regexp(t, `^alertmanager-[0-9a-f-]{36}$`, sent.IdempotencyKey)
 	require.Equal(t, "team-a", sent.Alerts.Receiver)
-	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_a"}, {Type: "email", Value: "a@example.com"}}, sent.Recipients)
+	require.Equal(t, []store.Recipient{
+		{Type: "feishu_user_id", Value: "ou_a", Configured: true}, {Type: "email", Value: "a@example.com", Configured: true},
+	}, sent.Recipients)
 	require.Len(t, sent.Channels, 2)
 	require.Equal(t, "card", sent.Channels["feishu_app"].Template)
 	require.Equal(t, "mail", sent.Channels["email"].Template)
@@ -110,7 +112,7 @@ func TestGrafanaAlertsBecomeANotification(t *testing.T) {
 	b := startIntegrations(t)
 	sent := b.sendAlerts(t, "grafana", recorded(t, "grafana-firing"))
 	require.Regexp(t, `^grafana-[0-9a-f-]{36}$`, sent.IdempotencyKey)
-	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_b"}}, sent.Recipients)
+	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_b", Configured: true}}, sent.Recipients)
 	group := paramsOf(sent)
 	require.Equal(t, "[FIRING:1, RESOLVED:1] (Platform blue)", group["title"])
 	require.True(t, strings.HasPrefix(group["message"].(string), "**Firing**\n"))

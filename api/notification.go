@@ -83,7 +83,7 @@ func (r notificationRequest) request() accepting.Request {
 		request.Channels[name] = accepting.ChannelRequest(channel)
 	}
 	for i, recipient := range r.Recipients {
-		request.Recipients[i] = store.Recipient(recipient)
+		request.Recipients[i] = store.Recipient{Type: recipient.Type, Value: recipient.Value}
 	}
 	return request
 }
@@ -109,7 +109,12 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 
 // send accepts a notification of the caller.
 func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
-	r.AppID = callerOf(ctx).AppID
+	caller := callerOf(ctx)
+	if high := caller.limits.HighPriority; high != nil && !*high && r.Priority == store.PriorityHigh {
+		return nil, fieldProblem(http.StatusForbidden, codeForbidden, "priority", "this app may not send with high priority")
+	}
+	r.AppID, r.Admin = caller.AppID, caller.may(RoleAdmin)
+	r.Simulated, r.Limits = caller.simulated, caller.limits.accepting()
 	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {
 		return nil, err
@@ -118,7 +123,7 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 		NotificationID: accepted.NotificationID,
 		Status:         "accepted",
 		Deliveries:     accepted.Deliveries,
-		Unmatched:      viewRecipients(accepted.Unmatched),
+		Unmatched:      viewRecipients(ctx, accepted.Unmatched),
 	}}
 	if accepted.Replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
@@ -141,19 +146,19 @@ func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) 
 	if err != nil {
 		return nil, err
 	}
-	v := viewNotification(n)
+	v := viewNotification(ctx, n)
 	v.Tasks = deliveries
 	return &notificationOutput{v}, nil
 }
 
-func viewNotification(n store.Notification) notificationView {
+func viewNotification(ctx context.Context, n store.Notification) notificationView {
 	return notificationView{
 		ID:             n.ID,
 		IdempotencyKey: n.IdempotencyKey,
 		SenderAppID:    n.AppID,
 		Status:         string(n.Status),
 		Counts:         countsView(n.Counts),
-		Unmatched:      viewRecipients(n.Unmatched),
+		Unmatched:      viewRecipients(ctx, n.Unmatched),
 		SendAt:         utc(n.SendAt),
 		ExpiresAt:      utc(n.ExpiresAt),
 		Priority:       string(n.Priority),
@@ -179,10 +184,10 @@ func (s *Server) notificationOf(ctx context.Context, id string) (store.Notificat
 	return n, nil
 }
 
-func viewRecipients(recipients []store.Recipient) []recipientView {
+func viewRecipients(ctx context.Context, recipients []store.Recipient) []recipientView {
 	bodies := make([]recipientView, len(recipients))
 	for i, r := range recipients {
-		bodies[i] = recipientView(r)
+		bodies[i] = viewRecipient(ctx, r)
 	}
 	return bodies
 }

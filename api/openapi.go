@@ -80,6 +80,7 @@ var tags = []*huma.Tag{
 	{Name: "templates", Description: "What is sent, and its versions."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "whoami", Description: "Who the caller is."},
+	{Name: "audit", Description: "Who changed what."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }
 

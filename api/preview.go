@@ -42,7 +42,7 @@ type previewInput struct {
 type previewOutput struct{ Body previewView }
 
 func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	t, err := s.store.Template(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ type testInput struct {
 }
 
 func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, error) {
-	t, err := s.store.Template(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 		key = "test-" + uuid.NewString()
 	}
 	out, err := s.send(ctx, accepting.Request{
-		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{store.Recipient(in.body.Recipient)},
+		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}},
 		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {

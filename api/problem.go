@@ -25,11 +25,14 @@ const (
 	codeTooMany         = "too_many_attempts"
 	codeForbidden       = "forbidden"
 	codeNotFound        = "not_found"
+	codeNotOwner        = "not_owner" // 403: a template of another app
 	codeTemplateExists  = "template_exists"
 	codeImmutableField  = "immutable_field"
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
+	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
+	codeLimitReached    = "limit_reached"    // 429: a limit of the app is spent
 	codeUnavailable     = "unavailable"
 	codeInternal        = "internal"
 )
@@ -98,6 +101,14 @@ var (
 	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "internal error; it was logged")
 )
 
+func errLimitReached(e *store.QuotaError) *Problem {
+	field := ""
+	if e.Channel != "" {
+		field = "channels." + e.Channel
+	}
+	return fieldProblem(http.StatusTooManyRequests, codeLimitReached, field, e.Error()).withRetryAfter(max(time.Second, time.Until(e.End)))
+}
+
 // fieldProblem returns a problem with one field, or with none when field is empty.
 func fieldProblem(status int, code, field, message string) *Problem {
 	if field == "" {
@@ -130,12 +141,15 @@ func (s *Server) problem(err error) *Problem {
 		problem *Problem
 		refusal *refusal.Error
 		routing *fiber.Error
+		beyond  *store.QuotaError
 	)
 	switch {
 	case errors.As(err, &problem):
 		return problem
 	case errors.As(err, &refusal):
 		return refusalProblem(refusal)
+	case errors.As(err, &beyond):
+		return errLimitReached(beyond)
 	case errors.As(err, &routing):
 		code, known := codeByStatus[routing.Code]
 		if !known {

@@ -34,13 +34,13 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.control.Requeue(ctx, d, in.body.Provider); err != nil {
+	if err := s.control.Requeue(ctx, d, in.body.Provider, actorOf(ctx)); err != nil {
 		return nil, err
 	}
 	if d, err = s.deliveryOf(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return &deliveryOutput{viewDelivery(d)}, nil
+	return &deliveryOutput{viewDelivery(ctx, d)}, nil
 }
 
 // retryManyRequest is the body of a request to retry many deliveries.
@@ -96,6 +96,7 @@ func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retr
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err
 	}
+	r.By, r.Filter.NotConfigured = actorOf(ctx), hidesConfigured(ctx, r.Filter.Recipient)
 	done, err := s.control.RequeueMatching(ctx, r)
 	if err != nil {
 		return nil, err

@@ -94,7 +94,7 @@ func TestRetryDeliveries(t *testing.T) {
 		Filter: store.DeliveryFilter{
 			NotificationID: n, Status: store.DeliveryDead, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
 		},
-		Provider: "spare", DryRun: true, Limit: 7,
+		Provider: "spare", DryRun: true, Limit: 7, By: actorOf("root"),
 	}, b.control.requests[0])
 	a = b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "console", body: `{"filter":{"status":"failed"}}`})
 	require.Equal(t, 202, a.status, a.text)
@@ -113,4 +113,5 @@ func TestCancelNotification(t *testing.T) {
 	require.Equal(t, n.ID.String(), a.json(t)["id"])
 	require.NotContains(t, a.json(t), "tasks")
 	require.Equal(t, []uuid.UUID{n.ID}, b.control.cancelled)
+	require.Equal(t, []store.Actor{actorOf("sender")}, b.control.by)
 }

@@ -61,8 +61,8 @@ type TemplateRules interface {
 // DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
-	Cancel(ctx context.Context, notification uuid.UUID) error
-	Requeue(ctx context.Context, d store.Delivery, provider string) error
+	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
+	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 }
 
@@ -75,6 +75,8 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	Audit(ctx context.Context, entries ...store.AuditEntry) error
+	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
 
@@ -143,13 +145,13 @@ func New(o Options) (*Server, error) {
 	s.app.Server().HeaderReceived = s.limitBody
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate, s.traced, checkQuery) // unknown paths too: 401 comes before 404
+	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
 	s.app.Get("/", index)
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, riverUI(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.auditRiverUI, riverUI(o.RiverUI))
 	}
 	return s, nil
 }
@@ -304,6 +306,12 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
 		summary: "Read which app makes the request, and its roles",
 	}, s.whoAmI)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/audit", id: "listAudit", role: RoleAdmin,
+		summary: "List the audit log, newest first", description: auditDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.listAudit)
+
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",
 		summary: "Report whether the service and its database work",

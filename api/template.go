@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 const replaceDescription = "All fields are replaced: a field that is left out becomes empty. " +
-	"The name and the channel cannot change and may be left out. " +
+	"The name and the channel cannot change and may be left out; so may the owner, which only an administrator changes. " +
 	"Accepted notifications stay as they were rendered."
 
 // templateRequest is the body of a request to create a template.
@@ -30,6 +31,8 @@ type templateReplacement struct {
 // TemplateContent is the part that a new template and a replacement share. It is
 // exported because huma skips embedded types that are not.
 type TemplateContent struct {
+	Owner        string `json:"owner,omitempty" maxLength:"128" doc:"appId of the owner; left out: as it is, and the caller of a new template. Only administrators may name another" example:"notify-console"`
+	Private      bool   `json:"private,omitempty" doc:"only the owner and administrators may read and send it"`
 	Description  string `json:"description,omitempty" maxLength:"1024" example:"tells who is on call"`
 	Subject      string `json:"subject,omitempty" maxLength:"1024" doc:"of an e-mail; a Go text/template"`
 	Body         string `json:"body,omitempty" maxLength:"65536" doc:"the message; a Go text/template. Required unless templateCode is given" example:"[{{ .severity }}] {{ .incident }}"`
@@ -40,6 +43,8 @@ type TemplateContent struct {
 type templateView struct {
 	Name         string    `json:"name"`
 	Channel      string    `json:"channel"`
+	Owner        string    `json:"owner" doc:"the app that may change it"`
+	Private      bool      `json:"private" doc:"only the owner and administrators may read and send it"`
 	Description  string    `json:"description"`
 	Subject      string    `json:"subject"`
 	Body         string    `json:"body"`
@@ -52,8 +57,8 @@ type templateView struct {
 
 func viewTemplate(t store.Template) templateView {
 	return templateView{
-		Name: t.Name, Channel: t.Channel, Description: t.Description, Subject: t.Subject, Body: t.Body,
-		MsgType: t.MsgType, TemplateCode: t.TemplateCode, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+		Name: t.Name, Channel: t.Channel, Owner: t.Owner, Private: t.Private, Description: t.Description,
+		Subject: t.Subject, Body: t.Body, MsgType: t.MsgType, TemplateCode: t.TemplateCode, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 }
 
@@ -61,7 +66,7 @@ func viewTemplate(t store.Template) templateView {
 func (c TemplateContent) template(name, channel string) store.Template {
 	return store.Template{
 		Name: name, Channel: channel, Description: c.Description, Subject: c.Subject, Body: c.Body,
-		MsgType: c.MsgType, TemplateCode: c.TemplateCode, UpdatedAt: store.Now(),
+		MsgType: c.MsgType, TemplateCode: c.TemplateCode, Private: c.Private, UpdatedAt: store.Now(),
 	}
 }
 
@@ -78,25 +83,34 @@ type templateOutput struct{ Body templateView }
 type createTemplateInput struct{ jsonBody[templateRequest] }
 
 func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*templateOutput, error) {
-	t, err := s.newTemplate(in.body)
+	t, before, err := s.newTemplate(ctx, in.body, store.AuditTemplateCreate)
 	if err != nil {
 		return nil, err
 	}
-	t, err = s.store.CreateTemplate(ctx, t, callerOf(ctx).AppID)
+	t, err = s.store.CreateTemplate(ctx, t, before, actorOf(ctx).Did(store.AuditTemplateCreate, t.Name))
 	if err != nil {
 		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil
 }
 
-// newTemplate returns the template of a request, or why it cannot be created.
-func (s *Server) newTemplate(r templateRequest) (store.Template, error) {
+// newTemplate returns the template of a request and whose its name was before, or why it
+// cannot be created. A refusal because of the owner is noted as the action, unless that is
+// empty.
+func (s *Server) newTemplate(ctx context.Context, r templateRequest, action store.AuditAction) (t store.Template, before string, err error) {
 	if err := r.check(); err != nil {
-		return store.Template{}, err
+		return t, "", err
 	}
-	t := r.template(r.Name, r.Channel)
+	t = r.template(r.Name, r.Channel)
 	t.CreatedAt = t.UpdatedAt
-	return t, s.rules.CheckTemplate(t)
+	if err := s.rules.CheckTemplate(t); err != nil {
+		return t, "", err
+	}
+	if before, err = s.mayCreate(ctx, t.Name, action); err != nil {
+		return t, "", err
+	}
+	t.Owner, err = s.chooseOwner(ctx, r.Owner, callerOf(ctx).app())
+	return t, before, err
 }
 
 // existsProblem returns a problem for store.ErrExists, and other errors as they are.
@@ -122,12 +136,16 @@ type templateListView struct {
 
 func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listTemplatesOutput, error) {
 	out := &listTemplatesOutput{templateListView{Templates: []templateView{}}}
+	filter := store.TemplateFilter{Channel: in.Channel}
+	if caller := callerOf(ctx); !caller.may(RoleAdmin) {
+		filter.VisibleTo = caller.AppID
+	}
 	page, after := readPage, in.After
 	if in.Limit > 0 {
 		page = in.Limit + 1
 	}
 	for {
-		rows, err := s.store.ListTemplates(ctx, in.Channel, after, page)
+		rows, err := s.store.ListTemplates(ctx, filter, after, page)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +168,7 @@ type getTemplateInput struct {
 }
 
 func (s *Server) getTemplate(ctx context.Context, in *getTemplateInput) (*templateOutput, error) {
-	t, err := s.store.Template(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -163,36 +181,55 @@ type replaceTemplateInput struct {
 }
 
 func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) (*templateOutput, error) {
-	t, err := s.replacement(ctx, in.Name, in.body)
+	t, old, err := s.replacement(ctx, in.Name, in.body, store.AuditTemplateUpdate)
 	if err != nil {
 		return nil, err
 	}
-	if t, err = s.store.UpdateTemplate(ctx, t, callerOf(ctx).AppID); err != nil {
+	audit := actorOf(ctx).Did(store.AuditTemplateUpdate, t.Name)
+	if t.Owner != old.Owner {
+		audit.Action, audit.Detail = store.AuditTemplateOwner, fmt.Sprintf("from %s to %s", old.Owner, t.Owner)
+	}
+	if t, err = s.store.UpdateTemplate(ctx, t, old.Owner, audit); err != nil {
 		return nil, err
 	}
 	return &templateOutput{viewTemplate(t)}, nil
 }
 
-// replacement returns the template that a request makes of the stored one, or why it cannot
-// be replaced.
-func (s *Server) replacement(ctx context.Context, name string, r templateReplacement) (store.Template, error) {
+// replacement returns the template that a request makes of the stored one, or why that cannot
+// be replaced. A refusal because of the owner is noted as the action, unless that is empty.
+func (s *Server) replacement(
+	ctx context.Context, name string, r templateReplacement, action store.AuditAction,
+) (t, old store.Template, err error) {
 	if err := r.check(); err != nil {
-		return store.Template{}, err
+		return t, old, err
 	}
-	old, err := s.store.Template(ctx, name)
-	if err != nil {
-		return store.Template{}, err
+	if old, err = s.templateOf(ctx, name); err != nil {
+		return t, old, err
+	}
+	if err := s.mayChange(ctx, action, old.Name, old.Owner); err != nil {
+		return t, old, err
 	}
 	if r.Name != "" && r.Name != old.Name {
-		return store.Template{}, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
+		return t, old, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
 	}
 	if r.Channel != "" && r.Channel != old.Channel {
-		return store.Template{}, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
+		return t, old, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
 	}
-	t := r.template(old.Name, old.Channel)
-	return t, s.rules.CheckTemplate(t)
+	t = r.template(old.Name, old.Channel)
+	if err := s.rules.CheckTemplate(t); err != nil {
+		return t, old, err
+	}
+	t.Owner, err = s.chooseOwner(ctx, r.Owner, old.Owner)
+	return t, old, err
 }
 
 func (s *Server) deleteTemplate(ctx context.Context, in *getTemplateInput) (*struct{}, error) {
-	return nil, s.store.DeleteTemplate(ctx, in.Name)
+	t, err := s.templateOf(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayChange(ctx, store.AuditTemplateDelete, t.Name, t.Owner); err != nil {
+		return nil, err
+	}
+	return nil, s.store.DeleteTemplate(ctx, t.Name, t.Owner, actorOf(ctx).Did(store.AuditTemplateDelete, t.Name))
 }

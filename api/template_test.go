@@ -35,7 +35,7 @@ func TestTemplateLifeCycle(t *testing.T) {
 	delete(v, "updatedAt")
 	require.Equal(t, map[string]any{
 		"name": "feishu-incident", "channel": "feishu_app", "description": "d", "subject": "",
-		"body": "[{{ .severity }}]", "msgType": "text", "templateCode": "", "version": 1.0,
+		"body": "[{{ .severity }}]", "msgType": "text", "templateCode": "", "version": 1.0, "owner": "editor", "private": false,
 	}, v)
 
 	got := b.template(t, "GET", "feishu-incident", "")

@@ -11,13 +11,15 @@ import (
 )
 
 const restoreDescription = "Writes a new version with the content of an old one. " +
-	"A deleted template exists again afterwards, and its versions continue."
+	"A deleted template exists again afterwards, with its owner, and its versions continue. " +
+	"The version of the deletion has the content that was deleted."
 
 // versionSummaryView is a version of a template in a list.
 type versionSummaryView struct {
 	Version   int       `json:"version"`
-	CreatedBy string    `json:"createdBy" doc:"the app that wrote it"`
+	CreatedBy string    `json:"createdBy" doc:"the app that wrote it, or deleted the template"`
 	CreatedAt time.Time `json:"createdAt"`
+	Deleted   bool      `json:"deleted" doc:"true when this is the deletion of the template"`
 }
 
 // templateVersionView is a version of a template with its content.
@@ -30,8 +32,11 @@ type templateVersionView struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
-	CreatedBy    string    `json:"createdBy" doc:"the app that wrote it"`
+	Owner        string    `json:"owner" doc:"the app that could change it"`
+	Private      bool      `json:"private" doc:"only the owner and administrators could read and send it"`
+	CreatedBy    string    `json:"createdBy" doc:"the app that wrote it, or deleted the template"`
 	CreatedAt    time.Time `json:"createdAt"`
+	Deleted      bool      `json:"deleted" doc:"true when this is the deletion of the template: it is as it was"`
 }
 
 type listVersionsInput struct {
@@ -48,12 +53,12 @@ type versionListView struct {
 }
 
 func (s *Server) listVersions(ctx context.Context, in *listVersionsInput) (*listVersionsOutput, error) {
+	if _, err := s.newestVersion(ctx, in.Name); err != nil {
+		return nil, err
+	}
 	rows, err := s.store.TemplateVersions(ctx, in.Name, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
-	}
-	if len(rows) == 0 && in.After == 0 {
-		return nil, errNotFound
 	}
 	out := &listVersionsOutput{versionListView{Versions: []versionSummaryView{}}}
 	if len(rows) > in.Limit {
@@ -61,7 +66,7 @@ func (s *Server) listVersions(ctx context.Context, in *listVersionsInput) (*list
 		out.Body.Next = rows[in.Limit-1].Version
 	}
 	for _, v := range rows {
-		out.Body.Versions = append(out.Body.Versions, versionSummaryView{v.Version, v.CreatedBy, v.CreatedAt.UTC()})
+		out.Body.Versions = append(out.Body.Versions, versionSummaryView{v.Version, v.CreatedBy, v.CreatedAt.UTC(), v.Deleted})
 	}
 	return out, nil
 }
@@ -74,13 +79,21 @@ type getVersionInput struct {
 type versionOutput struct{ Body templateVersionView }
 
 func (s *Server) getVersion(ctx context.Context, in *getVersionInput) (*versionOutput, error) {
+	newest, err := s.newestVersion(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
 	v, err := s.store.TemplateVersion(ctx, in.Name, in.Version)
 	if err != nil {
 		return nil, err
 	}
+	if v.Private && !callerOf(ctx).owns(newest.Owner) { // it was private then
+		return nil, errNotFound
+	}
 	return &versionOutput{templateVersionView{
 		Name: v.Name, Version: v.Version, Channel: v.Channel, Description: v.Description, Subject: v.Subject, Body: v.Body,
-		MsgType: v.MsgType, TemplateCode: v.TemplateCode, CreatedBy: v.CreatedBy, CreatedAt: v.CreatedAt.UTC(),
+		MsgType: v.MsgType, TemplateCode: v.TemplateCode, Owner: v.Owner, Private: v.Private,
+		CreatedBy: v.CreatedBy, CreatedAt: v.CreatedAt.UTC(), Deleted: v.Deleted,
 	}}, nil
 }
 
@@ -95,6 +108,13 @@ type restoreInput struct {
 }
 
 func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templateOutput, error) {
+	newest, err := s.newestVersion(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayChange(ctx, store.AuditTemplateRestore, newest.Name, newest.Owner); err != nil {
+		return nil, err
+	}
 	v, err := s.store.TemplateVersion(ctx, in.Name, in.body.Version)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fieldProblem(http.StatusNotFound, codeNotFound, "version", fmt.Sprintf("this template has no version %d", in.body.Version))
@@ -102,25 +122,27 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 	if err != nil {
 		return nil, err
 	}
+	if v.Channel != newest.Channel && !newest.Deleted { // it was deleted, and created again for another channel
+		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "version",
+			fmt.Sprintf("belongs to channel %s, and the template's channel cannot be changed", v.Channel))
+	}
 	t := store.Template{
 		Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
 		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, CreatedAt: store.Now(),
+		Owner: newest.Owner, Private: v.Private,
 	}
 	t.UpdatedAt = t.CreatedAt
 	if err := s.rules.CheckTemplate(t); err != nil {
 		return nil, err
 	}
-	write := s.store.UpdateTemplate
-	switch current, err := s.store.Template(ctx, in.Name); {
-	case errors.Is(err, store.ErrNotFound):
-		write = s.store.CreateTemplate
-	case err != nil:
-		return nil, err
-	case current.Channel != t.Channel: // it was deleted, and created again for another channel
-		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "version",
-			fmt.Sprintf("belongs to channel %s, and the template's channel cannot be changed", t.Channel))
+	audit := actorOf(ctx).Did(store.AuditTemplateRestore, t.Name)
+	audit.Detail = fmt.Sprintf("like version %d", v.Version)
+	if newest.Deleted {
+		t, err = s.store.CreateTemplate(ctx, t, newest.Owner, audit)
+	} else {
+		t, err = s.store.UpdateTemplate(ctx, t, newest.Owner, audit)
 	}
-	if t, err = write(ctx, t, callerOf(ctx).AppID); err != nil {
+	if err != nil {
 		return nil, existsProblem(err)
 	}
 	return &templateOutput{viewTemplate(t)}, nil

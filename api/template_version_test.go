@@ -14,13 +14,13 @@ func TestVersionsOfATemplate(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
-	a := b.call(t, request{method: "PUT", path: "/api/v1/templates/feishu-incident", app: "console", body: `{"body":"two"}`})
+	a := b.call(t, request{method: "PUT", path: "/api/v1/templates/feishu-incident", app: "root", body: `{"body":"two"}`})
 	require.Equal(t, 200, a.status)
 	require.Equal(t, 200, b.template(t, "PUT", "feishu-incident", `{"body":"three"}`).status)
 
 	for query, want := range map[string]string{
-		"":                 "[3 editor] [2 console] [1 editor] next <nil>",
-		"?limit=2":         "[3 editor] [2 console] next 2",
+		"":                 "[3 editor] [2 root] [1 editor] next <nil>",
+		"?limit=2":         "[3 editor] [2 root] next 2",
 		"?limit=2&after=2": "[1 editor] next <nil>",
 		"?after=1":         "next <nil>",
 	} {
@@ -29,7 +29,8 @@ func TestVersionsOfATemplate(t *testing.T) {
 		for _, item := range v["versions"].([]any) {
 			version := item.(map[string]any)
 			require.NotEmpty(t, version["createdAt"])
-			require.Len(t, version, 3)
+			require.Equal(t, false, version["deleted"])
+			require.Len(t, version, 4)
 			got += fmt.Sprintf("[%v %v] ", version["version"], version["createdBy"])
 		}
 		require.Equal(t, want, got+fmt.Sprintf("next %v", v["next"]), query)
@@ -41,6 +42,7 @@ func TestVersionsOfATemplate(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"name": "feishu-incident", "version": 1.0, "channel": "feishu_app", "description": "d", "subject": "",
 		"body": "[{{ .severity }}]", "msgType": "text", "templateCode": "", "createdBy": "editor",
+		"owner": "editor", "private": false, "deleted": false,
 	}, v)
 
 	for path, status := range map[string]int{
@@ -67,10 +69,15 @@ func TestRestoreTemplate(t *testing.T) {
 	require.JSONEq(t, a.text, b.template(t, "GET", "feishu-incident", "").text)
 
 	require.Equal(t, 204, b.template(t, "DELETE", "feishu-incident", "").status)
-	require.Len(t, b.template(t, "GET", "feishu-incident/versions", "").json(t)["versions"], 3, "they stay")
+	versions := b.template(t, "GET", "feishu-incident/versions", "").json(t)["versions"].([]any)
+	require.Len(t, versions, 4, "they stay")
+	require.Equal(t, []any{4.0, "editor", true}, []any{
+		versions[0].(map[string]any)["version"], versions[0].(map[string]any)["createdBy"], versions[0].(map[string]any)["deleted"],
+	}, "the deletion is one, too")
+	require.Equal(t, "[{{ .severity }}]", b.template(t, "GET", "feishu-incident/versions/4", "").json(t)["body"], "what was deleted")
 	a = b.template(t, "POST", "feishu-incident/restore", `{"version":2}`)
 	require.Equal(t, 200, a.status, a.text)
-	require.Equal(t, []any{"two", 4.0}, []any{a.json(t)["body"], a.json(t)["version"]}, "a deleted one is there again")
+	require.Equal(t, []any{"two", 5.0}, []any{a.json(t)["body"], a.json(t)["version"]}, "a deleted one is there again")
 
 	require.Equal(t, 204, b.template(t, "DELETE", "feishu-incident", "").status)
 	require.Equal(t, 201, b.template(t, "POST", "", `{"name":"feishu-incident","channel":"email","body":"mail"}`).status)
@@ -79,7 +86,7 @@ func TestRestoreTemplate(t *testing.T) {
 		code, field string
 	}{
 		`{"version":2}`:       {http.StatusUnprocessableEntity, "immutable_field", "version"},
-		`{"version":6}`:       {http.StatusNotFound, "not_found", "version"},
+		`{"version":8}`:       {http.StatusNotFound, "not_found", "version"},
 		`{"version":0}`:       {http.StatusBadRequest, "invalid_request", "version"},
 		`{"version":1.5}`:     {http.StatusBadRequest, "invalid_request", "version"},
 		`{"version":"1"}`:     {http.StatusBadRequest, "invalid_request", "version"},

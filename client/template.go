@@ -18,12 +18,16 @@ type TemplateRequest struct {
 	Body         string `json:"body,omitempty"`         // a Go text/template; required unless TemplateCode is given
 	MsgType      string `json:"msgType,omitempty"`      // the provider's default when empty
 	TemplateCode string `json:"templateCode,omitempty"` // the vendor's own template, for sms and voice
+	Owner        string `json:"owner,omitempty"`        // its app; as it is when empty. Only administrators may name another
+	Private      bool   `json:"private,omitempty"`      // only the owner and administrators may read and send it
 }
 
 // Template is a stored template.
 type Template struct {
 	Name         string    `json:"name"`
 	Channel      string    `json:"channel"`
+	Owner        string    `json:"owner"`   // the app that may change it
+	Private      bool      `json:"private"` // only the owner and administrators may read and send it
 	Description  string    `json:"description"`
 	Subject      string    `json:"subject"`
 	Body         string    `json:"body"`
@@ -80,7 +84,8 @@ func (c *Client) ReplaceTemplate(ctx context.Context, r TemplateRequest) (Templa
 	return t, err
 }
 
-// DeleteTemplate deletes a template. Accepted notifications keep their text.
+// DeleteTemplate deletes a template. Accepted notifications keep their text. RestoreTemplate
+// undoes it.
 func (c *Client) DeleteTemplate(ctx context.Context, name string) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: templatePath(name)}, nil)
 	return err

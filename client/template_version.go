@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TemplateVersion is a template after one write.
+// TemplateVersion is a template after one write, or as it was when it was deleted.
 type TemplateVersion struct {
 	Name         string    `json:"name"`
 	Version      int       `json:"version"`
@@ -18,15 +18,19 @@ type TemplateVersion struct {
 	Body         string    `json:"body"`
 	MsgType      string    `json:"msgType"`
 	TemplateCode string    `json:"templateCode"`
-	CreatedBy    string    `json:"createdBy"` // the app that wrote it
+	Owner        string    `json:"owner"`
+	Private      bool      `json:"private"`
+	CreatedBy    string    `json:"createdBy"` // the app that wrote it, or deleted the template
 	CreatedAt    time.Time `json:"createdAt"`
+	Deleted      bool      `json:"deleted"` // this is the deletion of the template
 }
 
 // VersionSummary is a version in a list.
 type VersionSummary struct {
 	Version   int       `json:"version"`
-	CreatedBy string    `json:"createdBy"` // the app that wrote it
+	CreatedBy string    `json:"createdBy"` // the app that wrote it, or deleted the template
 	CreatedAt time.Time `json:"createdAt"`
+	Deleted   bool      `json:"deleted"` // this is the deletion of the template
 }
 
 // VersionList is a page of a template's versions, newest first.

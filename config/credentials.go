@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/channels"
 )
 
 // appID has no colon, because a colon separates the id from the secret.
@@ -28,7 +30,7 @@ func (r *reader) credentials() *api.Credentials {
 		r.problem("auth.credentialsFilePath", "%w", err)
 		return nil
 	}
-	apps, problems := Loader{Path: auth.CredentialsFilePath}.reader().apps(src)
+	apps, problems := Loader{Path: auth.CredentialsFilePath, Types: r.Types}.reader().apps(src)
 	r.problems = append(r.problems, problems...)
 	return api.NewCredentials(apps)
 }
@@ -75,6 +77,31 @@ func (r *reader) validateApps(apps []api.App) {
 		}
 		for j, secret := range app.AppSecrets {
 			r.headerText(fmt.Sprintf("%s.appSecrets[%d]", key, j), secret)
+		}
+		for j, secret := range app.TestSecrets {
+			testKey := fmt.Sprintf("%s.testSecrets[%d]", key, j)
+			r.headerText(testKey, secret)
+			if secret == app.AppSecret || slices.Contains(app.AppSecrets, secret) {
+				r.problem(testKey, "must differ from the app's secrets")
+			}
+		}
+		r.limits(key+".limits", app.Limits)
+	}
+}
+
+func (r *reader) limits(key string, l api.Limits) {
+	if l.RequestsPerMinute < 0 {
+		r.problem(key+".requestsPerMinute", "must be 0 or more")
+	}
+	for name, byChannel := range map[string]map[string]int{"deliveriesPerMinute": l.DeliveriesPerMinute, "deliveriesPerDay": l.DeliveriesPerDay} {
+		for channel, most := range byChannel {
+			channelKey := key + "." + name + "." + channel
+			if !slices.ContainsFunc(r.Types, func(t channels.Type) bool { return t.Channel == channel }) {
+				r.problem(channelKey, "unknown channel; there are: %s", channelNames(r.Types))
+			}
+			if most < 0 {
+				r.problem(channelKey, "must be 0 or more")
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/config"
 )
 
@@ -18,7 +19,7 @@ func checkApps(t *testing.T, apps string) (*config.Checked, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "apps.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(apps), 0o600))
-	checked, err := config.Loader{Env: map[string]string{"AUTH_CREDENTIALS_FILE_PATH": path}}.Check(nil)
+	checked, err := config.Loader{Types: builtin.Types(), Env: map[string]string{"AUTH_CREDENTIALS_FILE_PATH": path}}.Check(nil)
 	if err != nil {
 		return nil, strings.ReplaceAll(err.Error(), path, "apps.yaml")
 	}
@@ -54,30 +55,35 @@ func TestCredentialsFileIsStrict(t *testing.T) {
 	const notASCII = "must have one or more printable ASCII characters, and no space"
 	const notAnID = "must be 1 to 128 letters, digits, dots, dashes or underscores"
 	for name, c := range map[string]struct{ file, want string }{
-		"empty":              {"", "apps.yaml: apps: must have at least one element"},
-		"no apps":            {"apps: []", "apps.yaml:1: apps: must have at least one element"},
-		"unknown key":        {good + "  role: [send]\n", "apps.yaml:4: apps[0].role: unknown key"},
-		"unknown top key":    {good + "app: []\n", "apps.yaml:4: app: unknown key"},
-		"key twice":          {good + "  appSecret: canary2\n", "apps.yaml:4: apps[0].appSecret: is given twice"},
-		"secret in a file":   {good + "- {appId: b, appSecretFile: /canary}\n", "apps.yaml:4: apps[1].appSecretFile: unknown key\napps.yaml:4: apps[1].appSecret: is required (or appSecrets)"},
-		"not YAML":           {good + " x: [canary\n", "apps.yaml:4: not valid YAML: "},
-		"not a mapping":      {"canary", "apps.yaml:1: must be a mapping of keys to values"},
-		"apps not a list":    {"apps: canary", "apps.yaml:1: apps: must be a list"},
-		"app not a mapping":  {good + "- canary\n", "apps.yaml:4: apps[1]: must be a mapping of keys to values"},
-		"wrong type":         {"apps:\n- appId: a\n  appSecret: [canary]\n", "apps.yaml:3: apps[0].appSecret: must be a text"},
-		"roles not a list":   {good + "  roles: canary\n", "apps.yaml:4: apps[0].roles: must be a list"},
-		"enabled not a bool": {good + "  enabled: canary\n", "apps.yaml:4: apps[0].enabled: must be true or false"},
-		"app twice":          {good + "- appId: b\n  appSecret: canary\n- appId: a\n  appSecret: canary\n", "apps.yaml:6: apps[2].appId: is given twice"},
-		"no id":              {good + "- appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
-		"colon in id":        {good + "- appId: a:b\n  appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
-		"space in id":        {good + "- appId: a b\n  appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
-		"no secret":          {good + "- appId: b\n", "apps.yaml:4: apps[1].appSecret: is required (or appSecrets)"},
-		"empty secret":       {good + "- appId: b\n  appSecret: ''\n", "apps.yaml:5: apps[1].appSecret: is required (or appSecrets)"},
-		"line feed":          {good + "- appId: b\n  appSecret: \"canary\\n\"\n", "apps.yaml:5: apps[1].appSecret: " + notASCII},
-		"not ASCII":          {good + "- appId: b\n  appSecret: canary密\n", "apps.yaml:5: apps[1].appSecret: " + notASCII},
-		"empty second":       {good + "- appId: b\n  appSecrets: [canary, '']\n", "apps.yaml:5: apps[1].appSecrets[1]: " + notASCII},
-		"empty second below": {good + "- appId: b\n  appSecrets:\n  - canary\n  - ''\n", "apps.yaml:7: apps[1].appSecrets[1]: " + notASCII},
-		"unknown role":       {good + "  roles:\n  - send\n  - canary\n", "apps.yaml:6: apps[0].roles[1]: must be one of send, templates, admin"},
+		"empty":               {"", "apps.yaml: apps: must have at least one element"},
+		"no apps":             {"apps: []", "apps.yaml:1: apps: must have at least one element"},
+		"unknown key":         {good + "  role: [send]\n", "apps.yaml:4: apps[0].role: unknown key"},
+		"unknown top key":     {good + "app: []\n", "apps.yaml:4: app: unknown key"},
+		"key twice":           {good + "  appSecret: canary2\n", "apps.yaml:4: apps[0].appSecret: is given twice"},
+		"secret in a file":    {good + "- {appId: b, appSecretFile: /canary}\n", "apps.yaml:4: apps[1].appSecretFile: unknown key\napps.yaml:4: apps[1].appSecret: is required (or appSecrets)"},
+		"not YAML":            {good + " x: [canary\n", "apps.yaml:4: not valid YAML: "},
+		"not a mapping":       {"canary", "apps.yaml:1: must be a mapping of keys to values"},
+		"apps not a list":     {"apps: canary", "apps.yaml:1: apps: must be a list"},
+		"app not a mapping":   {good + "- canary\n", "apps.yaml:4: apps[1]: must be a mapping of keys to values"},
+		"wrong type":          {"apps:\n- appId: a\n  appSecret: [canary]\n", "apps.yaml:3: apps[0].appSecret: must be a text"},
+		"roles not a list":    {good + "  roles: canary\n", "apps.yaml:4: apps[0].roles: must be a list"},
+		"enabled not a bool":  {good + "  enabled: canary\n", "apps.yaml:4: apps[0].enabled: must be true or false"},
+		"app twice":           {good + "- appId: b\n  appSecret: canary\n- appId: a\n  appSecret: canary\n", "apps.yaml:6: apps[2].appId: is given twice"},
+		"no id":               {good + "- appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
+		"colon in id":         {good + "- appId: a:b\n  appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
+		"space in id":         {good + "- appId: a b\n  appSecret: canary\n", "apps.yaml:4: apps[1].appId: " + notAnID},
+		"no secret":           {good + "- appId: b\n", "apps.yaml:4: apps[1].appSecret: is required (or appSecrets)"},
+		"empty secret":        {good + "- appId: b\n  appSecret: ''\n", "apps.yaml:5: apps[1].appSecret: is required (or appSecrets)"},
+		"line feed":           {good + "- appId: b\n  appSecret: \"canary\\n\"\n", "apps.yaml:5: apps[1].appSecret: " + notASCII},
+		"not ASCII":           {good + "- appId: b\n  appSecret: canary密\n", "apps.yaml:5: apps[1].appSecret: " + notASCII},
+		"empty second":        {good + "- appId: b\n  appSecrets: [canary, '']\n", "apps.yaml:5: apps[1].appSecrets[1]: " + notASCII},
+		"empty second below":  {good + "- appId: b\n  appSecrets:\n  - canary\n  - ''\n", "apps.yaml:7: apps[1].appSecrets[1]: " + notASCII},
+		"test secret twice":   {good + "  testSecrets:\n  - canary\n", "apps.yaml:5: apps[0].testSecrets[0]: must differ from the app's secrets"},
+		"negative limit":      {good + "  limits:\n    requestsPerMinute: -1\n", "apps.yaml:5: apps[0].limits.requestsPerMinute: must be 0 or more"},
+		"negative deliveries": {good + "  limits:\n    deliveriesPerDay:\n      sms: -1\n", "apps.yaml:6: apps[0].limits.deliveriesPerDay.sms: must be 0 or more"},
+		"limit of nothing":    {good + "  limits:\n    deliveriesPerMinute:\n      fax: 1\n", "apps.yaml:6: apps[0].limits.deliveriesPerMinute.fax: unknown channel; there are: inapp, email, sms, voice, feishu_webhook, feishu_app"},
+		"limit no number":     {good + "  limits: {requestsPerMinute: canary}\n", "apps.yaml:4: apps[0].limits.requestsPerMinute: must be a whole number"},
+		"unknown role":        {good + "  roles:\n  - send\n  - canary\n", "apps.yaml:6: apps[0].roles[1]: must be one of send, templates, admin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

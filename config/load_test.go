@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -268,5 +269,38 @@ integrations: {receivers: {x: `+c.receiver+`}}`)
 		_, err := config.Loader{Path: path, Types: types, Env: map[string]string{}}.Check(nil)
 		require.ErrorContains(t, err, c.problem, name)
 		require.Len(t, strings.Split(err.Error(), "\n"), 1, name)
+	}
+}
+
+// The apps that may post to a receiver are in the credentials file, at the start, at every reload
+// and in `config check`. While authentication is off there is none.
+func TestAppsOfReceiversAreInTheCredentialsFile(t *testing.T) {
+	t.Parallel()
+	credentials := filepath.Join(t.TempDir(), "apps.yaml")
+	require.NoError(t, os.WriteFile(credentials, []byte("apps: [{appId: known, appSecret: s}, {appId: off, appSecret: s, enabled: false}]"), 0o600))
+	check := func(auth, apps string) error {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(`
+auth: `+auth+`
+channels: {feishu_app: {enabled: true, provider: feishu}}
+providers: {feishu: {type: feishu_app, appId: a, appSecret: b}}
+integrations: {receivers: {x: {channels: {feishu_app: {template: t}}, recipients: [{type: email, value: a@example.com}], apps: `+apps+`}}}`), 0o600))
+		_, err := config.Loader{Path: path, Types: types, Env: map[string]string{}}.Check(nil)
+		return err
+	}
+	on, off := fmt.Sprintf("{credentialsFilePath: %q}", credentials), "{enabled: false}"
+	for _, good := range []string{"[known]", "[known, off]", ""} {
+		require.NoError(t, check(on, good), good)
+	}
+	require.NoError(t, check(off, "[anything]"))
+	err := check(on, "[known, gone]")
+	require.ErrorContains(t, err, ":5: integrations.receivers.x.apps[1]: the credentials file has no app of that id")
+	require.NotContains(t, err.Error(), "\n")
+	err = check(`{credentialsFilePath: /nothing}`, "[gone]")
+	require.ErrorContains(t, err, "auth.credentialsFilePath: cannot be read")
+	require.NotContains(t, err.Error(), "\n", "what is in the file is not known")
+	for _, auth := range []string{on, off} {
+		require.ErrorContains(t, check(auth, "[]"), ":5: integrations.receivers.x.apps: must have at least one element")
+		require.ErrorContains(t, check(auth, "known"), "integrations.receivers.x.apps: must be a list")
 	}
 }

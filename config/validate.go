@@ -157,6 +157,9 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if receiver.RemindAfter < 0 {
 		r.problem(key+".remindAfter", "must not be negative")
 	}
+	if receiver.Apps != nil && len(receiver.Apps) == 0 {
+		r.problem(key+".apps", "must have at least one element; leave it out to let every app post")
+	}
 	var types []channels.Type // of all its channels
 	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
 		channel := receiver.Channels[name]
@@ -183,8 +186,21 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 		}
 		if !slices.Contains(channels.RecipientTypeNames(types...), recipient.Type) {
 			r.problem(key+".type", "fits none of the receiver's channels")
-		} else if err := accepting.CheckRecipient(channels.RecipientTypesOf(types...), store.Recipient(recipient)); err != nil {
+		} else if err := accepting.CheckRecipient(channels.RecipientTypesOf(types...), store.Recipient{Type: recipient.Type, Value: recipient.Value}); err != nil {
 			r.problem(key+".value", "%w", err)
+		}
+	}
+}
+
+// validateReceiverApps checks that the apps of receivers are in the credentials file; nil when
+// that could not be read.
+func (r *reader) validateReceiverApps(credentials *api.Credentials) {
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
+		key := join("integrations.receivers", printable(name))
+		for i, app := range r.cfg.Integrations.Receivers[name].Apps {
+			if credentials != nil && !credentials.Knows(app) {
+				r.problem(fmt.Sprintf("%s.apps[%d]", key, i), "the credentials file has no app of that id")
+			}
 		}
 	}
 }
@@ -214,6 +230,9 @@ func (r *reader) validateAddresses(registry *channels.Registry) {
 // validateProvider checks a provider, even when no channel uses it.
 func (r *reader) validateProvider(p Provider) {
 	key := "providers." + p.Name
+	if p.Name == channels.SimulatedProvider {
+		r.problem(key, "is the name of the provider for test secrets; choose another")
+	}
 	config := reflect.ValueOf(p.Config).Elem()
 	complete := r.validateRequired(key, config)
 	common := p.Config.Common()

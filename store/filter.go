@@ -20,6 +20,8 @@ type DeliveryFilter struct {
 	// Since and Until bound the time of acceptance, to a millisecond. Since is
 	// included, Until is not.
 	Since, Until time.Time
+	// NotConfigured leaves out recipients from the configuration.
+	NotConfigured bool
 	// Unexpired leaves out deliveries whose expiresAt has passed by that time.
 	Unexpired time.Time
 }
@@ -32,6 +34,8 @@ type NotificationFilter struct {
 	// Channel, Recipient and Template choose notifications with a delivery that has all
 	// three.
 	Channel, Recipient, Template string
+	// NotConfigured is as in DeliveryFilter, for Recipient.
+	NotConfigured bool
 	// Since and Until are as in DeliveryFilter.
 	Since, Until time.Time
 }

@@ -72,8 +72,9 @@ type Counts struct {
 
 // Recipient is one address and its type, such as "email".
 type Recipient struct {
-	Type  string `json:"type"`
-	Value string `json:"value"`
+	Type       string `json:"type"`
+	Value      string `json:"value"`
+	Configured bool   `json:"configured,omitempty"` // from the configuration: administrators may see it
 }
 
 // Message is what all recipients of one channel of a notification get. It was rendered

@@ -14,6 +14,7 @@ type Requeue struct {
 	Provider   string // the one to send through from now on; empty for the channel's
 	Job        Job
 	At         time.Time
+	Audit      AuditEntry // is written when the delivery is requeued
 }
 
 // Cancellation cancels the open deliveries of a notification, one page at a time.
@@ -24,6 +25,7 @@ type Cancellation struct {
 	Code           string    // that the cancelled deliveries get
 	Error          string
 	At             time.Time
+	Audit          []AuditEntry // are written unless the page is empty
 }
 
 // Cancelled is the result of a Cancellation.

@@ -36,6 +36,7 @@ type Store interface {
 	Deliveries
 	Templates
 	AlertGroups
+	Auditor
 	Limits
 	Queues
 	// Ping returns nil when the database can be written to.
@@ -52,13 +53,17 @@ type Notifications interface {
 	// the same order. An acceptance whose app and idempotency key exist already, in the
 	// database or earlier in the batch, writes nothing, and its result is the notification
 	// that has the key. One whose Telling is no news writes nothing either, and its result
-	// is the notification that told the same; only its id is set when that was deleted.
+	// is the notification that told the same; only its id is set when that was deleted. One
+	// that is new and beyond a quota of its app writes nothing, and its result says so; what
+	// is written is counted, exactly over all replicas.
 	// ErrStale is the result of the whole batch when one of its templates was changed or
 	// deleted since it was read; every write that returned before gather was called is
 	// seen.
 	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
+	// Uses returns what the app has used in the periods that hold the time.
+	Uses(ctx context.Context, appID string, at time.Time) ([]Use, error)
 	// NotificationByKey returns the notification that the app sent with the
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)
@@ -133,23 +138,39 @@ type AlertGroups interface {
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 }
 
+// Auditor keeps who changed what. A method that takes an AuditEntry writes it in the
+// transaction of its change, so that neither exists without the other. Nothing changes an
+// entry.
+type Auditor interface {
+	// Audit writes the entries of actions that change none of the store's tables.
+	Audit(ctx context.Context, entries ...AuditEntry) error
+	// ListAudit returns a page of at most limit entries, newest first. The page begins after
+	// the given id; uuid.Nil is the start. The error may be ErrTooBroad.
+	ListAudit(ctx context.Context, f AuditFilter, after uuid.UUID, limit int) ([]AuditEntry, error)
+	// DeleteAudit deletes the entries that were written before the given time, and returns how
+	// many there were.
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
+}
+
 // Templates keeps templates. Names are unique over all channels. Each write makes a
-// version in the same transaction, with the app that wrote it (by).
+// version, by the app of the entry, in the same transaction.
 type Templates interface {
 	// CreateTemplate returns the stored template, or ErrExists when the name is taken.
-	// Versions of a name that was used before are counted on.
-	CreateTemplate(ctx context.Context, t Template, by string) (Template, error)
+	// Versions of a name that was used before are counted on: owner is the one that the
+	// newest has, empty when there is none, and the name is taken when it has another.
+	CreateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
 	// UpdateTemplate replaces everything but the name, the channel and CreatedAt of the
-	// template t.Name. It returns the stored template, or ErrNotFound.
-	UpdateTemplate(ctx context.Context, t Template, by string) (Template, error)
-	// DeleteTemplate deletes a template and keeps its versions. It returns ErrNotFound
-	// when there is none of that name.
-	DeleteTemplate(ctx context.Context, name string) error
+	// template t.Name that the owner has; t.Owner is the new one. It returns the stored
+	// template, or ErrNotFound.
+	UpdateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
+	// DeleteTemplate deletes a template that the owner has, and keeps its versions. The
+	// deletion is one, too. It returns ErrNotFound when there is none of that name and owner.
+	DeleteTemplate(ctx context.Context, name, owner string, audit AuditEntry) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
 	// ListTemplates returns a page of at most limit templates by name, after the given
-	// name; of all channels when channel is empty.
-	ListTemplates(ctx context.Context, channel, after string, limit int) ([]Template, error)
+	// name.
+	ListTemplates(ctx context.Context, f TemplateFilter, after string, limit int) ([]Template, error)
 	// TemplateVersion returns one version of a template, or ErrNotFound.
 	TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error)
 	// TemplateVersions returns a page of at most limit versions of a template, newest
@@ -161,6 +182,7 @@ type Templates interface {
 type Acceptance struct {
 	Notification Notification
 	Telling      *Telling   // nil: not the state of a group of alerts
+	Quotas       []Quota    // of the app, as far as this uses them
 	Templates    []Template // as they were read; Accept checks that they are still stored so
 	Messages     []Message
 	Deliveries   []Delivery
@@ -183,6 +205,8 @@ type Accepted struct {
 	// Replayed reports whether nothing was written: the key was taken, or the Telling is
 	// no news.
 	Replayed bool
+	// Beyond is the quota that has no room for it; nothing was written then. Otherwise nil.
+	Beyond *QuotaError
 }
 
 // FirstID returns the lowest UUIDv7 of that millisecond. Lists find times by it, so

@@ -18,6 +18,18 @@ type Template struct {
 	Version      int // from 1; each write counts it up
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	Owner        string // the app whose it is
+	Private      bool   // only its owner and administrators may read and send it
+}
+
+// AsVersion returns the version that a write by an app made of the template; deleted: that a
+// deletion made.
+func (t Template) AsVersion(by string, deleted bool) TemplateVersion {
+	return TemplateVersion{
+		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
+		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, CreatedBy: by, CreatedAt: t.UpdatedAt,
+		Owner: t.Owner, Private: t.Private, Deleted: deleted,
+	}
 }
 
 // TemplateNames returns the names of the templates of the acceptances, each once.
@@ -48,8 +60,15 @@ func CheckTemplates(batch []Acceptance, stored []Template) error {
 	return nil
 }
 
-// TemplateVersion is a template as one write left it. It never changes, and it stays
-// when the template is deleted.
+// TemplateFilter chooses templates. A field of the zero value chooses all.
+type TemplateFilter struct {
+	Channel   string
+	VisibleTo string // leaves out the private ones of other apps than this
+}
+
+// TemplateVersion is a template as one write left it, or as it was when it was deleted. It
+// never changes, and it stays when the template is deleted. The newest version of a template
+// is like the template.
 type TemplateVersion struct {
 	Name         string
 	Version      int
@@ -61,4 +80,7 @@ type TemplateVersion struct {
 	TemplateCode string
 	CreatedBy    string // the app that wrote it
 	CreatedAt    time.Time
+	Owner        string
+	Private      bool
+	Deleted      bool // this version is the deletion
 }

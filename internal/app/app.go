@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 	defer p.service.close()
 	reloader := &reloader{
 		loader: loader, current: first, service: p.service, auth: p.auth, server: p.server,
-		level: level, log: log, metrics: newReloadMetrics(p.metrics),
+		level: level, log: log, metrics: newReloadMetrics(p.metrics), auditor: db.Store,
 	}
 	if err := reloader.apply(); err != nil {
 		return err

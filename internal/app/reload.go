@@ -5,11 +5,13 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/config"
+	"github.com/labring/sealos-notify/store"
 )
 
 // reloader puts the configuration into effect: at the start, and whenever it changes.
@@ -21,6 +23,7 @@ type reloader struct {
 	level   zap.AtomicLevel
 	log     *zap.Logger
 	metrics *reloadMetrics
+	auditor store.Auditor
 
 	mu      sync.Mutex      // a signal and a changed file may come at once
 	current *config.Checked // before the first apply: what the process was started with
@@ -53,12 +56,29 @@ func (r *reloader) reload() {
 	if err := r.apply(); err != nil {
 		r.refused++
 		r.metrics.refused()
+		r.audit(store.AuditRefused)
 		r.log.Error("configuration not reloaded: the running one stays", zap.Int("refusedSoFar", r.refused),
 			zap.Strings("problems", strings.Split(err.Error(), "\n")))
 		return
 	}
 	r.metrics.succeeded()
+	r.audit(store.AuditDone)
 	r.log.Info("configuration reloaded", zap.Strings("channels", r.current.Registry.Channels()))
+}
+
+// auditTime bounds the write of a reload's entry in the audit log.
+const auditTime = 5 * time.Second
+
+// audit notes a reload in the audit log. A database that does not answer stops no reload.
+func (r *reloader) audit(outcome store.AuditOutcome) {
+	ctx, cancel := context.WithTimeout(context.Background(), auditTime)
+	defer cancel()
+	host, _ := os.Hostname() // empty when it is not known
+	entry := store.Actor{Address: host}.Did(store.AuditConfigReload, "")
+	entry.Outcome = outcome
+	if err := r.auditor.Audit(ctx, entry); err != nil {
+		r.log.Error("the audit log could not be written", zap.Any("entry", entry), zap.Error(err))
+	}
 }
 
 // follow reloads whenever a file changes or a request arrives, until the returned

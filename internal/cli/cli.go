@@ -16,6 +16,7 @@ type Commands struct {
 	Deliveries    deliveryCommands     `cmd:"" help:"See deliveries, and send them again." group:"Use a running service"`
 	Template      templateCommands     `cmd:"" help:"See and change templates, one by one or as a folder of files." group:"Use a running service"`
 	Whoami        whoamiCommand        `cmd:"" help:"Show which service and app the commands use, and what it may do." group:"Use a running service"`
+	Audit         auditCommand         `cmd:"" help:"See who changed what; administrators only." group:"Use a running service"`
 	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a service on this machine whether it takes requests; exit code 0 or 1."`
 	Completion    completionCommand    `cmd:"" help:"Print the script for a shell's completion."`
 	Complete      completeCommand      `cmd:"" hidden:"" help:"Print the words that can come next; the scripts call this."`

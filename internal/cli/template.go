@@ -23,6 +23,7 @@ type templateCommands struct {
 	Versions templateVersions `cmd:"" help:"List the versions of a template."`
 	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template, also of a deleted one."`
 	Delete   deleteTemplate   `cmd:"" help:"Delete a template. Its versions stay, so that restore brings it back."`
+	Owner    templateOwner    `cmd:"" help:"Give a template to another app; administrators only."`
 }
 
 type listTemplates struct {
@@ -36,9 +37,9 @@ func (c listTemplates) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "NAME", "CHANNEL", "VERSION", "UPDATED", "DESCRIPTION")
+		row(w, "NAME", "CHANNEL", "OWNER", "VERSION", "UPDATED", "DESCRIPTION")
 		for _, t := range list.Templates {
-			row(w, t.Name, t.Channel, t.Version, t.UpdatedAt, t.Description)
+			row(w, t.Name, t.Channel, t.Owner, t.Version, t.UpdatedAt, t.Description)
 		}
 	})
 }
@@ -57,7 +58,7 @@ func (c getTemplate) Run(ctx context.Context, s *session) error {
 		}
 		return s.printFile(v, templateFile{
 			Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
-			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body,
+			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body, Private: v.Private,
 		})
 	}
 	t, err := s.api.Template(ctx, c.Name)
@@ -142,9 +143,13 @@ func (c templateVersions) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "VERSION", "WRITTEN", "BY")
+		row(w, "VERSION", "WRITTEN", "BY", "")
 		for _, v := range list.Versions {
-			row(w, v.Version, v.CreatedAt, v.CreatedBy)
+			what := " "
+			if v.Deleted {
+				what = "deleted"
+			}
+			row(w, v.Version, v.CreatedAt, v.CreatedBy, what)
 		}
 		if list.Next > 0 {
 			s.hintAtMore(strconv.Itoa(list.Next))

@@ -21,6 +21,7 @@ type templateFile struct {
 	Description  string `yaml:"description,omitempty" json:"description,omitempty"`
 	MsgType      string `yaml:"msgType,omitempty" json:"msgType,omitempty"`
 	TemplateCode string `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
+	Private      bool   `yaml:"private,omitempty" json:"private,omitempty"`
 	Subject      string `yaml:"subject,omitempty" json:"subject,omitempty"`
 	Body         string `yaml:"body,omitempty" json:"body,omitempty"`
 }
@@ -28,14 +29,14 @@ type templateFile struct {
 func fileOf(t client.Template) templateFile {
 	return templateFile{
 		Name: t.Name, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
-		TemplateCode: t.TemplateCode, Subject: t.Subject, Body: t.Body,
+		TemplateCode: t.TemplateCode, Subject: t.Subject, Body: t.Body, Private: t.Private,
 	}
 }
 
 func (f templateFile) request() client.TemplateRequest {
 	return client.TemplateRequest{
 		Name: f.Name, Channel: f.Channel, Description: f.Description, MsgType: f.MsgType,
-		TemplateCode: f.TemplateCode, Subject: f.Subject, Body: f.Body,
+		TemplateCode: f.TemplateCode, Subject: f.Subject, Body: f.Body, Private: f.Private,
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // folderFlags are the folder that is compared with the service's templates.
 type folderFlags struct {
 	Dir   string `arg:"" type:"existingdir" help:"Folder with one YAML file for each template."`
-	Prune bool   `help:"Also delete templates that are not in the folder."`
+	Prune bool   `help:"Also delete the templates of this app that are not in the folder."`
 }
 
 // What push does to a template.
@@ -37,12 +37,12 @@ type change struct {
 }
 
 // changes compares the folder with the service, and returns the changes by name.
-func (f folderFlags) changes(ctx context.Context, api *client.Client) ([]change, error) {
+func (f folderFlags) changes(ctx context.Context, s *session) ([]change, error) {
 	files, err := readTemplates(f.Dir)
 	if err != nil {
 		return nil, err
 	}
-	list, err := api.Templates(ctx, client.TemplateQuery{})
+	list, err := s.api.Templates(ctx, client.TemplateQuery{})
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (f folderFlags) changes(ctx context.Context, api *client.Client) ([]change,
 		before := fileOf(t)
 		c, wanted := changes[t.Name]
 		switch {
-		case !wanted && f.Prune:
+		case !wanted && f.Prune && t.Owner == s.appID:
 			changes[t.Name] = change{Name: t.Name, Action: deleted, before: before}
 		case !wanted:
 		case c.after == before:
@@ -98,7 +98,7 @@ type pushTemplates struct {
 
 // Run applies a folder. A template that the service refuses does not stop the others.
 func (c pushTemplates) Run(ctx context.Context, s *session) error {
-	changes, err := c.changes(ctx, s.api)
+	changes, err := c.changes(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ type diffTemplates struct {
 
 // Run shows the difference between the service and a folder.
 func (c diffTemplates) Run(ctx context.Context, s *session) error {
-	changes, err := c.changes(ctx, s.api)
+	changes, err := c.changes(ctx, s)
 	if err != nil {
 		return err
 	}

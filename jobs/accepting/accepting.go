@@ -74,8 +74,8 @@ func New(
 func (a *Accepter) Close() { a.commits.Close() }
 
 // Accept accepts a notification: before it returns, everything that is needed to deliver it
-// is committed. A *refusal.Error says what is wrong with the request; after any other error
-// the same request may be sent again.
+// is committed. A *refusal.Error says what is wrong with the request, a *store.QuotaError that
+// its app has spent a limit; after any other error the same request may be sent again.
 func (a *Accepter) Accept(ctx context.Context, req Request) (Accepted, error) {
 	ctx, span := tracing.Start(ctx, "accept", trace.SpanKindInternal)
 	accepted, err := a.accept(ctx, req)
@@ -126,6 +126,10 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find fi
 	accepted, err := a.commits.Do(ctx, p.Acceptance)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
+	}
+	if accepted.Beyond != nil {
+		a.metrics.limited.WithLabelValues(req.AppID, accepted.Beyond.Channel, string(accepted.Beyond.Period)).Inc()
+		return store.Accepted{}, accepted.Beyond
 	}
 	if !accepted.Replayed {
 		a.metrics.countAccepted(p.Acceptance)

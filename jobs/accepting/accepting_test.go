@@ -64,7 +64,7 @@ func TestAcceptReplay(t *testing.T) {
 		require.NotEqual(t, first.NotificationID, accepted.NotificationID)
 
 		// A replay succeeds although the request could not be accepted now.
-		require.NoError(t, b.Store.DeleteTemplate(t.Context(), "hello"))
+		require.NoError(t, b.Store.DeleteTemplate(t.Context(), "hello", "app", jobstest.By("app", store.AuditTemplateDelete, "hello")))
 		replay, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", 3))
 		require.NoError(t, err)
 		require.Equal(t, first.NotificationID, replay.NotificationID)
@@ -124,7 +124,7 @@ func TestAcceptRefusals(t *testing.T) {
 		b.Template("nul", "text", `{{ printf "%c" 0 }}`)
 		_, err := b.Store.CreateTemplate(t.Context(), store.Template{
 			Name: "sms", Channel: "other", CreatedAt: store.Now(), UpdatedAt: store.Now(),
-		}, "app")
+		}, "", jobstest.By("app", store.AuditTemplateCreate, "sms"))
 		require.NoError(t, err)
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestAcceptRefusesControlCharactersInMailFields(t *testing.T) {
 		now := store.Now()
 		mail := store.Template{Name: "mail", Channel: "test", Subject: "{{ .incident }}", Body: "{{ .incident }}", CreatedAt: now, UpdatedAt: now}
 		require.NoError(t, b.Jobs.Renderer.CheckTemplate(mail))
-		_, err := b.Store.CreateTemplate(t.Context(), mail, "app")
+		_, err := b.Store.CreateTemplate(t.Context(), mail, "", jobstest.By("app", store.AuditTemplateCreate, "mail"))
 		require.NoError(t, err)
 		accept := func(incident, address string) error {
 			req := jobstest.Request("k", 0)

@@ -84,7 +84,7 @@ var paramsOfSenders = []string{"groupLabels", "commonLabels", "commonAnnotations
 // CheckAlerts returns what keeps the channels of a receiver from sending as they are
 // configured. The request has sample alerts. The error is that of the database.
 func (a *Accepter) CheckAlerts(ctx context.Context, req Request) ([]*refusal.Error, error) {
-	p := &preparation{settings: a.settings.Load()}
+	p := &preparation{settings: a.settings.Load(), anyPrivate: true}
 	params := req.Alerts.Content.Params(req.Alerts.Content.Items, false)
 	var problems []*refusal.Error
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {

@@ -104,7 +104,7 @@ func TestAlertsGoOutWhenTheTemplateDoesNotWork(t *testing.T) {
 			b.Template(name, "text", body)
 		}
 		b.Template("nojson", "card", `{"text": {{ if .title }}no JSON{{ else }}1{{ end }}}`)
-		_, err := b.Store.CreateTemplate(t.Context(), store.Template{Name: "others", Channel: "other"}, "app")
+		_, err := b.Store.CreateTemplate(t.Context(), store.Template{Name: "others", Channel: "other"}, "", jobstest.By("app", store.AuditTemplateCreate, "others"))
 		require.NoError(t, err)
 		for template, why := range map[string]string{
 			"missing": `there is no template "missing"`,
@@ -134,7 +134,8 @@ func TestAlertsGoOutWhenTheTemplateDoesNotWork(t *testing.T) {
 func TestAlertsAreShortenedVisibly(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		create := func(name, msgType, subject, body string) {
-			_, err := b.Store.CreateTemplate(t.Context(), store.Template{Name: name, Channel: "test", MsgType: msgType, Subject: subject, Body: body}, "app")
+			_, err := b.Store.CreateTemplate(t.Context(), store.Template{Name: name, Channel: "test", MsgType: msgType, Subject: subject, Body: body}, "",
+				jobstest.By("app", store.AuditTemplateCreate, name))
 			require.NoError(t, err)
 		}
 		const list = `{{ range .alerts }}{{ .labels.alertname }}: {{ .annotations.summary }};{{ end }}`

@@ -14,6 +14,7 @@ type metrics struct {
 	replayed   prometheus.Counter
 	deliveries *prometheus.CounterVec // by channel
 	fallbacks  *prometheus.CounterVec // by channel, sent
+	limited    *prometheus.CounterVec // by app, channel, period
 }
 
 // newMetrics registers the metrics. With nil nothing is shown.
@@ -36,6 +37,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_alert_fallbacks_total",
 			Help: "Alerts that a channel did not send as their receiver is configured, by what it sent instead (plain, nothing).",
 		}, []string{"channel", "sent"}),
+		limited: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_notifications_limited_total",
+			Help: "Requests refused because their app had spent a limit. An empty channel is that of all notifications.",
+		}, []string{"app", "channel", "period"}),
 	}
 }
 

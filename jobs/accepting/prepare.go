@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -28,7 +29,10 @@ type preparation struct {
 	recipients []recipient
 	matched    []bool    // by recipient
 	job        store.Job // what all jobs have in common
-	alerts     *Alerts   // nil: not from a source of alerts
+	simulated  bool
+	alerts     *Alerts // nil: not from a source of alerts
+	owner      string  // of the private templates that may be sent
+	anyPrivate bool    // those of other apps, too
 	fallbacks  []fallback
 }
 
@@ -46,6 +50,9 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		if err != nil {
 			return nil, in(channel, err)
 		}
+		if p.simulated { // the provider has checked the message as if it were real
+			provider.Name = channels.SimulatedProvider
+		}
 		if err := p.addDeliveries(message, provider); err != nil {
 			return nil, err
 		}
@@ -59,7 +66,7 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}
-	return p, nil
+	return p, p.addQuotas(req.Limits)
 }
 
 // begin checks the recipients and times of a request and makes its notification.
@@ -78,7 +85,11 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if err != nil {
 		return nil, err
 	}
-	p := &preparation{settings: current, recipients: recipients, matched: make([]bool, len(recipients)), alerts: req.Alerts}
+	p := &preparation{
+		settings: current, recipients: recipients, matched: make([]bool, len(recipients)),
+		simulated: req.Simulated, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
+		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates of alerts
+	}
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test,
@@ -124,6 +135,9 @@ func (a *Accepter) template(
 		return provider, store.Template{}, refusal.New(refusal.ChannelOff, "", "this channel is not enabled here")
 	}
 	t, cached, err := find(ctx, name)
+	if err == nil && t.Private && !p.anyPrivate && t.Owner != p.owner {
+		err = store.ErrNotFound
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return provider, store.Template{Name: name, Channel: channel}, refusal.New(refusal.UnknownTemplate, ".template", "there is no template %q", name)
 	}
@@ -158,7 +172,7 @@ func (p *preparation) addDeliveries(message store.Message, provider channels.Pro
 			continue
 		}
 		if checks {
-			if err := checker.CheckRecipient(channels.Recipient(r.Recipient)); err != nil {
+			if err := checker.CheckRecipient(channels.Recipient{Type: r.Type, Value: r.Value}); err != nil {
 				if p.alerts != nil {
 					continue
 				}

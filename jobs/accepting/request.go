@@ -15,7 +15,7 @@ import (
 
 // Request asks for one notification.
 type Request struct {
-	AppID          string
+	AppID          string // with TestSuffix when it is simulated
 	IdempotencyKey string
 	Channels       map[string]ChannelRequest // by channel name
 	Recipients     []store.Recipient
@@ -23,8 +23,15 @@ type Request struct {
 	ExpiresAt      *time.Time // later than SendAt; nil: never
 	Priority       store.Priority
 	Test           bool    // a template is being tried
+	Simulated      bool    // reaches nobody: the deliveries go through channels.Simulated
+	Admin          bool    // may send the private templates of other apps
 	Alerts         *Alerts `json:"-"` // nil: not from a source of alerts
+	Limits         Limits  // of the app
 }
+
+// TestSuffix ends the app id of what was sent with a test secret. No app id has a colon, so
+// such notifications, their keys and their limits are apart from those of the app.
+const TestSuffix = ":test"
 
 // ChannelRequest is what one channel sends.
 type ChannelRequest struct {

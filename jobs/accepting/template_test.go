@@ -3,6 +3,7 @@ package accepting_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,7 +27,7 @@ func TestAcceptWithAStaleTemplate(t *testing.T) {
 			tmpl, err := b.Store.Template(t.Context(), "hello")
 			require.NoError(t, err)
 			tmpl.Body, tmpl.UpdatedAt = body, store.Now()
-			_, err = b.Store.UpdateTemplate(t.Context(), tmpl, "other")
+			_, err = b.Store.UpdateTemplate(t.Context(), tmpl, "app", jobstest.By("app", store.AuditTemplateUpdate, "hello"))
 			require.NoError(t, err)
 		}
 		require.Equal(t, "Hello world", b.MessageOf("1").Body)
@@ -41,10 +42,11 @@ func TestAcceptWithAStaleTemplate(t *testing.T) {
 		write("Hi {{ .name }}") // the stale template would refuse the request
 		require.Equal(t, "Hi world", b.MessageOf("3").Body)
 
-		require.NoError(t, b.Store.DeleteTemplate(t.Context(), "hello"))
+		require.NoError(t, b.Store.DeleteTemplate(t.Context(), "hello", "app", jobstest.By("app", store.AuditTemplateDelete, "hello")))
 		_, err = b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("4", 1))
 		jobstest.RequireRefusal(t, err, refusal.UnknownTemplate, "channels.test.template")
-		_, err = b.Store.CreateTemplate(t.Context(), store.Template{Name: "hello", Channel: "test", Body: "Again", UpdatedAt: store.Now()}, "")
+		_, err = b.Store.CreateTemplate(t.Context(), store.Template{Name: "hello", Channel: "test", Body: "Again", UpdatedAt: store.Now()}, "app",
+			jobstest.By("app", store.AuditTemplateCreate, "hello"))
 		require.NoError(t, err)
 		require.Equal(t, "Again", b.MessageOf("4").Body)
 	})
@@ -83,8 +85,8 @@ func TestAcceptWhileATemplateIsWritten(t *testing.T) {
 		for accepting := true; accepting; {
 			require.NoError(t, ctx.Err(), "the callers take too long")
 			updated, err := b.Store.UpdateTemplate(t.Context(), store.Template{
-				Name: "hello", Body: fmt.Sprintf("version %d", max(1, written.Load())+1), UpdatedAt: store.Now(),
-			}, "other")
+				Name: "hello", Body: fmt.Sprintf("version %d", max(1, written.Load())+1), UpdatedAt: store.Now(), Owner: "app",
+			}, "app", jobstest.By("app", store.AuditTemplateUpdate, "hello"))
 			require.NoError(t, err)
 			written.Store(int64(updated.Version))
 			select {
@@ -139,5 +141,62 @@ func TestConcurrentReadsOfATemplateAreOne(t *testing.T) {
 		close(templates.release)
 		group.Wait()
 		assert.EqualValues(t, 1, templates.reads.Load())
+	})
+}
+
+// A private template is for its owner and administrators. For others it is as if it were not
+// there, also when it becomes private while a replica has it in its cache.
+func TestAcceptWithAPrivateTemplate(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		accept := func(app, template, key string, admin bool) error {
+			req := jobstest.Request(key, 1)
+			req.AppID, req.Admin = app, admin
+			req.Channels["test"] = accepting.ChannelRequest{Template: template, Params: map[string]any{"name": "world"}}
+			_, err := b.Jobs.Accepter.Accept(t.Context(), req)
+			return err
+		}
+		private := func(owner string, is bool) {
+			t.Helper()
+			tmpl, err := b.Store.Template(t.Context(), "hello")
+			require.NoError(t, err)
+			before := tmpl.Owner
+			tmpl.Owner, tmpl.Private = owner, is
+			_, err = b.Store.UpdateTemplate(t.Context(), tmpl, before, jobstest.By("app", store.AuditTemplateUpdate, "hello"))
+			require.NoError(t, err)
+		}
+		missing := accept("other", "none", "1", false)
+		jobstest.RequireRefusal(t, missing, refusal.UnknownTemplate, "channels.test.template")
+		require.NoError(t, accept("other", "hello", "1", false), "everybody may send a public one")
+
+		private("app", true)
+		hidden := accept("other", "hello", "2", false)
+		jobstest.RequireRefusal(t, hidden, refusal.UnknownTemplate, "channels.test.template")
+		require.Equal(t, strings.Replace(missing.Error(), "none", "hello", 1), hidden.Error())
+		require.NoError(t, accept("app", "hello", "3", false))
+		require.NoError(t, accept("other", "hello", "4", true), "an administrator")
+		require.NoError(t, accept("other", "hello", "1", false), "what was accepted before is a replay")
+
+		private("other", true) // a new owner
+		require.NoError(t, accept("other", "hello", "5", false))
+		jobstest.RequireRefusal(t, accept("app", "hello", "6", false), refusal.UnknownTemplate, "channels.test.template")
+		private("other", false)
+		require.NoError(t, accept("app", "hello", "7", false))
+	})
+}
+
+// The configuration names the templates of alerts, so it may name private ones. The app that
+// posts sends in its own name.
+func TestAlertsMayUseAPrivateTemplate(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		_, err := b.Store.CreateTemplate(t.Context(), store.Template{
+			Name: "private", Channel: "test", Body: "private: {{ .title }}", Owner: "operators", Private: true,
+		}, "", jobstest.By("operators", store.AuditTemplateCreate, "private"))
+		require.NoError(t, err)
+		alerts := alertsOf("private", "private", 1, "97% full")
+		require.NotEqual(t, "operators", alerts.AppID)
+		require.Equal(t, "private: [FIRING] disk", acceptAlerts(t, b, alerts).Body)
+		problems, err := b.Jobs.Accepter.CheckAlerts(t.Context(), alerts)
+		require.NoError(t, err)
+		require.Empty(t, problems)
 	})
 }

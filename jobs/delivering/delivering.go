@@ -210,9 +210,13 @@ func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
 	return nil
 }
 
-// providerOf returns the provider of a delivery. With an error, OnUncertain is the only field
+// providerOf returns the provider of a delivery. What was sent with a test secret never
+// leaves the simulated one. With an error, OnUncertain is the only field
 // that is set.
 func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
+	if delivery.Provider == channels.SimulatedProvider { // whatever is asked later
+		return channels.Simulated(d.types[delivery.Channel]), nil
+	}
 	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
 	provider, on := registry.Provider(delivery.Channel)
 	if !on {
@@ -312,8 +316,9 @@ func (r *run) send(ctx context.Context) (channels.Receipt, error) {
 // outgoing returns the message as the provider takes it.
 func (r *run) outgoing() channels.Message {
 	m := channels.Message{
-		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt, Recipient: channels.Recipient(r.delivery.Recipient),
-		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
+		Recipient: channels.Recipient{Type: r.delivery.Recipient.Type, Value: r.delivery.Recipient.Value},
+		MsgType:   r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {

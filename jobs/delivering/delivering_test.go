@@ -30,7 +30,7 @@ func TestDeliverSuccess(t *testing.T) {
 		require.Equal(t, accepted.ID, m.DeliveryID)
 		require.Equal(t, 1, m.Attempt)
 		require.Equal(t, "Hello world", m.Body)
-		require.Equal(t, channels.Recipient(accepted.Recipient), m.Recipient)
+		require.Equal(t, channels.Recipient{Type: accepted.Recipient.Type, Value: accepted.Recipient.Value}, m.Recipient)
 
 		d := b.WaitFor(accepted.ID, store.DeliverySuccess)
 		require.JSONEq(t, `{"message_id": "om_1"}`, string(d.Details))

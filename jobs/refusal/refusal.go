@@ -15,6 +15,7 @@ const (
 	InvalidRecipient    = "invalid_recipient"
 	TooManyRecipients   = "too_many_recipients"
 	TooManyDeliveries   = "too_many_deliveries" // recipients × channels
+	LargerThanLimit     = "larger_than_limit"   // than a limit of the app
 	InvalidSendAt       = "invalid_send_at"
 	InvalidExpiresAt    = "invalid_expires_at"
 	IdempotencyConflict = "idempotency_conflict" // the key was used for another request

@@ -34,12 +34,12 @@ func TestCancelBeforeTheFirstSend(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		a, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", steering.CancelBatch+10))
 		require.NoError(t, err)
-		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID))
+		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID, store.Actor{}))
 		n, err := b.Store.Notification(t.Context(), a.NotificationID)
 		require.NoError(t, err)
 		require.Equal(t, store.Counts{Total: steering.CancelBatch + 10, Cancelled: steering.CancelBatch + 10}, n.Counts)
 		require.Equal(t, store.NotificationCancelled, n.Status)
-		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID), "again")
+		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID, store.Actor{}), "again")
 		for _, d := range b.Deliveries(a.NotificationID)[:10] {
 			require.Equal(t, steering.CodeCancelled, d.LastCode)
 			require.Empty(t, b.JobState(d.JobID), "no job is left to start in River UI")
@@ -52,7 +52,7 @@ func TestCancelBeforeTheFirstSend(t *testing.T) {
 
 		// It can be requeued.
 		d := b.Deliveries(a.NotificationID)[0]
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}))
 		b.WaitFor(d.ID, store.DeliverySuccess)
 	})
 }
@@ -78,7 +78,7 @@ func TestCancelDuringSends(t *testing.T) {
 			}
 		}
 		require.Positive(t, failing)
-		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID))
+		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID, store.Actor{}))
 		n, err := b.Store.Notification(t.Context(), a.NotificationID)
 		require.NoError(t, err)
 		require.Equal(t, store.Counts{Total: workers + waiting, Pending: workers, Cancelled: waiting}, n.Counts)
@@ -99,7 +99,7 @@ func TestCancelBeforeARetry(t *testing.T) {
 		c := b.Start()
 		d := b.WaitFor(b.Accept("k").ID, store.DeliveryFailed)
 		require.NoError(t, c.Stop()) // the job waits for its retry by then
-		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), d.NotificationID))
+		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), d.NotificationID, store.Actor{}))
 		d = b.WaitFor(d.ID, store.DeliveryCancelled)
 		require.Nil(t, d.NextRetryAt)
 		require.Empty(t, b.JobState(d.JobID))

@@ -25,7 +25,7 @@ const (
 // Requeue sends a delivery again, exactly as it was rendered, with all its attempts and its
 // notification's priority: one that is dead or cancelled, or that waits for a retry. It goes through the named provider of its channel,
 // or through the channel's own when the name is empty. A *refusal.Error says why not.
-func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string) error {
+func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error {
 	if err := c.checkRequeue(d, provider); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 	if err != nil {
 		return err
 	}
-	requeued, err := c.store.Requeue(ctx, []store.Requeue{requeueOf(d, provider, n.Priority)})
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{requeueOf(d, provider, n.Priority, by)})
 	if err != nil {
 		return err
 	}
@@ -83,6 +83,7 @@ type RequeueRequest struct {
 	Provider string               // narrows the choice to its channel; empty for the channels' own
 	DryRun   bool                 // counts, and changes nothing
 	Limit    int                  // from 1 to MaxRequeued
+	By       store.Actor
 }
 
 // Requeued is the result of a RequeueRequest.
@@ -125,7 +126,7 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 		if r.DryRun {
 			continue
 		}
-		requeued, err := c.requeuePage(ctx, page, r.Provider)
+		requeued, err := c.requeuePage(ctx, page, r.Provider, r.By)
 		if err != nil {
 			return Requeued{}, err
 		}
@@ -138,10 +139,10 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 }
 
 // requeuePage requeues deliveries in one transaction and returns how many it requeued.
-func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string) (int, error) {
+func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string, by store.Actor) (int, error) {
 	batch := make([]store.Requeue, len(page))
 	for i, d := range page {
-		batch[i] = requeueOf(d, provider, store.PriorityLow)
+		batch[i] = requeueOf(d, provider, store.PriorityLow, by)
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
 	n := 0
@@ -153,13 +154,17 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	return n, err
 }
 
-func requeueOf(d store.Delivery, provider string, priority store.Priority) store.Requeue {
+func requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
 	now := store.Now()
 	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
 		job.Due = *d.SendAt
 	}
-	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, Provider: provider, Job: job, At: now}
+	audit := by.Did(store.AuditDeliveryRetry, d.ID.String())
+	if provider != "" {
+		audit.Detail = "through " + provider
+	}
+	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, Provider: provider, Job: job, At: now, Audit: audit}
 }
 
 // channelOf returns the channel of a provider. It returns a *refusal.Error unless deliveries of

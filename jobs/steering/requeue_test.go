@@ -32,8 +32,8 @@ func TestRequeue(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		d := deadDelivery(t, b, "k")
 		b.Template("hello-2", "text", "changed")
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.DeliveryOpen, "")
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}))
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}), refusal.DeliveryOpen, "")
 
 		b.Start()
 		m := b.NextCall()
@@ -42,8 +42,8 @@ func TestRequeue(t *testing.T) {
 		require.Equal(t, "Hello world", m.Body, "as it was rendered")
 		got := b.WaitFor(d.ID, store.DeliverySuccess)
 		require.Equal(t, 1, got.Attempts)
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.DeliveryArrived, "")
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), got, ""), refusal.DeliveryArrived, "")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}), refusal.DeliveryArrived, "")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), got, "", store.Actor{}), refusal.DeliveryArrived, "")
 
 		attempts, err := b.Store.Attempts(t.Context(), d.ID)
 		require.NoError(t, err)
@@ -70,9 +70,9 @@ func TestRequeueOfAWaitingDelivery(t *testing.T) {
 
 		release := make(chan struct{})
 		b.Provider.AnswerAfter(release, func(channels.Message) (channels.Receipt, error) { return channels.Receipt{}, nil })
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}))
 		require.Equal(t, d.ID, b.NextCall().DeliveryID)
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), b.Deliveries(d.NotificationID)[0], ""), refusal.DeliveryOpen, "")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), b.Deliveries(d.NotificationID)[0], "", store.Actor{}), refusal.DeliveryOpen, "")
 		close(release)
 		b.WaitFor(d.ID, store.DeliverySuccess)
 		require.Empty(t, b.Provider.Calls, "once")
@@ -114,7 +114,7 @@ func TestRequeueMatchingWaitingDeliveries(t *testing.T) {
 func TestRequeuedDeliveryHasOneJob(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		d := deadDelivery(t, b, "k")
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}))
 		b.Exec("UPDATE river_job SET state = 'available', finalized_at = NULL, max_attempts = max_attempts + 1 WHERE id = $1", d.JobID)
 		b.Start()
 		b.WaitFor(d.ID, store.DeliverySuccess)
@@ -134,11 +134,11 @@ func TestRequeueThroughAnotherProvider(t *testing.T) {
 			channels.Provider{Name: "foreign", Type: jobstest.OtherChannel, Sender: spare})
 		b.Jobs.Apply(settings)
 		d := deadDelivery(t, b, "k")
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "nobody"), refusal.UnknownProvider, "provider")
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "foreign"), refusal.UnknownProvider, "provider")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "nobody", store.Actor{}), refusal.UnknownProvider, "provider")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "foreign", store.Actor{}), refusal.UnknownProvider, "provider")
 		require.Equal(t, store.DeliveryDead, b.WaitFor(d.ID, store.DeliveryDead).Status)
 
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare"))
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare", store.Actor{}))
 		c := b.Start()
 		d = b.WaitFor(d.ID, store.DeliveryDead)
 		require.Equal(t, []string{"spare", "spare_refused"}, []string{d.Provider, d.LastCode})
@@ -147,12 +147,12 @@ func TestRequeueThroughAnotherProvider(t *testing.T) {
 		require.Empty(t, b.Provider.Calls)
 
 		// The spare provider is removed before the attempt.
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare"))
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "spare", store.Actor{}))
 		b.Jobs.Apply(b.Settings(channels.Resend))
 		b.Start()
 		d = b.WaitFor(d.ID, store.DeliveryDead)
 		require.Equal(t, "provider_gone", d.LastCode)
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}))
 		require.Equal(t, "test-provider", b.WaitFor(d.ID, store.DeliverySuccess).Provider, "the channel's own provider again")
 	})
 }
@@ -163,7 +163,7 @@ func TestRequeueOnADisabledChannel(t *testing.T) {
 		off := b.Settings(channels.Resend)
 		off.Registry = channels.NewRegistry(nil)
 		b.Jobs.Apply(off)
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, ""), refusal.ChannelOff, "")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}), refusal.ChannelOff, "")
 		b.WaitFor(d.ID, store.DeliveryDead)
 	})
 }
@@ -234,7 +234,7 @@ func TestRequeueKeepsExpiryAndSchedule(t *testing.T) {
 		b.WaitFor(b.Deliveries(a.NotificationID)[1].ID, store.DeliveryDead)
 		require.NoError(t, c.Stop())
 		time.Sleep(time.Until(soon))
-		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), b.Deliveries(a.NotificationID)[0], ""), refusal.Expired, "")
+		jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), b.Deliveries(a.NotificationID)[0], "", store.Actor{}), refusal.Expired, "")
 		done, err := b.Jobs.Control.RequeueMatching(t.Context(), steering.RequeueRequest{Filter: store.DeliveryFilter{NotificationID: a.NotificationID}, Limit: steering.MaxRequeued})
 		require.NoError(t, err)
 		require.Equal(t, steering.Requeued{}, done)
@@ -244,10 +244,10 @@ func TestRequeueKeepsExpiryAndSchedule(t *testing.T) {
 		scheduled.SendAt = &later
 		a, err = b.Jobs.Accepter.Accept(t.Context(), scheduled)
 		require.NoError(t, err)
-		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID))
+		require.NoError(t, b.Jobs.Control.Cancel(t.Context(), a.NotificationID, store.Actor{}))
 		d = b.Deliveries(a.NotificationID)[0]
 		require.Equal(t, store.DeliveryCancelled, d.Status)
-		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, ""))
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), d, "", store.Actor{}))
 		require.Equal(t, string(rivertype.JobStateScheduled), b.JobState(b.Deliveries(a.NotificationID)[0].JobID))
 	})
 }

@@ -20,6 +20,7 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -37,7 +38,8 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 
 // Delete deletes the finished notifications that are older than retention.days, and the
 // messages that stay with a vendor, and forgets the groups of alerts that were not posted
-// for as long. With 0 days it deletes nothing.
+// for as long, and deletes the entries of the audit log that are as old. With 0 days it
+// deletes nothing.
 func (r *Retention) Delete(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
@@ -51,6 +53,9 @@ func (r *Retention) Delete(ctx context.Context) error {
 	}
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
+	}
+	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
+		err = errors.Join(err, auditErr)
 	}
 	return errors.Join(err, r.expire(ctx, s.Registry, before))
 }

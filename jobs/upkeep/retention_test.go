@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
@@ -67,5 +68,29 @@ func TestMessagesAtTheVendorAreDeleted(t *testing.T) {
 			require.Len(t, k.before, 1)
 			require.WithinDuration(t, time.Now().AddDate(0, 0, -30), k.before[0], time.Minute)
 		}
+	})
+}
+
+// The audit log is kept as long as notifications.
+func TestTheAuditLogIsKeptAsLongAsNotifications(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		settings := b.Settings(channels.Resend)
+		settings.Retention.Days = 30
+		b.Jobs.Apply(settings)
+		old := time.Now().AddDate(0, 0, -31)
+		b.Exec(`INSERT INTO audit (id, at, app_id, address, agent, action, object_id, outcome, detail)
+			SELECT $1, at, app_id, address, agent, action, 'old', outcome, detail FROM audit WHERE object_id = 'hello'`, store.FirstID(old))
+		entries := func() (objects []string) {
+			listed, err := b.Store.ListAudit(t.Context(), store.AuditFilter{}, uuid.Nil, 100)
+			require.NoError(t, err)
+			for _, e := range listed {
+				objects = append(objects, e.ObjectID)
+			}
+			return objects
+		}
+		require.Contains(t, entries(), "old")
+		require.NoError(t, b.Jobs.Retention.Delete(t.Context()))
+		require.NotContains(t, entries(), "old")
+		require.Contains(t, entries(), "hello", "of the template")
 	})
 }

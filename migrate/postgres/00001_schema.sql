@@ -64,6 +64,7 @@ CREATE TABLE deliveries (
     template_version  integer NOT NULL,
     recipient_type    text NOT NULL,
     recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
+    recipient_configured boolean NOT NULL DEFAULT false, -- from the configuration
     status            text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          integer NOT NULL DEFAULT 0,
@@ -118,11 +119,13 @@ CREATE TABLE templates (
     template_code text NOT NULL,
     version       integer NOT NULL, -- the newest of template_versions
     created_at    timestamptz NOT NULL,
-    updated_at    timestamptz NOT NULL
+    updated_at    timestamptz NOT NULL,
+    owner         text NOT NULL, -- app id
+    private       boolean NOT NULL
 );
 
--- A template as each write left it. The versions outlive the template, so that their
--- numbers are never used again.
+-- A template as each write left it, and as it was when it was deleted. The versions outlive the
+-- template, so that their numbers are never used again and the name stays its owner's.
 CREATE TABLE template_versions (
     name          text COLLATE "C" NOT NULL,
     version       integer NOT NULL,
@@ -134,8 +137,22 @@ CREATE TABLE template_versions (
     template_code text NOT NULL,
     created_by    text NOT NULL, -- app id
     created_at    timestamptz NOT NULL,
+    owner         text NOT NULL,
+    private       boolean NOT NULL,
+    deleted       boolean NOT NULL, -- this version is the deletion
     PRIMARY KEY (name, version)
 );
+
+-- What the apps that have limits have used.
+CREATE TABLE app_use (
+    app_id  text NOT NULL,
+    channel text NOT NULL, -- empty: notifications are counted
+    period  text NOT NULL, -- minute or day
+    start   timestamptz NOT NULL, -- of the period that is counted
+    used    integer NOT NULL,
+    PRIMARY KEY (app_id, channel, period)
+)
+WITH (fillfactor = 50); -- updated by every acceptance of such an app
 
 -- What was last told of each group of alerts, so that only news is told. Transactions that
 -- accept alerts of the same group wait for each other here.
@@ -149,6 +166,30 @@ CREATE TABLE alert_groups (
     PRIMARY KEY (app_id, id)
 )
 WITH (fillfactor = 50); -- updated at every post
+
+-- Who changed what. Rows are inserted, and deleted after retention.days.
+CREATE TABLE audit (
+    id        uuid PRIMARY KEY,
+    at        timestamptz NOT NULL,
+    app_id    text NOT NULL, -- empty: the process itself
+    address   text NOT NULL,
+    agent     text NOT NULL,
+    action    text NOT NULL,
+    object_id text NOT NULL,
+    outcome   text NOT NULL,
+    detail    text NOT NULL
+);
+
+CREATE INDEX audit_object ON audit (object_id, id);
+
+-- +goose StatementBegin
+CREATE FUNCTION audit_never_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'entries of the audit log never change';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_never_changes BEFORE UPDATE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_never_changes();
 
 -- When each provider may be called next, for all replicas.
 CREATE TABLE provider_slots (
@@ -185,6 +226,9 @@ CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE audit;
+DROP FUNCTION audit_never_changes;
+DROP TABLE app_use;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;

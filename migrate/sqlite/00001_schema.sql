@@ -58,6 +58,7 @@ CREATE TABLE deliveries (
     template_version  INTEGER NOT NULL,
     recipient_type    TEXT NOT NULL,
     recipient_value   TEXT NOT NULL,
+    recipient_configured INTEGER NOT NULL DEFAULT 0,
     status            TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          INTEGER NOT NULL DEFAULT 0,
@@ -103,7 +104,9 @@ CREATE TABLE templates (
     template_code TEXT NOT NULL,
     version       INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
-    updated_at    INTEGER NOT NULL
+    updated_at    INTEGER NOT NULL,
+    owner         TEXT NOT NULL,
+    private       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE template_versions (
@@ -117,7 +120,19 @@ CREATE TABLE template_versions (
     template_code TEXT NOT NULL,
     created_by    TEXT NOT NULL,
     created_at    INTEGER NOT NULL,
+    owner         TEXT NOT NULL,
+    private       INTEGER NOT NULL,
+    deleted       INTEGER NOT NULL,
     PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_use (
+    app_id  TEXT NOT NULL,
+    channel TEXT NOT NULL, -- empty: notifications are counted
+    period  TEXT NOT NULL, -- minute or day
+    start   INTEGER NOT NULL, -- of the period that is counted
+    used    INTEGER NOT NULL,
+    PRIMARY KEY (app_id, channel, period)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE alert_groups (
@@ -129,6 +144,27 @@ CREATE TABLE alert_groups (
     seen_at         INTEGER NOT NULL,
     PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id        TEXT PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    app_id    TEXT NOT NULL,
+    address   TEXT NOT NULL,
+    agent     TEXT NOT NULL,
+    action    TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    outcome   TEXT NOT NULL,
+    detail    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_object ON audit (object_id, id);
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'entries of the audit log never change');
+END;
+-- +goose StatementEnd
 
 CREATE TABLE provider_slots (
     provider TEXT PRIMARY KEY,
@@ -146,6 +182,8 @@ CREATE TABLE provider_places (
 -- +goose Down
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE audit;
+DROP TABLE app_use;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;

@@ -51,6 +51,6 @@ func TestUnavailable(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = s.Template(t.Context(), "x")
 	require.ErrorIs(t, err, store.ErrUnavailable)
-	require.ErrorIs(t, s.DeleteTemplate(t.Context(), "x"), store.ErrUnavailable)
+	require.ErrorIs(t, s.DeleteTemplate(t.Context(), "x", "app", store.AuditEntry{}), store.ErrUnavailable)
 	require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable)
 }

@@ -31,6 +31,7 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		batch, created []store.Acceptance
 		byKey          = map[key]store.Notification{} // the notifications that have the batch's keys
 		told           map[uuid.UUID]store.Notification
+		beyond         map[key]*store.QuotaError
 	)
 	insert := func(tx pgx.Tx) (err error) {
 		var news []store.Acceptance
@@ -41,7 +42,14 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 			_, isTaken := byKey[keyOf(a.Notification)]
 			return isTaken
 		})
-		return s.insertAcceptances(ctx, tx, created, store.ToldOf(news))
+		var uses []store.Use
+		if created, beyond, uses, err = takeQuotas(ctx, tx, created, byKey); err != nil {
+			return err
+		}
+		if len(beyond) > 0 {
+			news = slices.DeleteFunc(slices.Clone(news), func(a store.Acceptance) bool { return beyond[keyOf(a.Notification)] != nil })
+		}
+		return s.insertAcceptances(ctx, tx, created, store.ToldOf(news), uses)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		batch = gather()
@@ -63,6 +71,9 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	return column(batch, func(a *store.Acceptance) store.Accepted {
 		if n, isTold := told[a.Notification.ID]; isTold {
 			return store.Accepted{Notification: n, Replayed: true}
+		}
+		if e := beyond[keyOf(a.Notification)]; e != nil {
+			return store.Accepted{Beyond: e}
 		}
 		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !isNew[a.Notification.ID]}
 	}), nil
@@ -97,11 +108,11 @@ func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey 
 	return nil
 }
 
-// insertAcceptances inserts all that belongs to acceptances, and what they tell of groups of
-// alerts. It returns store.ErrStale when a template has changed, and errRepeated when a key is
+// insertAcceptances inserts all that belongs to acceptances, what they tell of groups of
+// alerts, and what their apps have used. It returns store.ErrStale when a template has changed, and errRepeated when a key is
 // taken. River's jobs are first, so that everything else is one round trip: callers wait for
 // each of them.
-func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told) error {
+func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told, uses []store.Use) error {
 	var (
 		jobs       []store.Job
 		messages   []store.Message
@@ -123,6 +134,7 @@ func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.
 	insertMessages(&queries, messages)
 	insertDeliveries(&queries, deliveries)
 	writeTold(&queries, told)
+	writeUses(&queries, uses)
 	queries.Queue(announce, queuesOf(jobs))
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
 		return fmt.Errorf("insert notifications: %w", err)

@@ -60,10 +60,13 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 			column(chosen, func(r *store.Requeue) int64 { return ids[r.DeliveryID] }),
 			column(chosen, func(r *store.Requeue) string { return r.Provider }),
 			column(chosen, func(r *store.Requeue) time.Time { return r.At }))
+		if err != nil {
+			return err
+		}
 		for _, position := range positions {
 			requeued[position] = true
 		}
-		return err
+		return insertAudit(ctx, tx, column(chosen, func(r *store.Requeue) store.AuditEntry { return r.Audit })...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("requeue deliveries: %w", marked(err))

@@ -55,9 +55,9 @@ func TestReadOnlyDatabase(t *testing.T) {
 	require.ErrorContains(t, s.Ping(ctx), "read-only transaction")
 	require.NoError(t, s.Ping(ctx), "a new connection")
 	readOnly("on")
-	_, err := s.CreateTemplate(ctx, store.Template{Name: "alert"}, "app")
+	_, err := s.CreateTemplate(ctx, store.Template{Name: "alert"}, "", store.AuditEntry{})
 	require.ErrorContains(t, err, "read-only transaction")
-	_, err = s.CreateTemplate(ctx, store.Template{Name: "alert"}, "app")
+	_, err = s.CreateTemplate(ctx, store.Template{Name: "alert"}, "", store.AuditEntry{})
 	require.NoError(t, err, "a new connection")
 
 	// New connections to a read-only database are refused.

@@ -6,31 +6,25 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// insertVersion ends a statement that wrote a template (written_template): it keeps it as
-// a version that the app $1 wrote, and returns it.
-const insertVersion = `, inserted_version AS (
-		INSERT INTO template_versions (` + sqlread.VersionColumns + `)
-		SELECT name, version, channel, description, msg_type, subject, body, template_code, $1, updated_at
-		FROM written_template
-	)
-	SELECT ` + sqlread.TemplateColumns + ` FROM written_template`
-
 // CreateTemplate implements store.Templates.
-func (s *Store) CreateTemplate(ctx context.Context, t store.Template, by string) (store.Template, error) {
-	created, err := s.writeTemplate(ctx, `
-		WITH written_template AS (
-			INSERT INTO templates (`+sqlread.TemplateColumns+`)
-			SELECT $2, $3, $4, $5, $6, $7, $8, 1 + coalesce(max(version), 0), $9, $10
-			FROM template_versions WHERE name = $2
-			ON CONFLICT (name) DO NOTHING RETURNING `+sqlread.TemplateColumns+`
-		)`+insertVersion,
-		by, t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.CreatedAt, t.UpdatedAt)
-	if errors.Is(err, store.ErrNotFound) {
+func (s *Store) CreateTemplate(
+	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+) (store.Template, error) {
+	created, err := s.writeTemplate(ctx, audit, `
+		INSERT INTO templates (`+sqlread.TemplateColumns+`)
+		SELECT $1, $2, $3, $4, $5, $6, $7, 1 + coalesce(max(version), 0), $8, $9, $10, $11
+		FROM template_versions WHERE name = $1
+		HAVING coalesce((SELECT owner FROM template_versions WHERE name = $1 ORDER BY version DESC LIMIT 1), '') = $12
+		ON CONFLICT (name) DO NOTHING RETURNING `+sqlread.TemplateColumns,
+		t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.CreatedAt, t.UpdatedAt,
+		t.Owner, t.Private, owner)
+	if errors.Is(err, store.ErrNotFound) || isTaken(err) {
 		err = store.ErrExists // nothing was written
 	}
 	if err != nil {
@@ -39,42 +33,76 @@ func (s *Store) CreateTemplate(ctx context.Context, t store.Template, by string)
 	return created, nil
 }
 
+// isTaken reports whether a key is taken. A template's version is when the template was
+// deleted by a transaction that the insert waited for.
+func isTaken(err error) bool {
+	const uniqueViolation = "23505"
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == uniqueViolation
+}
+
 // UpdateTemplate implements store.Templates.
-func (s *Store) UpdateTemplate(ctx context.Context, t store.Template, by string) (store.Template, error) {
-	updated, err := s.writeTemplate(ctx, `
-		WITH written_template AS (
-			UPDATE templates SET version = version + 1, description = $3, msg_type = $4, subject = $5, body = $6,
-				template_code = $7, updated_at = $8
-			WHERE name = $2 RETURNING `+sqlread.TemplateColumns+`
-		)`+insertVersion,
-		by, t.Name, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt)
+func (s *Store) UpdateTemplate(
+	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+) (store.Template, error) {
+	updated, err := s.writeTemplate(ctx, audit, `
+		UPDATE templates SET version = version + 1, description = $3, msg_type = $4, subject = $5, body = $6,
+			template_code = $7, updated_at = $8, owner = $9, private = $10
+		WHERE name = $1 AND owner = $2 RETURNING `+sqlread.TemplateColumns,
+		t.Name, owner, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt, t.Owner, t.Private)
 	if err != nil {
 		return store.Template{}, fmt.Errorf("update template %q: %w", t.Name, err)
 	}
 	return updated, nil
 }
 
-// writeTemplate runs a statement that returns the template that it wrote, or
-// store.ErrNotFound when it wrote none.
-func (s *Store) writeTemplate(ctx context.Context, sql string, args ...any) (store.Template, error) {
-	written, err := query(ctx, s.pool, sqlread.Template, sql, args...)
+// writeTemplate runs a statement that returns the template that it wrote, and keeps that as a
+// version. It returns store.ErrNotFound when the statement wrote none.
+func (s *Store) writeTemplate(
+	ctx context.Context, audit store.AuditEntry, statement string, args ...any,
+) (t store.Template, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		written, err := query(ctx, tx, sqlread.Template, statement, args...)
+		if err != nil {
+			return err
+		}
+		if len(written) == 0 {
+			return store.ErrNotFound
+		}
+		t = written[0]
+		return insertVersion(ctx, tx, t.AsVersion(audit.AppID, false), audit)
+	})
+	return t, marked(err)
+}
+
+func insertVersion(ctx context.Context, tx pgx.Tx, v store.TemplateVersion, audit store.AuditEntry) error {
+	_, err := tx.Exec(ctx, `INSERT INTO template_versions (`+sqlread.VersionColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		v.Name, v.Version, v.Channel, v.Description, v.MsgType, v.Subject, v.Body, v.TemplateCode, v.CreatedBy, v.CreatedAt,
+		v.Owner, v.Private, v.Deleted)
 	if err != nil {
-		return store.Template{}, err
+		return err
 	}
-	if len(written) == 0 {
-		return store.Template{}, store.ErrNotFound
-	}
-	return written[0], nil
+	return insertAudit(ctx, tx, audit.OfVersion(v.Version))
 }
 
 // DeleteTemplate implements store.Templates.
-func (s *Store) DeleteTemplate(ctx context.Context, name string) error {
-	tag, err := s.pool.Exec(ctx, `DELETE FROM templates WHERE name = $1`, name)
+func (s *Store) DeleteTemplate(ctx context.Context, name, owner string, audit store.AuditEntry) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		deleted, err := query(ctx, tx, sqlread.Template,
+			`DELETE FROM templates WHERE name = $1 AND owner = $2 RETURNING `+sqlread.TemplateColumns, name, owner)
+		if err != nil {
+			return err
+		}
+		if len(deleted) == 0 {
+			return store.ErrNotFound
+		}
+		t := deleted[0]
+		t.Version, t.UpdatedAt = t.Version+1, store.Now()
+		return insertVersion(ctx, tx, t.AsVersion(audit.AppID, true), audit)
+	})
 	if err != nil {
 		return fmt.Errorf("delete template %q: %w", name, marked(err))
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("template %q: %w", name, store.ErrNotFound)
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 		if err != nil || len(open) == 0 {
 			return err
 		}
+		if err := insertAudit(ctx, tx, c.Audit...); err != nil {
+			return err
+		}
 		stopped, err := s.stopJobs(ctx, tx, open)
 		if err != nil {
 			return err

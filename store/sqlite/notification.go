@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/labring/sealos-notify/store"
@@ -23,23 +24,27 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err != nil {
 			return err
 		}
-		news, repeated := store.News(batch, last)
+		_, repeated := store.News(batch, last)
+		ledger, err := readUses(ctx, tx, batch)
+		if err != nil {
+			return err
+		}
 		var created []store.Acceptance
 		for i, a := range batch {
 			told, isRepeated := repeated[a.Notification.ID]
 			if isRepeated {
 				accepted[i], err = repetition(ctx, tx, told)
 			} else {
-				accepted[i], err = insertNotification(ctx, tx, a)
+				accepted[i], err = insertNotification(ctx, tx, a, ledger)
 			}
 			if err != nil {
 				return err
 			}
-			if !accepted[i].Replayed {
+			if !accepted[i].Replayed && accepted[i].Beyond == nil {
 				created = append(created, a)
 			}
 		}
-		if err := writeTold(ctx, tx, store.ToldOf(news)); err != nil {
+		if err := errors.Join(writeTold(ctx, tx, store.ToldOf(created)), writeUses(ctx, tx, ledger)); err != nil {
 			return err
 		}
 		return s.insertContents(ctx, tx, created)
@@ -50,13 +55,22 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	return accepted, nil
 }
 
-// insertNotification inserts the notification when its key is free. Otherwise it returns
-// the one that has the key.
-func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (store.Accepted, error) {
+// insertNotification inserts the notification when its key is free and its app's quotas have
+// room. Otherwise it returns the one that has the key, or the quota.
+func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance, ledger store.Ledger) (store.Accepted, error) {
 	n := a.Notification
+	existing, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, n.AppID, n.IdempotencyKey)
+	if err != nil {
+		return store.Accepted{}, fmt.Errorf("read notification: %w", err)
+	}
+	if len(existing) > 0 {
+		return store.Accepted{Notification: existing[0], Replayed: true}, nil
+	}
+	if beyond := ledger.Take(a); beyond != nil {
+		return store.Accepted{Beyond: beyond}, nil
+	}
 	var unmatched []byte
 	if len(n.Unmatched) > 0 {
-		var err error
 		if unmatched, err = json.Marshal(n.Unmatched); err != nil {
 			return store.Accepted{}, fmt.Errorf("unmatched recipients: %w", err)
 		}
@@ -65,21 +79,13 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
 		n.SendAt, n.ExpiresAt, n.Priority, n.Test)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}
-	if len(written) == 1 {
-		return store.Accepted{Notification: written[0]}, nil
-	}
-	existing, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, n.AppID, n.IdempotencyKey)
-	if err != nil {
-		return store.Accepted{}, fmt.Errorf("read notification: %w", err)
-	}
-	return store.Accepted{Notification: existing[0], Replayed: true}, nil
+	return store.Accepted{Notification: written[0]}, nil
 }
 
 // insertContents inserts the jobs, messages and deliveries of notifications.

@@ -55,6 +55,9 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 			if err := requeueDelivery(ctx, tx, d, ids[d.DeliveryID]); err != nil {
 				return err
 			}
+			if err := insertAudit(ctx, tx, d.Audit); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -36,7 +36,7 @@ func TestOpenTakesAnyPath(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a b?mode=ro&c#d%41.db")
 	s := open(t, path)
-	_, err := s.CreateTemplate(t.Context(), store.Template{Name: "kept"}, "app")
+	_, err := s.CreateTemplate(t.Context(), store.Template{Name: "kept"}, "", store.AuditEntry{})
 	require.NoError(t, err)
 	s.Close()
 	require.FileExists(t, path)
@@ -66,7 +66,7 @@ func TestConnectionSettings(t *testing.T) {
 func TestReadsDoNotWaitForAWriter(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "notify.db"))
-	_, err := s.CreateTemplate(t.Context(), store.Template{Name: "alert"}, "app")
+	_, err := s.CreateTemplate(t.Context(), store.Template{Name: "alert"}, "", store.AuditEntry{})
 	require.NoError(t, err)
 	tx, err := s.DB().BeginTx(t.Context(), nil)
 	require.NoError(t, err)

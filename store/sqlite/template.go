@@ -11,14 +11,17 @@ import (
 )
 
 // CreateTemplate implements store.Templates.
-func (s *Store) CreateTemplate(ctx context.Context, t store.Template, by string) (store.Template, error) {
-	created, err := s.writeTemplate(ctx, by, `
+func (s *Store) CreateTemplate(
+	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+) (store.Template, error) {
+	created, err := s.writeTemplate(ctx, audit, `
 		INSERT INTO templates (`+sqlread.TemplateColumns+`)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 1 + coalesce(max(version), 0), ?8, ?9
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 1 + coalesce(max(version), 0), ?8, ?9, ?10, ?11
 		FROM template_versions WHERE name = ?1
+		HAVING coalesce((SELECT owner FROM template_versions WHERE name = ?1 ORDER BY version DESC LIMIT 1), '') = ?12
 		ON CONFLICT (name) DO NOTHING RETURNING `+sqlread.TemplateColumns,
 		t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode,
-		t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro())
+		t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro(), t.Owner, t.Private, owner)
 	if errors.Is(err, store.ErrNotFound) {
 		err = store.ErrExists // nothing was written
 	}
@@ -29,23 +32,25 @@ func (s *Store) CreateTemplate(ctx context.Context, t store.Template, by string)
 }
 
 // UpdateTemplate implements store.Templates.
-func (s *Store) UpdateTemplate(ctx context.Context, t store.Template, by string) (store.Template, error) {
-	updated, err := s.writeTemplate(ctx, by, `
+func (s *Store) UpdateTemplate(
+	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+) (store.Template, error) {
+	updated, err := s.writeTemplate(ctx, audit, `
 		UPDATE templates SET version = version + 1, description = ?, msg_type = ?, subject = ?, body = ?,
-			template_code = ?, updated_at = ?
-		WHERE name = ? RETURNING `+sqlread.TemplateColumns,
-		t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt.UnixMicro(), t.Name)
+			template_code = ?, updated_at = ?, owner = ?, private = ?
+		WHERE name = ? AND owner = ? RETURNING `+sqlread.TemplateColumns,
+		t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt.UnixMicro(), t.Owner, t.Private, t.Name, owner)
 	if err != nil {
 		return store.Template{}, fmt.Errorf("update template %q: %w", t.Name, err)
 	}
 	return updated, nil
 }
 
-const insertVersion = `INSERT INTO template_versions (` + sqlread.VersionColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-
 // writeTemplate runs a statement that returns the template that it wrote, and keeps that
 // as a version. It returns store.ErrNotFound when the statement wrote none.
-func (s *Store) writeTemplate(ctx context.Context, by, statement string, args ...any) (t store.Template, err error) {
+func (s *Store) writeTemplate(
+	ctx context.Context, audit store.AuditEntry, statement string, args ...any,
+) (t store.Template, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		written, err := query(ctx, tx, sqlread.Template, statement, args...)
 		if err != nil {
@@ -55,23 +60,41 @@ func (s *Store) writeTemplate(ctx context.Context, by, statement string, args ..
 			return store.ErrNotFound
 		}
 		t = written[0]
-		_, err = tx.ExecContext(ctx,
-			insertVersion,
-			t.Name, t.Version, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode,
-			by, t.UpdatedAt.UnixMicro())
-		return err
+		return insertVersion(ctx, tx, t.AsVersion(audit.AppID, false), audit)
 	})
 	return t, err
 }
 
-// DeleteTemplate implements store.Templates.
-func (s *Store) DeleteTemplate(ctx context.Context, name string) error {
-	result, err := s.write.ExecContext(ctx, `DELETE FROM templates WHERE name = ?`, name)
+const insertVersionRow = `INSERT INTO template_versions (` + sqlread.VersionColumns + `)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+func insertVersion(ctx context.Context, tx *sql.Tx, v store.TemplateVersion, audit store.AuditEntry) error {
+	_, err := tx.ExecContext(ctx, insertVersionRow,
+		v.Name, v.Version, v.Channel, v.Description, v.MsgType, v.Subject, v.Body, v.TemplateCode,
+		v.CreatedBy, v.CreatedAt.UnixMicro(), v.Owner, v.Private, v.Deleted)
 	if err != nil {
-		return fmt.Errorf("delete template %q: %w", name, marked(err))
+		return err
 	}
-	if n, _ := result.RowsAffected(); n == 0 { // this driver returns no error
-		return fmt.Errorf("template %q: %w", name, store.ErrNotFound)
+	return insertAudit(ctx, tx, audit.OfVersion(v.Version))
+}
+
+// DeleteTemplate implements store.Templates.
+func (s *Store) DeleteTemplate(ctx context.Context, name, owner string, audit store.AuditEntry) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		deleted, err := query(ctx, tx, sqlread.Template,
+			`DELETE FROM templates WHERE name = ? AND owner = ? RETURNING `+sqlread.TemplateColumns, name, owner)
+		if err != nil {
+			return err
+		}
+		if len(deleted) == 0 {
+			return store.ErrNotFound
+		}
+		t := deleted[0]
+		t.Version, t.UpdatedAt = t.Version+1, store.Now()
+		return insertVersion(ctx, tx, t.AsVersion(audit.AppID, true), audit)
+	})
+	if err != nil {
+		return fmt.Errorf("delete template %q: %w", name, err)
 	}
 	return nil
 }

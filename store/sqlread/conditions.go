@@ -49,6 +49,13 @@ func (c *conditions) content(channel, recipient, template string) {
 	c.equal(`d.template_name`, template)
 }
 
+// given leaves out recipients from the configuration.
+func (c *conditions) given(only bool) {
+	if only {
+		c.terms = append(c.terms, `NOT d.recipient_configured`)
+	}
+}
+
 func (c *conditions) where() string {
 	if len(c.terms) == 0 {
 		return ""

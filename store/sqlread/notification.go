@@ -57,6 +57,7 @@ func (r Reader) ListNotifications(
 func (c *conditions) delivered(f store.NotificationFilter) {
 	of := conditions{args: c.args}
 	of.content(f.Channel, f.Recipient, f.Template)
+	of.given(f.NotConfigured && f.Recipient != "")
 	switch {
 	case len(of.terms) == 0:
 	case f.Recipient != "": // few deliveries: they are found first

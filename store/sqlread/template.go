@@ -8,22 +8,24 @@ import (
 
 // Columns of the two tables of templates, as Template and version scan them.
 const (
-	TemplateColumns = `name, channel, description, msg_type, subject, body, template_code, version, created_at, updated_at`
-	VersionColumns  = `name, version, channel, description, msg_type, subject, body, template_code, created_by, created_at`
+	TemplateColumns = `name, channel, description, msg_type, subject, body, template_code, version, created_at, updated_at,
+		owner, private`
+	VersionColumns = `name, version, channel, description, msg_type, subject, body, template_code, created_by, created_at,
+		owner, private, deleted`
 )
 
 // Template scans TemplateColumns.
 func Template(row Row) (store.Template, error) {
 	var t store.Template
 	err := row.Scan(&t.Name, &t.Channel, &t.Description, &t.MsgType, &t.Subject, &t.Body, &t.TemplateCode, &t.Version,
-		&t.CreatedAt, &t.UpdatedAt)
+		&t.CreatedAt, &t.UpdatedAt, &t.Owner, &t.Private)
 	return t, err
 }
 
 func version(row Row) (store.TemplateVersion, error) {
 	var v store.TemplateVersion
 	err := row.Scan(&v.Name, &v.Version, &v.Channel, &v.Description, &v.MsgType, &v.Subject, &v.Body, &v.TemplateCode,
-		&v.CreatedBy, &v.CreatedAt)
+		&v.CreatedBy, &v.CreatedAt, &v.Owner, &v.Private, &v.Deleted)
 	return v, err
 }
 
@@ -34,10 +36,11 @@ func (r Reader) Template(ctx context.Context, name string) (store.Template, erro
 }
 
 // ListTemplates implements store.Templates.
-func (r Reader) ListTemplates(ctx context.Context, channel, after string, limit int) ([]store.Template, error) {
+func (r Reader) ListTemplates(ctx context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error) {
 	templates, err := all(ctx, r.DB, Template,
 		`SELECT `+TemplateColumns+` FROM templates
-		WHERE name > $1 AND ($2 = '' OR channel = $2) ORDER BY name LIMIT $3`, after, channel, limit)
+		WHERE name > $1 AND ($2 = '' OR channel = $2) AND ($3 = '' OR owner = $3 OR NOT private)
+		ORDER BY name LIMIT $4`, after, f.Channel, f.VisibleTo, limit)
 	return wrapped(templates, err, "list templates")
 }
 

@@ -10,6 +10,7 @@ import (
 
 var cancelCases = map[string]func(*testing.T, bundle){
 	"Cancel/waiting deliveries": cancelWaiting,
+	"Cancel/audited":            cancelAudited,
 	"Cancel/in parts":           cancelInParts,
 	"Cancel/orphans":            cancelOrphans,
 	"Cancel/then requeue":       cancelThenRequeue,
@@ -25,6 +26,25 @@ func (b bundle) cancel(t *testing.T, n store.Notification) store.Cancelled {
 
 func cancellation(n store.Notification) store.Cancellation {
 	return store.Cancellation{NotificationID: n.ID, Limit: 100, Code: "cancelled", Error: "it was cancelled", At: store.Now()}
+}
+
+func cancelAudited(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 3)
+	c := cancellation(n)
+	c.Limit, c.Audit = 2, []store.AuditEntry{actor.Did(store.AuditNotificationCancel, n.ID.String())}
+	page, err := b.Cancel(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, c.Audit, b.audit(t, store.AuditFilter{}))
+
+	_, err = b.db.ExecContext(t.Context(), `DROP TABLE audit`)
+	require.NoError(t, err)
+	c.After = page.Last
+	_, err = b.Cancel(t.Context(), c)
+	require.Error(t, err)
+	require.Equal(t, store.DeliveryPending, b.delivery(t, deliveries[2].ID).Status, "neither without the other")
+	c.NotificationID = newID()
+	_, err = b.Cancel(t.Context(), c)
+	require.NoError(t, err, "nothing is written when there is nothing to cancel")
 }
 
 func cancelWaiting(t *testing.T, b bundle) {

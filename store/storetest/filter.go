@@ -13,6 +13,7 @@ import (
 
 var filterCases = map[string]func(*testing.T, bundle){
 	"ListDeliveries/each filter":        deliveriesByFilter,
+	"Lists/configured recipients":       configuredRecipients,
 	"ListDeliveries/status":             deliveriesByStatus,
 	"ListDeliveries/since and until":    deliveriesByTime,
 	"ListDeliveries/unexpired":          deliveriesUnexpired,
@@ -87,6 +88,32 @@ func deliveriesByFilter(t *testing.T, b bundle) {
 	page, err := b.ListDeliveries(t.Context(), store.DeliveryFilter{Code: "refused"}, uuid.Nil, 10)
 	require.NoError(t, err)
 	require.Equal(t, []store.Delivery{b.delivery(t, one.Deliveries[1].ID)}, page, "with all fields")
+}
+
+// A search that may not tell who is configured finds only the others.
+func configuredRecipients(t *testing.T, b bundle) {
+	given, configured := Acceptance("app", "given", 1), Acceptance("app", "configured", 1)
+	configured.Deliveries[0].Recipient.Configured = true
+	require.Equal(t, given.Deliveries[0].Recipient.Value, configured.Deliveries[0].Recipient.Value)
+	b.accept(t, given, configured)
+	address := given.Deliveries[0].Recipient.Value
+	for _, c := range []struct {
+		recipient     string
+		notConfigured bool
+		want          int
+	}{{"", false, 2}, {address, false, 2}, {"", true, 1}, {address, true, 1}} {
+		deliveries, err := b.ListDeliveries(t.Context(),
+			store.DeliveryFilter{AppID: "app", Recipient: c.recipient, NotConfigured: c.notConfigured}, uuid.Nil, 10)
+		require.NoError(t, err)
+		require.Len(t, deliveries, c.want, "%+v", c)
+		if c.recipient == "" && c.notConfigured {
+			continue // a notification has recipients of both kinds
+		}
+		notifications, err := b.ListNotifications(t.Context(),
+			store.NotificationFilter{Recipient: c.recipient, NotConfigured: c.notConfigured}, uuid.Nil, 10)
+		require.NoError(t, err)
+		require.Len(t, notifications, c.want, "%+v", c)
+	}
 }
 
 func idsOf(deliveries []store.Delivery) []uuid.UUID {

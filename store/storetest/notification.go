@@ -36,12 +36,12 @@ var acceptCases = map[string]func(*testing.T, bundle){
 func acceptKeepsFields(t *testing.T, b bundle) {
 	a := Acceptance("console", "key 1 ' \" \\ 键", 2)
 	a.Notification.RequestHash = []byte("\x00\x01\xfe\xff")
-	a.Notification.Unmatched = []store.Recipient{{Type: "phone", Value: "+8613800000000"}, {Type: "x", Value: `"<&'`}}
+	a.Notification.Unmatched = []store.Recipient{{Type: "phone", Value: "+8613800000000"}, {Type: "x", Value: `"<&'`, Configured: true}}
 	a.Messages[0].Subject = "磁盘已满 🚨"
 	a.Messages[0].Body = "line 1\r\n\tline 2 <b>&amp;</b> \\ \u2028"
 	a.Messages[0].TemplateCode = "SMS_1"
 	a.Messages[0].Params = []byte(`{ "b":1.0, "a" : "x\u0041",  "a":null }`) // kept byte for byte
-	a.Deliveries[1].Recipient = store.Recipient{Type: "feishu_user_id", Value: "ou_ü"}
+	a.Deliveries[1].Recipient = store.Recipient{Type: "feishu_user_id", Value: "ou_ü", Configured: true}
 	sendAt, expiresAt := store.Now().Add(time.Hour), store.Now().Add(2*time.Hour)
 	a.Notification.SendAt, a.Notification.ExpiresAt = &sendAt, &expiresAt
 	a.Notification.Priority, a.Notification.Test = store.PriorityHigh, true
@@ -250,11 +250,11 @@ func acceptStale(t *testing.T, b bundle) {
 		requireRows(t, b, 0, 0)
 	}
 
-	current, err := b.UpdateTemplate(t.Context(), old, "app") // the same text, at the same time
+	current, err := b.UpdateTemplate(t.Context(), old, old.Owner, actor.Did(store.AuditTemplateUpdate, "alert")) // the same text, at the same time
 	require.NoError(t, err)
 	requireStale(t)
 	stale.Templates = []store.Template{current}
-	require.NoError(t, b.DeleteTemplate(t.Context(), "alert"))
+	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", old.Owner, actor.Did(store.AuditTemplateDelete, "alert")))
 	requireStale(t)
 
 	again := b.create(t, current, "app")

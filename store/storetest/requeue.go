@@ -18,10 +18,13 @@ var requeueCases = map[string]func(*testing.T, bundle){
 	"Requeue/concurrently":                    requeueConcurrently,
 	"Requeue/all or nothing":                  requeueAllOrNothing,
 	"Requeue/empty batch":                     requeueNothing,
+	"Requeue/audited":                         requeueAudited,
 }
 
 func requeueOf(d store.Delivery) store.Requeue {
-	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, At: store.Now(), Job: jobOf(d)}
+	return store.Requeue{
+		DeliveryID: d.ID, JobID: d.JobID, At: store.Now(), Job: jobOf(d), Audit: actor.Did(store.AuditDeliveryRetry, d.ID.String()),
+	}
 }
 
 func (b bundle) requeue(t *testing.T, batch ...store.Requeue) []bool {
@@ -203,4 +206,21 @@ func requeueAllOrNothing(t *testing.T, b bundle) {
 
 func requeueNothing(t *testing.T, b bundle) {
 	require.Empty(t, b.requeue(t))
+}
+
+// Each delivery that is requeued has an entry, and the others have none.
+func requeueAudited(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 3)
+	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryDead), outcome(deliveries[2], 1, store.DeliveryDead))
+	batch := []store.Requeue{requeueOf(deliveries[0]), requeueOf(deliveries[1]), requeueOf(deliveries[2])}
+	require.Equal(t, []bool{true, false, true}, b.requeue(t, batch...))
+	require.Equal(t, []store.AuditEntry{batch[0].Audit, batch[2].Audit}, b.audit(t, store.AuditFilter{}))
+
+	again := b.delivery(t, deliveries[0].ID)
+	b.record(t.Context(), t, outcome(again, 1, store.DeliveryDead))
+	_, err := b.db.ExecContext(t.Context(), `DROP TABLE audit`)
+	require.NoError(t, err)
+	_, err = b.Requeue(t.Context(), []store.Requeue{requeueOf(again)})
+	require.Error(t, err)
+	require.Equal(t, store.DeliveryDead, b.delivery(t, again.ID).Status, "neither without the other")
 }

@@ -11,37 +11,56 @@ import (
 )
 
 var templateCases = map[string]func(*testing.T, bundle){
-	"Templates/create and read":   templateCreate,
-	"Templates/update":            templateUpdate,
-	"Templates/delete":            templateDelete,
-	"Templates/versions":          templateVersions,
-	"Templates/concurrent writes": templateWriters,
-	"Templates/not found":         templateNotFound,
-	"Templates/list":              templateList,
+	"Templates/create and read":                templateCreate,
+	"Templates/update":                         templateUpdate,
+	"Templates/delete":                         templateDelete,
+	"Templates/owner":                          templateOwner,
+	"Templates/private":                        templatePrivate,
+	"Templates/audited with the change":        templateAudited,
+	"Templates/concurrent deletes and creates": templateDeleters,
+	"Templates/versions":                       templateVersions,
+	"Templates/concurrent writes":              templateWriters,
+	"Templates/not found":                      templateNotFound,
+	"Templates/list":                           templateList,
 }
 
 func template(name, channel string) store.Template {
 	now := store.Now()
 	return store.Template{
 		Name: name, Channel: channel, Description: "描述", MsgType: "text", Subject: "{{ .subject }}",
-		Body: "【{{ .severity }}】\n{{ .incident }}", TemplateCode: "SMS_1", CreatedAt: now, UpdatedAt: now,
+		Body: "【{{ .severity }}】\n{{ .incident }}", TemplateCode: "SMS_1", CreatedAt: now, UpdatedAt: now, Owner: "owner",
 	}
 }
 
 // create creates a template and returns it as stored.
 func (b bundle) create(t *testing.T, tmpl store.Template, by string) store.Template {
 	t.Helper()
-	created, err := b.CreateTemplate(t.Context(), tmpl, by)
+	before, err := b.TemplateVersions(t.Context(), tmpl.Name, 0, 1)
+	require.NoError(t, err)
+	owner := ""
+	if len(before) > 0 {
+		owner = before[0].Owner
+	}
+	created, err := b.CreateTemplate(t.Context(), tmpl, owner, did(by, store.AuditTemplateCreate, tmpl.Name))
 	require.NoError(t, err)
 	return created
 }
 
-// version returns the version entry of a stored template.
-func version(t store.Template, by string) store.TemplateVersion {
-	return store.TemplateVersion{
-		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
-		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, CreatedBy: by, CreatedAt: t.UpdatedAt,
-	}
+// did returns the entry of what an app did.
+func did(app string, action store.AuditAction, object string) store.AuditEntry {
+	return store.Actor{AppID: app, Address: "192.0.2.1", Agent: "curl/8"}.Did(action, object)
+}
+
+// deletion returns the newest version of a template that an app has deleted.
+func (b bundle) deletion(t *testing.T, deleted store.Template, by string) store.TemplateVersion {
+	t.Helper()
+	got, err := b.TemplateVersions(t.Context(), deleted.Name, 0, 1)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.WithinDuration(t, time.Now(), got[0].CreatedAt, time.Minute)
+	deleted.Version, deleted.UpdatedAt = deleted.Version+1, got[0].CreatedAt
+	require.Equal(t, deleted.AsVersion(by, true), got[0])
+	return got[0]
 }
 
 func templateCreate(t *testing.T, b bundle) {
@@ -54,7 +73,7 @@ func templateCreate(t *testing.T, b bundle) {
 	require.Equal(t, want, got)
 
 	// Names are unique over all channels, and case counts.
-	_, err = b.CreateTemplate(t.Context(), template("alert", "sms"), "app")
+	_, err = b.CreateTemplate(t.Context(), template("alert", "sms"), "owner", did("app", store.AuditTemplateCreate, "alert"))
 	require.ErrorIs(t, err, store.ErrExists)
 	b.create(t, template("Alert", "sms"), "app")
 	got, err = b.Template(t.Context(), "alert")
@@ -69,9 +88,12 @@ func templateUpdate(t *testing.T, b bundle) {
 	later := first.UpdatedAt.Add(time.Minute)
 	got, err := b.UpdateTemplate(t.Context(), store.Template{
 		Name: "alert", Channel: "sms", Body: "new", Version: 7, CreatedAt: later, UpdatedAt: later,
-	}, "app")
+		Owner: "new", Private: true,
+	}, "owner", did("app", store.AuditTemplateUpdate, "alert"))
 	require.NoError(t, err)
-	want := store.Template{Name: "alert", Channel: "email", Body: "new", Version: 2, CreatedAt: first.CreatedAt, UpdatedAt: later}
+	want := store.Template{
+		Name: "alert", Channel: "email", Body: "new", Version: 2, CreatedAt: first.CreatedAt, UpdatedAt: later, Owner: "new", Private: true,
+	}
 	require.Equal(t, want, got)
 
 	got, err = b.Template(t.Context(), "alert")
@@ -83,14 +105,15 @@ func templateUpdate(t *testing.T, b bundle) {
 }
 
 func templateDelete(t *testing.T, b bundle) {
-	b.create(t, template("alert", "email"), "app")
+	created := b.create(t, template("alert", "email"), "app")
 	b.create(t, template("other", "email"), "app")
-	require.NoError(t, b.DeleteTemplate(t.Context(), "alert"))
+	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "owner", did("app", store.AuditTemplateDelete, "alert")))
+	require.Equal(t, 2, b.deletion(t, created, "app").Version, "the deletion is a version")
 	_, err := b.Template(t.Context(), "alert")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, err = b.Template(t.Context(), "other")
 	require.NoError(t, err)
-	require.Equal(t, 2, b.create(t, template("alert", "sms"), "app").Version, "the name is free again, and its versions continue")
+	require.Equal(t, 3, b.create(t, template("alert", "sms"), "app").Version, "the name is free again, and its versions continue")
 }
 
 func templateVersions(t *testing.T, b bundle) {
@@ -98,13 +121,14 @@ func templateVersions(t *testing.T, b bundle) {
 	b.create(t, template("other", "email"), "author")
 	next := first
 	next.Body, next.Description, next.UpdatedAt = "new", "", first.UpdatedAt.Add(time.Minute)
-	second, err := b.UpdateTemplate(t.Context(), next, "editor")
+	second, err := b.UpdateTemplate(t.Context(), next, "owner", did("editor", store.AuditTemplateUpdate, "alert"))
 	require.NoError(t, err)
-	require.NoError(t, b.DeleteTemplate(t.Context(), "alert"))
+	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "owner", did("remover", store.AuditTemplateDelete, "alert")))
+	gone := b.deletion(t, second, "remover")
 	third := b.create(t, template("alert", "sms"), "author")
 
-	all := []store.TemplateVersion{version(third, "author"), version(second, "editor"), version(first, "author")}
-	require.Equal(t, []int{3, 2, 1}, []int{all[0].Version, all[1].Version, all[2].Version})
+	all := []store.TemplateVersion{third.AsVersion("author", false), gone, second.AsVersion("editor", false), first.AsVersion("author", false)}
+	require.Equal(t, []int{4, 3, 2, 1}, []int{all[0].Version, all[1].Version, all[2].Version, all[3].Version})
 	for _, want := range all {
 		got, err := b.TemplateVersion(t.Context(), "alert", want.Version)
 		require.NoError(t, err)
@@ -114,7 +138,7 @@ func templateVersions(t *testing.T, b bundle) {
 		before, limit int
 		want          []store.TemplateVersion
 	}{
-		{0, 10, all}, {0, 2, all[:2]}, {2, 10, all[2:]}, {1, 10, nil},
+		{0, 10, all}, {0, 2, all[:2]}, {3, 10, all[2:]}, {1, 10, nil},
 	} {
 		got, err := b.TemplateVersions(t.Context(), "alert", c.before, c.limit)
 		require.NoError(t, err)
@@ -129,7 +153,7 @@ func templateWriters(t *testing.T, b bundle) {
 	tmpl := b.create(t, template("alert", "email"), "app")
 	versions, errs := make([]int, writers), make([]error, writers)
 	concurrently(t, writers, func(i int) {
-		updated, err := b.UpdateTemplate(t.Context(), tmpl, "app")
+		updated, err := b.UpdateTemplate(t.Context(), tmpl, "owner", did("app", store.AuditTemplateUpdate, "alert"))
 		versions[i], errs[i] = updated.Version, err
 	})
 	slices.Sort(versions)
@@ -143,10 +167,11 @@ func templateWriters(t *testing.T, b bundle) {
 func templateNotFound(t *testing.T, b bundle) {
 	_, err := b.Template(t.Context(), "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
-	_, err = b.UpdateTemplate(t.Context(), template("none", "email"), "app")
+	_, err = b.UpdateTemplate(t.Context(), template("none", "email"), "owner", actor.Did(store.AuditTemplateUpdate, "none"))
 	require.ErrorIs(t, err, store.ErrNotFound)
-	require.ErrorIs(t, b.DeleteTemplate(t.Context(), "none"), store.ErrNotFound)
+	require.ErrorIs(t, b.DeleteTemplate(t.Context(), "none", "owner", actor.Did(store.AuditTemplateDelete, "none")), store.ErrNotFound)
 	require.Zero(t, b.count(t, "template_versions"))
+	require.Zero(t, b.count(t, "audit"), "nothing was changed")
 
 	b.create(t, template("alert", "email"), "app")
 	_, err = b.TemplateVersion(t.Context(), "alert", 2)
@@ -180,7 +205,7 @@ func templateList(t *testing.T, b bundle) {
 		{"sms", "B", 10, []string{"a"}},
 		{"voice", "", 10, nil},
 	} {
-		list, err := b.ListTemplates(t.Context(), c.channel, c.after, c.limit)
+		list, err := b.ListTemplates(t.Context(), store.TemplateFilter{Channel: c.channel}, c.after, c.limit)
 		require.NoError(t, err)
 		var names []string
 		for _, tmpl := range list {
@@ -188,4 +213,117 @@ func templateList(t *testing.T, b bundle) {
 		}
 		require.Equal(t, c.want, names, "%+v", c)
 	}
+}
+
+// A write that knows another owner than the stored one changes nothing.
+func templateOwner(t *testing.T, b bundle) {
+	created := b.create(t, template("alert", "email"), "owner")
+	changed := created
+	changed.Body = "another text"
+	_, err := b.UpdateTemplate(t.Context(), changed, "another", actor.Did(store.AuditTemplateUpdate, "alert"))
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.ErrorIs(t, b.DeleteTemplate(t.Context(), "alert", "another", actor.Did(store.AuditTemplateDelete, "alert")), store.ErrNotFound)
+	got, err := b.Template(t.Context(), "alert")
+	require.NoError(t, err)
+	require.Equal(t, created, got)
+	require.Equal(t, 1, b.count(t, "template_versions"))
+	require.Equal(t, 1, b.count(t, "audit"))
+
+	changed.Owner = "another"
+	_, err = b.UpdateTemplate(t.Context(), changed, "owner", actor.Did(store.AuditTemplateOwner, "alert"))
+	require.NoError(t, err)
+	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "another", actor.Did(store.AuditTemplateDelete, "alert")))
+
+	// The name stays its owner's, also when it was deleted after somebody had looked.
+	for _, known := range []string{"", "owner"} {
+		_, err = b.CreateTemplate(t.Context(), template("alert", "email"), known, actor.Did(store.AuditTemplateCreate, "alert"))
+		require.ErrorIs(t, err, store.ErrExists, known)
+	}
+	require.Equal(t, 4, b.create(t, template("alert", "email"), "another").Version)
+	_, err = b.CreateTemplate(t.Context(), template("new", "email"), "owner", actor.Did(store.AuditTemplateCreate, "new"))
+	require.ErrorIs(t, err, store.ErrExists, "nobody had it")
+}
+
+func templatePrivate(t *testing.T, b bundle) {
+	for name, private := range map[string]bool{"a": false, "b": true} {
+		for _, owner := range []string{"one", "two"} {
+			tmpl := template(name+"-"+owner, "email")
+			tmpl.Owner, tmpl.Private = owner, private
+			b.create(t, tmpl, owner)
+		}
+	}
+	for app, want := range map[string][]string{
+		"":      {"a-one", "a-two", "b-one", "b-two"},
+		"one":   {"a-one", "a-two", "b-one"},
+		"two":   {"a-one", "a-two", "b-two"},
+		"three": {"a-one", "a-two"},
+	} {
+		list, err := b.ListTemplates(t.Context(), store.TemplateFilter{VisibleTo: app}, "", 10)
+		require.NoError(t, err)
+		var names []string
+		for _, tmpl := range list {
+			names = append(names, tmpl.Name)
+		}
+		require.Equal(t, want, names, app)
+	}
+}
+
+func templateAudited(t *testing.T, b bundle) {
+	created := b.create(t, template("alert", "email"), "author")
+	_, err := b.UpdateTemplate(t.Context(), created, "owner", did("editor", store.AuditTemplateUpdate, "alert"))
+	require.NoError(t, err)
+	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "owner", did("remover", store.AuditTemplateDelete, "alert")))
+	restored := did("author", store.AuditTemplateRestore, "alert")
+	restored.Detail = "like version 1"
+	_, err = b.CreateTemplate(t.Context(), created, "owner", restored)
+	require.NoError(t, err)
+	_, err = b.CreateTemplate(t.Context(), created, "owner", did("another", store.AuditTemplateCreate, "alert"))
+	require.ErrorIs(t, err, store.ErrExists)
+
+	require.Equal(t, []store.AuditEntry{
+		did("author", store.AuditTemplateCreate, "alert").OfVersion(1),
+		did("editor", store.AuditTemplateUpdate, "alert").OfVersion(2),
+		did("remover", store.AuditTemplateDelete, "alert").OfVersion(3),
+		restored.OfVersion(4),
+	}, b.audit(t, store.AuditFilter{}))
+	require.Equal(t, "version 4, like version 1", b.audit(t, store.AuditFilter{Action: store.AuditTemplateRestore})[0].Detail)
+
+	// When the entry cannot be written, nothing is.
+	entry := did("editor", store.AuditTemplateUpdate, "alert")
+	_, err = b.db.ExecContext(t.Context(), `DROP TABLE audit`)
+	require.NoError(t, err)
+	_, err = b.UpdateTemplate(t.Context(), created, "owner", entry)
+	require.Error(t, err)
+	require.Error(t, b.DeleteTemplate(t.Context(), "alert", "owner", entry))
+	require.Equal(t, 4, b.count(t, "template_versions"))
+	got, err := b.Template(t.Context(), "alert")
+	require.NoError(t, err)
+	require.Equal(t, 4, got.Version)
+}
+
+// Whatever the order, each write has a version of its own, and a refused one is ErrExists or
+// ErrNotFound.
+func templateDeleters(t *testing.T, b bundle) {
+	b.create(t, template("alert", "email"), "owner")
+	errs := make([]error, 20)
+	concurrently(t, len(errs), func(i int) {
+		if i%2 == 0 {
+			errs[i] = b.DeleteTemplate(t.Context(), "alert", "owner", actor.Did(store.AuditTemplateDelete, "alert"))
+		} else {
+			_, errs[i] = b.CreateTemplate(t.Context(), template("alert", "email"), "owner", actor.Did(store.AuditTemplateCreate, "alert"))
+		}
+	})
+	done := 1
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			done++
+		case i%2 == 0:
+			require.ErrorIs(t, err, store.ErrNotFound)
+		default:
+			require.ErrorIs(t, err, store.ErrExists)
+		}
+	}
+	require.Equal(t, done, b.count(t, "template_versions"))
+	require.Equal(t, done, b.count(t, "audit"))
 }

@@ -64,6 +64,10 @@ var operations = map[string]struct {
 		_, err := c.RetryDeliveries(ctx, filled[client.RetryRequest]())
 		return err
 	}, client.Retried{}},
+	"listAudit": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Audit(ctx, filled[client.AuditQuery]())
+		return err
+	}, client.AuditList{}},
 	"createTemplate": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.CreateTemplate(ctx, filled[client.TemplateRequest]())
 		return err

@@ -227,10 +227,15 @@ func (b *Bundle) Start() *jobs.Client {
 func (b *Bundle) Template(name, msgType, body string) {
 	b.t.Helper()
 	now := store.Now()
-	t := store.Template{Name: name, Channel: "test", MsgType: msgType, Body: body, CreatedAt: now, UpdatedAt: now}
+	t := store.Template{Name: name, Channel: "test", MsgType: msgType, Body: body, CreatedAt: now, UpdatedAt: now, Owner: "app"}
 	require.NoError(b.t, b.Jobs.Renderer.CheckTemplate(t))
-	_, err := b.Store.CreateTemplate(b.t.Context(), t, "app")
+	_, err := b.Store.CreateTemplate(b.t.Context(), t, "", By("app", store.AuditTemplateCreate, name))
 	require.NoError(b.t, err)
+}
+
+// By returns the entry of what an app did.
+func By(app string, action store.AuditAction, object string) store.AuditEntry {
+	return store.Actor{AppID: app}.Did(action, object)
 }
 
 // Request returns a valid request to n recipients.

@@ -295,6 +295,59 @@ func TestTemplatesInAFolder(t *testing.T) {
 	c.run(0, "template", "get", "mail")
 	_, said = c.run(1, "template", "delete", "no-such-template")
 	require.Contains(t, said, "not_found")
+
+	// And only the app's own. Those of others may be in the folder as they are.
+	other := c.with("SEALOS_NOTIFY_APP_ID="+harness.OtherID, "SEALOS_NOTIFY_APP_SECRET="+harness.OtherSecret)
+	out, _ = other.run(0, "template", "push", "templates")
+	require.Contains(t, out, "mail           unchanged\n")
+	write("mail.yaml", "name: mail\nchannel: feishu_app\nbody: of a stranger\n")
+	_, said = other.run(1, "template", "push", "templates")
+	require.Contains(t, said, "template mail: not_owner: template mail belongs to the app "+harness.AppID)
+	require.NoError(t, os.Remove(w.Path("templates/mail.yaml")))
+	out, _ = other.run(0, "template", "push", "templates", "--prune")
+	require.NotContains(t, out, "deleted")
+	out, _ = c.run(0, "template", "push", "templates", "--prune", "--yes")
+	require.Contains(t, out, "mail           deleted\n")
+}
+
+// Owners, private templates and the audit log from the command line.
+func TestOwnersFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	c := openTerminal(t, w, w.Start())
+	other := c.with("SEALOS_NOTIFY_APP_ID="+harness.OtherID, "SEALOS_NOTIFY_APP_SECRET="+harness.OtherSecret)
+	admin := c.with("SEALOS_NOTIFY_APP_ID="+harness.AdminID, "SEALOS_NOTIFY_APP_SECRET="+harness.AdminSecret)
+	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
+	const file = "name: payroll\nchannel: feishu_app\nprivate: true\nbody: x\n"
+	require.NoError(t, os.WriteFile(w.Path("templates/payroll.yaml"), []byte(file), 0o600))
+	c.run(0, "template", "push", "templates")
+	out, _ := c.run(0, "template", "get", "payroll")
+	require.Equal(t, file, out, "private is kept")
+	out, _ = c.run(0, "template", "push", "templates")
+	require.Contains(t, out, "unchanged")
+	_, said := other.run(1, "template", "get", "payroll")
+	require.Contains(t, said, "not_found")
+
+	_, said = c.run(1, "template", "owner", "payroll", harness.OtherID)
+	require.Contains(t, said, "only an administrator may give a template to another app")
+	out, _ = admin.run(0, "template", "owner", "payroll", harness.OtherID)
+	require.Equal(t, "Template payroll belongs to "+harness.OtherID+" now.\n", out)
+	out, _ = other.run(0, "template", "get", "payroll")
+	require.Equal(t, file, out)
+	out, _ = other.run(0, "template", "list")
+	require.Regexp(t, "payroll +feishu_app +"+harness.OtherID, out)
+
+	other.run(0, "template", "restore", "payroll", "1")
+	_, said = c.run(1, "audit")
+	require.Contains(t, said, "does not have the role admin")
+	out, said = admin.run(0, "audit", "--limit", "2")
+	require.Regexp(t, harness.OtherID+` +template.restore +payroll +done +version 3, like version 1 +127\.0\.0\.1`, out)
+	require.Regexp(t, harness.AdminID+` +template.owner +payroll +done +version 2, from `+harness.AppID+` to `+harness.OtherID, out)
+	require.NotContains(t, out, "template.create")
+	require.Contains(t, said, "--after")
+	entries := runJSON[client.AuditList](admin, 0, "audit", "--app", harness.AppID, "--action", "template.create", "--object", "payroll").Entries
+	require.Len(t, entries, 1)
+	require.Empty(t, runJSON[client.AuditList](admin, 0, "audit", "--until", "1h").Entries)
 }
 
 // What push would refuse, --dry-run and check refuse in the same words. check also renders
@@ -330,6 +383,23 @@ func TestTemplatesAreCheckedByTheService(t *testing.T) {
 	for _, name := range []string{"broken", "pigeon", "feishu-alert", "kind", "bad name"} {
 		require.Contains(t, pushed, "template "+name+": ")
 	}
+	require.Equal(t, pushed, dry)
+	require.Equal(t, pushed, checked)
+
+	// The same for what is another app's, which is not noted as an attempt to change it.
+	require.NoError(t, os.RemoveAll(w.Path("templates")))
+	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
+	r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{"name": "hidden", "channel": "feishu_app", "body": "x", "private": true})
+	write("hidden.yaml", "channel: feishu_app\nbody: y\n")
+	write("good.yaml", "channel: feishu_app\nbody: y\n")
+	other := c.with("SEALOS_NOTIFY_APP_ID="+harness.OtherID, "SEALOS_NOTIFY_APP_SECRET="+harness.OtherSecret)
+	admin := c.with("SEALOS_NOTIFY_APP_ID="+harness.AdminID, "SEALOS_NOTIFY_APP_SECRET="+harness.AdminSecret)
+	_, dry = other.run(1, "template", "push", "templates", "--dry-run")
+	_, checked = other.run(1, "template", "check", "templates")
+	require.Empty(t, runJSON[client.AuditList](admin, 0, "audit", "--app", harness.OtherID).Entries)
+	_, pushed = other.run(1, "template", "push", "templates")
+	require.Contains(t, pushed, "template good: not_owner")
+	require.Contains(t, pushed, "template hidden: template_exists")
 	require.Equal(t, pushed, dry)
 	require.Equal(t, pushed, checked)
 }
@@ -454,11 +524,12 @@ profiles:
 	out, _ := c.run(0, "whoami", "--profile", "prod")
 	require.Equal(t, "Service   "+r.Base+"\nProfile   prod\nApp       "+harness.AppID+"\nRoles     send, templates\n", out)
 	type identity struct {
-		URL, Profile, AppID string
-		Roles               []string
+		URL, Profile string
+		client.Identity
 	}
 	who := runJSON[identity](c.with("SEALOS_NOTIFY_PROFILE=admin", "SEALOS_NOTIFY_URL=http://"+nobody), 0, "whoami")
-	require.Equal(t, identity{r.Base, "admin", harness.AdminID, []string{"admin"}}, who, "before the environment")
+	require.Equal(t, []string{r.Base, "admin", harness.AdminID}, []string{who.URL, who.Profile, who.AppID}, "before the environment")
+	require.Equal(t, []string{"admin"}, who.Roles)
 	who = runJSON[identity](c.with("SEALOS_NOTIFY_PROFILE=prod"), 0, "whoami", "--profile", "admin")
 	require.Equal(t, harness.AdminID, who.AppID, "the flag")
 	c.run(3, "whoami", "--profile", "prod", "--url", "http://"+nobody)
