@@ -47,6 +47,10 @@ race: deps ## Run all tests with the race detector
 torture: deps ## Kill, freeze and cut everything under load, and count lost and double deliveries
 	TORTURE=long $(WITH_PG) go test -count=1 -timeout 60m -v ./internal/test/torture
 
+.PHONY: siege
+siege: deps ## Attack the service with everything at once for ten minutes, beside ordinary sends
+	SIEGE=long $(WITH_PG) go test -count=1 -timeout 30m -v ./internal/test/siege
+
 .PHONY: bench
 bench: deps ## Measure the service and River alone, and write results.json
 	go run ./internal/test/bench -out internal/test/bench/results.json
@@ -73,6 +77,7 @@ generate: ## Regenerate files (OpenAPI, configuration reference)
 verify: ## Check that generated files and go.mod are current
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
+	go test ./api/console -run '^TestVendoredFiles$$' -count=1
 	go mod tidy -diff
 	cd client && go mod tidy -diff
 	go mod verify

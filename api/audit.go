@@ -14,7 +14,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const auditDescription = "Every change and manual action: of templates, retries, cancellations, reloads of the configuration, and what River UI changes. " +
+const auditDescription = "Every change and manual action: of templates, retries, cancellations, erasures, reloads of the configuration, and what River UI changes. " +
 	"An entry is written together with its change. Entries are kept for `retention.days`, and hold no address of a recipient, no text and no secret."
 
 // maxText bounds what the log keeps of a text that a caller chose, in bytes.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	encodingjson "encoding/json"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
 	"reflect"
@@ -32,37 +31,41 @@ func (*jsonBody[T]) bodyType() reflect.Type { return reflect.TypeFor[T]() }
 
 // Resolve implements huma.Resolver: it reads the body.
 func (b *jsonBody[T]) Resolve(ctx huma.Context) []error {
-	body, err := bodyOf(humafiber.Unwrap(ctx))
-	if cleans, is := any(b.body).(cleaner); is {
-		body = cleans.clean(body)
-	}
-	if err == nil {
-		err = ctx.Operation().Metadata[bodySchemaKey].(bodySchema).decode(body, &b.body)
-	}
-	if err != nil {
+	if err := b.read(ctx); err != nil {
 		return []error{err}
 	}
 	return nil
 }
 
-// bodyOf returns the body of a request, or a *Problem when it is too large,
-// compressed or declared as something else than JSON.
-func bodyOf(c *fiber.Ctx) ([]byte, error) {
+func (b *jsonBody[T]) read(ctx huma.Context) error {
+	c := humafiber.Unwrap(ctx)
+	if err := checkHeaders(c); err != nil {
+		return err
+	}
+	held := heldBody(c)
+	if cleans, is := any(b.body).(cleaner); is {
+		held.content = cleans.clean(held.content)
+	}
+	schema := ctx.Operation().Metadata[bodySchemaKey].(bodySchema)
+	return held.decode(ctx.Context(), func() error {
+		return schema.decode(held.content, &b.body, func(values int) error { return held.takeValues(ctx.Context(), values) })
+	})
+}
+
+// checkHeaders returns a *Problem when the body of a request is compressed or declared as
+// something else than JSON.
+func checkHeaders(c *fiber.Ctx) error {
 	if contentType := c.Get(fiber.HeaderContentType); contentType != "" {
 		mediaType, _, err := mime.ParseMediaType(contentType)
 		if err != nil || mediaType != fiber.MIMEApplicationJSON {
-			return nil, statusProblem(http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+			return statusProblem(http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
 		}
 	}
 	// A few KiB can unpack to gigabytes.
 	if len(c.Request().Header.PeekAll(fiber.HeaderContentEncoding)) > 0 {
-		return nil, statusProblem(http.StatusUnsupportedMediaType, "compressed bodies are not accepted")
+		return statusProblem(http.StatusUnsupportedMediaType, "compressed bodies are not accepted")
 	}
-	body := c.BodyRaw()
-	if len(body) > maxBody {
-		return nil, statusProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body must have at most %d bytes", maxBody))
-	}
-	return body, nil
+	return nil
 }
 
 // bodySchema is the schema of a body. The registry resolves its references.
@@ -78,11 +81,15 @@ const bodySchemaKey = "body"
 // decoded. The fuzz tests find none.
 const undecodable = "the body does not match its schema"
 
-// decode checks a body against its schema and decodes it into a pointer. The
-// error is a *Problem.
-func (s bodySchema) decode(body []byte, to any) error {
+// decode checks a body against its schema and decodes it into a pointer. take is called in
+// between, with the number of values that are decoded. Other errors than its are
+// *Problem.
+func (s bodySchema) decode(body []byte, to any, take func(values int) error) error {
 	c := bodyChecker{registry: s.registry, decoder: jsontext.NewDecoder(bytes.NewBuffer(body))}
 	if err := c.check(s.schema); err != nil {
+		return err
+	}
+	if err := take(c.values); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, to, exactNumbers); err != nil {

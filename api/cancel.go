@@ -6,7 +6,9 @@ const cancelDescription = "Deliveries that wait for their first attempt or for a
 	"An attempt in progress finishes; when it fails, the delivery is not retried and is cancelled within a minute. " +
 	"The request may be repeated."
 
-func (s *Server) cancelNotification(ctx context.Context, in *getNotificationInput) (*notificationOutput, error) {
+type cancelOutput struct{ Body notificationView }
+
+func (s *Server) cancelNotification(ctx context.Context, in *getNotificationInput) (*cancelOutput, error) {
 	n, err := s.notificationOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -17,5 +19,5 @@ func (s *Server) cancelNotification(ctx context.Context, in *getNotificationInpu
 	if n, err = s.store.Notification(ctx, n.ID); err != nil {
 		return nil, err
 	}
-	return &notificationOutput{viewNotification(ctx, n)}, nil
+	return &cancelOutput{viewNotification(ctx, n)}, nil
 }

@@ -53,12 +53,20 @@ func (c *Credentials) check(appID, secret string) (Caller, bool) {
 	if c.unprotected {
 		return Caller{AppID: anonymous, Roles: []Role{RoleAdmin}}, true
 	}
+	presented := sha256.Sum256([]byte(secret))
+	return c.caller(appID, func(digest [sha256.Size]byte) bool {
+		return subtle.ConstantTimeCompare(presented[:], digest[:]) == 1
+	})
+}
+
+// caller returns the caller with the id and a secret whose digest matches; false when there is
+// none. All digests are tried.
+func (c *Credentials) caller(appID string, matches func(digest [sha256.Size]byte) bool) (Caller, bool) {
 	a, known := c.apps[appID]
 	if !known {
 		a = nobody
 	}
-	presented := sha256.Sum256([]byte(secret))
-	real, test := matches(presented, a.digests), matches(presented, a.tests)
+	real, test := anyOf(a.digests, matches), anyOf(a.tests, matches)
 	switch {
 	case !a.enabled || !real && !test:
 		return Caller{}, false
@@ -73,12 +81,12 @@ func (c *Credentials) check(appID, secret string) (Caller, bool) {
 	return Caller{AppID: appID + accepting.TestSuffix, Roles: roles, limits: a.limits, simulated: true}, true
 }
 
-func matches(presented [sha256.Size]byte, digests [][sha256.Size]byte) bool {
-	match := 0
+func anyOf(digests [][sha256.Size]byte, matches func([sha256.Size]byte) bool) bool {
+	found := false
 	for _, digest := range digests {
-		match |= subtle.ConstantTimeCompare(presented[:], digest[:])
+		found = matches(digest) || found // in this order, so that all are tried
 	}
-	return match != 0
+	return found
 }
 
 // App is one app of the credentials file.

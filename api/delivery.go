@@ -10,8 +10,9 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// readPage is how many rows are read at a time when a list has no limit.
-const readPage = 1000
+// deliveryPage is how many deliveries of a list are in memory at once. One takes up to some
+// 20 KiB, with its details and its last error.
+const deliveryPage = 50
 
 type deliveryView struct {
 	ID              uuid.UUID       `json:"id" format:"uuid"`
@@ -31,7 +32,7 @@ type deliveryView struct {
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
 	Message         *messageView    `json:"message,omitempty" doc:"as rendered; only when one delivery is read"`
-	Attempts        []attemptView   `json:"attempts,omitzero" doc:"oldest first, with those before a manual retry; only when one delivery is read"`
+	Attempts        []attemptView   `json:"attempts,omitzero" doc:"the newest 1,000, oldest first, with those before a manual retry; only when one delivery is read"`
 }
 
 type messageView struct {
@@ -142,53 +143,40 @@ type listDeliveriesInput struct {
 	After uuid.UUID `query:"after" format:"uuid" doc:"continue after this delivery: next of the previous page"`
 }
 
-type listDeliveriesOutput struct{ Body deliveryListView }
-
 type deliveryListView struct {
 	Deliveries []deliveryView `json:"deliveries"`
 	Next       *uuid.UUID     `json:"next,omitempty" format:"uuid" doc:"after for the next page; missing on the last one"`
 }
 
-func (s *Server) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*listDeliveriesOutput, error) {
+func (s *Server) listDeliveries(ctx context.Context, in *listDeliveriesInput) (*listOutput, error) {
 	n, err := s.notificationOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	deliveries, more, err := s.deliveries(ctx, n.ID, in.After, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	out := &listDeliveriesOutput{deliveryListView{Deliveries: deliveries}}
-	if more {
-		out.Body.Next = &deliveries[len(deliveries)-1].ID
-	}
-	return out, nil
+	return answerList(ctx, s, s.deliveriesOf(n.ID, in.After, in.Limit, deliveryListView{Deliveries: []deliveryView{}}))
 }
 
-// deliveries returns at most limit deliveries, all of them when limit is 0, and
-// reports whether there are more.
-func (s *Server) deliveries(
-	ctx context.Context, notification, after uuid.UUID, limit int,
-) (views []deliveryView, more bool, err error) {
-	views = []deliveryView{}
-	page := readPage
-	if limit > 0 {
-		page = limit + 1
-	}
-	for {
-		rows, err := s.store.DeliveriesOf(ctx, notification, after, page)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, d := range rows {
-			if limit > 0 && len(views) == limit {
-				return views, true, nil
+// deliveriesOf lists the deliveries of a notification after one, oldest first. They are the
+// last member of head.
+func (s *Server) deliveriesOf(notification, after uuid.UUID, limit int, head any) list[store.Delivery] {
+	return deliveryList(after, limit, head, func(ctx context.Context, after uuid.UUID, limit int) ([]store.Delivery, error) {
+		return s.store.DeliveriesOf(ctx, notification, after, limit)
+	})
+}
+
+// deliveryList lists the deliveries that read returns after the one with an id.
+func deliveryList(
+	after uuid.UUID, limit int, head any, read func(ctx context.Context, after uuid.UUID, limit int) ([]store.Delivery, error),
+) list[store.Delivery] {
+	return list[store.Delivery]{
+		head: head, page: deliveryPage, limit: limit,
+		read: func(ctx context.Context, last *store.Delivery, limit int) ([]store.Delivery, error) {
+			if last == nil {
+				return read(ctx, after, limit)
 			}
-			views = append(views, viewDelivery(ctx, d))
-		}
-		if limit > 0 || len(rows) < page {
-			return views, false, nil
-		}
-		after = rows[len(rows)-1].ID
+			return read(ctx, last.ID, limit)
+		},
+		view: func(ctx context.Context, d store.Delivery) any { return viewDelivery(ctx, d) },
+		next: func(d store.Delivery) any { return d.ID },
 	}
 }

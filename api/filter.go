@@ -30,34 +30,33 @@ type listNotificationsInput struct {
 	After     uuid.UUID `query:"after" format:"uuid" doc:"continue after this notification: next of the previous page"`
 }
 
-type listNotificationsOutput struct{ Body notificationListView }
-
 type notificationListView struct {
 	Notifications []notificationView `json:"notifications"`
 	Next          *uuid.UUID         `json:"next,omitempty" format:"uuid" doc:"after for the next page; missing on the last one"`
 }
 
-func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInput) (*listNotificationsOutput, error) {
+func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInput) (*listOutput, error) {
 	app, err := scope(ctx, in.App)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.store.ListNotifications(ctx, store.NotificationFilter{
+	filter := store.NotificationFilter{
 		AppID: app, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
 		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Since: in.Since, Until: in.Until,
 		NotConfigured: hidesConfigured(ctx, in.Recipient),
-	}, in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
 	}
-	out := &listNotificationsOutput{notificationListView{Notifications: []notificationView{}}}
-	for _, n := range rows[:min(len(rows), in.Limit)] {
-		out.Body.Notifications = append(out.Body.Notifications, viewNotification(ctx, n))
-	}
-	if len(rows) > in.Limit {
-		out.Body.Next = &rows[in.Limit-1].ID
-	}
-	return out, nil
+	return answerList(ctx, s, list[store.Notification]{
+		head: notificationListView{Notifications: []notificationView{}}, page: in.Limit, limit: in.Limit,
+		read: func(ctx context.Context, _ *store.Notification, limit int) ([]store.Notification, error) {
+			return s.store.ListNotifications(ctx, filter, in.After, limit)
+		},
+		view: func(ctx context.Context, n store.Notification) any {
+			v := viewNotification(ctx, n)
+			v.Unmatched = nil
+			return v
+		},
+		next: func(n store.Notification) any { return n.ID },
+	})
 }
 
 type findDeliveriesInput struct {
@@ -75,27 +74,20 @@ type findDeliveriesInput struct {
 	After        uuid.UUID `query:"after" format:"uuid" doc:"continue after this delivery: next of the previous page"`
 }
 
-func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*listDeliveriesOutput, error) {
+func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*listOutput, error) {
 	app, err := scope(ctx, in.App)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.store.ListDeliveries(ctx, store.DeliveryFilter{
+	filter := store.DeliveryFilter{
 		NotificationID: in.Notification, AppID: app, Status: store.DeliveryStatus(in.Status),
 		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
 		Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
-	}, in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
 	}
-	out := &listDeliveriesOutput{deliveryListView{Deliveries: []deliveryView{}}}
-	for _, d := range rows[:min(len(rows), in.Limit)] {
-		out.Body.Deliveries = append(out.Body.Deliveries, viewDelivery(ctx, d))
-	}
-	if len(rows) > in.Limit {
-		out.Body.Next = &rows[in.Limit-1].ID
-	}
-	return out, nil
+	return answerList(ctx, s, deliveryList(in.After, in.Limit, deliveryListView{Deliveries: []deliveryView{}},
+		func(ctx context.Context, after uuid.UUID, limit int) ([]store.Delivery, error) {
+			return s.store.ListDeliveries(ctx, filter, after, limit)
+		}))
 }
 
 // scope returns the app that a list is limited to. Administrators may name any app

@@ -27,6 +27,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -74,7 +75,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	}
 	b.ready.Store(true)
 	o := api.Options{
-		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Store: b.store,
+		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Overview: view{}, Store: b.store,
 		RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
@@ -208,6 +209,8 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 
 // deliveryControl records requests and returns what a test sets.
 type deliveryControl struct {
+	erasures  []steering.EraseRequest
+	erased    steering.Erased
 	cancelled []uuid.UUID
 	by        []store.Actor
 	retried   []store.Delivery
@@ -234,6 +237,24 @@ func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueR
 	return s.done, s.err
 }
 
+// view is an overview of two channels.
+type view struct{}
+
+func (view) Channels(context.Context) ([]overview.Channel, error) {
+	oldest := time.Unix(1_700_000_000, 0)
+	return []overview.Channel{
+		{Name: "email", Enabled: true, Provider: "smtp", Providers: []string{"smtp", "spare"}, Waiting: 2, Oldest: &oldest, Retrying: 1},
+		{Name: "sms", Providers: []string{}},
+	}, nil
+}
+func (view) Names() []string { return []string{"email", "sms"} }
+func (view) Providers(channel string) []string {
+	if channel == "email" {
+		return []string{"smtp", "spare"}
+	}
+	return nil
+}
+
 // rules return what a test sets, and record the params of a preview.
 type rules struct {
 	err     error
@@ -241,9 +262,9 @@ type rules struct {
 	params  map[string]any
 }
 
-func (r *rules) CheckTemplate(store.Template) error { return r.err }
+func (r *rules) CheckTemplate(context.Context, string, store.Template) error { return r.err }
 
-func (r *rules) PreviewTemplate(_ store.Template, params map[string]any) (rendering.Preview, error) {
+func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, params map[string]any) (rendering.Preview, error) {
 	r.params = params
 	return r.preview, r.err
 }
@@ -257,7 +278,9 @@ type memory struct {
 	attempts      []store.Attempt
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
-	entries       []store.AuditEntry      // oldest first
+	sessions      map[string]store.Session
+	deadGroups    []store.DeadGroup
+	entries       []store.AuditEntry // oldest first
 	err           error
 	// Filters of the last lists.
 	notificationFilter store.NotificationFilter
@@ -266,7 +289,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}}
+	return &memory{notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, sessions: map[string]store.Session{}}
 }
 
 func (m *memory) lock() func() {
@@ -341,6 +364,38 @@ func (m *memory) Attempts(context.Context, uuid.UUID) ([]store.Attempt, error) {
 	defer m.lock()()
 	return m.attempts, m.err
 }
+
+func (m *memory) DeadGroups(_ context.Context, _ string, most int) ([]store.DeadGroup, bool, error) {
+	defer m.lock()()
+	counted := 0
+	for _, g := range m.deadGroups {
+		counted += g.Count
+	}
+	return m.deadGroups, counted >= most, m.err
+}
+
+func (m *memory) CreateSession(_ context.Context, s store.Session) error {
+	defer m.lock()()
+	m.sessions[s.Digest] = s
+	return m.err
+}
+
+func (m *memory) Session(_ context.Context, digest string) (store.Session, error) {
+	defer m.lock()()
+	s, ok := m.sessions[digest]
+	if !ok && m.err == nil {
+		return s, store.ErrNotFound
+	}
+	return s, m.err
+}
+
+func (m *memory) DeleteSession(_ context.Context, digest string) error {
+	defer m.lock()()
+	delete(m.sessions, digest)
+	return m.err
+}
+
+func (m *memory) DeleteSessions(context.Context, time.Time) (int, error) { return 0, m.err }
 
 func (m *memory) CreateTemplate(_ context.Context, t store.Template, _ string, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
@@ -455,3 +510,8 @@ func (m *memory) ListTemplates(_ context.Context, f store.TemplateFilter, after 
 }
 
 var errBroken = errors.New("secret inside: pq relation broken")
+
+func (s *deliveryControl) Erase(_ context.Context, r steering.EraseRequest, _ store.Actor) (steering.Erased, error) {
+	s.erasures = append(s.erasures, r)
+	return s.erased, s.err
+}

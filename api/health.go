@@ -13,6 +13,7 @@ const pingTimeout = 2 * time.Second
 
 type healthView struct {
 	Status string `json:"status" example:"healthy"`
+	Reason string `json:"reason,omitempty" doc:"why not, where it is known"`
 }
 
 type healthOutput struct {
@@ -25,20 +26,24 @@ func isProbe(path string) bool { return path == "/health" || path == "/livez" ||
 
 func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	if !s.databaseAnswers(ctx) {
-		return &healthOutput{http.StatusServiceUnavailable, healthView{"unhealthy"}}, nil
+		return &healthOutput{http.StatusServiceUnavailable, healthView{Status: "unhealthy"}}, nil
 	}
-	return &healthOutput{http.StatusOK, healthView{"healthy"}}, nil
+	return &healthOutput{http.StatusOK, healthView{Status: "healthy"}}, nil
 }
 
 func (s *Server) live(context.Context, *struct{}) (*healthOutput, error) {
-	return &healthOutput{http.StatusOK, healthView{"alive"}}, nil
+	return &healthOutput{http.StatusOK, healthView{Status: "alive"}}, nil
 }
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-	if !s.isReady() || !s.databaseAnswers(ctx) {
-		return &healthOutput{http.StatusServiceUnavailable, healthView{"not ready"}}, nil
+	missing, readable := s.schemaLacks(ctx)
+	if missing != "" {
+		return &healthOutput{http.StatusServiceUnavailable, healthView{Status: "not ready", Reason: missing}}, nil
 	}
-	return &healthOutput{http.StatusOK, healthView{"ready"}}, nil
+	if !s.isReady() || !readable || !s.databaseAnswers(ctx) {
+		return &healthOutput{http.StatusServiceUnavailable, healthView{Status: "not ready"}}, nil
+	}
+	return &healthOutput{http.StatusOK, healthView{Status: "ready"}}, nil
 }
 
 func (s *Server) databaseAnswers(ctx context.Context) bool {
@@ -49,4 +54,19 @@ func (s *Server) databaseAnswers(ctx context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// schemaLacks says what the database's schema lacks; nothing when it is right. It
+// reports whether the database answered.
+func (s *Server) schemaLacks(ctx context.Context) (missing string, answered bool) {
+	if s.schema == nil {
+		return "", true
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	missing, err := s.schema(ctx)
+	if missing != "" || err != nil {
+		s.log.Warn("a probe finds the database's schema not ready", zap.String("missing", missing), zap.Error(err))
+	}
+	return missing, err == nil
 }

@@ -16,6 +16,9 @@ const sendDescription = "After a 202 the notification and all its deliveries are
 	"Recipients that fit none of the channels are listed as unmatched. " +
 	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
 
+const readDescription = "The tasks are all deliveries, oldest first. They are written while they are read, each as it is then; " +
+	"an answer that ends early was cut."
+
 // notificationRequest is the body of a request to send a notification.
 type notificationRequest struct {
 	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"identifies the notification among those of the app" example:"incident-001"`
@@ -49,7 +52,7 @@ type notificationView struct {
 	SenderAppID    string          `json:"senderAppId" doc:"the app that sent it"`
 	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled" doc:"failed: it has ended, and a delivery is dead. A delivery's own failed means that it waits for a retry"`
 	Counts         countsView      `json:"counts" doc:"deliveries by status"`
-	Unmatched      []recipientView `json:"unmatched"`
+	Unmatched      []recipientView `json:"unmatched,omitzero" doc:"recipients that fit none of the channels; not in lists"`
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
@@ -135,20 +138,14 @@ type getNotificationInput struct {
 	ID string `path:"id" doc:"id of the notification"`
 }
 
-type notificationOutput struct{ Body notificationView }
-
-func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) (*notificationOutput, error) {
+func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) (*listOutput, error) {
 	n, err := s.notificationOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	deliveries, _, err := s.deliveries(ctx, n.ID, uuid.Nil, 0)
-	if err != nil {
-		return nil, err
-	}
 	v := viewNotification(ctx, n)
-	v.Tasks = deliveries
-	return &notificationOutput{v}, nil
+	v.Tasks = []deliveryView{}
+	return answerList(ctx, s, s.deliveriesOf(n.ID, uuid.Nil, 0, v))
 }
 
 func viewNotification(ctx context.Context, n store.Notification) notificationView {

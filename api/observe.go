@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -35,6 +34,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	dropBody(c)
 
 	s.metrics.countRequest(c, time.Since(start))
 	level := zapcore.InfoLevel
@@ -56,16 +56,10 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
-// answerUnrouted answers a request that fasthttp refused before observe ran: its
-// body is too large, or it is not HTTP.
+// answerUnrouted answers a request that fasthttp refused before observe ran: it is not
+// HTTP.
 func (s *Server) answerUnrouted(c *fiber.Ctx, err error) error {
 	setHeaders(c)
-	if strings.HasPrefix(c.Path(), apiPrefix) && errors.Is(err, fiber.ErrRequestEntityTooLarge) {
-		// limitBody may have refused the body because of wrong credentials.
-		if _, denied := s.auth.check(credentialsAndPeer(c)); denied != nil {
-			err = denied
-		}
-	}
 	return s.writeError(c, err)
 }
 

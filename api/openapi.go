@@ -77,10 +77,13 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 var tags = []*huma.Tag{
 	{Name: "notifications", Description: "Send, read and cancel notifications."},
 	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
+	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
+	{Name: "channels", Description: "The channels, their providers and queues."},
+	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
-	{Name: "whoami", Description: "Who the caller is."},
 	{Name: "audit", Description: "Who changed what."},
+	{Name: "whoami", Description: "Who the caller is."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }
 
@@ -110,6 +113,7 @@ type route struct {
 	secondRole           Role // that the caller needs too; usually none
 	summary, description string
 	status               int   // of success, when it is not huma's default
+	answer               any   // what a listOutput holds
 	strictQuery          bool  // refuses unknown parameters: a misspelt filter would match everything
 	errors               []int // statuses of errors besides those that all routes share
 }
@@ -139,6 +143,10 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 	}
 	for _, status := range statuses {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + responseName(status)}
+	}
+	if r.answer != nil {
+		schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.answer), true, "")
+		op.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: schema}}}
 	}
 	var body *huma.RequestBody
 	if in, ok := any(new(I)).(interface{ bodyType() reflect.Type }); ok {

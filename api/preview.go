@@ -46,15 +46,15 @@ func (s *Server) previewTemplate(ctx context.Context, in *previewInput) (*previe
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.preview(t, in.body.Params)
+	p, err := s.preview(ctx, t, in.body.Params)
 	if err != nil {
 		return nil, err
 	}
 	return &previewOutput{p}, nil
 }
 
-func (s *Server) preview(t store.Template, params map[string]any) (previewView, error) {
-	p, err := s.rules.PreviewTemplate(t, params)
+func (s *Server) preview(ctx context.Context, t store.Template, params map[string]any) (previewView, error) {
+	p, err := s.rules.PreviewTemplate(ctx, callerOf(ctx).AppID, t, params)
 	if err != nil {
 		return previewView{}, templateRefusal(err, t.Channel)
 	}

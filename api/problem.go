@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -34,6 +35,7 @@ const (
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
 	codeLimitReached    = "limit_reached"    // 429: a limit of the app is spent
 	codeUnavailable     = "unavailable"
+	codeBusy            = "busy" // 503: others use what the request needs
 	codeInternal        = "internal"
 )
 
@@ -98,6 +100,7 @@ var (
 	errTooBroad = newProblem(http.StatusUnprocessableEntity, codeTooBroad,
 		"the search reads too many rows: narrow it to a shorter time with since and until, or add another filter")
 	errUnavailable = newProblem(http.StatusServiceUnavailable, codeUnavailable, "the database does not answer; try again").withRetryAfter(time.Second)
+	errBusy        = newProblem(http.StatusServiceUnavailable, codeBusy, "this replica has too much of this work at once; try again").withRetryAfter(time.Second)
 	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "internal error; it was logged")
 )
 
@@ -160,6 +163,8 @@ func (s *Server) problem(err error) *Problem {
 		return errNotFound
 	case errors.Is(err, store.ErrTooBroad):
 		return errTooBroad
+	case errors.Is(err, shares.ErrBusy):
+		return errBusy
 	case errors.Is(err, store.ErrUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.log.Warn("the database does not answer", zap.Error(err))
@@ -172,7 +177,7 @@ func (s *Server) problem(err error) *Problem {
 func refusalProblem(r *refusal.Error) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
-	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired:
+	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired, refusal.Erased:
 		status = http.StatusConflict
 	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -14,13 +13,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -28,14 +28,6 @@ import (
 const (
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 4 << 20
-	// maxRead is where reading stops and the connection is closed. A body between
-	// maxBody and maxRead is read to its end: otherwise the connection's reset often
-	// overtakes the answer.
-	maxRead = 2 * maxBody
-	// maxUnauthenticatedRead is maxRead for requests without valid credentials.
-	// Bodies are read into memory before a handler runs, and there may be thousands
-	// of such requests at once.
-	maxUnauthenticatedRead = 16 << 10
 	// maxHeaders bounds a request's line and headers, in bytes.
 	maxHeaders = 8 << 10
 	// handleTimeout bounds the work on one request. A database that does not answer
@@ -54,16 +46,24 @@ type Accepter interface {
 // TemplateRules checks and previews templates. It returns a *refusal.Error for a
 // template that cannot be used.
 type TemplateRules interface {
-	CheckTemplate(t store.Template) error
-	PreviewTemplate(t store.Template, params map[string]any) (rendering.Preview, error)
+	CheckTemplate(ctx context.Context, app string, t store.Template) error
+	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
 }
 
-// DeliveryControl cancels and retries deliveries. It returns a *refusal.Error for a
+// DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
 // delivery that cannot be retried.
 type DeliveryControl interface {
 	Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error
 	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
+	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
+}
+
+// Overview tells how the channels stand.
+type Overview interface {
+	Channels(ctx context.Context) ([]overview.Channel, error)
+	Names() []string
+	Providers(channel string) []string
 }
 
 // Store is what the API reads, and where it keeps templates.
@@ -75,10 +75,15 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
+	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
+
+// Schema returns what the database's schema lacks; nothing when it is right.
+type Schema func(ctx context.Context) (missing string, err error)
 
 // Options are the parts of a server.
 type Options struct {
@@ -87,11 +92,13 @@ type Options struct {
 	Accepter        Accepter
 	DeliveryControl DeliveryControl
 	Templates       TemplateRules
+	Overview        Overview
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
 	RecipientTypes  []string              // that a request may name; any when empty
 	RiverUI         http.Handler          // serves /riverui; may be nil
 	Ready           func() bool           // false once shutdown has begun
+	Schema          Schema                // may be nil
 	Metrics         prometheus.Registerer // may be nil
 	Tracer          trace.Tracer          // may be nil
 	Log             *zap.Logger
@@ -104,13 +111,19 @@ type Server struct {
 	accepter     Accepter
 	control      DeliveryControl
 	rules        TemplateRules
+	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
 	isReady      func() bool
+	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
+	bodies       *bodies
+	lists        *shares.Pool // lists that are answered at once
+	answers      *shares.Pool // bytes of large answers that are not written yet
+	writeTimeout time.Duration
 	listener     atomic.Pointer[quietListener] // set by Serve
 
 	recipientTypes []string
@@ -119,8 +132,11 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, store: o.Store,
-		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log, recipientTypes: o.RecipientTypes,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
+		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		recipientTypes: o.RecipientTypes,
+		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
+		writeTimeout: o.Config.WriteTimeout,
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s
@@ -129,7 +145,8 @@ func New(o Options) (*Server, error) {
 	}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "sealos-notify",
-		BodyLimit:             maxRead,
+		StreamRequestBody:     true, // takeBody reads it, when the caller is known
+		BodyLimit:             1,    // byte that is read before that; at least one
 		ReadBufferSize:        maxHeaders,
 		ReadTimeout:           o.Config.ReadTimeout,
 		WriteTimeout:          o.Config.WriteTimeout,
@@ -142,33 +159,19 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().CloseOnShutdown = true
-	s.app.Server().HeaderReceived = s.limitBody
 
 	s.app.Use(s.observe)
-	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery) // unknown paths too: 401 comes before 404
+	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
-	s.app.Get("/", index)
+	if err := s.serveConsole(); err != nil {
+		return nil, err
+	}
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.auditRiverUI, riverUI(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, riverUI(o.RiverUI))
 	}
 	return s, nil
-}
-
-// limitBody returns how large the body of a request may be, before it is read.
-// Wrong secrets count as in authenticate, because the limit tells a right secret
-// from a wrong one.
-func (s *Server) limitBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	const chunked = -1
-	if n := h.ContentLength(); n != chunked && n <= maxUnauthenticatedRead {
-		return fasthttp.RequestConfig{}
-	}
-	appID, secret := credentialsOf(h)
-	if _, err := s.auth.check(appID, secret, netip.Addr{}); err != nil { // the address is not known yet
-		return fasthttp.RequestConfig{MaxRequestBodySize: maxUnauthenticatedRead}
-	}
-	return fasthttp.RequestConfig{}
 }
 
 // Serve answers requests until Shutdown, and then returns nil.
@@ -203,16 +206,16 @@ func (s *Server) routes(api huma.API) {
 	}, s.sendNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}", id: "getNotification", role: RoleSend,
-		summary: "Read a notification with its deliveries", errors: []int{404},
+		summary: "Read a notification with its deliveries", description: readDescription, answer: notificationView{}, errors: []int{404},
 	}, s.getNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,
-		summary: "List a notification's deliveries", errors: []int{400, 404},
+		summary: "List a notification's deliveries", answer: deliveryListView{}, errors: []int{400, 404},
 	}, s.listDeliveries)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications, id: "listNotifications", role: RoleSend,
 		summary: "List notifications, newest first", description: listDescription,
-		strictQuery: true, errors: []int{400, 422},
+		strictQuery: true, answer: notificationListView{}, errors: []int{400, 422},
 	}, s.listNotifications)
 	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
@@ -222,7 +225,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries, id: "findDeliveries", role: RoleSend,
 		summary: "List deliveries, newest first", description: listDescription,
-		strictQuery: true, errors: []int{400, 422},
+		strictQuery: true, answer: deliveryListView{}, errors: []int{400, 422},
 	}, s.findDeliveries)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries + "/{id}", id: "getDelivery", role: RoleSend,
@@ -238,6 +241,21 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send many deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
+
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/erase", id: "erase", role: RoleAdmin,
+		summary: "Make a person's addresses and texts unreadable, or a notification's", description: eraseDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.erase)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
+		summary: "List the channels with their queues", description: channelsDescription,
+	}, s.listChannels)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
+		summary: "Read how the channels stand and what is dead", description: overviewDescription,
+		strictQuery: true, errors: []int{400, 422},
+	}, s.getOverview)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
@@ -262,7 +280,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.checkTemplate)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates, id: "listTemplates", role: RoleTemplates,
-		summary: "List templates by name", errors: []int{400},
+		summary: "List templates by name", answer: templateListView{}, errors: []int{400},
 	}, s.listTemplates)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}", id: "getTemplate", role: RoleTemplates,
@@ -280,7 +298,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.deleteTemplate)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions", id: "listTemplateVersions", role: RoleTemplates,
-		summary: "List a template's versions, newest first", errors: []int{400, 404},
+		summary: "List a template's versions, newest first", answer: versionListView{}, errors: []int{400, 404},
 	}, s.listVersions)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: templates + "/{name}/versions/{version}", id: "getTemplateVersion", role: RoleTemplates,
@@ -303,14 +321,14 @@ func (s *Server) routes(api huma.API) {
 	}, s.testTemplate)
 
 	addRoute(s, api, route{
-		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
-		summary: "Read which app makes the request, and its roles",
-	}, s.whoAmI)
-	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/audit", id: "listAudit", role: RoleAdmin,
 		summary: "List the audit log, newest first", description: auditDescription,
 		strictQuery: true, errors: []int{400, 422},
 	}, s.listAudit)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
+		summary: "Read which app makes the request, and its roles",
+	}, s.whoAmI)
 
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",

@@ -103,7 +103,7 @@ func (s *Server) newTemplate(ctx context.Context, r templateRequest, action stor
 	}
 	t = r.template(r.Name, r.Channel)
 	t.CreatedAt = t.UpdatedAt
-	if err := s.rules.CheckTemplate(t); err != nil {
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return t, "", err
 	}
 	if before, err = s.mayCreate(ctx, t.Name, action); err != nil {
@@ -127,40 +127,32 @@ type listTemplatesInput struct {
 	After   string `query:"after" maxLength:"64" doc:"continue after this name: next of the previous page"`
 }
 
-type listTemplatesOutput struct{ Body templateListView }
-
 type templateListView struct {
 	Templates []templateView `json:"templates"`
 	Next      string         `json:"next,omitempty" doc:"after for the next page; missing on the last one"`
 }
 
-func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listTemplatesOutput, error) {
-	out := &listTemplatesOutput{templateListView{Templates: []templateView{}}}
+// templatePage is how many templates of a list are in memory at once. One takes up to some
+// 70 KiB.
+const templatePage = 10
+
+func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listOutput, error) {
 	filter := store.TemplateFilter{Channel: in.Channel}
 	if caller := callerOf(ctx); !caller.may(RoleAdmin) {
 		filter.VisibleTo = caller.AppID
 	}
-	page, after := readPage, in.After
-	if in.Limit > 0 {
-		page = in.Limit + 1
-	}
-	for {
-		rows, err := s.store.ListTemplates(ctx, filter, after, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range rows {
-			if in.Limit > 0 && len(out.Body.Templates) == in.Limit {
-				out.Body.Next = out.Body.Templates[in.Limit-1].Name
-				return out, nil
+	return answerList(ctx, s, list[store.Template]{
+		head: templateListView{Templates: []templateView{}}, page: templatePage, limit: in.Limit,
+		read: func(ctx context.Context, last *store.Template, limit int) ([]store.Template, error) {
+			after := in.After
+			if last != nil {
+				after = last.Name
 			}
-			out.Body.Templates = append(out.Body.Templates, viewTemplate(t))
-		}
-		if in.Limit > 0 || len(rows) < page {
-			return out, nil
-		}
-		after = rows[len(rows)-1].Name
-	}
+			return s.store.ListTemplates(ctx, filter, after, limit)
+		},
+		view: func(_ context.Context, t store.Template) any { return viewTemplate(t) },
+		next: func(t store.Template) any { return t.Name },
+	})
 }
 
 type getTemplateInput struct {
@@ -216,7 +208,7 @@ func (s *Server) replacement(
 		return t, old, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "channel", "cannot be changed")
 	}
 	t = r.template(old.Name, old.Channel)
-	if err := s.rules.CheckTemplate(t); err != nil {
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return t, old, err
 	}
 	t.Owner, err = s.chooseOwner(ctx, r.Owner, old.Owner)

@@ -37,7 +37,7 @@ func (s *Server) checkTemplate(ctx context.Context, in *checkTemplateInput) (*ch
 	}
 	out := &checkTemplateOutput{}
 	if r.Params != nil {
-		p, err := s.preview(t, r.Params)
+		p, err := s.preview(ctx, t, r.Params)
 		if err != nil {
 			return nil, err
 		}

@@ -69,13 +69,3 @@ func TestWhoAmI(t *testing.T) {
 			"limits":{"requestsPerMinute":0,"deliveriesPerMinute":{},"deliveriesPerDay":{},"highPriority":true}}`, a.text)
 	}
 }
-
-// A browser that has only the address gets a page with links that work.
-func TestAddressAnswersABrowser(t *testing.T) {
-	t.Parallel()
-	b := start(t)
-	a := b.callUndescribed(t, request{method: "GET", path: "/"})
-	require.Equal(t, 200, a.status)
-	require.Equal(t, "text/html; charset=utf-8", a.header.Get("Content-Type"))
-	require.Contains(t, a.text, `href="openapi.yaml"`)
-}

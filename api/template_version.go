@@ -45,30 +45,29 @@ type listVersionsInput struct {
 	After int    `query:"after" minimum:"1" doc:"continue after this version: next of the previous page"`
 }
 
-type listVersionsOutput struct{ Body versionListView }
-
 type versionListView struct {
 	Versions []versionSummaryView `json:"versions"`
 	Next     int                  `json:"next,omitempty" doc:"after for the next page; missing on the last one"`
 }
 
-func (s *Server) listVersions(ctx context.Context, in *listVersionsInput) (*listVersionsOutput, error) {
+func (s *Server) listVersions(ctx context.Context, in *listVersionsInput) (*listOutput, error) {
 	if _, err := s.newestVersion(ctx, in.Name); err != nil {
 		return nil, err
 	}
-	rows, err := s.store.TemplateVersions(ctx, in.Name, in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &listVersionsOutput{versionListView{Versions: []versionSummaryView{}}}
-	if len(rows) > in.Limit {
-		rows = rows[:in.Limit]
-		out.Body.Next = rows[in.Limit-1].Version
-	}
-	for _, v := range rows {
-		out.Body.Versions = append(out.Body.Versions, versionSummaryView{v.Version, v.CreatedBy, v.CreatedAt.UTC(), v.Deleted})
-	}
-	return out, nil
+	return answerList(ctx, s, list[store.TemplateVersion]{
+		head: versionListView{Versions: []versionSummaryView{}}, page: templatePage, limit: in.Limit,
+		read: func(ctx context.Context, last *store.TemplateVersion, limit int) ([]store.TemplateVersion, error) {
+			before := in.After
+			if last != nil {
+				before = last.Version
+			}
+			return s.store.TemplateVersions(ctx, in.Name, before, limit)
+		},
+		view: func(_ context.Context, v store.TemplateVersion) any {
+			return versionSummaryView{v.Version, v.CreatedBy, v.CreatedAt.UTC(), v.Deleted}
+		},
+		next: func(v store.TemplateVersion) any { return v.Version },
+	})
 }
 
 type getVersionInput struct {
@@ -132,7 +131,7 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 		Owner: newest.Owner, Private: v.Private,
 	}
 	t.UpdatedAt = t.CreatedAt
-	if err := s.rules.CheckTemplate(t); err != nil {
+	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return nil, err
 	}
 	audit := actorOf(ctx).Did(store.AuditTemplateRestore, t.Name)

@@ -8,6 +8,7 @@ import (
 // Health is the answer to a probe.
 type Health struct {
 	Status string `json:"status"`
+	Reason string `json:"reason,omitempty"` // why not, where it is known
 }
 
 // Health asks whether the service and its database work. When they do not, the error

@@ -150,6 +150,9 @@ var bad = map[string][]string{
 	"unknown-provider-type": {
 		":5: providers.feishu.type: unknown provider type; there are: feishu_app, test_sms",
 	},
+	"unknown-pooling": {
+		":4: database.pooling: must be one of session, transaction",
+	},
 	"unknown-section": {
 		":3: servers: unknown key",
 	},

@@ -9,6 +9,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
@@ -74,7 +75,7 @@ func Default() *Config {
 		Auth:       api.DefaultAuthConfig(),
 		Defaults:   settings.NewDefaults(),
 		Retention:  settings.NewRetention(),
-		Metrics:    Metrics{Address: ":9090"},
+		Metrics:    Metrics{Address: ":9464"},
 		Channels:   map[string]Channel{},
 		Providers:  map[string]Provider{},
 	}
@@ -121,14 +122,20 @@ func changed(a, b *Config, match func(section) bool) []string {
 	return keys
 }
 
+// databaseCredentials are the keys of the database section that change while it runs:
+// passwords and certificates are renewed.
+var databaseCredentials = []string{"database.password", "database.sslRootCert", "database.sslCert", "database.sslKey"}
+
 // keep takes from the running configuration what needs a restart to change, and
 // returns the keys that differ.
 func (c *Config) keep(running *Config) []string {
 	keys := changed(running, c, func(s section) bool { return s.restart })
+	keys = slices.DeleteFunc(keys, func(key string) bool { return slices.Contains(databaseCredentials, key) })
 	if c.Logging.Format != running.Logging.Format {
 		keys = append(keys, "logging.format")
 	}
-	c.Server, c.Database, c.Dispatcher, c.Metrics, c.Tracing = running.Server, running.Database, running.Dispatcher, running.Metrics, running.Tracing
+	c.Server, c.Dispatcher, c.Metrics, c.Tracing = running.Server, running.Dispatcher, running.Metrics, running.Tracing
+	c.Database = running.Database.WithCredentials(c.Database)
 	c.Logging.Format = running.Logging.Format
 	return keys
 }

@@ -25,13 +25,15 @@ func (r *reader) credentials() *api.Credentials {
 	if auth.CredentialsFilePath == "" {
 		return nil // validate reports it
 	}
-	src, err := readBounded(auth.CredentialsFilePath)
+	src, err := r.file(auth.CredentialsFilePath)
 	if err != nil {
 		r.problem("auth.credentialsFilePath", "%w", err)
 		return nil
 	}
-	apps, problems := Loader{Path: auth.CredentialsFilePath, Types: r.Types}.reader().apps(src)
+	file := Loader{Path: auth.CredentialsFilePath, Types: r.Types}.reader()
+	apps, problems := file.apps(src)
 	r.problems = append(r.problems, problems...)
+	r.warnings = append(r.warnings, file.warnings...)
 	return api.NewCredentials(apps)
 }
 
@@ -106,13 +108,19 @@ func (r *reader) limits(key string, l api.Limits) {
 	}
 }
 
-// headerText checks that a secret can travel in a header unchanged.
+// headerText checks that a secret can travel in a header unchanged, and that it is
+// not one that everybody knows or can guess.
 func (r *reader) headerText(key, secret string) {
 	valid := secret != ""
 	for _, c := range []byte(secret) {
 		valid = valid && c > ' ' && c <= '~'
 	}
-	if !valid {
+	switch {
+	case !valid:
 		r.problem(key, "must have one or more printable ASCII characters, and no space")
+	case isPlaceholder(secret) || isFiller(secret):
+		r.problem(key, "is a placeholder: put a random secret in its place")
+	case len(secret) < strongSecret:
+		r.warn(key, "has fewer than %d characters and may be guessed: use a random one", strongSecret)
 	}
 }

@@ -54,6 +54,10 @@ func TestCredentialsFileIsStrict(t *testing.T) {
 	const good = "apps:\n- appId: a\n  appSecret: canary\n"
 	const notASCII = "must have one or more printable ASCII characters, and no space"
 	const notAnID = "must be 1 to 128 letters, digits, dots, dashes or underscores"
+	var served []string
+	for _, typ := range builtin.Types() {
+		served = append(served, typ.Channel)
+	}
 	for name, c := range map[string]struct{ file, want string }{
 		"empty":               {"", "apps.yaml: apps: must have at least one element"},
 		"no apps":             {"apps: []", "apps.yaml:1: apps: must have at least one element"},
@@ -81,7 +85,7 @@ func TestCredentialsFileIsStrict(t *testing.T) {
 		"test secret twice":   {good + "  testSecrets:\n  - canary\n", "apps.yaml:5: apps[0].testSecrets[0]: must differ from the app's secrets"},
 		"negative limit":      {good + "  limits:\n    requestsPerMinute: -1\n", "apps.yaml:5: apps[0].limits.requestsPerMinute: must be 0 or more"},
 		"negative deliveries": {good + "  limits:\n    deliveriesPerDay:\n      sms: -1\n", "apps.yaml:6: apps[0].limits.deliveriesPerDay.sms: must be 0 or more"},
-		"limit of nothing":    {good + "  limits:\n    deliveriesPerMinute:\n      fax: 1\n", "apps.yaml:6: apps[0].limits.deliveriesPerMinute.fax: unknown channel; there are: inapp, email, sms, voice, feishu_webhook, feishu_app"},
+		"limit of nothing":    {good + "  limits:\n    deliveriesPerMinute:\n      fax: 1\n", "apps.yaml:6: apps[0].limits.deliveriesPerMinute.fax: unknown channel; there are: " + strings.Join(served, ", ")},
 		"limit no number":     {good + "  limits: {requestsPerMinute: canary}\n", "apps.yaml:4: apps[0].limits.requestsPerMinute: must be a whole number"},
 		"unknown role":        {good + "  roles:\n  - send\n  - canary\n", "apps.yaml:6: apps[0].roles[1]: must be one of send, templates, admin"},
 	} {

@@ -16,6 +16,7 @@ type field struct {
 	doc      string
 	secret   bool
 	required bool
+	file     bool // the value is a file's path
 	value    reflect.Value
 }
 
@@ -36,6 +37,7 @@ func fieldsOf(v reflect.Value) []field {
 				doc:      sf.Tag.Get("doc"),
 				secret:   sf.Tag.Get("secret") == "true",
 				required: sf.Tag.Get("required") == "true",
+				file:     sf.Tag.Get("file") == "true",
 				value:    v.Field(i),
 			})
 		}

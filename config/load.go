@@ -1,12 +1,15 @@
 package config
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -42,6 +45,11 @@ type Checked struct {
 	// RestartNeeded lists the keys that differ from the running configuration and
 	// take effect at the next start only.
 	RestartNeeded []string
+	// Warnings are about values that work and should not stay, one line each, in the
+	// form of a problem.
+	Warnings []string
+	// MetricsChosen reports whether metrics.address was given.
+	MetricsChosen bool
 }
 
 // Check reads and checks everything that a start needs, the credentials file
@@ -70,16 +78,35 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 	if r.validateAddresses(registry); len(r.problems) > 0 {
 		return nil, errors.Join(r.problems...)
 	}
-	return &Checked{Config: r.cfg, Registry: registry, Credentials: credentials, RestartNeeded: restart}, nil
+	_, chosen := r.origin["metrics.address"]
+	return &Checked{
+		Config: r.cfg, Registry: registry, Credentials: credentials,
+		RestartNeeded: restart, Warnings: r.warnings, MetricsChosen: chosen,
+	}, nil
+}
+
+// digest is of a file's content.
+type digest [sha256.Size]byte
+
+// unreadable stands for the content of a file that cannot be read.
+var unreadable digest
+
+// files returns the files that the configuration is made of.
+func (l Loader) files() map[string]digest {
+	r := l.read()
+	r.credentials()
+	return r.files
 }
 
 // reader reads the configuration, or the credentials file, once.
 type reader struct {
 	Loader
 	cfg      *Config
-	files    []string          // that were read or named; the Watcher follows them
+	until    time.Time         // when the patience with files ends
+	files    map[string]digest // that the configuration is made of; the Watcher follows them
 	origin   map[string]string // key → "config.yaml:12", "environment DATABASE_PORT" or "command line"
 	problems []error
+	warnings []string
 	reported map[string]bool // keys that have a problem already
 }
 
@@ -87,13 +114,15 @@ func (l Loader) reader() *reader {
 	if l.Env == nil {
 		l.Env = environ()
 	}
-	return &reader{Loader: l, cfg: Default(), origin: map[string]string{}, reported: map[string]bool{}}
+	return &reader{
+		Loader: l, cfg: Default(), until: time.Now().Add(patience),
+		files: map[string]digest{}, origin: map[string]string{}, reported: map[string]bool{},
+	}
 }
 
 func (l Loader) read() *reader {
 	r := l.reader()
 	if l.Path != "" {
-		r.files = append(r.files, l.Path)
 		if err := r.readFile(); err != nil {
 			r.problems = []error{err}
 			return r // nothing else can be checked
@@ -107,9 +136,6 @@ func (l Loader) read() *reader {
 			r.origin[key] = "command line"
 		}
 	}
-	if path := r.cfg.Auth.CredentialsFilePath; path != "" {
-		r.files = append(r.files, path)
-	}
 	r.validate()
 	return r
 }
@@ -117,7 +143,7 @@ func (l Loader) read() *reader {
 // readFile fails when the file cannot be read as YAML. Wrong keys and values
 // become problems.
 func (r *reader) readFile() error {
-	src, err := readBounded(r.Path)
+	src, err := r.file(r.Path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Path, err)
 	}
@@ -166,35 +192,67 @@ func (r *reader) where(key string) string {
 	return "configuration"
 }
 
-// readBounded reads a file of at most maxFile bytes. Its error does not show the
-// path, which may be a secret in the wrong place.
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+// warn notes that a key's value should not stay.
+func (r *reader) warn(key, format string, args ...any) {
+	r.warnings = append(r.warnings, fmt.Sprintf("%s: %s: "+format, append([]any{r.where(key), key}, args...)...))
+}
+
+// file returns the content of a file that the configuration is made of. A file that
+// does not answer is an error.
+func (r *reader) file(path string) ([]byte, error) {
+	b, err := within(max(time.Until(r.until), leastPatience), path, func() ([]byte, error) { return readBounded(path) })
+	r.files[path] = unreadable
 	if err != nil {
 		return nil, pathless(err)
+	}
+	r.files[path] = sha256.Sum256(b)
+	return b, nil
+}
+
+// readBounded reads a file of at most maxFile bytes.
+func readBounded(path string) ([]byte, error) {
+	// A pipe is refused before it is opened, which would wait for its writer.
+	if info, err := os.Stat(path); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return nil, errors.New("is a pipe; it must be a file, because it is read again later")
+	}
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, pathless(err)
+		return nil, err
 	}
 	if len(b) > maxFile {
 		return nil, fmt.Errorf("is larger than %d bytes", maxFile)
 	}
-	return b, nil
+	return utf8Text(b)
 }
 
+// utf8Text returns the text without the byte order mark that some editors write.
+func utf8Text(b []byte) ([]byte, error) {
+	if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
+		return nil, errors.New("is UTF-16; it must be saved as UTF-8")
+	}
+	return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), nil
+}
+
+// pathless returns the error without the path, which may be a secret in the wrong place.
 func pathless(err error) error {
 	var perr *fs.PathError
 	if errors.As(err, &perr) {
-		err = perr.Err
+		return fmt.Errorf("cannot be read: %w", perr.Err)
 	}
-	return fmt.Errorf("cannot be read: %w", err)
+	return err
 }
 
 // readValue returns the content of a file without the newline at its end.
 func (r *reader) readValue(path string) (string, error) {
-	r.files = append(r.files, path)
-	b, err := readBounded(path)
-	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), err
+	b, err := r.file(path)
+	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if err == nil && text == "" {
+		err = errors.New("the file is empty")
+	}
+	return text, err
 }

@@ -43,7 +43,7 @@ func TestLoadsEveryKey(t *testing.T) {
 	}, cfg.Server)
 	require.Equal(t, store.Config{
 		Driver: "sqlite", Host: "db", Port: 5433, User: "0123", Password: "from a file $${APP_ID}", DBName: "notify",
-		SSLMode: "verify-full", MaxOpenConns: 26, MaxIdleConns: 6, ConnMaxLifetime: 6 * time.Minute, Path: "notify.db",
+		SSLMode: "verify-full", MaxOpenConns: 26, MaxIdleConns: 6, ConnMaxLifetime: 6 * time.Minute, Pooling: "transaction", Path: "notify.db",
 	}, cfg.Database)
 	require.Equal(t, config.Logging{Level: "debug", Format: "console"}, cfg.Logging)
 	require.Equal(t, jobs.Dispatcher{
@@ -163,7 +163,8 @@ func TestDatabasePasswordFromFile(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "password")
 	for content, want := range map[string]string{
-		"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", "s3cret\n\n": "s3cret\n", " s3cret ": " s3cret ", "": "",
+		"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", "s3cret\n\n": "s3cret\n", " s3cret ": " s3cret ",
+		"\xef\xbb\xbfs3cret\r\n": "s3cret", // as Notepad saves it
 	} {
 		require.NoError(t, os.WriteFile(secret, []byte(content), 0o600))
 		cfg, err := config.Loader{
@@ -172,6 +173,12 @@ func TestDatabasePasswordFromFile(t *testing.T) {
 		}.Load()
 		require.NoError(t, err)
 		require.Equal(t, want, cfg.Database.Password, "%q", content)
+	}
+
+	for _, content := range []string{"", "\n", "\xef\xbb\xbf\r\n"} {
+		require.NoError(t, os.WriteFile(secret, []byte(content), 0o600))
+		_, err := config.Loader{Env: map[string]string{"AUTH_ENABLED": "false", "DATABASE_PASSWORD_FILE": secret}}.Load()
+		require.EqualError(t, err, "environment DATABASE_PASSWORD_FILE: database.password: the file is empty", "%q", content)
 	}
 
 	_, err := config.Loader{Env: map[string]string{"AUTH_ENABLED": "false", "DATABASE_PASSWORD_FILE": "canary"}}.Load()
@@ -217,15 +224,16 @@ func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
 
 	next := config.Loader{Types: types, Env: fileEnv, Path: write(t, `
 server: {address: ":9"}
-database: {password: new}
+database: {password: new, host: other}
 dispatcher: {leaseTimeout: 1m}
 logging: {level: debug, format: console}
 `)}
 	checked, err := next.Check(running)
 	require.NoError(t, err)
-	require.Equal(t, []string{"server.address", "database.password", "dispatcher.leaseTimeout", "logging.format"}, checked.RestartNeeded)
+	require.Equal(t, []string{"server.address", "database.host", "dispatcher.leaseTimeout", "logging.format"}, checked.RestartNeeded)
 	require.Equal(t, running.Server, checked.Server)
-	require.Equal(t, running.Database, checked.Database)
+	require.Equal(t, running.Database.Host, checked.Database.Host)
+	require.Equal(t, "new", checked.Database.Password, "passwords are renewed while the service runs")
 	require.Equal(t, running.Dispatcher, checked.Dispatcher)
 	require.Equal(t, config.Logging{Level: "debug", Format: "json"}, checked.Logging)
 	again, err := next.Check(checked.Config)

@@ -34,9 +34,13 @@ database:
   password: "***"
   dbname: notify
   sslMode: verify-full
+  sslRootCert: ""
+  sslCert: ""
+  sslKey: ""
   maxOpenConns: 26
   maxIdleConns: 6
   connMaxLifetime: 6m
+  pooling: transaction
   path: notify.db
 logging:
   level: debug

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -19,7 +20,7 @@ func (c *Config) Registry() (*channels.Registry, error) {
 			continue
 		}
 		p := c.Providers[c.Channels[name].Provider]
-		provider, err := channels.OpenProvider(p.Name, p.Type, p.Config)
+		provider, err := open(p)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -36,9 +37,20 @@ func (c *Config) Registry() (*channels.Registry, error) {
 		if !on || used.Name == name {
 			continue
 		}
-		if spare, err := channels.OpenProvider(p.Name, p.Type, p.Config); err == nil {
+		if spare, err := open(p); err == nil {
 			spares = append(spares, spare)
 		}
 	}
 	return channels.NewRegistry(byChannel, spares...), nil
+}
+
+// open opens a provider, which may read files.
+func open(p Provider) (channels.Provider, error) {
+	provider, err := within(patience, "provider "+p.Name, func() (channels.Provider, error) {
+		return channels.OpenProvider(p.Name, p.Type, p.Config)
+	})
+	if errors.Is(err, errNoAnswer) {
+		err = fmt.Errorf("providers.%s: a file that it names %w", p.Name, err)
+	}
+	return provider, err
 }

@@ -67,6 +67,9 @@ func (r *reader) validateDatabase() {
 		r.required("database.dbname", d.DBName)
 		r.between("database.port", d.Port, 1, 65535)
 		r.oneOf("database.sslMode", d.SSLMode, sslModes)
+		r.oneOf("database.pooling", d.Pooling, []string{store.PoolingSession, store.PoolingTransaction})
+		r.validateCertificates()
+		r.knownToAll("database.password", d.Password)
 	case store.DriverSQLite:
 		r.required("database.path", d.Path)
 	default:
@@ -243,8 +246,16 @@ func (r *reader) validateProvider(p Provider) {
 	default:
 		r.problem(key+".onUncertain", "must be %s or %s", channels.Resend, channels.Hold)
 	}
+	for _, f := range fieldsOf(config) {
+		if f.file && f.value.String() != "" {
+			_, _ = r.file(f.value.String()) // the provider says what is wrong with it
+		}
+	}
 	if !complete {
 		return
+	}
+	if c := r.cfg.Channels[p.Type.Channel]; c.Enabled && c.Provider == p.Name {
+		r.validateSecrets(key, config)
 	}
 	err := p.Config.Validate()
 	var wrong *channels.KeyError

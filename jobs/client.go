@@ -21,6 +21,8 @@ const (
 	// 100 ms would delay deliveries by as much, and start at most ten times its workers a
 	// second.
 	fetchCooldown = 5 * time.Millisecond
+	// pollInterval is how often queues are read when nothing announces jobs.
+	pollInterval = 200 * time.Millisecond
 	// orphansInterval and retentionInterval are how often the periodic jobs run.
 	orphansInterval   = 30 * time.Second
 	retentionInterval = time.Hour
@@ -49,9 +51,11 @@ type Client struct {
 	// UI are the endpoints that River UI shows.
 	UI uiendpoints.Bundle
 
-	jobs    *Jobs
-	river   worker // nil on a replica that does not work the queues
-	stopDue func() // ends announceDue
+	jobs     *Jobs
+	id       string // as River notes who took a job
+	lease    time.Duration
+	river    worker // nil on a replica that does not work the queues
+	stopLook func() // ends announceDue and giveBackUntaken
 }
 
 // worker is the part of river.Client that has no type parameter.
@@ -62,16 +66,20 @@ type worker interface {
 }
 
 // NewClient makes the River client of this replica. With d.Enabled false it works nothing.
-func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, log *slog.Logger) (*Client, error) {
+// A database that cannot announce jobs is polled.
+func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, announces bool, log *slog.Logger) (*Client, error) {
 	config := &river.Config{Logger: log}
 	if d.Enabled {
 		config = workingConfig(j, d, log)
+		if !announces {
+			config.PollOnly, config.FetchPollInterval = true, min(d.Interval, pollInterval)
+		}
 	}
 	client, err := river.NewClient(driver, config)
 	if err != nil {
 		return nil, fmt.Errorf("river client: %w", err)
 	}
-	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j, stopDue: func() {}}
+	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j, id: client.ID(), lease: d.LeaseTimeout, stopLook: func() {}}
 	if d.Enabled {
 		c.river = client
 	}
@@ -82,11 +90,8 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, l
 // so that a provider that does not answer cannot hold up the other channels.
 func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer})
-	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: func(ctx context.Context) error {
-		_, err := j.Orphans.Close(ctx)
-		return err
-	}})
+	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand})
+	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: j.Orphans.CloseSparingly})
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
 
 	// Two workers, so that a long deletion does not hold up the orphans.
@@ -132,7 +137,8 @@ func (c *Client) Start(ctx context.Context) error {
 	looking, stop := context.WithCancel(ctx)
 	var look sync.WaitGroup
 	look.Go(func() { c.jobs.announceDue(looking) })
-	c.stopDue = func() { stop(); look.Wait() }
+	look.Go(func() { c.jobs.giveBackUntaken(looking, c.id, c.lease) })
+	c.stopLook = func() { stop(); look.Wait() }
 	return nil
 }
 
@@ -156,7 +162,7 @@ func (c *Client) Stop() error {
 	if c.river == nil {
 		return nil
 	}
-	c.stopDue()
+	c.stopLook()
 	c.jobs.Deliverer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()

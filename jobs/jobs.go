@@ -12,6 +12,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -34,10 +35,12 @@ type Jobs struct {
 	Control   *steering.Control
 	Orphans   *upkeep.Orphans
 	Retention *upkeep.Retention
+	Overview  *overview.Overview
 
 	channels []string
 	settings *settings.Live
 	queues   store.Queues
+	hand     hand
 	river    *riverMetrics
 	log      *zap.Logger
 }
@@ -60,6 +63,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)
 	}
+	j.Overview = overview.New(st, j.channels, live)
 	j.Apply(initial)
 	return j
 }

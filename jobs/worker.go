@@ -17,11 +17,18 @@ import (
 type deliverWorker struct {
 	river.WorkerDefaults[store.JobArgs]
 	deliverer *delivering.Deliverer
+	hand      *hand
 }
 
 // Work implements river.Worker.
 func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) error {
+	w.hand.take(job.ID)
 	next := w.deliverer.Deliver(ctx, jobOf(job))
+	if next.Action == delivering.Complete || next.Action == delivering.Cancel {
+		// Otherwise the outcome may be lost, or River may yet note an earlier end: the job must not
+		// look as if it was never begun.
+		w.hand.drop(job.ID)
+	}
 	switch next.Action {
 	case delivering.Complete:
 		return nil

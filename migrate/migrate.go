@@ -1,15 +1,17 @@
 // Package migrate brings a database to the schema that this program needs: River's tables
 // first, then ours. Both engines have the same migrations, under the same file names.
 //
-// A migration must not hold up a service that runs. On PostgreSQL each statement waits for a
-// lock for a second at most, because every later statement on the table waits behind it; then
-// the migration is rolled back and tried again. An index on a table that has rows is made in a
-// file of its own with "-- +goose NO TRANSACTION", by
+// A migration must not hold up a service that runs. On PostgreSQL each begins with
 //
-//	SET lock_timeout = 0;
+//	SET LOCAL lock_timeout = '1s';
+//
+// because every later statement on a table waits behind one that waits for its lock. After that
+// time the migration is rolled back and tried again. The setting is the transaction's, because a
+// pooler may give the connection to somebody else. An index on a table that has rows is made in
+// a file of its own with "-- +goose NO TRANSACTION", by
+//
 //	DROP INDEX CONCURRENTLY IF EXISTS name;
 //	CREATE INDEX CONCURRENTLY name ON ...;
-//	RESET lock_timeout;
 //
 // which blocks nobody while it waits, and can be repeated.
 package migrate
@@ -54,8 +56,16 @@ type Migrator struct {
 	Waiting func(reason error)
 
 	open func(ctx context.Context) (*session, error)
-	// isLocked reports whether a migration failed because a table was locked.
-	isLocked func(err error) bool
+	// version reads a version; 0 when its table does not exist. Check uses it, on the
+	// store's connections.
+	version func(ctx context.Context, query string) (int64, error)
+}
+
+// wait tells that the Migrator waits.
+func (m *Migrator) wait(reason error) {
+	if m.Waiting != nil {
+		m.Waiting(reason)
+	}
 }
 
 const (
@@ -66,15 +76,13 @@ const (
 )
 
 // whenUnlocked runs step until it does not fail because of a lock.
-func (m *Migrator) whenUnlocked(ctx context.Context, step func() error) error {
+func (m *Migrator) whenUnlocked(ctx context.Context, s *session, step func() error) error {
 	for try := 1; ; try++ {
 		err := step()
-		if err == nil || !m.isLocked(err) || try == lockTries {
+		if err == nil || !s.isLocked(err) || try == lockTries {
 			return err
 		}
-		if m.Waiting != nil {
-			m.Waiting(err)
-		}
+		m.wait(fmt.Errorf("%w; %s", err, s.holders(ctx)))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -88,6 +96,10 @@ type session struct {
 	river riverMigrator
 	ours  *goose.Provider
 	close func()
+	// isLocked reports whether a migration failed because a table was locked.
+	isLocked func(err error) bool
+	// holders says who holds locks on the tables.
+	holders func(ctx context.Context) string
 }
 
 // riverMigrator is the part of rivermigrate.Migrator that has no type parameter.
@@ -98,7 +110,7 @@ type riverMigrator interface {
 }
 
 // newRiver returns River's migrator. Its default logger would write to stdout.
-func newRiver[TTx any](driver riverdriver.Driver[TTx]) (riverMigrator, error) {
+func newRiver[TTx any](driver riverdriver.Driver[TTx]) (*rivermigrate.Migrator[TTx], error) {
 	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, fmt.Errorf("migrations of River: %w", err)
@@ -123,7 +135,7 @@ func (m *Migrator) Up(ctx context.Context) error {
 	}
 	defer s.close()
 
-	return m.whenUnlocked(ctx, func() error {
+	return m.whenUnlocked(ctx, s, func() error {
 		if _, err := s.river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 			return fmt.Errorf("migrate River up: %w", err)
 		}
@@ -148,7 +160,7 @@ func (m *Migrator) Down(ctx context.Context) error {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	if version > 0 {
-		err := m.whenUnlocked(ctx, func() error {
+		err := m.whenUnlocked(ctx, s, func() error {
 			_, err := s.ours.Down(ctx)
 			return err
 		})
@@ -159,7 +171,7 @@ func (m *Migrator) Down(ctx context.Context) error {
 	if version > 1 {
 		return nil
 	}
-	err = m.whenUnlocked(ctx, func() error {
+	err = m.whenUnlocked(ctx, s, func() error {
 		_, err := s.river.Migrate(ctx, rivermigrate.DirectionDown, &rivermigrate.MigrateOpts{TargetVersion: -1})
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/pressly/goose/v3"
@@ -14,7 +15,15 @@ import (
 // wait for each other. A second process must not migrate the same file at the same time.
 func SQLite(db *sql.DB) *Migrator {
 	var mu sync.Mutex
-	return &Migrator{isLocked: func(error) bool { return false }, open: func(context.Context) (*session, error) {
+	m := &Migrator{}
+	m.version = func(ctx context.Context, query string) (version int64, err error) {
+		err = db.QueryRowContext(ctx, query).Scan(&version)
+		if err != nil && strings.Contains(err.Error(), "no such table") {
+			return 0, nil
+		}
+		return version, err
+	}
+	m.open = func(context.Context) (*session, error) {
 		river, err := newRiver(riversqlite.New(db))
 		if err != nil {
 			return nil, err
@@ -24,6 +33,7 @@ func SQLite(db *sql.DB) *Migrator {
 			return nil, fmt.Errorf("read migrations: %w", err)
 		}
 		mu.Lock()
-		return &session{river: river, ours: ours, close: mu.Unlock}, nil
-	}}
+		return &session{river: river, ours: ours, close: mu.Unlock, isLocked: func(error) bool { return false }}, nil
+	}
+	return m
 }

@@ -53,6 +53,8 @@ const (
 	AuditTemplateOwner      AuditAction = "template.owner"
 	AuditDeliveryRetry      AuditAction = "delivery.retry" // one entry for each delivery, of a retry of many, too
 	AuditNotificationCancel AuditAction = "notification.cancel"
+	AuditNotificationErase  AuditAction = "notification.erase"
+	AuditRecipientErase     AuditAction = "recipient.erase" // without an object, which would be the address
 	AuditConfigReload       AuditAction = "config.reload"
 )
 

@@ -63,6 +63,10 @@ func (d Delivery) Due() time.Time {
 // ExpiredAt reports whether the delivery must no longer be sent at that time.
 func (d Delivery) ExpiredAt(t time.Time) bool { return d.ExpiresAt != nil && !t.Before(*d.ExpiresAt) }
 
+// MaxAttempts is how many attempts of a delivery are read at most. A vendor that throttles
+// may make many more.
+const MaxAttempts = 1000
+
 // Attempt is one provider call and its result.
 type Attempt struct {
 	ID         uuid.UUID
@@ -85,6 +89,15 @@ type Outcome struct {
 	NextRetryAt *time.Time     // with failed
 	// Throttled attempts are kept but not counted: the same number is used again.
 	Throttled bool
+}
+
+// DeadGroup counts the dead deliveries that one thing stopped.
+type DeadGroup struct {
+	Channel  string
+	Provider string
+	Code     string
+	Count    int
+	Last     time.Time // when the last of them was given up
 }
 
 // Orphan is an open delivery whose River job will not run it any more.

@@ -15,6 +15,19 @@ type Queues interface {
 	QueueDepths(ctx context.Context) ([]QueueDepth, error)
 	// CountRunning counts the running jobs that were started before the given time.
 	CountRunning(ctx context.Context, before time.Time) (int, error)
+	// RunningJobs returns the running jobs of deliveries that the River client with the id
+	// has taken.
+	RunningJobs(ctx context.Context, client string) ([]RunningJob, error)
+	// GiveBack makes jobs available again that the client has taken and not begun: the
+	// attempt is not spent. One that was to be cancelled is cancelled. Jobs that do not run
+	// any more, or in another attempt, are left alone.
+	GiveBack(ctx context.Context, client string, jobs []RunningJob) error
+}
+
+// RunningJob is a River job in an attempt.
+type RunningJob struct {
+	ID      int64
+	Attempt int
 }
 
 // ScheduleBatch is the most jobs that one AnnounceDue makes available, as in River.

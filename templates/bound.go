@@ -2,25 +2,38 @@ package templates
 
 import (
 	"fmt"
-	"time"
+	"runtime"
 )
 
-// Bounds of one rendering. Together they keep the worst template to a fraction of a
-// second and a few MiB beyond its params: maxProduced bounds the values that functions
-// make, maxNesting × maxDepth the stack, maxSteps the rest.
+// Bounds of one rendering. They count work and not time, so that a rendering ends the same
+// on a busy machine. Together they keep the worst template to a fraction of a second and a
+// few MiB beyond its params: maxProduced bounds the values that functions make, maxNesting ×
+// maxDepth the stack, maxSteps the rest.
 //
 // text/template leaves nested loops by one panic for each, in time that grows with the
 // square of their number: 0.12 to 0.16 s for 900 loops, measured on a shared 2-core Xeon.
 // So maxNesting × maxDepth must not be larger.
 const (
-	maxSteps    = 100_000                // iterations, template calls, params read, values printed, functions called
-	maxProduced = 1 << 20                // bytes made by functions
-	maxDepth    = 10                     // templates calling templates
-	maxNesting  = 100                    // actions and parentheses inside each other, in the source
-	maxTime     = 500 * time.Millisecond // for a few slow steps, such as those on huge params
-	// maxStepTime is the most that one step counts. A longer step has waited for a busy
-	// machine, and a good request must not be refused for that.
-	maxStepTime = 50 * time.Millisecond
+	maxSteps     = 100_000 // see the units below
+	maxProduced  = 1 << 20 // bytes made by functions
+	maxDepth     = 10      // templates calling templates
+	maxNesting   = 100     // actions and parentheses inside each other, in the source
+	maxVariables = 200     // variables of one template; text/template looks each up among all
+	maxMissing   = 100     // params that a Preview notes
+	// maxFormat bounds the format of a printf, in bytes.
+	maxFormat = MaxSource
+)
+
+// A step is an iteration, a template call, a param read, a value printed or a function called:
+// at most some 5 µs. What takes longer for long values is that many steps more: one for so
+// many bytes or elements. TestStepsAreShort measures them.
+const (
+	sourcePerStep  = 64   // bytes of the source of a loop's body and of a template, each time
+	scannedPerStep = 2048 // bytes of a text that is compared or searched, elements of a list
+	printedPerStep = 256  // bytes that are escaped
+	sortedPerStep  = 8    // keys of an object that is looped over
+	digitsPerStep  = 8    // digits of a number that is more than an int
+	writtenPerStep = 64   // bytes of a list or an object as JSON
 )
 
 // budget is what one rendering may still use.
@@ -28,26 +41,32 @@ type budget struct {
 	steps    int
 	produced int
 	depth    int
-	time     time.Duration
-	last     time.Time // of the last step
+	heavy    Heavy // nil once it was called
+	refused  error // what it returned
 }
 
-func newBudget() budget {
-	return budget{steps: maxSteps, produced: maxProduced, depth: maxDepth, time: maxTime, last: time.Now()}
+// lightSteps is how many steps a rendering may take before it is heavy: some 1 ms.
+const lightSteps = 200
+
+func newBudget(heavy Heavy) budget {
+	return budget{steps: maxSteps, produced: maxProduced, depth: maxDepth, heavy: heavy}
 }
 
-// step counts a step and the time since the last one. Every function begins with it.
-func (b *budget) step() error {
-	if b.steps--; b.steps < 0 {
+// step counts a step. Every function begins with it.
+func (b *budget) step() error { return b.spend(1) }
+
+// spend counts steps.
+func (b *budget) spend(steps int) error {
+	if b.steps -= steps; b.steps < 0 {
 		return &LimitError{fmt.Sprintf("the template does more than %d steps", maxSteps)}
 	}
-	now := time.Now()
-	b.time -= min(now.Sub(b.last), maxStepTime)
-	b.last = now
-	if b.time < 0 {
-		return &LimitError{fmt.Sprintf("the template takes longer than %s", maxTime)}
+	if b.steps/lightSteps != (b.steps+steps)/lightSteps {
+		runtime.Gosched() // else everybody else waits for the scheduler, 10 ms each time
 	}
-	return nil
+	if b.heavy != nil && maxSteps-b.steps > lightSteps {
+		b.refused, b.heavy = b.heavy(), nil
+	}
+	return b.refused
 }
 
 // produce counts and returns the text that a function made.
@@ -61,16 +80,16 @@ func (b *budget) produce(s string) (string, error) {
 	return s, nil
 }
 
-// tick is called at the start of every round of a loop.
-func (b *budget) tick() (string, error) { return "", b.step() }
+// tick is called at the start of every round of a loop, with the steps of its body's source.
+func (b *budget) tick(steps int) (string, error) { return "", b.spend(1 + steps) }
 
-// enter is called at the start of every template, leave at its end. A failed execution
-// does not call leave, and its rendering is not used again.
-func (b *budget) enter() (string, error) {
+// enter is called at the start of every template, with the steps of its source, and leave at
+// its end. A failed execution does not call leave, and its rendering is not used again.
+func (b *budget) enter(steps int) (string, error) {
 	if b.depth--; b.depth < 0 {
 		return "", &LimitError{fmt.Sprintf("templates call each other more than %d deep", maxDepth)}
 	}
-	return "", b.step()
+	return "", b.spend(1 + steps)
 }
 
 func (b *budget) leave() string {

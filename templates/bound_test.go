@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -51,10 +50,9 @@ func TestBombsExceedALimit(t *testing.T) {
 	for _, c := range bombs {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			template, err := Parse(Text, c.source)
+			template, err := Parse(Text, c.source, nil)
 			require.NoError(t, err)
-			r := newRendering(Text)
-			r.time = time.Hour // the other limits must suffice
+			r := newRendering(Text, nil)
 			err = template.renderError(template.bind(r).Execute(r.output, map[string]any{}))
 			var limit *LimitError
 			require.ErrorAs(t, err, &limit)
@@ -86,9 +84,9 @@ func TestHugeParams(t *testing.T) {
 		for _, format := range formats {
 			t.Run(string(format)+source, func(t *testing.T) {
 				t.Parallel()
-				template, err := Parse(format, source)
+				template, err := Parse(format, source, nil)
 				require.NoError(t, err)
-				_, err = template.Render(params)
+				_, err = template.Render(params, nil)
 				if format == JSON && source == `{{.l}}` {
 					require.ErrorAs(t, err, new(*ExecError))
 					return
@@ -97,9 +95,9 @@ func TestHugeParams(t *testing.T) {
 			})
 		}
 	}
-	got, err := Parse(Text, `{{len .v}} {{len .l}} {{slice .v 0 2}}`)
+	got, err := Parse(Text, `{{len .v}} {{len .l}} {{slice .v 0 2}}`, nil)
 	require.NoError(t, err)
-	short, err := got.Render(params)
+	short, err := got.Render(params, nil)
 	require.NoError(t, err)
 	require.Equal(t, "1048576 1048576 警警", short)
 }
@@ -107,12 +105,12 @@ func TestHugeParams(t *testing.T) {
 func TestOutputLimit(t *testing.T) {
 	t.Parallel()
 	full := strings.Repeat("x", MaxOutput)
-	template, err := Parse(Text, `{{.v}}{{index . "more" | default ""}}`)
+	template, err := Parse(Text, `{{.v}}{{index . "more" | default ""}}`, nil)
 	require.NoError(t, err)
-	got, err := template.Render(map[string]any{"v": full})
+	got, err := template.Render(map[string]any{"v": full}, nil)
 	require.NoError(t, err)
 	require.Equal(t, full, got)
-	_, err = template.Render(map[string]any{"v": full, "more": "x"})
+	_, err = template.Render(map[string]any{"v": full, "more": "x"}, nil)
 	require.ErrorAs(t, err, new(*LimitError))
 }
 
@@ -121,29 +119,6 @@ func TestLargestSourceRenders(t *testing.T) {
 	got, err := render(t, Text, strings.Repeat("x", MaxSource), `{}`)
 	require.NoError(t, err)
 	require.Len(t, got, MaxSource)
-}
-
-func TestTimeLimit(t *testing.T) {
-	t.Parallel()
-	template, err := Parse(Text, "x")
-	require.NoError(t, err)
-	r := newRendering(Text)
-	r.time = 0
-	err = template.renderError(template.bind(r).Execute(r.output, map[string]any{}))
-	var limit *LimitError
-	require.ErrorAs(t, err, &limit)
-	require.Contains(t, limit.Message, "takes longer")
-}
-
-// The time that a process waits for a busy machine does not count.
-func TestTimeLimitIgnoresABusyMachine(t *testing.T) {
-	t.Parallel()
-	template, err := Parse(Text, "{{1}}{{2}}{{3}}")
-	require.NoError(t, err)
-	r := newRendering(Text)
-	r.last = time.Now().Add(-time.Hour)
-	require.NoError(t, template.bind(r).Execute(r.output, map[string]any{}))
-	require.LessOrEqual(t, r.time, maxTime-maxStepTime)
 }
 
 func TestEverythingIsAStep(t *testing.T) {
@@ -174,9 +149,9 @@ func TestEverythingIsAStep(t *testing.T) {
 	} {
 		t.Run(c.source, func(t *testing.T) {
 			t.Parallel()
-			template, err := Parse(Text, c.source)
+			template, err := Parse(Text, c.source, nil)
 			require.NoError(t, err)
-			r := newRendering(Text)
+			r := newRendering(Text, nil)
 			require.NoError(t, template.bind(r).Execute(r.output, map[string]any{"v": "x"}))
 			require.Equal(t, c.steps, maxSteps-r.steps)
 		})

@@ -16,7 +16,7 @@ func (r *rendering) eq(v any, others ...any) (bool, error) {
 		return false, valueError("eq: nothing to compare with")
 	}
 	for _, other := range others {
-		if same, err := equal(v, other); same || err != nil {
+		if same, err := r.equal(v, other); same || err != nil {
 			return same, err
 		}
 	}
@@ -49,7 +49,7 @@ func (r *rendering) ge(a, b any) (bool, error) {
 }
 
 // equal reports whether two scalars of one type are equal. Null equals null only.
-func equal(a, b any) (bool, error) {
+func (r *rendering) equal(a, b any) (bool, error) {
 	if a == nil || b == nil {
 		return a == nil && b == nil, nil
 	}
@@ -58,7 +58,7 @@ func equal(a, b any) (bool, error) {
 	if isBool && alsoBool {
 		return x == y, nil
 	}
-	n, err := order(a, b)
+	n, err := r.order(a, b)
 	return n == 0, err
 }
 
@@ -66,12 +66,12 @@ func (r *rendering) compare(a, b any) (int, error) {
 	if err := r.step(); err != nil {
 		return 0, err
 	}
-	return order(a, b)
+	return r.order(a, b)
 }
 
 // order compares two numbers or two strings. It is negative when a comes first and 0 when
 // they are equal.
-func order(a, b any) (int, error) {
+func (r *rendering) order(a, b any) (int, error) {
 	m, aInt := a.(int)
 	n, bInt := b.(int)
 	if aInt && bInt {
@@ -79,14 +79,20 @@ func order(a, b any) (int, error) {
 	}
 	x, y := exact(a), exact(b)
 	if x != nil && y != nil {
-		return x.Cmp(y), nil
+		return x.Cmp(y), r.spend((digitsOf(a) + digitsOf(b)) / digitsPerStep)
 	}
 	s, aString := a.(string)
 	t, bString := b.(string)
 	if aString && bString {
-		return cmp.Compare(s, t), nil
+		return cmp.Compare(s, t), r.spend(min(len(s), len(t)) / scannedPerStep)
 	}
 	return 0, valueErrorf("cannot compare %s with %s", typeName(a), typeName(b))
+}
+
+// digitsOf returns how many digits a number has that is more than an int.
+func digitsOf(v any) int {
+	d, _ := v.(decimal)
+	return len(d)
 }
 
 // exact returns the value of a number; nil for what is none.

@@ -56,6 +56,9 @@ func (r *rendering) index(v any, keys ...any) (any, error) {
 			if !ok {
 				return nil, valueErrorf("index: an object has no element at %s", typeName(key))
 			}
+			if err := r.spend(len(name) / scannedPerStep); err != nil {
+				return nil, err
+			}
 			v = from[name]
 		case []any:
 			i, ok := key.(int)
@@ -70,7 +73,7 @@ func (r *rendering) index(v any, keys ...any) (any, error) {
 			return nil, valueErrorf("index: %s has no elements", typeName(v))
 		}
 	}
-	return v, nil
+	return r.value(v)
 }
 
 // len returns the number of characters of a string, or of elements of a list or an object.
@@ -80,7 +83,7 @@ func (r *rendering) len(v any) (int, error) {
 	}
 	switch v := v.(type) {
 	case string:
-		return utf8.RuneCountInString(v), nil
+		return utf8.RuneCountInString(v), r.spend(len(v) / scannedPerStep)
 	case rawJSON:
 		return utf8.RuneCountInString(string(v)), nil
 	case []any:
@@ -116,7 +119,7 @@ func (r *rendering) slice(v any, bounds ...any) (any, error) {
 	}
 	switch v := v.(type) {
 	case string:
-		return characters(v, from, to), nil
+		return characters(v, from, to), r.spend(len(v) / scannedPerStep)
 	case rawJSON: // a part of a document is not a document
 		return characters(string(v), from, to), nil
 	case []any:
@@ -148,7 +151,10 @@ func (r *rendering) json(v any) (rawJSON, error) {
 		return "", err
 	}
 	s, err := r.produce(string(appendJSON(nil, v)))
-	return rawJSON(s), err
+	if err != nil {
+		return "", err
+	}
+	return rawJSON(s), r.spend(len(s) / writtenPerStep)
 }
 
 // concat joins values as Go's print does: with a space between two that are not strings.
@@ -159,7 +165,7 @@ func (r *rendering) concat(values ...any) (string, error) {
 	var joined strings.Builder
 	afterString := true
 	for _, v := range values {
-		s, err := text(v)
+		s, err := r.text(v)
 		if err != nil {
 			return "", err
 		}
@@ -177,21 +183,29 @@ func (r *rendering) concat(values ...any) (string, error) {
 
 // urlquery returns the value escaped for the query of a URL.
 func (r *rendering) urlquery(v any) (string, error) {
-	s, err := r.text(v)
+	s, err := r.argument(v)
 	if err != nil {
 		return "", err
 	}
 	return r.produce(url.QueryEscape(s))
 }
 
-// text returns the text of a function's value, within the budget.
-func (r *rendering) text(v any) (string, error) {
+// argument returns the text of a function's value. It counts the call as a step.
+func (r *rendering) argument(v any) (string, error) {
 	if err := r.step(); err != nil {
 		return "", err
 	}
+	return r.text(v)
+}
+
+// text is the function text, within the budget.
+func (r *rendering) text(v any) (string, error) {
 	s, err := text(v)
-	if err == nil && len(s) > MaxOutput {
-		err = errOutput
+	switch {
+	case err != nil:
+		return "", err
+	case len(s) > MaxOutput:
+		return "", errOutput
 	}
-	return s, err
+	return s, r.spend(len(s) / writtenPerStep)
 }

@@ -20,7 +20,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("<a href='/?q={{.q}}' {{range .l}}title={{.}}{{end}}><!-- {{.c}} --><script>var x = {{.x}}</script>")
 	f.Fuzz(func(t *testing.T, source string) {
 		for _, format := range formats {
-			if _, err := Parse(format, source); err != nil {
+			if _, err := Parse(format, source, nil); err != nil {
 				requireSyntaxError(t, source, err)
 			}
 		}
@@ -49,12 +49,12 @@ func FuzzRender(f *testing.F) {
 			return
 		}
 		for _, format := range formats {
-			template, err := Parse(format, source)
+			template, err := Parse(format, source, nil)
 			if err != nil {
 				requireSyntaxError(t, source, err)
 				continue
 			}
-			got, err := template.Render(decoded)
+			got, err := template.Render(decoded, nil)
 			if err != nil {
 				requireRenderError(t, source, err)
 				require.Empty(t, got)
@@ -100,16 +100,16 @@ func FuzzJSONShape(f *testing.F) {
 			return // the source itself may depend on the value
 		}
 		source := before + "{{.v}}" + between + "{{json .v}}" + after
-		template, err := Parse(JSON, source)
+		template, err := Parse(JSON, source, nil)
 		if err != nil {
 			requireSyntaxError(t, source, err)
 			return
 		}
-		harmless, err := template.Render(map[string]any{"v": "harmless"})
+		harmless, err := template.Render(map[string]any{"v": "harmless"}, nil)
 		if err != nil {
 			return
 		}
-		got, err := template.Render(map[string]any{"v": v})
+		got, err := template.Render(map[string]any{"v": v}, nil)
 		if err != nil {
 			require.ErrorAs(t, err, new(*LimitError), "when one value renders, every value does")
 			return
@@ -132,12 +132,12 @@ func FuzzHTMLShape(f *testing.F) {
 			return // the source itself may depend on the value
 		}
 		source := before + "{{.v}}" + between + "{{urlquery .v}}" + after
-		template, err := Parse(HTML, source)
+		template, err := Parse(HTML, source, nil)
 		if err != nil {
 			requireSyntaxError(t, source, err)
 			return
 		}
-		harmless, err := template.Render(map[string]any{"v": "harmless"})
+		harmless, err := template.Render(map[string]any{"v": "harmless"}, nil)
 		if err != nil {
 			return
 		}
@@ -147,7 +147,7 @@ func FuzzHTMLShape(f *testing.F) {
 				return // browsers and html/template disagree on where a malformed name ends
 			}
 		}
-		got, err := template.Render(map[string]any{"v": v})
+		got, err := template.Render(map[string]any{"v": v}, nil)
 		if err != nil {
 			requireRenderError(t, source, err)
 			return

@@ -2,6 +2,9 @@ package templates
 
 import (
 	htmltemplate "html/template"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -13,6 +16,7 @@ const (
 	fnLeave      = "_leave"
 	fnGet        = "_get"
 	fnItems      = "_items"
+	fnPairs      = "_pairs"
 	fnNumber     = "_number"
 	fnPrint      = "_print"
 	fnPrintQuery = "_printQuery"
@@ -26,7 +30,8 @@ func (r *rendering) internals() template.FuncMap {
 		fnLeave:      r.leave,
 		fnGet:        r.get,
 		fnItems:      r.items,
-		fnNumber:     number,
+		fnPairs:      r.pairs,
+		fnNumber:     r.number,
 		fnPrint:      r.print,
 		fnPrintQuery: r.printQuery,
 	}
@@ -47,14 +52,63 @@ func (r *rendering) get(from any, prefix string, fields ...string) (any, error) 
 			return nil, r.paramMissing(prefix + strings.Join(fields[:i+1], "."))
 		}
 	}
-	return from, nil
+	return r.value(from)
 }
 
-// items returns the operand of a range, or an error when it cannot be looped over.
+// items returns the operand of a range with at most one variable, or an error when it cannot
+// be looped over.
 func (r *rendering) items(v any) (any, error) {
-	switch v.(type) {
-	case nil, int, []any, map[string]any:
+	pairs, err := r.pairs(v)
+	if err != nil {
+		return nil, err
+	}
+	var elements iter.Seq[any]
+	switch pairs := pairs.(type) {
+	case iter.Seq2[int, any]:
+		elements = values(pairs)
+	case iter.Seq2[string, any]:
+		elements = values(pairs)
+	default:
+		return pairs, nil
+	}
+	return elements, nil
+}
+
+func values[K any](pairs iter.Seq2[K, any]) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		pairs(func(_ K, v any) bool { return yield(v) })
+	}
+}
+
+// pairs returns the operand of a range with two variables, or an error when it cannot be
+// looped over. text/template would sort an object's keys by reflection, which takes seconds
+// for many.
+func (r *rendering) pairs(v any) (any, error) {
+	switch v := v.(type) {
+	case nil, int:
 		return v, nil
+	case []any:
+		return iter.Seq2[int, any](func(yield func(int, any) bool) {
+			for i, element := range v {
+				element, _ = r.value(element) // spent steps end the loop at its next round
+				if !yield(i, element) {
+					return
+				}
+			}
+		}), nil
+	case map[string]any:
+		if err := r.spend(len(v) / sortedPerStep); err != nil {
+			return nil, err
+		}
+		keys := slices.Sorted(maps.Keys(v))
+		return iter.Seq2[string, any](func(yield func(string, any) bool) {
+			for _, key := range keys {
+				element, _ := r.value(v[key]) // as above
+				if !yield(key, element) {
+					return
+				}
+			}
+		}), nil
 	}
 	return nil, valueErrorf("range: cannot loop over %s", typeName(v))
 }
@@ -73,7 +127,14 @@ func (r *rendering) print(name string, v any) (string, error) {
 	if err := r.step(); err != nil {
 		return "", err
 	}
-	return r.output.value(v)
+	if s, is := v.(string); is && len(s) > MaxOutput {
+		return "", errOutput
+	}
+	s, err := r.output.value(v)
+	if err != nil {
+		return "", err
+	}
+	return s, r.spend(len(s) / printedPerStep)
 }
 
 // printQuery prints a result of urlquery. The type URL keeps html/template from escaping

@@ -6,6 +6,7 @@ import (
 	"errors"
 	htmltemplate "html/template"
 	"io"
+	"slices"
 	"strings"
 	"text/template/parse"
 )
@@ -37,11 +38,16 @@ func (t *Template) bindHTML(r *rendering) *htmltemplate.Template {
 
 // checkHTML returns a *SyntaxError when html/template cannot escape the template, or would
 // take too long to analyse it.
-func (t *Template) checkHTML() error {
+func (t *Template) checkHTML(heavy Heavy) error {
 	c := htmlCost{trees: t.trees, callers: map[string]bool{}}
 	c.template(t.trees[rootName])
 	if c.err != "" {
 		return syntaxErrorAt(t.source, c.pos, c.err)
+	}
+	if t.heavy = c.total > lightHTMLCost; t.heavy {
+		if err := heavy.call(); err != nil {
+			return err
+		}
 	}
 	root := t.bindHTML(new(rendering))
 	// Execute begins with the analysis. It ends there, because a zero rendering has no
@@ -122,6 +128,9 @@ var htmlProblems = map[htmltemplate.ErrorCode]string{
 // to 2.6 µs, a repeated body 0.1 µs for each template; that is at most 82 ns a unit.
 const (
 	maxHTMLCost    = 1 << 20
+	lightHTMLCost  = 1 << 14 // some 1 ms
+	strayCost      = 64      // bytes that are read again
+	backslash      = 4       // as slow as so many others
 	nodeCost       = 32
 	repeatCost     = 128
 	repeatTemplate = 2 // for each template
@@ -134,6 +143,7 @@ type htmlCost struct {
 	trees   map[string]*parse.Tree
 	callers map[string]bool // the templates whose bodies are being counted
 
+	raw   string // the raw element that is open, or empty
 	total int
 	err   string // why the template is refused; empty when it is not
 	pos   parse.Pos
@@ -165,7 +175,7 @@ func (c *htmlCost) node(n parse.Node) {
 	c.total += nodeCost
 	switch n := n.(type) {
 	case *parse.TextNode:
-		c.total += len(n.Text)
+		c.text(n.Text)
 	case *parse.IfNode:
 		c.list(n.List)
 		c.list(n.ElseList)
@@ -182,6 +192,48 @@ func (c *htmlCost) node(n parse.Node) {
 		}
 		c.twice(func() { c.template(c.trees[n.Name]) })
 	}
+}
+
+// text counts a text. For some signs the analysis reads all that is before or after them: for
+// a < that begins no tag, which may be a DOCTYPE, and a backslash in a string of CSS.
+func (c *htmlCost) text(text []byte) {
+	slow := 0
+	for rest := text; ; {
+		i := bytes.IndexAny(rest, `<\`)
+		if i < 0 {
+			break
+		}
+		if rest[i] == '\\' {
+			slow += backslash
+		} else if !c.tag(rest[i+1:]) {
+			slow++
+		}
+		rest = rest[i+1:]
+	}
+	c.total += len(text) + slow*len(text)/strayCost
+}
+
+// rawElements are those in which < begins no tag.
+var rawElements = []string{"title", "textarea", "style", "script"}
+
+// tag reports whether what follows a < makes it a tag.
+func (c *htmlCost) tag(rest []byte) bool {
+	name, closing := bytes.CutPrefix(rest, []byte("/"))
+	end := bytes.IndexFunc(name, func(r rune) bool { return r|0x20 < 'a' || r|0x20 > 'z' })
+	if end >= 0 {
+		name = name[:end]
+	}
+	switch element := strings.ToLower(string(name[:min(len(name), len("textarea"))])); {
+	case c.raw == "" && closing, c.raw == "" && !slices.Contains(rawElements, element):
+		return element != ""
+	case c.raw == "":
+		c.raw = element
+		return true
+	case closing && element == c.raw:
+		c.raw = ""
+		return true
+	}
+	return false
 }
 
 // twice counts a body that the analysis reads twice. Each time it copies what it knows of

@@ -61,9 +61,9 @@ func TestHTMLRefusesUnsafeValues(t *testing.T) {
 		{`<p style="{{.v}}">`, "expression(alert(1))"},
 		{`<p title={{.v}}>`, ""},
 	} {
-		template, err := Parse(HTML, c.source)
+		template, err := Parse(HTML, c.source, nil)
 		require.NoError(t, err)
-		got, err := template.Render(map[string]any{"v": c.value})
+		got, err := template.Render(map[string]any{"v": c.value}, nil)
 		require.ErrorIs(t, err, ErrUnsafeHTML, c.source)
 		require.Empty(t, got)
 	}
@@ -99,7 +99,7 @@ func TestHTMLSyntaxErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			started := time.Now()
-			_, err := Parse(HTML, c.source)
+			_, err := Parse(HTML, c.source, nil)
 			require.Less(t, time.Since(started), 5*time.Second)
 			var syntax *SyntaxError
 			require.ErrorAs(t, err, &syntax)
@@ -134,10 +134,10 @@ func TestHTMLOfTheLargestCost(t *testing.T) {
 		"{{range 1}}{{range 1}}{{range 1}}" + strings.Repeat("<p>{{$.v}}</p>", 1500) + "{{end}}{{end}}{{end}}",
 	} {
 		started := time.Now()
-		template, err := Parse(HTML, source)
+		template, err := Parse(HTML, source, nil)
 		require.NoError(t, err)
 		t.Log(time.Since(started))
-		_, err = template.Render(map[string]any{"v": "x"})
+		_, err = template.Render(map[string]any{"v": "x"}, nil)
 		require.NoError(t, err)
 		require.Less(t, time.Since(started), 5*time.Second)
 	}
@@ -151,9 +151,9 @@ const page = `<!doctype html><html><head><title>{{.v}}</title></head><body class
 
 func TestParamsNeverAddAnElementOrAnAttribute(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(HTML, page)
+	template, err := Parse(HTML, page, nil)
 	require.NoError(t, err)
-	harmless, err := template.Render(map[string]any{"v": "harmless", "l": []any{"a"}})
+	harmless, err := template.Render(map[string]any{"v": "harmless", "l": []any{"a"}}, nil)
 	require.NoError(t, err)
 	shape := elementsOf(harmless)
 	hostile := rapid.OneOf(
@@ -166,7 +166,7 @@ func TestParamsNeverAddAnElementOrAnAttribute(t *testing.T) {
 	)
 	rapid.Check(t, func(t *rapid.T) {
 		v := hostile.Draw(t, "v")
-		got, err := template.Render(map[string]any{"v": v, "l": []any{v}})
+		got, err := template.Render(map[string]any{"v": v, "l": []any{v}}, nil)
 		require.NoError(t, err)
 		require.Equal(t, shape, elementsOf(got))
 		document, err := html.Parse(strings.NewReader(got))
@@ -210,13 +210,12 @@ func elementsOf(document string) []string {
 func TestHTMLBombsExceedALimit(t *testing.T) {
 	t.Parallel()
 	for _, c := range bombs {
-		template, err := Parse(HTML, c.source)
+		template, err := Parse(HTML, c.source, nil)
 		if err != nil { // html/template's analysis would take too long
 			require.ErrorAs(t, err, new(*SyntaxError))
 			continue
 		}
-		r := newRendering(HTML)
-		r.time = time.Hour
+		r := newRendering(HTML, nil)
 		require.ErrorAs(t, template.renderError(template.bind(r).Execute(r.output, map[string]any{})), new(*LimitError), c.name)
 	}
 }

@@ -99,9 +99,9 @@ const card = `{"config":{"wide":true},"header":{"title":"【{{.v}}】","k{{.v}}"
 
 func TestParamsNeverChangeTheShapeOfACard(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(JSON, card)
+	template, err := Parse(JSON, card, nil)
 	require.NoError(t, err)
-	harmless, err := template.Render(map[string]any{"v": "harmless"})
+	harmless, err := template.Render(map[string]any{"v": "harmless"}, nil)
 	require.NoError(t, err)
 	shape := shapeOf(t, harmless)
 	hostile := rapid.OneOf(
@@ -110,7 +110,7 @@ func TestParamsNeverChangeTheShapeOfACard(t *testing.T) {
 	)
 	rapid.Check(t, func(t *rapid.T) {
 		v := hostile.Draw(t, "v")
-		got, err := template.Render(map[string]any{"v": v})
+		got, err := template.Render(map[string]any{"v": v}, nil)
 		require.NoError(t, err)
 		require.Equal(t, shape, shapeOf(t, got))
 		var parsed struct {
@@ -130,7 +130,7 @@ func TestParamsNeverChangeTheShapeOfACard(t *testing.T) {
 
 func TestWholeValuesSurviveJSON(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(JSON, `{{json .v}}`)
+	template, err := Parse(JSON, `{{json .v}}`, nil)
 	require.NoError(t, err)
 	scalar := rapid.OneOf(
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.String().AsAny(),
@@ -139,7 +139,7 @@ func TestWholeValuesSurviveJSON(t *testing.T) {
 	value := rapid.OneOf(scalar, rapid.SliceOf(scalar).AsAny(), rapid.MapOf(rapid.String(), scalar).AsAny())
 	rapid.Check(t, func(t *rapid.T) {
 		v := value.Draw(t, "v")
-		got, err := template.Render(map[string]any{"v": v})
+		got, err := template.Render(map[string]any{"v": v}, nil)
 		require.NoError(t, err)
 		want, err := json.Marshal(v)
 		require.NoError(t, err)

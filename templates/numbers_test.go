@@ -31,7 +31,7 @@ func TestNumbersPrintInFull(t *testing.T) {
 		require.Equal(t, 3, strings.Count(got, want), got)
 	}
 	for _, float := range []float64{1e-7, 0.1, 1234567.5, 1e21} {
-		got, err := mustParse(t, "{{.n}}").Render(map[string]any{"n": float})
+		got, err := mustParse(t, "{{.n}}").Render(map[string]any{"n": float}, nil)
 		require.NoError(t, err)
 		require.NotContains(t, got, "e")
 	}
@@ -66,7 +66,7 @@ func TestNumbersAreExact(t *testing.T) {
 
 func mustParse(t *testing.T, source string) *Template {
 	t.Helper()
-	template, err := Parse(Text, source)
+	template, err := Parse(Text, source, nil)
 	require.NoError(t, err)
 	return template
 }

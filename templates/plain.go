@@ -16,7 +16,7 @@ var breakMarkup = strings.NewReplacer("<", "<"+zeroWidthSpace, "*", "*"+zeroWidt
 // of cards, in text for text messages. In HTML every value is text, and in a line nothing is
 // markup.
 func (r *rendering) plain(v any) (string, error) {
-	s, err := r.text(v)
+	s, err := r.argument(v)
 	if err != nil {
 		return "", err
 	}

@@ -23,9 +23,9 @@ func plain(t *testing.T, format Format, value string) string {
 	if format == JSON {
 		source = `{"content": "{{plain .v}}"}`
 	}
-	parsed, err := Parse(format, source)
+	parsed, err := Parse(format, source, nil)
 	require.NoError(t, err)
-	rendered, err := parsed.Render(map[string]any{"v": value})
+	rendered, err := parsed.Render(map[string]any{"v": value}, nil)
 	require.NoError(t, err)
 	if format != JSON {
 		return rendered
@@ -63,9 +63,9 @@ func TestPlainInTexts(t *testing.T) {
 		require.Equal(t, value, strings.ReplaceAll(got, zeroWidthSpace, ""))
 		require.NotRegexp(t, `<\S|\*\*|\]\(`, strings.ReplaceAll(got, zeroWidthSpace, " "), value)
 	}
-	parsed, err := Parse(Text, `{{plain .a}}{{plain .a}}{{plain .b}}(x)`)
+	parsed, err := Parse(Text, `{{plain .a}}{{plain .a}}{{plain .b}}(x)`, nil)
 	require.NoError(t, err)
-	got, err := parsed.Render(map[string]any{"a": "*", "b": "[y]"})
+	got, err := parsed.Render(map[string]any{"a": "*", "b": "[y]"}, nil)
 	require.NoError(t, err)
 	require.NotContains(t, got, "**", "two values make none together")
 	require.NotContains(t, got, "](")
@@ -76,12 +76,12 @@ func TestPlainElsewhere(t *testing.T) {
 	require.Equal(t, "a &lt;b&gt; *c*", plain(t, HTML, "a <b> *c*"))
 	require.Equal(t, "a <b> *c*", plain(t, Line, "a <b> *c*"))
 
-	parsed, err := Parse(JSON, `{"a": {{plain .n}}, "b": "{{plain .l}}", "c": "{{ index . "x" | default "-" | plain }}"}`)
+	parsed, err := Parse(JSON, `{"a": {{plain .n}}, "b": "{{plain .l}}", "c": "{{ index . "x" | default "-" | plain }}"}`, nil)
 	require.NoError(t, err)
-	got, err := parsed.Render(map[string]any{"n": json.Number("1.5"), "l": []any{"<"}})
+	got, err := parsed.Render(map[string]any{"n": json.Number("1.5"), "l": []any{"<"}}, nil)
 	require.NoError(t, err)
 	require.Equal(t, `{"a": "1.5", "b": "&#91;&#34;&#60;&#34;&#93;", "c": "&#45;"}`, got)
 
-	_, err = parsed.Render(map[string]any{"n": strings.Repeat("<", MaxOutput/4), "l": nil})
+	_, err = parsed.Render(map[string]any{"n": strings.Repeat("<", MaxOutput/4), "l": nil}, nil)
 	require.ErrorContains(t, err, "larger than")
 }

@@ -32,14 +32,14 @@ func TestPreview(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			template, err := Parse(c.format, c.source)
+			template, err := Parse(c.format, c.source, nil)
 			require.NoError(t, err)
 			params := decode(t, c.params)
-			got, missing, err := template.Preview(params)
+			got, missing, err := template.Preview(params, nil)
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 			require.Equal(t, c.missing, missing)
-			_, err = template.Render(params)
+			_, err = template.Render(params, nil)
 			if len(missing) == 0 {
 				require.NoError(t, err)
 				return
@@ -49,16 +49,16 @@ func TestPreview(t *testing.T) {
 			require.Equal(t, missing[0], first.Param, "Render stops at the first one")
 		})
 	}
-	template, err := Parse(JSON, `{{.a}},`)
+	template, err := Parse(JSON, `{{.a}},`, nil)
 	require.NoError(t, err)
-	_, missing, err := template.Preview(map[string]any{"a": 1.0})
+	_, missing, err := template.Preview(map[string]any{"a": 1.0}, nil)
 	require.ErrorIs(t, err, ErrInvalidJSON, "an error is returned when no param is missing")
 	require.Empty(t, missing)
 }
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(Text, `{{.a.sub}}{{$.b}}{{index . "c"}}{{if false}}{{.d}}{{end}}{{with .e}}{{$x := .f}}{{$x.g}}{{end}}{{(index . "h").i}}{{define "x"}}{{.j}}{{end}}`)
+	template, err := Parse(Text, `{{.a.sub}}{{$.b}}{{index . "c"}}{{if false}}{{.d}}{{end}}{{with .e}}{{$x := .f}}{{$x.g}}{{end}}{{(index . "h").i}}{{define "x"}}{{.j}}{{end}}`, nil)
 	require.NoError(t, err)
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
 		require.True(t, template.Names(name), name)

@@ -22,6 +22,12 @@ func (r *rendering) printf(format any, args ...any) (string, error) {
 	if !ok {
 		return "", valueErrorf("printf: the format is %s", typeName(format))
 	}
+	if len(rest) > maxFormat {
+		return "", &LimitError{fmt.Sprintf("the format of a printf is larger than %d bytes", maxFormat)}
+	}
+	if err := r.spend(len(rest) / sourcePerStep); err != nil {
+		return "", err
+	}
 	var out strings.Builder
 	for {
 		before, _, found := strings.Cut(rest, "%")
@@ -46,7 +52,7 @@ func (r *rendering) printf(format any, args ...any) (string, error) {
 		if len(args) == 0 {
 			return "", valueError("printf: more verbs than arguments")
 		}
-		s, err := formatted(verb[0], verb[1], args[0])
+		s, err := r.formatted(verb[0], verb[1], args[0])
 		if err != nil {
 			return "", err
 		}
@@ -60,7 +66,7 @@ func (r *rendering) printf(format any, args ...any) (string, error) {
 }
 
 // formatted returns one value formatted by one verb, for example "%-5.2f" and "f".
-func formatted(format, verb string, v any) (string, error) {
+func (r *rendering) formatted(format, verb string, v any) (string, error) {
 	switch verb {
 	case "d", "x":
 		n, ok := v.(int)
@@ -76,14 +82,11 @@ func formatted(format, verb string, v any) (string, error) {
 		// A float64 has 53 bits. The others are for numbers of more digits.
 		const perDigit = 4
 		f := new(big.Float).SetPrec(uint(53 + perDigit*len(appendJSON(nil, v)))).SetRat(n)
-		return fmt.Sprintf(format, f), nil
+		return fmt.Sprintf(format, f), r.spend(1 + digitsOf(v)/digitsPerStep)
 	}
-	s, err := text(v)
+	s, err := r.text(v)
 	if err != nil {
 		return "", err
-	}
-	if len(s) > MaxOutput {
-		return "", errOutput
 	}
 	return fmt.Sprintf(format, s), nil
 }

@@ -10,18 +10,20 @@ import (
 // rewrite makes the trees safe to execute:
 //
 //	{{.user.name}}             {{_print "user.name" (_get . "" "user" "name")}}
-//	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{$- := _tick}}…{{end}}
-//	{{define "x"}}…{{end}}     {{define "x"}}{{$- := _enter}}…{{$- := _leave}}{{end}}
+//	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{$- := _tick 0}}…{{end}}
+//	{{define "x"}}…{{end}}     {{define "x"}}{{$- := _enter 0}}…{{$- := _leave}}{{end}}
 //
 // It returns a *SyntaxError for mistakes that the parser does not find. The names are those
 // of all fields and the texts of all strings, because `index . "name"` reads a param too.
 func rewrite(source string, trees map[string]*parse.Tree) (names map[string]bool, err error) {
 	w := &rewriter{source: source, trees: trees, names: map[string]bool{}}
 	for _, tree := range trees {
+		steps := stepsOf(tree.Root)
+		w.variables = 0
 		if err := w.list(tree.Root); err != nil {
 			return nil, err
 		}
-		nodes := []parse.Node{action(tree.Root.Pos, fnEnter)}
+		nodes := []parse.Node{action(tree.Root.Pos, fnEnter, steps)}
 		nodes = append(nodes, tree.Root.Nodes...)
 		tree.Root.Nodes = append(nodes, action(tree.Root.Pos, fnLeave))
 	}
@@ -33,6 +35,8 @@ type rewriter struct {
 	trees   map[string]*parse.Tree
 	names   map[string]bool
 	nesting int
+
+	variables int // of the template
 }
 
 func (w *rewriter) list(l *parse.ListNode) error {
@@ -66,11 +70,16 @@ func (w *rewriter) node(n parse.Node) error {
 	case *parse.WithNode:
 		return w.branch(&n.BranchNode)
 	case *parse.RangeNode:
+		steps := stepsOf(n.List)
 		if err := w.branch(&n.BranchNode); err != nil {
 			return err
 		}
-		n.Pipe.Cmds = append(n.Pipe.Cmds, command(n.Pipe.Pos, fnItems))
-		n.List.Nodes = append([]parse.Node{action(n.Pos, fnTick)}, n.List.Nodes...)
+		operand := fnItems
+		if len(n.Pipe.Decl) == 2 {
+			operand = fnPairs
+		}
+		n.Pipe.Cmds = append(n.Pipe.Cmds, command(n.Pipe.Pos, operand))
+		n.List.Nodes = append([]parse.Node{action(n.Pos, fnTick, steps)}, n.List.Nodes...)
 	case *parse.TemplateNode:
 		if w.trees[n.Name] == nil {
 			return w.errorf(n.Pos, "template %q is not defined", n.Name)
@@ -95,6 +104,12 @@ func (w *rewriter) branch(b *parse.BranchNode) error {
 func (w *rewriter) pipe(p *parse.PipeNode) error {
 	if err := w.nest(p.Pos); err != nil {
 		return err
+	}
+	if !p.IsAssign {
+		w.variables += len(p.Decl)
+	}
+	if w.variables > maxVariables {
+		return w.errorf(p.Pos, "more than %d variables", maxVariables)
 	}
 	for stage, cmd := range p.Cmds {
 		first := cmd.Args[0]
@@ -231,10 +246,39 @@ func printFunction(p *parse.PipeNode) string {
 
 // action makes {{$- := function}}. It is an assignment, because in HTML even an empty text
 // that is printed would be escaped. Authors cannot write the name $-.
-func action(pos parse.Pos, function string) *parse.ActionNode {
-	pipe := call(pos, function)
+func action(pos parse.Pos, function string, args ...parse.Node) *parse.ActionNode {
+	pipe := call(pos, function, args...)
 	pipe.Decl = []*parse.VariableNode{{NodeType: parse.NodeVariable, Pos: pos, Ident: []string{"$-"}}}
 	return &parse.ActionNode{NodeType: parse.NodeAction, Pos: pos, Pipe: pipe}
+}
+
+// stepsOf returns how many steps the source of a list is, each time that it is executed.
+// The bodies of loops inside count by themselves.
+func stepsOf(l *parse.ListNode) parse.Node {
+	steps := sourceOf(l) / sourcePerStep
+	return &parse.NumberNode{NodeType: parse.NodeNumber, Pos: l.Pos, IsInt: true, Int64: int64(steps), Text: strconv.Itoa(steps)}
+}
+
+// sourceOf returns the bytes of a list that are executed at most once when the list is.
+func sourceOf(l *parse.ListNode) int {
+	if l == nil {
+		return 0
+	}
+	n := 0
+	for _, node := range l.Nodes {
+		switch node := node.(type) {
+		case *parse.TextNode: // the output is bounded
+		case *parse.IfNode:
+			n += len(node.Pipe.String()) + sourceOf(node.List) + sourceOf(node.ElseList)
+		case *parse.WithNode:
+			n += len(node.Pipe.String()) + sourceOf(node.List) + sourceOf(node.ElseList)
+		case *parse.RangeNode:
+			n += len(node.Pipe.String()) + sourceOf(node.ElseList)
+		default:
+			n += len(node.String())
+		}
+	}
+	return n
 }
 
 // get makes (_get from "prefix" "field"…).

@@ -44,7 +44,7 @@ func TestCheckBody(t *testing.T) {
 		`{"odd": [{{if .a}}1{{else}}2{{end}}]}`: odd,
 		`{{define "e"}}{"e": {{template "e"}}}{{end}}{{template "e"}}`: new(LimitError),
 	} {
-		parsed, err := Parse(JSON, source)
+		parsed, err := Parse(JSON, source, nil)
 		require.NoError(t, err, source)
 		err = parsed.CheckBody("‹›", onlyValid)
 		if limit := (*LimitError)(nil); errors.As(want, &limit) {
@@ -57,7 +57,7 @@ func TestCheckBody(t *testing.T) {
 
 func TestCheckBodyShowsPlaceholders(t *testing.T) {
 	t.Parallel()
-	parsed, err := Parse(JSON, `{"a": "{{.x}} {{.y.z}}", "b": {{.n}}{{$v := .q}}{{/* no */}}}`)
+	parsed, err := Parse(JSON, `{"a": "{{.x}} {{.y.z}}", "b": {{.n}}{{$v := .q}}{{/* no */}}}`, nil)
 	require.NoError(t, err)
 	require.NoError(t, parsed.CheckBody("‹›", func(body string) error {
 		require.Equal(t, `{"a": "‹› ‹›", "b": "‹›"}`, body)
@@ -77,7 +77,7 @@ func TestCheckBodyIsBounded(t *testing.T) {
 		strings.Repeat(`{{if .a}}`, 90) + strings.Repeat(`{{end}}`, 90),
 		strings.Repeat(`{{if .a}}x{{end}}`, 3000),
 	} {
-		parsed, err := Parse(JSON, source)
+		parsed, err := Parse(JSON, source, nil)
 		require.NoError(t, err)
 		_ = parsed.CheckBody("‹›", func(string) error { return nil })
 	}

@@ -1,5 +1,5 @@
 // Package templates checks and renders message templates in the syntax of Go's
-// text/template. Time, output and loops are bounded, a template reaches nothing but
+// text/template. Work, output and loops are bounded, a template reaches nothing but
 // its params, and every value is escaped for the place it stands in.
 //
 // The standard library parses and executes. In between, rewrite.go changes the parse
@@ -45,18 +45,38 @@ type Template struct {
 	source string
 	trees  map[string]*parse.Tree // rewritten; not changed after Parse
 	names  map[string]bool        // that may be names of params
+	heavy  bool                   // an instance takes long to make
 	idle   sync.Pool              // of *instance
 }
 
+// Heavy is called when work turns out to take longer than some 1 ms, before it does; it may be
+// called several times. Its error ends the work. A nil Heavy is not called.
+type Heavy func() error
+
+func (h Heavy) call() error {
+	if h == nil {
+		return nil
+	}
+	return h()
+}
+
+// lightSource is the size of a source, in bytes, that is parsed in some 1 ms.
+const lightSource = 8 << 10
+
 // Parse parses and checks the source. Its errors are *SyntaxError, except for an unknown
-// format.
-func Parse(format Format, source string) (*Template, error) {
+// format and the error of heavy.
+func Parse(format Format, source string, heavy Heavy) (*Template, error) {
 	if newOutput(format) == nil {
 		return nil, fmt.Errorf("unknown template format %q", format)
 	}
 	if len(source) > MaxSource {
 		line := 1 + strings.Count(source[:MaxSource], "\n")
 		return nil, &SyntaxError{Line: line, Message: fmt.Sprintf("the template is larger than %d bytes", MaxSource)}
+	}
+	if len(source) > lightSource {
+		if err := heavy.call(); err != nil {
+			return nil, err
+		}
 	}
 	trees, err := parse.Parse(rootName, source, "", "", new(rendering).functions(), builtins)
 	if err != nil {
@@ -68,7 +88,7 @@ func Parse(format Format, source string) (*Template, error) {
 	}
 	t := &Template{format: format, source: source, trees: trees, names: names}
 	if format == HTML {
-		if err := t.checkHTML(); err != nil {
+		if err := t.checkHTML(heavy); err != nil {
 			return nil, err
 		}
 	}
@@ -76,17 +96,16 @@ func Parse(format Format, source string) (*Template, error) {
 }
 
 // Render renders the template. The params are JSON values: nil, bool, json.Number,
-// float64, string, []any and map[string]any; others are an error. The errors of a
-// rendering are *MissingParamError, *LimitError, *ExecError, ErrInvalidJSON,
-// ErrUnsafeHTML and ErrLineBreak.
-func (t *Template) Render(params map[string]any) (string, error) {
-	data, err := normalise(params)
+// float64, string, []any and map[string]any; others are an error where they are read. The
+// errors of a rendering are *MissingParamError, *LimitError, *ExecError, ErrInvalidJSON,
+// ErrUnsafeHTML and ErrLineBreak, and that of heavy.
+func (t *Template) Render(params map[string]any, heavy Heavy) (string, error) {
+	i, err := t.instance(heavy)
 	if err != nil {
 		return "", err
 	}
-	i := t.instance()
-	if err := i.Execute(i.output, data); err != nil {
-		return "", t.renderError(err) // the instance may be in any state: it is not used again
+	if err := i.Execute(i.output, params); err != nil {
+		return "", i.errorOf(t, err) // the instance may be in any state: it is not used again
 	}
 	text, err := i.output.result()
 	t.idle.Put(i)
@@ -101,32 +120,40 @@ type instance struct {
 }
 
 // instance returns an idle instance, or makes one.
-func (t *Template) instance() *instance {
+func (t *Template) instance(heavy Heavy) (*instance, error) {
 	if idle, ok := t.idle.Get().(*instance); ok {
-		*idle.rendering = *newRendering(t.format)
-		return idle
+		*idle.rendering = *newRendering(t.format, heavy)
+		return idle, nil
 	}
-	r := newRendering(t.format)
-	return &instance{r, t.bind(r)}
+	return t.newInstance(heavy)
+}
+
+func (t *Template) newInstance(heavy Heavy) (*instance, error) {
+	if t.heavy {
+		if err := heavy.call(); err != nil {
+			return nil, err
+		}
+	}
+	r := newRendering(t.format, heavy)
+	return &instance{r, t.bind(r)}, nil
 }
 
 // Preview renders like Render, but prints ‹name› for a missing param and goes on. It
 // returns the missing params in the order they were met. When params are missing and
-// the rendering fails, the text is empty and the error is nil.
-func (t *Template) Preview(params map[string]any) (text string, missing []string, err error) {
-	data, err := normalise(params)
+// the rendering fails, the text is empty and the error is nil. It stops at the 100th.
+func (t *Template) Preview(params map[string]any, heavy Heavy) (text string, missing []string, err error) {
+	r, err := t.newInstance(heavy)
 	if err != nil {
 		return "", nil, err
 	}
-	r := newRendering(t.format)
 	r.lenient = true
-	err = t.bind(r).Execute(r.output, data)
+	err = r.Execute(r.output, params)
 	if err == nil {
 		text, err = r.output.result()
 	} else {
-		err = t.renderError(err)
+		err = r.errorOf(t, err)
 	}
-	if len(r.missing) > 0 {
+	if len(r.missing) > 0 && r.refused == nil {
 		err = nil // the missing params may be its cause
 	}
 	return text, r.missing, err
@@ -167,14 +194,26 @@ func (r *rendering) paramMissing(param string) error {
 	if !r.lenient {
 		return &MissingParamError{param}
 	}
-	if !slices.Contains(r.missing, param) {
-		r.missing = append(r.missing, param)
+	if slices.Contains(r.missing, param) {
+		return nil
+	}
+	r.missing = append(r.missing, param)
+	if len(r.missing) == maxMissing {
+		return &LimitError{fmt.Sprintf("%d params are missing", maxMissing)}
 	}
 	return nil
 }
 
-func newRendering(format Format) *rendering {
-	return &rendering{budget: newBudget(), output: newOutput(format)}
+// errorOf returns the error of a failed execution.
+func (r *rendering) errorOf(t *Template, err error) error {
+	if r.refused != nil {
+		return r.refused
+	}
+	return t.renderError(err)
+}
+
+func newRendering(format Format, heavy Heavy) *rendering {
+	return &rendering{budget: newBudget(heavy), output: newOutput(format)}
 }
 
 // dependsOnMissing reports whether the value called name is a missing param, a part of

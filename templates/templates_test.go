@@ -21,9 +21,9 @@ func decode(t require.TestingT, params string) map[string]any {
 }
 
 func render(t require.TestingT, format Format, source, params string) (string, error) {
-	template, err := Parse(format, source)
+	template, err := Parse(format, source, nil)
 	require.NoError(t, err)
-	return template.Render(decode(t, params))
+	return template.Render(decode(t, params), nil)
 }
 
 func TestRenderText(t *testing.T) {
@@ -82,9 +82,9 @@ func TestLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "【警报】<&>", got)
 	for _, v := range []string{"a\nb", "a\r", "\x00", "\u0085", "a\tb"} {
-		template, err := Parse(Line, "x {{.v}}")
+		template, err := Parse(Line, "x {{.v}}", nil)
 		require.NoError(t, err)
-		got, err := template.Render(map[string]any{"v": v})
+		got, err := template.Render(map[string]any{"v": v}, nil)
 		require.ErrorIs(t, err, ErrLineBreak)
 		require.Empty(t, got)
 	}
@@ -94,9 +94,9 @@ func TestLine(t *testing.T) {
 
 func TestFloat64ParamsPrintTheirDigits(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(Text, "{{.a}} {{.b}} {{range .a}}{{.}}{{end}}")
+	template, err := Parse(Text, "{{.a}} {{.b}} {{range .a}}{{.}}{{end}}", nil)
 	require.NoError(t, err)
-	got, err := template.Render(map[string]any{"a": 3.0, "b": 1234567.5})
+	got, err := template.Render(map[string]any{"a": 3.0, "b": 1234567.5}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "3 1234567.5 012", got)
 }
@@ -171,7 +171,7 @@ func TestSyntaxErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Parse(Text, c.source)
+			_, err := Parse(Text, c.source, nil)
 			var syntax *SyntaxError
 			require.ErrorAs(t, err, &syntax)
 			require.Contains(t, syntax.Message, c.message)
@@ -252,10 +252,10 @@ func TestExecErrorsHaveAPlaceAndShowNoValues(t *testing.T) {
 
 func TestParamsMustBeJSONValues(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(Text, "x")
+	template, err := Parse(Text, "{{range .a}}{{.b}}{{end}}", nil)
 	require.NoError(t, err)
 	for _, v := range []any{struct{}{}, func() {}, make(chan int), []string{"canary"}} {
-		_, err = template.Render(map[string]any{"a": []any{map[string]any{"b": v}}})
+		_, err = template.Render(map[string]any{"a": []any{map[string]any{"b": v}}}, nil)
 		require.ErrorContains(t, err, "not a JSON value")
 		require.NotContains(t, err.Error(), "canary")
 	}
@@ -263,13 +263,13 @@ func TestParamsMustBeJSONValues(t *testing.T) {
 
 func TestParseRefusesAnUnknownFormat(t *testing.T) {
 	t.Parallel()
-	_, err := Parse("yaml", "x")
+	_, err := Parse("yaml", "x", nil)
 	require.ErrorContains(t, err, `"yaml"`)
 }
 
 func TestTemplateIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(JSON, `{{define "x"}}"{{.v}}"{{end}}[{{range .l}}{{template "x" .}},{{end}}"{{.id}}"]`)
+	template, err := Parse(JSON, `{{define "x"}}"{{.v}}"{{end}}[{{range .l}}{{template "x" .}},{{end}}"{{.id}}"]`, nil)
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	results := make([]string, 50)
@@ -277,7 +277,7 @@ func TestTemplateIsSafeForConcurrentUse(t *testing.T) {
 	for i := range results {
 		wg.Go(func() {
 			list := []any{map[string]any{"v": fmt.Sprint("a", i)}, map[string]any{"v": fmt.Sprint("b", i)}}
-			results[i], errs[i] = template.Render(map[string]any{"id": fmt.Sprint(i), "l": list})
+			results[i], errs[i] = template.Render(map[string]any{"id": fmt.Sprint(i), "l": list}, nil)
 		})
 	}
 	wg.Wait()
@@ -302,12 +302,12 @@ func BenchmarkRenderHTML(b *testing.B) {
 }
 
 func benchmark(b *testing.B, format Format, source string) {
-	template, err := Parse(format, source)
+	template, err := Parse(format, source, nil)
 	require.NoError(b, err)
 	params := decode(b, `{"severity":"P0","incident":"DB 主节点不可用","name":"li"}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := template.Render(params); err != nil {
+		if _, err := template.Render(params, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -320,17 +320,17 @@ func TestRenderRepeatedly(t *testing.T) {
 	for _, format := range formats {
 		t.Run(string(format), func(t *testing.T) {
 			t.Parallel()
-			template, err := Parse(format, source)
+			template, err := Parse(format, source, nil)
 			require.NoError(t, err)
 			var wg sync.WaitGroup
 			for caller := range 4 {
 				wg.Go(func() {
 					for i := range 40 { // together more steps than maxSteps
 						who := fmt.Sprintf("caller %d, %d", caller, i)
-						got, err := template.Render(map[string]any{"who": who})
+						got, err := template.Render(map[string]any{"who": who}, nil)
 						assert.NoError(t, err)
 						assert.Equal(t, `{"to": "`+who+`", "steps": ""}`, got)
-						_, err = template.Render(map[string]any{})
+						_, err = template.Render(map[string]any{}, nil)
 						assert.ErrorAs(t, err, new(*MissingParamError))
 					}
 				})

@@ -12,7 +12,8 @@ import (
 )
 
 // Inside a template a value is nil, bool, int, decimal, string, rawJSON, []any or
-// map[string]any. None of them has a method that a template could call.
+// map[string]any. None of them has a method that a template could call. Inside lists and
+// objects, numbers are as the params have them.
 
 // decimal is a number that is not an int, as its digits without an exponent. It is not 0,
 // so it is true in a condition, as a string that is not empty.
@@ -22,35 +23,26 @@ type decimal string
 // one, because it goes into a JSON body unescaped.
 type rawJSON string
 
-// normalise copies a JSON value into the types above.
-func normalise(v any) (any, error) {
+// value returns a param as templates see it, or a part of one: a number of JSON as what number
+// makes of it, everything else as it is. Params are not copied: each is converted where a
+// template reads it.
+func (b *budget) value(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, bool, string:
+	case nil, bool, string, []any, map[string]any:
 		return v, nil
 	case json.Number:
-		return number(string(v)), nil
+		return b.number(string(v))
 	case float64:
-		return number(strconv.FormatFloat(v, 'g', -1, 64)), nil
-	case []any:
-		list := make([]any, len(v))
-		for i, item := range v {
-			var err error
-			if list[i], err = normalise(item); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for key, item := range v {
-			var err error
-			if object[key], err = normalise(item); err != nil {
-				return nil, err
-			}
-		}
-		return object, nil
+		return b.number(strconv.FormatFloat(v, 'g', -1, 64))
 	}
 	return nil, fmt.Errorf("params hold a %T, which is not a JSON value", v)
+}
+
+// number is the function number, within the budget.
+func (b *budget) number(digits string) (any, error) {
+	n := number(digits)
+	made, _ := n.(decimal)
+	return n, b.spend((min(len(digits), maxDigits) + len(made)) / digitsPerStep)
 }
 
 // Bounds of a number that is more than text: those of its exponent, either way, and of
@@ -64,11 +56,17 @@ const (
 // too large or too small for a float64, a whole number too large for an int, and a number
 // of very many digits stay text, so that no digit is lost.
 func number(digits string) any {
+	if len(digits) > maxDigits {
+		return digits
+	}
 	if n, err := strconv.Atoi(digits); err == nil {
 		return n
 	}
+	if !strings.ContainsAny(digits, ".eE") {
+		return digits
+	}
 	f, err := strconv.ParseFloat(digits, 64)
-	if err != nil || len(digits) > maxDigits || !strings.ContainsAny(digits, ".eE") {
+	if err != nil {
 		return digits
 	}
 	m, exponent, _ := strings.Cut(strings.ToLower(digits), "e")
@@ -113,6 +111,10 @@ func appendJSON(dst []byte, v any) []byte {
 		return strconv.AppendInt(dst, int64(v), 10)
 	case decimal:
 		return append(dst, v...)
+	case json.Number:
+		return appendDigits(dst, string(v))
+	case float64:
+		return appendDigits(dst, strconv.FormatFloat(v, 'g', -1, 64))
 	case string:
 		return append(appendEscaped(append(dst, '"'), v), '"')
 	case rawJSON:
@@ -145,6 +147,9 @@ func appendJSON(dst []byte, v any) []byte {
 	}
 	return append(dst, "null"...)
 }
+
+// appendDigits appends a number of a list or an object as number has it.
+func appendDigits(dst []byte, digits string) []byte { return appendJSON(dst, number(digits)) }
 
 // appendEscaped appends s escaped for a JSON string, without quotes. It stops as
 // appendJSON does.

@@ -53,7 +53,7 @@ const probeUser = "notify-probe"
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
-	Kubeconfig   string `yaml:"kubeconfig" doc:"kubeconfig file of the cluster; empty: the cluster it runs in"`
+	Kubeconfig   string `yaml:"kubeconfig" file:"true" doc:"kubeconfig file of the cluster; empty: the cluster it runs in"`
 	Namespace    string `yaml:"namespace" doc:"namespace of the notifications; {{user}} is the user_id"`
 	From         string `yaml:"from" doc:"sender, unless the template has one"`
 	Importance   string `yaml:"importance" doc:"High, Medium or Low, unless the template has one"`

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ import (
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/telemetry"
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/postgres"
 )
 
 // Options are what a process is started with.
@@ -68,10 +70,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	// The files are read again once the database is there. A change from here
 	// on is seen by that reading or by the watcher.
-	watcher, err := loader.Watch(log)
-	if err != nil {
-		return fmt.Errorf("watch the configuration: %w", err)
-	}
+	registry := telemetry.NewRegistry()
+	metrics := newReloadMetrics(registry)
+	watcher := loader.Watch(log, metrics.unwatched.Inc)
 	defer watcher.Close()
 	db, err := openMigrated(ctx, first.Database, log)
 	if err != nil {
@@ -84,19 +85,20 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer stopTracing()
 
-	p := &process{options: o, config: first.Config, log: log, db: db, tracer: tracer, metrics: telemetry.NewRegistry()}
+	p := &process{options: o, config: first.Config, log: log, db: db, tracer: tracer, metrics: registry}
 	p.metrics.MustRegister(telemetry.NewPoolCollector(db.pool))
 	if err := p.build(ctx); err != nil {
 		return err
 	}
 	defer p.service.close()
 	reloader := &reloader{
-		loader: loader, current: first, service: p.service, auth: p.auth, server: p.server,
-		level: level, log: log, metrics: newReloadMetrics(p.metrics), auditor: db.Store,
+		loader: loader, current: first, database: db, service: p.service, auth: p.auth, server: p.server,
+		level: level, log: log, metrics: metrics, auditor: db.Store,
 	}
 	if err := reloader.apply(); err != nil {
 		return err
 	}
+	metrics.loaded()
 	return p.serve(ctx, reloader, watcher)
 }
 
@@ -112,6 +114,13 @@ func openMigrated(ctx context.Context, c store.Config, log *zap.Logger) (*Databa
 	db, err := OpenDatabase(ctx, c, func(err error) { log.Warn("waiting for the database", zap.Error(err)) })
 	if err != nil {
 		return nil, err
+	}
+	if pg, ok := db.Store.(*postgres.Store); ok {
+		if wanted, found := pg.Places(); found < wanted {
+			log.Warn("there are fewer connections than this replica may need: requests that find none wait and get 503; "+
+				"lower database.maxOpenConns, or raise the limit of the server or the pooler",
+				zap.Int("wanted", wanted), zap.Int("found", found))
+		}
 	}
 	db.Migrator.Waiting = func(err error) { log.Warn("a migration waits for a lock", zap.Error(err)) }
 	if err := db.Migrator.Up(ctx); err != nil {
@@ -145,7 +154,7 @@ func (p *process) build(ctx context.Context) (err error) {
 	}
 	p.auth = api.NewAuth(new(api.Credentials), p.log)
 	p.server, err = api.New(p.service.serveWith(api.Options{
-		Config: p.config.Server, Auth: p.auth, Store: p.db.Store, Ready: p.ready.Load,
+		Config: p.config.Server, Auth: p.auth, Store: p.db.Store, Ready: p.ready.Load, Schema: p.db.schemaLacks,
 		Metrics: p.metrics, Tracer: p.tracer, Log: p.log,
 	}))
 	if err != nil {
@@ -162,25 +171,22 @@ func (p *process) serve(ctx context.Context, r *reloader, watcher *config.Watche
 		return fmt.Errorf("server.address: %w", err)
 	}
 	defer func() { _ = listener.Close() }() // the server has closed it, if it served
-	metricsAddress := zap.Skip()
-	if p.config.Metrics.Address != "" {
-		metrics, err := telemetry.ServeMetrics(ctx, p.config.Metrics.Address, p.metrics, p.log)
-		if err != nil {
-			return err
-		}
-		defer metrics.Close()
-		metricsAddress = zap.Stringer("metrics", metrics.Address())
+	metricsAddress, closeMetrics, err := p.serveMetrics(ctx, r.current.MetricsChosen)
+	if err != nil {
+		return err
 	}
+	defer closeMetrics()
 	if err := p.service.Start(ctx); err != nil {
 		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- p.server.Serve(listener) }()
+	channels := r.current.Registry.Channels()
 	stopReloading := r.follow(watcher, p.options.Reload)
 
 	p.ready.Store(true)
 	p.log.Info("serving", zap.Stringer("address", listener.Addr()), metricsAddress, zap.String("database", p.config.Database.Driver),
-		zap.Strings("channels", r.current.Registry.Channels()), zap.Bool("dispatcher", p.config.Dispatcher.Enabled), zap.Bool("tracing", p.tracer != nil))
+		zap.Strings("channels", channels), zap.Bool("dispatcher", p.config.Dispatcher.Enabled), zap.Bool("tracing", p.tracer != nil))
 	if p.options.Serving != nil {
 		p.options.Serving(listener.Addr())
 	}
@@ -194,6 +200,24 @@ func (p *process) serve(ctx context.Context, r *reloader, watcher *config.Watche
 	p.ready.Store(false)
 	stopReloading()
 	return errors.Join(failure, p.shutDown(ctx))
+}
+
+// serveMetrics serves the metrics, if they have an address. The field shows it. A taken
+// address stops the start only when somebody chose it: by default other programs, or
+// another replica on the machine, may have it.
+func (p *process) serveMetrics(ctx context.Context, chosen bool) (address zap.Field, stop func(), err error) {
+	if p.config.Metrics.Address == "" {
+		return zap.Skip(), func() {}, nil
+	}
+	metrics, err := telemetry.ServeMetrics(ctx, p.config.Metrics.Address, p.metrics, p.log)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && !chosen:
+		p.log.Warn("metrics are not served: the default address is taken; choose another by metrics.address", zap.Error(err))
+		return zap.Skip(), func() {}, nil
+	case err != nil:
+		return zap.Skip(), nil, err
+	}
+	return zap.Stringer("metrics", metrics.Address()), metrics.Close, nil
 }
 
 // answerTime is how long requests in flight may take once shutdown has begun.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/labring/sealos-notify/internal/telemetry"
@@ -18,6 +19,38 @@ type Database struct {
 	Migrator *migrate.Migrator
 
 	pool func() telemetry.Pool
+	// announces reports whether the database can tell of new jobs (LISTEN).
+	announces bool
+	// setCredentials sets the password and the certificates of new connections; nil
+	// where there are none.
+	setCredentials func(store.Config) error
+	unlock         func()
+}
+
+// SetCredentials makes new connections use the password and the certificates.
+func (d *Database) SetCredentials(c store.Config) error {
+	if d.setCredentials == nil {
+		return nil
+	}
+	return d.setCredentials(c)
+}
+
+// schemaLacks says what the schema lacks that this program needs; nothing when it is right.
+func (d *Database) schemaLacks(ctx context.Context) (missing string, err error) {
+	err = d.Migrator.Check(ctx)
+	var old *migrate.OldSchemaError
+	if errors.As(err, &old) {
+		return old.Error(), nil
+	}
+	return "", err
+}
+
+// Close closes the connections.
+func (d *Database) Close() {
+	d.Store.Close()
+	if d.unlock != nil {
+		d.unlock()
+	}
 }
 
 // A start waits this long for its database: both may have been started together,
@@ -30,7 +63,8 @@ const (
 // OpenDatabase connects to the configured engine. While the database is not
 // reachable it tries again for 30 seconds, and calls waiting with each error. An
 // error that another try cannot mend (a wrong password, no such database) is
-// returned at once. The schema is not touched.
+// returned at once, as is that of an SQLite file that another process has open. The schema
+// is not touched.
 func OpenDatabase(ctx context.Context, c store.Config, waiting func(error)) (*Database, error) {
 	for deadline := time.Now().Add(databasePatience); ; {
 		db, err := openDatabase(ctx, c)
@@ -48,12 +82,17 @@ func OpenDatabase(ctx context.Context, c store.Config, waiting func(error)) (*Da
 
 func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 	if c.Driver == store.DriverSQLite {
+		unlock, err := Lock(c.Path)
+		if err != nil {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
 		st, err := sqlite.Open(ctx, c)
 		if err != nil {
+			unlock()
 			return nil, err
 		}
 		return &Database{
-			Store: st, Migrator: migrate.SQLite(st.DB()),
+			Store: st, Migrator: migrate.SQLite(st.DB()), announces: true, unlock: unlock,
 			pool: func() telemetry.Pool {
 				s := st.DB().Stats()
 				return telemetry.Pool{Used: s.InUse, Idle: s.Idle, Max: s.MaxOpenConnections, Waits: s.WaitCount, Waited: s.WaitDuration}
@@ -65,7 +104,8 @@ func openDatabase(ctx context.Context, c store.Config) (*Database, error) {
 		return nil, err
 	}
 	return &Database{
-		Store: st, Migrator: migrate.Postgres(st.Pool()),
+		Store: st, Migrator: migrate.Postgres(st.Pool()), announces: c.Pooling != store.PoolingTransaction,
+		setCredentials: st.SetCredentials,
 		pool: func() telemetry.Pool {
 			s := st.Pool().Stat()
 			return telemetry.Pool{

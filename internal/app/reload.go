@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,16 +15,16 @@ import (
 
 // reloader puts the configuration into effect: at the start, and whenever it changes.
 type reloader struct {
-	loader  config.Loader
-	service *service
-	auth    *api.Auth
-	server  *api.Server
-	level   zap.AtomicLevel
-	log     *zap.Logger
-	metrics *reloadMetrics
-	auditor store.Auditor
+	loader   config.Loader
+	database *Database
+	service  *service
+	auth     *api.Auth
+	server   *api.Server
+	level    zap.AtomicLevel
+	log      *zap.Logger
+	metrics  *reloadMetrics
+	auditor  store.Auditor
 
-	mu      sync.Mutex      // a signal and a changed file may come at once
 	current *config.Checked // before the first apply: what the process was started with
 	refused int             // reloads that changed nothing, since the start
 }
@@ -37,6 +36,9 @@ func (r *reloader) apply() error {
 	if err != nil {
 		return err
 	}
+	if err := r.database.SetCredentials(next.Database); err != nil {
+		return err
+	}
 	r.service.apply(next)
 	r.auth.Set(next.Credentials)
 	r.server.SetIntegrations(next.Integrations)
@@ -45,14 +47,15 @@ func (r *reloader) apply() error {
 	if len(next.RestartNeeded) > 0 {
 		r.log.Warn("some changes take effect at the next start only", zap.Strings("keys", next.RestartNeeded))
 	}
+	for _, warning := range next.Warnings {
+		r.log.Warn("a value should not stay as it is", zap.String("value", warning))
+	}
 	r.current = next
 	return nil
 }
 
 // reload applies the configuration, or logs why the running one stays.
 func (r *reloader) reload() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if err := r.apply(); err != nil {
 		r.refused++
 		r.metrics.refused()
@@ -81,24 +84,25 @@ func (r *reloader) audit(outcome store.AuditOutcome) {
 	}
 }
 
+// stopReload bounds how long a shutdown waits for a reload in progress. One may read a
+// file that does not answer.
+const stopReload = time.Second
+
 // follow reloads whenever a file changes or a request arrives, until the returned
 // function is called.
 func (r *reloader) follow(watcher *config.Watcher, requests <-chan os.Signal) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() { watcher.Run(ctx, r.reload) })
-	work.Go(func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-requests:
-				r.reload()
-			}
-		}
-	})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		watcher.Run(ctx, requests, r.reload)
+	}()
 	return func() {
 		cancel()
-		work.Wait()
+		select {
+		case <-ended:
+		case <-time.After(stopReload):
+			r.log.Warn("a reload that still reads its files was abandoned")
+		}
 	}
 }

@@ -53,9 +53,9 @@ func newClient(db *Database, j *jobs.Jobs, d jobs.Dispatcher, log *zap.Logger) (
 	riverLog := libraryLogger(log, "river")
 	switch engine := db.Store.(type) {
 	case *postgres.Store:
-		return jobs.NewClient(riverpgxv5.New(engine.Pool()), j, d, riverLog)
+		return jobs.NewClient(riverpgxv5.New(engine.Pool()), j, d, db.announces, riverLog)
 	case *sqlite.Store:
-		return jobs.NewClient(riversqlite.New(engine.DB()), j, d, riverLog)
+		return jobs.NewClient(riversqlite.New(engine.DB()), j, d, db.announces, riverLog)
 	default:
 		return nil, fmt.Errorf("no River driver for %T", engine)
 	}
@@ -70,6 +70,7 @@ func (s *service) apply(c *config.Checked) {
 func (s *service) serveWith(o api.Options) api.Options {
 	o.Accepter, o.DeliveryControl, o.Templates, o.RiverUI = s.jobs.Accepter, s.jobs.Control, s.jobs.Renderer, s.riverUI
 	o.RecipientTypes = channels.RecipientTypeNames(builtin.Types()...)
+	o.Overview = s.jobs.Overview
 	return o
 }
 

@@ -14,9 +14,11 @@ type Commands struct {
 	Send          sendCommand          `cmd:"" help:"Send a notification." group:"Use a running service"`
 	Notifications notificationCommands `cmd:"" help:"See and cancel notifications." group:"Use a running service"`
 	Deliveries    deliveryCommands     `cmd:"" help:"See deliveries, and send them again." group:"Use a running service"`
+	Status        statusCommand        `cmd:"" help:"See how the channels stand, and what is dead." group:"Use a running service"`
 	Template      templateCommands     `cmd:"" help:"See and change templates, one by one or as a folder of files." group:"Use a running service"`
-	Whoami        whoamiCommand        `cmd:"" help:"Show which service and app the commands use, and what it may do." group:"Use a running service"`
+	Erase         eraseCommand         `cmd:"" help:"Make a person's addresses and texts unreadable, or a notification's. Administrators only." group:"Use a running service"`
 	Audit         auditCommand         `cmd:"" help:"See who changed what; administrators only." group:"Use a running service"`
+	Whoami        whoamiCommand        `cmd:"" help:"Show which service and app the commands use, and what it may do." group:"Use a running service"`
 	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a service on this machine whether it takes requests; exit code 0 or 1."`
 	Completion    completionCommand    `cmd:"" help:"Print the script for a shell's completion."`
 	Complete      completeCommand      `cmd:"" hidden:"" help:"Print the words that can come next; the scripts call this."`

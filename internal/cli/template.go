@@ -22,8 +22,8 @@ type templateCommands struct {
 	Test     testTemplate     `cmd:"" help:"Send a template to one recipient, marked as a test."`
 	Versions templateVersions `cmd:"" help:"List the versions of a template."`
 	Restore  restoreTemplate  `cmd:"" help:"Restore a version of a template, also of a deleted one."`
-	Delete   deleteTemplate   `cmd:"" help:"Delete a template. Its versions stay, so that restore brings it back."`
 	Owner    templateOwner    `cmd:"" help:"Give a template to another app; administrators only."`
+	Delete   deleteTemplate   `cmd:"" help:"Delete a template. Its versions stay, so that restore brings it back."`
 }
 
 type listTemplates struct {

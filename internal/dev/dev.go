@@ -40,17 +40,19 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 			return fmt.Errorf("--fault %w", err)
 		}
 	}
+	state, err := openState(o.State)
+	if err != nil {
+		return err
+	}
+	defer state.close()
 	for _, address := range []struct{ what, flag, at string }{{"API", "--address", o.Address}, {"inbox of the simulated vendors", "--vendors", o.Vendors}} {
 		if err := checkFree(ctx, address.at); err != nil {
 			return fmt.Errorf("the %s cannot listen on %s: %w; choose another with %s", address.what, address.at, err, address.flag)
 		}
 	}
-
-	state, err := openState(o.State, o.Fresh)
-	if err != nil {
+	if err := state.prepare(o.Fresh); err != nil {
 		return err
 	}
-	defer state.close()
 
 	vendors, err := startVendors(ctx, o.Vendors)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/labring/sealos-notify/internal/app"
 	"github.com/labring/sealos-notify/internal/vendors/world"
 )
 
@@ -20,11 +21,13 @@ const (
 
 // state is the folder that dev keeps from one run to the next.
 type state struct {
-	dir string
-	log *os.File
+	dir    string
+	log    *os.File
+	unlock func()
 }
 
-func openState(dir string, fresh bool) (*state, error) {
+// openState makes the folder, if need be, and locks it.
+func openState(dir string) (*state, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -33,20 +36,33 @@ func openState(dir string, fresh bool) (*state, error) {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	s := &state{dir: dir}
-	if fresh {
-		if err := s.deleteFiles(); err != nil {
-			return nil, fmt.Errorf("state folder: %w", err)
-		}
-	}
-	if s.log, err = os.OpenFile(s.path(logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
-		return nil, fmt.Errorf("state folder: %w", err)
+	// The database's own lock would come too late: the other files are written before.
+	if s.unlock, err = app.Lock(s.path("dev")); err != nil {
+		return nil, fmt.Errorf("state folder: %w; choose another with --state", err)
 	}
 	return s, nil
 }
 
+// prepare deletes what earlier runs kept, if asked to, and opens the log.
+func (s *state) prepare(fresh bool) (err error) {
+	if fresh {
+		err = s.deleteFiles()
+	}
+	if err == nil {
+		s.log, err = os.OpenFile(s.path(logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	return nil
+}
+
 func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
 
-func (s *state) close() { _ = s.log.Close() }
+func (s *state) close() {
+	_ = s.log.Close() // nil closes nothing
+	s.unlock()
+}
 
 // deleteFiles deletes the files that dev writes. It deletes nothing else, because
 // the folder may be a mistake.

@@ -169,7 +169,7 @@ func TestAcceptRefusesControlCharactersInMailFields(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		now := store.Now()
 		mail := store.Template{Name: "mail", Channel: "test", Subject: "{{ .incident }}", Body: "{{ .incident }}", CreatedAt: now, UpdatedAt: now}
-		require.NoError(t, b.Jobs.Renderer.CheckTemplate(mail))
+		require.NoError(t, b.Jobs.Renderer.CheckTemplate(t.Context(), "app", mail))
 		_, err := b.Store.CreateTemplate(t.Context(), mail, "", jobstest.By("app", store.AuditTemplateCreate, "mail"))
 		require.NoError(t, err)
 		accept := func(incident, address string) error {

@@ -45,10 +45,10 @@ var errLeftOut = errors.New("the channel is left out")
 // alertMessage renders the alerts for a channel, as plain text when the template does not
 // work. err is what is wrong with the template; t is empty but for its name and channel then.
 func (a *Accepter) alertMessage(
-	p *preparation, channel string, t store.Template, provider channels.Provider, err error,
+	ctx context.Context, p *preparation, channel string, t store.Template, provider channels.Provider, err error,
 ) (message store.Message, _ error) {
 	if err == nil {
-		message, err = a.renderer.Alert(t, provider, p.alerts.Content)
+		message, err = a.renderer.Alert(ctx, p.Notification.AppID, t, provider, p.alerts.Content)
 	}
 	var refused *refusal.Error
 	if !errors.As(err, &refused) {
@@ -57,7 +57,7 @@ func (a *Accepter) alertMessage(
 	failed := fallback{channel, sentNothing, refused}
 	err = errLeftOut
 	if provider.Type.Name != "" { // the channel is on
-		message, err = a.renderer.Plain(t, provider, p.alerts.Content, refused.Message)
+		message, err = a.renderer.Plain(ctx, p.Notification.AppID, t, provider, p.alerts.Content, refused.Message)
 	}
 	if err == nil {
 		failed.sent = sentPlain
@@ -90,7 +90,7 @@ func (a *Accepter) CheckAlerts(ctx context.Context, req Request) ([]*refusal.Err
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		_, t, err := a.template(ctx, p, channel, req.Channels[channel].Template, a.templates.stored)
 		if err == nil {
-			err = a.checkAlertTemplate(t, params)
+			err = a.checkAlertTemplate(ctx, t, params)
 		}
 		var refused *refusal.Error
 		if errors.As(in(channel, err), &refused) {
@@ -103,8 +103,8 @@ func (a *Accepter) CheckAlerts(ctx context.Context, req Request) ([]*refusal.Err
 }
 
 // checkAlertTemplate returns a *refusal.Error for a template that no alert makes work.
-func (a *Accepter) checkAlertTemplate(t store.Template, params map[string]any) error {
-	preview, err := a.renderer.PreviewTemplate(t, params)
+func (a *Accepter) checkAlertTemplate(ctx context.Context, t store.Template, params map[string]any) error {
+	preview, err := a.renderer.PreviewTemplate(ctx, "", t, params) // the service itself
 	if err != nil {
 		return err
 	}

@@ -114,9 +114,9 @@ func (a *Accepter) message(
 	provider, t, err := a.template(ctx, p, channel, req.Template, find)
 	switch {
 	case p.alerts != nil:
-		message, err = a.alertMessage(p, channel, t, provider, err)
+		message, err = a.alertMessage(ctx, p, channel, t, provider, err)
 	case err == nil:
-		message, err = a.renderer.Message(t, provider, req.Params)
+		message, err = a.renderer.Message(ctx, p.Notification.AppID, t, provider, req.Params)
 	}
 	message.NotificationID = p.Notification.ID
 	return message, provider, err

@@ -28,6 +28,7 @@ const (
 	DeliveryArrived = "delivery_arrived" // success is final
 	UnknownProvider = "unknown_provider" // of that name, for that channel
 	Expired         = "expired"          // expiresAt has passed
+	Erased          = "erased"           // the address is gone
 )
 
 // Error says why a request was refused. Nothing was changed.

@@ -1,6 +1,7 @@
 package rendering
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"sort"
@@ -35,8 +36,8 @@ type Content struct {
 
 // Alert renders a template like Message, and shortens the content until the channel takes it:
 // first the list, to one item at least, then the texts. White space in the subject is folded.
-func (r *Renderer) Alert(t store.Template, provider channels.Provider, c Content) (store.Message, error) {
-	return r.fitting(t, provider, c, 1)
+func (r *Renderer) Alert(ctx context.Context, app string, t store.Template, provider channels.Provider, c Content) (store.Message, error) {
+	return r.fitting(ctx, app, t, provider, c, 1)
 }
 
 // plainSubject and plainBody are the template of a plain message.
@@ -64,7 +65,9 @@ This is plain text, because {{ plain .why }}.
 // Plain renders an alert as plain text instead of with its template, which may be missing, and
 // says why. A vendor that renders itself sends nothing without the code of its template, so
 // without one the error is a *refusal.Error.
-func (r *Renderer) Plain(t store.Template, provider channels.Provider, c Content, why string) (store.Message, error) {
+func (r *Renderer) Plain(
+	ctx context.Context, app string, t store.Template, provider channels.Provider, c Content, why string,
+) (store.Message, error) {
 	for _, msgType := range provider.Type.MsgTypes {
 		if msgType.Format == channels.FormatText {
 			t.MsgType = msgType.Name
@@ -81,44 +84,53 @@ func (r *Renderer) Plain(t store.Template, provider channels.Provider, c Content
 		p["why"] = Shorten(why, maxWhy)
 		return p
 	}
-	return r.fitting(t, provider, c, 0)
+	return r.fitting(ctx, app, t, provider, c, 0)
 }
 
 // fitting renders the template with as many items as the channel takes, at least with the
 // given number.
-func (r *Renderer) fitting(t store.Template, provider channels.Provider, c Content, least int) (m store.Message, err error) {
+func (r *Renderer) fitting(
+	ctx context.Context, app string, t store.Template, provider channels.Provider, c Content, least int,
+) (m store.Message, err error) {
 	for _, clipped := range []bool{false, true} {
-		if m, err = r.alert(t, provider, c.Params(c.Items, clipped)); !isTooLong(err) {
+		if m, err = r.alert(ctx, app, t, provider, c.Params(c.Items, clipped)); !isTooLong(err) {
 			return m, err
 		}
-		m, err = r.alert(t, provider, c.Params(min(least, c.Items), clipped))
+		m, err = r.alert(ctx, app, t, provider, c.Params(min(least, c.Items), clipped))
 		if isTooLong(err) {
 			continue
 		}
 		if err != nil {
 			return m, err
 		}
+		var putOff error
 		sort.Search(c.Items-least, func(more int) bool {
-			longer, err := r.alert(t, provider, c.Params(least+more, clipped))
+			longer, err := r.alert(ctx, app, t, provider, c.Params(least+more, clipped))
 			if err == nil {
 				m = longer // longer than the one before, as the search goes
+			} else if isPutOff(err) {
+				putOff = err
 			}
 			return err != nil
 		})
-		return m, nil
+		return m, putOff
 	}
 	return m, err
 }
 
 // alert renders one form of an alert. Its error may be too long for the channel.
-func (r *Renderer) alert(t store.Template, provider channels.Provider, params map[string]any) (store.Message, error) {
+func (r *Renderer) alert(
+	ctx context.Context, app string, t store.Template, provider channels.Provider, params map[string]any,
+) (store.Message, error) {
 	subject := part{"subject", source{templates.Text, t.Subject}}
 	t.Subject = ""
-	m, err := r.Message(t, provider, params)
+	m, err := r.Message(ctx, app, t, provider, params)
 	if err != nil {
 		return m, err
 	}
-	if m.Subject, err = r.render(t.Name, subject, params); err != nil {
+	turn := &turn{renderer: r, ctx: ctx, app: app}
+	defer turn.end()
+	if m.Subject, err = turn.render(t.Name, subject, params); err != nil {
 		return m, err
 	}
 	m.Subject = Shorten(OneLine(m.Subject), maxSubject)

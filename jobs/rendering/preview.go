@@ -1,7 +1,7 @@
 package rendering
 
 import (
-	"encoding/json"
+	"context"
 	"maps"
 	"slices"
 
@@ -20,23 +20,25 @@ type Preview struct {
 }
 
 // PreviewTemplate renders a template as Message does, but goes on where a param is missing.
-func (r *Renderer) PreviewTemplate(t store.Template, params map[string]any) (Preview, error) {
+func (r *Renderer) PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (Preview, error) {
 	provider, _ := r.settings.Load().Registry.Provider(t.Channel) // the zero value when the channel is off
 	msgType, err := msgTypeOf(t, r.types[t.Channel], provider)
 	if err != nil {
 		return Preview{}, err
 	}
 	preview := Preview{MsgType: msgType.Name, TemplateCode: t.TemplateCode, Unused: slices.Sorted(maps.Keys(params))}
+	turn := &turn{renderer: r, ctx: ctx, app: app}
+	defer turn.end()
 	var texts [2]string
 	for i, p := range partsOf(t, msgType) {
 		if p.text == "" {
 			continue
 		}
-		parsed, err := r.parse(t.Name, p)
+		parsed, err := turn.parse(t.Name, p)
 		if err != nil {
 			return Preview{}, err
 		}
-		text, missing, err := parsed.Preview(params)
+		text, missing, err := parsed.Preview(params, turn.heavy)
 		if texts[i], err = checked(t.Name, p.name, text, err); err != nil {
 			return Preview{}, err
 		}
@@ -55,7 +57,7 @@ func (r *Renderer) PreviewTemplate(t store.Template, params map[string]any) (Pre
 	}
 	if t.TemplateCode != "" {
 		preview.Unused = nil // the vendor's template may use any of them
-		if preview.Params, err = json.Marshal(params); err != nil {
+		if preview.Params, err = vendorParams(t, params); err != nil {
 			return Preview{}, err
 		}
 	}

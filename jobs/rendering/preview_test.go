@@ -62,7 +62,7 @@ func TestPreviewTemplate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := renderer.PreviewTemplate(c.template, c.params)
+			got, err := renderer.PreviewTemplate(t.Context(), "app", c.template, c.params)
 			require.NoError(t, err)
 			if len(got.Unused) == 0 {
 				got.Unused = nil
@@ -74,7 +74,7 @@ func TestPreviewTemplate(t *testing.T) {
 		".params":   {Channel: "test", MsgType: "card", Body: `{{ .a }}{`},
 		".template": {Channel: "test", MsgType: "video", Body: "{{ .a }}"},
 	} {
-		_, err := renderer.PreviewTemplate(tmpl, map[string]any{"a": 1.0})
+		_, err := renderer.PreviewTemplate(t.Context(), "app", tmpl, map[string]any{"a": 1.0})
 		jobstest.RequireRefusal(t, err, refusal.RenderFailed, field)
 	}
 }

@@ -3,10 +3,12 @@ package rendering
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -18,15 +20,18 @@ import (
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/templates"
 )
 
-// Renderer checks templates and renders messages.
+// Renderer checks templates and renders messages. Work that takes long waits for its turn, so
+// that it leaves processors to everything else: an app has one turn at a time.
 type Renderer struct {
 	types    map[string]channels.Type // by channel
 	settings *settings.Live
 	parsed   *otter.Cache[source, *templates.Template]
+	turns    *shares.Pool // of processors
 }
 
 // source is what a parsed template was parsed from. A changed template has another source,
@@ -38,7 +43,10 @@ type source struct {
 
 // New returns a Renderer. types is the table of provider types, one for each channel.
 func New(types []channels.Type, live *settings.Live) *Renderer {
-	r := &Renderer{types: make(map[string]channels.Type, len(types)), settings: live}
+	r := &Renderer{
+		types: make(map[string]channels.Type, len(types)), settings: live,
+		turns: shares.New(turns(), 1),
+	}
 	for _, t := range types {
 		r.types[t.Channel] = t
 	}
@@ -59,9 +67,39 @@ func (r *Renderer) CheckChannel(channel, field string) error {
 		strings.Join(slices.Sorted(maps.Keys(r.types)), ", "))
 }
 
+// turns is how many processors do heavy work at once.
+func turns() int64 { return int64(max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// turn is the work of one call for an app.
+type turn struct {
+	renderer *Renderer
+	ctx      context.Context
+	app      string
+	giveBack func() // nil while the work is light
+}
+
+// heavy is a templates.Heavy: it waits until the work may go on.
+func (t *turn) heavy() (err error) {
+	if t.giveBack == nil {
+		t.giveBack, err = t.renderer.turns.Take(t.ctx, t.app, 1)
+	}
+	return err
+}
+
+// isPutOff reports whether work ended because its turn did not come.
+func isPutOff(err error) bool {
+	return errors.Is(err, shares.ErrBusy) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func (t *turn) end() {
+	if t.giveBack != nil {
+		t.giveBack()
+	}
+}
+
 // CheckTemplate returns a *refusal.Error, which names the field, when a template may not be
-// stored.
-func (r *Renderer) CheckTemplate(t store.Template) error {
+// stored. An error of package shares means that it could not be checked now.
+func (r *Renderer) CheckTemplate(ctx context.Context, app string, t store.Template) error {
 	if err := r.CheckChannel(t.Channel, "channel"); err != nil {
 		return err
 	}
@@ -78,8 +116,13 @@ func (r *Renderer) CheckTemplate(t store.Template) error {
 		return refusal.New(refusal.TemplateCodeIsRequired, "templateCode",
 			"channel %s needs the code of the vendor's template", t.Channel)
 	}
+	turn := &turn{renderer: r, ctx: ctx, app: app}
+	defer turn.end()
+	if err := turn.heavy(); err != nil { // checking a body may take long, and cannot be known before
+		return err
+	}
 	for _, p := range partsOf(t, msgType) {
-		parsed, err := templates.Parse(p.format, p.text)
+		parsed, err := templates.Parse(p.format, p.text, nil)
 		if err == nil && p.name == "body" && p.text != "" {
 			err = checkBody(parsed, msgType)
 		}
@@ -117,8 +160,11 @@ func partsOf(t store.Template, msgType channels.MsgType) []part {
 }
 
 // Message renders a template for its channel's provider. The Field of a *refusal.Error
-// starts at the channel (".params.name", ".template").
-func (r *Renderer) Message(t store.Template, provider channels.Provider, params map[string]any) (store.Message, error) {
+// starts at the channel (".params.name", ".template"). An error of package shares means that
+// it could not be rendered now.
+func (r *Renderer) Message(
+	ctx context.Context, app string, t store.Template, provider channels.Provider, params map[string]any,
+) (store.Message, error) {
 	msgType, err := msgTypeOf(t, provider.Type, provider)
 	if err != nil {
 		return store.Message{}, err
@@ -131,9 +177,11 @@ func (r *Renderer) Message(t store.Template, provider channels.Provider, params 
 		ID: id, Channel: t.Channel, TemplateName: t.Name, TemplateVersion: t.Version,
 		MsgType: msgType.Name, TemplateCode: t.TemplateCode,
 	}
+	turn := &turn{renderer: r, ctx: ctx, app: app}
+	defer turn.end()
 	var texts [2]string
 	for i, p := range partsOf(t, msgType) {
-		if texts[i], err = r.render(t.Name, p, params); err != nil {
+		if texts[i], err = turn.render(t.Name, p, params); err != nil {
 			return store.Message{}, err
 		}
 	}
@@ -142,11 +190,24 @@ func (r *Renderer) Message(t store.Template, provider channels.Provider, params 
 		return store.Message{}, err
 	}
 	if t.TemplateCode != "" {
-		if m.Params, err = json.Marshal(params); err != nil {
+		if m.Params, err = vendorParams(t, params); err != nil {
 			return store.Message{}, err
 		}
 	}
 	return m, nil
+}
+
+// maxParams bounds the params that a vendor renders, in bytes of JSON: workers keep them in
+// memory, and no vendor takes more than some dozen characters of each.
+const maxParams = 64 << 10
+
+// vendorParams returns the params for a vendor that renders the template itself.
+func vendorParams(t store.Template, params map[string]any) ([]byte, error) {
+	encoded, err := json.Marshal(params)
+	if err == nil && len(encoded) > maxParams {
+		err = tooLong(t, "the params are %d bytes long; at most %d", len(encoded), maxParams)
+	}
+	return encoded, err
 }
 
 // checkVendor returns a *refusal.Error for a rendered body that the vendor would refuse.
@@ -194,29 +255,33 @@ func msgTypeOf(t store.Template, typ channels.Type, provider channels.Provider) 
 	return msgType, nil
 }
 
-func (r *Renderer) render(template string, p part, params map[string]any) (string, error) {
+func (t *turn) render(template string, p part, params map[string]any) (string, error) {
 	if p.text == "" {
 		return "", nil
 	}
-	parsed, err := r.parse(template, p)
+	parsed, err := t.parse(template, p)
 	if err != nil {
 		return "", err
 	}
-	text, err := parsed.Render(params)
+	text, err := parsed.Render(params, t.heavy)
 	return checked(template, p.name, text, err)
 }
 
 // parse returns a parsed text. A stored template was checked, but may fail all the same:
 // the rules of this version may be others.
-func (r *Renderer) parse(template string, p part) (*templates.Template, error) {
-	if parsed, ok := r.parsed.GetIfPresent(p.source); ok {
+func (t *turn) parse(template string, p part) (*templates.Template, error) {
+	cache := t.renderer.parsed
+	if parsed, ok := cache.GetIfPresent(p.source); ok {
 		return parsed, nil
 	}
-	parsed, err := templates.Parse(p.format, p.text)
-	if err != nil {
+	parsed, err := templates.Parse(p.format, p.text, t.heavy)
+	switch {
+	case isPutOff(err):
+		return nil, err
+	case err != nil:
 		return nil, refusal.New(refusal.RenderFailed, ".template", "the %s of template %q: %v", p.name, template, err)
 	}
-	r.parsed.Set(p.source, parsed)
+	cache.Set(p.source, parsed)
 	return parsed, nil
 }
 
@@ -226,6 +291,8 @@ func checked(template, part, text string, err error) (string, error) {
 	switch {
 	case errors.As(err, &missing):
 		return "", refusal.New(refusal.MissingParam, ".params."+missing.Param, "template %q needs the param %q", template, missing.Param)
+	case isPutOff(err):
+		return "", err
 	case err != nil:
 		refused := refusal.New(refusal.RenderFailed, ".params", "the %s of template %q: %v", part, template, err)
 		refused.Cause = err

@@ -12,6 +12,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -33,15 +34,15 @@ func TestBodyThatTheVendorRefuses(t *testing.T) {
 			{"post", `{"zh_cn": {{ if eq .text "bad" }}{}{{ else }}{"content": []}{{ end }}}`, "bad", "zh_cn.content: is missing"},
 		} {
 			template := store.Template{Name: "t", Channel: typ.Channel, MsgType: c.msgType, Body: c.body}
-			require.NoError(t, renderer.CheckTemplate(template), "it depends on the params")
+			require.NoError(t, renderer.CheckTemplate(t.Context(), "app", template), "it depends on the params")
 			params := map[string]any{"text": "good"}
-			_, err := renderer.Message(template, channels.Provider{Type: typ}, params)
+			_, err := renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, params)
 			require.NoError(t, err)
 			params["text"] = c.text
-			_, err = renderer.Message(template, channels.Provider{Type: typ}, params)
+			_, err = renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, params)
 			jobstest.RequireRefusal(t, err, refusal.RenderFailed, ".params")
 			require.ErrorContains(t, err, c.wrong)
-			_, err = renderer.PreviewTemplate(template, params)
+			_, err = renderer.PreviewTemplate(t.Context(), "app", template, params)
 			require.ErrorContains(t, err, c.wrong)
 		}
 	}
@@ -60,8 +61,28 @@ func TestCheckTemplate(t *testing.T) {
 			"subject":         {store.Template{Channel: "test", Subject: "{{ nope }}"}, refusal.InvalidTemplate, "subject"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				jobstest.RequireRefusal(t, b.Jobs.Renderer.CheckTemplate(c.template), c.code, c.field)
+				jobstest.RequireRefusal(t, b.Jobs.Renderer.CheckTemplate(t.Context(), "app", c.template), c.code, c.field)
 			})
 		}
 	})
+}
+
+// Renderings that take long take turns, one for an app. Others go on beside them.
+func TestHeavyRenderingsTakeTurns(t *testing.T) {
+	t.Parallel()
+	live := &settings.Live{}
+	live.Store(&settings.Settings{Registry: channels.NewRegistry(nil)})
+	renderer := rendering.New([]channels.Type{jobstest.TestChannel}, live)
+	heavy := store.Template{Name: "heavy", Channel: "test", MsgType: "text", Body: "{{range 1000}}{{end}}"}
+	light := store.Template{Name: "light", Channel: "test", MsgType: "text", Body: "{{range 10}}{{end}}x"}
+	giveBack := rendering.TakeTurns(t, renderer)
+	_, err := renderer.PreviewTemplate(t.Context(), "app", light, nil)
+	require.NoError(t, err)
+	_, err = renderer.PreviewTemplate(t.Context(), "app", heavy, nil)
+	require.ErrorIs(t, err, shares.ErrBusy)
+	require.ErrorIs(t, renderer.CheckTemplate(t.Context(), "app", light), shares.ErrBusy)
+	giveBack()
+	_, err = renderer.PreviewTemplate(t.Context(), "app", heavy, nil)
+	require.NoError(t, err)
+	require.NoError(t, renderer.CheckTemplate(t.Context(), "app", light))
 }

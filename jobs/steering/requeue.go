@@ -47,6 +47,9 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 // checkRequeue returns a *refusal.Error when the delivery cannot be sent through the provider
 // now.
 func (c *Control) checkRequeue(d store.Delivery, provider string) error {
+	if d.IsErased() {
+		return refusal.New(refusal.Erased, "", "the address of this delivery was erased")
+	}
 	if provider != "" {
 		if _, err := c.channelOf(provider, d.Channel); err != nil {
 			return err
@@ -140,9 +143,11 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 
 // requeuePage requeues deliveries in one transaction and returns how many it requeued.
 func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string, by store.Actor) (int, error) {
-	batch := make([]store.Requeue, len(page))
-	for i, d := range page {
-		batch[i] = requeueOf(d, provider, store.PriorityLow, by)
+	batch := make([]store.Requeue, 0, len(page))
+	for _, d := range page {
+		if !d.IsErased() {
+			batch = append(batch, requeueOf(d, provider, store.PriorityLow, by))
+		}
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
 	n := 0

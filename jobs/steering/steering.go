@@ -1,5 +1,5 @@
-// Package steering changes what happens to accepted deliveries: it cancels them and sends them
-// again.
+// Package steering changes what happens to accepted deliveries: it cancels them, sends them
+// again and erases them.
 package steering
 
 import (
@@ -19,9 +19,10 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Requeue(ctx context.Context, batch []store.Requeue) ([]bool, error)
 	Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error)
+	store.Erasures
 }
 
-// Control cancels and requeues deliveries.
+// Control cancels, requeues and erases deliveries.
 type Control struct {
 	store    Store
 	settings *settings.Live

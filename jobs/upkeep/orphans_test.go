@@ -4,9 +4,12 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
@@ -90,4 +93,41 @@ func TestCloseOrphansPeriodically(t *testing.T) {
 		b.Start()
 		b.WaitFor(d.ID, store.DeliveryDead)
 	})
+}
+
+// After a long look at the open deliveries the next ones are left out, so that looks take at most
+// a fiftieth of the time.
+func TestOrphansAreLookedForSparingly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &slowOrphans{took: time.Millisecond}
+		o := upkeep.NewOrphans(st, zap.NewNop(), nil)
+		look := func() int {
+			require.NoError(t, o.CloseSparingly(t.Context()))
+			return st.looks
+		}
+		require.Equal(t, 1, look())
+		time.Sleep(30 * time.Second)
+		st.took = 2 * time.Second
+		require.Equal(t, 2, look())
+		for range 3 { // after 30, 60 and 90 seconds
+			time.Sleep(30 * time.Second)
+			require.Equal(t, 2, look())
+		}
+		time.Sleep(30 * time.Second)
+		require.Equal(t, 3, look())
+	})
+}
+
+// slowOrphans has no orphans, and takes its time to say so.
+type slowOrphans struct {
+	upkeep.OrphanStore
+	took  time.Duration
+	looks int
+}
+
+func (s *slowOrphans) Orphans(context.Context, uuid.UUID, int) ([]store.Orphan, error) {
+	s.looks++
+	time.Sleep(s.took)
+	return nil, nil
 }

@@ -20,6 +20,8 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
+	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -36,11 +38,17 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 	return &Retention{store: st, settings: live, log: log}
 }
 
-// Delete deletes the finished notifications that are older than retention.days, and the
-// messages that stay with a vendor, and forgets the groups of alerts that were not posted
-// for as long, and deletes the entries of the audit log that are as old. With 0 days it
-// deletes nothing.
+// Delete deletes what is older than retention.days: the finished notifications, the messages
+// that stay with a vendor, the entries of the audit log, the versions of templates that were
+// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
+// were not posted for as long. With 0 days it deletes none of these. Expired sessions are always
+// deleted.
 func (r *Retention) Delete(ctx context.Context) error {
+	_, sessions := r.store.DeleteSessions(ctx, store.Now())
+	return errors.Join(sessions, r.deleteOld(ctx))
+}
+
+func (r *Retention) deleteOld(ctx context.Context) error {
 	s := r.settings.Load()
 	days := s.Retention.Days
 	if days == 0 {
@@ -57,7 +65,11 @@ func (r *Retention) Delete(ctx context.Context) error {
 	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
 		err = errors.Join(err, auditErr)
 	}
-	return errors.Join(err, r.expire(ctx, s.Registry, before))
+	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
+	if versions > 0 {
+		r.log.Info("replaced versions of templates deleted", zap.Int("versions", versions), zap.Int("retentionDays", days))
+	}
+	return errors.Join(err, versionsErr, r.expire(ctx, s.Registry, before))
 }
 
 // expire deletes old and ended messages at the vendors where messages stay. Providers that

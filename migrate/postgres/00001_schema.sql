@@ -1,4 +1,5 @@
 -- +goose Up
+SET LOCAL lock_timeout = '1s';
 
 -- No foreign keys: the rows of a notification are written and deleted in one
 -- transaction each, and a check would cost an index look-up for every delivery and
@@ -38,6 +39,9 @@ WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 
 -- For the lists of an app. Neither column ever changes.
 CREATE INDEX notifications_app ON notifications (app_id, id);
+
+-- For erasing an address that fitted no channel, which is rare.
+CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
 
 CREATE TABLE messages (
     id               uuid PRIMARY KEY,
@@ -209,6 +213,15 @@ CREATE TABLE provider_places (
 )
 WITH (fillfactor = 50);
 
+-- Browsers that are signed in to the console.
+CREATE TABLE sessions (
+    digest     text PRIMARY KEY, -- of the token, which only the browser knows
+    app_id     text NOT NULL,
+    proof      text NOT NULL, -- differs when the app's secret or roles do
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+
 -- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
 -- two indexes are half of what a job writes, again at each change of its state: without them
 -- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
@@ -220,10 +233,12 @@ DROP INDEX IF EXISTS river_job_metadata_index;
 ALTER TABLE river_job SET (autovacuum_vacuum_scale_factor = 0.02);
 
 -- +goose Down
+SET LOCAL lock_timeout = '1s';
 ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
+DROP TABLE sessions;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

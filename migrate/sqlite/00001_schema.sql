@@ -31,6 +31,7 @@ CREATE TABLE notifications (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX notifications_app ON notifications (app_id, id);
+CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
 
 -- With rowids, because bodies are large.
 CREATE TABLE messages (
@@ -179,7 +180,16 @@ CREATE TABLE provider_places (
     PRIMARY KEY (provider, place)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE sessions (
+    digest     TEXT PRIMARY KEY,
+    app_id     TEXT NOT NULL,
+    proof      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE sessions;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -14,8 +15,12 @@ import (
 )
 
 // marked wraps an error in store.ErrUnavailable when the database cannot do it now and may
-// later.
+// later, and says what is missing when a prepared statement is on another connection.
 func marked(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && slices.Contains([]string{"26000", "42P05"}, refused.Code) && !errors.Is(err, errTransactionPooler) {
+		return fmt.Errorf("%w: %w", errTransactionPooler, err)
+	}
 	if err == nil || errors.Is(err, store.ErrUnavailable) || !isUnavailable(err) {
 		return err
 	}
@@ -39,10 +44,19 @@ func isUnavailable(err error) bool {
 		// The classes of connections, resources (disk, memory, connections), operator and
 		// system; read-only after a failover; conflicts that another try resolves.
 		return slices.Contains([]string{"08", "53", "57", "58"}, refused.Code[:min(2, len(refused.Code))]) ||
-			slices.Contains([]string{"25006", "40001", "40P01"}, refused.Code)
+			slices.Contains([]string{"25006", "40001", "40P01"}, refused.Code) || isOtherSchema(refused)
 	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &connecting) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// isOtherSchema reports whether the schema is not the one that the statement is for: somebody
+// migrates up or down at the moment. A plan that was prepared before has its own codes.
+func isOtherSchema(refused *pgconn.PgError) bool {
+	const undefinedTable, undefinedColumn, undefinedFunction, undefinedObject = "42P01", "42703", "42883", "42704"
+	const featureNotSupported = "0A000" // "cached plan must not change result type"
+	return slices.Contains([]string{undefinedTable, undefinedColumn, undefinedFunction, undefinedObject}, refused.Code) ||
+		refused.Code == featureNotSupported && strings.Contains(refused.Message, "cached plan")
 }

@@ -29,6 +29,10 @@ func TestMarked(t *testing.T) {
 	} {
 		require.NotErrorIs(t, marked(err), store.ErrUnavailable, "%#v", err)
 	}
+	for _, code := range []string{"26000", "42P05"} {
+		err := marked(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code}))
+		require.ErrorContains(t, marked(err), "set database.pooling to transaction", code)
+	}
 	require.NoError(t, marked(nil))
 }
 

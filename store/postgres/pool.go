@@ -16,7 +16,7 @@ import (
 
 // baseSettings has every setting that pgx would otherwise take from PG* variables and the home
 // directory: only the service's configuration counts. verify-ca and verify-full trust the
-// system's certificates (SSL_CERT_FILE adds to them).
+// system's certificates (SSL_CERT_FILE adds to them), unless there is sslRootCert.
 const baseSettings = `dbname='' password='' passfile='' connect_timeout=5 target_session_attrs=read-write ` +
 	`sslrootcert='' sslcert='' sslkey='' sslpassword='' sslcertmode=allow sslsni=1 sslnegotiation=postgres ` +
 	`channel_binding=prefer require_auth='' min_protocol_version='' max_protocol_version='' `
@@ -31,13 +31,22 @@ func poolConfig(c store.Config) (*pgxpool.Config, error) {
 	// pgx makes the TLS settings when it parses host and sslmode. The rest, secrets above
 	// all, is set as fields.
 	config, err := pgxpool.ParseConfig(baseSettings + fmt.Sprintf("user=unset host=%s port=%d sslmode=%s",
-		quote(c.Host), c.Port, quote(c.SSLMode)))
+		quote(c.Host), c.Port, quote(sslMode(c))))
 	if err != nil {
 		return nil, fmt.Errorf("database settings: %w", err)
 	}
 	conn := config.ConnConfig
 	conn.User, conn.Password, conn.Database = c.User, c.Password, c.DBName
+	if err := setCertificates(&conn.Config, c.PEM); err != nil {
+		return nil, err
+	}
 	conn.RuntimeParams = map[string]string{"application_name": "sealos-notify"}
+
+	if c.Pooling == store.PoolingTransaction {
+		// Nothing is prepared on a connection, and the types of parameters and results are the
+		// same as with prepared statements.
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
 
 	// After a failover a connection may lead to the old primary, which is read-only now.
 	// target_session_attrs refuses new connections to it. Open ones are closed when it

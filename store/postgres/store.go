@@ -16,28 +16,39 @@ import (
 // Store is a store.Store on PostgreSQL.
 type Store struct {
 	sqlread.Reader
-	pool  *pgxpool.Pool
-	river riverClient
+	pool        *pgxpool.Pool
+	credentials *credentials
+	river       riverClient
+
+	wanted, found int // connections, see Places
 }
 
 var _ store.Store = (*Store)(nil)
 
 // Open connects to the database. It returns store.ErrUnavailable when the database cannot
-// be reached or is starting. It does not look at the schema, which package migrate makes.
+// be reached or is starting, and an error that names the setting when there is a pooler in
+// transaction mode without c.Pooling. It does not look at the schema, which package migrate
+// makes.
 func Open(ctx context.Context, c store.Config) (*Store, error) {
 	config, err := poolConfig(c)
 	if err != nil {
 		return nil, err
 	}
+	found, err := look(ctx, config, c.Pooling)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", marked(err))
+	}
+	credentials := followCredentials(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("open the database: %w", marked(err))
+	s, err := newStore(pool)
+	if err != nil {
+		return nil, err
 	}
-	return newStore(pool)
+	s.credentials, s.wanted, s.found = credentials, int(config.MaxConns), found
+	return s, nil
 }
 
 func newStore(pool *pgxpool.Pool) (*Store, error) {
@@ -48,6 +59,7 @@ func newStore(pool *pgxpool.Pool) (*Store, error) {
 	}
 	return &Store{pool: pool, river: client, Reader: sqlread.Reader{
 		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`,
+		Dead: `d.status = 'dead'`, // the index's predicate as well would count twice in the planner's estimate
 	}}, nil
 }
 

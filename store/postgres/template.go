@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -105,6 +106,20 @@ func (s *Store) DeleteTemplate(ctx context.Context, name, owner string, audit st
 		return fmt.Errorf("delete template %q: %w", name, marked(err))
 	}
 	return nil
+}
+
+// DeleteReplacedVersions implements store.TemplateHistory.
+func (s *Store) DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error) {
+	tag, err := s.pool.Exec(ctx, `
+		DELETE FROM template_versions WHERE (name, version) IN (
+			SELECT name, version FROM (
+				SELECT name, version, lead(created_at) OVER (PARTITION BY name ORDER BY version) AS replaced_at
+				FROM template_versions) versions
+			WHERE replaced_at < $1)`, before)
+	if err != nil {
+		return 0, fmt.Errorf("delete replaced versions: %w", marked(err))
+	}
+	return int(tag.RowsAffected()), nil
 }
 
 // checkTemplates queues a statement that fails with store.ErrStale unless the templates of

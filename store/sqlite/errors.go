@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -23,7 +24,9 @@ func marked(err error) error {
 		sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY,
 		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
 	}
-	if !slices.Contains(unavailable, refused.Code()&primary) {
+	// The schema is not the one that the statement is for: somebody migrates at the moment.
+	otherSchema := strings.Contains(refused.Error(), "no such table") || strings.Contains(refused.Error(), "no such column")
+	if !otherSchema && !slices.Contains(unavailable, refused.Code()&primary) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)

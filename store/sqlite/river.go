@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,6 +52,9 @@ const (
 			AND j.priority = p.value AND j.scheduled_at <= datetime('now', 'subsec'))
 		GROUP BY q.value`
 	countRunning = `SELECT count(*) FROM river_job WHERE state = 'running' AND unixepoch(attempted_at, 'subsec') < $1`
+	// runningJobs are the jobs that run with the client $1, which is the last that took them.
+	runningJobs = `SELECT id, attempt FROM river_job
+		WHERE state = 'running' AND kind = 'deliver' AND json_extract(attempted_by, '$[#-1]') = $1`
 )
 
 // riverClient returns a River client that inserts and works nothing. It is made for one
@@ -205,4 +209,48 @@ func (s *Store) CountRunning(ctx context.Context, before time.Time) (int, error)
 		return 0, fmt.Errorf("running jobs: %w", marked(err))
 	}
 	return n, nil
+}
+
+// RunningJobs implements store.Queues.
+func (s *Store) RunningJobs(ctx context.Context, client string) ([]store.RunningJob, error) {
+	jobs, err := query(ctx, s.read, sqlread.RunningJob, runningJobs, client)
+	if err != nil {
+		return nil, fmt.Errorf("running jobs of %s: %w", client, err)
+	}
+	return jobs, nil
+}
+
+// GiveBack implements store.Queues.
+func (s *Store) GiveBack(ctx context.Context, client string, jobs []store.RunningJob) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		running, err := query(ctx, tx, sqlread.RunningJob, runningJobs, client)
+		if err != nil {
+			return err
+		}
+		executor := riversqlite.New(s.write).UnwrapExecutor(tx)
+		for _, job := range jobs {
+			if !slices.Contains(running, job) {
+				continue
+			}
+			if _, err := executor.JobSetStateIfRunningMany(ctx, givenBack(job)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("give jobs back: %w", err)
+	}
+	return nil
+}
+
+// givenBack returns the change of a job that was taken and not begun, which is River's of a job
+// that its client's stop has interrupted.
+func givenBack(job store.RunningJob) *riverdriver.JobSetStateIfRunningManyParams {
+	p := riverdriver.JobSetStateInterrupted(job.ID, time.Now(), job.Attempt-1, nil)
+	return &riverdriver.JobSetStateIfRunningManyParams{
+		ID: []int64{p.ID}, Attempt: []*int{p.Attempt}, ErrData: [][]byte{nil}, FinalizedAt: []*time.Time{nil},
+		MetadataDoMerge: []bool{false}, MetadataUpdates: [][]byte{nil},
+		ScheduledAt: []*time.Time{p.ScheduledAt}, State: []rivertype.JobState{p.State},
+	}
 }

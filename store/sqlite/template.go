@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
@@ -114,4 +115,21 @@ func checkTemplates(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) e
 		return fmt.Errorf("read templates: %w", err)
 	}
 	return store.CheckTemplates(batch, stored)
+}
+
+// DeleteReplacedVersions implements store.TemplateHistory.
+func (s *Store) DeleteReplacedVersions(ctx context.Context, before time.Time) (n int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		n, err = changed(ctx, tx, `
+		DELETE FROM template_versions WHERE (name, version) IN (
+			SELECT name, version FROM (
+				SELECT name, version, lead(created_at) OVER (PARTITION BY name ORDER BY version) AS replaced_at
+				FROM template_versions) versions
+			WHERE replaced_at < $1)`, before.UnixMicro())
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete replaced versions: %w", err)
+	}
+	return n, nil
 }

@@ -2,7 +2,9 @@ package sqlread
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -77,6 +79,29 @@ func (r Reader) ListDeliveries(
 	return wrapped(deliveries, err, "list deliveries")
 }
 
+// DeadGroups implements store.Deliveries.
+func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error) {
+	looked := 0
+	groups, err := listed(ctx, r.DB, func(row Row) (g store.DeadGroup, err error) {
+		all, last := 0, new(time.Time)
+		err = row.Scan(&g.Channel, &g.Provider, &g.Code, &all, &g.Count, &last)
+		looked += all
+		if last != nil {
+			g.Last = *last
+		}
+		return g, err
+	}, `SELECT channel, provider, last_code, count(*), sum(counts), max(CASE counts WHEN 1 THEN updated_at END)
+		FROM (
+			SELECT d.channel, d.provider, d.last_code, d.updated_at, CASE WHEN $1 IN ('', n.app_id) THEN 1 ELSE 0 END AS counts
+			FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+			WHERE `+r.Dead+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(most)+`
+		) newest
+		GROUP BY channel, provider, last_code ORDER BY sum(counts) DESC, channel, provider, last_code`, []any{appID})
+	groups = slices.DeleteFunc(groups, func(g store.DeadGroup) bool { return g.Count == 0 })
+	groups, err = wrapped(groups, err, "count dead deliveries")
+	return groups, looked == most, err
+}
+
 // status adds the status that is shown. The terms repeat the predicates of the partial
 // indexes, which are not used otherwise.
 func (c *conditions) status(status store.DeliveryStatus) {
@@ -114,8 +139,10 @@ func (r Reader) Message(ctx context.Context, id uuid.UUID) (store.Message, error
 // Attempts implements store.Deliveries.
 func (r Reader) Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error) {
 	attempts, err := all(ctx, r.DB, attempt, `
-		SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
-		FROM attempts WHERE delivery_id = $1 ORDER BY started_at, id`, deliveryID)
+		SELECT * FROM (
+			SELECT id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, finished_at
+			FROM attempts WHERE delivery_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2
+		) newest ORDER BY started_at, id`, deliveryID, store.MaxAttempts)
 	return wrapped(attempts, err, "attempts of delivery %s", deliveryID)
 }
 
@@ -133,4 +160,10 @@ func (r Reader) Orphans(ctx context.Context, after uuid.UUID, limit int) ([]stor
 		return o, err
 	}, r.OrphanedJobs, after, limit)
 	return wrapped(orphans, err, "orphans")
+}
+
+// RunningJob scans a job's id and attempt.
+func RunningJob(row Row) (j store.RunningJob, err error) {
+	err = row.Scan(&j.ID, &j.Attempt)
+	return j, err
 }

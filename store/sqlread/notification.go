@@ -10,8 +10,12 @@ import (
 )
 
 // NotificationColumns are those that Notification scans.
-const NotificationColumns = `id, app_id, idempotency_key, request_hash, unmatched,
-	total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
+const NotificationColumns = `id, app_id, idempotency_key, request_hash, unmatched, ` + otherColumns
+
+// listedColumns leave out who was unmatched, which may be megabytes.
+const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN total < 0 THEN unmatched END, ` + otherColumns
+
+const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
 	status, created_at, updated_at, send_at, expires_at, priority, test`
 
 // Notification scans NotificationColumns.
@@ -49,7 +53,7 @@ func (r Reader) ListNotifications(
 	c.page(`id`, after, f.Since, f.Until)
 	c.delivered(f)
 	notifications, err := listed(ctx, r.DB, Notification,
-		`SELECT `+NotificationColumns+` FROM notifications`+c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), c.args)
+		`SELECT `+listedColumns+` FROM notifications`+c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), c.args)
 	return wrapped(notifications, err, "list notifications")
 }
 

@@ -16,6 +16,7 @@ var recordCases = map[string]func(*testing.T, bundle){
 	"Record/failed, then dead":           recordFailedThenDead,
 	"Record/attempts are kept":           recordAttempts,
 	"Record/throttled spends no attempt": recordThrottled,
+	"Record/many attempts":               recordManyAttempts,
 	"Record/fence":                       recordFence,
 	"Record/repeated":                    recordAgain,
 	"Record/all or nothing":              recordAllOrNothing,
@@ -102,6 +103,26 @@ func recordThrottled(t *testing.T, b bundle) {
 	require.NoError(t, err)
 	require.Len(t, attempts, 5)
 	require.Equal(t, store.Counts{Total: 1, Success: 1}, b.notification(t, n.ID).Counts)
+}
+
+func recordManyAttempts(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 1)
+	d := deliveries[0]
+	batch := make([]store.Outcome, store.MaxAttempts+1)
+	begin := store.Now().Add(-time.Hour)
+	for i := range batch {
+		batch[i] = outcome(d, 1, store.DeliveryFailed)
+		batch[i].Throttled = true
+		batch[i].Attempt.StartedAt = begin.Add(time.Duration(i) * time.Second)
+	}
+	for _, o := range batch {
+		require.Equal(t, []bool{true}, b.record(t.Context(), t, o))
+	}
+	attempts, err := b.Attempts(t.Context(), d.ID)
+	require.NoError(t, err)
+	require.Len(t, attempts, store.MaxAttempts)
+	require.Equal(t, batch[1].Attempt.ID, attempts[0].ID, "the oldest is left out")
+	require.Equal(t, batch[store.MaxAttempts].Attempt.ID, attempts[store.MaxAttempts-1].ID)
 }
 
 func recordFence(t *testing.T, b bundle) {

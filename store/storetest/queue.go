@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ var queueCases = map[string]func(*testing.T, bundle){
 	"CountRunning/by start time":     countRunning,
 	"AnnounceDue/due jobs":           announceDue,
 	"AnnounceDue/at once":            announceDueAtOnce,
+	"GiveBack/not begun":             giveBack,
 }
 
 func queueDepths(t *testing.T, b bundle) {
@@ -132,4 +135,37 @@ func (b bundle) jobState(t *testing.T, job int64) (state store.JobState) {
 	t.Helper()
 	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT state FROM river_job WHERE id = $1`, job).Scan(&state))
 	return state
+}
+
+// A job that was given out and not begun is given back: its attempt is not spent. One in another
+// attempt, of another client, or that was to be cancelled is not run again.
+func giveBack(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 4)
+	for i, by := range []string{"me", "me", "me", "other"} {
+		b.setJobState(t, deliveries[i].JobID, store.JobRunning)
+		taken := fmt.Sprintf(`["earlier", %q]`, by)
+		if strings.HasPrefix(fmt.Sprintf("%T", b.Store), "*postgres.") {
+			taken = fmt.Sprintf(`{earlier,%s}`, by)
+		}
+		_, err := b.db.ExecContext(t.Context(), `UPDATE river_job SET attempted_by = $1 WHERE id = $2`, taken, deliveries[i].JobID)
+		require.NoError(t, err)
+	}
+	_, err := b.Cancel(t.Context(), store.Cancellation{NotificationID: deliveries[0].NotificationID, Limit: 1, At: store.Now()})
+	require.NoError(t, err)
+
+	jobs, err := b.RunningJobs(t.Context(), "me")
+	require.NoError(t, err)
+	want := []store.RunningJob{{ID: deliveries[0].JobID, Attempt: 2}, {ID: deliveries[1].JobID, Attempt: 2}, {ID: deliveries[2].JobID, Attempt: 2}}
+	require.ElementsMatch(t, want, jobs)
+
+	want[2].Attempt = 1
+	require.NoError(t, b.GiveBack(t.Context(), "me", append(want, store.RunningJob{ID: deliveries[3].JobID, Attempt: 2})))
+	for i, state := range []store.JobState{store.JobCancelled, store.JobAvailable, store.JobRunning, store.JobRunning} {
+		require.Equal(t, state, b.jobState(t, deliveries[i].JobID), i)
+	}
+	var attempt int
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT attempt FROM river_job WHERE id = $1`, deliveries[1].JobID).Scan(&attempt))
+	require.Equal(t, 1, attempt)
+	require.NoError(t, b.GiveBack(t.Context(), "me", want), "again")
+	require.Equal(t, store.JobAvailable, b.jobState(t, deliveries[1].JobID))
 }

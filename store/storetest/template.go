@@ -22,6 +22,7 @@ var templateCases = map[string]func(*testing.T, bundle){
 	"Templates/concurrent writes":              templateWriters,
 	"Templates/not found":                      templateNotFound,
 	"Templates/list":                           templateList,
+	"Templates/replaced versions":              templateReplacedVersions,
 }
 
 func template(name, channel string) store.Template {
@@ -213,6 +214,47 @@ func templateList(t *testing.T, b bundle) {
 		}
 		require.Equal(t, c.want, names, "%+v", c)
 	}
+}
+
+// A version goes when it was replaced long ago. The newest of a name stays, also of a deleted
+// template, which can be restored from it and whose numbers go on.
+func templateReplacedVersions(t *testing.T, b bundle) {
+	now := store.Now()
+	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
+	for _, name := range []string{"used", "deleted"} {
+		tmpl := template(name, "email")
+		tmpl.CreatedAt, tmpl.UpdatedAt = day(-10), day(-10)
+		tmpl = b.create(t, tmpl, "app")
+		for _, at := range []time.Time{day(-8), day(-2)} {
+			tmpl.UpdatedAt = at
+			_, err := b.UpdateTemplate(t.Context(), tmpl, tmpl.Owner, actor.Did(store.AuditTemplateUpdate, name))
+			require.NoError(t, err)
+		}
+	}
+	// The deletion, just now, is version 4.
+	require.NoError(t, b.DeleteTemplate(t.Context(), "deleted", template("deleted", "email").Owner, actor.Did(store.AuditTemplateDelete, "deleted")))
+	for _, c := range []struct {
+		before        time.Time
+		gone          int
+		used, deleted []int
+	}{
+		{day(-9), 0, []int{3, 2, 1}, []int{4, 3, 2, 1}}, {day(-7), 2, []int{3, 2}, []int{4, 3, 2}},
+		{day(-7), 0, []int{3, 2}, []int{4, 3, 2}}, {day(-1), 2, []int{3}, []int{4, 3}}, {day(1), 1, []int{3}, []int{4}},
+	} {
+		n, err := b.DeleteReplacedVersions(t.Context(), c.before)
+		require.NoError(t, err)
+		require.Equal(t, c.gone, n)
+		for name, want := range map[string][]int{"used": c.used, "deleted": c.deleted} {
+			versions, err := b.TemplateVersions(t.Context(), name, 0, 10)
+			require.NoError(t, err)
+			var left []int
+			for _, v := range versions {
+				left = append(left, v.Version)
+			}
+			require.Equal(t, want, left, name)
+		}
+	}
+	require.Equal(t, 5, b.create(t, template("deleted", "email"), "app").Version)
 }
 
 // A write that knows another owner than the stored one changes nothing.

@@ -64,10 +64,30 @@ var operations = map[string]struct {
 		_, err := c.RetryDeliveries(ctx, filled[client.RetryRequest]())
 		return err
 	}, client.Retried{}},
+	"erase": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Erase(ctx, filled[client.EraseRequest]())
+		return err
+	}, client.Erased{}},
+	"listChannels": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Channels(ctx)
+		return err
+	}, client.ChannelList{}},
+	"getOverview": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Overview(ctx, "X")
+		return err
+	}, client.Overview{}},
 	"listAudit": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Audit(ctx, filled[client.AuditQuery]())
 		return err
 	}, client.AuditList{}},
+	"whoAmI": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.WhoAmI(ctx)
+		return err
+	}, client.Identity{}},
+	"checkTemplate": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.CheckTemplate(ctx, filled[client.CheckRequest]())
+		return err
+	}, client.Checked{}},
 	"createTemplate": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.CreateTemplate(ctx, filled[client.TemplateRequest]())
 		return err

@@ -1,5 +1,5 @@
 // Package hostile tests what a vendor can do to the service: every channel against every
-// misbehaviour of misbehaviours. A call ends in time, takes a bounded amount of memory,
+// one of Misbehaviours. A call ends in time, takes a bounded amount of memory,
 // and has the right class.
 //
 // The channels are those of builtin.Types, and their configuration is that of package

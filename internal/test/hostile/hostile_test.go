@@ -53,8 +53,8 @@ func TestEveryChannelAgainstEveryMisbehaviour(t *testing.T) { // not parallel: i
 	w, err := world.Start(t.Context(), "id", "secret")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	for _, m := range misbehaviours {
-		t.Run(m.name, func(t *testing.T) {
+	for _, m := range Misbehaviours {
+		t.Run(m.Name, func(t *testing.T) {
 			var targets []target
 			for _, typ := range builtin.Types() {
 				if typ.Channel == "email" {
@@ -63,13 +63,13 @@ func TestEveryChannelAgainstEveryMisbehaviour(t *testing.T) { // not parallel: i
 						if stage.verb == "dot" {
 							class = channels.Uncertain // the server has the whole mail
 						}
-						targets = append(targets, aim(t, w, typ, "email at "+stage.verb, mailServer(t, stage.verb, m.speak), class, plain))
+						targets = append(targets, aim(t, w, typ, "email at "+stage.verb, mailServer(t, stage.verb, m.Speak), class, plain))
 					}
 					continue
 				}
 				handler := w.Handler(typ.Channel)
 				require.NotNil(t, handler, "channel %s has no vendor in package world", typ.Channel)
-				targets = append(targets, aim(t, w, typ, typ.Channel, front(t, handler, m.speak), m.class, plain))
+				targets = append(targets, aim(t, w, typ, typ.Channel, front(t, handler, m.Speak), m.Class, plain))
 			}
 			attack(t, m, targets)
 			for _, target := range targets {
@@ -86,9 +86,9 @@ func TestEveryChannelAgainstSilence(t *testing.T) { // not parallel: it measures
 	w, err := world.Start(t.Context(), "id", "secret")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	cases := append([]misbehaviour{}, silent...)
-	for _, m := range misbehaviours {
-		m.hangs = true // some of it, as TLS
+	cases := append([]Misbehaviour{}, silent...)
+	for _, m := range Misbehaviours {
+		m.Hangs = true // some of it, as TLS
 		cases = append(cases, m)
 	}
 	for i, m := range cases {
@@ -96,10 +96,10 @@ func TestEveryChannelAgainstSilence(t *testing.T) { // not parallel: it measures
 			if i >= len(silent) && scheme == "plain" {
 				continue // above
 			}
-			t.Run(m.name+", "+scheme, func(t *testing.T) {
+			t.Run(m.Name+", "+scheme, func(t *testing.T) {
 				var targets []target
 				for _, typ := range builtin.Types() {
-					v := &vendor{address: serve(t, m.speak)}
+					v := &vendor{address: serve(t, m.Speak)}
 					targets = append(targets, aim(t, w, typ, typ.Channel, v, "", secure))
 				}
 				attack(t, m, targets)
@@ -109,10 +109,10 @@ func TestEveryChannelAgainstSilence(t *testing.T) { // not parallel: it measures
 }
 
 // attack makes one call for each target at once.
-func attack(t *testing.T, m misbehaviour, targets []target) {
+func attack(t *testing.T, m Misbehaviour, targets []target) {
 	t.Helper()
 	timeout := patience
-	if m.hangs {
+	if m.Hangs {
 		timeout = hurry
 	}
 	var before, after runtime.MemStats
@@ -124,7 +124,7 @@ func attack(t *testing.T, m misbehaviour, targets []target) {
 			err := call(t, target, timeout)
 			took := time.Since(started)
 			assert.Less(t, took, timeout+late, "%s: the call did not end", target.name)
-			if !m.hangs {
+			if !m.Hangs {
 				assert.Less(t, took, patience/2, "%s: only its time ended the call", target.name)
 			}
 			if !assert.Error(t, err, target.name) {

@@ -149,7 +149,7 @@ func onPostgres(t *testing.T) *Bundle {
 	}
 	b.Open = func(d jobs.Dispatcher) *jobs.Client {
 		t.Helper()
-		c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), b.Jobs, d, slog.New(slog.DiscardHandler))
+		c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), b.Jobs, d, true, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		return c
 	}
@@ -173,7 +173,7 @@ func onSQLite(t *testing.T) *Bundle {
 	}
 	b.Open = func(d jobs.Dispatcher) *jobs.Client {
 		t.Helper()
-		c, err := jobs.NewClient(riversqlite.New(st.DB()), b.Jobs, d, slog.New(slog.DiscardHandler))
+		c, err := jobs.NewClient(riversqlite.New(st.DB()), b.Jobs, d, true, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		return c
 	}
@@ -228,7 +228,7 @@ func (b *Bundle) Template(name, msgType, body string) {
 	b.t.Helper()
 	now := store.Now()
 	t := store.Template{Name: name, Channel: "test", MsgType: msgType, Body: body, CreatedAt: now, UpdatedAt: now, Owner: "app"}
-	require.NoError(b.t, b.Jobs.Renderer.CheckTemplate(t))
+	require.NoError(b.t, b.Jobs.Renderer.CheckTemplate(b.t.Context(), "app", t))
 	_, err := b.Store.CreateTemplate(b.t.Context(), t, "", By("app", store.AuditTemplateCreate, name))
 	require.NoError(b.t, err)
 }

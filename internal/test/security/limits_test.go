@@ -96,7 +96,7 @@ func TestLimitsOfAnApp(t *testing.T) {
 		require.Equal(t, "channels.email: this app may send 3 deliveries over email a day, and has sent 2", refused.Body["detail"])
 		wait, err := strconv.Atoi(refused.Header.Get("Retry-After"))
 		require.NoError(t, err)
-		midnight := time.Now().UTC().Truncate(24 * time.Hour).AddDate(0, 0, 1)
+		midnight := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
 		require.InDelta(t, time.Until(midnight).Seconds(), wait, 120)
 
 		require.Equal(t, http.StatusAccepted, post(mails("k2", 1)).Status, "there is room for one, and the key is free")

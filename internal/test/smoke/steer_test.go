@@ -17,7 +17,7 @@ import (
 func TestFindAndReplay(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		blocks := shellBlocksOf(t, "docs/operations.md", "## Find and replay")
-		require.Len(t, blocks, 5)
+		require.Len(t, blocks, 6)
 		r := w.Start()
 		r.Template()
 		refused := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, HTTPStatus: 400, Code: "230001"})
@@ -52,6 +52,10 @@ func TestFindAndReplay(t *testing.T) {
 		cancelled := curls(t, w, r, "NOTIFICATION="+id+"\n"+blocks[4])[0]
 		require.Equal(t, http.StatusOK, cancelled.Status)
 		require.Equal(t, "success", cancelled.Body["status"], "what has arrived stays so")
+
+		erased := curls(t, w, r, blocks[5])[0]
+		require.Equal(t, http.StatusOK, erased.Status, erased.Raw)
+		require.Equal(t, true, erased.Body["dryRun"])
 	})
 }
 

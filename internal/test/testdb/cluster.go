@@ -34,6 +34,11 @@ type Cluster struct {
 // runs it as the user postgres. Settings ("fsync=off") override the defaults. The
 // caller calls Remove at the end.
 func NewCluster(ctx context.Context, settings ...string) (*Cluster, error) {
+	return newCluster(ctx, func(*Cluster) error { return nil }, settings...)
+}
+
+// newCluster calls prepare before the first start.
+func newCluster(ctx context.Context, prepare func(*Cluster) error, settings ...string) (*Cluster, error) {
 	binaries, err := FindBinaries()
 	if err != nil {
 		return nil, err
@@ -43,10 +48,14 @@ func NewCluster(ctx context.Context, settings ...string) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{binaries: binaries, folder: folder, password: rand.Text(), settings: settings}
-	if err := c.init(ctx); err != nil {
-		return nil, errors.Join(err, c.Remove(context.WithoutCancel(ctx)))
+	err = c.init(ctx)
+	if err == nil {
+		err = prepare(c)
 	}
-	if err := c.Start(ctx); err != nil {
+	if err == nil {
+		err = c.Start(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Remove(context.WithoutCancel(ctx)))
 	}
 	return c, nil
@@ -58,9 +67,11 @@ func (c *Cluster) init(ctx context.Context) error {
 		return err
 	}
 	if os.Geteuid() == 0 {
-		if err := c.giveTo("postgres", c.folder, secret); err != nil {
+		account, err := give("postgres", c.folder, secret)
+		if err != nil {
 			return err
 		}
+		c.account = account
 	}
 	port, err := freeport.Take(ctx)
 	if err != nil {
@@ -71,27 +82,26 @@ func (c *Cluster) init(ctx context.Context) error {
 		"--pwfile", secret, "-E", "UTF8", "--locale", "C", "--no-sync")
 }
 
-// giveTo makes the account the owner of the paths and the one that runs the server.
-func (c *Cluster) giveTo(account string, paths ...string) error {
+// give makes the account the owner of the paths and returns it.
+func give(account string, paths ...string) (*syscall.Credential, error) {
 	u, err := user.Lookup(account)
 	if err != nil {
-		return fmt.Errorf("PostgreSQL does not run as root: %w", err)
+		return nil, fmt.Errorf("PostgreSQL and PgBouncer do not run as root: %w", err)
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	gid, err := strconv.Atoi(u.Gid)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, path := range paths {
 		if err := os.Chown(path, uid, gid); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	c.account = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return nil
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
 // Start starts the server and waits until it accepts connections. Data and port stay

@@ -12,12 +12,12 @@ import (
 	"github.com/labring/sealos-notify/channels"
 )
 
-// misbehaviour is what a vendor does instead of an answer.
-type misbehaviour struct {
-	name  string
-	speak func(net.Conn)
-	class channels.Class // of a vendor that speaks HTTP
-	hangs bool           // only the call's time ends it
+// Misbehaviour is what a vendor does instead of an answer.
+type Misbehaviour struct {
+	Name  string
+	Speak func(net.Conn)
+	Class channels.Class // of a vendor that speaks HTTP
+	Hangs bool           // only the call's time ends it
 }
 
 const (
@@ -25,7 +25,8 @@ const (
 	jsonOK = ok + "Content-Type: application/json\r\n"
 )
 
-var misbehaviours = []misbehaviour{
+// Misbehaviours are those of vendors that take a request.
+var Misbehaviours = []Misbehaviour{
 	{"101 and silence", then("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", wait), channels.Uncertain, false},
 	{"101 and an endless body", then("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", flood("x")), channels.Uncertain, false},
 	{"101 without a protocol", then("HTTP/1.1 101 X\r\n\r\n", wait), channels.Uncertain, false},
@@ -75,9 +76,9 @@ var misbehaviours = []misbehaviour{
 }
 
 // silent vendors do not get as far as a request.
-var silent = []misbehaviour{
-	{name: "accepts and says nothing", speak: wait, hangs: true},
-	{name: "accepts and does not read", speak: func(net.Conn) { time.Sleep(2 * hurry) }, hangs: true},
+var silent = []Misbehaviour{
+	{Name: "accepts and says nothing", Speak: wait, Hangs: true},
+	{Name: "accepts and does not read", Speak: func(net.Conn) { time.Sleep(time.Second) }, Hangs: true},
 }
 
 func text(s string) func(net.Conn) {

@@ -1,0 +1,229 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"github.com/labring/sealos-notify/api/console"
+	"github.com/labring/sealos-notify/jobs/overview"
+	"github.com/labring/sealos-notify/jobs/steering"
+	"github.com/labring/sealos-notify/store"
+)
+
+// serveConsole registers the pages, and sends browsers there from the root.
+func (s *Server) serveConsole() error {
+	pages, err := console.New(consoleAPI{s}, s.log)
+	if err != nil {
+		return err
+	}
+	s.app.Use(console.Prefix, func(c *fiber.Ctx) error {
+		c.Response().Header.Del(fiber.HeaderXFrameOptions) // the pages' policies say who may frame them
+		ctx := context.WithValue(c.UserContext(), requestKey{}, c)
+		return adaptor.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			pages.ServeHTTP(w, r.WithContext(ctx))
+		}))(c)
+	})
+	s.app.Get("/", func(c *fiber.Ctx) error {
+		if !strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML) {
+			return c.Next()
+		}
+		return c.Redirect(console.Prefix + "/")
+	})
+	return nil
+}
+
+// hasSession reports whether a request for a page comes from a browser that is signed in.
+func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
+	if !bytes.HasPrefix(h.RequestURI(), []byte(console.Prefix+"/")) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	for _, cookie := range console.SessionCookies {
+		if token := h.Cookie(cookie); len(token) > 0 {
+			_, ok, err := s.signedIn(ctx, string(token))
+			return ok && err == nil
+		}
+	}
+	return false
+}
+
+// requestKey is the key of the request that a page answers, in its context.
+type requestKey struct{}
+
+// consoleAPI is the API as the console calls it: the operations themselves, with their roles.
+type consoleAPI struct{ s *Server }
+
+// user is a caller as the console knows it.
+type user struct{ Caller }
+
+func (u user) ID() string           { return u.AppID }
+func (u user) May(role string) bool { return u.may(Role(role)) }
+func (u user) Roles() []string {
+	roles := make([]string, len(u.Caller.Roles))
+	for i, r := range u.Caller.Roles {
+		roles[i] = string(r)
+	}
+	return roles
+}
+
+func (c consoleAPI) SignIn(ctx context.Context, appID, secret, peer string) (string, time.Time, error) {
+	from, _ := netip.ParseAddrPort(peer)
+	return c.s.signIn(ctx, appID, secret, from.Addr())
+}
+
+func (c consoleAPI) SignOut(ctx context.Context, token string) error {
+	return c.s.store.DeleteSession(ctx, tokenDigest(token))
+}
+
+func (c consoleAPI) As(ctx context.Context, token string) (context.Context, console.User, error) {
+	caller, ok, err := c.s.signedIn(ctx, token)
+	if err != nil || !ok {
+		return ctx, nil, err
+	}
+	if request, is := ctx.Value(requestKey{}).(*fiber.Ctx); is {
+		request.Locals(callerKey{}, caller) // for the log
+	}
+	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
+}
+
+// maySend returns the error of a caller who may not see deliveries.
+func maySend(ctx context.Context) error {
+	if !callerOf(ctx).may(RoleSend) {
+		return errForbidden(RoleSend)
+	}
+	return nil
+}
+
+func (c consoleAPI) Notification(ctx context.Context, id string) (store.Notification, error) {
+	if err := maySend(ctx); err != nil {
+		return store.Notification{}, err
+	}
+	n, err := c.s.notificationOf(ctx, id)
+	for i, r := range n.Unmatched {
+		n.Unmatched[i].Value = viewRecipient(ctx, r).Value
+	}
+	return n, err
+}
+
+func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+		return nil, err
+	}
+	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	return c.s.store.ListNotifications(ctx, f, after, limit)
+}
+
+func (c consoleAPI) Delivery(ctx context.Context, id string) (store.Delivery, error) {
+	if err := maySend(ctx); err != nil {
+		return store.Delivery{}, err
+	}
+	d, err := c.s.deliveryOf(ctx, id)
+	return shownDelivery(ctx, d), err
+}
+
+// shownDelivery returns a delivery as the caller may see it.
+func shownDelivery(ctx context.Context, d store.Delivery) store.Delivery {
+	d.LastError, d.Details = viewFailure(ctx, d.Recipient, d.LastError, d.Details)
+	d.Recipient.Value = viewRecipient(ctx, d.Recipient).Value
+	return d
+}
+
+func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+		return nil, err
+	}
+	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	found, err := c.s.store.ListDeliveries(ctx, f, after, limit)
+	for i, d := range found {
+		found[i] = shownDelivery(ctx, d)
+	}
+	return found, err
+}
+
+func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Message, error) {
+	return c.s.store.Message(ctx, of.MessageID)
+}
+
+func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error) {
+	attempts, err := c.s.store.Attempts(ctx, of.ID)
+	for i, a := range attempts {
+		attempts[i].Error, attempts[i].Details = viewFailure(ctx, of.Recipient, a.Error, a.Details)
+	}
+	return attempts, err
+}
+
+func (c consoleAPI) DeadGroups(ctx context.Context, app string) ([]store.DeadGroup, bool, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, false, err
+	}
+	return c.s.deadGroups(ctx, app)
+}
+
+func (c consoleAPI) Cancel(ctx context.Context, id string) error {
+	if err := maySend(ctx); err != nil {
+		return err
+	}
+	_, err := c.s.cancelNotification(ctx, &getNotificationInput{ID: id})
+	return err
+}
+
+func (c consoleAPI) Retry(ctx context.Context, id, provider string) error {
+	if err := maySend(ctx); err != nil {
+		return err
+	}
+	_, err := c.s.retryDelivery(ctx, &retryInput{ID: id, jsonBody: jsonBody[retryRequest]{retryRequest{Provider: provider}}})
+	return err
+}
+
+func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
+	if err := maySend(ctx); err != nil {
+		return steering.Requeued{}, err
+	}
+	f := r.Filter
+	out, err := c.s.retryDeliveries(ctx, &retryManyInput{jsonBody[retryManyRequest]{retryManyRequest{
+		Filter: retryFilter{
+			Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient, Template: f.Template,
+			Notification: f.NotificationID, Since: f.Since, Until: f.Until, App: f.AppID,
+		},
+		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
+	}}})
+	if err != nil {
+		return steering.Requeued{}, err
+	}
+	return steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}, nil
+}
+
+func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
+	return c.s.overview.Channels(ctx)
+}
+
+func (c consoleAPI) ChannelNames() []string { return c.s.overview.Names() }
+
+func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Providers(channel) }
+
+func (c consoleAPI) Problem(err error) console.Problem {
+	p := c.s.problem(err)
+	c.s.metrics.refusals.WithLabelValues(p.Code).Inc()
+	return console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+}

@@ -1,0 +1,31 @@
+package console
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"net/http"
+)
+
+//go:embed static
+var staticFiles embed.FS
+
+// static serves the files that pages load. Their addresses have a digest of their content, so a
+// browser asks for each once.
+var static = http.StripPrefix(Prefix+"/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w.Header().Del("Vary")
+	if r.URL.Query().Get("v") != "" {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.FileServerFS(staticFiles).ServeHTTP(w, r)
+}))
+
+// asset returns the address of a file in static.
+func asset(name string) (string, error) {
+	content, err := staticFiles.ReadFile("static/" + name)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(content)
+	return Prefix + "/static/" + name + "?v=" + hex.EncodeToString(sum[:6]), nil
+}

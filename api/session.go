@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// sessionTime is how long a browser stays signed in.
+const sessionTime = 12 * time.Hour
+
+// proof returns what shows that a session's token was given for the secret and the roles. It is
+// stored, and without the token it tells nothing about a weak secret.
+func proof(token string, secret [sha256.Size]byte, roles []Role) []byte {
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write(secret[:])
+	for _, r := range roles {
+		mac.Write([]byte(r + "\n"))
+	}
+	return []byte(hex.EncodeToString(mac.Sum(nil)))
+}
+
+func tokenDigest(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// holder returns the caller of a session; false when the app is disabled, or the secret that it
+// was signed in with or the roles are not the app's any more.
+func (c *Credentials) holder(session store.Session, token string) (Caller, bool) {
+	roles := c.apps[session.AppID].roles
+	return c.caller(session.AppID, func(digest [sha256.Size]byte) bool {
+		return hmac.Equal(proof(token, digest, roles), []byte(session.Proof))
+	})
+}
+
+// signIn makes a session for an app. Errors are those of check, and the store's.
+func (s *Server) signIn(ctx context.Context, appID, secret string, peer netip.Addr) (token string, expires time.Time, err error) {
+	if _, err := s.auth.check(appID, secret, peer); err != nil {
+		return "", time.Time{}, err
+	}
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // it never fails
+	token = base64.RawURLEncoding.EncodeToString(random)
+	roles := s.auth.current.Load().apps[appID].roles
+	now := store.Now()
+	session := store.Session{
+		Digest: tokenDigest(token), AppID: appID, Proof: string(proof(token, sha256.Sum256([]byte(secret)), roles)),
+		CreatedAt: now, ExpiresAt: now.Add(sessionTime),
+	}
+	return token, session.ExpiresAt, s.store.CreateSession(ctx, session)
+}
+
+// signedIn returns the caller of a session's token; false when it has none. While authentication
+// is off everybody is signed in.
+func (s *Server) signedIn(ctx context.Context, token string) (Caller, bool, error) {
+	credentials := s.auth.current.Load()
+	if credentials.unprotected {
+		caller, ok := credentials.check("", "")
+		return caller, ok, nil
+	}
+	if token == "" {
+		return Caller{}, false, nil
+	}
+	session, err := s.store.Session(ctx, tokenDigest(token))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Caller{}, false, nil
+	case err != nil:
+		return Caller{}, false, err
+	case !time.Now().Before(session.ExpiresAt):
+		return Caller{}, false, nil
+	}
+	caller, ok := credentials.holder(session, token)
+	return caller, ok, nil
+}

@@ -1,0 +1,59 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Channel is a channel with its queue, over all apps and replicas.
+type Channel struct {
+	Name      string     `json:"name"`
+	Enabled   bool       `json:"enabled"`
+	Provider  string     `json:"provider"`  // that new deliveries go through; empty when not enabled
+	Providers []string   `json:"providers"` // all that a delivery can be sent through by hand
+	Waiting   int        `json:"waiting"`   // could be sent now
+	Running   int        `json:"running"`
+	Retrying  int        `json:"retrying"`
+	Scheduled int        `json:"scheduled"`
+	Oldest    *time.Time `json:"oldest"` // since when the first of Waiting could have been sent; nil when none waits
+}
+
+// ChannelList holds all channels.
+type ChannelList struct {
+	Channels []Channel `json:"channels"`
+}
+
+// DeadGroup counts the dead deliveries that one thing stopped.
+type DeadGroup struct {
+	Channel  string    `json:"channel"`
+	Provider string    `json:"provider"` // of the last attempt
+	Code     string    `json:"code"`     // of the last failure
+	Count    int       `json:"count"`
+	Last     time.Time `json:"last"` // when the last of them was given up
+}
+
+// Overview is how the channels stand, and what is dead.
+type Overview struct {
+	Channels []Channel   `json:"channels"`
+	Dead     []DeadGroup `json:"dead"`     // the largest group first
+	DeadMore bool        `json:"deadMore"` // there may be older ones, which were not counted
+}
+
+// Channels returns all channels. The queues may be some seconds old.
+func (c *Client) Channels(ctx context.Context) (ChannelList, error) {
+	var l ChannelList
+	_, err := c.do(ctx, call{method: http.MethodGet, path: "/api/v1/channels", repeatable: true}, &l)
+	return l, err
+}
+
+// Overview returns how the channels stand, and which deliveries of an app are dead: the caller's
+// when app is empty, and everybody's for administrators.
+func (c *Client) Overview(ctx context.Context, app string) (Overview, error) {
+	values := query{}
+	values.text("app", app)
+	var o Overview
+	_, err := c.do(ctx, call{method: http.MethodGet, path: "/api/v1/overview", query: url.Values(values), repeatable: true}, &o)
+	return o, err
+}

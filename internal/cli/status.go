@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/labring/sealos-notify/client"
+)
+
+type statusCommand struct {
+	Remote
+	App selector `placeholder:"APP-ID" help:"Dead deliveries of this app; administrators only."`
+}
+
+// Run shows how the channels stand, and what is dead.
+func (c statusCommand) Run(ctx context.Context, s *session) error {
+	o, err := s.api.Overview(ctx, string(c.App))
+	if err != nil {
+		return err
+	}
+	return s.print(o, func(w io.Writer) {
+		row(w, "CHANNEL", "PROVIDER", "WAITING", "OLDEST", "SENDING", "RETRYING", "SCHEDULED")
+		for _, one := range o.Channels {
+			provider := one.Provider
+			if !one.Enabled {
+				provider = "off"
+			}
+			row(w, one.Name, provider, one.Waiting, waited(one), one.Running, one.Retrying, one.Scheduled)
+		}
+		if len(o.Dead) == 0 {
+			fmt.Fprintln(w, "\nNothing is dead.")
+			return
+		}
+		fmt.Fprintln(w)
+		row(w, "DEAD", "CHANNEL", "PROVIDER", "CODE", "LAST")
+		for _, g := range o.Dead {
+			row(w, g.Count, g.Channel, g.Provider, g.Code, g.Last)
+		}
+		if o.DeadMore {
+			fmt.Fprintln(w, "Only the newest dead deliveries were counted.")
+		}
+	})
+}
+
+// waited returns how long the first delivery of a channel has waited.
+func waited(c client.Channel) string {
+	if c.Oldest == nil {
+		return ""
+	}
+	return max(0, time.Since(*c.Oldest)).Round(time.Second).String()
+}

@@ -1,0 +1,249 @@
+package siege
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
+)
+
+// cost is the most that somebody can cost the service.
+type cost struct {
+	who, does string
+	memory    int64         // beyond what the program had before, in bytes
+	processor time.Duration // for all of it
+	do        func(*attacker)
+	status    []int // of the answers
+}
+
+const mebibyte = 1 << 20
+
+// costs is the table of docs/reliability.md; a test compares them.
+var costs = []cost{
+	{"one request", "has the largest body, of as many values as it may", 200 * mebibyte, 2 * time.Second, func(a *attacker) { a.post(densest("one")) }, []int{202}},
+	{"one request", "has the largest body, of one text", 160 * mebibyte, time.Second, func(a *attacker) { a.post(longest("text")) }, []int{202}},
+	{"one request", "has more values than it may", 40 * mebibyte, time.Second, func(a *attacker) { a.post(tooMany) }, []int{400}},
+	{"one request", "makes 30,000 deliveries", 250 * mebibyte, 15 * time.Second, func(a *attacker) { a.post(widest("wide")) }, []int{202}},
+	{"one request", "reads 30,000 deliveries", 30 * mebibyte, 5 * time.Second, func(a *attacker) { a.get("/api/v1/notifications/" + a.wide) }, []int{200}},
+	{"one request", "saves the template that takes longest", 60 * mebibyte, time.Second, func(a *attacker) { a.save(slowestSources[0]) }, []int{200, 201, 400}},
+	{"one request", "renders the template that takes longest", 60 * mebibyte, 1500 * time.Millisecond, func(a *attacker) { a.preview("slowest") }, []int{422}},
+
+	{"one app", "sends 50 of the largest bodies at once", 420 * mebibyte, 60 * time.Second, func(a *attacker) {
+		a.atOnce(50, func(i int) { a.post(densest(fmt.Sprint("crowd-", i))) })
+	}, []int{202, 503}},
+	{"one app", "sends 500 of the densest small bodies at once", 250 * mebibyte, 30 * time.Second, func(a *attacker) {
+		a.atOnce(500, func(i int) { a.post(small(fmt.Sprint("small-", i))) })
+	}, []int{202, 503}},
+	{"one app", "renders the slowest template 200 times at once", 100 * mebibyte, 15 * time.Second, func(a *attacker) {
+		a.atOnce(200, func(int) { a.preview("slowest") })
+	}, []int{422, 503}},
+	{"one app", "reads 30,000 deliveries 50 times at once, and does not read the answers", 150 * mebibyte, 15 * time.Second, func(a *attacker) {
+		a.hold(50, "GET /api/v1/notifications/"+a.wide+" HTTP/1.1\r\nHost: x\r\nX-App-Id: "+harness.OtherID+"\r\nX-App-Secret: "+harness.OtherSecret+"\r\n\r\n", 3*time.Second)
+	}, nil},
+
+	{"one stranger", "has 500 connections that send nothing, or a byte a second", 60 * mebibyte, 5 * time.Second, func(a *attacker) {
+		a.hold(250, "", 0)
+		a.hold(250, "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n{", 2*time.Second)
+	}, nil},
+	{"one stranger", "sends 500 bodies of 4 MB with a wrong secret", 100 * mebibyte, 10 * time.Second, func(a *attacker) {
+		a.atOnce(500, func(int) { a.guess(longest("x")) })
+	}, []int{0, 401, 429, 503}}, // 0: the connection was closed before the answer was read
+}
+
+// The table holds, on the real program with the manifest's memory. Each row begins with a
+// new one.
+func TestCosts(t *testing.T) { // not parallel: it measures
+	w := harness.NewPostgres(t)
+	w.UseAllChannels(w.Vendors.Addresses)
+	w.Configure(map[string]string{"dispatcher": `{enabled: false}`}) // accepted only
+	a := newAttacker(t, encage(t, w))
+	var table strings.Builder
+	most := int64(0)
+	for i, row := range costs {
+		require.Zero(t, a.cage.Terminate())
+		c := encage(t, w)
+		a.cage, a.statuses = c, map[int]int{}
+		require.Equal(t, http.StatusOK, a.livez())
+		idle, before := c.resident("VmRSS"), c.processor()
+		row.do(a)
+		taken, memory := c.processor()-before, c.resident("VmHWM")-idle
+		fmt.Fprintf(&table, "%s took %s of %s and %s of %s; answers %v\n", docRow(i), size(memory), size(row.memory), taken, row.processor, a.statuses)
+		assert.LessOrEqual(t, memory, row.memory, "memory of: %s %s", row.who, row.does)
+		assert.LessOrEqual(t, taken, row.processor, "processor time of: %s %s", row.who, row.does)
+		for status := range a.statuses {
+			assert.Contains(t, row.status, status, "%s %s", row.who, row.does)
+		}
+		require.Equal(t, http.StatusOK, a.livez(), "after: %s %s", row.who, row.does)
+		most = max(most, c.most())
+	}
+	t.Logf("\n%sat most %s of %s", table.String(), size(most), size(a.cage.limit))
+	require.Less(t, most, a.cage.limit)
+}
+
+// docRow returns a row's cells in docs/reliability.md.
+func docRow(i int) string {
+	c := costs[i]
+	return fmt.Sprintf("| %s | %s | %s | %.3g s |", c.who, c.does, size(c.memory), c.processor.Seconds())
+}
+
+func TestCostsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(harness.Project(), "docs/reliability.md"))
+	require.NoError(t, err)
+	for i := range costs {
+		require.Contains(t, string(page), docRow(i))
+	}
+}
+
+// attacker makes hostile requests as the other app, and as a stranger.
+type attacker struct {
+	t    *testing.T
+	cage *cage
+	wide string // id of a notification with 30,000 deliveries
+
+	mu       sync.Mutex
+	statuses map[int]int
+}
+
+// newAttacker stores the templates of the attack.
+func newAttacker(t *testing.T, c *cage) *attacker {
+	t.Helper()
+	a := &attacker{t: t, cage: c, statuses: map[int]int{}}
+	for _, template := range []map[string]any{
+		{"name": "mail", "channel": "email", "msgType": "text", "subject": "s", "body": `{{ len .l }}`},
+		{"name": "app", "channel": "feishu_app", "msgType": "text", "body": "b"},
+		{"name": "bot", "channel": "feishu_webhook", "msgType": "text", "body": "b"},
+		{"name": "plain", "channel": "email", "msgType": "text", "subject": "s", "body": "b"},
+		{"name": "sms", "channel": "sms", "templateCode": "SMS_0001"},
+		{"name": "voice", "channel": "voice", "templateCode": "TPL_0001"},
+		{"name": "saved", "channel": "email", "msgType": "html", "subject": "s", "body": "b"},
+		{"name": "slowest", "channel": "email", "msgType": "html", "subject": "s", "body": slowestTemplate},
+	} {
+		answer := c.Call(harness.OtherID, harness.OtherSecret, http.MethodPost, "/api/v1/templates", template)
+		require.Equal(t, http.StatusCreated, answer.Status, answer.Raw)
+	}
+	answer := c.Call(harness.OtherID, harness.OtherSecret, http.MethodPost, "/api/v1/notifications", nil)
+	require.Equal(t, http.StatusBadRequest, answer.Status)
+	status, body := a.request(harness.OtherID, harness.OtherSecret, http.MethodPost, "/api/v1/notifications", widest("first"))
+	require.Equal(t, http.StatusAccepted, status, string(body))
+	a.wide = harness.NewAnswer(t, &http.Response{StatusCode: status}, body).Body["notificationId"].(string)
+	return a
+}
+
+// client has no limit on its connections, and opens one for each request.
+var client = &http.Client{Timeout: limit.Wait, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// request makes a request with the secret. The status is 0 when there is no answer.
+func (a *attacker) request(app, secret, method, path string, body []byte) (int, []byte) {
+	req, err := http.NewRequest(method, a.cage.Base+path, bytes.NewReader(body))
+	if err != nil {
+		panic(err) // the paths are ours
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-App-Id", app)
+	req.Header.Set("X-App-Secret", secret)
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return resp.StatusCode, answer
+}
+
+// try makes a request and counts the status of its answer.
+func (a *attacker) try(secret, method, path string, body []byte) {
+	status, answer := a.request(harness.OtherID, secret, method, path, body)
+	a.count(status)
+	if status == http.StatusInternalServerError {
+		a.t.Logf("%s %s: %.300s", method, path, answer)
+	}
+}
+
+func (a *attacker) count(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.statuses[status]++
+}
+
+func (a *attacker) post(body []byte) {
+	a.try(harness.OtherSecret, http.MethodPost, "/api/v1/notifications", body)
+}
+
+// guess sends a body with a wrong secret, as an app that does not exist.
+func (a *attacker) guess(body []byte) {
+	status, _ := a.request("nobody", "wrong", http.MethodPost, "/api/v1/notifications", body)
+	a.count(status)
+}
+
+func (a *attacker) get(path string) { a.try(harness.OtherSecret, http.MethodGet, path, nil) }
+
+func (a *attacker) preview(template string) {
+	a.try(harness.OtherSecret, http.MethodPost, "/api/v1/templates/"+template+"/preview", slowestParams)
+}
+
+// save saves a template.
+func (a *attacker) save(source string) {
+	a.try(harness.OtherSecret, http.MethodPut, "/api/v1/templates/saved", templateBody(source))
+}
+
+// atOnce makes n requests at once.
+func (a *attacker) atOnce(n int, do func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i) })
+	}
+	limit.Group(a.t, &all, "hostile requests")
+}
+
+// hold opens n connections, says the same on each, and closes them after a time in which it
+// does not read.
+func (a *attacker) hold(n int, says string, d time.Duration) {
+	conns := make([]net.Conn, 0, n)
+	for range n {
+		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(a.cage.Base, "http://"), limit.Wait)
+		if err != nil {
+			continue // it has no more connections for us
+		}
+		conns = append(conns, conn)
+		_, _ = io.WriteString(conn, says)
+	}
+	time.Sleep(d)
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+}
+
+// livez returns the status of /livez, over a new connection.
+func (a *attacker) livez() int {
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(a.cage.Base, "http://"), limit.Wait)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(limit.Wait))
+	_, _ = io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}

@@ -1,0 +1,111 @@
+// Package overview tells how the channels and their queues stand.
+package overview
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/store"
+)
+
+// age is how long one reading of the queues serves all who ask: counting them reads every job
+// that has not ended.
+const age = 5 * time.Second
+
+// Store is what Overview needs of the store.
+type Store interface {
+	QueueDepths(ctx context.Context) ([]store.QueueDepth, error)
+}
+
+// Overview reads how the channels stand.
+type Overview struct {
+	store    Store
+	channels []string
+	settings *settings.Live
+
+	mu     sync.Mutex
+	readAt time.Time
+	depths []store.QueueDepth
+}
+
+// New returns an Overview of the channels.
+func New(st Store, channels []string, live *settings.Live) *Overview {
+	return &Overview{store: st, channels: channels, settings: live}
+}
+
+// Channel is a channel with its queue, over all replicas.
+type Channel struct {
+	Name      string
+	Enabled   bool
+	Provider  string   // that new deliveries go through; empty when the channel is not enabled
+	Providers []string // all that a delivery can be sent through by hand
+	Waiting   int      // could be sent now
+	Running   int
+	Retrying  int // wait for a retry
+	Scheduled int // wait for their sendAt
+	// Oldest is the time from which the first of Waiting could have been sent; nil when none
+	// waits.
+	Oldest *time.Time
+}
+
+// Channels returns all channels, those that are not enabled too, in the order of the types.
+// The queues may be a few seconds old.
+func (o *Overview) Channels(ctx context.Context) ([]Channel, error) {
+	depths, err := o.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	registry := o.settings.Load().Registry
+	all := make([]Channel, len(o.channels))
+	for i, name := range o.channels {
+		c := Channel{Name: name, Providers: registry.Providers(name)}
+		if p, on := registry.Provider(name); on {
+			c.Enabled, c.Provider = true, p.Name
+		}
+		for _, d := range depths {
+			if d.Queue == name {
+				c.add(d)
+			}
+		}
+		all[i] = c
+	}
+	return all, nil
+}
+
+func (c *Channel) add(d store.QueueDepth) {
+	switch d.State {
+	case store.JobAvailable:
+		c.Waiting += d.Jobs
+		due := d.Due
+		c.Oldest = &due
+	case store.JobRunning:
+		c.Running += d.Jobs
+	case store.JobRetryable:
+		c.Retrying += d.Jobs
+	case store.JobScheduled:
+		c.Scheduled += d.Jobs
+	}
+}
+
+func (o *Overview) read(ctx context.Context) ([]store.QueueDepth, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if time.Since(o.readAt) < age {
+		return o.depths, nil
+	}
+	depths, err := o.store.QueueDepths(ctx)
+	if err == nil {
+		o.depths, o.readAt = depths, time.Now()
+	}
+	return depths, err
+}
+
+// Names returns the names of all channels.
+func (o *Overview) Names() []string { return o.channels }
+
+// Providers returns the names of the providers that a channel's deliveries can be sent through.
+func (o *Overview) Providers(channel string) []string {
+	return o.settings.Load().Registry.Providers(channel)
+}

@@ -1,0 +1,133 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
+)
+
+// erasable returns the condition on deliveries that an erasure chooses, and its arguments.
+func erasable(e store.Erasure) (string, []any) {
+	if e.Recipient != (store.Recipient{}) {
+		return `recipient_value = $1 AND recipient_type = $2 AND job_id <> 0`, []any{e.Recipient.Value, e.Recipient.Type}
+	}
+	return `notification_id = $1 AND job_id <> 0`, []any{e.NotificationID}
+}
+
+// CountErasable implements store.Erasures.
+func (s *Store) CountErasable(ctx context.Context, e store.Erasure) (n int, err error) {
+	where, args := erasable(e)
+	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM deliveries WHERE `+where, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count deliveries: %w", marked(err))
+	}
+	return n, nil
+}
+
+const (
+	// eraseDeliveries erases those of the deliveries $1 that are closed, and their attempts, and
+	// returns how many there were.
+	eraseDeliveries = `
+		WITH erased_deliveries AS (
+			UPDATE deliveries SET recipient_value = $2, job_id = 0, last_error = '', details = NULL
+			WHERE id = ANY ($1) AND status NOT IN ('pending', 'failed') RETURNING id
+		), erased_attempts AS (
+			UPDATE attempts SET error = '', details = NULL WHERE delivery_id IN (SELECT id FROM erased_deliveries)
+		)
+		SELECT count(*) FROM erased_deliveries`
+	// eraseMessages erases the messages of the erased ones of the deliveries $1, unless another
+	// delivery needs them. It returns how many it erased, and how many not.
+	eraseMessages = `
+		WITH wanted_messages AS (
+			SELECT DISTINCT message_id, notification_id FROM deliveries WHERE id = ANY ($1) AND job_id = 0
+		), erased_messages AS (
+			UPDATE messages m SET subject = '', body = $2, params = NULL
+			FROM wanted_messages w
+			WHERE m.id = w.message_id AND NOT EXISTS (SELECT FROM deliveries d
+				WHERE d.notification_id = w.notification_id AND d.message_id = w.message_id AND d.job_id <> 0)
+			RETURNING m.id
+		)
+		SELECT (SELECT count(*) FROM erased_messages), (SELECT count(*) FROM wanted_messages) - (SELECT count(*) FROM erased_messages)`
+)
+
+// Erase implements store.Erasures.
+func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error) {
+	var done store.Erased
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		where, args := erasable(e)
+		ids, err := query(ctx, tx, scanID, fmt.Sprintf(`SELECT id FROM deliveries WHERE %s AND id > $%d ORDER BY id LIMIT $%d`,
+			where, len(args)+1, len(args)+2), append(args, e.After, e.Limit)...)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		done.Last = ids[len(ids)-1]
+		if _, err := tx.Exec(ctx, lockNotifications, ids); err != nil {
+			return err
+		}
+		if done.Cancelled, done.Running, err = s.cancelErased(ctx, tx, ids, e); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, eraseDeliveries, ids, store.ErasedText).Scan(&done.Deliveries); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, eraseMessages, ids, store.ErasedText).Scan(&done.Messages, &done.Shared)
+	})
+	if err != nil {
+		return store.Erased{}, fmt.Errorf("erase deliveries: %w", marked(err))
+	}
+	return done, nil
+}
+
+// cancelErased cancels those of the deliveries that wait, and returns how many there were, and
+// how many are running. Their notifications are locked.
+func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e store.Erasure) (cancelled, running int, err error) {
+	open, err := query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {
+		err = row.Scan(&d.ID, &d.JobID)
+		return d, err
+	}, `SELECT id, job_id FROM deliveries WHERE id = ANY ($1) AND status IN ('pending', 'failed')`, ids)
+	if err != nil || len(open) == 0 {
+		return 0, 0, err
+	}
+	stopped, err := s.stopJobs(ctx, tx, open)
+	if err != nil {
+		return 0, 0, err
+	}
+	_, err = tx.Exec(ctx, closeDeliveries, closeArgs(column(stopped, func(d *openDelivery) store.Closing {
+		return store.Closing{DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At}
+	}))...)
+	return len(stopped), len(open) - len(stopped), err
+}
+
+// EraseUnmatched implements store.Erasures.
+func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error) {
+	const (
+		chosen  = `r ->> 'value' <> $1 AND ($2 = '' OR (r ->> 'type' = $2 AND r ->> 'value' = $3))`
+		toOne   = `unmatched IS NOT NULL`
+		ofOne   = `unmatched IS NOT NULL AND id = $4`
+		replace = `
+			UPDATE notifications SET unmatched = (
+				SELECT jsonb_agg(CASE WHEN ` + chosen + ` THEN jsonb_set(r, '{value}', to_jsonb($1::text)) ELSE r END ORDER BY position)
+				FROM jsonb_array_elements(unmatched) WITH ORDINALITY AS u (r, position))
+			WHERE EXISTS (SELECT FROM jsonb_array_elements(unmatched) AS u (r) WHERE ` + chosen + `) AND `
+	)
+	args, scope := []any{store.ErasedText, e.Recipient.Type, e.Recipient.Value}, toOne
+	if e.Recipient == (store.Recipient{}) {
+		args, scope = append(args, e.NotificationID), ofOne
+	}
+	var changed pgconn.CommandTag
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if err := insertAudit(ctx, tx, e.Audit); err != nil {
+			return err
+		}
+		changed, err = tx.Exec(ctx, replace+scope, args...)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("erase unmatched recipients: %w", marked(err))
+	}
+	return int(changed.RowsAffected()), nil
+}

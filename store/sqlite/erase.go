@@ -1,0 +1,136 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
+)
+
+// erasable returns the condition on deliveries that an erasure chooses, and its arguments.
+func erasable(e store.Erasure) (string, []any) {
+	if e.Recipient != (store.Recipient{}) {
+		return `recipient_value = ? AND recipient_type = ? AND job_id <> 0`, []any{e.Recipient.Value, e.Recipient.Type}
+	}
+	return `notification_id = ? AND job_id <> 0`, []any{e.NotificationID}
+}
+
+// CountErasable implements store.Erasures.
+func (s *Store) CountErasable(ctx context.Context, e store.Erasure) (n int, err error) {
+	where, args := erasable(e)
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM deliveries WHERE `+where, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count deliveries: %w", marked(err))
+	}
+	return n, nil
+}
+
+// erased are the erased ones of the deliveries $1.
+const erased = `(SELECT id FROM deliveries WHERE job_id = 0 AND id IN ` + listed + `)`
+
+// Erase implements store.Erasures.
+func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error) {
+	var done store.Erased
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		where, args := erasable(e)
+		ids, err := query(ctx, tx, func(row sqlread.Row) (id uuid.UUID, err error) {
+			err = row.Scan(&id)
+			return id, err
+		}, `SELECT id FROM deliveries WHERE `+where+` AND id > ? ORDER BY id LIMIT ?`, append(args, e.After, e.Limit)...)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		done.Last = ids[len(ids)-1]
+		page := array(ids)
+		if done.Cancelled, done.Running, err = s.cancelErased(ctx, tx, page, e); err != nil {
+			return err
+		}
+		if done.Deliveries, err = changed(ctx, tx, `
+			UPDATE deliveries SET recipient_value = $2, job_id = 0, last_error = '', details = NULL
+			WHERE status NOT IN ('pending', 'failed') AND id IN `+listed, page, store.ErasedText); err != nil {
+			return err
+		}
+		if _, err := changed(ctx, tx, `UPDATE attempts SET error = '', details = NULL WHERE delivery_id IN `+erased, page); err != nil {
+			return err
+		}
+		var messages int
+		if err := tx.QueryRowContext(ctx, `SELECT count(DISTINCT message_id) FROM deliveries WHERE id IN `+erased, page).Scan(&messages); err != nil {
+			return err
+		}
+		done.Messages, err = changed(ctx, tx, `
+			UPDATE messages SET subject = '', body = $2, params = NULL
+			WHERE id IN (SELECT message_id FROM deliveries WHERE id IN `+erased+`) AND NOT EXISTS (SELECT 1 FROM deliveries d
+				WHERE d.notification_id = messages.notification_id AND d.message_id = messages.id AND d.job_id <> 0)`, page, store.ErasedText)
+		done.Shared = messages - done.Messages
+		return err
+	})
+	if err != nil {
+		return store.Erased{}, fmt.Errorf("erase deliveries: %w", err)
+	}
+	return done, nil
+}
+
+// cancelErased cancels those of the deliveries, a JSON array of ids, that wait, and returns how
+// many there were, and how many are running.
+func (s *Store) cancelErased(ctx context.Context, tx *sql.Tx, ids string, e store.Erasure) (cancelled, running int, err error) {
+	open, err := query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {
+		err = row.Scan(&d.ID, &d.JobID)
+		return d, err
+	}, `SELECT id, job_id FROM deliveries WHERE status IN ('pending', 'failed') AND id IN `+listed, ids)
+	if err != nil || len(open) == 0 {
+		return 0, 0, err
+	}
+	stopped, err := s.stopJobs(ctx, tx, open)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, d := range stopped {
+		_, err := closeDelivery(ctx, tx, store.Closing{
+			DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At,
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	return len(stopped), len(open) - len(stopped), nil
+}
+
+// changed runs a statement and returns how many rows it changed.
+func changed(ctx context.Context, tx *sql.Tx, sql string, args ...any) (int, error) {
+	result, err := tx.ExecContext(ctx, sql, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// EraseUnmatched implements store.Erasures.
+func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (n int, err error) {
+	const (
+		chosen  = `value ->> 'value' <> $1 AND ($2 = '' OR (value ->> 'type' = $2 AND value ->> 'value' = $3))`
+		replace = `
+			UPDATE notifications SET unmatched = (
+				SELECT json_group_array(json(CASE WHEN ` + chosen + ` THEN json_set(value, '$.value', $1) ELSE value END))
+				FROM json_each(unmatched))
+			WHERE unmatched IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(unmatched) WHERE ` + chosen + `)`
+	)
+	args, scope := []any{store.ErasedText, e.Recipient.Type, e.Recipient.Value}, ``
+	if e.Recipient == (store.Recipient{}) {
+		args, scope = append(args, e.NotificationID), ` AND id = $4`
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		if err := insertAudit(ctx, tx, e.Audit); err != nil {
+			return err
+		}
+		n, err = changed(ctx, tx, replace+scope, args...)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("erase unmatched recipients: %w", err)
+	}
+	return n, nil
+}
