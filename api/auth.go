@@ -36,8 +36,8 @@ type Caller struct {
 	AppID string // with accepting.TestSuffix for a test secret
 	Roles []Role
 
-	limits    Limits
-	simulated bool // what it sends reaches nobody
+	limits Limits
+	test   bool // it has a test secret: what it sends reaches nobody
 }
 
 // app returns the app that templates belong to.

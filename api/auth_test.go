@@ -91,6 +91,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"templates":     "templates",
 		"audit":         "admin",
 		"whoami":        "", // none
+		"apps":          "admin",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
 	guarded := 0
@@ -126,7 +127,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 27, guarded)
+	require.Equal(t, 28, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so

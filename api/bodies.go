@@ -21,6 +21,8 @@ import (
 const (
 	// smallBody is what a small body has at most, in bytes.
 	smallBody = 64 << 10
+	// maxSignIn is what a form of a browser has at most that is not signed in, in bytes.
+	maxSignIn = 16 << 10
 	// smallBytes and largeBytes bound the bodies as they were sent, in bytes.
 	smallBytes, largeBytes = 16 << 20, 16 << 20
 	// smallValues and largeValues bound the values that are decoded from them.
@@ -68,19 +70,20 @@ func (h *held) decode(ctx context.Context, do func() error) error {
 	}
 	giveBack, err := h.turns.Take(ctx, h.app, 1)
 	if err != nil {
-		return err
+		return errBusy
 	}
 	defer giveBack()
 	return do()
 }
 
-// take waits until the pool has n, at most until ctx ends.
+// take waits until the pool has n. The error is a *Problem.
 func (h *held) take(ctx context.Context, from *shares.Pool, n int) error {
 	giveBack, err := from.Take(ctx, h.app, int64(n))
-	if err == nil {
-		h.release = append(h.release, giveBack)
+	if err != nil {
+		return errBusy // whether its own patience or the request's time has ended
 	}
-	return err
+	h.release = append(h.release, giveBack)
+	return nil
 }
 
 // takeValues waits until so many values may be decoded.
@@ -105,30 +108,47 @@ func heldBody(c *fiber.Ctx) *held {
 // answer is made, the body counts among those in hand.
 func (s *Server) takeBody(c *fiber.Ctx) error {
 	caller, _ := c.Locals(callerKey{}).(Caller)
-	body := &held{app: caller.AppID}
+	return s.take(c, caller.AppID, maxBody)
+}
+
+// takeForm is takeBody for the console. Its callers have one share together.
+func (s *Server) takeForm(c *fiber.Ctx) error {
+	most := maxSignIn
+	if h := &c.Request().Header; (h.ContentLength() < 0 || h.ContentLength() > most) && s.hasSession(h) {
+		most = maxBody
+	}
+	return s.take(c, "", most)
+}
+
+// take reads a body of at most so many bytes.
+func (s *Server) take(c *fiber.Ctx, app string, most int) error {
+	body := &held{app: app}
 	defer body.giveBack()
-	if err := s.bodies.read(c, body); err != nil {
+	if err := s.bodies.read(c, body, most); err != nil {
 		return err
 	}
 	c.Locals(bodyKey{}, body)
-	c.Request().SetBodyRaw(body.content) // for River UI
+	c.Request().SetBodyRaw(body.content) // for the pages
 	return c.Next()
 }
 
-// read reads the body of a request. The error is a *Problem, or that of a Pool.
-func (b *bodies) read(c *fiber.Ctx, to *held) error {
+// read reads the body of a request. The error is a *Problem.
+func (b *bodies) read(c *fiber.Ctx, to *held, most int) error {
 	ctx, length, stream := c.UserContext(), c.Request().Header.ContentLength(), c.Request().BodyStream()
 	to.weights = b.small
 	const chunked = -1
 	switch {
 	case stream == nil:
 		return nil
-	case length > maxBody:
+	case length > most:
 		return errBodyTooLarge
 	case length == chunked:
-		more, err := to.read(ctx, stream, smallBody)
+		more, err := to.read(ctx, stream, min(smallBody, most))
 		if err != nil || !more {
 			return err
+		}
+		if most <= smallBody {
+			return errBodyTooLarge
 		}
 		stream = io.MultiReader(bytes.NewReader(to.content), stream)
 		to.giveBack()

@@ -31,7 +31,14 @@ func (*jsonBody[T]) bodyType() reflect.Type { return reflect.TypeFor[T]() }
 
 // Resolve implements huma.Resolver: it reads the body.
 func (b *jsonBody[T]) Resolve(ctx huma.Context) []error {
-	if err := b.read(ctx); err != nil {
+	err := b.read(ctx)
+	var problem *Problem
+	if errors.As(err, &problem) {
+		for name, values := range problem.GetHeaders() { // huma writes those of handlers only
+			ctx.SetHeader(name, values[0])
+		}
+	}
+	if err != nil {
 		return []error{err}
 	}
 	return nil

@@ -25,7 +25,7 @@ func (s *Server) serveConsole() error {
 	if err != nil {
 		return err
 	}
-	s.app.Use(console.Prefix, func(c *fiber.Ctx) error {
+	s.app.Use(console.Prefix, s.takeForm, func(c *fiber.Ctx) error {
 		c.Response().Header.Del(fiber.HeaderXFrameOptions) // the pages' policies say who may frame them
 		ctx := context.WithValue(c.UserContext(), requestKey{}, c)
 		return adaptor.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -20,6 +20,7 @@ type Credentials struct {
 }
 
 type app struct {
+	name    string
 	enabled bool
 	roles   []Role
 	limits  Limits
@@ -73,12 +74,11 @@ func (c *Credentials) caller(appID string, matches func(digest [sha256.Size]byte
 	case real:
 		return Caller{AppID: appID, Roles: a.roles, limits: a.limits}, true
 	}
-	// An administrator could send what others have sent, to people.
-	roles := slices.DeleteFunc(slices.Clone(a.roles), func(r Role) bool { return r == RoleAdmin })
-	if slices.Contains(a.roles, RoleAdmin) {
+	roles := a.roles
+	if slices.Contains(roles, RoleAdmin) { // it could send what others have sent, to people
 		roles = []Role{RoleSend, RoleTemplates}
 	}
-	return Caller{AppID: appID + accepting.TestSuffix, Roles: roles, limits: a.limits, simulated: true}, true
+	return Caller{AppID: appID + accepting.TestSuffix, Roles: roles, limits: a.limits, test: true}, true
 }
 
 func anyOf(digests [][sha256.Size]byte, matches func([sha256.Size]byte) bool) bool {
@@ -102,16 +102,21 @@ type App struct {
 	Limits      Limits   `yaml:"limits"`
 }
 
-// Limits are the most that an app may send. The zero value is no limit.
+// Limits are the most that an app may send. What is left out has no limit, and 0 is none at
+// all. The default allows high priority, as apps had it before there were limits.
 type Limits struct {
-	RequestsPerMinute   int            `yaml:"requestsPerMinute"`   // notifications; 0: no limit
+	RequestsPerMinute   *int           `yaml:"requestsPerMinute"`   // notifications
 	DeliveriesPerMinute map[string]int `yaml:"deliveriesPerMinute"` // by channel
-	DeliveriesPerDay    map[string]int `yaml:"deliveriesPerDay"`    // by channel; a day begins at midnight, UTC
+	DeliveriesPerDay    map[string]int `yaml:"deliveriesPerDay"`    // by channel
 	HighPriority        *bool          `yaml:"highPriority"`        // true when left out
 }
 
+func (l Limits) mayHigh() bool { return l.HighPriority == nil || *l.HighPriority }
+
 func (l Limits) accepting() accepting.Limits {
-	return accepting.Limits{Requests: l.RequestsPerMinute, PerMinute: l.DeliveriesPerMinute, PerDay: l.DeliveriesPerDay}
+	return accepting.Limits{
+		Requests: l.RequestsPerMinute, PerMinute: l.DeliveriesPerMinute, PerDay: l.DeliveriesPerDay, NoHigh: !l.mayHigh(),
+	}
 }
 
 // NewCredentials returns the credentials of the apps. Package config has checked their
@@ -119,7 +124,7 @@ func (l Limits) accepting() accepting.Limits {
 func NewCredentials(apps []App) *Credentials {
 	c := &Credentials{apps: make(map[string]app, len(apps))}
 	for _, a := range apps {
-		known := app{enabled: a.Enabled == nil || *a.Enabled, roles: a.Roles, limits: a.Limits}
+		known := app{name: a.Name, enabled: a.Enabled == nil || *a.Enabled, roles: a.Roles, limits: a.Limits}
 		if a.Roles == nil {
 			known.roles = []Role{RoleSend, RoleTemplates}
 		}

@@ -23,7 +23,7 @@ func TestDeliveryIsShownAsItIs(t *testing.T) {
 	a := b.call(t, request{method: "GET", path: "/api/v1/notifications/" + n.ID.String() + "/deliveries", app: "sender"})
 	require.Equal(t, 200, a.status)
 	require.JSONEq(t, fmt.Sprintf(`{"deliveries":[{
-		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3,
+		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3, "test": false,
 		"recipient": {"type":"email","value":"a@b.c"}, "status": "failed", "retryCount": 2, "maxRetry": 3,
 		"nextRetryAt": "2026-01-02T00:00:00Z", "lastCode": "feishu_230001", "lastError": "bad parameter",
 		"details": {"message_id":"om_1","n":12345678901234567890},

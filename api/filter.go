@@ -24,6 +24,7 @@ type listNotificationsInput struct {
 	Key       string    `query:"key" maxLength:"255" doc:"the idempotencyKey"`
 	Recipient string    `query:"recipient" maxLength:"320" doc:"of a delivery: the exact address"`
 	Template  string    `query:"template" maxLength:"64" doc:"of a delivery"`
+	Test      string    `query:"test" enum:"true,false" doc:"whether it tests a template, or was sent with a test secret"`
 	Since     time.Time `query:"since" doc:"accepted at this time or later"`
 	Until     time.Time `query:"until" doc:"accepted before this time"`
 	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"at most so many notifications"`
@@ -42,7 +43,7 @@ func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInp
 	}
 	filter := store.NotificationFilter{
 		AppID: app, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
-		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Since: in.Since, Until: in.Until,
+		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Test: truth(in.Test), Since: in.Since, Until: in.Until,
 		NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}
 	return answerList(ctx, s, list[store.Notification]{
@@ -66,6 +67,7 @@ type findDeliveriesInput struct {
 	Code         string    `query:"code" maxLength:"128" doc:"of the last failure"`
 	Recipient    string    `query:"recipient" maxLength:"320" doc:"the exact address"`
 	Template     string    `query:"template" maxLength:"64"`
+	Test         string    `query:"test" enum:"true,false" doc:"whether it was sent with a test secret"`
 	Notification uuid.UUID `query:"notification" format:"uuid"`
 	App          string    `query:"app" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 	Since        time.Time `query:"since" doc:"accepted at this time or later"`
@@ -82,12 +84,20 @@ func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*
 	filter := store.DeliveryFilter{
 		NotificationID: in.Notification, AppID: app, Status: store.DeliveryStatus(in.Status),
 		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
-		Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
+		Test: truth(in.Test), Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}
 	return answerList(ctx, s, deliveryList(in.After, in.Limit, deliveryListView{Deliveries: []deliveryView{}},
 		func(ctx context.Context, after uuid.UUID, limit int) ([]store.Delivery, error) {
 			return s.store.ListDeliveries(ctx, filter, after, limit)
 		}))
+}
+
+// truth returns the value of a filter; nil when it was left out.
+func truth(text string) *bool {
+	if text == "" {
+		return nil
+	}
+	return new(text == "true")
 }
 
 // scope returns the app that a list is limited to. Administrators may name any app

@@ -226,7 +226,7 @@ func TestGetDelivery(t *testing.T) {
 	a := b.call(t, request{method: "GET", path: "/api/v1/deliveries/" + d.ID.String(), app: "sender"})
 	require.Equal(t, 200, a.status, a.text)
 	require.JSONEq(t, fmt.Sprintf(`{
-		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3,
+		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3, "test": false,
 		"recipient": {"type":"email","value":"a@b.c"}, "status": "pending", "retryCount": 0, "maxRetry": 3,
 		"nextRetryAt": null, "lastCode": "", "lastError": "", "details": null,
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z",

@@ -286,6 +286,7 @@ type memory struct {
 	notificationFilter store.NotificationFilter
 	deliveryFilter     store.DeliveryFilter
 	auditFilter        store.AuditFilter
+	uses               []store.Use
 }
 
 func newMemory() *memory {
@@ -438,6 +439,11 @@ func (m *memory) Audit(_ context.Context, entries ...store.AuditEntry) error {
 	defer m.lock()()
 	m.entries = append(m.entries, entries...)
 	return m.err
+}
+
+func (m *memory) Uses(_ context.Context, appID string) ([]store.Use, error) {
+	defer m.lock()()
+	return slices.DeleteFunc(slices.Clone(m.uses), func(u store.Use) bool { return appID != "" && u.AppID != appID }), m.err
 }
 
 // ListAudit does not filter: the engines' own tests cover that.

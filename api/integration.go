@@ -75,6 +75,11 @@ func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (
 			return nil, err
 		}
 		out, err := s.send(ctx, request)
+		var beyond *store.QuotaError
+		if errors.As(err, &beyond) {
+			// Alertmanager drops what was answered 429, and posts again after a 5xx only.
+			return nil, errLimitReached(http.StatusServiceUnavailable, beyond)
+		}
 		var refused *refusal.Error
 		if errors.As(err, &refused) {
 			// The mistake is in the configuration. The sender keeps the alerts until it is mended.
@@ -87,7 +92,7 @@ func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (
 
 // admits reports whether the caller may post alerts to this receiver.
 func (r Receiver) admits(caller Caller) bool {
-	return r.Apps == nil || slices.Contains(r.Apps, caller.AppID) || caller.may(RoleAdmin)
+	return r.Apps == nil || slices.Contains(r.Apps, caller.app()) || caller.may(RoleAdmin)
 }
 
 // request returns the notification of a group for this receiver.

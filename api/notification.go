@@ -56,7 +56,7 @@ type notificationView struct {
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
-	Test           bool            `json:"test" doc:"true when it tests a template"`
+	Test           bool            `json:"test" doc:"true when it tests a template, or was sent with a test secret"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
 	Tasks          []deliveryView  `json:"tasks,omitzero" doc:"the deliveries, under an older name; only when one notification is read"`
@@ -113,11 +113,8 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 // send accepts a notification of the caller.
 func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, error) {
 	caller := callerOf(ctx)
-	if high := caller.limits.HighPriority; high != nil && !*high && r.Priority == store.PriorityHigh {
-		return nil, fieldProblem(http.StatusForbidden, codeForbidden, "priority", "this app may not send with high priority")
-	}
 	r.AppID, r.Admin = caller.AppID, caller.may(RoleAdmin)
-	r.Simulated, r.Limits = caller.simulated, caller.limits.accepting()
+	r.Simulated, r.Limits = caller.test, caller.limits.accepting()
 	accepted, err := s.accepter.Accept(ctx, r)
 	if err != nil {
 		return nil, err

@@ -84,6 +84,7 @@ var tags = []*huma.Tag{
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},
+	{Name: "apps", Description: "Who may call, and how much."},
 	{Name: healthTag, Description: "For probes; without credentials."},
 }
 

@@ -33,10 +33,15 @@ const (
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
 	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
-	codeLimitReached    = "limit_reached"    // 429: a limit of the app is spent
-	codeUnavailable     = "unavailable"
-	codeBusy            = "busy" // 503: others use what the request needs
-	codeInternal        = "internal"
+
+	// A limit of the app is spent: 429, 503 for alerts.
+	codeRequestsPerMinute   = "limit_requests_per_minute"
+	codeDeliveriesPerMinute = "limit_deliveries_per_minute"
+	codeDeliveriesPerDay    = "limit_deliveries_per_day"
+
+	codeUnavailable = "unavailable"
+	codeBusy        = "busy" // 503: others use what the request needs
+	codeInternal    = "internal"
 )
 
 // codeByStatus holds the code of each status that the router or huma answers with.
@@ -104,12 +109,17 @@ var (
 	errInternal    = newProblem(http.StatusInternalServerError, codeInternal, "internal error; it was logged")
 )
 
-func errLimitReached(e *store.QuotaError) *Problem {
-	field := ""
-	if e.Channel != "" {
-		field = "channels." + e.Channel
+// errLimitReached returns the problem of a request that is beyond a limit of its app. The code
+// names the limit, and the field its channel.
+func errLimitReached(status int, e *store.QuotaError) *Problem {
+	code, field := codeDeliveriesPerMinute, "channels."+e.Channel
+	switch {
+	case e.Channel == "":
+		code, field = codeRequestsPerMinute, ""
+	case e.Period == store.PerDay:
+		code = codeDeliveriesPerDay
 	}
-	return fieldProblem(http.StatusTooManyRequests, codeLimitReached, field, e.Error()).withRetryAfter(max(time.Second, time.Until(e.End)))
+	return fieldProblem(status, code, field, e.Error()).withRetryAfter(max(e.Wait, time.Second))
 }
 
 // fieldProblem returns a problem with one field, or with none when field is empty.
@@ -152,7 +162,7 @@ func (s *Server) problem(err error) *Problem {
 	case errors.As(err, &refusal):
 		return refusalProblem(refusal)
 	case errors.As(err, &beyond):
-		return errLimitReached(beyond)
+		return errLimitReached(http.StatusTooManyRequests, beyond)
 	case errors.As(err, &routing):
 		code, known := codeByStatus[routing.Code]
 		if !known {
@@ -181,6 +191,8 @@ func refusalProblem(r *refusal.Error) *Problem {
 		status = http.StatusConflict
 	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest
+	case refusal.PriorityForbidden:
+		status = http.StatusForbidden
 	}
 	return fieldProblem(status, r.Code, r.Field, r.Message)
 }

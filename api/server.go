@@ -75,6 +75,7 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Message(ctx context.Context, id uuid.UUID) (store.Message, error)
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
+	Uses(ctx context.Context, appID string) ([]store.Use, error)
 	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
 	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
@@ -327,8 +328,12 @@ func (s *Server) routes(api huma.API) {
 	}, s.listAudit)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
-		summary: "Read which app makes the request, and its roles",
+		summary: "Read which app makes the request, its roles and limits",
 	}, s.whoAmI)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/apps", id: "listApps", role: RoleAdmin,
+		summary: "List the apps with their roles, limits and what they have used",
+	}, s.listApps)
 
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health",

@@ -139,7 +139,7 @@ const templatePage = 10
 func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listOutput, error) {
 	filter := store.TemplateFilter{Channel: in.Channel}
 	if caller := callerOf(ctx); !caller.may(RoleAdmin) {
-		filter.VisibleTo = caller.AppID
+		filter.VisibleTo = caller.app()
 	}
 	return answerList(ctx, s, list[store.Template]{
 		head: templateListView{Templates: []templateView{}}, page: templatePage, limit: in.Limit,

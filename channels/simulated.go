@@ -6,15 +6,28 @@ import "context"
 // secret. No provider of the configuration has it.
 const SimulatedProvider = "simulated"
 
-// Simulated returns a provider of the type that reaches nobody: every message arrives at
-// once.
-func Simulated(t Type) Provider {
-	return Provider{Name: SimulatedProvider, Type: t, Sender: simulated{}, OnUncertain: t.OnUncertain}
+// Checker is a Sender that can tell what is wrong with a message before any call.
+type Checker interface {
+	// Check returns the error that Send returns without a call; otherwise nil.
+	Check(m Message) error
 }
 
-type simulated struct{}
+// Simulated returns a provider in the place of another. It refuses what that one refuses
+// before a call; every other message arrives at once, and reaches nobody. It makes no call and
+// has no rate limit.
+func Simulated(p Provider) Provider {
+	checker, _ := p.Sender.(Checker)
+	return Provider{Name: SimulatedProvider, Type: p.Type, MsgType: p.MsgType, OnUncertain: p.OnUncertain, Sender: simulated{checker}}
+}
+
+type simulated struct{ checker Checker }
 
 // Send implements Sender.
-func (simulated) Send(context.Context, Message) (Receipt, error) {
+func (s simulated) Send(_ context.Context, m Message) (Receipt, error) {
+	if s.checker != nil {
+		if err := s.checker.Check(m); err != nil {
+			return Receipt{}, err
+		}
+	}
 	return Receipt{Details: map[string]any{"simulated": true}}, nil
 }

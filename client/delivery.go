@@ -17,6 +17,7 @@ type Delivery struct {
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
 	Recipient       Recipient       `json:"recipient"`
+	Test            bool            `json:"test"` // sent with a test secret: it reaches nobody
 	Status          string          `json:"status"`
 	RetryCount      int             `json:"retryCount"` // retries made so far
 	MaxRetry        int             `json:"maxRetry"`
@@ -68,6 +69,7 @@ type DeliveryFilter struct {
 type DeliveryQuery struct {
 	DeliveryFilter
 
+	Test  string // true or false: sent with a test secret or not
 	Limit int    // 1 to 500; 50 when 0
 	After string // DeliveryList.Next of the page before
 }
@@ -81,6 +83,7 @@ func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryList,
 	values.text("code", q.Code)
 	values.text("recipient", q.Recipient)
 	values.text("template", q.Template)
+	values.text("test", q.Test)
 	values.text("notification", q.Notification)
 	values.text("app", q.App)
 	values.time("since", q.Since)

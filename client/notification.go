@@ -67,7 +67,7 @@ type Notification struct {
 	SendAt         *time.Time  `json:"sendAt"`    // nil: at once
 	ExpiresAt      *time.Time  `json:"expiresAt"` // nil: never
 	Priority       string      `json:"priority"`
-	Test           bool        `json:"test"` // made by Client.TestTemplate
+	Test           bool        `json:"test"` // made by Client.TestTemplate, or with a test secret
 	CreatedAt      time.Time   `json:"createdAt"`
 	UpdatedAt      time.Time   `json:"updatedAt"`
 	Tasks          []Delivery  `json:"tasks,omitempty"` // the deliveries; only in the answer of Client.Notification
@@ -117,6 +117,7 @@ type NotificationQuery struct {
 	Key       string // idempotencyKey
 	Recipient string // exact value
 	Template  string
+	Test      string    // true or false
 	Since     time.Time // accepted then or later
 	Until     time.Time // accepted before
 
@@ -139,6 +140,7 @@ func (c *Client) Notifications(ctx context.Context, q NotificationQuery) (Notifi
 	values.text("key", q.Key)
 	values.text("recipient", q.Recipient)
 	values.text("template", q.Template)
+	values.text("test", q.Test)
 	values.time("since", q.Since)
 	values.time("until", q.Until)
 	values.number("limit", q.Limit)

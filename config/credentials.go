@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -80,31 +81,47 @@ func (r *reader) validateApps(apps []api.App) {
 		for j, secret := range app.AppSecrets {
 			r.headerText(fmt.Sprintf("%s.appSecrets[%d]", key, j), secret)
 		}
+		r.limits(key+".limits", app.Limits)
+	}
+	r.testSecrets(apps)
+}
+
+// testSecrets checks that a test secret is no other secret of any app: it would reach people.
+func (r *reader) testSecrets(apps []api.App) {
+	given := map[string]int{}
+	for _, app := range apps {
+		for _, secret := range slices.Concat([]string{app.AppSecret}, app.AppSecrets, app.TestSecrets) {
+			given[secret]++
+		}
+	}
+	for i, app := range apps {
 		for j, secret := range app.TestSecrets {
-			testKey := fmt.Sprintf("%s.testSecrets[%d]", key, j)
-			r.headerText(testKey, secret)
-			if secret == app.AppSecret || slices.Contains(app.AppSecrets, secret) {
-				r.problem(testKey, "must differ from the app's secrets")
+			key := fmt.Sprintf("apps[%d].testSecrets[%d]", i, j)
+			r.headerText(key, secret)
+			if given[secret] > 1 {
+				r.problem(key, "must differ from all other secrets")
 			}
 		}
-		r.limits(key+".limits", app.Limits)
 	}
 }
 
+const maxLimit = 1_000_000_000
+
 func (r *reader) limits(key string, l api.Limits) {
-	if l.RequestsPerMinute < 0 {
-		r.problem(key+".requestsPerMinute", "must be 0 or more")
+	if l.RequestsPerMinute != nil {
+		r.between(key+".requestsPerMinute", *l.RequestsPerMinute, 0, maxLimit)
 	}
-	for name, byChannel := range map[string]map[string]int{"deliveriesPerMinute": l.DeliveriesPerMinute, "deliveriesPerDay": l.DeliveriesPerDay} {
-		for channel, most := range byChannel {
-			channelKey := key + "." + name + "." + channel
-			if !slices.ContainsFunc(r.Types, func(t channels.Type) bool { return t.Channel == channel }) {
-				r.problem(channelKey, "unknown channel; there are: %s", channelNames(r.Types))
-			}
-			if most < 0 {
-				r.problem(channelKey, "must be 0 or more")
-			}
+	r.channelLimits(key+".deliveriesPerMinute", l.DeliveriesPerMinute)
+	r.channelLimits(key+".deliveriesPerDay", l.DeliveriesPerDay)
+}
+
+func (r *reader) channelLimits(key string, byChannel map[string]int) {
+	for _, channel := range slices.Sorted(maps.Keys(byChannel)) {
+		key := join(key, printable(channel))
+		if !slices.ContainsFunc(r.Types, func(t channels.Type) bool { return t.Channel == channel }) {
+			r.problem(key, "unknown channel; there are: %s", channelNames(r.Types))
 		}
+		r.between(key, byChannel[channel], 0, maxLimit)
 	}
 }
 

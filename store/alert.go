@@ -54,26 +54,7 @@ func ToldOf(batch []Acceptance) []Told {
 	return all
 }
 
-// News goes through a batch in its order and returns the acceptances that are to be written.
-// repeated has, by the id of each other acceptance, the notification that told the same. last
-// is what was last told of the batch's groups.
-func News(batch []Acceptance, last []Told) (news []Acceptance, repeated map[uuid.UUID]uuid.UUID) {
-	repeated = map[uuid.UUID]uuid.UUID{}
-	told := map[AlertGroup]Told{}
-	for _, t := range last {
-		told[t.AlertGroup] = t
-	}
-	for _, a := range batch {
-		if a.Telling != nil {
-			now := a.told()
-			before := told[now.AlertGroup]
-			if now.State == before.State && (a.Telling.Again == 0 || now.At.Sub(before.At) < a.Telling.Again) {
-				repeated[now.NotificationID] = before.NotificationID
-				continue
-			}
-			told[now.AlertGroup] = now
-		}
-		news = append(news, a)
-	}
-	return news, repeated
+// repeats reports whether it tells what was told before. again is the Telling's.
+func (t Told) repeats(before Told, again time.Duration) bool {
+	return t.State == before.State && (again == 0 || t.At.Sub(before.At) < again)
 }

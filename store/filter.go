@@ -20,6 +20,7 @@ type DeliveryFilter struct {
 	// Since and Until bound the time of acceptance, to a millisecond. Since is
 	// included, Until is not.
 	Since, Until time.Time
+	Test         *bool
 	// NotConfigured leaves out recipients from the configuration.
 	NotConfigured bool
 	// Unexpired leaves out deliveries whose expiresAt has passed by that time.
@@ -34,6 +35,7 @@ type NotificationFilter struct {
 	// Channel, Recipient and Template choose notifications with a delivery that has all
 	// three.
 	Channel, Recipient, Template string
+	Test                         *bool
 	// NotConfigured is as in DeliveryFilter, for Recipient.
 	NotConfigured bool
 	// Since and Until are as in DeliveryFilter.

@@ -31,7 +31,7 @@ type Notification struct {
 	SendAt         *time.Time  // nil: at once
 	ExpiresAt      *time.Time  // nothing is sent from then on; nil: never
 	Priority       Priority
-	Test           bool // a template is being tried
+	Test           bool // a template is being tried, or it was sent with a test secret
 	Counts         Counts
 	Status         NotificationStatus // read only
 	CreatedAt      time.Time

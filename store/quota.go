@@ -2,24 +2,29 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
 
 // Period is a span of time in which an app's use is counted. Periods begin at full minutes
-// and at midnight, in UTC.
+// and at midnight, in UTC, by the database's clock. So everybody can tell when one ends, and
+// one counter is enough. The price is that around the end of a period twice as much may be
+// sent in a short time.
 type Period string
 
-// Periods.
+// Periods. PostgreSQL's date_trunc takes them.
 const (
 	PerMinute Period = "minute"
 	PerDay    Period = "day"
 )
 
-// start returns when the period began that holds the time.
-func (p Period) start(t time.Time) time.Time { return t.UTC().Truncate(p.length()) }
+// Start returns when the period began that holds the time.
+func (p Period) Start(t time.Time) time.Time { return t.UTC().Truncate(p.length()) }
+
+// End returns when the period ends that holds the time.
+func (p Period) End(t time.Time) time.Time { return p.Start(t).Add(p.length()) }
 
 func (p Period) length() time.Duration {
 	if p == PerDay {
@@ -33,6 +38,17 @@ type Quota struct {
 	Channel string // of the deliveries that count; empty: notifications count
 	Period  Period
 	Most    int
+}
+
+// String names the quota as the configuration does.
+func (q Quota) String() string {
+	switch {
+	case q.Channel == "":
+		return "requestsPerMinute"
+	case q.Period == PerDay:
+		return "deliveriesPerDay"
+	}
+	return "deliveriesPerMinute"
 }
 
 // used returns how much of the quota an acceptance uses.
@@ -63,19 +79,26 @@ func (q Quota) counter(a Acceptance) Counter {
 // Use is what was counted in a period.
 type Use struct {
 	Counter
-	Start time.Time // of the period
-	Used  int
+	Used int
+	Left time.Duration // until the period ends; 0 when it is over
 }
 
-// end returns when a new period begins.
-func (u Use) end() time.Time { return u.Start.Add(u.Period.length()) }
+// Quotas reads what apps have used of their quotas. Accept counts it.
+type Quotas interface {
+	// Uses returns what the app has used in the present periods; of all apps when appID is
+	// empty.
+	Uses(ctx context.Context, appID string) ([]Use, error)
+	// ForgetUses deletes the counters of periods that began before the given time, and
+	// returns how many there were.
+	ForgetUses(ctx context.Context, before time.Time) (int, error)
+}
 
 // QuotaError is the error of an acceptance that is beyond a quota of its app. Nothing was
 // written.
 type QuotaError struct {
 	Quota
 	Used int
-	End  time.Time // of the period
+	Wait time.Duration // until the period ends
 }
 
 // Error implements error.
@@ -87,48 +110,32 @@ func (e *QuotaError) Error() string {
 	return fmt.Sprintf("this app may send %d %s a %s, and has sent %d", e.Most, what, e.Period, e.Used)
 }
 
-// UsesOf returns a counter for each quota of the batch, with the start of its period and
-// nothing used. They are in an order: transactions that lock the same counters wait for each
-// other and cannot deadlock.
-func UsesOf(batch []Acceptance) []Use {
-	latest := map[Counter]time.Time{}
+// CountersOf returns the counters of the batch's quotas, each once, in an order: transactions
+// that lock the same counters wait for each other and cannot deadlock.
+func CountersOf(batch []Acceptance) []Counter {
+	var counters []Counter
 	for _, a := range batch {
 		for _, q := range a.Quotas {
-			if start := q.Period.start(a.Notification.CreatedAt); start.After(latest[q.counter(a)]) {
-				latest[q.counter(a)] = start
-			}
+			counters = append(counters, q.counter(a))
 		}
 	}
-	uses := make([]Use, 0, len(latest))
-	for c, start := range latest {
-		uses = append(uses, Use{Counter: c, Start: start})
-	}
-	slices.SortFunc(uses, func(a, b Use) int {
+	slices.SortFunc(counters, func(a, b Counter) int {
 		return cmp.Or(cmp.Compare(a.AppID, b.AppID), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Period, b.Period))
 	})
-	return uses
+	return slices.Compact(counters)
 }
 
-// Ledger counts what the acceptances of a batch use.
-type Ledger map[Counter]Use
+// ledger counts what acceptances use.
+type ledger map[Counter]Use
 
-// NewLedger returns a ledger of what was used before.
-func NewLedger(used []Use) Ledger {
-	l := make(Ledger, len(used))
-	for _, u := range used {
-		l[u.Counter] = u
-	}
-	return l
-}
-
-// Take counts an acceptance. When it is beyond a quota it counts nothing and returns a
+// take counts an acceptance. When it is beyond a quota it counts nothing and returns a
 // *QuotaError: that of the period that ends last.
-func (l Ledger) Take(a Acceptance) *QuotaError {
+func (l ledger) take(a Acceptance) *QuotaError {
 	var beyond *QuotaError
 	for _, q := range a.Quotas {
 		u := l[q.counter(a)]
-		if u.Used+q.used(a) > q.Most && (beyond == nil || u.end().After(beyond.End)) {
-			beyond = &QuotaError{Quota: q, Used: u.Used, End: u.end()}
+		if u.Used+q.used(a) > q.Most && (beyond == nil || u.Left > beyond.Wait) {
+			beyond = &QuotaError{Quota: q, Used: u.Used, Wait: u.Left}
 		}
 	}
 	if beyond != nil {
@@ -140,12 +147,4 @@ func (l Ledger) Take(a Acceptance) *QuotaError {
 		l[q.counter(a)] = u
 	}
 	return nil
-}
-
-// Uses returns the ledger's uses.
-func (l Ledger) Uses() []Use { return slices.Collect(maps.Values(l)) }
-
-// CurrentUses returns the uses whose period holds the time.
-func CurrentUses(uses []Use, at time.Time) []Use {
-	return slices.DeleteFunc(uses, func(u Use) bool { return u.Start.Before(u.Period.start(at)) })
 }

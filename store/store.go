@@ -38,6 +38,7 @@ type Store interface {
 	Templates
 	TemplateHistory
 	AlertGroups
+	Quotas
 	Auditor
 	Limits
 	Queues
@@ -65,8 +66,6 @@ type Notifications interface {
 	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
 	// Notification returns one notification, or ErrNotFound.
 	Notification(ctx context.Context, id uuid.UUID) (Notification, error)
-	// Uses returns what the app has used in the periods that hold the time.
-	Uses(ctx context.Context, appID string, at time.Time) ([]Use, error)
 	// NotificationByKey returns the notification that the app sent with the
 	// idempotency key, or ErrNotFound.
 	NotificationByKey(ctx context.Context, appID, key string) (Notification, error)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/url"
 	"regexp"
 	"strings"
@@ -151,6 +152,9 @@ func rowOf(v *visit, n store.Notification, f store.NotificationFilter) (notifica
 	}
 	row.To, row.Channels = found[0].Recipient, found[0].Channel
 	m, err := v.console.api.Message(v.ctx, found[0])
+	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+		return row, nil
+	}
 	row.Line = firstLine(m)
 	return row, err
 }

@@ -17,6 +17,12 @@ type composed struct {
 	raw        []byte
 }
 
+// Check implements channels.Checker.
+func (s *sender) Check(m channels.Message) error {
+	_, err := s.compose(m)
+	return err
+}
+
 // compose returns the mail of a message, or a permanent error.
 func (s *sender) compose(m channels.Message) (composed, error) {
 	if m.Recipient.Type != channels.RecipientEmail {

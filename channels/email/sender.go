@@ -24,6 +24,7 @@ var (
 	_ channels.Connector        = (*sender)(nil)
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
+	_ channels.Checker          = (*sender)(nil)
 )
 
 // Reserve implements channels.Connector.

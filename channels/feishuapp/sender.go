@@ -33,8 +33,9 @@ type sender struct {
 }
 
 var (
-	_ channels.Sender = (*sender)(nil)
-	_ channels.Prober = (*sender)(nil)
+	_ channels.Sender  = (*sender)(nil)
+	_ channels.Prober  = (*sender)(nil)
+	_ channels.Checker = (*sender)(nil)
 )
 
 func newSender(c Config, baseURL string, client *http.Client) *sender {
@@ -72,6 +73,15 @@ func (silent) Warn(context.Context, ...any) {}
 
 // Error implements larkcore.Logger.
 func (silent) Error(context.Context, ...any) {}
+
+// Check implements channels.Checker.
+func (s *sender) Check(m channels.Message) error {
+	if _, err := content(m); err != nil {
+		return err
+	}
+	_, err := s.receiveIDType(m.Recipient)
+	return err
+}
 
 // Send implements channels.Sender. The receipt's details are message_id and, with an
 // urgent call, urgent_type. A failed urgent call adds urgent_error and, if the platform

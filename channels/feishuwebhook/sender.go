@@ -31,25 +31,37 @@ var (
 	_ channels.Sender           = (*sender)(nil)
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
+	_ channels.Checker          = (*sender)(nil)
 )
 
 // CheckRecipient implements channels.RecipientChecker.
 func (s *sender) CheckRecipient(r channels.Recipient) error { return checkRecipient(r) }
 
-// Send implements channels.Sender. The receipt's details are the vendor's log_id, if it
-// gave one.
-func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+// Check implements channels.Checker.
+func (s *sender) Check(m channels.Message) error {
+	_, _, err := s.compose(m)
+	return err
+}
+
+// compose returns the payload of a message, and the body that has it.
+func (s *sender) compose(m channels.Message) (p payload, body []byte, err error) {
 	if err := checkRecipient(m.Recipient); err != nil {
-		return channels.Receipt{}, channels.PermanentError("recipient", "the recipient "+err.Error())
+		return p, nil, channels.PermanentError("recipient", "the recipient "+err.Error())
 	}
-	p, err := newPayload(m)
-	if err != nil {
-		return channels.Receipt{}, err
+	if p, err = newPayload(m); err != nil {
+		return p, nil, err
 	}
 	if s.secret != "" {
 		p.sign(s.secret, time.Now())
 	}
-	body, err := p.encode()
+	body, err = p.encode()
+	return p, body, err
+}
+
+// Send implements channels.Sender. The receipt's details are the vendor's log_id, if it
+// gave one.
+func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+	p, body, err := s.compose(m)
 	if err != nil {
 		return channels.Receipt{}, err
 	}

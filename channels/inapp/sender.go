@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/labring/sealos-notify/channels"
 )
@@ -23,6 +24,7 @@ var (
 	_ channels.Sender           = (*sender)(nil)
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
+	_ channels.Checker          = (*sender)(nil)
 	_ channels.Expirer          = (*sender)(nil)
 )
 
@@ -32,17 +34,28 @@ func (s *sender) CheckRecipient(r channels.Recipient) error {
 	return err
 }
 
-// Send implements channels.Sender. The receipt's details are the namespace and
-// the name of the Notification.
-func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+// Check implements channels.Checker.
+func (s *sender) Check(m channels.Message) error {
+	_, err := s.compose(m)
+	return err
+}
+
+// compose returns the Notification of a message.
+func (s *sender) compose(m channels.Message) (*unstructured.Unstructured, error) {
 	if m.Recipient.Type != channels.RecipientUserID {
-		return channels.Receipt{}, channels.PermanentError("recipient_type", fmt.Sprintf("no user of the cluster: %q", m.Recipient.Type))
+		return nil, channels.PermanentError("recipient_type", fmt.Sprintf("no user of the cluster: %q", m.Recipient.Type))
 	}
 	namespace, err := s.config.namespace(m.Recipient.Value)
 	if err != nil {
-		return channels.Receipt{}, channels.PermanentError("recipient", "the user_id "+err.Error())
+		return nil, channels.PermanentError("recipient", "the user_id "+err.Error())
 	}
-	n, err := s.config.notification(m, namespace)
+	return s.config.notification(m, namespace)
+}
+
+// Send implements channels.Sender. The receipt's details are the namespace and
+// the name of the Notification.
+func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+	n, err := s.compose(m)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
@@ -51,7 +64,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 		e.Message = channels.CleanText(channels.Redact(e.Message, m.Recipient.Value))
 		return channels.Receipt{}, e
 	}
-	return channels.Receipt{Details: map[string]any{"namespace": namespace, "name": n.GetName()}}, nil
+	return channels.Receipt{Details: map[string]any{"namespace": n.GetNamespace(), "name": n.GetName()}}, nil
 }
 
 // Expire implements channels.Expirer. A cluster without the resource has nothing to

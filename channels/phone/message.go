@@ -9,6 +9,12 @@ func (r Rule) CheckRecipient(recipient channels.Recipient) error {
 	return err
 }
 
+// Check implements channels.Checker for a sender that embeds the rule.
+func (r Rule) Check(m channels.Message) error {
+	_, _, err := r.Prepare(m)
+	return err
+}
+
 // Prepare returns the number and the params (see Params) of a message that the
 // vendor renders. Its errors are permanent *channels.Error values.
 func (r Rule) Prepare(m channels.Message) (Number, string, error) {

@@ -19,6 +19,7 @@ var (
 	_ channels.Sender           = (*sender)(nil)
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
+	_ channels.Checker          = (*sender)(nil)
 )
 
 func newSender(c *Config) (*sender, error) {

@@ -28,6 +28,7 @@ var (
 	_ channels.Sender           = (*sender)(nil)
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
+	_ channels.Checker          = (*sender)(nil)
 )
 
 func newSender(c *Config) (*sender, error) {

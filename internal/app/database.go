@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/labring/sealos-notify/internal/telemetry"
@@ -25,6 +26,7 @@ type Database struct {
 	// where there are none.
 	setCredentials func(store.Config) error
 	unlock         func()
+	lacked         atomic.Bool // schemaLacks found something when it was last called
 }
 
 // SetCredentials makes new connections use the password and the certificates.
@@ -40,7 +42,11 @@ func (d *Database) schemaLacks(ctx context.Context) (missing string, err error) 
 	err = d.Migrator.Check(ctx)
 	var old *migrate.OldSchemaError
 	if errors.As(err, &old) {
+		d.lacked.Store(true)
 		return old.Error(), nil
+	}
+	if pg, is := d.Store.(*postgres.Store); err == nil && d.lacked.Swap(false) && is {
+		pg.Pool().Reset() // its connections have plans for the tables of before
 	}
 	return "", err
 }

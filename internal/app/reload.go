@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type reloader struct {
 	auditor  store.Auditor
 
 	current *config.Checked // before the first apply: what the process was started with
+	warned  []string        // values that were warned of last
 	refused int             // reloads that changed nothing, since the start
 }
 
@@ -47,8 +49,9 @@ func (r *reloader) apply() error {
 	if len(next.RestartNeeded) > 0 {
 		r.log.Warn("some changes take effect at the next start only", zap.Strings("keys", next.RestartNeeded))
 	}
-	for _, warning := range next.Warnings {
-		r.log.Warn("a value should not stay as it is", zap.String("value", warning))
+	if !slices.Equal(next.Warnings, r.warned) {
+		r.warned = next.Warnings
+		r.log.Warn("some values should not stay as they are", zap.Strings("values", r.warned))
 	}
 	r.current = next
 	return nil

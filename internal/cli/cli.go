@@ -18,6 +18,7 @@ type Commands struct {
 	Template      templateCommands     `cmd:"" help:"See and change templates, one by one or as a folder of files." group:"Use a running service"`
 	Erase         eraseCommand         `cmd:"" help:"Make a person's addresses and texts unreadable, or a notification's. Administrators only." group:"Use a running service"`
 	Audit         auditCommand         `cmd:"" help:"See who changed what; administrators only." group:"Use a running service"`
+	Apps          appsCommand          `cmd:"" help:"See the apps, with their limits and what they have used; administrators only." group:"Use a running service"`
 	Whoami        whoamiCommand        `cmd:"" help:"Show which service and app the commands use, and what it may do." group:"Use a running service"`
 	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a service on this machine whether it takes requests; exit code 0 or 1."`
 	Completion    completionCommand    `cmd:"" help:"Print the script for a shell's completion."`

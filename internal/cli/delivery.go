@@ -39,13 +39,14 @@ func (f deliveryFilter) with(status string, t timeFlags) client.DeliveryFilter {
 type listDeliveries struct {
 	Status string `placeholder:"STATUS" enum:",pending,processing,success,failed,dead,cancelled" default:"" help:"pending, processing, success, failed (waits for a retry), dead or cancelled."`
 	deliveryFilter
+	Test string `placeholder:"true|false" enum:",true,false" default:"" help:"Sent with a test secret, or not."`
 	pageFlags
 }
 
 // Run lists deliveries.
 func (c listDeliveries) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
-		DeliveryFilter: c.with(c.Status, c.timeFlags), Limit: c.Limit, After: c.After,
+		DeliveryFilter: c.with(c.Status, c.timeFlags), Test: c.Test, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
 		return err
@@ -114,6 +115,9 @@ func deliveryText(w io.Writer, d client.Delivery) {
 	row(w, "Recipient", d.Recipient.Type+":"+d.Recipient.Value)
 	row(w, "Channel", d.Channel)
 	row(w, "Template", fmt.Sprintf("%s, version %d", d.TemplateName, d.TemplateVersion))
+	if d.Test {
+		row(w, "Test", "yes: it reaches nobody")
+	}
 	row(w, "Status", deliveryStatus(d))
 	row(w, "Retries", fmt.Sprintf("%d of %d", d.RetryCount, d.MaxRetry))
 	row(w, "Next retry", d.NextRetryAt)

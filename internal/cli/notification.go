@@ -22,6 +22,7 @@ type listNotifications struct {
 	Key       selector `placeholder:"KEY" help:"With this idempotency key."`
 	Recipient selector `placeholder:"VALUE" help:"To exactly this address."`
 	Template  selector `placeholder:"NAME" help:"With this template."`
+	Test      string   `placeholder:"true|false" enum:",true,false" default:"" help:"Of a template or with a test secret, or neither."`
 	pageFlags
 }
 
@@ -41,7 +42,7 @@ type pageFlags struct {
 // Run lists notifications.
 func (c listNotifications) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Notifications(ctx, client.NotificationQuery{
-		Status: c.Status, Channel: string(c.Channel), App: string(c.App), Key: string(c.Key), Recipient: string(c.Recipient), Template: string(c.Template),
+		Status: c.Status, Channel: string(c.Channel), App: string(c.App), Key: string(c.Key), Recipient: string(c.Recipient), Template: string(c.Template), Test: c.Test,
 		Since: c.Since.Time, Until: c.Until.Time, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -63,4 +65,36 @@ func (r *Remote) connect(s *session) error {
 	}
 	s.api, err = client.New(client.Options{URL: s.url, AppID: s.appID, AppSecret: secret})
 	return err
+}
+
+type whoamiCommand struct{ Remote }
+
+// identity is the answer of whoami.
+type identity struct {
+	URL     string `json:"url"`
+	Profile string `json:"profile,omitempty"`
+	client.Identity
+}
+
+// Run asks the service whom it takes the caller for.
+func (whoamiCommand) Run(ctx context.Context, s *session) error {
+	who, err := s.api.WhoAmI(ctx)
+	if err != nil {
+		return fmt.Errorf("%s as app %s: %w", s.url, cmp.Or(s.appID, "(none)"), err)
+	}
+	return s.print(identity{s.url, s.profile, who}, func(w io.Writer) {
+		row(w, "Service", s.url)
+		row(w, "Profile", s.profile)
+		row(w, "App", who.AppID)
+		row(w, "Roles", strings.Join(who.Roles, ", "))
+		if who.Test {
+			row(w, "Test", "yes: what is sent reaches nobody")
+		}
+		if !who.HighPriority {
+			row(w, "Priority high", "no")
+		}
+		for _, l := range who.Limits {
+			row(w, "Limit", limitText(l), "until", l.ResetsAt)
+		}
+	})
 }

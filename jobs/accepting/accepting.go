@@ -127,8 +127,8 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find fi
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
 	}
+	a.metrics.countLimited(req.AppID, p.Quotas, accepted.Beyond)
 	if accepted.Beyond != nil {
-		a.metrics.limited.WithLabelValues(req.AppID, accepted.Beyond.Channel, string(accepted.Beyond.Period)).Inc()
 		return store.Accepted{}, accepted.Beyond
 	}
 	if !accepted.Replayed {
@@ -162,10 +162,13 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 func endSpan(span trace.Span, a Accepted, err error) {
 	defer span.End()
 	var refused *refusal.Error
+	var beyond *store.QuotaError
 	switch {
 	case !span.IsRecording():
 	case errors.As(err, &refused):
 		span.SetStatus(codes.Error, refused.Code)
+	case errors.As(err, &beyond):
+		span.SetStatus(codes.Error, "beyond "+beyond.String())
 	case err != nil:
 		span.SetStatus(codes.Error, "not committed")
 	default:

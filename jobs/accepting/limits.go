@@ -10,16 +10,17 @@ import (
 
 // Limits are the most that an app may send. The zero value is no limit.
 type Limits struct {
-	Requests  int            // notifications a minute; 0: no limit
-	PerMinute map[string]int // deliveries by channel; 0: none
+	Requests  *int           // notifications a minute; nil: no limit
+	PerMinute map[string]int // deliveries by channel
 	PerDay    map[string]int
+	NoHigh    bool // not with PriorityHigh
 }
 
 // Quotas returns all limits.
 func (l Limits) Quotas() []store.Quota {
 	var quotas []store.Quota
-	if l.Requests > 0 {
-		quotas = append(quotas, store.Quota{Period: store.PerMinute, Most: l.Requests})
+	if l.Requests != nil {
+		quotas = append(quotas, store.Quota{Period: store.PerMinute, Most: *l.Requests})
 	}
 	for _, of := range []struct {
 		period store.Period
@@ -35,19 +36,27 @@ func (l Limits) Quotas() []store.Quota {
 // addQuotas adds the limits that the notification uses. It returns a *refusal.Error for a
 // notification that is larger than a limit: there will never be room for it.
 func (p *preparation) addQuotas(l Limits) error {
-	byChannel := map[string]int{"": 1}
-	for _, d := range p.Deliveries {
-		byChannel[d.Channel]++
-	}
 	for _, q := range l.Quotas() {
-		n := byChannel[q.Channel]
+		n, field := 1, ""
+		if q.Channel != "" {
+			n, field = p.deliveriesOver(q.Channel), "channels."+q.Channel
+		}
 		if n > q.Most {
-			return refusal.New(refusal.LargerThanLimit, "channels."+q.Channel,
-				"these are %d deliveries; this app may send %d a %s over this channel", n, q.Most, q.Period)
+			return refusal.New(refusal.LargerThanLimit, field, "this request is larger than a limit of this app: %s is %d, and this is %d", q, q.Most, n)
 		}
 		if n > 0 {
 			p.Quotas = append(p.Quotas, q)
 		}
 	}
 	return nil
+}
+
+func (p *preparation) deliveriesOver(channel string) int {
+	n := 0
+	for _, d := range p.Deliveries {
+		if d.Channel == channel {
+			n++
+		}
+	}
+	return n
 }

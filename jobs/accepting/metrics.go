@@ -14,7 +14,7 @@ type metrics struct {
 	replayed   prometheus.Counter
 	deliveries *prometheus.CounterVec // by channel
 	fallbacks  *prometheus.CounterVec // by channel, sent
-	limited    *prometheus.CounterVec // by app, channel, period
+	limited    *prometheus.CounterVec // by app, limit, channel
 }
 
 // newMetrics registers the metrics. With nil nothing is shown.
@@ -39,8 +39,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		}, []string{"channel", "sent"}),
 		limited: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_notifications_limited_total",
-			Help: "Requests refused because their app had spent a limit. An empty channel is that of all notifications.",
-		}, []string{"app", "channel", "period"}),
+			Help: "Requests refused because their app had spent a limit, by its name and channel. An empty channel is that of all notifications.",
+		}, []string{"app", "limit", "channel"}),
 	}
 }
 
@@ -63,5 +63,16 @@ func (m *metrics) countAccepted(a store.Acceptance) {
 	}
 	for channel, n := range byChannel {
 		m.deliveries.WithLabelValues(channel).Add(float64(n))
+	}
+}
+
+// countLimited counts a request that was beyond a quota of its app, when it was. It shows
+// zeros for the app's other quotas.
+func (m *metrics) countLimited(app string, quotas []store.Quota, beyond *store.QuotaError) {
+	for _, q := range quotas {
+		counter := m.limited.WithLabelValues(app, q.String(), q.Channel)
+		if beyond != nil && beyond.Quota == q {
+			counter.Inc()
+		}
 	}
 }

@@ -76,6 +76,9 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if err != nil {
 		return nil, err
 	}
+	if req.Limits.NoHigh && req.Priority == store.PriorityHigh {
+		return nil, refusal.New(refusal.PriorityForbidden, "priority", "this app may not send with high priority (limits.highPriority)")
+	}
 	now := store.Now()
 	sendAt, err := req.due(now)
 	if err != nil {
@@ -92,7 +95,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	}
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
-		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test,
+		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test || req.Simulated,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	p.job = store.Job{
@@ -204,7 +207,7 @@ func (p *preparation) addDelivery(message store.Message, provider channels.Provi
 		ID: id, NotificationID: n.ID, MessageID: message.ID, Channel: message.Channel, Provider: provider.Name,
 		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion,
 		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: p.settings.Defaults.MaxRetry,
-		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
+		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 	})
 	job := p.job
 	job.DeliveryID, job.Queue = id, message.Channel

@@ -210,13 +210,9 @@ func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
 	return nil
 }
 
-// providerOf returns the provider of a delivery. What was sent with a test secret never
-// leaves the simulated one. With an error, OnUncertain is the only field
-// that is set.
+// providerOf returns the provider of a delivery: for a test always the simulated one, whatever
+// a requeue asked for. With an error, OnUncertain is the only field that is set.
 func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
-	if delivery.Provider == channels.SimulatedProvider { // whatever is asked later
-		return channels.Simulated(d.types[delivery.Channel]), nil
-	}
 	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
 	provider, on := registry.Provider(delivery.Channel)
 	if !on {
@@ -224,7 +220,10 @@ func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Deliv
 			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
 		}
 	}
-	if delivery.ProviderOverride == "" {
+	switch {
+	case delivery.Test:
+		return channels.Simulated(provider), nil
+	case delivery.ProviderOverride == "":
 		return provider, nil
 	}
 	named, known := registry.Named(delivery.ProviderOverride)

@@ -16,6 +16,7 @@ const (
 	TooManyRecipients   = "too_many_recipients"
 	TooManyDeliveries   = "too_many_deliveries" // recipients × channels
 	LargerThanLimit     = "larger_than_limit"   // than a limit of the app
+	PriorityForbidden   = "priority_forbidden"  // to this app
 	InvalidSendAt       = "invalid_send_at"
 	InvalidExpiresAt    = "invalid_expires_at"
 	IdempotencyConflict = "idempotency_conflict" // the key was used for another request

@@ -1,8 +1,10 @@
 package rendering_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,7 +14,6 @@ import (
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
-	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -78,9 +79,11 @@ func TestHeavyRenderingsTakeTurns(t *testing.T) {
 	giveBack := rendering.TakeTurns(t, renderer)
 	_, err := renderer.PreviewTemplate(t.Context(), "app", light, nil)
 	require.NoError(t, err)
-	_, err = renderer.PreviewTemplate(t.Context(), "app", heavy, nil)
-	require.ErrorIs(t, err, shares.ErrBusy)
-	require.ErrorIs(t, renderer.CheckTemplate(t.Context(), "app", light), shares.ErrBusy)
+	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = renderer.PreviewTemplate(impatient, "app", heavy, nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, renderer.CheckTemplate(impatient, "app", light), context.DeadlineExceeded)
 	giveBack()
 	_, err = renderer.PreviewTemplate(t.Context(), "app", heavy, nil)
 	require.NoError(t, err)

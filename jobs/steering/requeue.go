@@ -160,6 +160,9 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 }
 
 func requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
+	if d.Test { // it stays with the simulated provider
+		provider = ""
+	}
 	now := store.Now()
 	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due

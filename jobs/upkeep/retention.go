@@ -13,6 +13,9 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
+// usesAge is how long after its begin a period of quotas is surely over, with wrong clocks.
+const usesAge = 48 * time.Hour
+
 // retentionBatch bounds the deliveries that one transaction deletes.
 const retentionBatch = 5_000
 
@@ -20,6 +23,7 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	ForgetUses(ctx context.Context, before time.Time) (int, error)
 	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
@@ -41,11 +45,12 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 // Delete deletes what is older than retention.days: the finished notifications, the messages
 // that stay with a vendor, the entries of the audit log, the versions of templates that were
 // replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
-// were not posted for as long. With 0 days it deletes none of these. Expired sessions are always
-// deleted.
+// were not posted for as long. With 0 days it deletes none of these. Expired sessions, and counters
+// of quotas whose period is long over, are always deleted.
 func (r *Retention) Delete(ctx context.Context) error {
 	_, sessions := r.store.DeleteSessions(ctx, store.Now())
-	return errors.Join(sessions, r.deleteOld(ctx))
+	_, uses := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
+	return errors.Join(sessions, uses, r.deleteOld(ctx))
 }
 
 func (r *Retention) deleteOld(ctx context.Context) error {

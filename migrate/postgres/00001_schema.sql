@@ -69,6 +69,7 @@ CREATE TABLE deliveries (
     recipient_type    text NOT NULL,
     recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
     recipient_configured boolean NOT NULL DEFAULT false, -- from the configuration
+    test              boolean NOT NULL DEFAULT false, -- it reaches nobody
     status            text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          integer NOT NULL DEFAULT 0,

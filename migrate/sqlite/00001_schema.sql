@@ -60,6 +60,7 @@ CREATE TABLE deliveries (
     recipient_type    TEXT NOT NULL,
     recipient_value   TEXT NOT NULL,
     recipient_configured INTEGER NOT NULL DEFAULT 0,
+    test              INTEGER NOT NULL DEFAULT 0,
     status            TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
     attempts          INTEGER NOT NULL DEFAULT 0,

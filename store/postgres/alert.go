@@ -14,15 +14,12 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// lockTold compares the batch with what was last told of its groups of alerts, whose rows it
-// locks before anything else is locked. It returns the acceptances that are to be written,
-// and the notification that told the same by the id of each other one.
-func lockTold(
-	ctx context.Context, tx pgx.Tx, batch []store.Acceptance,
-) (news []store.Acceptance, told map[uuid.UUID]store.Notification, err error) {
+// lockGroups locks the rows of the batch's groups of alerts and returns what was last told of
+// each.
+func lockGroups(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) ([]store.Told, error) {
 	groups := store.ToldOf(batch)
 	if len(groups) == 0 {
-		return batch, nil, nil
+		return nil, nil
 	}
 	last, err := query(ctx, tx, sqlread.Told, `
 		INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at)
@@ -35,11 +32,9 @@ func lockTold(
 		column(groups, func(t *store.Told) time.Time { return t.At }),
 		column(groups, func(t *store.Told) [16]byte { return t.NotificationID }))
 	if err != nil {
-		return nil, nil, fmt.Errorf("lock groups of alerts: %w", err)
+		return nil, fmt.Errorf("lock groups of alerts: %w", err)
 	}
-	news, repeated := store.News(batch, last)
-	told, err = readTold(ctx, tx, batch, repeated)
-	return news, told, err
+	return last, nil
 }
 
 // readTold returns the notifications that repeated names, by the id of the acceptance that
@@ -72,7 +67,7 @@ func readTold(
 	return told, nil
 }
 
-// writeTold queues the write of what is told of groups that lockTold has locked.
+// writeTold queues the write of what is told of groups that lockGroups has locked.
 func writeTold(queries *pgx.Batch, told []store.Told) {
 	if len(told) == 0 {
 		return

@@ -17,11 +17,6 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// key is what makes a notification unique.
-type key struct{ app, idempotency string }
-
-func keyOf(n store.Notification) key { return key{n.AppID, n.IdempotencyKey} }
-
 // errRepeated is the error of an insert that found keys taken. Nothing is written then.
 var errRepeated = errors.New("a key is taken")
 
@@ -29,27 +24,19 @@ var errRepeated = errors.New("a key is taken")
 func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error) {
 	var (
 		batch, created []store.Acceptance
-		byKey          = map[key]store.Notification{} // the notifications that have the batch's keys
+		byKey          = map[store.Key]store.Notification{} // the notifications that have the batch's keys
 		told           map[uuid.UUID]store.Notification
-		beyond         map[key]*store.QuotaError
+		decision       store.Decision
 	)
 	insert := func(tx pgx.Tx) (err error) {
-		var news []store.Acceptance
-		if news, told, err = lockTold(ctx, tx, batch); err != nil {
+		if decision, err = decide(ctx, tx, batch, byKey); err != nil {
 			return err
 		}
-		created = slices.DeleteFunc(firstOfEachKey(news), func(a store.Acceptance) bool {
-			_, isTaken := byKey[keyOf(a.Notification)]
-			return isTaken
-		})
-		var uses []store.Use
-		if created, beyond, uses, err = takeQuotas(ctx, tx, created, byKey); err != nil {
+		if told, err = readTold(ctx, tx, batch, decision.Repeated); err != nil {
 			return err
 		}
-		if len(beyond) > 0 {
-			news = slices.DeleteFunc(slices.Clone(news), func(a store.Acceptance) bool { return beyond[keyOf(a.Notification)] != nil })
-		}
-		return s.insertAcceptances(ctx, tx, created, store.ToldOf(news), uses)
+		created = inOrderOfKeys(decision.News)
+		return s.insertAcceptances(ctx, tx, created, store.ToldOf(decision.News), decision.Used)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		batch = gather()
@@ -65,35 +52,60 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	}
 	isNew := make(map[uuid.UUID]bool, len(created))
 	for _, a := range created {
-		byKey[keyOf(a.Notification)] = a.Written()
+		byKey[a.Notification.Key()] = a.Written()
 		isNew[a.Notification.ID] = true
 	}
 	return column(batch, func(a *store.Acceptance) store.Accepted {
 		if n, isTold := told[a.Notification.ID]; isTold {
 			return store.Accepted{Notification: n, Replayed: true}
 		}
-		if e := beyond[keyOf(a.Notification)]; e != nil {
-			return store.Accepted{Beyond: e}
+		if beyond := decision.Beyond[a.Notification.ID]; beyond != nil {
+			return store.Accepted{Beyond: beyond}
 		}
-		return store.Accepted{Notification: byKey[keyOf(a.Notification)], Replayed: !isNew[a.Notification.ID]}
+		return store.Accepted{Notification: byKey[a.Notification.Key()], Replayed: !isNew[a.Notification.ID]}
 	}), nil
 }
 
-// firstOfEachKey returns the first acceptance of each key, in the order of keys: replicas
-// that insert the same keys wait for each other and cannot deadlock.
-func firstOfEachKey(batch []store.Acceptance) []store.Acceptance {
-	unique := slices.Clone(batch)
-	slices.SortStableFunc(unique, func(a, b store.Acceptance) int {
+// decide locks the batch's groups of alerts and counters of quotas, before anything else is
+// locked, and decides what is written. The keys of what is beyond a quota are looked up and
+// added to byKey: what was accepted before is beyond none.
+func decide(
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, byKey map[store.Key]store.Notification,
+) (store.Decision, error) {
+	last, err := lockGroups(ctx, tx, batch)
+	if err != nil {
+		return store.Decision{}, err
+	}
+	used, err := lockUses(ctx, tx, batch)
+	if err != nil {
+		return store.Decision{}, err
+	}
+	taken := func(k store.Key) bool { _, is := byKey[k]; return is }
+	for {
+		decision, known := store.Decide(batch, last, used, taken), len(byKey)
+		if len(decision.Beyond) == 0 {
+			return decision, nil
+		}
+		beyond := slices.DeleteFunc(slices.Clone(batch), func(a store.Acceptance) bool { return decision.Beyond[a.Notification.ID] == nil })
+		if err := readByKey(ctx, tx, beyond, byKey); err != nil || len(byKey) == known {
+			return decision, err
+		}
+	}
+}
+
+// inOrderOfKeys sorts acceptances: replicas that insert the same keys wait for each other and
+// cannot deadlock.
+func inOrderOfKeys(news []store.Acceptance) []store.Acceptance {
+	sorted := slices.Clone(news)
+	slices.SortFunc(sorted, func(a, b store.Acceptance) int {
 		return cmp.Or(cmp.Compare(a.Notification.AppID, b.Notification.AppID),
 			cmp.Compare(a.Notification.IdempotencyKey, b.Notification.IdempotencyKey))
 	})
-	return slices.CompactFunc(unique, func(a, b store.Acceptance) bool {
-		return keyOf(a.Notification) == keyOf(b.Notification)
-	})
+	return sorted
 }
 
 // readByKey adds the notifications that have the keys of the batch.
-func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey map[key]store.Notification) error {
+func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey map[store.Key]store.Notification) error {
 	found, err := query(ctx, db, sqlread.Notification,
 		`SELECT `+sqlread.NotificationColumns+` FROM notifications
 		WHERE (app_id, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
@@ -103,16 +115,21 @@ func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey 
 		return fmt.Errorf("read notifications: %w", err)
 	}
 	for _, n := range found {
-		byKey[keyOf(n)] = n
+		byKey[n.Key()] = n
 	}
 	return nil
 }
 
 // insertAcceptances inserts all that belongs to acceptances, what they tell of groups of
-// alerts, and what their apps have used. It returns store.ErrStale when a template has changed, and errRepeated when a key is
-// taken. River's jobs are first, so that everything else is one round trip: callers wait for
-// each of them.
-func (s *Store) insertAcceptances(ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told, uses []store.Use) error {
+// alerts, and what their apps have used. It returns store.ErrStale when a template has
+// changed, and errRepeated when a key is taken. River's jobs are first, so that everything
+// else is one round trip: callers wait for each of them.
+func (s *Store) insertAcceptances(
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told, uses []store.Use,
+) error {
+	if len(batch) == 0 {
+		return nil
+	}
 	var (
 		jobs       []store.Job
 		messages   []store.Message

@@ -50,10 +50,10 @@ func poolConfig(c store.Config) (*pgxpool.Config, error) {
 
 	// After a failover a connection may lead to the old primary, which is read-only now.
 	// target_session_attrs refuses new connections to it. Open ones are closed when it
-	// refuses a write.
+	// refuses a write. A connection that has seen another schema has plans for it.
 	keepOpen := conn.OnPgError
 	conn.OnPgError = func(c *pgconn.PgConn, e *pgconn.PgError) bool {
-		return e.Code != readOnlyTransaction && keepOpen(c, e)
+		return e.Code != readOnlyTransaction && !isOtherSchema(e) && keepOpen(c, e)
 	}
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{

@@ -58,7 +58,7 @@ func newStore(pool *pgxpool.Pool) (*Store, error) {
 		return nil, fmt.Errorf("river client: %w", err)
 	}
 	return &Store{pool: pool, river: client, Reader: sqlread.Reader{
-		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`,
+		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`, Now: `clock_timestamp()`,
 		Dead: `d.status = 'dead'`, // the index's predicate as well would count twice in the planner's estimate
 	}}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/labring/sealos-notify/store"
@@ -20,31 +19,33 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := checkTemplates(ctx, tx, batch); err != nil {
 			return err
 		}
-		last, err := lockGroups(ctx, tx, store.ToldOf(batch))
-		if err != nil {
-			return err
-		}
-		_, repeated := store.News(batch, last)
-		ledger, err := readUses(ctx, tx, batch)
+		decision, err := decide(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
 		var created []store.Acceptance
 		for i, a := range batch {
-			told, isRepeated := repeated[a.Notification.ID]
-			if isRepeated {
+			told, isRepeated := decision.Repeated[a.Notification.ID]
+			beyond, isBeyond := decision.Beyond[a.Notification.ID]
+			switch {
+			case isRepeated:
 				accepted[i], err = repetition(ctx, tx, told)
-			} else {
-				accepted[i], err = insertNotification(ctx, tx, a, ledger)
+			case isBeyond:
+				accepted[i].Beyond = beyond
+			default:
+				accepted[i], err = insertNotification(ctx, tx, a)
 			}
 			if err != nil {
 				return err
 			}
-			if !accepted[i].Replayed && accepted[i].Beyond == nil {
+			if !accepted[i].Replayed && !isBeyond {
 				created = append(created, a)
 			}
 		}
-		if err := errors.Join(writeTold(ctx, tx, store.ToldOf(created)), writeUses(ctx, tx, ledger)); err != nil {
+		if err := writeTold(ctx, tx, store.ToldOf(decision.News)); err != nil {
+			return err
+		}
+		if err := writeUses(ctx, tx, decision.Used); err != nil {
 			return err
 		}
 		return s.insertContents(ctx, tx, created)
@@ -55,22 +56,39 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	return accepted, nil
 }
 
-// insertNotification inserts the notification when its key is free and its app's quotas have
-// room. Otherwise it returns the one that has the key, or the quota.
-func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance, ledger store.Ledger) (store.Accepted, error) {
-	n := a.Notification
-	existing, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, n.AppID, n.IdempotencyKey)
+// decide decides what of a batch is written. The keys of acceptances that have quotas are
+// looked up: what was accepted before uses none.
+func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.Decision, error) {
+	last, err := lockGroups(ctx, tx, store.ToldOf(batch))
 	if err != nil {
-		return store.Accepted{}, fmt.Errorf("read notification: %w", err)
+		return store.Decision{}, err
 	}
-	if len(existing) > 0 {
-		return store.Accepted{Notification: existing[0], Replayed: true}, nil
+	used, err := lockUses(ctx, tx, batch)
+	if err != nil {
+		return store.Decision{}, err
 	}
-	if beyond := ledger.Take(a); beyond != nil {
-		return store.Accepted{Beyond: beyond}, nil
+	taken := map[store.Key]bool{}
+	for _, a := range batch {
+		if len(a.Quotas) == 0 {
+			continue
+		}
+		key := a.Notification.Key()
+		found, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, key.AppID, key.IdempotencyKey)
+		if err != nil {
+			return store.Decision{}, fmt.Errorf("read notification: %w", err)
+		}
+		taken[key] = len(found) > 0
 	}
+	return store.Decide(batch, last, used, func(k store.Key) bool { return taken[k] }), nil
+}
+
+// insertNotification inserts the notification when its key is free. Otherwise it returns
+// the one that has the key.
+func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (store.Accepted, error) {
+	n := a.Notification
 	var unmatched []byte
 	if len(n.Unmatched) > 0 {
+		var err error
 		if unmatched, err = json.Marshal(n.Unmatched); err != nil {
 			return store.Accepted{}, fmt.Errorf("unmatched recipients: %w", err)
 		}
@@ -79,13 +97,21 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance, led
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
 		n.SendAt, n.ExpiresAt, n.Priority, n.Test)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}
-	return store.Accepted{Notification: written[0]}, nil
+	if len(written) == 1 {
+		return store.Accepted{Notification: written[0]}, nil
+	}
+	existing, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, n.AppID, n.IdempotencyKey)
+	if err != nil {
+		return store.Accepted{}, fmt.Errorf("read notification: %w", err)
+	}
+	return store.Accepted{Notification: existing[0], Replayed: true}, nil
 }
 
 // insertContents inserts the jobs, messages and deliveries of notifications.

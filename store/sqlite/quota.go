@@ -4,32 +4,34 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// readUses returns what the apps of the batch have used of their quotas. The transaction is
-// the only one that writes.
-func readUses(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.Ledger, error) {
-	var before []store.Use
-	for _, u := range store.UsesOf(batch) {
+// lockUses returns what was used of the batch's quotas. It begins the present period where
+// another one was counted. The transaction is the only one that writes.
+func lockUses(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) ([]store.Use, error) {
+	var all []store.Use
+	now := store.Now()
+	for _, c := range store.CountersOf(batch) {
 		used, err := query(ctx, tx, sqlread.Use, `
-			INSERT INTO app_use AS u (`+sqlread.UseColumns+`) VALUES (?, ?, ?, ?, 0)
+			INSERT INTO app_use AS u (`+sqlread.UseColumns+`) VALUES (?1, ?2, ?3, ?4, 0)
 			ON CONFLICT (app_id, channel, period) DO UPDATE SET
-				used = CASE WHEN u.start < excluded.start THEN 0 ELSE u.used END, start = max(u.start, excluded.start)
-			RETURNING `+sqlread.UseColumns, u.AppID, u.Channel, u.Period, u.Start)
+				used = CASE WHEN u.start = excluded.start THEN u.used ELSE 0 END, start = excluded.start
+			RETURNING `+sqlread.UseColumns+`, ?5`, c.AppID, c.Channel, c.Period, c.Period.Start(now), now)
 		if err != nil {
 			return nil, fmt.Errorf("read what apps have used: %w", err)
 		}
-		before = append(before, used...)
+		all = append(all, used...)
 	}
-	return store.NewLedger(before), nil
+	return all, nil
 }
 
-// writeUses writes what readUses has read and acceptances have used since.
-func writeUses(ctx context.Context, tx *sql.Tx, ledger store.Ledger) error {
-	for _, u := range ledger.Uses() {
+// writeUses writes counters that lockUses has returned.
+func writeUses(ctx context.Context, tx *sql.Tx, uses []store.Use) error {
+	for _, u := range uses {
 		_, err := tx.ExecContext(ctx, `UPDATE app_use SET used = ? WHERE app_id = ? AND channel = ? AND period = ?`,
 			u.Used, u.AppID, u.Channel, u.Period)
 		if err != nil {
@@ -37,4 +39,20 @@ func writeUses(ctx context.Context, tx *sql.Tx, ledger store.Ledger) error {
 		}
 	}
 	return nil
+}
+
+// ForgetUses implements store.Quotas.
+func (s *Store) ForgetUses(ctx context.Context, before time.Time) (int, error) {
+	var forgotten int64
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `DELETE FROM app_use WHERE start < ?`, before.UnixMicro())
+		if err == nil {
+			forgotten, err = result.RowsAffected()
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forget what apps have used: %w", err)
+	}
+	return int(forgotten), nil
 }

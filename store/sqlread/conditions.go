@@ -29,6 +29,13 @@ func (c *conditions) equal(column, value string) {
 	}
 }
 
+// flag adds a term unless the value is nil.
+func (c *conditions) flag(column string, value *bool) {
+	if value != nil {
+		c.and(column+` = $`, *value)
+	}
+}
+
 // page adds where a page begins, newest first, and the bounds on the time of acceptance.
 func (c *conditions) page(id string, after uuid.UUID, since, until time.Time) {
 	if after != uuid.Nil {

@@ -50,6 +50,7 @@ func (r Reader) ListNotifications(
 	c.equal(`app_id`, f.AppID)
 	c.equal(`idempotency_key`, f.IdempotencyKey)
 	c.equal(`status`, string(f.Status))
+	c.flag(`test`, f.Test)
 	c.page(`id`, after, f.Since, f.Until)
 	c.delivered(f)
 	notifications, err := listed(ctx, r.DB, Notification,

@@ -35,6 +35,8 @@ type Reader struct {
 	// AppID is n.app_id as a condition names it when a list of deliveries is narrowed to
 	// an app.
 	AppID string
+	// Now is the present time by the database's clock.
+	Now string
 	// Dead chooses the dead deliveries d so that the engine reads them by their partial index, in
 	// the order of ids.
 	Dead string

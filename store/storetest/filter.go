@@ -29,10 +29,12 @@ func acceptTwo(t *testing.T, b bundle) (one, other store.Acceptance) {
 	t.Helper()
 	one, other = Acceptance("app", "one", 2), Acceptance("other-app", "other", 2)
 	other.Messages[0].TemplateName = "other-alert"
+	other.Notification.Test = true
 	for i := range other.Deliveries {
 		d := &other.Deliveries[i]
 		d.Channel, d.Provider, d.TemplateName = "sms", "aliyun", "other-alert"
 		d.Recipient = store.Recipient{Type: "phone", Value: "+8613800000000"}
+		d.Test = true
 	}
 	b.accept(t, one, other)
 	dead := outcome(b.delivery(t, one.Deliveries[1].ID), 1, store.DeliveryDead)
@@ -75,6 +77,8 @@ func deliveriesByFilter(t *testing.T, b bundle) {
 		"recipient prefix":   {store.DeliveryFilter{Recipient: "+861380000"}, nil},
 		"recipient pattern":  {store.DeliveryFilter{Recipient: "%"}, nil},
 		"template":           {store.DeliveryFilter{Template: "other-alert"}, other.Deliveries},
+		"tests":              {store.DeliveryFilter{Test: new(true)}, other.Deliveries},
+		"no tests":           {store.DeliveryFilter{Test: new(false)}, one.Deliveries},
 		"all filters": {store.DeliveryFilter{
 			AppID: "app", Status: store.DeliveryDead, Channel: "email", Provider: "smtp", Code: "refused",
 			Recipient: "user1@example.com", Template: "alert", NotificationID: one.Notification.ID,

@@ -42,6 +42,7 @@ func acceptKeepsFields(t *testing.T, b bundle) {
 	a.Messages[0].TemplateCode = "SMS_1"
 	a.Messages[0].Params = []byte(`{ "b":1.0, "a" : "x\u0041",  "a":null }`) // kept byte for byte
 	a.Deliveries[1].Recipient = store.Recipient{Type: "feishu_user_id", Value: "ou_ü", Configured: true}
+	a.Deliveries[1].Test = true
 	sendAt, expiresAt := store.Now().Add(time.Hour), store.Now().Add(2*time.Hour)
 	a.Notification.SendAt, a.Notification.ExpiresAt = &sendAt, &expiresAt
 	a.Notification.Priority, a.Notification.Test = store.PriorityHigh, true

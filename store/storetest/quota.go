@@ -20,6 +20,8 @@ var quotaCases = map[string]func(*testing.T, bundle){
 	"Accept/quotas are exact when many accept":               quotaConcurrently,
 	"Accept/what was rolled back is not counted":             quotaRolledBack,
 	"Accept/alerts beyond a quota were not told":             quotaOfAlerts,
+	"Accept/the same alerts twice in a batch beyond a quota": quotaOfAlertsInBatch,
+	"Accept/a replica whose clock is wrong":                  quotaWrongClock,
 	"Accept/an app without quotas leaves no trace of itself": quotaNone,
 }
 
@@ -43,16 +45,43 @@ func (b bundle) take(t *testing.T, batch ...store.Acceptance) []*store.QuotaErro
 	return beyond
 }
 
-func (b bundle) used(t *testing.T, app string, at time.Time) map[string]int {
+// used returns what an app has used of its quotas, by channel and period.
+func (b bundle) used(t *testing.T, app string) map[string]int {
 	t.Helper()
-	uses, err := b.Uses(t.Context(), app, at)
+	uses, err := b.Uses(t.Context(), app)
 	require.NoError(t, err)
 	used := map[string]int{}
 	for _, u := range uses {
 		require.Equal(t, app, u.AppID)
+		requireUntilEnd(t, u.Period, u.Left)
 		used[u.Channel+"/"+string(u.Period)] = u.Used
 	}
 	return used
+}
+
+// requireUntilEnd requires that the present period ends after that time.
+func requireUntilEnd(t *testing.T, p store.Period, left time.Duration) {
+	t.Helper()
+	require.Positive(t, left)
+	now := time.Now()
+	want := p.End(now).Sub(now)
+	if left < want { // the period ended between the two
+		left += p.End(now).Sub(p.Start(now))
+	}
+	require.InDelta(t, want.Seconds(), left.Seconds(), 30)
+}
+
+// moveUses makes the periods that are counted begin that much earlier.
+func (b bundle) moveUses(t *testing.T, by time.Duration, periods ...store.Period) {
+	t.Helper()
+	for _, p := range periods {
+		start := p.Start(time.Now().Add(-by))
+		const move = `UPDATE app_use SET start = $1 WHERE period = $2`
+		if _, err := b.db.ExecContext(t.Context(), move, start, p); err != nil { // SQLite has no type for times
+			_, err = b.db.ExecContext(t.Context(), move, start.UnixMicro(), p)
+			require.NoError(t, err)
+		}
+	}
 }
 
 func quotaSpent(t *testing.T, b bundle) {
@@ -60,8 +89,9 @@ func quotaSpent(t *testing.T, b bundle) {
 	beyond := b.take(t, a, quotaOf("app", "k2", 3, 5), quotaOf("app", "k3", 2, 5), quotaOf("app", "k4", 1, 5))
 	require.Nil(t, beyond[0])
 	require.Nil(t, beyond[2], "what fits is taken")
-	day := a.Notification.CreatedAt.Truncate(24 * time.Hour)
-	require.Equal(t, &store.QuotaError{Quota: a.Quotas[0], Used: 3, End: day.AddDate(0, 0, 1)}, beyond[1])
+	require.Equal(t, a.Quotas[0], beyond[1].Quota)
+	require.Equal(t, 3, beyond[1].Used)
+	requireUntilEnd(t, store.PerDay, beyond[1].Wait)
 	require.Equal(t, 5, beyond[3].Used)
 	require.Equal(t, "this app may send 5 deliveries over email a day, and has sent 5", beyond[3].Error())
 
@@ -71,7 +101,8 @@ func quotaSpent(t *testing.T, b bundle) {
 		require.Equal(t, want, b.count(t, table), table)
 	}
 	require.Nil(t, b.take(t, quotaOf("app", "k5", 1, 6))[0], "the key is free, and the quota has more now")
-	require.Equal(t, map[string]int{"email/day": 6}, b.used(t, "app", a.Notification.CreatedAt))
+	require.Equal(t, map[string]int{"email/day": 6}, b.used(t, "app"))
+	require.Equal(t, map[string]int{"email/day": 5}, b.used(t, "another"))
 }
 
 func quotaRepeated(t *testing.T, b bundle) {
@@ -109,26 +140,38 @@ func quotasOfChannels(t *testing.T, b bundle) {
 	require.Equal(t, "this app may send 1 notifications a minute, and has sent 1", beyond[2].Error())
 	require.Equal(t, day, beyond[3].Quota, "the one that has room last")
 	require.Equal(t, map[string]int{"/minute": 1, "email/minute": 2, "email/day": 2, "sms/day": 0},
-		b.used(t, "app", first.Notification.CreatedAt))
+		b.used(t, "app"))
 }
 
 func quotaPeriods(t *testing.T, b bundle) {
-	at := time.Date(2026, 2, 28, 23, 59, 59, 0, time.UTC)
-	send := func(key string, at time.Time) *store.QuotaError {
-		a := Acceptance("app", key, 1)
-		a.Notification.CreatedAt = at
-		a.Quotas = []store.Quota{{Channel: "email", Period: store.PerMinute, Most: 1}, {Channel: "email", Period: store.PerDay, Most: 2}}
+	minute, day := store.Quota{Channel: "email", Period: store.PerMinute, Most: 2}, store.Quota{Channel: "email", Period: store.PerDay, Most: 3}
+	send := func(key string, quotas ...store.Quota) *store.QuotaError {
+		a := Acceptance("app", key, 2)
+		a.Quotas = quotas
 		return b.take(t, a)[0]
 	}
-	require.Nil(t, send("k1", at.Add(-2*time.Minute)))
-	require.Nil(t, send("k2", at))
-	require.Equal(t, at.Add(time.Second), send("k3", at).End)
-	require.Nil(t, send("k3", at.Add(time.Second)), "a new minute and a new day")
-	late := send("k4", at)
-	require.NotNil(t, late, "a clock that is behind counts in the present period")
-	require.Equal(t, at.Add(time.Second+time.Minute), late.End)
-	require.Equal(t, map[string]int{"email/minute": 1, "email/day": 1}, b.used(t, "app", at.Add(time.Second)))
-	require.Empty(t, b.used(t, "app", at.AddDate(0, 0, 2)))
+	require.Nil(t, send("k1", day))
+	beyond := send("k2", day)
+	require.Equal(t, day, beyond.Quota)
+	requireUntilEnd(t, store.PerDay, beyond.Wait)
+
+	b.moveUses(t, 24*time.Hour, store.PerDay)
+	require.Empty(t, b.used(t, "app"), "yesterday's")
+	require.Nil(t, send("k2", minute, day), "a new day")
+	b.moveUses(t, time.Minute, store.PerMinute)
+	require.Equal(t, day, send("k3", minute, day).Quota, "a new minute of the same day")
+	require.Equal(t, 2, b.used(t, "app")["email/day"], "what is refused does not count")
+	require.Nil(t, send("k3", minute))
+	require.Positive(t, b.used(t, "app")["email/minute"])
+
+	forgotten, err := b.ForgetUses(t.Context(), time.Now().Add(-25*time.Hour))
+	require.NoError(t, err)
+	require.Zero(t, forgotten)
+	b.moveUses(t, 48*time.Hour, store.PerMinute)
+	forgotten, err = b.ForgetUses(t.Context(), time.Now().Add(-25*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 1, forgotten)
+	require.Equal(t, map[string]int{"email/day": 2}, b.used(t, "app"))
 }
 
 func quotaConcurrently(t *testing.T, b bundle) {
@@ -186,4 +229,30 @@ func quotaOfAlerts(t *testing.T, b bundle) {
 func quotaNone(t *testing.T, b bundle) {
 	b.accept(t, Acceptance("app", "k", 1))
 	require.Zero(t, b.count(t, "app_use"))
+}
+
+// Otherwise the second post, of the other half of a pair, would hear that it was told.
+func quotaOfAlertsInBatch(t *testing.T, b bundle) {
+	batch := []store.Acceptance{alertOf("app", "group", "firing"), alertOf("app", "group", "firing")}
+	for i := range batch {
+		batch[i].Quotas = []store.Quota{{Period: store.PerDay, Most: 0}}
+	}
+	for _, beyond := range b.take(t, batch...) {
+		require.NotNil(t, beyond)
+	}
+}
+
+func quotaWrongClock(t *testing.T, b bundle) {
+	send := func(key string, ahead time.Duration) *store.QuotaError {
+		a := Acceptance("app", key, 1)
+		a.Notification.CreatedAt = store.Now().Add(ahead)
+		a.Quotas = []store.Quota{{Channel: "email", Period: store.PerDay, Most: 3}}
+		return b.take(t, a)[0]
+	}
+	for i, ahead := range []time.Duration{0, -72 * time.Hour, 72 * time.Hour} {
+		require.Nil(t, send(fmt.Sprint(i), ahead))
+	}
+	beyond := send("k", 0)
+	require.NotNil(t, beyond, "all count together")
+	require.NotNil(t, send("l", 72*time.Hour))
 }

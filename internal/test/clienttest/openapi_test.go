@@ -84,6 +84,10 @@ var operations = map[string]struct {
 		_, err := c.WhoAmI(ctx)
 		return err
 	}, client.Identity{}},
+	"listApps": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Apps(ctx)
+		return err
+	}, client.AppList{}},
 	"checkTemplate": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.CheckTemplate(ctx, filled[client.CheckRequest]())
 		return err

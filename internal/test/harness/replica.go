@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -98,7 +99,9 @@ func (w *World) At(base string) *Replica { return &Replica{t: w.t, Base: base} }
 
 func (w *World) newReplica(env []string, flags ...string) *Replica {
 	// It runs as long as the test: its cleanup kills it.
-	cmd := exec.Command(w.binary(), append([]string{"-c", "config.yaml"}, flags...)...)
+	args := append(slices.Clone(w.Before), w.binary(), "-c", "config.yaml")
+	args = append(args, flags...)
+	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // the test's own command
 	cmd.Dir = w.Dir
 	cmd.Env = append(cmd.Environ(), env...)
 	return &Replica{t: w.t, Cmd: cmd, exited: make(chan struct{})}

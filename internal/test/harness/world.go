@@ -38,6 +38,8 @@ type World struct {
 	DB      store.Config
 	// Race builds the program with the race detector.
 	Race bool
+	// Before is a command that runs the program, which is appended to it; none by default.
+	Before []string
 
 	t        *testing.T
 	mu       sync.Mutex

@@ -124,3 +124,82 @@ func TestLimitsOfAnApp(t *testing.T) {
 		require.Eventually(t, func() bool { return post(mails("k3", 1)).Status == http.StatusAccepted }, limit.Wait, harness.Tick)
 	})
 }
+
+// Whoever retries a test, and through whatever provider, reaches nobody.
+func TestARetryOfATestReachesNobody(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.UseAllChannels(w.Vendors.Addresses)
+		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s, testSecrets: [%s]}, {appId: %s, appSecret: %s, roles: [admin]}]",
+			harness.AppID, harness.AppSecret, testSecret, harness.AdminID, harness.AdminSecret))
+		r := w.Start()
+		templates(r)
+		as := map[string]string{harness.AppID: testSecret, harness.AdminID: harness.AdminSecret}
+		for retrier, secret := range as {
+			body := notification(retrier, content, everybody)
+			due := time.Now().Add(time.Second)
+			body["sendAt"] = due.Format(time.RFC3339Nano)
+			test := r.Call(harness.AppID, testSecret, http.MethodPost, "/api/v1/notifications", body)
+			require.Equal(t, http.StatusAccepted, test.Status, test.Raw)
+			path := "/api/v1/notifications/" + test.Body["notificationId"].(string)
+			require.Equal(t, http.StatusOK, r.Call(retrier, secret, http.MethodPost, path+"/cancel", nil).Status)
+			time.Sleep(time.Until(due)) // otherwise they would be sent when they are due only
+			tasks := r.Call(retrier, secret, http.MethodGet, path, nil).Body["tasks"].([]any)
+			require.Len(t, tasks, len(channels))
+			for i, task := range tasks {
+				task := task.(map[string]any)
+				require.Equal(t, "cancelled", task["status"])
+				how := map[string]any{}
+				if i%2 == 0 || task["channel"] == "feishu_app" {
+					how["provider"] = providers[task["channel"].(string)]
+				}
+				again := r.Call(retrier, secret, http.MethodPost, "/api/v1/deliveries/"+task["id"].(string)+"/retry", how)
+				require.Equal(t, http.StatusAccepted, again.Status, again.Raw)
+				require.Equal(t, true, again.Body["test"])
+			}
+			require.Eventually(t, func() bool {
+				return r.Call(retrier, secret, http.MethodGet, path, nil).Body["status"] == "success"
+			}, harness.Patience, harness.Tick)
+		}
+		require.Zero(t, w.Vendors.Inbox.Total())
+	})
+}
+
+// providers of the world, by channel.
+var providers = map[string]string{
+	"inapp": "sealos-inapp", "email": "smtp-default", "sms": "aliyun-sms", "voice": "volcengine-vms",
+	"feishu_webhook": "feishu-group", "feishu_app": "feishu-app-urgent",
+}
+
+// Alertmanager posts again after a 5xx only. A test of a receiver neither counts for its
+// groups nor reaches anybody.
+func TestAlertsBeyondALimitAreAskedForAgain(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.UseAllChannels(w.Vendors.Addresses)
+		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s, testSecrets: [%s], limits: {deliveriesPerDay: {email: 1}}}]",
+			harness.AppID, harness.AppSecret, testSecret))
+		w.Configure(map[string]string{"integrations": fmt.Sprintf(
+			`{receivers: {team-a: {apps: [%s], channels: {email: {template: email}}, recipients: [{type: email, value: %q}]}}}`, harness.AppID, mail)})
+		r := w.Start()
+		r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]string{
+			"name": "email", "channel": "email", "subject": "{{ .title }}", "body": "{{ .title }}"})
+		post := func(secret, group string) harness.Answer {
+			return r.Call(harness.AppID, secret, http.MethodPost, "/api/v1/integrations/alertmanager", map[string]any{
+				"receiver": "team-a", "status": "firing", "groupKey": group, "alerts": []any{map[string]any{
+					"status": "firing", "labels": map[string]any{"alertname": "A"}, "startsAt": "2026-10-12T09:51:03Z", "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "0",
+				}}})
+		}
+		test := post(testSecret, "one")
+		require.Equal(t, http.StatusAccepted, test.Status, test.Raw)
+		require.Equal(t, http.StatusAccepted, post(harness.AppSecret, "one").Status, "the test told nobody")
+		require.Equal(t, http.StatusOK, post(harness.AppSecret, "one").Status)
+		for range 2 {
+			refused := post(harness.AppSecret, "two")
+			require.Equal(t, http.StatusServiceUnavailable, refused.Status, refused.Raw)
+			require.Equal(t, "limit_deliveries_per_day", refused.Body["code"])
+			require.NotEmpty(t, refused.Header.Get("Retry-After"))
+		}
+		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s}]", harness.AppID, harness.AppSecret))
+		require.Eventually(t, func() bool { return post(harness.AppSecret, "two").Status == http.StatusAccepted }, limit.Wait, harness.Tick)
+		require.Eventually(t, func() bool { return w.Vendors.Inbox.Total() == 2 }, limit.Wait, harness.Tick)
+	})
+}

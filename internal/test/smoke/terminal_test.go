@@ -131,6 +131,7 @@ var commandArgs = map[string][]string{
 	"template owner":       {"x", "app"},
 	"audit":                nil,
 	"erase":                {"--notification", "id", "--yes"},
+	"apps":                 nil,
 	"whoami":               nil,
 	"healthcheck":          nil,
 }
