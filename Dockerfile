@@ -16,7 +16,7 @@ COPY --from=build /licenses /licenses
 COPY --from=build /sealos-notify /sealos-notify
 # By number: Kubernetes cannot check that a name is not root.
 USER 65532:65532
-EXPOSE 8080 9090
+EXPOSE 8080 9464
 HEALTHCHECK --interval=10s --timeout=6s --start-period=5m CMD ["/sealos-notify", "healthcheck"]
 ENTRYPOINT ["/sealos-notify"]
 CMD ["-c", "/config.yaml"]

@@ -44,6 +44,9 @@ func readCompose(t *testing.T) compose {
 // variable matches a required variable in compose's syntax.
 var variable = regexp.MustCompile(`\$\{([A-Z_]+):\?[^}]*\}`)
 
+// changeMe matches the placeholders of secrets in the example files.
+var changeMe = regexp.MustCompile(`CHANGE_ME\w*`)
+
 // exampleEnv reads .env.example.
 func exampleEnv(t *testing.T) map[string]string {
 	t.Helper()
@@ -85,8 +88,8 @@ func TestComposeServices(t *testing.T) {
 	require.Empty(t, used, "missing in .env.example")
 }
 
-// With the example files the service's configuration is valid. The service serves,
-// and its grace period is longer than its longest stop.
+// The example files are refused until every placeholder in them is replaced. Then the
+// service serves, and its grace period is longer than its longest stop.
 func TestComposeConfiguration(t *testing.T) {
 	t.Parallel()
 	notify := readCompose(t).Services["notify"]
@@ -94,23 +97,32 @@ func TestComposeConfiguration(t *testing.T) {
 	host, inside, _ := strings.Cut(strings.TrimSuffix(notify.Volumes[0], ":ro"), ":")
 	files, err := os.ReadDir(filepath.Join("compose", host))
 	require.NoError(t, err)
-	for _, file := range files {
-		content := read(t, filepath.Join("compose", host, file.Name()))
-		root.Write(path.Join(inside, strings.TrimSuffix(file.Name(), ".example")), content)
-	}
 	example := exampleEnv(t)
-	var env []string
-	for name, value := range notify.Environment {
-		env = append(env, name+"="+variable.ReplaceAllStringFunc(value, func(v string) string {
-			return example[variable.FindStringSubmatch(v)[1]]
-		}))
+	// check checks the example files with the placeholders replaced by a text.
+	check := func(placeholder string) (env []string, output string, err error) {
+		edit := func(text string) string { return changeMe.ReplaceAllString(text, placeholder) }
+		for _, file := range files {
+			content := read(t, filepath.Join("compose", host, file.Name()))
+			root.Write(path.Join(inside, strings.TrimSuffix(file.Name(), ".example")), edit(content))
+		}
+		for name, value := range notify.Environment {
+			env = append(env, name+"="+variable.ReplaceAllStringFunc(value, func(v string) string {
+				return edit(example[variable.FindStringSubmatch(v)[1]])
+			}))
+		}
+		cmd := root.Program(append([]string{"config", "check"}, notify.Command...)...)
+		cmd.Env = env
+		said, err := cmd.CombinedOutput()
+		return env, string(said), err
 	}
-
-	check := root.Program(append(notify.Command, "config", "check")...)
-	check.Env = env
-	output, err := check.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-	require.Regexp(t, `(?m)^feishu_app +\S`, string(output), "it is on")
+	_, output, err := check("$0")
+	require.Error(t, err)
+	for _, key := range []string{"database.password", "providers.feishu-app.appSecret", "apps[0].appSecret"} {
+		require.Contains(t, output, key+": is a placeholder")
+	}
+	env, output, err := check("an-edited-value")
+	require.NoError(t, err, output)
+	require.Regexp(t, `(?m)^feishu_app +\S`, output, "it is on")
 
 	db := testdb.New(t)
 	serve := root.Program(notify.Command...)

@@ -102,7 +102,7 @@ func TestManifestsFitTogether(t *testing.T) {
 
 	monitor := one[selecting](t, "kubernetes", "monitoring", "servicemonitor.yaml")
 	require.Equal(t, fmt.Sprint(map[string]any{"matchLabels": service.Metadata.Labels}), fmt.Sprint(monitor.Spec.Selector))
-	require.Equal(t, 9090, ports[monitor.Spec.Endpoints[0].Port])
+	require.Equal(t, 9464, ports[monitor.Spec.Endpoints[0].Port])
 }
 
 // The connections of all replicas, and of the additional one during an update, fit

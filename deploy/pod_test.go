@@ -83,15 +83,15 @@ func readDeployment(t *testing.T) deployment {
 // secrets returns the secrets that the documentation tells an operator to create.
 func secrets(password string) map[string]map[string]string {
 	return map[string]map[string]string{
-		"sealos-notify-api-auth":      {"apps.yaml": "apps: [{appId: notify-console, appSecret: CHANGE_ME_TO_A_LONG_RANDOM_SECRET}]"},
+		"sealos-notify-api-auth":      {"apps.yaml": "apps: [{appId: notify-console, appSecret: a-long-random-secret-of-the-console}]"},
 		"sealos-notify-feishu":        {"app-id": "cli_xxxxxxxxxxxxxxxx", "app-secret": "xxxxxxxxxxxxxxxx"},
 		"sealos-notify-pg-postgresql": {"postgres-password": password, "password": "of another user"},
 	}
 }
 
 // container returns a command that runs the container as the kubelet would: with its
-// mounted files, arguments and environment.
-func (p pod) container(t *testing.T, password string, more ...string) *exec.Cmd {
+// mounted files, arguments and environment. The command is put before its arguments.
+func (p pod) container(t *testing.T, password string, command ...string) *exec.Cmd {
 	t.Helper()
 	root := harness.NewRoot(t)
 	mounted := map[string]string{}
@@ -116,7 +116,7 @@ func (p pod) container(t *testing.T, password string, more ...string) *exec.Cmd 
 			root.Write(path.Join(mounted[v.Name], item.Path), content[item.Key])
 		}
 	}
-	c := root.Program(append(p.Containers[0].Args, more...)...)
+	c := root.Program(append(command, p.Containers[0].Args...)...)
 	for _, e := range p.Containers[0].Env {
 		c.Env = append(c.Env, e.Name+"="+e.Value)
 	}

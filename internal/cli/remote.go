@@ -57,7 +57,7 @@ func (r *Remote) connect(s *session) error {
 	s.appID = cmp.Or(r.AppID, chosen.AppID, os.Getenv(appEnv), file.Default.AppID)
 	secret := cmp.Or(chosen.AppSecret, os.Getenv(secretEnv), file.Default.AppSecret)
 	if r.SecretFile != "" {
-		content, err := os.ReadFile(r.SecretFile)
+		content, err := readFile(r.SecretFile)
 		if err != nil {
 			return fmt.Errorf("secret file: %w", err)
 		}

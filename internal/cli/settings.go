@@ -62,7 +62,7 @@ func readSettings() (s settings, path string, err error) {
 	if err != nil {
 		return s, path, err
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // the user's own file
+	content, err := readFile(path)
 	if err != nil {
 		return s, path, err
 	}

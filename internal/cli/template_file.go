@@ -93,7 +93,7 @@ func readTemplates(dir string) (map[string]sampledFile, error) {
 		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
 			continue
 		}
-		content, err := os.ReadFile(path) //nolint:gosec // the folder is the user's choice
+		content, err := readFile(path)
 		if err != nil {
 			return nil, err
 		}

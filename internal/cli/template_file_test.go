@@ -74,3 +74,13 @@ func TestReadTemplates(t *testing.T) {
 		require.ErrorContains(t, err, fault)
 	}
 }
+
+// Files that Windows' editors saved, with a byte order mark and CRLF, are read.
+func TestFilesMayHaveAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("\xef\xbb\xbfname: a\r\nchannel: email\r\nbody: x\r\n"), 0o600))
+	files, err := readTemplates(dir)
+	require.NoError(t, err)
+	require.Equal(t, templateFile{Name: "a", Channel: "email", Body: "x"}, files["a"].Template)
+}
