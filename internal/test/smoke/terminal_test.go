@@ -133,7 +133,6 @@ var commandArgs = map[string][]string{
 	"audit":                nil,
 	"erase":                {"--notification", "id", "--yes"},
 	"apps":                 nil,
-	"status":               nil,
 	"whoami":               nil,
 	"healthcheck":          nil,
 }
