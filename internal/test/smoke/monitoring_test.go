@@ -25,18 +25,16 @@ import (
 // alerts and the dashboard use no other metrics.
 func TestMetrics(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
-		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s}, {appId: %s, appSecret: %s, limits: {requestsPerMinute: 1}}]",
-			harness.AppID, harness.AppSecret, harness.OtherID, harness.OtherSecret))
+		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s, limits: {deliveriesPerDay: {feishu_app: 3}}}]",
+			harness.AppID, harness.AppSecret))
 		r := w.Start()
 		r.Template()
 		r.Until(r.Send("arrives", 2), "success")
-		for _, key := range []string{"one", "another", "beyond the limit"} { // a minute may begin in between
-			r.Call(harness.OtherID, harness.OtherSecret, http.MethodPost, "/api/v1/notifications", harness.Notification(key, 1))
-		}
 		w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, Times: 1, HTTPStatus: 400, Code: "230001"})
 		r.Until(r.Send("dead", 1), "failed")
 		r.Do(http.StatusOK, http.MethodPost, "/api/v1/notifications", harness.Notification("arrives", 2))
 		r.Do(http.StatusNotFound, http.MethodGet, "/api/v1/templates/none", nil)
+		r.Do(http.StatusTooManyRequests, http.MethodPost, "/api/v1/notifications", harness.Notification("beyond", 1))
 
 		shown := scrape(t, r)
 		documented := documentedMetrics(t)
