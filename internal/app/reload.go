@@ -105,7 +105,7 @@ func (r *reloader) follow(watcher *config.Watcher, requests <-chan os.Signal) (s
 		select {
 		case <-ended:
 		case <-time.After(stopReload):
-			r.log.Warn("a reload that still reads its files was abandoned")
+			r.log.Warn("a reload in progress was abandoned")
 		}
 	}
 }

@@ -112,6 +112,7 @@ const hostileText = "x\x1b[2J\x1b]0;title\a\r\u009b2J\u202eevil\u2066\u200b\u202
 // commandArgs are arguments for each command that calls the service.
 var commandArgs = map[string][]string{
 	"send":                 {"--to", "email:a@example.com", "-t", "email=x", "--wait"},
+	"status":               nil,
 	"notifications list":   nil,
 	"notifications show":   {"id"},
 	"notifications cancel": {"id"},
