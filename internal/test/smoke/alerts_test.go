@@ -121,6 +121,30 @@ func TestAlertmanagerRetriesAfterAKill(t *testing.T) {
 	})
 }
 
+// An alert that is beyond a limit of the posting app is kept by Alertmanager, which would give
+// up after a 429 until the group's next interval.
+func TestAlertmanagerKeepsWhatIsBeyondALimit(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		r := startIntegrated(t, w)
+		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s, limits: {deliveriesPerDay: {feishu_app: 2}}}]", harness.AppID, harness.AppSecret))
+		r.Await("configuration reloaded")
+		link := newLink(t, r.Base)
+		config := strings.Replace(alertmanagerConfig(t, w, link.url), "group_interval: 300ms", "group_interval: 1h", 1)
+		am := alertmanager.Start(t, config)
+		am.Post(diskAlert("db-0", time.Now().Add(-time.Minute)))
+		link.await(http.StatusAccepted)
+		other := diskAlert("db-0", time.Now().Add(-time.Minute))
+		other.Labels["alertname"] = "Other"
+		am.Post(other)
+		link.await(http.StatusServiceUnavailable)
+		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s}]", harness.AppID, harness.AppSecret))
+		for status := 0; status != http.StatusAccepted; {
+			status = limit.Receive(t, link.answers, "an answer")
+		}
+		require.Equal(t, []string{"[FIRING:1] DiskFull eu-1", "[FIRING:1] Other eu-1"}, titles(t, w, 2))
+	})
+}
+
 // The two halves of a pair that do not hear of each other both post everything, to two
 // replicas. Each state is told once.
 func TestBothHalvesOfAnAlertmanagerPair(t *testing.T) {
