@@ -101,7 +101,7 @@ func (w *World) newReplica(env []string, flags ...string) *Replica {
 	// It runs as long as the test: its cleanup kills it.
 	args := append(slices.Clone(w.Before), w.binary(), "-c", "config.yaml")
 	args = append(args, flags...)
-	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // the test's own command
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = w.Dir
 	cmd.Env = append(cmd.Environ(), env...)
 	return &Replica{t: w.t, Cmd: cmd, exited: make(chan struct{})}
