@@ -68,6 +68,13 @@ lint: ## Run the linters, which also check the table of allowed imports
 vulncheck: ## Look for known vulnerabilities in the code that the program calls (asks vuln.go.dev)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
+OUTDATED := go list -e -m -u -f '{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}} -> {{.Update.Version}}{{end}}'
+
+.PHONY: outdated
+outdated: ## Show which direct dependencies are behind (asks the module proxy)
+	@for module in . client internal/test/k8stest internal/test/promtest; do (cd $$module && $(OUTDATED) all); done | grep . || true
+	@cd internal/tools && go list -m -u github.com/golangci/golangci-lint/v2
+
 .PHONY: generate
 generate: ## Regenerate files (OpenAPI, configuration reference)
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1 -update

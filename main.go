@@ -79,7 +79,7 @@ func run() int {
 	}
 	parser := kong.Must(&commandLine{}, kong.Name("sealos-notify"), kong.Writers(stdout, stderr), vars(),
 		kong.Description("A notification service: one API, many channels, nothing lost."))
-	parsed, err := parser.Parse(cli.Args(os.Args[1:]))
+	parsed, err := parser.Parse(cli.Args(parser.Model.Node, os.Args[1:]))
 	if err != nil {
 		return fail(cli.UsageError(err))
 	}
@@ -236,22 +236,22 @@ func (c *migrateCommands) migrate(ctx context.Context, k *kong.Context, change f
 }
 
 type configCommands struct {
+	configFlag
+	overrideFlags
 	Check configCheck `cmd:"" help:"Check the configuration and show it, secrets as ***."`
 }
 
 type configCheck struct {
-	configFlag
-	overrideFlags
 	Probe bool `help:"Also reach every provider, without sending anything."`
 }
 
-func (c configCheck) Run(ctx context.Context, k *kong.Context) error {
-	checked, err := c.options(c.overrideFlags).Loader().Check(nil)
+func (c configCheck) Run(ctx context.Context, of *configCommands, k *kong.Context) error {
+	checked, err := of.options(of.overrideFlags).Loader().Check(nil)
 	if err != nil {
 		return err
 	}
 	fmt.Fprint(k.Stdout, checked.Redacted())
-	fmt.Fprintf(k.Stderr, "%s is valid\n\n", c.Config)
+	fmt.Fprintf(k.Stderr, "%s is valid\n\n", of.Config)
 	table := tabwriter.NewWriter(k.Stderr, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHANNEL\tPROVIDER\tTYPE\tRECIPIENTS\tANSWER LOST\tCAN")
 	for _, channel := range checked.Registry.Channels() {

@@ -24,14 +24,14 @@ type originKey struct{}
 
 // noteOrigin is the middleware that keeps where a request comes from, for the audit log.
 func (s *Server) noteOrigin(c *fiber.Ctx) error {
-	c.Locals(originKey{}, originOf(c))
+	c.Locals(originKey{}, s.originOf(c))
 	return c.Next()
 }
 
-func originOf(c *fiber.Ctx) store.Actor {
+func (s *Server) originOf(c *fiber.Ctx) store.Actor {
 	var origin store.Actor
-	if address := peer(c); address.IsValid() {
-		origin.Address = address.Unmap().String()
+	if address := s.peer(c); address.IsValid() {
+		origin.Address = address.String()
 	}
 	origin.Agent = plain(c.Get(fiber.HeaderUserAgent))
 	return origin
@@ -131,7 +131,7 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 	if c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead {
 		return c.Next()
 	}
-	actor := originOf(c)
+	actor := s.originOf(c)
 	actor.AppID = c.Locals(callerKey{}).(Caller).AppID
 	entries := riverUIEntries(actor, strings.TrimPrefix(c.Path(), riverUIPrefix+"/api/"), c.BodyRaw())
 	err := c.Next()

@@ -1,15 +1,13 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,13 +52,11 @@ func callerOf(ctx context.Context) Caller {
 	return caller
 }
 
-// Auth authenticates callers and limits how often secrets can be guessed. Its
+// Auth authenticates callers and counts wrong secrets. Its
 // credentials can be replaced while serving.
 type Auth struct {
 	current atomic.Pointer[Credentials]
 	log     *zap.Logger
-
-	mu      sync.Mutex
 	guesses *throttle
 }
 
@@ -80,47 +76,53 @@ func (a *Auth) Set(c *Credentials) {
 }
 
 // check returns the caller that has the id and the secret. The error is a *Problem:
-// errNoCredentials, errUnauthorized or errTooManyAttempts.
+// errNoCredentials, errUnauthorized or errTooManyAttempts. Secrets are compared before
+// guesses are counted, so a right one is never refused because of somebody else's wrong
+// ones. Comparing costs microseconds, so a flood of wrong ones costs no more than any flood
+// of requests.
 func (a *Auth) check(appID, secret string, address netip.Addr) (Caller, error) {
-	from := origin{appID, networkOf(address)}
-	// One lock for all of it, so that concurrent guesses cannot pass the count together.
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if wait := a.guesses.wait(from); wait > 0 {
-		return Caller{}, errTooManyAttempts(wait)
-	}
-	caller, ok := a.current.Load().check(appID, secret)
-	switch {
-	case ok:
-		a.guesses.succeeded(from)
+	if caller, ok := a.current.Load().check(appID, secret); ok {
 		return caller, nil
-	case secret == "": // a request without a secret is no guess
+	}
+	if secret == "" { // a request without a secret is no guess
 		return Caller{}, errNoCredentials
 	}
-	a.guesses.failed(from)
+	if wait := a.guesses.failed(appID, address); wait > 0 {
+		return Caller{}, errTooManyAttempts(wait)
+	}
 	return Caller{}, errUnauthorized
 }
 
-// authenticate is the middleware of /api/v1: it refuses unknown apps.
+// knows reports whether a request has right credentials, of whatever kind. It counts no
+// guess.
+func (a *Auth) knows(h *fasthttp.RequestHeader) bool {
+	appID, secret, _ := credentialsOf(h, true)
+	_, ok := a.current.Load().check(appID, secret)
+	return ok
+}
+
+// authenticate is the middleware of /api/v1: it refuses unknown apps. Only integrations
+// accept basic authentication: what a browser keeps for River UI must open nothing else.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	caller, err := s.auth.check(credentialsAndPeer(c))
+	appID, secret, isBasic := credentialsOf(&c.Request().Header, strings.HasPrefix(c.Path(), integrationsPrefix+"/"))
+	caller, err := s.auth.check(appID, secret, s.peer(c))
 	if err != nil {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="sealos-notify"`)
 		return err
 	}
 	c.Locals(callerKey{}, caller)
+	if isBasic {
+		return refuseForeignPages(c)
+	}
 	return c.Next()
 }
 
 // authenticateAdmin is the middleware of River UI: it refuses all but admins, and
 // accepts basic authentication, which browsers use.
 func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
-	appID, secret := credentialsOf(&c.Request().Header)
-	if appID == "" {
-		appID, secret = basicCredentialsOf(&c.Request().Header)
-	}
-	caller, err := s.auth.check(appID, secret, peer(c))
+	appID, secret, _ := credentialsOf(&c.Request().Header, true)
+	caller, err := s.auth.check(appID, secret, s.peer(c))
 	if err != nil {
 		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
 		return err
@@ -132,48 +134,44 @@ func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// credentialsAndPeer returns the credentials of a request, and its peer.
-func credentialsAndPeer(c *fiber.Ctx) (appID, secret string, address netip.Addr) {
-	appID, secret = credentialsOf(&c.Request().Header)
-	return appID, secret, peer(c)
-}
+// foreignPages finds requests that another site makes a browser send.
+var foreignPages = http.NewCrossOriginProtection()
 
-// peer returns the address at the other end of the connection. Behind a proxy it is
-// the proxy's: anyone can write an X-Forwarded-For.
-func peer(c *fiber.Ctx) netip.Addr {
-	tcp, ok := c.Context().RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
+// refuseForeignPages is the middleware that refuses a change that a page of another site asks for. A browser adds
+// its basic credentials to such requests. What a page may send without asking, a form or a
+// text, is not JSON.
+func refuseForeignPages(c *fiber.Ctx) error {
+	r := &http.Request{Method: c.Method(), Host: string(c.Request().Host()), Header: http.Header{}, URL: &url.URL{}}
+	for _, name := range []string{"Sec-Fetch-Site", fiber.HeaderOrigin} {
+		r.Header.Set(name, c.Get(name))
 	}
-	return tcp.AddrPort().Addr()
+	if foreignPages.Check(r) != nil {
+		return newProblem(http.StatusForbidden, codeForbidden, "requests from another site are not allowed")
+	}
+	if strings.HasPrefix(c.Path(), apiPrefix) && c.Get(fiber.HeaderContentType) == "" {
+		return statusProblem(http.StatusUnsupportedMediaType, notJSON)
+	}
+	return c.Next()
 }
 
-// credentialsOf returns the credentials of a request, empty when it has none.
-func credentialsOf(h *fasthttp.RequestHeader) (appID, secret string) {
+// credentialsOf returns the credentials of a request, empty when it has none, and
+// whether they are those of basic authentication, where that is accepted.
+func credentialsOf(h *fasthttp.RequestHeader, acceptsBasic bool) (appID, secret string, isBasic bool) {
 	appID, secret = string(h.Peek("X-App-Id")), string(h.Peek("X-App-Secret"))
 	if appID != "" || secret != "" {
-		return appID, secret
+		return appID, secret, false
 	}
 	if token, ok := authorization(h, "Bearer"); ok {
 		appID, secret, _ = strings.Cut(token, ":")
-		return appID, secret
+		return appID, secret, false
 	}
-	// Other routes of /api/v1 do not accept basic authentication: what a browser
-	// keeps for River UI must open nothing else.
-	if bytes.HasPrefix(h.RequestURI(), []byte(integrationsPrefix+"/")) {
-		return basicCredentialsOf(h)
-	}
-	return "", ""
-}
-
-// basicCredentialsOf returns the credentials of basic authentication.
-func basicCredentialsOf(h *fasthttp.RequestHeader) (appID, secret string) {
-	if token, ok := authorization(h, "Basic"); ok {
+	if token, ok := authorization(h, "Basic"); ok && acceptsBasic {
 		if pair, err := base64.StdEncoding.DecodeString(token); err == nil {
 			appID, secret, _ = strings.Cut(string(pair), ":")
+			return appID, secret, true
 		}
 	}
-	return appID, secret
+	return "", "", false
 }
 
 // authorization returns the token of an Authorization header that has the scheme.

@@ -138,10 +138,10 @@ func (b *bodies) read(c *fiber.Ctx, to *held, most int) error {
 	to.weights = b.small
 	const chunked = -1
 	switch {
-	case stream == nil:
-		return nil
 	case length > most:
 		return errBodyTooLarge
+	case stream == nil:
+		return nil
 	case length == chunked:
 		more, err := to.read(ctx, stream, min(smallBody, most))
 		if err != nil || !more {
@@ -206,5 +206,6 @@ func dropBody(c *fiber.Ctx) {
 			return
 		}
 	}
+	linger(c.Context().Conn())
 	c.Context().SetConnectionClose()
 }

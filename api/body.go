@@ -59,13 +59,16 @@ func (b *jsonBody[T]) read(ctx huma.Context) error {
 	})
 }
 
+// notJSON is the detail for a body that is declared as something else.
+const notJSON = "the Content-Type must be application/json"
+
 // checkHeaders returns a *Problem when the body of a request is compressed or declared as
 // something else than JSON.
 func checkHeaders(c *fiber.Ctx) error {
 	if contentType := c.Get(fiber.HeaderContentType); contentType != "" {
 		mediaType, _, err := mime.ParseMediaType(contentType)
 		if err != nil || mediaType != fiber.MIMEApplicationJSON {
-			return statusProblem(http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+			return statusProblem(http.StatusUnsupportedMediaType, notJSON)
 		}
 	}
 	// A few KiB can unpack to gigabytes.
@@ -99,18 +102,18 @@ func (s bodySchema) decode(body []byte, to any, take func(values int) error) err
 	if err := take(c.values); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, to, exactNumbers); err != nil {
+	if err := json.Unmarshal(body, to, json.WithUnmarshalers(json.JoinUnmarshalers(exactNumbers, exactTimes))); err != nil {
 		return statusProblem(http.StatusBadRequest, undecodable)
 	}
 	return nil
 }
 
 // exactNumbers decodes a number into an any as it is written, whatever its size.
-var exactNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, to *any) error {
+var exactNumbers = json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, to *any) error {
 	if decoder.PeekKind() != '0' {
 		return errors.ErrUnsupported
 	}
 	token, err := decoder.ReadToken()
 	*to = encodingjson.Number(token.String())
 	return err
-}))
+})

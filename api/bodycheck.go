@@ -11,11 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
@@ -224,8 +222,8 @@ func allowsText(s *huma.Schema, text string) bool {
 	case s.Pattern != "":
 		return regexp.MustCompile(s.Pattern).MatchString(text)
 	case s.Format == "date-time":
-		quoted, err := jsontext.AppendQuote(nil, text)
-		return err == nil && json.Unmarshal(quoted, new(time.Time)) == nil // stricter than time.Parse
+		_, err := parseTime(text)
+		return err == nil
 	case s.Format == "uuid":
 		id, err := uuid.Parse(text)
 		return err == nil && id != uuid.Nil
@@ -241,7 +239,7 @@ func ruleOf(s *huma.Schema) string {
 	case s.Pattern != "":
 		return "must match " + s.Pattern
 	case s.Format == "date-time":
-		return "must be an RFC 3339 time with its zone, such as 2026-01-02T15:04:05+08:00"
+		return timeRule
 	case s.Format == "uuid":
 		return "must be an id (a UUID)"
 	case s.MaxLength != nil && s.MinLength != nil:

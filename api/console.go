@@ -1,10 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -41,11 +39,8 @@ func (s *Server) serveConsole() error {
 	return nil
 }
 
-// hasSession reports whether a request for a page comes from a browser that is signed in.
+// hasSession reports whether a request comes from a browser that is signed in.
 func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
-	if !bytes.HasPrefix(h.RequestURI(), []byte(console.Prefix+"/")) {
-		return false
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
 	for _, cookie := range console.SessionCookies {
@@ -76,9 +71,8 @@ func (u user) Roles() []string {
 	return roles
 }
 
-func (c consoleAPI) SignIn(ctx context.Context, appID, secret, peer string) (string, time.Time, error) {
-	from, _ := netip.ParseAddrPort(peer)
-	return c.s.signIn(ctx, appID, secret, from.Addr())
+func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, time.Time, error) {
+	return c.s.signIn(ctx, appID, secret, c.s.peer(ctx.Value(requestKey{}).(*fiber.Ctx)))
 }
 
 func (c consoleAPI) SignOut(ctx context.Context, token string) error {

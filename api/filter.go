@@ -113,6 +113,9 @@ func scope(ctx context.Context, app string) (string, error) {
 	return caller.AppID, nil
 }
 
+// timeParameters are the parameters of lists that are times.
+var timeParameters = []string{"since", "until"}
+
 // checkQuery refuses query parameters that a database cannot store or compare, and those
 // of a read that say nothing: an empty filter would match everything, and of two only
 // one would count.
@@ -134,6 +137,16 @@ func checkQuery(c *fiber.Ctx) error {
 		}
 		seen[field] = true
 	}
+	for _, name := range timeParameters {
+		if !seen[name] || !read {
+			continue
+		}
+		at, err := parseTime(c.Query(name))
+		if err != nil {
+			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "query."+name, err.Error())
+		}
+		c.Context().QueryArgs().Set(name, at.Format(time.RFC3339Nano))
+	}
 	return c.Next()
 }
 
@@ -141,6 +154,6 @@ func checkQuery(c *fiber.Ctx) error {
 func saysNothing(value string) bool {
 	id, err := uuid.Parse(value)
 	nilID := err == nil && id == uuid.Nil
-	at, err := time.Parse(time.RFC3339, value)
+	at, err := parseTime(value)
 	return strings.TrimSpace(value) == "" || nilID || err == nil && at.IsZero()
 }

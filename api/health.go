@@ -17,8 +17,17 @@ type healthView struct {
 }
 
 type healthOutput struct {
-	Status int
-	Body   healthView
+	Status     int
+	RetryAfter string `header:"Retry-After" doc:"seconds; with 503"`
+	Body       healthView
+}
+
+func healthy(status string) *healthOutput {
+	return &healthOutput{Status: http.StatusOK, Body: healthView{Status: status}}
+}
+
+func unhealthy(status, reason string) *healthOutput {
+	return &healthOutput{Status: http.StatusServiceUnavailable, RetryAfter: "1", Body: healthView{Status: status, Reason: reason}}
 }
 
 // isProbe reports whether machines request a path every few seconds.
@@ -26,24 +35,24 @@ func isProbe(path string) bool { return path == "/health" || path == "/livez" ||
 
 func (s *Server) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	if !s.databaseAnswers(ctx) {
-		return &healthOutput{http.StatusServiceUnavailable, healthView{Status: "unhealthy"}}, nil
+		return unhealthy("unhealthy", ""), nil
 	}
-	return &healthOutput{http.StatusOK, healthView{Status: "healthy"}}, nil
+	return healthy("healthy"), nil
 }
 
 func (s *Server) live(context.Context, *struct{}) (*healthOutput, error) {
-	return &healthOutput{http.StatusOK, healthView{Status: "alive"}}, nil
+	return healthy("alive"), nil
 }
 
 func (s *Server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	missing, readable := s.schemaLacks(ctx)
 	if missing != "" {
-		return &healthOutput{http.StatusServiceUnavailable, healthView{Status: "not ready", Reason: missing}}, nil
+		return unhealthy("not ready", missing), nil
 	}
 	if !s.isReady() || !readable || !s.databaseAnswers(ctx) {
-		return &healthOutput{http.StatusServiceUnavailable, healthView{Status: "not ready"}}, nil
+		return unhealthy("not ready", ""), nil
 	}
-	return &healthOutput{http.StatusOK, healthView{Status: "ready"}}, nil
+	return healthy("ready"), nil
 }
 
 func (s *Server) databaseAnswers(ctx context.Context) bool {

@@ -30,7 +30,11 @@ func TestProbes(t *testing.T) {
 			live := b.call(t, request{method: "GET", path: "/livez"})
 			require.Equal(t, c.live, live.status)
 			require.JSONEq(t, c.liveText, live.text)
-			require.Equal(t, c.ready, b.call(t, request{method: "GET", path: "/readyz"}).status)
+			ready := b.call(t, request{method: "GET", path: "/readyz"})
+			require.Equal(t, c.ready, ready.status)
+			for _, a := range []answer{health, live, ready} {
+				require.Equal(t, a.status == 503, a.header.Get("Retry-After") != "")
+			}
 		})
 	}
 }

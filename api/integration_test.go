@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -477,4 +478,45 @@ func TestAlertsComeWithEachKindOfCredentials(t *testing.T) {
 		statuses[b.call(t, r).status]++
 	}
 	require.Equal(t, map[int]int{401: 10, 429: 5}, statuses)
+}
+
+// A browser adds the basic credentials that it has for River UI to what a page of another
+// site sends. So these paths check what River UI checks, and that the body is JSON, which a
+// page cannot send unasked.
+func TestAlertsWithBasicCredentialsAreNotOfAForeignPage(t *testing.T) {
+	t.Parallel()
+	b := startIntegrations(t)
+	for name, c := range map[string]struct {
+		header http.Header
+		status int
+	}{
+		"a program":           {http.Header{}, 202},
+		"same origin":         {http.Header{"Sec-Fetch-Site": {"same-origin"}}, 202},
+		"same origin, by URL": {http.Header{"Origin": {b.url}}, 202},
+		"cross site":          {http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
+		"same site":           {http.Header{"Sec-Fetch-Site": {"same-site"}}, 403},
+		"another origin":      {http.Header{"Origin": {"https://evil.example"}}, 403},
+		"null origin":         {http.Header{"Origin": {"null"}}, 403},
+		"an empty type":       {http.Header{"Content-Type": {""}}, 415},
+		"a form":              {http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, 415},
+		"a text":              {http.Header{"Content-Type": {"text/plain"}}, 415},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, source := range []string{"alertmanager", "grafana"} {
+				r := alerts(source, recorded(t, "alertmanager-firing"))
+				r.app = ""
+				r.header = basic("sender", "sender-secret")
+				maps.Copy(r.header, c.header)
+				a := b.callUndescribed(t, r)
+				require.Equal(t, c.status, a.status, a.text)
+
+				// Credentials that no browser adds by itself prove that the page may.
+				r.header.Del("Authorization")
+				r.app = "sender"
+				a = b.callUndescribed(t, r)
+				require.NotEqual(t, 403, a.status, a.text)
+			}
+		})
+	}
 }

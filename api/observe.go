@@ -59,6 +59,8 @@ func (s *Server) observe(c *fiber.Ctx) error {
 // answerUnrouted answers a request that fasthttp refused before observe ran: it is not
 // HTTP.
 func (s *Server) answerUnrouted(c *fiber.Ctx, err error) error {
+	linger(c.Context().Conn())
+	c.Context().Response.SkipBody = c.Request().Header.IsHead()
 	setHeaders(c)
 	return s.writeError(c, err)
 }

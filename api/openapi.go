@@ -156,13 +156,19 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 		op.Metadata[bodySchemaKey] = bodySchema{registry, schema}
 		body = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: schema}}}
 	}
-	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+	answer := func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, s.problem(err)
 		}
 		return out, nil
-	})
+	}
+	huma.Register(api, op, answer)
+	if r.method == http.MethodGet { // RFC 9110, section 9.1: HEAD wherever there is GET
+		head := op
+		head.Method, head.Hidden = http.MethodHead, true
+		huma.Register(api, head, answer)
+	}
 	registered := operation(api, r)
 	registered.RequestBody = body // added after the registration: jsonBody reads the body, not huma
 	addResponses(registered)
@@ -204,9 +210,13 @@ func addResponses(op *huma.Operation) {
 		}
 		accepted.Headers = nil
 	case "health", "ready":
+		well := op.Responses["200"]
 		op.Responses["503"] = &huma.Response{
-			Description: http.StatusText(http.StatusServiceUnavailable), Content: op.Responses["200"].Content,
+			Description: http.StatusText(http.StatusServiceUnavailable), Content: well.Content, Headers: well.Headers,
 		}
+		fallthrough
+	case "live":
+		op.Responses["200"].Headers = nil
 	}
 }
 
@@ -221,7 +231,7 @@ var exampleProblems = map[int]*Problem{
 	http.StatusRequestEntityTooLarge: newProblem(http.StatusRequestEntityTooLarge,
 		codeByStatus[http.StatusRequestEntityTooLarge], "the body must have at most 4194304 bytes"),
 	http.StatusUnsupportedMediaType: newProblem(http.StatusUnsupportedMediaType,
-		codeByStatus[http.StatusUnsupportedMediaType], "the Content-Type must be application/json"),
+		codeByStatus[http.StatusUnsupportedMediaType], notJSON),
 	http.StatusUnprocessableEntity: fieldProblem(http.StatusUnprocessableEntity, refusal.MissingParam,
 		"channels.feishu_app.params.incident", `template "feishu-alert" needs the param "incident"`),
 	http.StatusTooManyRequests:     errTooManyAttempts(guessWindow),

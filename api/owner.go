@@ -37,12 +37,15 @@ func (s *Server) newestVersion(ctx context.Context, name string) (store.Template
 	return newest[0], nil
 }
 
-// mayChange returns a *Problem unless the template is the caller's to change.
+// mayChange returns a *Problem unless the template is the caller's to change. The refusal is
+// noted as the action, unless that is empty.
 func (s *Server) mayChange(ctx context.Context, action store.AuditAction, name, owner string) error {
 	if callerOf(ctx).owns(owner) {
 		return nil
 	}
-	s.auditRefusal(ctx, action, name)
+	if action != "" {
+		s.auditRefusal(ctx, action, name)
+	}
 	return newProblem(http.StatusForbidden, codeNotOwner,
 		fmt.Sprintf("template %s belongs to the app %s: only that app and administrators may change, delete or restore it", name, owner))
 }
@@ -50,7 +53,7 @@ func (s *Server) mayChange(ctx context.Context, action store.AuditAction, name, 
 // mayCreate returns whose the name of a new template is: empty when it was never used. The error
 // is a *Problem when the caller may not use it. The name of a deleted template stays its owner's,
 // because others may still send by that name.
-func (s *Server) mayCreate(ctx context.Context, name string) (owner string, err error) {
+func (s *Server) mayCreate(ctx context.Context, name string, action store.AuditAction) (owner string, err error) {
 	newest, err := s.store.TemplateVersions(ctx, name, 0, 1)
 	if err != nil || len(newest) == 0 {
 		return "", err
@@ -59,7 +62,7 @@ func (s *Server) mayCreate(ctx context.Context, name string) (owner string, err 
 	if !n.Deleted || n.Private && !callerOf(ctx).owns(n.Owner) {
 		return "", existsProblem(store.ErrExists)
 	}
-	return n.Owner, s.mayChange(ctx, store.AuditTemplateCreate, name, n.Owner)
+	return n.Owner, s.mayChange(ctx, action, name, n.Owner)
 }
 
 // chooseOwner returns the owner that a request gives to a template of the current one.

@@ -53,6 +53,8 @@ var codeByStatus = map[int]string{
 	http.StatusRequestEntityTooLarge:       "body_too_large",
 	http.StatusUnsupportedMediaType:        "unsupported_media_type",
 	http.StatusRequestHeaderFieldsTooLarge: "headers_too_large",
+	http.StatusNotImplemented:              "method_not_implemented",
+	http.StatusHTTPVersionNotSupported:     "http_version_not_supported",
 }
 
 const problemContentType = "application/problem+json"
@@ -92,7 +94,7 @@ func (p *Problem) withRetryAfter(d time.Duration) *Problem {
 
 func errTooManyAttempts(wait time.Duration) *Problem {
 	return newProblem(http.StatusTooManyRequests, codeTooMany,
-		"too many wrong secrets for this app or from this address; try again later").withRetryAfter(wait)
+		"too many wrong secrets for this app or from this network; the right one is accepted at once").withRetryAfter(wait)
 }
 
 var (

@@ -4,15 +4,19 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
@@ -121,11 +125,12 @@ type Server struct {
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
+	proxies      []netip.Prefix // server.trustedProxies
 	bodies       *bodies
 	lists        *shares.Pool // lists that are answered at once
 	answers      *shares.Pool // bytes of large answers that are not written yet
 	writeTimeout time.Duration
-	listener     atomic.Pointer[quietListener] // set by Serve
+	listener     atomic.Pointer[listener] // set by Serve
 
 	recipientTypes []string
 }
@@ -138,6 +143,13 @@ func New(o Options) (*Server, error) {
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
 		writeTimeout: o.Config.WriteTimeout,
+	}
+	for _, text := range o.Config.TrustedProxies {
+		network, err := ParseNetwork(text)
+		if err != nil {
+			return nil, fmt.Errorf("server.trustedProxies: %w", err)
+		}
+		s.proxies = append(s.proxies, network)
 	}
 	s.SetIntegrations(o.Integrations)
 	s.receivers.server = s
@@ -160,6 +172,8 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 	})
 	s.app.Server().CloseOnShutdown = true
+	s.app.Server().ConnState = track
+	s.app.Server().ExpectHandler = s.expect
 
 	s.app.Use(s.observe)
 	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
@@ -170,14 +184,27 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, riverUI(o.RiverUI))
+		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}
+	s.app.Server().Handler = s.handler(s.app.Handler())
 	return s, nil
+}
+
+// expect answers a request that asks before it sends its body (RFC 9110, section 10.1.1). One
+// that can be answered without the body is, at once.
+func (s *Server) expect(r *fasthttp.RequestCtx) int {
+	h := &r.Request.Header
+	if h.ContentLength() <= maxBody && (s.auth.knows(h) || s.hasSession(h)) {
+		return http.StatusContinue
+	}
+	linger(r.Conn())
+	s.app.Server().Handler(r)
+	return r.Response.StatusCode()
 }
 
 // Serve answers requests until Shutdown, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	listener := newQuietListener(l)
+	listener := newListener(l, connectionLimit(maxFiles()), s.log)
 	s.listener.Store(listener)
 	return s.app.Listener(listener)
 }
@@ -186,12 +213,15 @@ func (s *Server) Serve(l net.Listener) error {
 // ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if l := s.listener.Load(); l != nil {
-		l.closeQuiet()
+		l.closeUnused()
 	}
 	return s.app.ShutdownWithContext(ctx)
 }
 
-const apiPrefix = "/api/v1"
+const (
+	apiPrefix     = "/api/v1"
+	riverUIPrefix = "/riverui"
+)
 
 // routes registers every operation of the API.
 func (s *Server) routes(api huma.API) {

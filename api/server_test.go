@@ -89,7 +89,7 @@ func TestBrokenRequestsAreProblems(t *testing.T) {
 		"large chunk of a stranger": {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"5000\r\n" + strings.Repeat("x", 0x5000) + "\r\n0\r\n\r\n", 401},
 		"large body on an open route": {"POST /livez HTTP/1.1\r\nHost: x\r\nX-App-Id: x\r\nX-App-Secret: x\r\nContent-Length: 20000\r\n\r\n{", 405},
-		"bad escape":                  {"GET /api/v1/templates/%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 404},
+		"bad escape":                  {"GET /api/v1/templates/%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 400},
 		"bad query":                   {"GET /api/v1/templates?limit=%zz HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\n\r\n", 400},
 		"bad chunks":                  {"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: root\r\nX-App-Secret: root-secret\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
 		"not HTTP":                    {"hello\r\n\r\n", 400},

@@ -83,7 +83,7 @@ type templateOutput struct{ Body templateView }
 type createTemplateInput struct{ jsonBody[templateRequest] }
 
 func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*templateOutput, error) {
-	t, before, err := s.newTemplate(ctx, in.body)
+	t, before, err := s.newTemplate(ctx, in.body, store.AuditTemplateCreate)
 	if err != nil {
 		return nil, err
 	}
@@ -94,21 +94,22 @@ func (s *Server) createTemplate(ctx context.Context, in *createTemplateInput) (*
 	return &templateOutput{viewTemplate(t)}, nil
 }
 
-// newTemplate returns the template of a request, and whose its name was before, or why it
-// cannot be created.
-func (s *Server) newTemplate(ctx context.Context, r templateRequest) (t store.Template, before string, err error) {
+// newTemplate returns the template of a request and whose its name was before, or why it
+// cannot be created. A refusal because of the owner is noted as the action, unless that is
+// empty.
+func (s *Server) newTemplate(ctx context.Context, r templateRequest, action store.AuditAction) (t store.Template, before string, err error) {
 	if err := r.check(); err != nil {
 		return t, "", err
 	}
 	t = r.template(r.Name, r.Channel)
+	t.CreatedAt = t.UpdatedAt
 	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return t, "", err
 	}
-	if before, err = s.mayCreate(ctx, t.Name); err != nil {
+	if before, err = s.mayCreate(ctx, t.Name, action); err != nil {
 		return t, "", err
 	}
 	t.Owner, err = s.chooseOwner(ctx, r.Owner, callerOf(ctx).app())
-	t.CreatedAt = t.UpdatedAt
 	return t, before, err
 }
 
@@ -172,7 +173,7 @@ type replaceTemplateInput struct {
 }
 
 func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) (*templateOutput, error) {
-	t, old, err := s.replacement(ctx, in.Name, in.body)
+	t, old, err := s.replacement(ctx, in.Name, in.body, store.AuditTemplateUpdate)
 	if err != nil {
 		return nil, err
 	}
@@ -186,16 +187,18 @@ func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) 
 	return &templateOutput{viewTemplate(t)}, nil
 }
 
-// replacement returns the template that a request makes of the stored one, and the stored one,
-// or why it cannot be replaced.
-func (s *Server) replacement(ctx context.Context, name string, r templateReplacement) (t, old store.Template, err error) {
+// replacement returns the template that a request makes of the stored one, or why that cannot
+// be replaced. A refusal because of the owner is noted as the action, unless that is empty.
+func (s *Server) replacement(
+	ctx context.Context, name string, r templateReplacement, action store.AuditAction,
+) (t, old store.Template, err error) {
 	if err := r.check(); err != nil {
 		return t, old, err
 	}
 	if old, err = s.templateOf(ctx, name); err != nil {
 		return t, old, err
 	}
-	if err := s.mayChange(ctx, store.AuditTemplateUpdate, old.Name, old.Owner); err != nil {
+	if err := s.mayChange(ctx, action, old.Name, old.Owner); err != nil {
 		return t, old, err
 	}
 	if r.Name != "" && r.Name != old.Name {

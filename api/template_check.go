@@ -28,9 +28,9 @@ type checkedView struct {
 
 func (s *Server) checkTemplate(ctx context.Context, in *checkTemplateInput) (*checkTemplateOutput, error) {
 	r := in.body
-	t, _, err := s.replacement(ctx, r.Name, templateReplacement{Name: r.Name, Channel: r.Channel, TemplateContent: r.TemplateContent})
+	t, _, err := s.replacement(ctx, r.Name, templateReplacement{Name: r.Name, Channel: r.Channel, TemplateContent: r.TemplateContent}, "")
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errNotFound) {
-		t, _, err = s.newTemplate(ctx, templateRequest{Name: r.Name, Channel: r.Channel, TemplateContent: r.TemplateContent})
+		t, _, err = s.newTemplate(ctx, templateRequest{Name: r.Name, Channel: r.Channel, TemplateContent: r.TemplateContent}, "")
 	}
 	if err != nil {
 		return nil, err

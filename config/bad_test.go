@@ -127,6 +127,11 @@ var bad = map[string][]string{
 	"tag": {
 		":4: anchors, aliases, tags, directives and complex keys are not supported",
 	},
+	"trusted-proxies": {
+		":5: server.trustedProxies[1]: must be a network such as 10.0.0.0/8, or an address",
+		":6: server.trustedProxies[2]: must not be everything: then anybody could choose an address",
+		":7: server.trustedProxies[3]: must be written as IPv4",
+	},
 	"two-documents": {
 		":4: only one YAML document is allowed",
 	},

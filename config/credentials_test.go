@@ -54,6 +54,10 @@ func TestCredentialsFileIsStrict(t *testing.T) {
 	const good = "apps:\n- appId: a\n  appSecret: canary\n"
 	const notASCII = "must have one or more printable ASCII characters, and no space"
 	const notAnID = "must be 1 to 128 letters, digits, dots, dashes or underscores"
+	var served []string
+	for _, typ := range builtin.Types() {
+		served = append(served, typ.Channel)
+	}
 	for name, c := range map[string]struct{ file, want string }{
 		"empty":               {"", "apps.yaml: apps: must have at least one element"},
 		"no apps":             {"apps: []", "apps.yaml:1: apps: must have at least one element"},
@@ -83,10 +87,10 @@ func TestCredentialsFileIsStrict(t *testing.T) {
 		"limit too large":     {good + "  limits:\n    deliveriesPerDay: {sms: 1000000001, voice: 9999999999999999999999}\n", "apps.yaml:5: apps[0].limits.deliveriesPerDay.voice: must be a whole number\napps.yaml:5: apps[0].limits.deliveriesPerDay.sms: must be from 0 to 1000000000"},
 		"limit of two":        {good + "  limits:\n    deliveriesPerMinute: {sms: -1, voice: -1}\n    deliveriesPerDay: 5\n    perHour: 1\n", "apps.yaml:6: apps[0].limits.deliveriesPerDay: must be a mapping of keys to values\napps.yaml:7: apps[0].limits.perHour: unknown key\napps.yaml:5: apps[0].limits.deliveriesPerMinute.sms: must be from 0 to 1000000000\napps.yaml:5: apps[0].limits.deliveriesPerMinute.voice: must be from 0 to 1000000000"},
 		"high no bool":        {good + "  limits: {highPriority: never}\n", "apps.yaml:4: apps[0].limits.highPriority: must be true or false"},
-		"a secret as channel": {good + "  limits: {deliveriesPerDay: {'canary:secret': 1}}\n", "apps.yaml:4: apps[0].limits.deliveriesPerDay.(not a plain name): unknown channel; there are: inapp, email, sms, voice, feishu_webhook, feishu_app"},
+		"a secret as channel": {good + "  limits: {deliveriesPerDay: {'canary:secret': 1}}\n", "apps.yaml:4: apps[0].limits.deliveriesPerDay.(not a plain name): unknown channel; there are: " + strings.Join(served, ", ")},
 		"negative limit":      {good + "  limits:\n    requestsPerMinute: -1\n", "apps.yaml:5: apps[0].limits.requestsPerMinute: must be from 0 to 1000000000"},
 		"negative deliveries": {good + "  limits:\n    deliveriesPerDay:\n      sms: -1\n", "apps.yaml:6: apps[0].limits.deliveriesPerDay.sms: must be from 0 to 1000000000"},
-		"limit of nothing":    {good + "  limits:\n    deliveriesPerMinute:\n      fax: 1\n", "apps.yaml:6: apps[0].limits.deliveriesPerMinute.fax: unknown channel; there are: inapp, email, sms, voice, feishu_webhook, feishu_app"},
+		"limit of nothing":    {good + "  limits:\n    deliveriesPerMinute:\n      fax: 1\n", "apps.yaml:6: apps[0].limits.deliveriesPerMinute.fax: unknown channel; there are: " + strings.Join(served, ", ")},
 		"limit no number":     {good + "  limits: {requestsPerMinute: canary}\n", "apps.yaml:4: apps[0].limits.requestsPerMinute: must be a whole number"},
 		"unknown role":        {good + "  roles:\n  - send\n  - canary\n", "apps.yaml:6: apps[0].roles[1]: must be one of send, templates, admin"},
 	} {

@@ -40,6 +40,7 @@ func TestLoadsEveryKey(t *testing.T) {
 
 	require.Equal(t, api.ServerConfig{
 		Address: "127.0.0.1:9090", ReadTimeout: 90 * time.Second, WriteTimeout: 31 * time.Second, IdleTimeout: 61 * time.Second,
+		TrustedProxies: []string{"10.0.0.0/8", "2001:db8::1"},
 	}, cfg.Server)
 	require.Equal(t, store.Config{
 		Driver: "sqlite", Host: "db", Port: 5433, User: "0123", Password: "from a file $${APP_ID}", DBName: "notify",
@@ -115,6 +116,7 @@ func TestFlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 			"SERVER_ADDRESS": ":2", "SERVER_READ_TIMEOUT": "2s", "SERVER_WRITE_TIMEOUT": "",
 			"DATABASE_PASSWORD": "environment", "LOGGING_LEVEL": "warn", "DISPATCHER_ENABLED": "false",
 			"AUTH_CREDENTIALS_FILE_PATH": "apps.yaml", "DEFAULTS_RETRY_BACKOFF_SECONDS": "1, 2,3",
+			"SERVER_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.7",
 		},
 		Override: func(c *config.Config) { c.Server.Address = ":3" },
 	}.Load()
@@ -129,6 +131,7 @@ func TestFlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 	require.False(t, cfg.Dispatcher.Enabled)
 	require.Equal(t, "apps.yaml", cfg.Auth.CredentialsFilePath)
 	require.Equal(t, []int{1, 2, 3}, cfg.Defaults.RetryBackoffSeconds)
+	require.Equal(t, []string{"10.0.0.0/8", "192.0.2.7"}, cfg.Server.TrustedProxies)
 }
 
 func TestProblemsNameTheVariableOrTheCommandLine(t *testing.T) {

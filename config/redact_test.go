@@ -26,6 +26,9 @@ func TestRedactedShowsWhatIsInEffectWithoutSecrets(t *testing.T) {
   readTimeout: 1m30s
   writeTimeout: 31s
   idleTimeout: 1m1s
+  trustedProxies:
+  - 10.0.0.0/8
+  - 2001:db8::1
 database:
   driver: sqlite
   host: db

@@ -56,6 +56,11 @@ func (r *reader) validateServer() {
 	r.positive("server.readTimeout", s.ReadTimeout)
 	r.positive("server.writeTimeout", s.WriteTimeout)
 	r.positive("server.idleTimeout", s.IdleTimeout)
+	for i, network := range s.TrustedProxies {
+		if _, err := api.ParseNetwork(network); err != nil {
+			r.problem(fmt.Sprintf("server.trustedProxies[%d]", i), "%w", err)
+		}
+	}
 }
 
 func (r *reader) validateDatabase() {

@@ -50,7 +50,7 @@ type Problem struct {
 type Sessions interface {
 	// SignIn returns the token of a new session, and when it ends. peer is the address at the
 	// other end of the connection.
-	SignIn(ctx context.Context, appID, secret, peer string) (token string, expires time.Time, err error)
+	SignIn(ctx context.Context, appID, secret string) (token string, expires time.Time, err error)
 	// SignOut ends the session of the token, if there is one.
 	SignOut(ctx context.Context, token string) error
 	// As returns the user of the token, and a context for calls of the API as that user. The

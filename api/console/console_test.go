@@ -36,7 +36,7 @@ type nothing struct{}
 
 var errNothing = errors.New("nothing is here")
 
-func (nothing) SignIn(context.Context, string, string, string) (string, time.Time, error) {
+func (nothing) SignIn(context.Context, string, string) (string, time.Time, error) {
 	return "", time.Time{}, errNothing
 }
 func (nothing) SignOut(context.Context, string) error { return nil }

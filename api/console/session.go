@@ -85,7 +85,7 @@ func showSignIn(v *visit) error {
 
 func signIn(v *visit) error {
 	form := v.r.PostForm
-	token, expires, err := v.console.api.SignIn(v.r.Context(), form.Get("app"), form.Get("secret"), v.r.RemoteAddr)
+	token, expires, err := v.console.api.SignIn(v.r.Context(), form.Get("app"), form.Get("secret"))
 	if err != nil {
 		p := v.console.api.Problem(err)
 		return v.show("signin", p.Status, signInData{AppID: form.Get("app"), Next: form.Get("next"), Problem: &p})

@@ -3,7 +3,6 @@ package cli
 import (
 	"embed"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -41,7 +40,7 @@ func (c completeCommand) Run(k *kong.Context) error {
 		words = words[1:]
 	}
 	if len(words) > 0 && strings.HasPrefix(words[0], "-") {
-		words = Args(words) // its flags need no "serve"
+		words = Args(k.Model.Node, words)
 	}
 	for _, s := range suggest(k.Model.Node, words) {
 		fmt.Fprintf(k.Stdout, "%s\t%s\n", s.word, s.help)
@@ -68,9 +67,8 @@ func suggest(node *kong.Node, words []string) []suggestion {
 				pending = flag
 			}
 		default:
-			child := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == word })
-			if child >= 0 {
-				node, arguments = node.Children[child], 0
+			if below := child(node, word); below != nil {
+				node, arguments = below, 0
 			} else {
 				arguments++
 			}

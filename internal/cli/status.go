@@ -49,5 +49,9 @@ func waited(c client.Channel) string {
 	if c.Oldest == nil {
 		return ""
 	}
-	return max(0, time.Since(*c.Oldest)).Round(time.Second).String()
+	since := time.Since(*c.Oldest).Round(time.Second)
+	if since <= 0 {
+		return "under 1s"
+	}
+	return since.String()
 }

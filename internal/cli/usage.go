@@ -10,10 +10,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Args returns the arguments with what may be left out: the command serve, when they begin
-// with a flag or are none. "help COMMAND" becomes "COMMAND --help", and "--version" becomes
-// "version".
-func Args(args []string) []string {
+// Args returns the arguments in the order in which the parser takes them, with what may be
+// left out: the command serve. Flags before a command go behind it. "help COMMAND" becomes
+// "COMMAND --help", and "--version" becomes "version".
+func Args(root *kong.Node, args []string) []string {
 	switch {
 	case len(args) == 0:
 		return []string{"serve"}
@@ -21,10 +21,30 @@ func Args(args []string) []string {
 		return append(slices.Clone(args[1:]), "--help")
 	case args[0] == "--version":
 		return []string{"version"}
-	case strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "--help":
-		return append([]string{"serve"}, args...)
+	case !strings.HasPrefix(args[0], "-") || args[0] == "-h" || args[0] == "--help":
+		return args
 	}
-	return args
+	serve, rest := child(root, "serve"), args
+	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") {
+		flag := flagOf(serve, rest[0])
+		rest = rest[1:]
+		if flag != nil && !flag.IsBool() && len(rest) > 0 {
+			rest = rest[1:] // its value
+		}
+	}
+	if len(rest) > 0 && child(root, rest[0]) != nil {
+		return slices.Concat(rest[:1], args[:len(args)-len(rest)], rest[1:])
+	}
+	return append([]string{"serve"}, args...)
+}
+
+// child returns the command of the name below a node, or nil.
+func child(node *kong.Node, name string) *kong.Node {
+	i := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return node.Children[i]
 }
 
 var (

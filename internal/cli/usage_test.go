@@ -34,7 +34,6 @@ func TestUsageErrors(t *testing.T) {
 			"unknown flag -c: it is a flag of serve; which service this command calls is said by --profile or --url\nHelp: sealos-notify deliveries retry --help",
 		},
 		{[]string{"whoami", "--address=x"}, "unknown flag --address: it is a flag of serve; which service this command calls is said by --profile or --url\nHelp: sealos-notify whoami --help"},
-		{[]string{"serve", "--profile", "prod"}, "unknown flag --profile: it is a flag of send, notifications, deliveries, status, template, erase, audit, apps and whoami\nHelp: sealos-notify serve --help"},
 		{[]string{"template", "list", "-x"}, "unknown flag -x\nHelp: sealos-notify template list --help"},
 		{[]string{"deliveries", "retry", "--status", "success"}, "--status must be one of dead, failed, not \"success\"\nHelp: sealos-notify deliveries retry --help"},
 		{[]string{"template", "list", "-o", "yaml"}, "--output must be one of text, json, not \"yaml\"\nHelp: sealos-notify template list --help"},
@@ -52,11 +51,25 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
+// A flag of many commands is explained by all of them.
+func TestFlagsOfManyCommands(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(&program{}, kong.Exit(func(int) {}), kong.Vars{"recipient_types": "email"}, kong.Name("sealos-notify"))
+	require.NoError(t, err)
+	_, err = parser.Parse([]string{"serve", "--profile", "prod"})
+	require.ErrorContains(t, UsageError(err), "unknown flag --profile: it is a flag of send, notifications, deliveries, ")
+}
+
 func TestArgs(t *testing.T) {
 	t.Parallel()
+	parser, err := kong.New(&program{}, kong.Vars{"recipient_types": "email"})
+	require.NoError(t, err)
 	for _, c := range []struct{ args, want []string }{
 		{nil, []string{"serve"}},
 		{[]string{"-c", "x"}, []string{"serve", "-c", "x"}},
+		{[]string{"-c", "x", "deliveries", "retry", "--", "-c"}, []string{"deliveries", "-c", "x", "retry", "--", "-c"}},
+		{[]string{"--config=x", "--address", ":1", "send", "x"}, []string{"send", "--config=x", "--address", ":1", "x"}},
+		{[]string{"-c", "send"}, []string{"serve", "-c", "send"}},
 		{[]string{"--address", ":1"}, []string{"serve", "--address", ":1"}},
 		{[]string{"migrate", "-c", "x"}, []string{"migrate", "-c", "x"}},
 		{[]string{"--help"}, []string{"--help"}},
@@ -65,6 +78,6 @@ func TestArgs(t *testing.T) {
 		{[]string{"help"}, []string{"--help"}},
 		{[]string{"help", "template", "push"}, []string{"template", "push", "--help"}},
 	} {
-		require.Equal(t, c.want, Args(c.args), "%q", c.args)
+		require.Equal(t, c.want, Args(parser.Model.Node, c.args), "%q", c.args)
 	}
 }

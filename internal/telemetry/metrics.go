@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 )
 
 // NewRegistry returns a registry with the metrics of the Go runtime and of the process.
@@ -22,8 +23,13 @@ func NewRegistry() *prometheus.Registry {
 	return r
 }
 
-// scrapesAtOnce bounds the scrapes in flight. Further ones are answered 503.
-const scrapesAtOnce = 4
+const (
+	// scrapesAtOnce bounds the scrapes in flight. Further ones are answered 503.
+	scrapesAtOnce = 4
+	// maxConnections bounds the open connections, so that this port cannot take the files that
+	// the API needs. Further ones wait.
+	maxConnections = 64
+)
 
 // MetricsServer serves /metrics on its own port.
 type MetricsServer struct {
@@ -46,7 +52,7 @@ func ServeMetrics(ctx context.Context, address string, registry *prometheus.Regi
 		Handler: mux, ErrorLog: errorLog, MaxHeaderBytes: 8 << 10,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 	}}
-	go func() { _ = s.server.Serve(listener) }() // it ends with Close
+	go func() { _ = s.server.Serve(netutil.LimitListener(listener, maxConnections)) }() // it ends with Close
 	return s, nil
 }
 

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,18 +39,34 @@ func tooBroad(ctx context.Context, err error) error {
 	return marked(err)
 }
 
+// isUnavailable reports whether another try may succeed. Whatever fails while connecting is
+// the database's: a rotated password or a database that is being restored is no statement's
+// fault.
 func isUnavailable(err error) bool {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
-		// The classes of connections, resources (disk, memory, connections), operator and
-		// system; read-only after a failover; conflicts that another try resolves.
-		return slices.Contains([]string{"08", "53", "57", "58"}, refused.Code[:min(2, len(refused.Code))]) ||
-			slices.Contains([]string{"25006", "40001", "40P01"}, refused.Code) || isOtherSchema(refused)
-	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connecting) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+	if errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, pgconn.ErrConnClosed) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	// FATAL ends the connection; PgBouncer answers a statement so when it cannot connect. The
+	// classes of connections, resources (disk, memory, connections), operator and system;
+	// read-only after a failover; conflicts that another try resolves.
+	return slices.Contains([]string{"FATAL", "PANIC"}, cmp.Or(refused.SeverityUnlocalized, refused.Severity)) ||
+		slices.Contains([]string{"08", "53", "57", "58"}, refused.Code[:min(2, len(refused.Code))]) ||
+		slices.Contains([]string{"25006", "40001", "40P01"}, refused.Code) || isOtherSchema(refused)
+}
+
+// isMisconfigured reports whether the server refused the credentials or the name of the
+// database. A start does not wait for that to change.
+func isMisconfigured(err error) bool {
+	const unknownDatabase = "3D000"
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "28") || refused.Code == unknownDatabase)
 }
 
 // isOtherSchema reports whether the schema is not the one that the statement is for: somebody

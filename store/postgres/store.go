@@ -26,9 +26,9 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open connects to the database. It returns store.ErrUnavailable when the database cannot
-// be reached or is starting, and an error that names the setting when there is a pooler in
-// transaction mode without c.Pooling. It does not look at the schema, which package migrate
-// makes.
+// be reached or is starting, another error when it refuses the credentials, and one that
+// names the setting when there is a pooler in transaction mode without c.Pooling. It does not
+// look at the schema, which package migrate makes.
 func Open(ctx context.Context, c store.Config) (*Store, error) {
 	config, err := poolConfig(c)
 	if err != nil {
@@ -36,7 +36,10 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	}
 	found, err := look(ctx, config, c.Pooling)
 	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", marked(err))
+		if !isMisconfigured(err) {
+			err = marked(err)
+		}
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	credentials := followCredentials(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)

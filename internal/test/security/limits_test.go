@@ -92,7 +92,7 @@ func TestLimitsOfAnApp(t *testing.T) {
 
 		refused := post(mails("k2", 2))
 		require.Equal(t, http.StatusTooManyRequests, refused.Status, refused.Raw)
-		require.Equal(t, "limit_reached", refused.Body["code"])
+		require.Equal(t, "limit_deliveries_per_day", refused.Body["code"])
 		require.Equal(t, "channels.email: this app may send 3 deliveries over email a day, and has sent 2", refused.Body["detail"])
 		wait, err := strconv.Atoi(refused.Header.Get("Retry-After"))
 		require.NoError(t, err)

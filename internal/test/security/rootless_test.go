@@ -26,11 +26,11 @@ func TestRunsWithoutRightsAndWritableFolders(t *testing.T) {
 	}
 
 	// The SQLite engine needs to write. Its failure proves that the folder is read-only.
-	sqlite := root.Program("-c", "/config.yaml", "migrate", "up")
+	sqlite := root.Program("migrate", "up", "-c", "/config.yaml")
 	sqlite.Env = []string{"DATABASE_DRIVER=sqlite", "DATABASE_PATH=/notify.db"}
 	output, err := sqlite.CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(output), "unable to open database file")
+	require.Contains(t, string(output), "open /notify.db.lock: permission denied")
 
 	serve := root.Program("-c", "/config.yaml")
 	stderr, err := serve.StderrPipe()

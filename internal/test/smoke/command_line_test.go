@@ -287,6 +287,15 @@ func TestTemplatesInAFolder(t *testing.T) {
 	list := runJSON[client.TemplateList](c, 0, "template", "list").Templates
 	require.Len(t, list, 2)
 
+	// A deletion can be undone.
+	out, _ = c.run(0, "template", "delete", "mail")
+	require.Equal(t, "Template mail is deleted. To undo it: sealos-notify template restore mail 2\n", out)
+	c.run(1, "template", "get", "mail")
+	c.run(0, "template", "restore", "mail", "2")
+	c.run(0, "template", "get", "mail")
+	_, said = c.run(1, "template", "delete", "no-such-template")
+	require.Contains(t, said, "not_found")
+
 	// And only the app's own. Those of others may be in the folder as they are.
 	other := c.with("SEALOS_NOTIFY_APP_ID="+harness.OtherID, "SEALOS_NOTIFY_APP_SECRET="+harness.OtherSecret)
 	out, _ = other.run(0, "template", "push", "templates")
@@ -297,7 +306,7 @@ func TestTemplatesInAFolder(t *testing.T) {
 	require.NoError(t, os.Remove(w.Path("templates/mail.yaml")))
 	out, _ = other.run(0, "template", "push", "templates", "--prune")
 	require.NotContains(t, out, "deleted")
-	out, _ = c.run(0, "template", "push", "templates", "--prune")
+	out, _ = c.run(0, "template", "push", "templates", "--prune", "--yes")
 	require.Contains(t, out, "mail           deleted\n")
 }
 
@@ -339,14 +348,6 @@ func TestOwnersFromTheCommandLine(t *testing.T) {
 	entries := runJSON[client.AuditList](admin, 0, "audit", "--app", harness.AppID, "--action", "template.create", "--object", "payroll").Entries
 	require.Len(t, entries, 1)
 	require.Empty(t, runJSON[client.AuditList](admin, 0, "audit", "--until", "1h").Entries)
-	// A deletion can be undone.
-	out, _ = c.run(0, "template", "delete", "mail")
-	require.Equal(t, "Template mail is deleted. To undo it: sealos-notify template restore mail 2\n", out)
-	c.run(1, "template", "get", "mail")
-	c.run(0, "template", "restore", "mail", "2")
-	c.run(0, "template", "get", "mail")
-	_, said = c.run(1, "template", "delete", "no-such-template")
-	require.Contains(t, said, "not_found")
 }
 
 // What push would refuse, --dry-run and check refuse in the same words. check also renders
@@ -382,6 +383,23 @@ func TestTemplatesAreCheckedByTheService(t *testing.T) {
 	for _, name := range []string{"broken", "pigeon", "feishu-alert", "kind", "bad name"} {
 		require.Contains(t, pushed, "template "+name+": ")
 	}
+	require.Equal(t, pushed, dry)
+	require.Equal(t, pushed, checked)
+
+	// The same for what is another app's, which is not noted as an attempt to change it.
+	require.NoError(t, os.RemoveAll(w.Path("templates")))
+	require.NoError(t, os.Mkdir(w.Path("templates"), 0o700))
+	r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{"name": "hidden", "channel": "feishu_app", "body": "x", "private": true})
+	write("hidden.yaml", "channel: feishu_app\nbody: y\n")
+	write("good.yaml", "channel: feishu_app\nbody: y\n")
+	other := c.with("SEALOS_NOTIFY_APP_ID="+harness.OtherID, "SEALOS_NOTIFY_APP_SECRET="+harness.OtherSecret)
+	admin := c.with("SEALOS_NOTIFY_APP_ID="+harness.AdminID, "SEALOS_NOTIFY_APP_SECRET="+harness.AdminSecret)
+	_, dry = other.run(1, "template", "push", "templates", "--dry-run")
+	_, checked = other.run(1, "template", "check", "templates")
+	require.Empty(t, runJSON[client.AuditList](admin, 0, "audit", "--app", harness.OtherID).Entries)
+	_, pushed = other.run(1, "template", "push", "templates")
+	require.Contains(t, pushed, "template good: not_owner")
+	require.Contains(t, pushed, "template hidden: template_exists")
 	require.Equal(t, pushed, dry)
 	require.Equal(t, pushed, checked)
 }
@@ -506,11 +524,12 @@ profiles:
 	out, _ := c.run(0, "whoami", "--profile", "prod")
 	require.Equal(t, "Service   "+r.Base+"\nProfile   prod\nApp       "+harness.AppID+"\nRoles     send, templates\n", out)
 	type identity struct {
-		URL, Profile, AppID string
-		Roles               []string
+		URL, Profile string
+		client.Identity
 	}
 	who := runJSON[identity](c.with("SEALOS_NOTIFY_PROFILE=admin", "SEALOS_NOTIFY_URL=http://"+nobody), 0, "whoami")
-	require.Equal(t, identity{r.Base, "admin", harness.AdminID, []string{"admin"}}, who, "before the environment")
+	require.Equal(t, []string{r.Base, "admin", harness.AdminID}, []string{who.URL, who.Profile, who.AppID}, "before the environment")
+	require.Equal(t, []string{"admin"}, who.Roles)
 	who = runJSON[identity](c.with("SEALOS_NOTIFY_PROFILE=prod"), 0, "whoami", "--profile", "admin")
 	require.Equal(t, harness.AdminID, who.AppID, "the flag")
 	c.run(3, "whoami", "--profile", "prod", "--url", "http://"+nobody)

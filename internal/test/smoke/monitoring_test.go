@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -24,6 +25,8 @@ import (
 // alerts and the dashboard use no other metrics.
 func TestMetrics(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s, limits: {deliveriesPerDay: {feishu_app: 3}}}]",
+			harness.AppID, harness.AppSecret))
 		r := w.Start()
 		r.Template()
 		r.Until(r.Send("arrives", 2), "success")
@@ -31,6 +34,7 @@ func TestMetrics(t *testing.T) {
 		r.Until(r.Send("dead", 1), "failed")
 		r.Do(http.StatusOK, http.MethodPost, "/api/v1/notifications", harness.Notification("arrives", 2))
 		r.Do(http.StatusNotFound, http.MethodGet, "/api/v1/templates/none", nil)
+		r.Do(http.StatusTooManyRequests, http.MethodPost, "/api/v1/notifications", harness.Notification("beyond", 1))
 
 		shown := scrape(t, r)
 		documented := documentedMetrics(t)
