@@ -27,9 +27,9 @@ func (w *Watcher) Deafen() {
 
 // Hanging returns how many calls into file systems have not returned.
 func Hanging() (n int) {
-	hanging.Range(func(_, done any) bool {
+	hanging.Range(func(_, value any) bool {
 		select {
-		case <-done.(chan struct{}):
+		case <-value.(hang).returned:
 		default:
 			n++
 		}

@@ -120,6 +120,24 @@ func TestAFileThatDoesNotAnswerIsRefused(t *testing.T) {
 	require.Zero(t, config.Hanging())
 }
 
+// A path that hung is read again when it leads elsewhere, though what hung never returns.
+// Not parallel: it changes the patience.
+func TestAFileThatNeverAnswersIsReplaced(t *testing.T) {
+	const patience = 100 * time.Millisecond
+	defer config.SetPatience(patience)()
+	dir := t.TempDir()
+	p := goodPlans(dir)
+	p.write(t, dir)
+	apps := filepath.Join(dir, "apps.yaml")
+	release := holdOpens(t, apps)
+	defer release()
+	_, err := check(dir)
+	require.ErrorContains(t, err, "no answer")
+	require.NoError(t, os.Rename(apps, apps+".old"))
+	put(t, p.apps, apps)
+	require.Eventually(t, func() bool { _, err := check(dir); return err == nil }, limit.Wait, 10*time.Millisecond)
+}
+
 // holdOpens makes every open of the file wait, as a file system does that hangs: the
 // test holds the file's lease (fcntl(2), F_SETLEASE).
 func holdOpens(t *testing.T, path string) (release func()) {

@@ -15,39 +15,57 @@ const leastPatience = 250 * time.Millisecond
 
 var errNoAnswer = errors.New("cannot be read: no answer; does its file system hang?")
 
-// hanging has the calls that did not return in time: what was called → a channel that
-// is closed when it returns. A call into a file system that hangs (NFS) cannot be
-// ended.
+// hang is a call that did not return in time. A call into a file system that hangs (NFS)
+// cannot be ended.
+type hang struct {
+	returned <-chan struct{}
+	again    time.Time     // when the same is tried again, because it may lead elsewhere by then
+	pause    time.Duration // from one try to the next
+}
+
+// hanging has the hang of each thing that was called, if any.
 var hanging sync.Map
 
-// within returns what f returns, or errNoAnswer when that takes longer than the time.
-// While an earlier f for the same thing hangs, it waits for that one first, so that
-// many tries hold one goroutine.
+// A thing that hangs is tried again after twice the time each time, because each try may
+// hold a thread for ever.
+const (
+	firstPause = 2 // times the patience
+	mostPause  = 10 * time.Minute
+)
+
+// within returns what f returns, or errNoAnswer when that takes longer than the time. While
+// an earlier f for the same thing hangs, it is errNoAnswer soon.
 func within[T any](wait time.Duration, what string, f func() (T, error)) (result T, err error) {
-	timeout := time.After(wait)
-	if earlier, hangs := hanging.Load(what); hangs {
+	pause := firstPause * patience
+	if value, hangs := hanging.Load(what); hangs {
+		earlier := value.(hang)
 		select {
-		case <-earlier.(chan struct{}):
+		case <-earlier.returned:
 			hanging.Delete(what)
-		case <-timeout:
-			return result, errNoAnswer
+		case <-time.After(min(wait, leastPatience)):
+			if time.Now().Before(earlier.again) {
+				return result, errNoAnswer
+			}
+			pause = min(2*earlier.pause, mostPause)
 		}
 	}
-	type returned struct {
+	returned := make(chan struct{})
+	type answer struct {
 		result T
 		err    error
 	}
-	answer, done := make(chan returned, 1), make(chan struct{})
+	answers := make(chan answer, 1)
 	go func() {
-		defer close(done)
+		defer close(returned)
 		result, err := f()
-		answer <- returned{result, err}
+		answers <- answer{result, err}
 	}()
 	select {
-	case r := <-answer:
-		return r.result, r.err
-	case <-timeout:
-		hanging.Store(what, done)
+	case a := <-answers:
+		hanging.Delete(what)
+		return a.result, a.err
+	case <-time.After(wait):
+		hanging.Store(what, hang{returned, time.Now().Add(pause), pause})
 		return result, errNoAnswer
 	}
 }

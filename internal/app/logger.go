@@ -6,6 +6,7 @@ import (
 	stdlog "log"
 	"log/slog"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.uber.org/zap"
@@ -56,6 +57,10 @@ func (w oneLine) Write(entry []byte) (int, error) {
 	return len(entry), nil
 }
 
+// klogLock guards klog's logger, which klog itself does not, where a process runs several
+// services.
+var klogLock sync.Mutex
+
 // redirectLibraryLogs sends what libraries write to the process's own loggers (the
 // standard library's and klog, of Kubernetes' client) to the log. The returned
 // function restores the loggers.
@@ -63,9 +68,14 @@ func redirectLibraryLogs(log *zap.Logger) (restore func()) {
 	output, flags := stdlog.Writer(), stdlog.Flags()
 	stdlog.SetOutput(unquoted{log.Named("library")})
 	stdlog.SetFlags(0)
-	klog.SetSlogLogger(libraryLogger(log, "kubernetes"))
+	setKlog := func(set func()) {
+		klogLock.Lock()
+		defer klogLock.Unlock()
+		set()
+	}
+	setKlog(func() { klog.SetSlogLogger(libraryLogger(log, "kubernetes")) })
 	return func() {
-		klog.ClearLogger()
+		setKlog(klog.ClearLogger)
 		stdlog.SetFlags(flags)
 		stdlog.SetOutput(output)
 	}

@@ -240,7 +240,7 @@ func TestOldSchemaIsNotReadyAndRecovers(t *testing.T) {
 			}
 
 			require.NoError(t, other.Migrator.Up(t.Context()))
-			require.Equal(t, http.StatusOK, get(t, base+"/readyz").status)
+			require.Eventually(t, func() bool { return get(t, base+"/readyz").status == http.StatusOK }, limit.Wait, 10*time.Millisecond)
 			for range 20 {
 				for _, path := range reads {
 					a := get(t, base+path)
