@@ -267,7 +267,7 @@ func TestGuessersRefuseNobodyElse(t *testing.T) {
 	}
 }
 
-// Whoever sends a body within the limit hears what is wrong with the request, never 413.
+// A body within the limit is never answered 413, also without right credentials.
 func TestBodiesOfStrangersAreNotTooLarge(t *testing.T) {
 	t.Parallel()
 	b := start(t)

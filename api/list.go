@@ -143,7 +143,7 @@ func (w *listWriter[R]) write() error {
 	return encode(&w.text, w.view(context.WithValue(context.Background(), callerKey{}, w.caller), *w.last))
 }
 
-// turnPage reads the next page. Whoever does not take what is written in between within the
+// turnPage reads the next page. A caller who does not take what is written in between within the
 // write timeout is cut.
 func (w *listWriter[R]) turnPage() error {
 	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)

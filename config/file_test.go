@@ -13,6 +13,7 @@ import (
 
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/internal/test/skip"
 )
 
 // plans makes the content of each file that a configuration is made of.
@@ -153,7 +154,7 @@ func holdOpens(t *testing.T, path string) (release func()) {
 		return nil
 	}
 	if err := lease(syscall.F_WRLCK); err != nil {
-		t.Skipf("no leases here: %v", err)
+		skip.Lacking(t, "leases on files: "+err.Error())
 	}
 	release = func() {
 		_ = lease(syscall.F_UNLCK)

@@ -30,7 +30,7 @@ func (r *reader) validateSecrets(key string, v reflect.Value) {
 }
 
 // knownToAll refuses a secret that was not replaced. A filler is only warned of: the
-// example configuration has some, and whoever tries it out may start with them.
+// example configuration has some, and a first try may start with them.
 func (r *reader) knownToAll(key, secret string) {
 	switch {
 	case isPlaceholder(secret):

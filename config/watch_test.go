@@ -14,6 +14,7 @@ import (
 
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/internal/test/skip"
 )
 
 // watched is a configuration that is loaded again after each change.
@@ -232,7 +233,7 @@ func TestWatchFollowsAFolderThatIsReplaced(t *testing.T) {
 func TestWatchSeesAMountThatAppears(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root mounts")
+		skip.Lacking(t, "root, who alone mounts")
 	}
 	dir := t.TempDir()
 	elsewhere := t.TempDir()
@@ -240,7 +241,7 @@ func TestWatchSeesAMountThatAppears(t *testing.T) {
 	put(t, withHost("mounted"), elsewhere, "config.yaml")
 	w := watch(t, dir, func(w *config.Watcher) { w.LookEvery(50 * time.Millisecond) })
 	if err := syscall.Mount(elsewhere, dir, "", syscall.MS_BIND, ""); err != nil {
-		t.Skipf("mounts are not allowed here: %v", err)
+		skip.Lacking(t, "mounts: "+err.Error())
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	w.untilHost("mounted")

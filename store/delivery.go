@@ -48,7 +48,7 @@ type Delivery struct {
 	Details         []byte     // JSON object of the last attempt, or nil
 	SendAt          *time.Time // the notification's
 	ExpiresAt       *time.Time // the notification's
-	Test            bool       // it was sent with a test secret and reaches nobody, whoever retries it
+	Test            bool       // it was sent with a test secret and reaches nobody, also when it is retried
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }

@@ -9,7 +9,7 @@ import (
 	"unicode/utf16"
 )
 
-// Clean returns a writer to w whose texts cannot control a terminal, whoever wrote them.
+// Clean returns a writer to w whose texts cannot control a terminal, also those of strangers.
 // The whole program prints through it. A write must hold whole characters.
 func Clean(w io.Writer) io.Writer { return cleanWriter{w} }
 

@@ -131,7 +131,7 @@ func TestLimitsOfAnApp(t *testing.T) {
 	})
 }
 
-// Whoever retries a test, and through whatever provider, reaches nobody.
+// A retry of a test reaches nobody, also by an administrator and through another provider.
 func TestARetryOfATestReachesNobody(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.UseAllChannels(w.Vendors.Addresses)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/internal/test/skip"
 )
 
 // A node has few inotify instances, and others may have all. The service starts, says so
@@ -24,7 +25,7 @@ func TestServesWithoutInotify(t *testing.T) {
 	w := harness.NewSQLite(t)
 	w.Before = []string{"unshare", "--user", "--map-root-user", "sh", "-c", `echo 0 >/proc/sys/user/max_inotify_instances && exec "$@"`, "sh"}
 	if out, err := exec.Command(w.Before[0], append(w.Before[1:], "true")...).CombinedOutput(); err != nil {
-		t.Skipf("no user namespaces here: %v %s", err, out)
+		skip.Lacking(t, "user namespaces: "+string(out))
 	}
 	r := w.Start()
 	r.Template()
