@@ -51,8 +51,8 @@ func (q Quota) String() string {
 	return "deliveriesPerMinute"
 }
 
-// used returns how much of the quota an acceptance uses.
-func (q Quota) used(a Acceptance) int {
+// Used returns how much of the quota an acceptance uses.
+func (q Quota) Used(a Acceptance) int {
 	if q.Channel == "" {
 		return 1
 	}
@@ -134,7 +134,7 @@ func (l ledger) take(a Acceptance) *QuotaError {
 	var beyond *QuotaError
 	for _, q := range a.Quotas {
 		u := l[q.counter(a)]
-		if u.Used+q.used(a) > q.Most && (beyond == nil || u.Left > beyond.Wait) {
+		if u.Used+q.Used(a) > q.Most && (beyond == nil || u.Left > beyond.Wait) {
 			beyond = &QuotaError{Quota: q, Used: u.Used, Wait: u.Left}
 		}
 	}
@@ -143,7 +143,7 @@ func (l ledger) take(a Acceptance) *QuotaError {
 	}
 	for _, q := range a.Quotas {
 		u := l[q.counter(a)]
-		u.Used += q.used(a)
+		u.Used += q.Used(a)
 		l[q.counter(a)] = u
 	}
 	return nil

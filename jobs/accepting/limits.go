@@ -37,9 +37,9 @@ func (l Limits) Quotas() []store.Quota {
 // notification that is larger than a limit: there will never be room for it.
 func (p *preparation) addQuotas(l Limits) error {
 	for _, q := range l.Quotas() {
-		n, field := 1, ""
+		n, field := q.Used(p.Acceptance), ""
 		if q.Channel != "" {
-			n, field = p.deliveriesOver(q.Channel), "channels."+q.Channel
+			field = "channels." + q.Channel
 		}
 		if n > q.Most {
 			return refusal.New(refusal.LargerThanLimit, field, "this request is larger than a limit of this app: %s is %d, and this is %d", q, q.Most, n)
@@ -49,14 +49,4 @@ func (p *preparation) addQuotas(l Limits) error {
 		}
 	}
 	return nil
-}
-
-func (p *preparation) deliveriesOver(channel string) int {
-	n := 0
-	for _, d := range p.Deliveries {
-		if d.Channel == channel {
-			n++
-		}
-	}
-	return n
 }
