@@ -118,19 +118,36 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// authenticateAdmin is the middleware of River UI: it refuses all but admins, and
-// accepts basic authentication, which browsers use.
+// authenticateAdmin is the middleware of River UI: it refuses all but admins. It accepts a
+// session of the console, and basic authentication, which browsers use.
 func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
-	appID, secret, _ := credentialsOf(&c.Request().Header, true)
-	caller, err := s.auth.check(appID, secret, s.peer(c))
+	caller, signedIn, err := s.sessionOf(c.UserContext(), &c.Request().Header)
 	if err != nil {
-		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
 		return err
+	}
+	if !signedIn {
+		appID, secret, _ := credentialsOf(&c.Request().Header, true)
+		if caller, err = s.auth.check(appID, secret, s.peer(c)); err != nil {
+			if c.Get("Sec-Fetch-Dest") != "iframe" { // the page around a frame asks
+				c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
+			}
+			return err
+		}
 	}
 	c.Locals(callerKey{}, caller)
 	if !caller.may(RoleAdmin) {
 		return errForbidden(RoleAdmin)
 	}
+	return c.Next()
+}
+
+// riverUIPolicy lets the console show River UI in a frame, and nobody else.
+const riverUIPolicy = "frame-ancestors 'self'; base-uri 'none'; object-src 'none'"
+
+// letConsoleFrame is the middleware of River UI's headers.
+func letConsoleFrame(c *fiber.Ctx) error {
+	c.Response().Header.Del(fiber.HeaderXFrameOptions)
+	c.Set(fiber.HeaderContentSecurityPolicy, riverUIPolicy)
 	return c.Next()
 }
 

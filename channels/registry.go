@@ -16,7 +16,12 @@ type Provider struct {
 	OnUncertain OnUncertain
 	Interval    time.Duration // from one call to the next, over all replicas; 0 for no limit
 	Sender      Sender
+	Settings    []Setting // as they are in force
 }
+
+// Setting is a key of a provider's configuration with its value, as people may see it: no
+// secret is in it.
+type Setting struct{ Key, Value string }
 
 // OpenProvider opens the provider called name from its validated configuration.
 func OpenProvider(name string, t Type, c Config) (Provider, error) {

@@ -56,6 +56,8 @@ const (
 	AuditNotificationErase  AuditAction = "notification.erase"
 	AuditRecipientErase     AuditAction = "recipient.erase" // without an object, which would be the address
 	AuditConfigReload       AuditAction = "config.reload"
+	AuditProviderProbe      AuditAction = "provider.probe"
+	AuditReceiverTest       AuditAction = "receiver.test"
 )
 
 // AuditOutcome is how an action ended.
