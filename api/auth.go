@@ -121,14 +121,16 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 // authenticateAdmin is the middleware of River UI: it refuses all but admins. It accepts a
 // session of the console, and basic authentication, which browsers use.
 func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
-	caller, signedIn, err := s.sessionOf(c.UserContext(), &c.Request().Header)
-	if err != nil {
-		return err
+	appID, secret, _ := credentialsOf(&c.Request().Header, true)
+	caller, signedIn, err := Caller{}, false, error(nil)
+	if secret == "" {
+		if caller, signedIn, err = s.sessionOf(c.UserContext(), &c.Request().Header); err != nil {
+			return err
+		}
 	}
 	if !signedIn {
-		appID, secret, _ := credentialsOf(&c.Request().Header, true)
 		if caller, err = s.auth.check(appID, secret, s.peer(c)); err != nil {
-			if c.Get("Sec-Fetch-Dest") != "iframe" { // the page around a frame asks
+			if c.Get("Sec-Fetch-Dest") != "iframe" { // the console around the frame signs in
 				c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
 			}
 			return err

@@ -94,6 +94,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"audit":         "admin",
 		"whoami":        "", // none
 		"apps":          "admin",
+		"receivers":     "send",
+		"providers":     "admin",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
 	guarded := 0

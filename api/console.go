@@ -65,12 +65,14 @@ type user struct{ Caller }
 
 func (u user) ID() string           { return u.AppID }
 func (u user) May(role string) bool { return u.may(Role(role)) }
-func (u user) Roles() []string {
-	roles := make([]string, len(u.Caller.Roles))
-	for i, r := range u.Caller.Roles {
-		roles[i] = string(r)
+func (u user) Roles() []string      { return roleNames(u.Caller.Roles) }
+
+func roleNames(roles []Role) []string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
 	}
-	return roles
+	return names
 }
 
 func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, time.Time, error) {

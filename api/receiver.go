@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
@@ -119,34 +120,50 @@ func viewReceiver(ctx context.Context, name string, r Receiver, wrong []*refusal
 }
 
 func (s *Server) receiverAlerts(ctx context.Context, in *receiverAlertsInput) (*receiverAlertsOutput, error) {
-	if _, err := s.receiverOf(ctx, in.Receiver); err != nil {
+	told, err := s.lastTold(ctx, in.Receiver)
+	if err != nil {
+		return nil, err
+	}
+	out := &receiverAlertsOutput{receiverAlertsView{make([]toldView, len(told))}}
+	for i, t := range told {
+		view := toldView{NotificationID: t.Notification.ID, App: t.App, At: t.At.UTC(), State: alertFiring, Status: string(t.Notification.Status)}
+		if t.Resolved {
+			view.State = alertResolved
+		}
+		if view.Status != "" {
+			counts := countsView(t.Notification.Counts)
+			view.Counts = &counts
+		}
+		out.Body.Alerts[i] = view
+	}
+	return out, nil
+}
+
+// lastTold returns what a receiver was told last, as far as the caller may see it.
+func (s *Server) lastTold(ctx context.Context, receiver string) ([]console.Told, error) {
+	if _, err := s.receiverOf(ctx, receiver); err != nil {
 		return nil, err
 	}
 	app, err := scope(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	told, err := s.store.LastTold(ctx, in.Receiver, app, shownAlerts)
+	groups, err := s.store.LastTold(ctx, receiver, app, shownAlerts)
 	if err != nil {
 		return nil, err
 	}
-	out := &receiverAlertsOutput{receiverAlertsView{[]toldView{}}}
-	for _, t := range told {
-		view := toldView{NotificationID: t.NotificationID, App: t.AppID, At: t.At.UTC(), State: alertFiring}
-		if t.State == alertResolved {
-			view.State = alertResolved
+	told := make([]console.Told, len(groups))
+	for i, g := range groups {
+		n, err := s.store.Notification(ctx, g.NotificationID)
+		if errors.Is(err, store.ErrNotFound) {
+			n, err = store.Notification{ID: g.NotificationID}, nil
 		}
-		n, err := s.store.Notification(ctx, t.NotificationID)
-		switch {
-		case err == nil:
-			counts := countsView(n.Counts)
-			view.Status, view.Counts = string(n.Status), &counts
-		case !errors.Is(err, store.ErrNotFound):
+		if err != nil {
 			return nil, err
 		}
-		out.Body.Alerts = append(out.Body.Alerts, view)
+		told[i] = console.Told{At: g.At, App: g.AppID, Resolved: g.State == alertResolved, Notification: n}
 	}
-	return out, nil
+	return told, nil
 }
 
 // testReceiver sends a test alert as the caller's webhook would.

@@ -41,7 +41,7 @@ func (s *Server) CheckReceivers() {
 	s.receivers.mu.Lock()
 	defer s.receivers.mu.Unlock()
 	s.receivers.problems = nil // each is logged again
-	_ = s.receivers.check() // it is logged
+	_ = s.receivers.check()    // it is logged
 }
 
 // Describe implements prometheus.Collector.

@@ -17,12 +17,15 @@ const (
 	probeTime = 8 * time.Second
 )
 
+// Setting is a key of a provider's configuration with its value. No secret is in it.
+type Setting = channels.Setting
+
 // Provider is a provider of the configuration in force, with its limits.
 type Provider struct {
 	Name, Type, Channel string
 	InUse               bool // new deliveries of the channel go through it
 	OnUncertain         channels.OnUncertain
-	Settings            []channels.Setting
+	Settings            []Setting
 	Connections         int // that are open, by all replicas; 0 for one that does not count them
 	CanProbe            bool
 }
