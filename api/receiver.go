@@ -55,7 +55,7 @@ type toldView struct {
 	At             time.Time   `json:"at"`
 	State          string      `json:"state" enum:"firing,resolved"`
 	Status         string      `json:"status" doc:"of the notification; empty when it is deleted"`
-	Counts         *countsView `json:"counts" doc:"its deliveries by status; null when it is deleted"`
+	Counts         *countsView `json:"counts,omitempty" doc:"its deliveries by status; missing when it is deleted"`
 }
 
 type receiverAlertsOutput struct{ Body receiverAlertsView }

@@ -33,7 +33,7 @@ type ProviderList struct {
 type Probed struct {
 	Provider string `json:"provider"`
 	OK       bool   `json:"ok"` // it would take a message
-	TookMs   int64  `json:"tookMs"`
+	TookMs   int    `json:"tookMs"`
 	Class    string `json:"class"` // of the failure; empty when OK
 	Code     string `json:"code"`
 	Message  string `json:"message"`

@@ -33,9 +33,9 @@ type ToldAlert struct {
 	NotificationID string    `json:"notificationId"`
 	App            string    `json:"app"` // that posted it
 	At             time.Time `json:"at"`
-	State          string    `json:"state"`  // firing or resolved
-	Status         string    `json:"status"` // of the notification; empty when it is deleted
-	Counts         *Counts   `json:"counts"` // its deliveries by status; nil when it is deleted
+	State          string    `json:"state"`            // firing or resolved
+	Status         string    `json:"status"`           // of the notification; empty when it is deleted
+	Counts         *Counts   `json:"counts,omitempty"` // its deliveries by status; nil when it is deleted
 }
 
 // ReceiverAlerts holds the newest alerts of a receiver, the newest first.

@@ -2,8 +2,6 @@ package config_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,10 +14,7 @@ import (
 // key that is one, nor the token of a webhook's address, nor what an address may carry.
 func TestSettingsOfProviders(t *testing.T) {
 	t.Parallel()
-	apps := filepath.Join(t.TempDir(), "apps.yaml")
-	require.NoError(t, os.WriteFile(apps, []byte("apps: [{appId: a, appSecret: 0123456789abcdef}]"), 0o600))
 	checked, err := config.Loader{Types: builtin.Types(), Path: write(t, `
-auth: {credentialsFilePath: `+apps+`}
 database: {driver: sqlite, path: notify.db}
 channels: {email: {enabled: true, provider: mail}, feishu_webhook: {enabled: true, provider: bot}}
 providers:

@@ -102,7 +102,7 @@ var limitCases = map[string]func(*testing.T, bundle){
 			_, _, err := b.TakePlace(t.Context(), provider, uuid.New(), 5, time.Hour)
 			require.NoError(t, err)
 		}
-		_, _, err = b.TakePlace(t.Context(), "p", uuid.New(), 5, 0) // expires at once
+		_, _, err = b.TakePlace(t.Context(), "p", uuid.New(), 5, -time.Minute) // has expired
 		require.NoError(t, err)
 		require.NoError(t, b.FreePlaces(t.Context(), a, []store.Place{first}))
 		taken, err = b.PlacesTaken(t.Context())
