@@ -58,7 +58,7 @@ func (r *receivers) Collect(metrics chan<- prometheus.Metric) {
 }
 
 // shownAge is how long one check serves those who look at the receivers.
-const shownAge = 5 * time.Second
+const shownAge = time.Second
 
 // wrong returns what is wrong with the receivers, by name.
 func (r *receivers) wrong() (map[string][]*refusal.Error, error) {

@@ -14,10 +14,12 @@ import (
 	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
-// onCall is a receiver for everybody, one for administrators alone, and one that cannot send.
+// onCall has a receiver for everybody, one with a hostile name, one for administrators alone, and
+// one that cannot send.
 const onCall = `{receivers: {
   "team-a / 值班": {channels: {email: {template: alert}}, recipients: [{type: email, value: oncall@example.com}]},
-  board: {channels: {email: {template: alert}}, recipients: [{type: email, value: board@example.com}], apps: []},
+  "<img src=x onerror=alert(1)>": {channels: {email: {template: alert}}, recipients: [{type: email, value: board@example.com}], apps: [notify-console]},
+  board: {channels: {email: {template: alert}}, recipients: [{type: email, value: board@example.com}], apps: [operator]},
   broken: {channels: {sms: {template: none}}, recipients: [{type: phone, value: "+8613800000000"}]}}}`
 
 // startPlaces runs the program with receivers, and with an app that may only send.
@@ -42,12 +44,14 @@ func TestTestAlert(t *testing.T) {
 		r := startPlaces(t, w)
 		b := open(t, r.Base, settings{})
 		b.signIn("sender", "sender-secret")
-		b.visit("/console/receivers")
+		require.Eventually(t, func() bool { // one look at the receivers serves for a second
+			b.visit("/console/receivers")
+			return strings.Contains(b.text(), "A receiver cannot send as it is configured.")
+		}, limit.Wait, 100*time.Millisecond)
 		text := b.text()
 		require.Contains(t, text, "team-a / 值班")
 		require.NotContains(t, text, "board", "it takes no alerts of this app")
 		require.NotContains(t, text, "oncall@example.com")
-		require.Contains(t, text, "A receiver cannot send as it is configured.")
 		b.picture(w.DB.Driver + "-receivers-send")
 		for _, path := range []string{"/console/providers", "/console/apps", "/console/audit", "/console/queues"} {
 			b.visit(path)
@@ -80,7 +84,10 @@ func TestTestAlert(t *testing.T) {
 		for _, want := range []string{"接收方", "oncall@example.com", "board", "无法发送", "可以发送"} {
 			require.Contains(t, admin.text(), want)
 		}
+		admin.isTame()
 		admin.picture(w.DB.Driver + "-receivers-zh")
+		admin.follow("<img")
+		admin.isTame()
 		admin.visit("/console/apps")
 		for _, want := range []string{"sender", "每日投递数", "1 / 1", "已用完"} {
 			require.Contains(t, admin.text(), want)
