@@ -210,7 +210,8 @@ func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
 	return nil
 }
 
-// providerOf returns the provider of a delivery: for a test always the simulated one, whatever
+// providerOf returns the provider of a delivery: the one that its recipient names, otherwise the
+// channel's, or the one that a requeue asked for. For a test it is always the simulated one, whatever
 // a requeue asked for. With an error, OnUncertain is the only field that is set.
 func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
 	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
@@ -220,10 +221,15 @@ func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Deliv
 			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
 		}
 	}
+	if provider, on = registry.ProviderFor(delivery.Channel, channels.Recipient{Type: delivery.Recipient.Type, Value: delivery.Recipient.Value}); !on {
+		return unknown, &channels.Error{
+			Class: channels.Misconfigured, Code: "group_gone", Message: "the group is not configured any more",
+		}
+	}
 	switch {
 	case delivery.Test:
 		return channels.Simulated(provider), nil
-	case delivery.ProviderOverride == "":
+	case delivery.ProviderOverride == "" || provider.Type.NamesProvider(delivery.Recipient.Type):
 		return provider, nil
 	}
 	named, known := registry.Named(delivery.ProviderOverride)
@@ -324,6 +330,18 @@ func (r *run) outgoing() channels.Message {
 		m.ExpiresAt = *r.delivery.ExpiresAt
 	}
 	return m
+}
+
+// mentioned returns the people of a message as a provider takes them, without those who were
+// erased.
+func mentioned(people []store.Recipient) []channels.Recipient {
+	var out []channels.Recipient
+	for _, person := range people {
+		if person.Value != store.ErasedText {
+			out = append(out, channels.Recipient{Type: person.Type, Value: person.Value})
+		}
+	}
+	return out
 }
 
 // endSend ends the span of a provider call.
