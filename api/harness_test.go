@@ -238,7 +238,9 @@ func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueR
 }
 
 // Admits knows one provider that names its apps.
-func (s *deliveryControl) Admits(provider, app string) bool { return provider != "team-b" || app == "team-b-app" }
+func (s *deliveryControl) Admits(provider, app string) bool {
+	return provider != "team-b" || app == "team-b-app"
+}
 
 // view is an overview of two channels.
 type view struct{}

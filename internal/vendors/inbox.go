@@ -22,7 +22,7 @@ type Arrival struct {
 	To       string    `json:"to"`
 	Group    string    `json:"group,omitempty"`    // of a bot that posts into one
 	Mentions []string  `json:"mentions,omitempty"` // ids of users
-	Kind     string    `json:"kind,omitempty"` // for example "text" or "html"
+	Kind     string    `json:"kind,omitempty"`     // for example "text" or "html"
 	Subject  string    `json:"subject,omitempty"`
 	Text     string    `json:"text"`
 	Mark     string    `json:"mark,omitempty"`     // the sender's id of the message

@@ -1,7 +1,6 @@
 package accepting_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -14,63 +13,10 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// bots is a channel whose recipients may name the bot of a group.
-var bots = channels.Type{
-	Name: "bots", Channel: "bots", RecipientTypes: []*channels.RecipientType{channels.Email, channels.FeishuGroup},
-	MsgTypes:    []channels.MsgType{{Name: "text", Format: channels.FormatText, MaxBody: 1000}},
-	OnUncertain: channels.Resend,
-}
-
-// botSender mentions e-mail addresses in groups.
-type botSender struct{ *jobstest.Provider }
-
-func (botSender) CheckMention(to, person channels.Recipient) error {
-	if to.Type != channels.RecipientFeishuGroup || person.Type != channels.RecipientEmail {
-		return errors.New("cannot be mentioned")
-	}
-	return nil
-}
-
-func (botSender) Check(m channels.Message) error {
-	if strings.Contains(m.Body, "builder") {
-		return channels.PermanentError("mention", "a builder's card mentions nobody")
-	}
-	return nil
-}
-
-// withBots turns the channel on, with the groups own, team-a, and team-b, which is for the app b.
-// The template "bots" belongs to it. The provider of "test" is team-c.
-func withBots(t *testing.T, b *jobstest.Bundle) {
-	t.Helper()
-	b.Types = append(b.Types, bots)
-	b.Rebuild(b.Store)
-	s := b.Settings(channels.Resend)
-	sender := botSender{b.Provider}
-	s.Registry = channels.NewRegistry(map[string]channels.Provider{
-		"test": {Name: "team-c", Type: jobstest.TestChannel, Sender: b.Provider},
-		"bots": {Name: "own", Type: bots, Sender: sender},
-	}, channels.Provider{Name: "team-a", Type: bots, Sender: sender}, channels.Provider{Name: "team-b", Type: bots, Sender: sender, Apps: []string{"b"}})
-	b.Jobs.Apply(s)
-	now := store.Now()
-	_, err := b.Store.CreateTemplate(t.Context(), store.Template{
-		Name: "bots", Channel: "bots", Body: "Hello {{ .name }}", CreatedAt: now, UpdatedAt: now, Owner: "app",
-	}, "", jobstest.By("app", store.AuditTemplateCreate, "bots"))
-	require.NoError(t, err)
-}
-
-// toGroups returns a request over the channel bots.
-func toGroups(key string, groups ...string) accepting.Request {
-	c := accepting.ChannelRequest{Template: "bots", Params: map[string]any{"name": "world"}}
-	for _, group := range groups {
-		c.Recipients = append(c.Recipients, store.Recipient{Type: channels.RecipientFeishuGroup, Value: group})
-	}
-	return accepting.Request{AppID: "app", IdempotencyKey: key, Channels: map[string]accepting.ChannelRequest{"bots": c}}
-}
-
 // A group decides the provider. Unknown and forbidden ones are refused where they are named.
 func TestAcceptForGroups(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		withBots(t, b)
+		b.UseGroups()
 		accept := func(req accepting.Request) ([]string, error) {
 			a, err := b.Jobs.Accepter.Accept(t.Context(), req)
 			if err != nil {
@@ -82,14 +28,14 @@ func TestAcceptForGroups(t *testing.T) {
 			}
 			return providers, nil
 		}
-		providers, err := accept(toGroups("1", "team-a", "own", "team-a"))
+		providers, err := accept(jobstest.GroupRequest("1", "team-a", "own", "team-a"))
 		require.NoError(t, err)
 		require.Equal(t, []string{"team-a", "own"}, providers)
 
 		for group, code := range map[string]string{"team-b": refusal.GroupForbidden, "team-x": refusal.UnknownGroup, "team-c": refusal.UnknownGroup} {
-			_, err := accept(toGroups("2", "team-a", group))
+			_, err := accept(jobstest.GroupRequest("2", "team-a", group))
 			jobstest.RequireRefusal(t, err, code, "channels.bots.recipients[1].value")
-			req := toGroups("2")
+			req := jobstest.GroupRequest("2")
 			req.Recipients = []store.Recipient{{Type: channels.RecipientEmail, Value: "a@example.com"}, {Type: channels.RecipientFeishuGroup, Value: group}}
 			_, err = accept(req)
 			jobstest.RequireRefusal(t, err, code, "recipients[1].value")
@@ -99,7 +45,7 @@ func TestAcceptForGroups(t *testing.T) {
 			"4": func(r *accepting.Request) { r.AppID, r.Simulated = "b"+accepting.TestSuffix, true },
 			"5": func(r *accepting.Request) { r.Admin = true },
 		} {
-			req := toGroups(key, "team-b")
+			req := jobstest.GroupRequest(key, "team-b")
 			change(&req)
 			providers, err := accept(req)
 			require.NoError(t, err, key)
@@ -109,7 +55,7 @@ func TestAcceptForGroups(t *testing.T) {
 				require.Equal(t, []string{"team-b"}, providers)
 			}
 		}
-		test := toGroups("6", "team-b")
+		test := jobstest.GroupRequest("6", "team-b")
 		test.AppID, test.Simulated = "app"+accepting.TestSuffix, true
 		_, err = accept(test)
 		jobstest.RequireRefusal(t, err, refusal.GroupForbidden, "channels.bots.recipients[0].value")
@@ -136,13 +82,13 @@ func TestAcceptThroughAProviderOfOthers(t *testing.T) {
 // A channel's own recipients are all that it sends to, in any order.
 func TestAcceptWithRecipientsOfAChannel(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		withBots(t, b)
+		b.UseGroups()
 		mail := func(name string) store.Recipient {
 			return store.Recipient{Type: channels.RecipientEmail, Value: name + "@example.com"}
 		}
 		request := func(key string, own ...store.Recipient) accepting.Request {
 			req := jobstest.Request(key, 2)
-			c := toGroups(key, "team-a").Channels["bots"]
+			c := jobstest.GroupRequest(key, "team-a").Channels["bots"]
 			c.Recipients = append(c.Recipients, own...)
 			req.Channels["bots"] = c
 			return req
@@ -184,10 +130,10 @@ func TestAcceptWithRecipientsOfAChannel(t *testing.T) {
 
 func TestAcceptWithMention(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		withBots(t, b)
+		b.UseGroups()
 		alice, bob := store.Recipient{Type: channels.RecipientEmail, Value: "alice@example.com"}, store.Recipient{Type: channels.RecipientEmail, Value: "bob@example.com"}
 		request := func(key string, mention ...store.Recipient) accepting.Request {
-			req := toGroups(key, "team-a")
+			req := jobstest.GroupRequest(key, "team-a")
 			c := req.Channels["bots"]
 			c.Mention = mention
 			req.Channels["bots"] = c
@@ -247,11 +193,11 @@ func TestAcceptWithMention(t *testing.T) {
 // because nobody there could mend it.
 func TestAlertsForGroups(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		withBots(t, b)
+		b.UseGroups()
 		alice := store.Recipient{Type: channels.RecipientEmail, Value: "alice@example.com", Configured: true}
 		req := alertsOf("bots", "x", 1, "")
 		req.Recipients = nil
-		c := toGroups("", "team-b", "team-x").Channels["bots"]
+		c := jobstest.GroupRequest("", "team-b", "team-x").Channels["bots"]
 		c.Mention = []store.Recipient{alice, {Type: channels.RecipientFeishuUserID, Value: "ou_1"}}
 		req.Channels = map[string]accepting.ChannelRequest{"bots": c}
 		a, err := b.Jobs.Accepter.Accept(t.Context(), req)
@@ -265,4 +211,3 @@ func TestAlertsForGroups(t *testing.T) {
 		require.Equal(t, []store.Recipient{alice}, m.Mention)
 	})
 }
-

@@ -221,7 +221,7 @@ func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Deliv
 			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
 		}
 	}
-	if provider, on = registry.ProviderFor(delivery.Channel, channels.Recipient{Type: delivery.Recipient.Type, Value: delivery.Recipient.Value}); !on {
+	if provider, on = registry.ProviderFor(delivery.Channel, addressOf(delivery)); !on {
 		return unknown, &channels.Error{
 			Class: channels.Misconfigured, Code: "group_gone", Message: "the group is not configured any more",
 		}
@@ -322,14 +322,18 @@ func (r *run) send(ctx context.Context) (channels.Receipt, error) {
 func (r *run) outgoing() channels.Message {
 	m := channels.Message{
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
-		Recipient: channels.Recipient{Type: r.delivery.Recipient.Type, Value: r.delivery.Recipient.Value},
-		MsgType:   r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
+		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt
 	}
 	return m
+}
+
+func addressOf(d store.Delivery) channels.Recipient {
+	return channels.Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value}
 }
 
 // mentioned returns the people of a message as a provider takes them, without those who were

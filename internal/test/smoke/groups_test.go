@@ -90,7 +90,9 @@ func TestGroups(t *testing.T) {
 		r := w.Start()
 		groupTemplate(r)
 		const path = "/api/v1/notifications"
-		post := func(id, secret string, body any) harness.Answer { return r.Call(id, secret, http.MethodPost, path, body) }
+		post := func(id, secret string, body any) harness.Answer {
+			return r.Call(id, secret, http.MethodPost, path, body)
+		}
 
 		first := r.Do(http.StatusAccepted, http.MethodPost, path, groupMessage("both", nil, "team-a", "main"))
 		tasks := r.Until(sent(first), "success")
@@ -124,7 +126,7 @@ func TestGroups(t *testing.T) {
 		}
 		refusedField(t, retry("team-b"), http.StatusForbidden, "group_forbidden", "provider")
 		refusedField(t, retry("main"), http.StatusUnprocessableEntity, "unknown_provider", "provider")
-		require.Equal(t, http.StatusOK, retry("team-a").Status)
+		require.Equal(t, http.StatusAccepted, retry("team-a").Status)
 		require.Equal(t, "a", groupsOf(awaitArrivals(t, w, 6))["dead"])
 	})
 }
@@ -158,7 +160,7 @@ func TestGroupIsRemovedWhileDeliveriesWait(t *testing.T) {
 
 		configureGroups(w, unlimited)
 		r.Await("configuration reloaded")
-		require.Equal(t, http.StatusOK, retry().Status)
+		require.Equal(t, http.StatusAccepted, retry().Status)
 		require.Equal(t, map[string]string{"waits": "a"}, groupsOf(awaitArrivals(t, w, 1)))
 	})
 }

@@ -169,7 +169,7 @@ func TestMentions(t *testing.T) {
 	t.Parallel()
 	b := feishubot.New("tok", "", vendors.NewInbox())
 	for body, mentions := range map[string][]string{
-		`{"msg_type":"text","content":{"text":"<at user_id=\"ou_1\"></at> <at user_id=\"on_2\"></at><at user_id=\"u3\">x</at>"}}`: {"ou_1", "u3"},
+		`{"msg_type":"text","content":{"text":"<at user_id=\"ou_1\"></at> <at user_id=\"on_2\"></at><at user_id=\"u3\">x</at>"}}`:    {"ou_1", "u3"},
 		`{"msg_type":"post","content":{"post":{"zh_cn":{"content":[[{"tag":"at","user_id":"ou_1"},{"tag":"at","user_id":"u2"}]]}}}}`: {"ou_1", "u2"},
 		`{"msg_type":"interactive","card":{"elements":[{"tag":"markdown","content":"<at id=ou_1></at> <at id=\"u2\"></at>"}]}}`:      {"ou_1", "u2"},
 		hi: nil,
