@@ -36,7 +36,6 @@ type lists struct {
 
 // checkLists checks all addresses of a request, and the number of its recipients.
 func (a *Accepter) checkLists(req Request, most int) (l lists, err error) {
-	l = lists{own: map[string][]recipient{}, mention: map[string][]recipient{}}
 	if err := checkNumber(req, most); err != nil {
 		return l, err
 	}
@@ -46,12 +45,12 @@ func (a *Accepter) checkLists(req Request, most int) (l lists, err error) {
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		c, key := req.Channels[channel], "channels."+channel
 		if c.Recipients != nil {
-			if l.own[channel], err = a.checkList(key+".recipients", c.Recipients); err != nil {
+			if err := a.addList(&l.own, channel, key+".recipients", c.Recipients); err != nil {
 				return l, err
 			}
 		}
 		if len(c.Mention) > 0 {
-			if l.mention[channel], err = a.checkList(key+".mention", c.Mention); err != nil {
+			if err := a.addList(&l.mention, channel, key+".mention", c.Mention); err != nil {
 				return l, err
 			}
 		}
@@ -72,6 +71,15 @@ func checkNumber(req Request, most int) error {
 		return refusal.New(refusal.TooManyRecipients, list, "%d recipients; at most %d in one request", total, most)
 	}
 	return nil
+}
+
+// addList checks a list of a channel and adds it to the others.
+func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in []store.Recipient) (err error) {
+	if *to == nil {
+		*to = map[string][]recipient{}
+	}
+	(*to)[channel], err = a.checkList(list, in)
+	return err
 }
 
 // checkList checks the addresses of a list, and drops repeated ones.
@@ -111,14 +119,14 @@ func (l lists) of(t channels.Type, leaveOut bool) ([]recipient, error) {
 	return taken, nil
 }
 
-// unmatched returns the recipients that are not among those that were reached, each once.
+// unmatched returns the recipients that are not among those that were reached, each once, and
+// adds them there.
 func (l lists) unmatched(reached map[store.Recipient]struct{}) []store.Recipient {
 	left := []store.Recipient{}
-	seen := maps.Clone(reached)
 	note := func(list []recipient) {
 		for _, r := range list {
-			if _, is := seen[r.Recipient]; !is {
-				seen[r.Recipient] = struct{}{}
+			if _, is := reached[r.Recipient]; !is {
+				reached[r.Recipient] = struct{}{}
 				left = append(left, r.Recipient)
 			}
 		}
