@@ -51,6 +51,15 @@ type Accepted struct {
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 
+// recipients returns how many the request has in all its lists.
+func (r Request) recipients() int {
+	n := len(r.Recipients)
+	for _, c := range r.Channels {
+		n += len(c.Recipients)
+	}
+	return n
+}
+
 // hash identifies what the request asks. The order of keys, of recipients and of mentions, and
 // repeated ones, make no difference.
 func (r Request) hash() []byte {

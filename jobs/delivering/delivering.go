@@ -215,13 +215,13 @@ func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
 // a requeue asked for. With an error, OnUncertain is the only field that is set.
 func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
 	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
-	provider, on := registry.Provider(delivery.Channel)
-	if !on {
+	if _, on := registry.Provider(delivery.Channel); !on {
 		return unknown, &channels.Error{
 			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
 		}
 	}
-	if provider, on = registry.ProviderFor(delivery.Channel, addressOf(delivery)); !on {
+	provider, known := registry.ProviderFor(delivery.Channel, addressOf(delivery))
+	if !known {
 		return unknown, &channels.Error{
 			Class: channels.Misconfigured, Code: "group_gone", Message: "the group is not configured any more",
 		}
