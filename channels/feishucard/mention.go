@@ -89,8 +89,10 @@ func prependElement(card map[string]json.RawMessage, element any) error {
 	if string(card["schema"]) == `"2.0"` {
 		return within(card, "body", func(body map[string]json.RawMessage) error { return prepend(body, "elements", element) })
 	}
+	languages := 0
 	if card["i18n_elements"] != nil {
 		err := within(card, "i18n_elements", func(byLanguage map[string]json.RawMessage) error {
+			languages = len(byLanguage)
 			for language := range byLanguage {
 				if err := prepend(byLanguage, language, element); err != nil {
 					return err
@@ -98,9 +100,12 @@ func prependElement(card map[string]json.RawMessage, element any) error {
 			}
 			return nil
 		})
-		if err != nil || card["elements"] == nil {
+		if err != nil {
 			return err
 		}
+	}
+	if languages > 0 && card["elements"] == nil {
+		return nil
 	}
 	return prepend(card, "elements", element)
 }

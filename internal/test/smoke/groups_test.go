@@ -388,3 +388,16 @@ func TestFeishuChat(t *testing.T) {
 		refusedField(t, post(), http.StatusUnprocessableEntity, "invalid_mention", "channels.feishu_app.mention[0].value")
 	})
 }
+
+// `config check --probe` reaches every group, and lists it.
+func TestProbeReachesEveryGroup(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	configureGroups(w, unlimited)
+	out, err := w.Program("config", "check", "--probe").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, name := range []string{"main", "team-a", "team-b"} {
+		require.Contains(t, string(out), "provider "+name+": ok")
+		require.Regexp(t, `(?m)^feishu_webhook +`+name+` +feishu_webhook`, string(out))
+	}
+}
