@@ -124,6 +124,9 @@ func (t Type) IsNamed() bool {
 
 // WithRoom returns the type with message types that take so many bytes less.
 func (t Type) WithRoom(bytes int) Type {
+	if bytes == 0 {
+		return t
+	}
 	t.MsgTypes = slices.Clone(t.MsgTypes)
 	for i := range t.MsgTypes {
 		if m := &t.MsgTypes[i]; m.MaxBody > 0 {

@@ -168,10 +168,10 @@ func (a *Accepter) template(
 	return provider, t, nil
 }
 
-// in places the field of a refusal in the channel of the request.
+// in places the field of a refusal in the channel of the request, unless it is there already.
 func in(channel string, err error) error {
 	var refused *refusal.Error
-	if !errors.As(err, &refused) || strings.HasPrefix(refused.Field, "recipients[") || strings.HasPrefix(refused.Field, "channels.") {
+	if !errors.As(err, &refused) || strings.HasPrefix(refused.Field, "channels.") {
 		return err
 	}
 	return &refusal.Error{Code: refused.Code, Field: "channels." + channel + refused.Field, Message: refused.Message}
