@@ -24,29 +24,29 @@ var classes = map[int]channels.Class{
 	11233:            channels.Throttled, // generic, faq: the group's limit, which its bots share
 	codeMonthlyQuota: channels.Throttled, // generic: API calls of a month
 
-	230001:      channels.Permanent, // create, urgent: bad parameter; every id of an urgent call is invalid
-	codeOutside: channels.Permanent, // create, urgent: the bot is not in the group
-	230013:      channels.Permanent, // create, urgent: the user is out of the app's scope, or has resigned
-	230015:      channels.Permanent, // create: a private chat cannot be shared
-	230017:      channels.Permanent, // create: a file or image of somebody else
-	230018:      channels.Permanent, // create: the group's settings forbid it
-	230019:      channels.Permanent, // create: no such topic
-	230022:      channels.Permanent, // create: sensitive content
-	230025:      channels.Permanent, // create: too long
-	230028:      channels.Permanent, // create: content that the audit refuses
-	230029:      channels.Permanent, // create: the user has resigned
-	230034:      channels.Permanent, // create: bad receive_id
-	230035:      channels.Permanent, // create: muted, or blocked by the receiver
-	230036:      channels.Permanent, // create: the tenant's key was deleted
-	230038:      channels.Permanent, // create: a user of another tenant
-	230053:      channels.Permanent, // create: the user has stopped the bot
-	230054:      channels.Permanent, // create: the group does not take this type of message
-	230055:      channels.Permanent, // create: the file is of another type
-	230075:      channels.Permanent, // create: an encrypted chat
-	230099:      channels.Permanent, // create: bad card; the text has the reason
-	232009:      channels.Permanent, // create, urgent: the group was dissolved
-	9499:        channels.Permanent, // generic: bad request or invalid param; but see classOf
-	40001:       channels.Permanent, // generic: bad parameter of the look-up
+	230001: channels.Permanent, // create, urgent: bad parameter; every id of an urgent call is invalid
+	230002: channels.Permanent, // create, urgent: the bot is not in the group
+	230013: channels.Permanent, // create, urgent: the user is out of the app's scope, or has resigned
+	230015: channels.Permanent, // create: a private chat cannot be shared
+	230017: channels.Permanent, // create: a file or image of somebody else
+	230018: channels.Permanent, // create: the group's settings forbid it
+	230019: channels.Permanent, // create: no such topic
+	230022: channels.Permanent, // create: sensitive content
+	230025: channels.Permanent, // create: too long
+	230028: channels.Permanent, // create: content that the audit refuses
+	230029: channels.Permanent, // create: the user has resigned
+	230034: channels.Permanent, // create: bad receive_id
+	230035: channels.Permanent, // create: muted, or blocked by the receiver
+	230036: channels.Permanent, // create: the tenant's key was deleted
+	230038: channels.Permanent, // create: a user of another tenant
+	230053: channels.Permanent, // create: the user has stopped the bot
+	230054: channels.Permanent, // create: the group does not take this type of message
+	230055: channels.Permanent, // create: the file is of another type
+	230075: channels.Permanent, // create: an encrypted chat
+	230099: channels.Permanent, // create: bad card; the text has the reason
+	232009: channels.Permanent, // create, urgent: the group was dissolved
+	9499:   channels.Permanent, // generic: bad request or invalid param; but see classOf
+	40001:  channels.Permanent, // generic: bad parameter of the look-up
 
 	99992351: channels.Permanent, // generic: no such open_id
 	99992352: channels.Permanent, // generic: no such open_id
@@ -94,14 +94,13 @@ var classes = map[int]channels.Class{
 }
 
 const (
-	codeOutside      = 230002
 	codeMonthlyQuota = 99991403
 	codeOverload     = 2200
 )
 
 // hints has what stands before the platform's text, where that does not say what to do.
 var hints = map[int]string{
-	codeOutside: "the app's bot is not in the chat; add it there: ",
+	230002: "the app's bot is not in the chat; add it there: ",
 }
 
 // waits has the least time until the next try, where the answer names none.
