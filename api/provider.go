@@ -48,7 +48,7 @@ type probeView struct {
 	TookMs   int64  `json:"tookMs"`
 	Class    string `json:"class" doc:"of the failure, such as misconfigured; empty when ok"`
 	Code     string `json:"code" doc:"of the failure"`
-	Message  string `json:"message" doc:"what the vendor said"`
+	Error    string `json:"error" doc:"what the vendor said"`
 }
 
 func (s *Server) listProviders(ctx context.Context, _ *struct{}) (*listProvidersOutput, error) {
@@ -77,7 +77,7 @@ func (s *Server) probeProvider(ctx context.Context, in *probeInput) (*probeOutpu
 	}
 	view := probeView{Provider: in.Name, OK: probed.Err == nil, TookMs: probed.Took.Milliseconds()}
 	if probed.Err != nil {
-		view.Class, view.Code, view.Message = string(probed.Err.Class), probed.Err.Code, probed.Err.Message
+		view.Class, view.Code, view.Error = string(probed.Err.Class), probed.Err.Code, probed.Err.Message
 	}
 	return &probeOutput{view}, nil
 }

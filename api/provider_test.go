@@ -30,7 +30,7 @@ func TestProbe(t *testing.T) {
 		return b.call(t, request{method: http.MethodPost, path: "/api/v1/providers/" + provider + "/probe", app: "root"})
 	}
 	require.Equal(t, map[string]any{
-		"provider": "smtp", "ok": false, "tookMs": 1500.0, "class": "misconfigured", "code": "smtp_535", "message": "wrong <b>password</b>",
+		"provider": "smtp", "ok": false, "tookMs": 1500.0, "class": "misconfigured", "code": "smtp_535", "error": "wrong <b>password</b>",
 	}, probe("smtp").json(t))
 	require.Equal(t, true, probe("spare").json(t)["ok"])
 	busy := probe("busy")

@@ -36,7 +36,7 @@ type Probed struct {
 	TookMs   int    `json:"tookMs"`
 	Class    string `json:"class"` // of the failure; empty when OK
 	Code     string `json:"code"`
-	Message  string `json:"message"`
+	Error    string `json:"error"`
 }
 
 // Providers lists the providers. The app needs the role admin.

@@ -46,7 +46,7 @@ func (c probeProvider) Run(ctx context.Context, s *session) error {
 	}
 	result := fmt.Sprintf("%s: ok, within %d ms", probed.Provider, probed.TookMs)
 	if !probed.OK {
-		result = fmt.Sprintf("%s: %s (%s): %s", probed.Provider, probed.Code, probed.Class, probed.Message)
+		result = fmt.Sprintf("%s: %s (%s): %s", probed.Provider, probed.Code, probed.Class, probed.Error)
 	}
 	if err := s.print(probed, func(w io.Writer) { row(w, result) }); err != nil || probed.OK {
 		return err
