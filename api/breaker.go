@@ -29,20 +29,8 @@ type breakerInput struct {
 	jsonBody[breakerRequest]
 }
 
-type breakerOutput struct {
-	Body struct {
-		Provider string `json:"provider"`
-		Open     bool   `json:"open"`
-	}
-}
-
-func (s *Server) setBreaker(ctx context.Context, in *breakerInput) (*breakerOutput, error) {
-	if err := s.control.SetBreaker(ctx, in.Name, in.body.Open, actorOf(ctx)); err != nil {
-		return nil, err
-	}
-	out := &breakerOutput{}
-	out.Body.Provider, out.Body.Open = in.Name, in.body.Open
-	return out, nil
+func (s *Server) setBreaker(ctx context.Context, in *breakerInput) (*struct{}, error) {
+	return nil, s.control.SetBreaker(ctx, in.Name, in.body.Open, actorOf(ctx))
 }
 
 func viewBreaker(b store.Breaker) breakerView {
