@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -52,9 +53,10 @@ func (d *Deliverer) checkBreaker(ctx context.Context, r *run) *Next {
 // breakers opens and closes the breakers of providers. What is open is in the database; the
 // failures in a row are counted by each replica.
 type breakers struct {
-	store   Store
-	log     *zap.Logger
-	metrics *metrics
+	store    Store
+	settings *settings.Live
+	log      *zap.Logger
+	metrics  *metrics
 
 	mu       sync.Mutex
 	failures map[string]int           // in a row, by provider
@@ -62,8 +64,8 @@ type breakers struct {
 	readAt   time.Time
 }
 
-func newBreakers(st Store, log *zap.Logger, m *metrics) *breakers {
-	return &breakers{store: st, log: log, metrics: m, failures: map[string]int{}}
+func newBreakers(st Store, live *settings.Live, log *zap.Logger, m *metrics) *breakers {
+	return &breakers{store: st, settings: live, log: log, metrics: m, failures: map[string]int{}}
 }
 
 // of returns the breaker of a provider, if it is open.
@@ -93,12 +95,17 @@ func (b *breakers) read(ctx context.Context) map[string]store.Breaker {
 		b.log.Warn("the breakers of providers could not be read", zap.Error(err))
 		return b.open
 	}
-	b.open = make(map[string]store.Breaker, len(all))
+	open := make(map[string]store.Breaker, len(all))
 	for _, one := range all {
-		b.open[one.Provider] = one
+		open[one.Provider] = one
 	}
-	b.readAt = time.Now()
-	return b.open
+	for provider := range b.open {
+		if _, still := open[provider]; !still {
+			delete(b.failures, provider) // it closed, so they are counted anew
+		}
+	}
+	b.open, b.readAt = open, time.Now()
+	return open
 }
 
 // takeProbe reports whether the caller's delivery tries the provider.
@@ -157,15 +164,20 @@ func (b *breakers) change(ctx context.Context, what, provider string, do func(co
 }
 
 var breakerOpen = prometheus.NewDesc("sealos_notify_breaker_open",
-	"1 for each provider whose breaker is open, over all replicas: its deliveries wait.", []string{"provider"}, nil)
+	"Whether a provider's breaker is open, over all replicas: its deliveries wait.", []string{"provider"}, nil)
 
 // Describe implements prometheus.Collector.
 func (b *breakers) Describe(descs chan<- *prometheus.Desc) { descs <- breakerOpen }
 
 // Collect implements prometheus.Collector.
 func (b *breakers) Collect(metrics chan<- prometheus.Metric) {
-	for provider := range b.read(context.Background()) {
-		metrics <- prometheus.MustNewConstMetric(breakerOpen, prometheus.GaugeValue, 1, provider)
+	open := b.read(context.Background())
+	for _, provider := range b.settings.Load().Registry.Providers("") {
+		var is float64
+		if _, found := open[provider]; found {
+			is = 1
+		}
+		metrics <- prometheus.MustNewConstMetric(breakerOpen, prometheus.GaugeValue, is, provider)
 	}
 }
 

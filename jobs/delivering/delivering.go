@@ -75,7 +75,7 @@ func New(
 		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
 	}
-	d.breakers = newBreakers(st, log, d.metrics)
+	d.breakers = newBreakers(st, live, log, d.metrics)
 	if registry != nil {
 		registry.MustRegister(d.breakers)
 	}
