@@ -53,6 +53,13 @@
   });
   document.addEventListener("htmx:afterSettle", () => showTimes(document));
 
+  // River UI keeps its theme under this name, and follows it in its frame.
+  const river = document.querySelector("iframe.river");
+  if (river) {
+    localStorage.setItem("theme", document.documentElement.dataset.theme || "system");
+    river.src = river.dataset.src;
+  }
+
   showTimes(document);
   document.querySelectorAll("form[data-times]").forEach(bindTimes);
 })();
