@@ -52,6 +52,7 @@ type Accepter interface {
 type TemplateRules interface {
 	CheckTemplate(ctx context.Context, app string, t store.Template) error
 	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
+	Form(channel string) rendering.Form
 }
 
 // DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
@@ -133,6 +134,7 @@ type Server struct {
 	listener     atomic.Pointer[listener] // set by Serve
 
 	recipientTypes []string
+	schemas        huma.Registry // of bodies
 }
 
 // New returns a server that does not listen yet.
@@ -179,6 +181,7 @@ func New(o Options) (*Server, error) {
 	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
+	s.schemas = spec.OpenAPI().Components.Schemas
 	s.serveSpec(spec)
 	if err := s.serveConsole(); err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ type tab struct {
 
 	mu       sync.Mutex
 	problems []string
+	answers  []string // addresses that were answered, of frames too
 }
 
 // settings are what a browser brings. The zero value is English, light and wide.
@@ -125,6 +126,9 @@ func (b *tab) listen(event any) {
 			_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
 		}()
 	case *network.EventResponseReceived:
+		b.mu.Lock()
+		b.answers = append(b.answers, e.Response.URL)
+		b.mu.Unlock()
 		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 {
 			problem = fmt.Sprintf("%d %s", e.Response.Status, e.Response.URL)
 		}

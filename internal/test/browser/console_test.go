@@ -206,6 +206,12 @@ func TestEveryPage(t *testing.T) {
 		"text": delivery(text, "success"), "sms": delivery(sms, "failed"), "dead": "/console/dead",
 		"deadgroup": "/console/dead/group?channel=sms&code=aliyun_isv.AMOUNT_NOT_ENOUGH", "notfound": "/console/none",
 	}
+	for name, path := range map[string]string{
+		"templates": "/console/templates", "templates-deleted": "/console/templates?deleted=true", "template-new": "/console/template",
+		"template-channel": "/console/template?channel=sms", "template": "/console/templates/card", "versions": "/console/templates/card/versions",
+	} {
+		pages[name] = path
+	}
 	for name, s := range map[string]settings{
 		"wide": {}, "zh-dark": {language: "zh-CN", dark: true}, "narrow": {narrow: true}, "zh-narrow-dark": {language: "zh-CN", dark: true, narrow: true},
 	} {
