@@ -183,9 +183,7 @@ func New(o Options) (*Server, error) {
 	s.routes(spec)
 	s.schemas = spec.OpenAPI().Components.Schemas
 	s.serveSpec(spec)
-	if err := s.serveConsole(); err != nil {
-		return nil, err
-	}
+	s.serveConsole()
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}
