@@ -321,7 +321,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
 		summary: "Replace a template", description: replaceDescription,
-		errors: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.replaceTemplate)
 	addRoute(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,

@@ -231,6 +231,6 @@ func TestListDeletedTemplates(t *testing.T) {
 	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
 	require.Equal(t, 200, b.template(t, "GET", "", "").status)
 	require.False(t, b.store.templateFilter.Deleted)
-	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/templates?deleted=true&channel=sms"}).status)
+	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/templates?deleted=true&channel=sms", app: "console"}).status)
 	require.Equal(t, store.TemplateFilter{Deleted: true, Channel: "sms", VisibleTo: "console"}, b.store.templateFilter)
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -60,7 +61,7 @@ func lines(typed string) string { return strings.ReplaceAll(typed, "\r\n", "\n")
 
 // templateOf returns the template that a form has.
 func templateOf(form url.Values) store.Template {
-	version, _ := strconv.ParseInt(form.Get("version"), 10, 32) // 0 when it is none
+	version, _ := strconv.ParseInt(form.Get("version"), 10, 32) // 0, a new one, when it is none
 	return store.Template{
 		Name: form.Get("name"), Channel: form.Get("channel"), Version: int(version), Owner: form.Get("owner"),
 		Private: form.Get("private") != "", Description: form.Get("description"), MsgType: form.Get("msgType"),
@@ -83,8 +84,8 @@ func saveTemplate(v *visit) error {
 			return err
 		}
 		if len(newest) > 0 && !newest[0].Deleted {
-			d.Newer = compared(newest[0], t.AsVersion(v.User.ID(), false))
-			d.Version = newest[0].Version // the next try is for this one
+			d.Version, d.Owner = newest[0].Version, cmp.Or(t.Owner, newest[0].Owner) // the next try is for this one
+			d.Newer = compared(newest[0], d.AsVersion(v.User.ID(), false))
 		}
 	}
 	v.Title = t.Name

@@ -229,7 +229,7 @@ func TestTemplateRoles(t *testing.T) {
 		author.visit("/console/templates/secret")
 		require.Contains(t, author.text(), "未找到")
 		author.visit("/console/templates/text")
-		author.await("缺少参数")
+		author.await("参数齐全")
 		require.Contains(t, author.text(), "仅所属应用和管理员可以修改")
 		require.Contains(t, author.text(), "测试发送需要 send 角色")
 		buttons := eval[int](author, `document.querySelectorAll("#edit button, form[action$='/delete'], #to").length`)
