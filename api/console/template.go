@@ -171,18 +171,14 @@ type fault struct {
 	Line, Column int
 }
 
-// place finds the place in a message of packages templates and rendering.
-var place = regexp.MustCompile(`(?:the (subject|body) of template [^:]*: )?\bline (\d+)(?:, column (\d+))?: `)
+// place finds the place that a message of packages templates and rendering begins with.
+var place = regexp.MustCompile(`^(?:the (subject|body) of template [^:]*: )?(?:line (\d+)(?:, column (\d+))?: )?`)
 
 func faultOf(p Problem) *fault {
-	f := &fault{Problem: p, At: p.Field}
-	if m := place.FindStringSubmatch(p.Message); m != nil {
-		if m[1] != "" {
-			f.At = m[1]
-		}
-		f.Line, _ = strconv.Atoi(m[2]) // digits, by the expression
-		f.Column, _ = strconv.Atoi(m[3])
-	}
+	m := place.FindStringSubmatch(p.Message)
+	f := &fault{Problem: p, At: cmp.Or(m[1], p.Field)}
+	f.Line, _ = strconv.Atoi(m[2]) // digits or nothing, by the expression
+	f.Column, _ = strconv.Atoi(m[3])
 	return f
 }
 

@@ -65,7 +65,8 @@ func TestFaultHasItsPlace(t *testing.T) {
 		`the body of template "a": line 1, column 2: a number has no len`: {At: "body", Line: 1, Column: 2},
 		`the subject of template "": line 1, column 2: x`:                 {At: "subject", Line: 1, Column: 2},
 		"is required": {At: "params"},
-		`the body of template "a": a value is not safe where it stands in…`: {At: "params"},
+		`the body of template "a": a value is not safe where it stands in…`:                         {At: "body"},
+		`the body of template "a": the rendered body is not valid JSON: line 1, column 15 of it: x`: {At: "body"},
 	} {
 		want.Problem = Problem{Field: "params", Message: message}
 		require.Equal(t, &want, faultOf(want.Problem))

@@ -51,7 +51,7 @@ func TestTemplateFromDraftToTest(t *testing.T) {
 		b.picture("templates-empty")
 		b.follow("New template")
 		b.isAccessible()
-		b.follow("Feishu")
+		b.press("main a[href$='channel=feishu_app']")
 		b.isAccessible()
 
 		b.do(chromedp.SendKeys(chromedp.CSS("#name"), "draft"), chromedp.SendKeys(chromedp.CSS("#body"), "Hello {{ .name }} in {{ .room }}"))
