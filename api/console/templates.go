@@ -93,7 +93,7 @@ func restoreTemplate(v *visit) error {
 type testedData struct {
 	ID      uuid.UUID
 	To      store.Recipient
-	Problem *Problem
+	Problem *fault
 }
 
 // testTemplate sends a template to one recipient. It answers with a part of the page, or leads a
@@ -109,8 +109,7 @@ func testTemplate(v *visit) error {
 	case err != nil && !part:
 		return err
 	case err != nil:
-		p := v.console.api.Problem(err)
-		d.Problem = &p
+		d.Problem = faultOf(v.console.api.Problem(err))
 	}
 	d.ID = id
 	return v.fragment("tested", d)

@@ -66,8 +66,14 @@
     keep(field, () => field, field.dataset.remember);
     if (field.selectedIndex === -1) field.selectedIndex = 0;
   }
-  for (const part of document.querySelectorAll("[data-params]"))
-    keep(part, () => part.querySelector("textarea"), part.dataset.params);
+  for (const part of document.querySelectorAll("[data-params]")) {
+    const field = () => part.querySelector("textarea");
+    keep(part, field, part.dataset.params);
+    document.getElementById("edit").addEventListener("submit", (event) => { // a new template has its name now
+      localStorage.removeItem(kept + part.dataset.params);
+      localStorage.setItem(kept + part.dataset.params.replace(/[^/]*$/, event.target.elements.name.value), field().value);
+    });
+  }
   document.addEventListener("submit", (event) => {
     if (!event.target.action.endsWith("/sign-out")) return;
     for (const key of Object.keys(localStorage)) if (key.startsWith(kept)) localStorage.removeItem(key);
