@@ -70,8 +70,9 @@
     const field = () => part.querySelector("textarea");
     keep(part, field, part.dataset.params);
     document.getElementById("edit").addEventListener("submit", (event) => { // a new template has its name now
-      localStorage.removeItem(kept + part.dataset.params);
-      localStorage.setItem(kept + part.dataset.params.replace(/[^/]*$/, event.target.elements.name.value), field().value);
+      const key = kept + part.dataset.params, typed = localStorage.getItem(key);
+      localStorage.removeItem(key);
+      if (typed !== null) localStorage.setItem(key.replace(/[^/]*$/, event.target.elements.name.value), typed);
     });
   }
   document.addEventListener("submit", (event) => {
