@@ -113,6 +113,9 @@ func (b *tab) listen(event any) {
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
 			problem = fmt.Sprintf("console.%s", e.Type)
+			for _, argument := range e.Args {
+				problem += " " + string(argument.Value)
+			}
 		}
 	case *audits.EventIssueAdded:
 		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
