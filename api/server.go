@@ -52,6 +52,7 @@ type Accepter interface {
 type TemplateRules interface {
 	CheckTemplate(ctx context.Context, app string, t store.Template) error
 	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
+	Form(channel string) rendering.Form
 }
 
 // DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
@@ -139,6 +140,7 @@ type Server struct {
 	listener     atomic.Pointer[listener] // set by Serve
 
 	recipientTypes []string
+	schemas        huma.Registry // of bodies
 }
 
 // New returns a server that does not listen yet.
@@ -185,6 +187,7 @@ func New(o Options) (*Server, error) {
 	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
+	s.schemas = spec.OpenAPI().Components.Schemas
 	s.serveSpec(spec)
 	s.serveConsole()
 	if o.RiverUI != nil {
@@ -351,7 +354,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
 		summary: "Replace a template", description: replaceDescription,
-		errors: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.replaceTemplate)
 	addRoute(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,

@@ -108,7 +108,7 @@ var operations = map[string]struct {
 		return err
 	}, client.Template{}},
 	"replaceTemplate": {func(ctx context.Context, c *client.Client) error {
-		_, err := c.ReplaceTemplate(ctx, filled[client.TemplateRequest]())
+		_, err := c.ReplaceTemplate(ctx, filled[client.ReplaceRequest]())
 		return err
 	}, client.Template{}},
 	"deleteTemplate": {func(ctx context.Context, c *client.Client) error {
