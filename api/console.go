@@ -228,5 +228,9 @@ func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Pro
 func (c consoleAPI) Problem(err error) console.Problem {
 	p := c.s.problem(err)
 	c.s.metrics.refusals.WithLabelValues(p.Code).Inc()
-	return console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	shown := console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	if len(p.Errors) > 0 {
+		shown.Field, shown.Message = p.Errors[0].Field, p.Errors[0].Message
+	}
+	return shown
 }

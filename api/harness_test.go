@@ -220,6 +220,8 @@ type deliveryControl struct {
 	err       error
 }
 
+func (s *deliveryControl) SetBreaker(context.Context, string, bool, store.Actor) error { return nil }
+
 func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID, by store.Actor) error {
 	s.by = append(s.by, by)
 	s.cancelled = append(s.cancelled, notification)
@@ -289,6 +291,8 @@ type rules struct {
 
 func (r *rules) CheckTemplate(context.Context, string, store.Template) error { return r.err }
 
+func (r *rules) Form(string) rendering.Form { return rendering.Form{} }
+
 func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, params map[string]any) (rendering.Preview, error) {
 	r.params = params
 	return r.preview, r.err
@@ -311,6 +315,7 @@ type memory struct {
 	notificationFilter store.NotificationFilter
 	deliveryFilter     store.DeliveryFilter
 	auditFilter        store.AuditFilter
+	templateFilter     store.TemplateFilter
 	uses               []store.Use
 	told               []store.Told
 }
@@ -439,10 +444,10 @@ func (m *memory) CreateTemplate(_ context.Context, t store.Template, _ string, a
 	return m.keep(t, audit), m.err
 }
 
-func (m *memory) UpdateTemplate(_ context.Context, t store.Template, owner string, audit store.AuditEntry) (store.Template, error) {
+func (m *memory) UpdateTemplate(_ context.Context, t store.Template, owner string, version int, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
 	old, ok := m.templates[t.Name]
-	if !ok || old.Owner != owner {
+	if !ok || old.Owner != owner || version != 0 && version != old.Version {
 		return t, store.ErrNotFound
 	}
 	t.Channel, t.CreatedAt = old.Channel, old.CreatedAt
@@ -537,6 +542,7 @@ func (m *memory) Template(_ context.Context, name string) (store.Template, error
 
 func (m *memory) ListTemplates(_ context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error) {
 	defer m.lock()()
+	m.templateFilter = f
 	var rows []store.Template
 	for _, name := range slices.Sorted(maps.Keys(m.templates)) {
 		t := m.templates[name]

@@ -83,7 +83,7 @@ var tags = []*huma.Tag{
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "receivers", Description: "Who gets alerts."},
-	{Name: "providers", Description: "The vendors, as they are configured."},
+	{Name: "providers", Description: "The vendors, as they are configured; let their deliveries wait, or go on."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},
 	{Name: "apps", Description: "Who may call, and how much."},

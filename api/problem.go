@@ -29,6 +29,7 @@ const (
 	codeNotFound        = "not_found"
 	codeNotOwner        = "not_owner" // 403: a template of another app
 	codeTemplateExists  = "template_exists"
+	codeTemplateChanged = "template_changed" // 409: since the version that was read
 	codeImmutableField  = "immutable_field"
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations

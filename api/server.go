@@ -52,6 +52,7 @@ type Accepter interface {
 type TemplateRules interface {
 	CheckTemplate(ctx context.Context, app string, t store.Template) error
 	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
+	Form(channel string) rendering.Form
 }
 
 // DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
@@ -62,6 +63,7 @@ type DeliveryControl interface {
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
 	Admits(provider, app string) bool
+	SetBreaker(ctx context.Context, provider string, open bool, by store.Actor) error
 }
 
 // Overview tells how the channels stand.
@@ -138,6 +140,7 @@ type Server struct {
 	listener     atomic.Pointer[listener] // set by Serve
 
 	recipientTypes []string
+	schemas        huma.Registry // of bodies
 }
 
 // New returns a server that does not listen yet.
@@ -184,6 +187,7 @@ func New(o Options) (*Server, error) {
 	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
+	s.schemas = spec.OpenAPI().Components.Schemas
 	s.serveSpec(spec)
 	s.serveConsole()
 	if o.RiverUI != nil {
@@ -286,6 +290,11 @@ func (s *Server) routes(api huma.API) {
 		summary: "List the channels with their queues", description: channelsDescription,
 	}, s.listChannels)
 	addRoute(s, api, route{
+		method: http.MethodPut, path: apiPrefix + "/providers/{name}/breaker", id: "setBreaker", role: RoleAdmin,
+		summary: "Let a provider's deliveries wait, or go on", description: breakerDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.setBreaker)
+	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
 		summary: "Read how the channels stand and what is dead", description: overviewDescription,
 		strictQuery: true, errors: []int{400, 422},
@@ -345,7 +354,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
 		summary: "Replace a template", description: replaceDescription,
-		errors: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.replaceTemplate)
 	addRoute(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,

@@ -27,8 +27,9 @@ const Prefix = "/console"
 
 // Roles that pages need, as the API names them.
 const (
-	roleSend  = "send"
-	roleAdmin = "admin"
+	roleSend      = "send"
+	roleTemplates = "templates"
+	roleAdmin     = "admin"
 )
 
 // User is who is signed in.
@@ -45,6 +46,9 @@ type Problem struct {
 	Status int
 	Code   string // stable; texts has what people read, as problem.<code>
 	Detail string // in English, for codes that texts lacks
+
+	// Field is the first one that is wrong, and Message what is; empty when no field is.
+	Field, Message string
 }
 
 // Sessions signs browsers in and out.
@@ -62,6 +66,7 @@ type Sessions interface {
 // API does what the API's operations do, for the user of the context.
 type API interface {
 	Sessions
+	Templates
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)

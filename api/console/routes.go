@@ -33,6 +33,19 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/audit", view: "audit", role: roleAdmin, nav: true, handle: listAudit},
 	{pattern: "GET " + Prefix + "/queues", view: "queues", role: roleAdmin, nav: true, handle: showQueues},
 
+	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
+
+	{pattern: "GET " + Prefix + "/template", view: "template", role: roleTemplates, handle: newTemplate},
+	{pattern: "POST " + Prefix + "/template/try", view: "template", role: roleTemplates, handle: tryTemplate},
+	{pattern: "POST " + Prefix + "/template/mail", view: "template", role: roleTemplates, handle: showTriedMail},
+	{pattern: "POST " + Prefix + "/template/sample", view: "template", role: roleTemplates, handle: fillSample},
+	{pattern: "POST " + Prefix + "/template/save", view: "template", role: roleTemplates, handle: saveTemplate},
+	{pattern: "GET " + Prefix + "/templates/{name}", view: "template", role: roleTemplates, handle: showTemplate},
+	{pattern: "POST " + Prefix + "/templates/{name}/test", view: "template", role: roleSend, handle: testTemplate},
+	{pattern: "POST " + Prefix + "/templates/{name}/delete", view: "template", role: roleTemplates, handle: deleteTemplate},
+	{pattern: "GET " + Prefix + "/templates/{name}/versions", view: "versions", role: roleTemplates, handle: listVersions},
+	{pattern: "POST " + Prefix + "/templates/{name}/restore", view: "versions", role: roleTemplates, handle: restoreTemplate},
+
 	{pattern: "GET " + Prefix + "/notifications/{id}", view: "notification", role: roleSend, handle: showNotification},
 	{pattern: "POST " + Prefix + "/notifications/{id}/cancel", view: "notification", role: roleSend, handle: cancelNotification},
 	{pattern: "GET " + Prefix + "/deliveries/{id}", view: "delivery", role: roleSend, handle: showDelivery},

@@ -208,6 +208,12 @@ func TestEveryPage(t *testing.T) {
 		"receivers": "/console/receivers", "receiver": "/console/receivers/one?name=team-a%20%2F%20%E5%80%BC%E7%8F%AD", "providers": "/console/providers",
 		"apps": "/console/apps", "audit": "/console/audit", "queues": "/console/queues",
 	}
+	for name, path := range map[string]string{
+		"templates": "/console/templates", "templates-deleted": "/console/templates?deleted=true", "template-new": "/console/template",
+		"template-channel": "/console/template?channel=sms", "template": "/console/templates/card", "versions": "/console/templates/card/versions",
+	} {
+		pages[name] = path
+	}
 	for name, s := range map[string]settings{
 		"wide": {}, "zh-dark": {language: "zh-CN", dark: true}, "narrow": {narrow: true}, "zh-narrow-dark": {language: "zh-CN", dark: true, narrow: true},
 	} {

@@ -72,6 +72,9 @@ var operations = map[string]struct {
 		_, err := c.Channels(ctx)
 		return err
 	}, client.ChannelList{}},
+	"setBreaker": {func(ctx context.Context, c *client.Client) error {
+		return c.SetBreaker(ctx, "X", true)
+	}, nil},
 	"getOverview": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Overview(ctx, "X")
 		return err
@@ -105,7 +108,7 @@ var operations = map[string]struct {
 		return err
 	}, client.Template{}},
 	"replaceTemplate": {func(ctx context.Context, c *client.Client) error {
-		_, err := c.ReplaceTemplate(ctx, filled[client.TemplateRequest]())
+		_, err := c.ReplaceTemplate(ctx, filled[client.ReplaceRequest]())
 		return err
 	}, client.Template{}},
 	"deleteTemplate": {func(ctx context.Context, c *client.Client) error {
