@@ -1,4 +1,4 @@
-// Package overview tells how the channels and their queues stand.
+// Package overview tells how the channels and their queues stand, and what happened lately.
 package overview
 
 import (
@@ -17,6 +17,7 @@ const age = 5 * time.Second
 // Store is what Overview needs of the store.
 type Store interface {
 	QueueDepths(ctx context.Context) ([]store.QueueDepth, error)
+	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]store.Count, error)
 }
 
 // Overview reads how the channels stand.
