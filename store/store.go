@@ -43,7 +43,7 @@ type Store interface {
 	Limits
 	Queues
 	Sessions
-	Counts
+	CountsByHour
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -139,9 +139,9 @@ type Deliveries interface {
 	Cancel(ctx context.Context, c Cancellation) (Cancelled, error)
 }
 
-// Counts are kept for each hour. Accept, Record and CloseOrphans write them in their transactions,
+// CountsByHour are kept for the figures over time. Accept, Record and CloseOrphans write them in their transactions,
 // so each event is counted exactly once.
-type Counts interface {
+type CountsByHour interface {
 	// HourlyCounts returns the counts of the app, of all apps when it is empty, since the given
 	// begin of an hour, oldest first. They are summed over templates and apps. The error may be
 	// ErrTooBroad.

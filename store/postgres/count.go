@@ -56,7 +56,7 @@ func (s *Store) writeCounts(queries *pgx.Batch, counts []store.Count) {
 		column(counts, func(c *store.Count) int { return c.Amount }), s.writer)
 }
 
-// DeleteCounts implements store.Counts.
+// DeleteCounts implements store.CountsByHour.
 func (s *Store) DeleteCounts(ctx context.Context, before time.Time) (int, error) {
 	tag, err := s.pool.Exec(ctx, `DELETE FROM hourly_counts WHERE hour < $1`, before)
 	if err != nil {

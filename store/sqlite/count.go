@@ -25,7 +25,7 @@ func writeCounts(ctx context.Context, tx *sql.Tx, counts []store.Count) error {
 	return nil
 }
 
-// DeleteCounts implements store.Counts.
+// DeleteCounts implements store.CountsByHour.
 func (s *Store) DeleteCounts(ctx context.Context, before time.Time) (int, error) {
 	result, err := s.write.ExecContext(ctx, `DELETE FROM hourly_counts WHERE hour < ?`, before.UnixMicro())
 	if err != nil {

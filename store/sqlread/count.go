@@ -7,7 +7,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// HourlyCounts implements store.Counts.
+// HourlyCounts implements store.CountsByHour.
 func (r Reader) HourlyCounts(ctx context.Context, appID string, since time.Time) ([]store.Count, error) {
 	counts, err := listed(ctx, r.DB, func(row Row) (c store.Count, err error) {
 		err = row.Scan(&c.Hour, &c.Channel, &c.Provider, &c.Counted, &c.Code, &c.Took, &c.Amount)
