@@ -30,7 +30,7 @@ func (b *bench) consoleWithHistory(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	crowds, err := b.paths(ctx, config, `SELECT id, id FROM notifications WHERE total = $1 ORDER BY id LIMIT $2`, crowd, "/console/notifications/%s")
+	crowds, err := b.paths(ctx, config, `SELECT id, id FROM notifications WHERE total = $1 ORDER BY id LIMIT $2`, crowd, "/console/notifications/%[1]s")
 	if err != nil {
 		return err
 	}
