@@ -41,6 +41,7 @@ type Store interface {
 	Quotas
 	Auditor
 	Limits
+	Breakers
 	Queues
 	Sessions
 	CountsByHour

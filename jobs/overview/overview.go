@@ -3,6 +3,7 @@ package overview
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ const age = 5 * time.Second
 type Store interface {
 	QueueDepths(ctx context.Context) ([]store.QueueDepth, error)
 	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]store.Count, error)
+	OpenBreakers(ctx context.Context) ([]store.Breaker, error)
 }
 
 // Overview reads how the channels stand.
@@ -46,6 +48,8 @@ type Channel struct {
 	Running   int
 	Retrying  int // wait for a retry
 	Scheduled int // wait for their sendAt
+	// Breakers are the open ones of Providers: what would go through these waits.
+	Breakers []store.Breaker
 	// Oldest is the time from which the first of Waiting could have been sent; nil when none
 	// waits.
 	Oldest *time.Time
@@ -55,6 +59,10 @@ type Channel struct {
 // The queues may be a few seconds old.
 func (o *Overview) Channels(ctx context.Context) ([]Channel, error) {
 	depths, err := o.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	breakers, err := o.store.OpenBreakers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +76,11 @@ func (o *Overview) Channels(ctx context.Context) ([]Channel, error) {
 		for _, d := range depths {
 			if d.Queue == name {
 				c.add(d)
+			}
+		}
+		for _, b := range breakers {
+			if slices.Contains(c.Providers, b.Provider) {
+				c.Breakers = append(c.Breakers, b)
 			}
 		}
 		all[i] = c
