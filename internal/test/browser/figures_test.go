@@ -78,7 +78,7 @@ func TestProgressOfALongRetry(t *testing.T) {
 
 		b := open(t, r.Base, settings{})
 		b.signIn(harness.AppID, harness.AppSecret)
-		b.visit("/console/dead/group?channel=feishu_app&provider=feishu&code=feishu_230013")
+		b.visit("/console/dead/group?channel=feishu_app&code=feishu_230013")
 		b.await("1200 deliveries can go again")
 		eval[bool](b, `(() => {
 			window.seen = [];
