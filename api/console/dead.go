@@ -54,6 +54,20 @@ func (g deadGroup) filter() store.DeliveryFilter {
 	return store.DeliveryFilter{Status: store.DeliveryDead, AppID: g.App, Channel: g.Channel, Provider: g.Provider, Code: g.Code}
 }
 
+// hours returns how many of the group were given up in each hour.
+func (g deadGroup) hours(died map[overview.Kind][]int) hours {
+	sum := make(hours, overview.Hours)
+	for kind, numbers := range died {
+		if (g.Channel != "" && g.Channel != kind.Channel) || (g.Provider != "" && g.Provider != kind.Provider) || (g.Code != "" && g.Code != kind.Code) {
+			continue
+		}
+		for i, n := range numbers {
+			sum[i] += n
+		}
+	}
+	return sum
+}
+
 // Query returns the group as a query.
 func (g deadGroup) Query() string {
 	q := url.Values{}
@@ -100,7 +114,7 @@ func showDeadGroup(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Hours = recent.Died[overview.Kind{Channel: d.Channel, Provider: d.Provider, Code: d.Code}]
+	d.Hours = d.hours(recent.Died)
 	return v.page(d)
 }
 

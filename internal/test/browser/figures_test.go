@@ -41,6 +41,8 @@ func TestFiguresOverTime(t *testing.T) {
 		b.visit("/console/dead")
 		b.until(`document.querySelectorAll(".line canvas").length === 1`)
 		require.Contains(t, b.text(), "1 in the last day")
+		b.visit("/console/dead/group?code=feishu_230013")
+		require.Contains(t, b.text(), "1 in the last day")
 	})
 }
 
