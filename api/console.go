@@ -206,12 +206,16 @@ func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest
 			Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient, Template: f.Template,
 			Notification: f.NotificationID, Since: f.Since, Until: f.Until, App: f.AppID,
 		},
-		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
+		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit, After: r.After,
 	}}})
 	if err != nil {
 		return steering.Requeued{}, err
 	}
-	return steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}, nil
+	done := steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}
+	if out.Body.Next != nil {
+		done.Last = *out.Body.Next
+	}
+	return done, nil
 }
 
 func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
@@ -219,6 +223,13 @@ func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
 		return nil, err
 	}
 	return c.s.overview.Channels(ctx)
+}
+
+func (c consoleAPI) Recent(ctx context.Context, app string) (overview.Recent, error) {
+	if err := maySend(ctx); err != nil {
+		return overview.Recent{}, err
+	}
+	return c.s.recent(ctx, app)
 }
 
 func (c consoleAPI) ChannelNames() []string { return c.s.overview.Names() }

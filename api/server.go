@@ -69,6 +69,9 @@ type DeliveryControl interface {
 // Overview tells how the channels stand.
 type Overview interface {
 	Channels(ctx context.Context) ([]overview.Channel, error)
+	// Recent returns what happened lately to the deliveries of an app, of all apps when it is
+	// empty.
+	Recent(ctx context.Context, app string) (overview.Recent, error)
 	Names() []string
 	Providers(channel string) []string
 	// Details returns the providers as they are configured.

@@ -44,6 +44,7 @@ type Store interface {
 	Breakers
 	Queues
 	Sessions
+	CountsByHour
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -137,6 +138,18 @@ type Deliveries interface {
 	// waiting jobs, in one transaction. A delivery whose job is running stays open, and
 	// River will not run that job again: it gets an outcome, or becomes an orphan.
 	Cancel(ctx context.Context, c Cancellation) (Cancelled, error)
+}
+
+// CountsByHour are kept for the figures over time. Accept, Record and CloseOrphans write them in their transactions,
+// so each event is counted exactly once.
+type CountsByHour interface {
+	// HourlyCounts returns the counts of the app, of all apps when it is empty, since the given
+	// begin of an hour, oldest first. They are summed over templates and apps. The error may be
+	// ErrTooBroad.
+	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]Count, error)
+	// DeleteCounts deletes the counts of hours that began before the given time, and returns how
+	// many rows there were.
+	DeleteCounts(ctx context.Context, before time.Time) (int, error)
 }
 
 // AlertGroups remembers what was last told of groups of alerts. Accept writes it.

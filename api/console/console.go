@@ -82,6 +82,9 @@ type API interface {
 	RetryMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error)
 	// Channels returns the channels with their providers and queues.
 	Channels(ctx context.Context) ([]overview.Channel, error)
+	// Recent returns what happened lately to the deliveries of the app, of all that the user may
+	// see when it is empty.
+	Recent(ctx context.Context, app string) (overview.Recent, error)
 	// ChannelNames returns the names of all channels.
 	ChannelNames() []string
 	// Providers returns the names of a channel's providers.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,6 +90,9 @@ func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]stor
 	return nil, nil
 }
 func (nothing) Problem(error) Problem { return Problem{Status: 404, Code: "not_found"} }
+func (nothing) Recent(context.Context, string) (overview.Recent, error) {
+	return overview.Recent{}, nil
+}
 
 // ask asks for a path as a user with the role; empty: nobody.
 func ask(t *testing.T, method, path, role string) *httptest.ResponseRecorder {
@@ -176,15 +180,15 @@ func TestVendoredFiles(t *testing.T) {
 	files, err := os.ReadDir("static")
 	require.NoError(t, err)
 	for _, file := range files {
-		if strings.HasSuffix(file.Name(), ".min.js") {
+		if kind := path.Ext(file.Name()); strings.HasSuffix(file.Name(), ".min"+kind) {
 			content, err := os.ReadFile("static/" + file.Name())
 			require.NoError(t, err)
 			sum := sha256.Sum256(content)
 			require.Equal(t, hex.EncodeToString(sum[:]), hashes[file.Name()], file.Name())
-			require.FileExists(t, "static/"+strings.TrimSuffix(file.Name(), ".min.js")+".LICENSE")
+			require.FileExists(t, "static/"+strings.TrimSuffix(file.Name(), ".min"+kind)+".LICENSE")
 		}
 	}
-	require.Len(t, hashes, 1)
+	require.Len(t, hashes, 3)
 }
 
 func TestStatic(t *testing.T) {

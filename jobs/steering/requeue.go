@@ -114,6 +114,7 @@ type RequeueRequest struct {
 	Provider string               // narrows the choice to its channel; empty for the channels' own
 	DryRun   bool                 // counts, and changes nothing
 	Limit    int                  // from 1 to MaxRequeued
+	After    uuid.UUID            // begins after this delivery; uuid.Nil is the start
 	By       store.Actor
 }
 
@@ -122,6 +123,9 @@ type Requeued struct {
 	Matched  int  // deliveries that the filter chose
 	Requeued int  // of them, those that were requeued
 	More     bool // the filter chooses more
+	// Last is the last that the filter chose, After when it chose none. A request for the rest
+	// that begins after it takes none a second time that has died again.
+	Last uuid.UUID
 }
 
 // RequeueMatching requeues all deliveries that the request chooses and that have not
@@ -139,11 +143,10 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 		}
 		r.Filter.Channel = channel
 	}
-	done := Requeued{More: true}
-	after := uuid.Nil
+	done := Requeued{More: true, Last: r.After}
 	for started := time.Now(); done.More && done.Matched < r.Limit && time.Since(started) < requeueTime; {
 		n := min(requeueBatch, r.Limit-done.Matched)
-		page, err := c.store.ListDeliveries(ctx, r.Filter, after, n+1)
+		page, err := c.store.ListDeliveries(ctx, r.Filter, done.Last, n+1)
 		if err != nil {
 			return Requeued{}, err
 		}
@@ -153,7 +156,7 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 			break
 		}
 		done.Matched += len(page)
-		after = page[len(page)-1].ID
+		done.Last = page[len(page)-1].ID
 		if r.DryRun {
 			continue
 		}

@@ -27,6 +27,7 @@ type RetentionStore interface {
 	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
+	DeleteCounts(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -43,7 +44,7 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 }
 
 // Delete deletes what is older than retention.days: the finished notifications, the messages
-// that stay with a vendor, the entries of the audit log, the versions of templates that were
+// that stay with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
 // replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
 // were not posted for as long. With 0 days it deletes none of these. Expired sessions, and counters
 // of quotas whose period is long over, are always deleted.
@@ -69,6 +70,9 @@ func (r *Retention) deleteOld(ctx context.Context) error {
 	}
 	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
 		err = errors.Join(err, auditErr)
+	}
+	if _, countsErr := r.store.DeleteCounts(ctx, before); countsErr != nil {
+		err = errors.Join(err, countsErr)
 	}
 	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
 	if versions > 0 {

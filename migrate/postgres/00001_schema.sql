@@ -204,6 +204,23 @@ END $$;
 CREATE TRIGGER audit_never_changes BEFORE UPDATE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION audit_never_changes();
 
+-- What was accepted and what became of it, counted for each hour. Nothing in it is of a person.
+-- A replica adds to rows of its own, so that replicas do not wait for each other.
+CREATE TABLE hourly_counts (
+    hour     timestamptz NOT NULL, -- its begin
+    channel  text NOT NULL,
+    app_id   text NOT NULL,
+    template text NOT NULL,
+    provider text NOT NULL, -- empty for accepted ones
+    outcome  text NOT NULL, -- accepted, success, failed or dead
+    code     text NOT NULL,
+    took     smallint NOT NULL, -- the bucket of the time until success; 0 for the others
+    writer   smallint NOT NULL,
+    amount   bigint NOT NULL,
+    PRIMARY KEY (hour, channel, app_id, template, provider, outcome, code, took, writer)
+)
+WITH (fillfactor = 50); -- the rows of this hour are updated by every batch
+
 -- When each provider may be called next, for all replicas.
 CREATE TABLE provider_slots (
     provider text PRIMARY KEY,
@@ -260,6 +277,7 @@ DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP FUNCTION audit_never_changes;
 DROP TABLE app_use;

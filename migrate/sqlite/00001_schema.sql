@@ -174,6 +174,19 @@ BEGIN
 END;
 -- +goose StatementEnd
 
+CREATE TABLE hourly_counts (
+    hour     INTEGER NOT NULL,
+    channel  TEXT NOT NULL,
+    app_id   TEXT NOT NULL,
+    template TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    outcome  TEXT NOT NULL,
+    code     TEXT NOT NULL,
+    took     INTEGER NOT NULL,
+    amount   INTEGER NOT NULL,
+    PRIMARY KEY (hour, channel, app_id, template, provider, outcome, code, took)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE provider_slots (
     provider TEXT PRIMARY KEY,
     next_at  INTEGER NOT NULL
@@ -208,6 +221,7 @@ DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP TABLE app_use;
 DROP TABLE alert_groups;

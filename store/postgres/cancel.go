@@ -42,7 +42,7 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 			return err
 		}
 		result = store.Cancelled{Deliveries: len(stopped), Last: open[len(open)-1].ID}
-		_, err = tx.Exec(ctx, closeDeliveries, closeArgs(column(stopped, func(d *openDelivery) store.Closing {
+		_, err = tx.Exec(ctx, closeDeliveries, s.closeArgs(column(stopped, func(d *openDelivery) store.Closing {
 			return store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
 			}

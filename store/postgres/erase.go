@@ -96,7 +96,7 @@ func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e s
 	if err != nil {
 		return 0, 0, err
 	}
-	_, err = tx.Exec(ctx, closeDeliveries, closeArgs(column(stopped, func(d *openDelivery) store.Closing {
+	_, err = tx.Exec(ctx, closeDeliveries, s.closeArgs(column(stopped, func(d *openDelivery) store.Closing {
 		return store.Closing{DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At}
 	}))...)
 	return len(stopped), len(open) - len(stopped), err

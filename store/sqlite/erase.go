@@ -90,7 +90,7 @@ func (s *Store) cancelErased(ctx context.Context, tx *sql.Tx, ids string, e stor
 	for _, d := range stopped {
 		_, err := closeDelivery(ctx, tx, store.Closing{
 			DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At,
-		})
+		}, nil)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -48,6 +48,9 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := writeUses(ctx, tx, decision.Used); err != nil {
 			return err
 		}
+		if err := writeCounts(ctx, tx, store.CountAccepted(created)); err != nil {
+			return err
+		}
 		return s.insertContents(ctx, tx, created)
 	})
 	if err != nil {

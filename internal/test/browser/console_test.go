@@ -127,8 +127,8 @@ func TestSendDeadLettersAgain(t *testing.T) {
 		b.follow("feishu_230013")
 		b.await("3 deliveries can go again")
 		b.picture("dead-group")
-		b.press("form[action$='/dead/retry'] button")
-		require.Contains(t, b.text(), "3 deliveries go again.")
+		b.do(chromedp.Click(chromedp.CSS("form[action$='/dead/retry'] button")))
+		b.await("3 deliveries go again.")
 		for _, id := range ids {
 			r.Until(id, "success")
 		}
@@ -175,8 +175,8 @@ func (b *tab) isTame() {
 	b.t.Helper()
 	alive := eval[int](b, `document.querySelectorAll("img[src=x], main script").length`)
 	require.Zero(b.t, alive, b.path())
-	scripts := eval[int](b, `document.querySelectorAll("script").length`)
-	require.Equal(b.t, 2, scripts, b.path())
+	scripts := eval[int](b, `[...document.querySelectorAll("script")].filter(s => !s.src.startsWith(location.origin + "/console/static/")).length`)
+	require.Zero(b.t, scripts, b.path())
 	links := eval[[]string](b, `[...document.querySelectorAll("a[href]")].map(a => a.protocol).filter(p => p !== "http:" && p !== "https:")`)
 	require.Empty(b.t, links, b.path())
 	b.fits()
