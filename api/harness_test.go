@@ -220,6 +220,8 @@ type deliveryControl struct {
 	err       error
 }
 
+func (s *deliveryControl) SetBreaker(context.Context, string, bool, store.Actor) error { return nil }
+
 func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID, by store.Actor) error {
 	s.by = append(s.by, by)
 	s.cancelled = append(s.cancelled, notification)
@@ -235,6 +237,11 @@ func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider 
 func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
 	s.requests = append(s.requests, r)
 	return s.done, s.err
+}
+
+// Admits knows one provider that names its apps.
+func (s *deliveryControl) Admits(provider, app string) bool {
+	return provider != "team-b" || app == "team-b-app"
 }
 
 // view is an overview of two channels.

@@ -61,6 +61,8 @@ type DeliveryControl interface {
 	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
+	Admits(provider, app string) bool
+	SetBreaker(ctx context.Context, provider string, open bool, by store.Actor) error
 }
 
 // Overview tells how the channels stand.
@@ -280,6 +282,11 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
 		summary: "List the channels with their queues", description: channelsDescription,
 	}, s.listChannels)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: apiPrefix + "/providers/{name}/breaker", id: "setBreaker", role: RoleAdmin,
+		summary: "Let a provider's deliveries wait, or go on", description: breakerDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.setBreaker)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
 		summary: "Read how the channels stand and what is dead", description: overviewDescription,

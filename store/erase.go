@@ -24,6 +24,9 @@ type Erasures interface {
 	// in one transaction, and returns in how many there were some; 0 means that none is left.
 	// e.After does not matter.
 	EraseUnmatched(ctx context.Context, e Erasure) (int, error)
+	// EraseMentions erases the recipient among the people whom messages mention, and returns in
+	// how many messages it was.
+	EraseMentions(ctx context.Context, r Recipient) (int, error)
 }
 
 // Erasure chooses what is erased: all that went to one recipient, or one notification.

@@ -49,6 +49,7 @@ type Erased struct {
 	Messages       int // whose text was erased
 	SharedMessages int // whose text stays, because others got the message, too
 	Unmatched      int // notifications with addresses that fitted no channel
+	Mentions       int // messages that mentioned the recipient
 	Sending        int // deliveries that are being sent, and were left
 	More           bool
 }
@@ -75,6 +76,9 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	if done, err = c.eraseDeliveries(ctx, page, until); err == nil && !done.More {
 		page.Limit = unmatchedBatch
 		done.Unmatched, done.More, err = c.eraseUnmatched(ctx, page, until)
+	}
+	if err == nil && !done.More && r.NotificationID == uuid.Nil {
+		done.Mentions, err = c.store.EraseMentions(ctx, r.Recipient)
 	}
 	if err != nil {
 		return Erased{}, err

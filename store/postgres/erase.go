@@ -44,7 +44,7 @@ const (
 		WITH wanted_messages AS (
 			SELECT DISTINCT message_id, notification_id FROM deliveries WHERE id = ANY ($1) AND job_id = 0
 		), erased_messages AS (
-			UPDATE messages m SET subject = '', body = $2, params = NULL
+			UPDATE messages m SET subject = '', body = $2, params = NULL, mention = NULL
 			FROM wanted_messages w
 			WHERE m.id = w.message_id AND NOT EXISTS (SELECT FROM deliveries d
 				WHERE d.notification_id = w.notification_id AND d.message_id = w.message_id AND d.job_id <> 0)
@@ -105,10 +105,19 @@ func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e s
 	return len(stopped), len(open) - len(stopped), err
 }
 
+// chosenAddress is the condition on an element r of a list that an erasure chooses: with the type
+// $2 and the value $3, or any when $2 is empty. $1 is store.ErasedText.
+const chosenAddress = `r ->> 'value' <> $1 AND ($2 = '' OR (r ->> 'type' = $2 AND r ->> 'value' = $3))`
+
+// eraseIn erases the chosen addresses in a column that has lists.
+func eraseIn(table, column string) string {
+	return `UPDATE ` + table + ` SET ` + column + ` = (
+			SELECT jsonb_agg(CASE WHEN ` + chosenAddress + ` THEN jsonb_set(r, '{value}', to_jsonb($1::text)) ELSE r END ORDER BY position)
+			FROM jsonb_array_elements(` + column + `) WITH ORDINALITY AS u (r, position))
+		WHERE `
+}
+
 const (
-	// isUnmatched chooses elements r of an array: those that are not erased yet, with $2 the
-	// recipient of the type $2 and the value $3 only.
-	isUnmatched = `r ->> 'value' <> $1 AND ($2 = '' OR (r ->> 'type' = $2 AND r ->> 'value' = $3))`
 	// lockUnmatchedOf locks notifications in which the recipient is unmatched, in the order of
 	// ids, see lockNotifications.
 	lockUnmatchedOf = `
@@ -118,12 +127,7 @@ const (
 		) u, LATERAL (SELECT id FROM notifications WHERE id = u.notification_id LIMIT 1 FOR NO KEY UPDATE) locked`
 	lockUnmatchedIn = `
 		SELECT id FROM notifications
-		WHERE id = $4 AND EXISTS (SELECT FROM jsonb_array_elements(unmatched) AS u (r) WHERE ` + isUnmatched + `) FOR NO KEY UPDATE`
-	eraseUnmatched = `
-		UPDATE notifications SET unmatched = (
-			SELECT jsonb_agg(CASE WHEN ` + isUnmatched + ` THEN jsonb_set(r, '{value}', to_jsonb($1::text)) ELSE r END ORDER BY position)
-			FROM jsonb_array_elements(unmatched) WITH ORDINALITY AS u (r, position))
-		WHERE id = ANY ($4::uuid[])`
+		WHERE id = $4 AND EXISTS (SELECT FROM jsonb_array_elements(unmatched) AS u (r) WHERE ` + chosenAddress + `) FOR NO KEY UPDATE`
 )
 
 // EraseUnmatched implements store.Erasures.
@@ -138,11 +142,21 @@ func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		_, err = tx.Exec(ctx, eraseUnmatched, store.ErasedText, e.Recipient.Type, e.Recipient.Value, ids)
+		_, err = tx.Exec(ctx, eraseIn("notifications", "unmatched")+`id = ANY ($4::uuid[])`, store.ErasedText, e.Recipient.Type, e.Recipient.Value, ids)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("erase unmatched recipients: %w", marked(err))
 	}
 	return len(ids), nil
+}
+
+// EraseMentions implements store.Erasures.
+func (s *Store) EraseMentions(ctx context.Context, r store.Recipient) (int, error) {
+	changed, err := s.pool.Exec(ctx, eraseIn("messages", "mention")+
+		`mention IS NOT NULL AND EXISTS (SELECT FROM jsonb_array_elements(mention) AS u (r) WHERE `+chosenAddress+`)`, store.ErasedText, r.Type, r.Value)
+	if err != nil {
+		return 0, fmt.Errorf("erase mentions: %w", marked(err))
+	}
+	return int(changed.RowsAffected()), nil
 }

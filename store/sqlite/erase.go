@@ -64,7 +64,7 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 			return err
 		}
 		done.Messages, err = changed(ctx, tx, `
-			UPDATE messages SET subject = '', body = $2, params = NULL
+			UPDATE messages SET subject = '', body = $2, params = NULL, mention = NULL
 			WHERE id IN (SELECT message_id FROM deliveries WHERE id IN `+erased+`) AND NOT EXISTS (SELECT 1 FROM deliveries d
 				WHERE d.notification_id = messages.notification_id AND d.message_id = messages.id AND d.job_id <> 0)`, page, store.ErasedText)
 		done.Shared = messages - done.Messages
@@ -101,26 +101,40 @@ func (s *Store) cancelErased(ctx context.Context, tx *sql.Tx, ids string, e stor
 	return len(stopped), len(open) - len(stopped), nil
 }
 
+// chosenAddress is the condition on an element of a list that an erasure chooses: with the type $2
+// and the value $3, or any when $2 is empty. $1 is store.ErasedText.
+const chosenAddress = `value ->> 'value' <> $1 AND ($2 = '' OR (value ->> 'type' = $2 AND value ->> 'value' = $3))`
+
+// eraseIn erases the chosen addresses in a column that has lists, where it has some.
+func eraseIn(table, column string) string {
+	return `UPDATE ` + table + ` SET ` + column + ` = (
+			SELECT json_group_array(json(CASE WHEN ` + chosenAddress + ` THEN json_set(value, '$.value', $1) ELSE value END))
+			FROM json_each(` + column + `))
+		WHERE ` + column + ` IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(` + column + `) WHERE ` + chosenAddress + `)`
+}
+
 // EraseUnmatched implements store.Erasures.
 func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error) {
-	const (
-		chosen  = `value ->> 'value' <> $1 AND ($2 = '' OR (value ->> 'type' = $2 AND value ->> 'value' = $3))`
-		replace = `
-			UPDATE notifications SET unmatched = (
-				SELECT json_group_array(json(CASE WHEN ` + chosen + ` THEN json_set(value, '$.value', $1) ELSE value END))
-				FROM json_each(unmatched))
-			WHERE `
-		ofOne = `id IN (SELECT notification_id FROM unmatched_recipients
-			WHERE value = $3 AND type = $2 AND value <> $1 ORDER BY notification_id LIMIT $4)`
-		inOne = `id = $4 AND EXISTS (SELECT 1 FROM json_each(unmatched) WHERE ` + chosen + `)`
-	)
-	where, of := ofOne, any(e.Limit)
+	scope, of := ` AND id IN (SELECT notification_id FROM unmatched_recipients
+		WHERE value = $3 AND type = $2 ORDER BY notification_id LIMIT $4)`, any(e.Limit)
 	if e.Recipient == (store.Recipient{}) {
-		where, of = inOne, e.NotificationID
+		scope, of = ` AND id = $4`, e.NotificationID
 	}
-	n, err := s.execute(ctx, replace+where, store.ErasedText, e.Recipient.Type, e.Recipient.Value, of)
+	n, err := s.execute(ctx, eraseIn("notifications", "unmatched")+scope, store.ErasedText, e.Recipient.Type, e.Recipient.Value, of)
 	if err != nil {
 		return 0, fmt.Errorf("erase unmatched recipients: %w", err)
+	}
+	return n, nil
+}
+
+// EraseMentions implements store.Erasures.
+func (s *Store) EraseMentions(ctx context.Context, r store.Recipient) (n int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		n, err = changed(ctx, tx, eraseIn("messages", "mention"), store.ErasedText, r.Type, r.Value)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("erase mentions: %w", err)
 	}
 	return n, nil
 }
