@@ -123,6 +123,11 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 		return nil, err
 	}
 	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	return c.s.store.ListNotifications(ctx, f, after, limit)
 }
 
@@ -150,6 +155,11 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 		return nil, err
 	}
 	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	found, err := c.s.store.ListDeliveries(ctx, f, after, limit)
 	for i, d := range found {
 		found[i] = shownDelivery(ctx, d)

@@ -53,8 +53,7 @@ type Problem struct {
 
 // Sessions signs browsers in and out.
 type Sessions interface {
-	// SignIn returns the token of a new session, and when it ends. peer is the address at the
-	// other end of the connection.
+	// SignIn returns the token of a new session, and when it ends.
 	SignIn(ctx context.Context, appID, secret string) (token string, expires time.Time, err error)
 	// SignOut ends the session of the token, if there is one.
 	SignOut(ctx context.Context, token string) error

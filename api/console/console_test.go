@@ -198,6 +198,11 @@ func TestStatic(t *testing.T) {
 	a := ask(t, http.MethodGet, address, "")
 	require.Equal(t, http.StatusOK, a.Code)
 	require.Contains(t, a.Header().Get("Cache-Control"), "immutable")
+	for _, other := range []string{"", "?", "?v=", "?v=0123456789ab"} {
+		a = ask(t, http.MethodGet, Prefix+"/static/style.css"+other, "")
+		require.Equal(t, http.StatusOK, a.Code)
+		require.NotContains(t, a.Header().Get("Cache-Control"), "immutable", other)
+	}
 	require.Equal(t, http.StatusNotFound, ask(t, http.MethodGet, Prefix+"/static/none.js", "").Code)
 	_, err = asset("none.js")
 	require.Error(t, err)
