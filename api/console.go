@@ -58,6 +58,7 @@ type consoleAPI struct{ s *Server }
 type user struct{ Caller }
 
 func (u user) ID() string           { return u.AppID }
+func (u user) Person() string       { return u.person }
 func (u user) May(role string) bool { return u.may(Role(role)) }
 func (u user) Roles() []string {
 	roles := make([]string, len(u.Caller.Roles))
@@ -82,6 +83,7 @@ func (c consoleAPI) As(ctx context.Context, token string) (context.Context, cons
 	}
 	if request, is := ctx.Value(requestKey{}).(*fiber.Ctx); is {
 		request.Locals(callerKey{}, caller) // for the log
+		ctx = context.WithValue(ctx, originKey{}, c.s.originOf(request))
 	}
 	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
 }

@@ -119,6 +119,7 @@ type Server struct {
 	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
+	signOn       atomic.Pointer[signOn]
 	receivers    receivers
 	isReady      func() bool
 	schema       Schema // may be nil
@@ -152,6 +153,7 @@ func New(o Options) (*Server, error) {
 		s.proxies = append(s.proxies, network)
 	}
 	s.SetIntegrations(o.Integrations)
+	s.SetConsole(ConsoleConfig{})
 	s.receivers.server = s
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(&s.receivers)
@@ -180,6 +182,7 @@ func New(o Options) (*Server, error) {
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
+	s.serveDocs(spec)
 	s.serveConsole()
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))

@@ -60,6 +60,7 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 	r := l.read()
 	credentials := r.credentials()
 	r.validateReceiverApps(credentials)
+	r.validateAccess(credentials)
 	if len(r.problems) > 0 {
 		return nil, errors.Join(r.problems...)
 	}

@@ -48,6 +48,7 @@ func (r *reader) validate() {
 	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
 		r.validateReceiver(join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name])
 	}
+	r.validateSignOn()
 }
 
 func (r *reader) validateServer() {

@@ -20,8 +20,8 @@ var static = http.StripPrefix(Prefix+"/", http.HandlerFunc(func(w http.ResponseW
 	http.FileServerFS(staticFiles).ServeHTTP(w, r)
 }))
 
-// asset returns the address of a file in static.
-func asset(name string) (string, error) {
+// Asset returns the address of a file in static.
+func Asset(name string) (string, error) {
 	content, err := staticFiles.ReadFile("static/" + name)
 	if err != nil {
 		return "", err
