@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -51,9 +52,8 @@ type signOn struct {
 	config OIDCConfig
 	client *http.Client
 
-	// found is the provider once it was reached. Until then each sign-in looks for it.
 	looking singleflight.Group
-	found   chan *oidc.Provider // holds one, or none
+	found   atomic.Pointer[oidc.Provider] // nil until it was reached: each sign-in looks for it
 }
 
 // SetConsole replaces the OpenID provider of the console. Whoever it let in before stays as long
@@ -62,7 +62,7 @@ func (s *Server) SetConsole(c ConsoleConfig) {
 	if current := s.signOn.Load(); current != nil && reflect.DeepEqual(current.config, c.OIDC) {
 		return // what is known of the provider is kept
 	}
-	s.signOn.Store(&signOn{config: c.OIDC, found: make(chan *oidc.Provider, 1), client: &http.Client{
+	s.signOn.Store(&signOn{config: c.OIDC, client: &http.Client{
 		Timeout: providerTimeout,
 		// A redirect could carry the secret elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -87,27 +87,21 @@ func (boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // provider returns the provider, which it asks for its addresses the first time.
 func (o *signOn) provider() (*oidc.Provider, error) {
-	select {
-	case p := <-o.found:
-		o.found <- p
+	if p := o.found.Load(); p != nil {
 		return p, nil
-	default:
 	}
-	p, err, _ := o.looking.Do("", func() (any, error) {
+	_, err, _ := o.looking.Do("", func() (any, error) {
 		// Not a request's context: others wait for the same answer.
 		p, err := oidc.NewProvider(oidc.ClientContext(context.Background(), o.client), o.config.Issuer)
 		if err == nil {
-			select {
-			case o.found <- p:
-			default:
-			}
+			o.found.Store(p)
 		}
-		return p, err
+		return nil, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return p.(*oidc.Provider), nil
+	return o.found.Load(), nil
 }
 
 func (o *signOn) oauth(p *oidc.Provider, redirect string) *oauth2.Config {

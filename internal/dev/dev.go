@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	}
 	defer func() { _ = vendors.close() }()
 	for _, fault := range o.Fault {
-		if err := vendors.Fail(fault); err != nil {
+		if _, err := vendors.Fail(fault); err != nil {
 			return err
 		}
 	}
@@ -133,7 +133,7 @@ Serving. Ctrl-C stops.
   River UI            %[1]s/riverui/   (user %[4]s, password %[5]s)
   Metrics             %[2]s/metrics
 
-The console has a dead letter to send again, and what was throttled and retried. Send one yourself:
+The console has dead letters to send again, and what was throttled and retried. Send one yourself:
 
   curl -X POST %[1]s/api/v1/notifications \
     -H 'Content-Type: application/json' -H 'X-App-Id: %[4]s' -H 'X-App-Secret: %[5]s' \

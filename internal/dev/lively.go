@@ -55,8 +55,8 @@ type scene struct {
 }
 
 // scenes show what happens to notifications: one arrives at once, one is told to wait, one finds
-// its vendor down and is retried, and one is refused for good: a dead letter, which arrives when
-// it is sent again.
+// its vendor down and is retried, and two are refused for good: dead letters, which arrive when
+// they are sent again.
 var scenes = []scene{
 	{"feishu_app", "release-card", client.Recipient{Type: "feishu_user_id", Value: "ou_alice"}, map[string]any{
 		"service": "billing", "version": "v2.4.0", "cluster": "hzh-1", "by": "alice", "notes": "- invoices in **two languages**\n- <font color='green'>faster search</font>",
@@ -65,6 +65,7 @@ var scenes = []scene{
 	{"feishu_webhook", "group-note", client.Recipient{Type: "feishu_group", Value: "group"}, map[string]any{"text": "Maintenance of hzh-1 begins at 22:00."}, "throttle"},
 	{"voice", "outage-call", client.Recipient{Type: "phone", Value: "+8613900000000"}, map[string]any{"incident": "database down", "severity": "P0"}, "down"},
 	{"sms", "login-code", client.Recipient{Type: "phone", Value: "+8613700000000"}, map[string]any{"incident": "login", "severity": "P2"}, "refuse"},
+	{"feishu_app", "feishu-alert", client.Recipient{Type: "feishu_user_id", Value: "ou_left"}, map[string]any{"incident": "disk full", "severity": "P1"}, "refuse"},
 }
 
 // enliven fills the service with something to look at.
@@ -75,21 +76,34 @@ func enliven(ctx context.Context, api *client.Client, vendors *world.World, base
 		}
 	}
 	for _, s := range scenes {
-		if s.fault != "" {
-			if err := vendors.Fail(s.channel + "=" + s.fault); err != nil {
-				return err
-			}
-		}
-		_, err := api.Send(ctx, client.SendRequest{
-			IdempotencyKey: fmt.Sprintf("dev-%s-%d", s.template, time.Now().UnixNano()),
-			Channels:       map[string]client.Message{s.channel: {Template: s.template, Params: s.params}},
-			Recipients:     []client.Recipient{s.to},
-		})
-		if err != nil {
+		if err := s.play(ctx, api, vendors); err != nil {
 			return err
 		}
 	}
 	return postAlert(ctx, base)
+}
+
+// play sends the notification, and waits until it has met its fault.
+func (s scene) play(ctx context.Context, api *client.Client, vendors *world.World) error {
+	ctx, cancel := context.WithTimeout(ctx, arriveTime)
+	defer cancel()
+	met := func() error { return nil }
+	if s.fault != "" {
+		fault, err := vendors.Fail(s.channel + "=" + s.fault)
+		if err != nil {
+			return err
+		}
+		met = func() error { return fault.Wait(ctx, 1) }
+	}
+	_, err := api.Send(ctx, client.SendRequest{
+		IdempotencyKey: fmt.Sprintf("dev-%s-%d", s.template, time.Now().UnixNano()),
+		Channels:       map[string]client.Message{s.channel: {Template: s.template, Params: s.params}},
+		Recipients:     []client.Recipient{s.to},
+	})
+	if err != nil {
+		return err
+	}
+	return met()
 }
 
 // alert is what Alertmanager posts.

@@ -217,10 +217,15 @@ func eval[T any](b *tab, expression string) T {
 	return value
 }
 
-// await waits until the page shows the text.
+// await waits until the page shows the text. Meanwhile the page may become another.
 func (b *tab) await(text string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return strings.Contains(b.text(), text) }, limit.Wait, 50*time.Millisecond, text)
+	require.Eventually(b.t, func() bool {
+		ctx, cancel := context.WithTimeout(b.ctx, limit.Wait)
+		defer cancel()
+		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		return err == nil && strings.Contains(shown, text)
+	}, limit.Wait, 50*time.Millisecond, text)
 }
 
 // screenshots is where the pictures of the pages are written. Git ignores it.

@@ -75,9 +75,16 @@ func TestDev(t *testing.T) {
 	inbox.picture("dev-inbox")
 	require.NotContains(t, inbox.text(), "+8613700000000", "its SMS was refused")
 
+	b.visit("/console/notifications")
+	b.picture("dev-notifications")
+	b.follow("billing v2.4.0 is live")
+	b.follow("ou_alice")
+	b.picture("dev-card")
+
 	b.visit("/console/dead")
 	require.Contains(t, b.text(), "SMS")
-	b.then(chromedp.Click(`//main//table//a`))
+	b.picture("dev-dead")
+	b.then(chromedp.Click(`//main//table//tr[contains(., "SMS")]//a`))
 	b.await("1 delivery can go again")
 	b.press("form[action$='/dead/retry'] button")
 	inbox.await("+8613700000000") // it refreshes by itself
