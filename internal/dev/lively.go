@@ -19,10 +19,10 @@ const receiver = "dev"
 // livelyTemplates are those that the console has something to show with.
 var livelyTemplates = []client.TemplateRequest{
 	{Name: "alert-card", Channel: "feishu_app", MsgType: "interactive", Body: `{
-  "config": {"wide_screen_mode": true},
-  "header": {"template": "{{ if eq .status "firing" }}red{{ else }}green{{ end }}", "title": {"tag": "plain_text", "content": "{{ .receiver }}: {{ .status }}"}},
-  "elements": [{{ range $i, $a := .alerts }}{{ if $i }}, {{ end }}
-    {"tag": "div", "text": {"tag": "lark_md", "content": "**{{ $a.annotations.summary }}**"}}{{ end }}
+  "header": {"template": "{{ if eq .status "resolved" }}green{{ else }}red{{ end }}", "title": {"tag": "plain_text", "content": "{{ .title }}"}},
+  "elements": [
+    {"tag": "markdown", "content": "{{ range $alert := .alerts }}**{{ index $alert.labels "alertname" | default "alert" | plain }}**\n{{ with index $alert.annotations "summary" }}{{ plain . }}\n{{ end }}{{ end }}"},
+    {"tag": "note", "elements": [{"tag": "plain_text", "content": "{{ .firing }} firing, {{ .resolved }} resolved · {{ .receiver }}"}]}
   ]
 }`},
 	{Name: "release-card", Channel: "feishu_app", MsgType: "interactive", Body: `{
@@ -65,7 +65,7 @@ var scenes = []scene{
 	{"feishu_webhook", "group-note", client.Recipient{Type: "feishu_group", Value: "group"}, map[string]any{"text": "Maintenance of hzh-1 begins at 22:00."}, "throttle"},
 	{"voice", "outage-call", client.Recipient{Type: "phone", Value: "+8613900000000"}, map[string]any{"incident": "database down", "severity": "P0"}, "down"},
 	{"sms", "login-code", client.Recipient{Type: "phone", Value: "+8613700000000"}, map[string]any{"incident": "login", "severity": "P2"}, "refuse"},
-	{"feishu_app", "feishu-alert", client.Recipient{Type: "feishu_user_id", Value: "ou_left"}, map[string]any{"incident": "disk full", "severity": "P1"}, "refuse"},
+	{"email", "invoice", client.Recipient{Type: "email", Value: "left@example.com"}, map[string]any{"number": "2026-0118", "item": "Cluster hzh-2, January", "amount": "¥ 320.00"}, "refuse"},
 }
 
 // enliven fills the service with something to look at.

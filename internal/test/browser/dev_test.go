@@ -50,6 +50,7 @@ func TestDev(t *testing.T) {
 	printed := startDev(t, w)
 	matched := regexp.MustCompile(`Console +(http://[^/]+)/console/ +\(app id ([^,]+), secret ([^)]+)\)`).FindStringSubmatch(printed)
 	require.Len(t, matched, 4, printed)
+	require.NotContains(t, printed, "There is less to look at")
 	base, id, secret := matched[1], matched[2], matched[3]
 	inboxAt := regexp.MustCompile(`Inbox +(http://[^/]+)/inbox`).FindStringSubmatch(printed)[1]
 	metrics := regexp.MustCompile(`Metrics +(\S+)`).FindStringSubmatch(printed)[1]
@@ -67,7 +68,7 @@ func TestDev(t *testing.T) {
 	inbox := open(t, inboxAt, settings{})
 	inbox.visit("/inbox")
 	inbox.await("billing v2.4.0 is live")
-	inbox.await("dev: firing") // the alert that was posted
+	inbox.await("[FIRING:1] DiskFull") // the alert that was posted
 	inbox.await("Maintenance of hzh-1")
 	inbox.isAccessible()
 	require.Equal(t, 1, eval[int](inbox, `document.querySelectorAll(".card-turquoise").length`), "the card is drawn")
