@@ -29,7 +29,7 @@ type OIDCConfig struct {
 	ClientID     string       `yaml:"clientId" doc:"what the provider calls this service; its redirect address is /console/sign-in/oidc/callback"`
 	ClientSecret string       `yaml:"clientSecret" secret:"true" doc:"left out for a public client"`
 	Scopes       []string     `yaml:"scopes" doc:"asked for besides openid"`
-	Claim        string       `yaml:"claim" doc:"the claim that decides, a text or a list of texts, in the ID token or in UserInfo"`
+	Claim        string       `yaml:"claim" doc:"the claim that decides, a text or a list of texts, in the ID token or in UserInfo; email counts with email_verified only"`
 	Access       []OIDCAccess `yaml:"access" doc:"the first one that a person's claim fits lets the person in: value, app and, if they differ from the app's, roles"`
 }
 

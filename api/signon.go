@@ -236,10 +236,10 @@ func (c claims) text(name string) string {
 	return text
 }
 
-// email returns the address of the person; empty when the provider says that it was not
-// verified, because then it can be anybody's.
+// email returns the address of the person; empty unless the provider says that it verified it,
+// because otherwise it can be anybody's. Some providers leave out what is false.
 func (c claims) email() string {
-	if verified := c["email_verified"]; verified == false || verified == "false" { // some providers write a text
+	if verified := c["email_verified"]; verified != true && verified != "true" { // some write a text
 		return ""
 	}
 	return c.text("email")

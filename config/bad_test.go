@@ -18,8 +18,8 @@ var bad = map[string][]string{
 		":1: auth.credentialsFilePath: is required while auth.enabled is true",
 	},
 	"bad-oidc": {
-		":14: console.oidc.groups: unknown key",
 		":13: console.oidc.access[2]: must be a mapping of keys to values",
+		":14: console.oidc.groups: unknown key",
 		":3: console.oidc.clientId: is required",
 		":6: console.oidc.claim: is required",
 		":4: console.oidc.issuer: must begin with https://, because the client's secret would travel in the clear",
