@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/url"
 	"reflect"
-
-	"github.com/labring/sealos-notify/api"
 )
 
 // validateSignOn checks the OpenID provider of the console, if one is given.
@@ -60,14 +58,4 @@ func (r *reader) validateIssuer(key, issuer string) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// validateAccess checks that the apps of console.oidc.access are in the credentials file; nil when
-// that could not be read.
-func (r *reader) validateAccess(credentials *api.Credentials) {
-	for i, access := range r.cfg.Console.OIDC.Access {
-		if credentials != nil && access.App != "" && !credentials.Knows(access.App) {
-			r.problem(fmt.Sprintf("console.oidc.access[%d].app", i), "the credentials file has no app of that id")
-		}
-	}
 }
