@@ -248,7 +248,10 @@ func (d docs) sample(s *huma.Schema, name string, depth int) any {
 	}
 	switch s.Type {
 	case huma.TypeArray:
-		return []any{d.sample(s.Items, name, depth+1)}
+		if element := d.sample(s.Items, name, depth+1); element != nil {
+			return []any{element}
+		}
+		return []any{}
 	case huma.TypeObject:
 		object := map[string]any{}
 		for key, value := range s.Properties {

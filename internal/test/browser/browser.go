@@ -93,6 +93,8 @@ func open(t *testing.T, base string, s settings) *tab {
 	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
+	// Tabs of tests that run beside this one would take the focus.
+	command(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	b.do(chromedp.EmulateViewport(width, 900))
 	t.Cleanup(func() { b.noProblems() })
 	return b

@@ -229,7 +229,9 @@ func TestEveryPage(t *testing.T) {
 		b.crawl(func(page string) {
 			b.fits()
 			b.isAccessible()
-			b.picture(name + "-found-" + page)
+			if page != "docs" { // it is 50,000 pixels high
+				b.picture(name + "-found-" + page)
+			}
 		}, "/console/")
 		b.visit("/console/notifications")
 		zone := eval[string](b, `document.querySelector("main time").textContent`)
