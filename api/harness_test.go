@@ -220,6 +220,8 @@ type deliveryControl struct {
 	err       error
 }
 
+func (s *deliveryControl) SetBreaker(context.Context, string, bool, store.Actor) error { return nil }
+
 func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID, by store.Actor) error {
 	s.by = append(s.by, by)
 	s.cancelled = append(s.cancelled, notification)

@@ -80,6 +80,7 @@ var tags = []*huma.Tag{
 	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
 	{Name: "channels", Description: "The channels, their providers and queues."},
+	{Name: "providers", Description: "Let a provider's deliveries wait, or go on."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "audit", Description: "Who changed what."},

@@ -62,6 +62,7 @@ type DeliveryControl interface {
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
 	Admits(provider, app string) bool
+	SetBreaker(ctx context.Context, provider string, open bool, by store.Actor) error
 }
 
 // Overview tells how the channels stand.
@@ -284,6 +285,11 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
 		summary: "List the channels with their queues", description: channelsDescription,
 	}, s.listChannels)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: apiPrefix + "/providers/{name}/breaker", id: "setBreaker", role: RoleAdmin,
+		summary: "Let a provider's deliveries wait, or go on", description: breakerDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.setBreaker)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
 		summary: "Read how the channels stand and what is dead", description: overviewDescription,

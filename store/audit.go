@@ -57,6 +57,8 @@ const (
 	AuditNotificationErase  AuditAction = "notification.erase"
 	AuditRecipientErase     AuditAction = "recipient.erase" // without an object, which would be the address
 	AuditConfigReload       AuditAction = "config.reload"
+	AuditBreakerOpen        AuditAction = "breaker.open" // of a provider; without an app: by itself
+	AuditBreakerClose       AuditAction = "breaker.close"
 )
 
 // AuditOutcome is how an action ended.

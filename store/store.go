@@ -41,6 +41,7 @@ type Store interface {
 	Quotas
 	Auditor
 	Limits
+	Breakers
 	Queues
 	Sessions
 	// Ping returns nil when the database can be written to.

@@ -219,6 +219,15 @@ CREATE TABLE provider_places (
 )
 WITH (fillfactor = 50);
 
+-- Providers that take no deliveries now, but for a probe from time to time.
+CREATE TABLE provider_breakers (
+    provider  text PRIMARY KEY,
+    by_hand   boolean NOT NULL, -- an operator opened it, and only an operator closes it
+    code      text NOT NULL, -- of the last failure before it opened; empty when an operator opened it
+    opened_at timestamptz NOT NULL,
+    probe_at  timestamptz NOT NULL
+);
+
 -- Browsers that are signed in to the console.
 CREATE TABLE sessions (
     digest     text PRIMARY KEY, -- of the token, which only the browser knows
@@ -246,6 +255,7 @@ CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
 DROP TABLE sessions;
+DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

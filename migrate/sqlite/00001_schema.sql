@@ -185,6 +185,14 @@ CREATE TABLE provider_places (
     PRIMARY KEY (provider, place)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE provider_breakers (
+    provider  TEXT PRIMARY KEY,
+    by_hand   INTEGER NOT NULL,
+    code      TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    probe_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE sessions (
     digest     TEXT PRIMARY KEY,
     app_id     TEXT NOT NULL,
@@ -196,6 +204,7 @@ CREATE TABLE sessions (
 
 -- +goose Down
 DROP TABLE sessions;
+DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

@@ -72,6 +72,9 @@ var operations = map[string]struct {
 		_, err := c.Channels(ctx)
 		return err
 	}, client.ChannelList{}},
+	"setBreaker": {func(ctx context.Context, c *client.Client) error {
+		return c.SetBreaker(ctx, "X", true)
+	}, nil},
 	"getOverview": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Overview(ctx, "X")
 		return err

@@ -131,6 +131,8 @@ var commandArgs = map[string][]string{
 	"template delete":      {"x"},
 	"template owner":       {"x", "app"},
 	"audit":                nil,
+	"breaker open":         {"x"},
+	"breaker close":        {"x"},
 	"erase":                {"--notification", "id", "--yes"},
 	"apps":                 nil,
 	"whoami":               nil,
