@@ -143,8 +143,7 @@ The console has dead letters to send again, and what was throttled and retried. 
 Or an alert, as Alertmanager posts them:
 
   curl -X POST %[1]s/api/v1/integrations/alertmanager -u %[4]s:%[5]s -H 'Content-Type: application/json' \
-    -d '{"version": "4", "groupKey": "hello", "status": "firing", "receiver": "%[6]s", "alerts": [{"status": "firing",
-         "labels": {"alertname": "DiskFull"}, "annotations": {"summary": "the disk is full"}, "startsAt": "2026-01-31T08:00:00Z"}]}'
+    -d '%[6]s'
 
-`, a.API, a.Metrics, a.Inbox, appID, appSecret, receiver)
+`, a.API, a.Metrics, a.Inbox, appID, appSecret, alertBody("hello", "the disk is full"))
 }

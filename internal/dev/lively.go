@@ -106,14 +106,16 @@ func (s scene) play(ctx context.Context, api *client.Client, vendors *world.Worl
 	return met()
 }
 
-// alert is what Alertmanager posts.
-const alert = `{"version": "4", "groupKey": "dev-%[1]d", "status": "firing", "receiver": "%[2]s", "groupLabels": {"alertname": "DiskFull"},
-  "alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}, "annotations": {"summary": "Disk of db-0 is 92%% full"},
-  "startsAt": "2026-01-31T08:00:00Z", "fingerprint": "dev-%[1]d"}]}`
+// alertBody returns what Alertmanager posts of a group with one alert, which fires.
+func alertBody(group, summary string) string {
+	return fmt.Sprintf(`{"version": "4", "groupKey": %[1]q, "status": "firing", "receiver": %[2]q, "groupLabels": {"alertname": "DiskFull"},
+  "alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}, "annotations": {"summary": %[3]q},
+    "startsAt": "2026-01-31T08:00:00Z", "endsAt": "0001-01-01T00:00:00Z", "fingerprint": %[1]q}]}`, group, receiver, summary)
+}
 
 // postAlert posts an alert to the receiver, as Alertmanager would.
 func postAlert(ctx context.Context, base string) error {
-	body := fmt.Sprintf(alert, time.Now().UnixNano(), receiver)
+	body := alertBody(fmt.Sprintf("dev-%d", time.Now().UnixNano()), "Disk of db-0 is 92% full")
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/api/v1/integrations/alertmanager", bytes.NewBufferString(body))
 	if err != nil {
 		return err

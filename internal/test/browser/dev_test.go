@@ -29,7 +29,7 @@ func startDev(t *testing.T, w *harness.World) string {
 		var text strings.Builder
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {
 			text.WriteString(lines.Text() + "\n")
-			if strings.Contains(lines.Text(), "the disk is full") { // the last line
+			if strings.Contains(lines.Text(), `"fingerprint": "hello"`) { // the last line
 				printed <- text.String()
 			}
 		}
