@@ -64,6 +64,7 @@ type consoleAPI struct{ s *Server }
 type user struct{ Caller }
 
 func (u user) ID() string           { return u.AppID }
+func (u user) Person() string       { return u.person }
 func (u user) May(role string) bool { return u.may(Role(role)) }
 func (u user) Roles() []string      { return roleNames(u.Caller.Roles) }
 

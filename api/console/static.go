@@ -16,14 +16,14 @@ var staticFiles embed.FS
 // may be asked of a replica that has an older one.
 var static = http.StripPrefix(Prefix+"/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	w.Header().Del("Vary")
-	if address, err := asset(strings.TrimPrefix(r.URL.Path, "static/")); err == nil && strings.HasSuffix(address, "?"+r.URL.RawQuery) {
+	if address, err := Asset(strings.TrimPrefix(r.URL.Path, "static/")); err == nil && strings.HasSuffix(address, "?"+r.URL.RawQuery) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	http.FileServerFS(staticFiles).ServeHTTP(w, r)
 }))
 
-// asset returns the address of a file in static.
-func asset(name string) (string, error) {
+// Asset returns the address of a file in static.
+func Asset(name string) (string, error) {
 	content, err := staticFiles.ReadFile("static/" + name)
 	if err != nil {
 		return "", err

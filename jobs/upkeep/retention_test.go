@@ -82,8 +82,8 @@ func TestTheAuditLogIsKeptAsLongAsNotifications(t *testing.T) {
 		settings.Retention.Days = 30
 		b.Jobs.Apply(settings)
 		old := time.Now().AddDate(0, 0, -31)
-		b.Exec(`INSERT INTO audit (id, at, app_id, address, agent, action, object_id, outcome, detail)
-			SELECT $1, at, app_id, address, agent, action, 'old', outcome, detail FROM audit WHERE object_id = 'hello'`, store.FirstID(old))
+		b.Exec(`INSERT INTO audit (id, at, app_id, person, address, agent, action, object_id, outcome, detail)
+			SELECT $1, at, app_id, person, address, agent, action, 'old', outcome, detail FROM audit WHERE object_id = 'hello'`, store.FirstID(old))
 		entries := func() (objects []string) {
 			listed, err := b.Store.ListAudit(t.Context(), store.AuditFilter{}, uuid.Nil, 100)
 			require.NoError(t, err)

@@ -212,6 +212,7 @@ CREATE TABLE audit (
     id        uuid PRIMARY KEY,
     at        timestamptz NOT NULL,
     app_id    text NOT NULL, -- empty: the process itself
+    person    text NOT NULL, -- who signed in by OpenID Connect, or empty
     address   text NOT NULL,
     agent     text NOT NULL,
     action    text NOT NULL,
@@ -279,7 +280,8 @@ CREATE TABLE provider_breakers (
 CREATE TABLE sessions (
     digest     text PRIMARY KEY, -- of the token, which only the browser knows
     app_id     text NOT NULL,
-    proof      text NOT NULL, -- differs when the app's secret or roles do
+    person     text NOT NULL, -- who signed in by OpenID Connect, or empty
+    proof      text NOT NULL, -- differs when what let the browser in does, or the roles
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL
 );

@@ -187,6 +187,7 @@ CREATE TABLE audit (
     id        TEXT PRIMARY KEY,
     at        INTEGER NOT NULL,
     app_id    TEXT NOT NULL,
+    person    TEXT NOT NULL,
     address   TEXT NOT NULL,
     agent     TEXT NOT NULL,
     action    TEXT NOT NULL,
@@ -241,6 +242,7 @@ CREATE TABLE provider_breakers (
 CREATE TABLE sessions (
     digest     TEXT PRIMARY KEY,
     app_id     TEXT NOT NULL,
+    person     TEXT NOT NULL,
     proof      TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
