@@ -310,6 +310,8 @@ func (s schemas) requireSameType(t *testing.T, at string, proxy *base.SchemaProx
 		require.Equal(t, reflect.String, ours.Kind(), at)
 	case "integer":
 		require.Equal(t, reflect.Int, ours.Kind(), at)
+	case "number":
+		require.Equal(t, reflect.Float64, ours.Kind(), at)
 	case "boolean":
 		require.Equal(t, reflect.Bool, ours.Kind(), at)
 	default:
