@@ -262,6 +262,26 @@ func (view) Providers(channel string) []string {
 	return nil
 }
 
+// Details has one provider; probes of "smtp" fail.
+func (view) Details(context.Context) ([]overview.Provider, error) {
+	return []overview.Provider{{
+		Name: "smtp", Type: "smtp", Channel: "email", InUse: true, OnUncertain: channels.Resend, Connections: 3, CanProbe: true,
+		Settings: []overview.Setting{{Key: "host", Value: "mail.example.com"}, {Key: "maxConnections", Value: "10"}, {Key: "password", Value: "***"}},
+	}}, nil
+}
+
+func (view) Probe(_ context.Context, provider string) (overview.Probed, error) {
+	switch provider {
+	case "smtp":
+		return overview.Probed{Took: 1500 * time.Millisecond, Err: &channels.Error{Class: channels.Misconfigured, Code: "smtp_535", Message: "wrong <b>password</b>"}}, nil
+	case "spare":
+		return overview.Probed{Took: time.Second}, nil
+	case "busy":
+		return overview.Probed{}, &overview.TooSoonError{Wait: 7 * time.Second}
+	}
+	return overview.Probed{}, store.ErrNotFound
+}
+
 // rules return what a test sets, and record the params of a preview.
 type rules struct {
 	err     error
@@ -297,6 +317,7 @@ type memory struct {
 	auditFilter        store.AuditFilter
 	templateFilter     store.TemplateFilter
 	uses               []store.Use
+	told               []store.Told
 }
 
 func newMemory() *memory {
@@ -383,6 +404,13 @@ func (m *memory) DeadGroups(_ context.Context, _ string, most int) ([]store.Dead
 		counted += g.Count
 	}
 	return m.deadGroups, counted >= most, m.err
+}
+
+// LastTold filters by app only: the engines' own tests cover the rest.
+func (m *memory) LastTold(_ context.Context, _, appID string, limit int) ([]store.Told, error) {
+	defer m.lock()()
+	told := slices.DeleteFunc(slices.Clone(m.told), func(t store.Told) bool { return appID != "" && t.AppID != appID })
+	return told[:min(limit, len(told))], m.err
 }
 
 func (m *memory) CreateSession(_ context.Context, s store.Session) error {

@@ -71,6 +71,9 @@ type Overview interface {
 	Channels(ctx context.Context) ([]overview.Channel, error)
 	Names() []string
 	Providers(channel string) []string
+	// Details returns the providers as they are configured.
+	Details(ctx context.Context) ([]overview.Provider, error)
+	Probe(ctx context.Context, provider string) (overview.Probed, error)
 }
 
 // Store is what the API reads, and where it keeps templates.
@@ -84,6 +87,7 @@ type Store interface {
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
 	Uses(ctx context.Context, appID string) ([]store.Use, error)
 	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
+	LastTold(ctx context.Context, receiver, appID string, limit int) ([]store.Told, error)
 	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
@@ -187,7 +191,7 @@ func New(o Options) (*Server, error) {
 	s.serveSpec(spec)
 	s.serveConsole()
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
+		s.app.Use(riverUIPrefix, letConsoleFrame, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}
 	s.app.Server().Handler = s.handler(s.app.Handler())
 	return s, nil
@@ -306,6 +310,28 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(grafana))
+
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/receivers", id: "listReceivers", role: RoleSend,
+		summary: "List who gets alerts", description: receiversDescription,
+	}, s.listReceivers)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/receivers/alerts", id: "listReceiverAlerts", role: RoleSend,
+		summary: "List what a receiver was told last", description: receiverAlertsDescription, strictQuery: true, errors: []int{400, 422},
+	}, s.receiverAlerts)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/receivers/test", id: "testReceiver", role: RoleSend,
+		summary: "Send a test alert to a receiver", description: receiverTestDescription, status: http.StatusAccepted,
+		errors: []int{400, 413, 415, 422},
+	}, s.testReceiver)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/providers", id: "listProviders", role: RoleAdmin,
+		summary: "List the providers as they are configured", description: providersDescription,
+	}, s.listProviders)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/providers/{name}/probe", id: "probeProvider", role: RoleAdmin,
+		summary: "Probe a provider without sending anything", description: probeDescription, errors: []int{404, 422},
+	}, s.probeProvider)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,

@@ -144,6 +144,9 @@ type AlertGroups interface {
 	// ForgetAlertGroups deletes the groups of which nothing was accepted or repeated since
 	// the given time, and returns how many there were.
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	// LastTold returns the at most limit groups of the receiver that were told last, the newest
+	// first; those that the app posted, unless it is empty.
+	LastTold(ctx context.Context, receiver, appID string, limit int) ([]Told, error)
 }
 
 // Auditor keeps who changed what. A method that takes an AuditEntry writes it in the

@@ -86,6 +86,17 @@ type API interface {
 	ChannelNames() []string
 	// Providers returns the names of a channel's providers.
 	Providers(channel string) []string
+	// Receivers returns the receivers that take alerts of the user, by name.
+	Receivers(ctx context.Context) ([]Receiver, error)
+	// ReceiverAlerts returns what a receiver was told last, the newest first.
+	ReceiverAlerts(ctx context.Context, name string) ([]Told, error)
+	// TestReceiver sends a test alert, and returns the id of its notification.
+	TestReceiver(ctx context.Context, name string) (id string, err error)
+	// ProviderDetails returns the providers as they are configured, without secrets.
+	ProviderDetails(ctx context.Context) ([]overview.Provider, error)
+	ProbeProvider(ctx context.Context, name string) (overview.Probed, error)
+	Apps(ctx context.Context) ([]App, error)
+	Audit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	// Problem returns an error as it is shown. It logs what is not shown.
 	Problem(err error) Problem
 }

@@ -1,4 +1,4 @@
-// Package overview tells how the channels and their queues stand.
+// Package overview tells how the channels, their queues and their providers stand.
 package overview
 
 import (
@@ -19,6 +19,8 @@ const age = 5 * time.Second
 type Store interface {
 	QueueDepths(ctx context.Context) ([]store.QueueDepth, error)
 	OpenBreakers(ctx context.Context) ([]store.Breaker, error)
+	PlacesTaken(ctx context.Context) (map[string]int, error)
+	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (wait time.Duration, taken bool, err error)
 }
 
 // Overview reads how the channels stand.

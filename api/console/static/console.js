@@ -53,6 +53,13 @@
   });
   document.addEventListener("htmx:afterSettle", () => showTimes(document));
 
+  // River UI keeps its theme under this name, and follows it in its frame.
+  const river = document.querySelector("iframe.river");
+  if (river) {
+    localStorage.setItem("theme", document.documentElement.dataset.theme || "system");
+    river.src = river.dataset.src;
+  }
+
   // The editor of a template: what was typed to try it is kept until its user signs out, a fault
   // leads to its place, and a text that is not saved is not left by accident.
   const kept = "sealos-notify/";
