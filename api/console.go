@@ -39,13 +39,19 @@ func (s *Server) serveConsole() {
 func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
+	_, ok, err := s.sessionOf(ctx, h)
+	return ok && err == nil
+}
+
+// sessionOf returns the caller of the session that a browser is signed in with; false without
+// one.
+func (s *Server) sessionOf(ctx context.Context, h *fasthttp.RequestHeader) (Caller, bool, error) {
 	for _, cookie := range console.SessionCookies {
 		if token := h.Cookie(cookie); len(token) > 0 {
-			_, ok, err := s.signedIn(ctx, string(token))
-			return ok && err == nil
+			return s.signedIn(ctx, string(token))
 		}
 	}
-	return false
+	return Caller{}, false, nil
 }
 
 // requestKey is the key of the request that a page answers, in its context.
@@ -59,12 +65,14 @@ type user struct{ Caller }
 
 func (u user) ID() string           { return u.AppID }
 func (u user) May(role string) bool { return u.may(Role(role)) }
-func (u user) Roles() []string {
-	roles := make([]string, len(u.Caller.Roles))
-	for i, r := range u.Caller.Roles {
-		roles[i] = string(r)
+func (u user) Roles() []string      { return roleNames(u.Caller.Roles) }
+
+func roleNames(roles []Role) []string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
 	}
-	return roles
+	return names
 }
 
 func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, time.Time, error) {
@@ -82,6 +90,7 @@ func (c consoleAPI) As(ctx context.Context, token string) (context.Context, cons
 	}
 	if request, is := ctx.Value(requestKey{}).(*fiber.Ctx); is {
 		request.Locals(callerKey{}, caller) // for the log
+		ctx = context.WithValue(ctx, originKey{}, c.s.originOf(request))
 	}
 	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
 }
@@ -230,5 +239,9 @@ func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Pro
 func (c consoleAPI) Problem(err error) console.Problem {
 	p := c.s.problem(err)
 	c.s.metrics.refusals.WithLabelValues(p.Code).Inc()
-	return console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	shown := console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	if len(p.Errors) > 0 {
+		shown.Field, shown.Message = p.Errors[0].Field, p.Errors[0].Message
+	}
+	return shown
 }

@@ -58,6 +58,8 @@ const (
 	AuditConfigReload       AuditAction = "config.reload"
 	AuditBreakerOpen        AuditAction = "breaker.open" // of a provider; without an app: by itself
 	AuditBreakerClose       AuditAction = "breaker.close"
+	AuditProviderProbe      AuditAction = "provider.probe"
+	AuditReceiverTest       AuditAction = "receiver.test"
 )
 
 // AuditOutcome is how an action ended.

@@ -1,4 +1,5 @@
-// Package overview tells how the channels and their queues stand, and what happened lately.
+// Package overview tells how the channels, their queues and their providers stand, and what
+// happened lately.
 package overview
 
 import (
@@ -20,6 +21,8 @@ type Store interface {
 	QueueDepths(ctx context.Context) ([]store.QueueDepth, error)
 	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]store.Count, error)
 	OpenBreakers(ctx context.Context) ([]store.Breaker, error)
+	PlacesTaken(ctx context.Context) (map[string]int, error)
+	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (wait time.Duration, taken bool, err error)
 }
 
 // Overview reads how the channels stand.

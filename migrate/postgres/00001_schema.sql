@@ -172,9 +172,13 @@ CREATE TABLE alert_groups (
     told_at         timestamptz NOT NULL,
     notification_id uuid NOT NULL, -- may be deleted
     seen_at         timestamptz NOT NULL, -- the last post, which may have been a repetition
+    receiver        text NOT NULL, -- its name in the configuration
     PRIMARY KEY (app_id, id)
 )
 WITH (fillfactor = 50); -- updated at every post
+
+-- For what a receiver was last told. A repetition changes neither column.
+CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
 -- Who changed what. Rows are inserted, and deleted after retention.days.
 CREATE TABLE audit (

@@ -147,8 +147,11 @@ CREATE TABLE alert_groups (
     told_at         INTEGER NOT NULL,
     notification_id TEXT NOT NULL,
     seen_at         INTEGER NOT NULL,
+    receiver        TEXT NOT NULL,
     PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
 CREATE TABLE audit (
     id        TEXT PRIMARY KEY,
