@@ -83,7 +83,7 @@ type retriedView struct {
 	Retried int        `json:"retried" doc:"those of them that are sent again"`
 	DryRun  bool       `json:"dryRun"`
 	More    bool       `json:"more" doc:"more deliveries match"`
-	Next    *uuid.UUID `json:"next" format:"uuid" doc:"with more: the after of the request for the rest; otherwise null"`
+	Next    *uuid.UUID `json:"next,omitempty" format:"uuid" doc:"after of the request for the rest; missing without more"`
 }
 
 type retryManyInput struct{ jsonBody[retryManyRequest] }

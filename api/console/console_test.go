@@ -94,6 +94,9 @@ func (nothing) ProviderDetails(context.Context) ([]overview.Provider, error) {
 func (nothing) ProbeProvider(context.Context, string) (overview.Probed, error) {
 	return overview.Probed{}, errNothing
 }
+func (nothing) Recent(context.Context, string) (overview.Recent, error) {
+	return overview.Recent{}, nil
+}
 func (nothing) Apps(context.Context) ([]App, error) { return nil, nil }
 func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]store.AuditEntry, error) {
 	return nil, nil

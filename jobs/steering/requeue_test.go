@@ -143,7 +143,7 @@ func TestRequeueMatchingWaitingDeliveries(t *testing.T) {
 		request.Filter.Status = store.DeliveryFailed
 		done, err = b.Jobs.Control.RequeueMatching(t.Context(), request)
 		require.NoError(t, err)
-		require.Equal(t, steering.Requeued{Matched: 3, Requeued: 3}, done)
+		require.Equal(t, []int{3, 3}, []int{done.Matched, done.Requeued})
 		b.Start()
 		for _, d := range b.Deliveries(a.NotificationID) {
 			b.WaitFor(d.ID, store.DeliverySuccess)

@@ -52,7 +52,7 @@ const painted = `(c => [...c.getContext("2d").getImageData(0, 0, c.width, c.heig
 // sums returns the sums of the columns of all tables of hours: accepted, arrived, given up.
 func (b *tab) sums() []int {
 	b.t.Helper()
-	return eval[[]int](b, `[0, 1, 2].map(i => [...document.querySelectorAll(".chart tbody tr")].reduce((sum, row) => sum + Number(row.querySelectorAll("td")[i].textContent), 0))`)
+	return eval[[]int](b, `[0, 1, 2].map(i => [...document.querySelectorAll(".chart details tbody tr")].reduce((sum, row) => sum + Number(row.querySelectorAll("td")[i].textContent), 0))`)
 }
 
 // until waits until the expression is true on the page.
