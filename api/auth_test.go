@@ -90,11 +90,12 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"overview":      "send",
 		"integrations":  "send",
 		"erase":         "admin",
-		"providers":     "admin",
 		"templates":     "templates",
 		"audit":         "admin",
 		"whoami":        "", // none
 		"apps":          "admin",
+		"receivers":     "send",
+		"providers":     "admin",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
 	guarded := 0
@@ -133,7 +134,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 43, guarded)
+	require.Equal(t, 51, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so
@@ -153,7 +154,7 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 		method, path := route[0], route[1]
 		elements, theirs, nobodys := strings.Split(path, "/"), path, path
 		for i, element := range elements {
-			if !strings.HasPrefix(element, ":") || elements[i-1] == "providers" {
+			if !strings.HasPrefix(element, ":") || elements[i-1] == "providers" { // those are the configuration's
 				continue
 			}
 			require.Contains(t, owned, elements[i-1], "whose is the id in %s?", path)

@@ -39,13 +39,19 @@ func (s *Server) serveConsole() {
 func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
+	_, ok, err := s.sessionOf(ctx, h)
+	return ok && err == nil
+}
+
+// sessionOf returns the caller of the session that a browser is signed in with; false without
+// one.
+func (s *Server) sessionOf(ctx context.Context, h *fasthttp.RequestHeader) (Caller, bool, error) {
 	for _, cookie := range console.SessionCookies {
 		if token := h.Cookie(cookie); len(token) > 0 {
-			_, ok, err := s.signedIn(ctx, string(token))
-			return ok && err == nil
+			return s.signedIn(ctx, string(token))
 		}
 	}
-	return false
+	return Caller{}, false, nil
 }
 
 // requestKey is the key of the request that a page answers, in its context.
@@ -60,12 +66,14 @@ type user struct{ Caller }
 func (u user) ID() string           { return u.AppID }
 func (u user) Person() string       { return u.person }
 func (u user) May(role string) bool { return u.may(Role(role)) }
-func (u user) Roles() []string {
-	roles := make([]string, len(u.Caller.Roles))
-	for i, r := range u.Caller.Roles {
-		roles[i] = string(r)
+func (u user) Roles() []string      { return roleNames(u.Caller.Roles) }
+
+func roleNames(roles []Role) []string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
 	}
-	return roles
+	return names
 }
 
 func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, time.Time, error) {
@@ -116,6 +124,11 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 		return nil, err
 	}
 	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	return c.s.store.ListNotifications(ctx, f, after, limit)
 }
 
@@ -143,6 +156,11 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 		return nil, err
 	}
 	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	found, err := c.s.store.ListDeliveries(ctx, f, after, limit)
 	for i, d := range found {
 		found[i] = shownDelivery(ctx, d)
@@ -199,12 +217,16 @@ func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest
 			Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient, Template: f.Template,
 			Notification: f.NotificationID, Since: f.Since, Until: f.Until, App: f.AppID,
 		},
-		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
+		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit, After: r.After,
 	}}})
 	if err != nil {
 		return steering.Requeued{}, err
 	}
-	return steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}, nil
+	done := steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}
+	if out.Body.Next != nil {
+		done.Last = *out.Body.Next
+	}
+	return done, nil
 }
 
 func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
@@ -214,6 +236,13 @@ func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
 	return c.s.overview.Channels(ctx)
 }
 
+func (c consoleAPI) Recent(ctx context.Context, app string) (overview.Recent, error) {
+	if err := maySend(ctx); err != nil {
+		return overview.Recent{}, err
+	}
+	return c.s.recent(ctx, app)
+}
+
 func (c consoleAPI) ChannelNames() []string { return c.s.overview.Names() }
 
 func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Providers(channel) }
@@ -221,5 +250,9 @@ func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Pro
 func (c consoleAPI) Problem(err error) console.Problem {
 	p := c.s.problem(err)
 	c.s.metrics.refusals.WithLabelValues(p.Code).Inc()
-	return console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	shown := console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	if len(p.Errors) > 0 {
+		shown.Field, shown.Message = p.Errors[0].Field, p.Errors[0].Message
+	}
+	return shown
 }

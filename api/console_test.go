@@ -2,10 +2,13 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -210,6 +215,49 @@ func (b *bench) accepted(app string) store.Delivery {
 	return d
 }
 
+// A browser that shows the progress sends dead letters again in steps, each after the last one, and
+// no more than were counted.
+func TestConsoleRetriesInSteps(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	last := uuid.New()
+	form := url.Values{"channel": {"email"}, "code": {"smtp_550"}, "total": {"700"}}
+	step := func() string {
+		a := b.browse(t, http.MethodPost, "/console/dead/retry", form, cookies, "HX-Request", "true")
+		require.Equal(t, http.StatusOK, a.status, a.text)
+		for _, field := range regexp.MustCompile(`name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(a.text, -1) {
+			form.Set(field[1], field[2])
+		}
+		return a.text
+	}
+	b.control.done = steering.Requeued{Matched: 500, Requeued: 499, More: true, Last: last}
+	require.Contains(t, step(), `<progress id="progress" max="700" value="500">`)
+	b.control.err = errors.New("no database")
+	require.Contains(t, step(), "499 deliveries go again. Nothing is lost: go on from here.")
+	b.control.err, b.control.done = nil, steering.Requeued{Matched: 200, Requeued: 200, More: true, Last: last}
+	text := step()
+	require.Contains(t, text, "699 deliveries go again. There are more")
+	require.NotContains(t, text, "hx-trigger")
+
+	require.Equal(t, []int{500, 200, 200}, []int{b.control.requests[0].Limit, b.control.requests[1].Limit, b.control.requests[2].Limit})
+	require.Equal(t, []uuid.UUID{uuid.Nil, last, last}, []uuid.UUID{b.control.requests[0].After, b.control.requests[1].After, b.control.requests[2].After})
+	require.Equal(t, "smtp_550", b.control.requests[2].Filter.Code)
+}
+
+// The overview and the dead letters have what happened lately.
+func TestConsoleFigures(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	b.store.deadGroups = []store.DeadGroup{{Channel: "email", Provider: "smtp", Code: "smtp_550", Count: 3, Last: time.Now()}}
+	text := b.browse(t, http.MethodGet, "/console/", nil, cookies).text
+	for _, want := range []string{"50.00 %", "1.5s", `data-line="0 7"`, "uplot.min.js"} {
+		require.Contains(t, text, want)
+	}
+	text = b.browse(t, http.MethodGet, "/console/dead", nil, cookies).text
+	require.Contains(t, text, `data-line="0 7"`)
+	require.Contains(t, text, "7 in the last day")
+}
+
 // A page of another site can neither sign in, nor out, nor change anything.
 func TestConsoleCrossSite(t *testing.T) {
 	b := start(t)
@@ -347,4 +395,51 @@ func TestConsoleLargeForms(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, a.status, a.text)
 	a = b.browse(t, http.MethodPost, "/console/preferences", form, []*http.Cookie{{Name: "sealos_notify_session", Value: "guessed"}})
 	require.Equal(t, http.StatusRequestEntityTooLarge, a.status)
+}
+
+// The searches of an app's pages take its share of the lists, and leave the others theirs.
+func TestConsoleSearchesAreCountedAmongTheLists(t *testing.T) {
+	held := &heldLists{release: make(chan struct{})}
+	b := start(t, func(o *api.Options) {
+		held.memory = o.Store.(*memory)
+		o.Store = held
+	})
+	cookies := b.signIn(t, "console")
+	var searches sync.WaitGroup
+	for i := range 30 {
+		path := []string{"/console/notifications", "/console/deliveries", "/console/dead"}[i%3]
+		searches.Go(func() { b.browse(t, http.MethodGet, path, nil, cookies) })
+	}
+	require.Eventually(t, func() bool { return held.reading.Load() == 8 }, limit.Wait, time.Millisecond)
+	require.Never(t, func() bool { return held.reading.Load() > 8 }, 300*time.Millisecond, 10*time.Millisecond)
+	close(held.release)
+	limit.Group(t, &searches, "the searches")
+}
+
+// heldLists is a store whose lists wait until release is closed.
+type heldLists struct {
+	*memory
+	reading atomic.Int64
+	release chan struct{}
+}
+
+func (h *heldLists) hold() {
+	h.reading.Add(1)
+	defer h.reading.Add(-1)
+	<-h.release
+}
+
+func (h *heldLists) ListNotifications(context.Context, store.NotificationFilter, uuid.UUID, int) ([]store.Notification, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) ListDeliveries(context.Context, store.DeliveryFilter, uuid.UUID, int) ([]store.Delivery, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) DeadGroups(context.Context, string, int) ([]store.DeadGroup, bool, error) {
+	h.hold()
+	return nil, false, nil
 }

@@ -17,7 +17,7 @@ const (
 		"and one past its `expiresAt` is not sent (`expired`)."
 	retryManyDescription = "All dead ones that the filter selects or, with the status `failed`, all that wait for a retry. The newest are retried first, with the priority `low`. " +
 		"Deliveries past their `expiresAt` are left out. Deliveries that matched and were not retried changed in the meantime. " +
-		"While `more` is true, repeat the request for the rest."
+		"While `more` is true, repeat the request with `after` for the rest: without it, those that died again are taken again."
 )
 
 // retryRequest is the body of a request to retry one delivery.
@@ -62,6 +62,7 @@ type retryManyRequest struct {
 	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider; matches only deliveries of its channel"`
 	DryRun   bool        `json:"dryRun,omitempty" doc:"count and change nothing"`
 	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"at most so many deliveries; 10000 when left out"`
+	After    uuid.UUID   `json:"after,omitzero" format:"uuid" doc:"begin after this delivery: next of the answer before"`
 }
 
 type retryFilter struct {
@@ -78,10 +79,11 @@ type retryFilter struct {
 }
 
 type retriedView struct {
-	Matched int  `json:"matched" doc:"deliveries that matched, up to the limit"`
-	Retried int  `json:"retried" doc:"those of them that are sent again"`
-	DryRun  bool `json:"dryRun"`
-	More    bool `json:"more" doc:"more deliveries match"`
+	Matched int        `json:"matched" doc:"deliveries that matched, up to the limit"`
+	Retried int        `json:"retried" doc:"those of them that are sent again"`
+	DryRun  bool       `json:"dryRun"`
+	More    bool       `json:"more" doc:"more deliveries match"`
+	Next    *uuid.UUID `json:"next" format:"uuid" doc:"with more: the after of the request for the rest; otherwise null"`
 }
 
 type retryManyInput struct{ jsonBody[retryManyRequest] }
@@ -93,7 +95,7 @@ func (r retryManyRequest) request() steering.RequeueRequest {
 			Template: r.Filter.Template, NotificationID: r.Filter.Notification, AppID: r.Filter.App,
 			Since: r.Filter.Since.UTC().Truncate(time.Microsecond), Until: r.Filter.Until.UTC().Truncate(time.Microsecond),
 		},
-		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
+		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit, After: r.After,
 	}
 	if request.Limit == 0 {
 		request.Limit = steering.MaxRequeued
@@ -117,5 +119,9 @@ func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retr
 	if err != nil {
 		return nil, err
 	}
-	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: r.DryRun, More: done.More}}, nil
+	out := &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: r.DryRun, More: done.More}}
+	if done.More {
+		out.Body.Next = &done.Last
+	}
+	return out, nil
 }

@@ -42,11 +42,48 @@ type DeadGroup struct {
 	Code     string    `json:"code"`     // of the last failure
 	Count    int       `json:"count"`
 	Last     time.Time `json:"last"` // when the last of them was given up
+	// Hours are how many of the kind were given up in each of the last 25 hours by the clock, the
+	// present one last. Those that went again are among them.
+	Hours []int `json:"hours"`
 }
 
-// Overview is how the channels stand, and what is dead.
+// Figures are what happened to a channel's deliveries within a time.
+type Figures struct {
+	Since    time.Time `json:"since"`
+	Accepted int       `json:"accepted"` // deliveries
+	Arrived  int       `json:"arrived"`
+	Retried  int       `json:"retried"` // attempts after which another one was scheduled
+	Dead     int       `json:"dead"`    // deliveries that were given up
+	Success  *float64  `json:"success"` // arrived / (arrived + dead); nil when none ended
+	// P50 and P99 are the seconds from when a delivery was due until it arrived; nil when none
+	// arrived.
+	P50               *float64 `json:"p50"`
+	P99               *float64 `json:"p99"`
+	AcceptedPerMinute float64  `json:"acceptedPerMinute"`
+	ArrivedPerMinute  float64  `json:"arrivedPerMinute"`
+}
+
+// HourOfChannel is what happened to a channel's deliveries in an hour by the clock.
+type HourOfChannel struct {
+	Start    time.Time `json:"start"`
+	Accepted int       `json:"accepted"`
+	Arrived  int       `json:"arrived"`
+	Retried  int       `json:"retried"`
+	Dead     int       `json:"dead"`
+}
+
+// Recent is what happened lately to a channel's deliveries.
+type Recent struct {
+	Channel string          `json:"channel"`
+	Hour    Figures         `json:"hour"`  // the present hour by the clock and the one before
+	Day     Figures         `json:"day"`   // the present hour by the clock and the 24 before
+	Hours   []HourOfChannel `json:"hours"` // the same 25 hours, the present one last
+}
+
+// Overview is how the channels stand, what happened lately, and what is dead.
 type Overview struct {
 	Channels []Channel   `json:"channels"`
+	Recent   []Recent    `json:"recent"`   // what happened lately, for each channel
 	Dead     []DeadGroup `json:"dead"`     // the largest group first
 	DeadMore bool        `json:"deadMore"` // there may be older ones, which were not counted
 }
@@ -58,8 +95,8 @@ func (c *Client) Channels(ctx context.Context) (ChannelList, error) {
 	return l, err
 }
 
-// Overview returns how the channels stand, and which deliveries of an app are dead: the caller's
-// when app is empty, and everybody's for administrators.
+// Overview returns how the channels stand, and what happened to the deliveries of an app: the
+// caller's when app is empty, and everybody's for administrators.
 func (c *Client) Overview(ctx context.Context, app string) (Overview, error) {
 	values := query{}
 	values.text("app", app)

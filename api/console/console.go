@@ -28,8 +28,9 @@ const Prefix = "/console"
 
 // Roles that pages need, as the API names them.
 const (
-	roleSend  = "send"
-	roleAdmin = "admin"
+	roleSend      = "send"
+	roleTemplates = "templates"
+	roleAdmin     = "admin"
 )
 
 // User is who is signed in.
@@ -48,12 +49,14 @@ type Problem struct {
 	Status int
 	Code   string // stable; texts has what people read, as problem.<code>
 	Detail string // in English, for codes that texts lacks
+
+	// Field is the first one that is wrong, and Message what is; empty when no field is.
+	Field, Message string
 }
 
 // Sessions signs browsers in and out.
 type Sessions interface {
-	// SignIn returns the token of a new session, and when it ends. peer is the address at the
-	// other end of the connection.
+	// SignIn returns the token of a new session, and when it ends.
 	SignIn(ctx context.Context, appID, secret string) (token string, expires time.Time, err error)
 	// SignOut ends the session of the token, if there is one.
 	SignOut(ctx context.Context, token string) error
@@ -85,6 +88,7 @@ type SignOn interface {
 type API interface {
 	Sessions
 	SignOn
+	Templates
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
@@ -100,10 +104,24 @@ type API interface {
 	RetryMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error)
 	// Channels returns the channels with their providers and queues.
 	Channels(ctx context.Context) ([]overview.Channel, error)
+	// Recent returns what happened lately to the deliveries of the app, of all that the user may
+	// see when it is empty.
+	Recent(ctx context.Context, app string) (overview.Recent, error)
 	// ChannelNames returns the names of all channels.
 	ChannelNames() []string
 	// Providers returns the names of a channel's providers.
 	Providers(channel string) []string
+	// Receivers returns the receivers that take alerts of the user, by name.
+	Receivers(ctx context.Context) ([]Receiver, error)
+	// ReceiverAlerts returns what a receiver was told last, the newest first.
+	ReceiverAlerts(ctx context.Context, name string) ([]Told, error)
+	// TestReceiver sends a test alert, and returns the id of its notification.
+	TestReceiver(ctx context.Context, name string) (id string, err error)
+	// ProviderDetails returns the providers as they are configured, without secrets.
+	ProviderDetails(ctx context.Context) ([]overview.Provider, error)
+	ProbeProvider(ctx context.Context, name string) (overview.Probed, error)
+	Apps(ctx context.Context) ([]App, error)
+	Audit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	// Problem returns an error as it is shown. It logs what is not shown.
 	Problem(err error) Problem
 }

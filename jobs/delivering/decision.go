@@ -46,6 +46,7 @@ func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Ne
 			Provider: r.provider.Name, FinishedAt: now, Details: encodeDetails(receipt.Details),
 		},
 		Status: store.DeliverySuccess,
+		Took:   now.Sub(r.delivery.Due()),
 	}
 	if sendErr == nil {
 		return outcome, complete()

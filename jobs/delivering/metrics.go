@@ -36,7 +36,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		latency: r.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sealos_notify_delivery_latency_seconds",
 			Help:    "Time from when a delivery was accepted, or was to be sent, until it arrived.",
-			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
+			Buckets: store.TookBounds,
 		}, []string{"channel"}),
 		calls: r.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sealos_notify_vendor_call_duration_seconds",

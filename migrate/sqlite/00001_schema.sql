@@ -31,7 +31,37 @@ CREATE TABLE notifications (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX notifications_app ON notifications (app_id, id);
-CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
+
+CREATE TABLE unmatched_recipients (
+    value           TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    notification_id TEXT NOT NULL,
+    PRIMARY KEY (value, type, notification_id)
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_inserted AFTER INSERT ON notifications WHEN NEW.unmatched IS NOT NULL
+BEGIN
+    INSERT INTO unmatched_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.unmatched);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_updated AFTER UPDATE OF unmatched ON notifications
+BEGIN
+    DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.unmatched));
+    INSERT INTO unmatched_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.unmatched);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_deleted AFTER DELETE ON notifications WHEN OLD.unmatched IS NOT NULL
+BEGIN
+    DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.unmatched));
+END;
+-- +goose StatementEnd
 
 -- With rowids, because bodies are large.
 CREATE TABLE messages (
@@ -147,8 +177,11 @@ CREATE TABLE alert_groups (
     told_at         INTEGER NOT NULL,
     notification_id TEXT NOT NULL,
     seen_at         INTEGER NOT NULL,
+    receiver        TEXT NOT NULL,
     PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
 CREATE TABLE audit (
     id        TEXT PRIMARY KEY,
@@ -171,6 +204,19 @@ BEGIN
     SELECT RAISE(ABORT, 'entries of the audit log never change');
 END;
 -- +goose StatementEnd
+
+CREATE TABLE hourly_counts (
+    hour     INTEGER NOT NULL,
+    channel  TEXT NOT NULL,
+    app_id   TEXT NOT NULL,
+    template TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    outcome  TEXT NOT NULL,
+    code     TEXT NOT NULL,
+    took     INTEGER NOT NULL,
+    amount   INTEGER NOT NULL,
+    PRIMARY KEY (hour, channel, app_id, template, provider, outcome, code, took)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE provider_slots (
     provider TEXT PRIMARY KEY,
@@ -207,6 +253,7 @@ DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP TABLE app_use;
 DROP TABLE alert_groups;
@@ -216,3 +263,4 @@ DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
 DROP TABLE notifications;
+DROP TABLE unmatched_recipients;

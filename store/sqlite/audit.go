@@ -37,10 +37,9 @@ func (s *Store) Audit(ctx context.Context, entries ...store.AuditEntry) error {
 
 // DeleteAudit implements store.Auditor.
 func (s *Store) DeleteAudit(ctx context.Context, before time.Time) (int, error) {
-	result, err := s.write.ExecContext(ctx, `DELETE FROM audit WHERE id < ?`, store.FirstID(before))
+	deleted, err := s.execute(ctx, `DELETE FROM audit WHERE id < ?`, store.FirstID(before))
 	if err != nil {
-		return 0, fmt.Errorf("delete from the audit log: %w", marked(err))
+		return 0, fmt.Errorf("delete from the audit log: %w", err)
 	}
-	n, _ := result.RowsAffected() // this driver returns no error
-	return int(n), nil
+	return deleted, nil
 }

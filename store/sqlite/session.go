@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -34,17 +33,4 @@ func (s *Store) DeleteSessions(ctx context.Context, expiredBy time.Time) (int, e
 		return 0, fmt.Errorf("delete sessions: %w", err)
 	}
 	return deleted, nil
-}
-
-// execute runs one statement in a transaction and returns how many rows it changed.
-func (s *Store) execute(ctx context.Context, statement string, args ...any) (int, error) {
-	var changed int64
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, statement, bound(args)...)
-		if err == nil {
-			changed, err = result.RowsAffected()
-		}
-		return err
-	})
-	return int(changed), err
 }
