@@ -133,8 +133,8 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 	if c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead {
 		return c.Next()
 	}
-	actor := s.originOf(c)
-	actor.AppID = c.Locals(callerKey{}).(Caller).AppID
+	actor, caller := s.originOf(c), c.Locals(callerKey{}).(Caller)
+	actor.AppID, actor.Person = caller.AppID, caller.person
 	entries := riverUIEntries(actor, strings.TrimPrefix(c.Path(), riverUIPrefix+"/api/"), c.BodyRaw())
 	err := c.Next()
 	if err != nil || c.Response().StatusCode() >= http.StatusBadRequest {

@@ -11,9 +11,9 @@ import (
 
 // Picture returns how a message looks, as its delivery's page shows it, in English. It needs the
 // stylesheet, Asset("style.css"). The body of a mail is not in it: a frame with MailPolicy shows it.
-func Picture(m store.Message) (template.HTML, error) {
+func Picture(channel, msgType, body string) (template.HTML, error) {
 	var out strings.Builder
-	err := pictures().ExecuteTemplate(&out, "message", draw(m))
+	err := pictures().ExecuteTemplate(&out, "message", draw(store.Message{Channel: channel, MsgType: msgType, Body: body}))
 	return template.HTML(out.String()), err //nolint:gosec // html/template made it
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/internal/vendors"
-	"github.com/labring/sealos-notify/store"
 )
 
 //go:embed inbox.html
@@ -85,7 +84,7 @@ func (i *inbox) draw(a vendors.Arrival, api string) shown {
 		s.Delivery = api + console.Prefix + "/deliveries/" + a.Mark
 	}
 	if a.HTML == "" {
-		s.Picture, _ = console.Picture(store.Message{Channel: a.Channel, MsgType: a.Kind, Body: a.Text}) // a text at least
+		s.Picture, _ = console.Picture(a.Channel, a.Kind, a.Text) // a text at least
 	}
 	return s
 }
