@@ -35,17 +35,15 @@ func (s *Server) serveConsole() {
 	})
 }
 
-// hasSession reports whether a request comes from a browser that is signed in.
-func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
-	defer cancel()
+// sessionOf returns the caller of the session that a browser is signed in with; false without
+// one.
+func (s *Server) sessionOf(ctx context.Context, h *fasthttp.RequestHeader) (Caller, bool, error) {
 	for _, cookie := range console.SessionCookies {
 		if token := h.Cookie(cookie); len(token) > 0 {
-			_, ok, err := s.signedIn(ctx, string(token))
-			return ok && err == nil
+			return s.signedIn(ctx, string(token))
 		}
 	}
-	return false
+	return Caller{}, false, nil
 }
 
 // requestKey is the key of the request that a page answers, in its context.
@@ -76,13 +74,14 @@ func (c consoleAPI) SignOut(ctx context.Context, token string) error {
 }
 
 func (c consoleAPI) As(ctx context.Context, token string) (context.Context, console.User, error) {
+	request := ctx.Value(requestKey{}).(*fiber.Ctx)
+	awaiting(request.Context().Conn()) // it may be a stranger's
 	caller, ok, err := c.s.signedIn(ctx, token)
+	handling(request.Context().Conn())
 	if err != nil || !ok {
 		return ctx, nil, err
 	}
-	if request, is := ctx.Value(requestKey{}).(*fiber.Ctx); is {
-		request.Locals(callerKey{}, caller) // for the log
-	}
+	request.Locals(callerKey{}, caller) // for the log
 	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
 }
 

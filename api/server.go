@@ -3,6 +3,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
@@ -129,6 +131,7 @@ type Server struct {
 	bodies       *bodies
 	lists        *shares.Pool // lists that are answered at once
 	answers      *shares.Pool // bytes of large answers that are not written yet
+	lookups      *shares.Pool // sessions that are looked up at once
 	writeTimeout time.Duration
 	listener     atomic.Pointer[listener] // set by Serve
 
@@ -142,6 +145,7 @@ func New(o Options) (*Server, error) {
 		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
+		lookups: shares.New(maxLookups, maxLookups),
 		writeTimeout: o.Config.WriteTimeout,
 	}
 	for _, text := range o.Config.TrustedProxies {
@@ -192,7 +196,7 @@ func New(o Options) (*Server, error) {
 // that can be answered without the body is, at once.
 func (s *Server) expect(r *fasthttp.RequestCtx) int {
 	h := &r.Request.Header
-	if h.ContentLength() <= maxBody && (s.auth.knows(h) || s.hasSession(h)) {
+	if h.ContentLength() <= maxBody && (s.auth.knows(h) || bytes.HasPrefix(r.Path(), []byte(console.Prefix))) {
 		return http.StatusContinue
 	}
 	linger(r.Conn())
@@ -202,7 +206,12 @@ func (s *Server) expect(r *fasthttp.RequestCtx) int {
 
 // Serve answers requests until Shutdown, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	listener := newListener(l, connectionLimit(maxFiles()), s.log)
+	return s.serve(l, connectionLimit(maxFiles()))
+}
+
+// serve is Serve with at most so many connections.
+func (s *Server) serve(l net.Listener, most int) error {
+	listener := newListener(l, most, s.log)
 	s.listener.Store(listener)
 	return s.app.Listener(listener)
 }
