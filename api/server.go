@@ -123,7 +123,6 @@ type Server struct {
 	integrations atomic.Pointer[IntegrationsConfig]
 	receivers    receivers
 	isReady      func() bool
-	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
@@ -132,6 +131,7 @@ type Server struct {
 	lists        *shares.Pool // lists that are answered at once
 	answers      *shares.Pool // bytes of large answers that are not written yet
 	lookups      *shares.Pool // sessions that are looked up at once
+	database     database
 	writeTimeout time.Duration
 	listener     atomic.Pointer[listener] // set by Serve
 
@@ -142,10 +142,10 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
-		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
-		lookups: shares.New(maxLookups, maxLookups),
+		lookups: shares.New(maxLookups, maxLookups), database: database{store: o.Store, schema: o.Schema, log: o.Log},
 		writeTimeout: o.Config.WriteTimeout,
 	}
 	for _, text := range o.Config.TrustedProxies {
