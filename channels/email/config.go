@@ -117,10 +117,10 @@ func (c *Config) validateAccount() error {
 }
 
 func (c *Config) validateTLS() error {
-	allowed := []string{startTLSRequired, startTLSOptional, startTLSOff}
+	if err := channels.CheckOneOf("startTLS", c.StartTLS, startTLSRequired, startTLSOptional, startTLSOff); err != nil {
+		return err
+	}
 	switch {
-	case !slices.Contains(allowed, c.StartTLS):
-		return channels.KeyErrorf("startTLS", "%q is none of %q", c.StartTLS, allowed)
 	case c.UseTLS && (c.Port == portRelay || c.Port == portSubmission):
 		return channels.KeyErrorf("useTLS", "port %d does not begin with TLS; use port %d, or leave useTLS out and have startTLS", c.Port, portTLS)
 	case !c.UseTLS && c.Port == portTLS:

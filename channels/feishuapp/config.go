@@ -5,7 +5,6 @@ package feishuapp
 import (
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/labring/sealos-notify/channels"
@@ -87,8 +86,8 @@ func (c *Config) Validate() error {
 		{"msgType", c.MsgType, []string{msgText, msgPost, msgInteractive}},
 		{"urgentType", c.UrgentType, []string{"", urgentApp, urgentSMS, urgentPhone}},
 	} {
-		if !slices.Contains(key.allowed, key.value) {
-			return channels.KeyErrorf(key.name, "%q is none of %q", key.value, key.allowed)
+		if err := channels.CheckOneOf(key.name, key.value, key.allowed...); err != nil {
+			return err
 		}
 	}
 	return c.validateBaseURL()
