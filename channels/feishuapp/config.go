@@ -3,7 +3,6 @@
 package feishuapp
 
 import (
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -102,16 +101,10 @@ func (c *Config) validateBaseURL() error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return channels.KeyErrorf("baseUrl", "a user, a query and a fragment have no place in it")
 	}
-	if u.Scheme == "http" && !c.AllowHTTP && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !c.AllowHTTP && !vendorhttp.Loopback(u.Hostname()) {
 		return channels.KeyErrorf("baseUrl", "must start with https://, because the app's secret would travel in the clear; allowHttp allows it")
 	}
 	return nil
-}
-
-// loopback reports whether the host is this machine, where nobody else reads a request.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Open implements channels.Config.
