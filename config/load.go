@@ -71,7 +71,9 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 			return nil, errors.Join(r.problems...)
 		}
 	}
-	registry, err := r.cfg.Registry()
+	registry, err := r.cfg.Registry(func(name string, err error) {
+		r.warn("providers."+name, "is left out, because it cannot be opened: %v", err)
+	})
 	if err != nil {
 		return nil, err
 	}
