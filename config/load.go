@@ -100,6 +100,15 @@ func (l Loader) files() map[string]digest {
 	return r.files
 }
 
+// again returns the files as they are now.
+func (l Loader) again(files map[string]digest) map[string]digest {
+	r := l.reader()
+	for path := range files {
+		_, _ = r.file(path) // what is wrong with it is a problem of the next reading
+	}
+	return r.files
+}
+
 // reader reads the configuration, or the credentials file, once.
 type reader struct {
 	Loader
