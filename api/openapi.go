@@ -116,6 +116,9 @@ type route struct {
 	status               int   // of success, when it is not huma's default
 	answer               any   // what a listOutput holds
 	strictQuery          bool  // refuses unknown parameters: a misspelt filter would match everything
+	repeats              bool  // answers 200 when the same was accepted before
+	basic                bool  // accepts basic authentication, too
+	probes               bool  // answers 503 with the body of 200
 	errors               []int // statuses of errors besides those that all routes share
 }
 
@@ -171,7 +174,7 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 	}
 	registered := operation(api, r)
 	registered.RequestBody = body // added after the registration: jsonBody reads the body, not huma
-	addResponses(registered)
+	addResponses(registered, r)
 }
 
 // describeRecipientTypes makes the recipient types the values that a recipient's type takes.
@@ -196,26 +199,26 @@ func operation(api huma.API, r route) *huma.Operation {
 	}
 }
 
-// addResponses describes the second status of operations that have two, and
-// the webhooks' basic authentication.
-func addResponses(op *huma.Operation) {
-	switch op.OperationID {
-	case "sendAlertmanagerAlerts", "sendGrafanaAlerts":
+// addResponses describes the second status of operations that have two, and basic
+// authentication.
+func addResponses(op *huma.Operation, r route) {
+	if r.basic {
 		op.Security = append(op.Security, map[string][]string{"basic": {}})
-		fallthrough
-	case "sendNotification", "testTemplate":
+	}
+	if r.repeats {
 		accepted := op.Responses["202"]
 		op.Responses["200"] = &huma.Response{
 			Description: "Already accepted", Content: accepted.Content, Headers: accepted.Headers,
 		}
 		accepted.Headers = nil
-	case "health", "ready":
+	}
+	if r.probes {
 		well := op.Responses["200"]
 		op.Responses["503"] = &huma.Response{
 			Description: http.StatusText(http.StatusServiceUnavailable), Content: well.Content, Headers: well.Headers,
 		}
-		fallthrough
-	case "live":
+	}
+	if op.Tags[0] == tagOf("/livez") {
 		op.Responses["200"].Headers = nil
 	}
 }

@@ -238,7 +238,7 @@ func (s *Server) routes(api huma.API) {
 		templates     = apiPrefix + "/templates"
 	)
 	addRoute(s, api, route{
-		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend,
+		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend, repeats: true,
 		summary: "Send a notification", description: sendDescription, status: http.StatusAccepted,
 		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendNotification)
@@ -296,12 +296,12 @@ func (s *Server) routes(api huma.API) {
 	}, s.getOverview)
 
 	addRoute(s, api, route{
-		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
+		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend, repeats: true, basic: true,
 		summary: "Send the alerts that Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(alertmanager))
 	addRoute(s, api, route{
-		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
+		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend, repeats: true, basic: true,
 		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(grafana))
@@ -353,7 +353,7 @@ func (s *Server) routes(api huma.API) {
 		errors: []int{400, 404, 413, 415, 422},
 	}, s.previewTemplate)
 	addRoute(s, api, route{
-		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend,
+		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend, repeats: true,
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
@@ -373,7 +373,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.listApps)
 
 	addRoute(s, api, route{
-		method: http.MethodGet, path: "/health", id: "health",
+		method: http.MethodGet, path: "/health", id: "health", probes: true,
 		summary: "Report whether the service and its database work",
 	}, s.health)
 	addRoute(s, api, route{
@@ -381,7 +381,7 @@ func (s *Server) routes(api huma.API) {
 		summary: "Report whether the process answers, without the database",
 	}, s.live)
 	addRoute(s, api, route{
-		method: http.MethodGet, path: "/readyz", id: "ready",
+		method: http.MethodGet, path: "/readyz", id: "ready", probes: true,
 		summary: "Report whether this replica accepts requests",
 	}, s.ready)
 	describeRecipientTypes(api, s.recipientTypes)
