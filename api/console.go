@@ -108,11 +108,10 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+	f, err := seenNotifications(ctx, f)
+	if err != nil {
 		return nil, err
 	}
-	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
 	return c.s.store.ListNotifications(ctx, f, after, limit)
 }
 
@@ -135,11 +134,10 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+	f, err := seenDeliveries(ctx, f)
+	if err != nil {
 		return nil, err
 	}
-	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
 	found, err := c.s.store.ListDeliveries(ctx, f, after, limit)
 	for i, d := range found {
 		found[i] = shownDelivery(ctx, d)
@@ -148,10 +146,16 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 }
 
 func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Message, error) {
+	if err := maySend(ctx); err != nil {
+		return store.Message{}, err
+	}
 	return c.s.store.Message(ctx, of.MessageID)
 }
 
 func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
 	attempts, err := c.s.store.Attempts(ctx, of.ID)
 	for i, a := range attempts {
 		attempts[i].Error, attempts[i].Details = viewFailure(ctx, of.Recipient, a.Error, a.Details)
@@ -186,18 +190,7 @@ func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest
 	if err := maySend(ctx); err != nil {
 		return steering.Requeued{}, err
 	}
-	f := r.Filter
-	out, err := c.s.retryDeliveries(ctx, &retryManyInput{jsonBody[retryManyRequest]{retryManyRequest{
-		Filter: retryFilter{
-			Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient, Template: f.Template,
-			Notification: f.NotificationID, Since: f.Since, Until: f.Until, App: f.AppID,
-		},
-		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
-	}}})
-	if err != nil {
-		return steering.Requeued{}, err
-	}
-	return steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}, nil
+	return c.s.requeueMatching(ctx, r)
 }
 
 func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {

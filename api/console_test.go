@@ -18,6 +18,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -415,4 +416,15 @@ func TestStrangersLookNothingUpElsewhere(t *testing.T) {
 	a := b.browse(t, http.MethodPost, "/console/sign-out", url.Values{}, []*http.Cookie{{Name: "sealos_notify_session", Value: "made-up"}})
 	require.Equal(t, http.StatusSeeOther, a.status)
 	require.Zero(t, s.deleted)
+}
+
+// What the console sends again is what its filter says, as in the API.
+func TestConsoleRetriesWhatItShows(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	b.browse(t, http.MethodGet, "/console/dead/count?channel=email&code=smtp_550&provider=smtp", nil, cookies)
+	require.Equal(t, []steering.RequeueRequest{{
+		Filter: store.DeliveryFilter{AppID: "console", Status: store.DeliveryDead, Channel: "email", Provider: "smtp", Code: "smtp_550"},
+		DryRun: true, Limit: steering.MaxRequeued, By: store.Actor{AppID: "console"},
+	}}, b.control.requests)
 }

@@ -91,15 +91,19 @@ func (r retryManyRequest) request() steering.RequeueRequest {
 type retryManyOutput struct{ Body retriedView }
 
 func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retryManyOutput, error) {
-	r := in.body.request()
-	var err error
-	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
-		return nil, err
-	}
-	r.By, r.Filter.NotConfigured = actorOf(ctx), hidesConfigured(ctx, r.Filter.Recipient)
-	done, err := s.control.RequeueMatching(ctx, r)
+	done, err := s.requeueMatching(ctx, in.body.request())
 	if err != nil {
 		return nil, err
 	}
-	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: r.DryRun, More: done.More}}, nil
+	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: in.body.DryRun, More: done.More}}, nil
+}
+
+// requeueMatching retries those that the caller may see.
+func (s *Server) requeueMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
+	var err error
+	if r.Filter, err = seenDeliveries(ctx, r.Filter); err != nil {
+		return steering.Requeued{}, err
+	}
+	r.By = actorOf(ctx)
+	return s.control.RequeueMatching(ctx, r)
 }
