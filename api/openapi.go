@@ -47,7 +47,7 @@ func (s *Server) serveSpec(api huma.API) {
 func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 	configureHuma()
 	config := huma.DefaultConfig("sealos-notify", "1")
-	config.Info.Description = "Notifications over six channels. Errors are problem documents (RFC 9457) with a stable code: " +
+	config.Info.Description = "Notifications over several channels. Errors are problem documents (RFC 9457) with a stable code: " +
 		"400 is about the shape of a request, 422 about what it asks for."
 	config.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
 	config.Servers = []*huma.Server{{URL: "http://localhost:8080", Description: "the default address"}}
