@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// maxConnections bounds the open connections. So many that send slowly took 51 MB.
+	// maxConnections bounds the open connections. So many that send slowly took 51 MB, and
+	// with forms 108 MB.
 	maxConnections = 4096
 	// otherFiles are kept for the database, vendors, and the rest of the process.
 	otherFiles = 256

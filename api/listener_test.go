@@ -209,29 +209,29 @@ func TestClientsThatAreWaitedForMakeRoom(t *testing.T) {
 		form   = "POST /console/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 	)
 	for name, said := range map[string]string{
-		"a form":                       form + "Content-Length: 8000\r\n\r\na",
-		"a form in chunks":             form + "Transfer-Encoding: chunked\r\n\r\n3e8\r\na",
-		"a form that is too large":     form + "Content-Length: 16384\r\n\r\na",
-		"a stranger's body":            upload + "Content-Length: 60000\r\n\r\n{",
-		"a stranger's body in chunks":  upload + "Transfer-Encoding: chunked\r\n\r\n3e8\r\n{",
-		"a stranger's large body":      upload + "Content-Length: 4000000\r\n\r\n{",
-		"an unknown path":              "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na",
-		"a probe with a body":          "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na",
-		"an app's body":                known + "Content-Length: 60000\r\n\r\n{",
-		"app's bodies without room":    known + "Content-Length: 4000000\r\n\r\n{",
-		"an expectation":               known + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
-		"a stranger's expectation":     upload + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
-		"what is not HTTP":             "POST /x HTTP/1.1\r\nHost: <\r\nContent-Length: 60000\r\n\r\na",
-		"a session":                    "GET /console/ HTTP/1.1\r\nHost: x\r\nCookie: sealos_notify_session=made-up\r\n\r\n",
-		"answers that nobody reads":    strings.Repeat("GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n", 200),
-		"answers that nobody reads, 2": strings.Repeat("GET /console/static/htmx.min.js HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+		"a form":                      form + "Content-Length: 8000\r\n\r\na",
+		"a form in chunks":            form + "Transfer-Encoding: chunked\r\n\r\n3e8\r\na",
+		"a form that is too large":    form + "Content-Length: 16384\r\n\r\na",
+		"a stranger's body":           upload + "Content-Length: 60000\r\n\r\n{",
+		"a stranger's body in chunks": upload + "Transfer-Encoding: chunked\r\n\r\n3e8\r\n{",
+		"a stranger's large body":     upload + "Content-Length: 4000000\r\n\r\n{",
+		"an unknown path":             "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na",
+		"a probe with a body":         "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na",
+		"an app's body":               known + "Content-Length: 60000\r\n\r\n{",
+		"app's bodies without room":   known + "Content-Length: 4000000\r\n\r\n{",
+		"an expectation":              known + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+		"a stranger's expectation":    upload + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+		"what is not HTTP":            "POST /x HTTP/1.1\r\nHost: <\r\nContent-Length: 60000\r\n\r\na",
+		"a session":                   "GET /console/ HTTP/1.1\r\nHost: x\r\nCookie: sealos_notify_session=made-up\r\n\r\n",
+		"answers that nobody reads":   strings.Repeat("GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n", 200),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			sessions := silent{end: make(chan struct{})}
 			credentials, err := parseCredentials([]byte("apps: [{appId: known, appSecret: known-secret}]"))
 			require.NoError(t, err)
 			server, err := New(Options{
-				Config: DefaultServerConfig(), Auth: NewAuth(credentials, zap.NewNop()), Store: silent{}, Ready: func() bool { return true }, Log: zap.NewNop(),
+				Config: DefaultServerConfig(), Auth: NewAuth(credentials, zap.NewNop()), Store: sessions, Ready: func() bool { return true }, Log: zap.NewNop(),
 			})
 			require.NoError(t, err)
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -250,12 +250,15 @@ func TestClientsThatAreWaitedForMakeRoom(t *testing.T) {
 				attack()
 			}
 			for range 20 {
-				attack()
+				for range most {
+					attack()
+				}
 				requireLive(t, l.Addr().String())
 			}
 			limit.Client.CloseIdleConnections()
 			require.Eventually(t, func() bool { return server.app.Server().GetCurrentConcurrency() <= most+1 }, patience, time.Millisecond,
 				"nothing is done for those that made room")
+			close(sessions.end)
 			for _, conn := range conns {
 				require.NoError(t, conn.Close())
 			}
@@ -266,12 +269,18 @@ func TestClientsThatAreWaitedForMakeRoom(t *testing.T) {
 }
 
 // patience is less than any request waits.
-const patience = time.Second
+const patience = 3 * time.Second
 
-// silent is a store of which nothing comes.
-type silent struct{ Store }
+// silent is a store that does not answer until the end.
+type silent struct {
+	Store
+	end chan struct{}
+}
 
-func (silent) Session(ctx context.Context, _ string) (store.Session, error) {
-	<-ctx.Done()
-	return store.Session{}, ctx.Err()
+func (s silent) Session(ctx context.Context, _ string) (store.Session, error) {
+	select {
+	case <-ctx.Done():
+	case <-s.end:
+	}
+	return store.Session{}, store.ErrNotFound
 }

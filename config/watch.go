@@ -65,8 +65,8 @@ func (w *Watcher) end() {
 }
 
 // Run calls onChange after each change and each request, one at a time, until ctx
-// ends, and ends the watch. A file that is removed is about to be replaced: that is a change only when it
-// stays so until the next slow look.
+// ends, and then ends the watch. A file that is removed is about to be replaced: that is a
+// change only when it stays so until the next slow look.
 func (w *Watcher) Run(ctx context.Context, requests <-chan os.Signal, onChange func()) {
 	w.runs.Store(true)
 	defer w.end()
