@@ -118,19 +118,41 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// authenticateAdmin is the middleware of River UI: it refuses all but admins, and
-// accepts basic authentication, which browsers use.
+// authenticateAdmin is the middleware of River UI: it refuses all but admins.
 func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
-	appID, secret, _ := credentialsOf(&c.Request().Header, true)
-	caller, err := s.auth.check(appID, secret, s.peer(c))
+	caller, err := s.riverUICaller(c)
 	if err != nil {
-		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
+		if c.Get("Sec-Fetch-Dest") != "iframe" { // the console around the frame signs in
+			c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
+		}
 		return err
 	}
 	c.Locals(callerKey{}, caller)
 	if !caller.may(RoleAdmin) {
 		return errForbidden(RoleAdmin)
 	}
+	return c.Next()
+}
+
+// riverUICaller returns the caller of a request without credentials by its session of the
+// console. Basic authentication, which browsers use, is accepted too.
+func (s *Server) riverUICaller(c *fiber.Ctx) (Caller, error) {
+	appID, secret, _ := credentialsOf(&c.Request().Header, true)
+	if secret == "" {
+		if caller, signedIn, err := s.sessionOf(c.UserContext(), &c.Request().Header); signedIn || err != nil {
+			return caller, err
+		}
+	}
+	return s.auth.check(appID, secret, s.peer(c))
+}
+
+// riverUIPolicy lets the console show River UI in a frame, and nobody else.
+const riverUIPolicy = "frame-ancestors 'self'; base-uri 'none'; object-src 'none'"
+
+// letConsoleFrame is the middleware of River UI's headers.
+func letConsoleFrame(c *fiber.Ctx) error {
+	c.Response().Header.Del(fiber.HeaderXFrameOptions)
+	c.Set(fiber.HeaderContentSecurityPolicy, riverUIPolicy)
 	return c.Next()
 }
 

@@ -57,12 +57,14 @@ type user struct{ Caller }
 
 func (u user) ID() string           { return u.AppID }
 func (u user) May(role string) bool { return u.may(Role(role)) }
-func (u user) Roles() []string {
-	roles := make([]string, len(u.Caller.Roles))
-	for i, r := range u.Caller.Roles {
-		roles[i] = string(r)
+func (u user) Roles() []string      { return roleNames(u.Caller.Roles) }
+
+func roleNames(roles []Role) []string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
 	}
-	return roles
+	return names
 }
 
 func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, time.Time, error) {
@@ -82,6 +84,7 @@ func (c consoleAPI) As(ctx context.Context, token string) (context.Context, cons
 		return ctx, nil, err
 	}
 	request.Locals(callerKey{}, caller) // for the log
+	ctx = context.WithValue(ctx, originKey{}, c.s.originOf(request))
 	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
 }
 
@@ -149,7 +152,11 @@ func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Messa
 	if err := maySend(ctx); err != nil {
 		return store.Message{}, err
 	}
-	return c.s.store.Message(ctx, of.MessageID)
+	m, err := c.s.store.Message(ctx, of.MessageID)
+	for i, r := range m.Mention {
+		m.Mention[i].Value = viewRecipient(ctx, r).Value
+	}
+	return m, err
 }
 
 func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error) {
@@ -207,5 +214,9 @@ func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Pro
 func (c consoleAPI) Problem(err error) console.Problem {
 	p := c.s.problem(err)
 	c.s.metrics.refusals.WithLabelValues(p.Code).Inc()
-	return console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	shown := console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	if len(p.Errors) > 0 {
+		shown.Field, shown.Message = p.Errors[0].Field, p.Errors[0].Message
+	}
+	return shown
 }

@@ -425,6 +425,6 @@ func TestConsoleRetriesWhatItShows(t *testing.T) {
 	b.browse(t, http.MethodGet, "/console/dead/count?channel=email&code=smtp_550&provider=smtp", nil, cookies)
 	require.Equal(t, []steering.RequeueRequest{{
 		Filter: store.DeliveryFilter{AppID: "console", Status: store.DeliveryDead, Channel: "email", Provider: "smtp", Code: "smtp_550"},
-		DryRun: true, Limit: steering.MaxRequeued, By: store.Actor{AppID: "console"},
+		DryRun: true, Limit: steering.MaxRequeued, By: actorOf("console"),
 	}}, b.control.requests)
 }

@@ -61,14 +61,9 @@ func (s *Server) SetIntegrations(c IntegrationsConfig) { s.integrations.Store(&c
 // sendAlerts returns the handler of a source's webhook.
 func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (*sendOutput, error) {
 	return func(ctx context.Context, in *alertsInput) (*sendOutput, error) {
-		receiver, known := s.integrations.Load().Receivers[in.body.Receiver]
-		if !known {
-			return nil, fieldProblem(http.StatusUnprocessableEntity, codeUnknownReceiver, "receiver",
-				fmt.Sprintf("there is no receiver %q in this service's configuration", in.body.Receiver))
-		}
-		if !receiver.admits(callerOf(ctx)) {
-			return nil, fieldProblem(http.StatusForbidden, codeForbidden, "receiver",
-				fmt.Sprintf("the receiver %q does not take alerts of this app (integrations.receivers: apps)", in.body.Receiver))
+		receiver, err := s.receiverOf(ctx, in.body.Receiver)
+		if err != nil {
+			return nil, err
 		}
 		request, err := receiver.request(source, in.body)
 		if err != nil {
@@ -106,19 +101,26 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 		Channels:       map[string]accepting.ChannelRequest{},
 		Alerts: &accepting.Alerts{
 			Receiver: group.Receiver,
-			Telling:  store.Telling{Group: group.group(source), State: group.state(), Again: r.again(group)},
+			Telling:  store.Telling{Receiver: group.Receiver, Group: group.group(source), State: group.state(), Again: r.again(group)},
 			Content:  group.content(),
 		},
 	}
 	for name, channel := range r.Channels {
-		request.Channels[name] = accepting.ChannelRequest{Template: channel.Template}
+		request.Channels[name] = accepting.ChannelRequest{
+			Template: channel.Template, Recipients: configured(channel.Recipients), Mention: configured(channel.Mention),
+		}
 	}
-	for _, recipient := range r.Recipients {
-		request.Recipients = append(request.Recipients, store.Recipient{
-			Type: recipient.Type, Value: recipient.Value, Configured: true,
-		})
-	}
+	request.Recipients = configured(r.Recipients)
 	return request, nil
+}
+
+// configured returns addresses of the configuration; nil when there are none.
+func configured(list []ReceiverRecipient) []store.Recipient {
+	var recipients []store.Recipient
+	for _, r := range list {
+		recipients = append(recipients, store.Recipient{Type: r.Type, Value: r.Value, Configured: true})
+	}
+	return recipients
 }
 
 // again returns the time after which the group is told again though nothing has changed;

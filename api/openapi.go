@@ -82,6 +82,8 @@ var tags = []*huma.Tag{
 	{Name: "channels", Description: "The channels, their providers and queues."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
+	{Name: "receivers", Description: "Who gets alerts."},
+	{Name: "providers", Description: "The vendors, as they are configured; let their deliveries wait, or go on."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},
 	{Name: "apps", Description: "Who may call, and how much."},

@@ -17,15 +17,16 @@ const (
 )
 
 type channelView struct {
-	Name      string     `json:"name"`
-	Enabled   bool       `json:"enabled"`
-	Provider  string     `json:"provider" doc:"that new deliveries go through; empty when the channel is not enabled"`
-	Providers []string   `json:"providers" doc:"all that a delivery can be sent through by hand"`
-	Waiting   int        `json:"waiting" doc:"deliveries that could be sent now"`
-	Running   int        `json:"running" doc:"deliveries that are being sent"`
-	Retrying  int        `json:"retrying" doc:"deliveries that wait for a retry"`
-	Scheduled int        `json:"scheduled" doc:"deliveries that wait for their sendAt"`
-	Oldest    *time.Time `json:"oldest" doc:"since when the first of the waiting ones could have been sent; null when none waits"`
+	Name      string        `json:"name"`
+	Enabled   bool          `json:"enabled"`
+	Provider  string        `json:"provider" doc:"that new deliveries go through; empty when the channel is not enabled"`
+	Providers []string      `json:"providers" doc:"all that a delivery can be sent through by hand"`
+	Waiting   int           `json:"waiting" doc:"deliveries that could be sent now"`
+	Running   int           `json:"running" doc:"deliveries that are being sent"`
+	Retrying  int           `json:"retrying" doc:"deliveries that wait for a retry"`
+	Scheduled int           `json:"scheduled" doc:"deliveries that wait for their sendAt"`
+	Breakers  []breakerView `json:"breakers" doc:"the open ones of the providers: what would go through these waits"`
+	Oldest    *time.Time    `json:"oldest" doc:"since when the first of the waiting ones could have been sent; null when none waits"`
 }
 
 type channelListView struct {
@@ -93,10 +94,13 @@ func (s *Server) deadGroups(ctx context.Context, app string) (groups []store.Dea
 func viewChannels(channels []overview.Channel) []channelView {
 	views := make([]channelView, len(channels))
 	for i, c := range channels {
-		c.Oldest = utc(c.Oldest)
-		views[i] = channelView(c)
-		if c.Providers == nil {
-			views[i].Providers = []string{}
+		views[i] = channelView{
+			Name: c.Name, Enabled: c.Enabled, Provider: c.Provider, Providers: append([]string{}, c.Providers...),
+			Waiting: c.Waiting, Running: c.Running, Retrying: c.Retrying, Scheduled: c.Scheduled, Oldest: utc(c.Oldest),
+			Breakers: make([]breakerView, len(c.Breakers)),
+		}
+		for j, b := range c.Breakers {
+			views[i].Breakers[j] = viewBreaker(b)
 		}
 	}
 	return views

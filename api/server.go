@@ -54,6 +54,7 @@ type Accepter interface {
 type TemplateRules interface {
 	CheckTemplate(ctx context.Context, app string, t store.Template) error
 	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
+	Form(channel string) rendering.Form
 }
 
 // DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
@@ -63,6 +64,8 @@ type DeliveryControl interface {
 	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
+	Admits(provider, app string) bool
+	SetBreaker(ctx context.Context, provider string, open bool, by store.Actor) error
 }
 
 // Overview tells how the channels stand.
@@ -70,6 +73,9 @@ type Overview interface {
 	Channels(ctx context.Context) ([]overview.Channel, error)
 	Names() []string
 	Providers(channel string) []string
+	// Details returns the providers as they are configured.
+	Details(ctx context.Context) ([]overview.Provider, error)
+	Probe(ctx context.Context, provider string) (overview.Probed, error)
 }
 
 // Store is what the API reads, and where it keeps templates.
@@ -83,6 +89,7 @@ type Store interface {
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
 	Uses(ctx context.Context, appID string) ([]store.Use, error)
 	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
+	LastTold(ctx context.Context, receiver, appID string, limit int) ([]store.Told, error)
 	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
@@ -136,6 +143,7 @@ type Server struct {
 	listener     atomic.Pointer[listener] // set by Serve
 
 	recipientTypes []string
+	schemas        huma.Registry // of bodies
 }
 
 // New returns a server that does not listen yet.
@@ -183,10 +191,11 @@ func New(o Options) (*Server, error) {
 	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
+	s.schemas = spec.OpenAPI().Components.Schemas
 	s.serveSpec(spec)
 	s.serveConsole()
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
+		s.app.Use(riverUIPrefix, letConsoleFrame, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}
 	s.app.Server().Handler = s.handler(s.app.Handler())
 	return s, nil
@@ -290,6 +299,11 @@ func (s *Server) routes(api huma.API) {
 		summary: "List the channels with their queues", description: channelsDescription,
 	}, s.listChannels)
 	addRoute(s, api, route{
+		method: http.MethodPut, path: apiPrefix + "/providers/{name}/breaker", id: "setBreaker", role: RoleAdmin,
+		summary: "Let a provider's deliveries wait, or go on", description: breakerDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.setBreaker)
+	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
 		summary: "Read how the channels stand and what is dead", description: overviewDescription,
 		strictQuery: true, errors: []int{400, 422},
@@ -305,6 +319,28 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(grafana))
+
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/receivers", id: "listReceivers", role: RoleSend,
+		summary: "List who gets alerts", description: receiversDescription,
+	}, s.listReceivers)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/receivers/alerts", id: "listReceiverAlerts", role: RoleSend,
+		summary: "List what a receiver was told last", description: receiverAlertsDescription, strictQuery: true, errors: []int{400, 422},
+	}, s.receiverAlerts)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/receivers/test", id: "testReceiver", role: RoleSend,
+		summary: "Send a test alert to a receiver", description: receiverTestDescription, status: http.StatusAccepted,
+		errors: []int{400, 413, 415, 422},
+	}, s.testReceiver)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/providers", id: "listProviders", role: RoleAdmin,
+		summary: "List the providers as they are configured", description: providersDescription,
+	}, s.listProviders)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/providers/{name}/probe", id: "probeProvider", role: RoleAdmin,
+		summary: "Probe a provider without sending anything", description: probeDescription, errors: []int{404, 422},
+	}, s.probeProvider)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,
@@ -327,7 +363,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
 		summary: "Replace a template", description: replaceDescription,
-		errors: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.replaceTemplate)
 	addRoute(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,

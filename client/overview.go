@@ -17,7 +17,17 @@ type Channel struct {
 	Running   int        `json:"running"`
 	Retrying  int        `json:"retrying"`
 	Scheduled int        `json:"scheduled"`
-	Oldest    *time.Time `json:"oldest"` // since when the first of Waiting could have been sent; nil when none waits
+	Breakers  []Breaker  `json:"breakers"` // the open ones of Providers: what would go through these waits
+	Oldest    *time.Time `json:"oldest"`   // since when the first of Waiting could have been sent; nil when none waits
+}
+
+// Breaker is open: the deliveries of its provider wait.
+type Breaker struct {
+	Provider string     `json:"provider"`
+	ByHand   bool       `json:"byHand"` // an administrator opened it, and only an administrator closes it
+	Code     string     `json:"code"`   // of the last failure before it opened
+	OpenedAt time.Time  `json:"openedAt"`
+	ProbeAt  *time.Time `json:"probeAt"` // from when the next delivery is let through; nil with ByHand
 }
 
 // ChannelList holds all channels.
@@ -56,4 +66,16 @@ func (c *Client) Overview(ctx context.Context, app string) (Overview, error) {
 	var o Overview
 	_, err := c.do(ctx, call{method: http.MethodGet, path: "/api/v1/overview", query: url.Values(values), repeatable: true}, &o)
 	return o, err
+}
+
+// SetBreaker opens or closes the breaker of a provider: while it is open, the provider's
+// deliveries wait and spend no attempts. For administrators only.
+func (c *Client) SetBreaker(ctx context.Context, provider string, open bool) error {
+	body := struct {
+		Open bool `json:"open"`
+	}{open}
+	_, err := c.do(ctx, call{
+		method: http.MethodPut, path: "/api/v1/providers/" + url.PathEscape(provider) + "/breaker", body: body, repeatable: true,
+	}, nil)
+	return err
 }

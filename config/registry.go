@@ -53,6 +53,7 @@ func open(p Provider) (channels.Provider, error) {
 	provider, err := within(patience, "provider "+p.Name, func() (channels.Provider, error) {
 		return channels.OpenProvider(p.Name, p.Type, p.Config)
 	})
+	provider.Settings = settingsOf(p.Config)
 	if errors.Is(err, errNoAnswer) {
 		err = fmt.Errorf("providers.%s: a file that it names %w", p.Name, err)
 	}

@@ -56,6 +56,10 @@ const (
 	AuditNotificationErase  AuditAction = "notification.erase"
 	AuditRecipientErase     AuditAction = "recipient.erase" // without an object, which would be the address
 	AuditConfigReload       AuditAction = "config.reload"
+	AuditBreakerOpen        AuditAction = "breaker.open" // of a provider; without an app: by itself
+	AuditBreakerClose       AuditAction = "breaker.close"
+	AuditProviderProbe      AuditAction = "provider.probe"
+	AuditReceiverTest       AuditAction = "receiver.test"
 )
 
 // AuditOutcome is how an action ended.

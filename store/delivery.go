@@ -88,8 +88,9 @@ type Outcome struct {
 	Attempt     Attempt
 	Status      DeliveryStatus // success, failed or dead
 	NextRetryAt *time.Time     // with failed
-	// Throttled attempts are kept but not counted: the same number is used again.
-	Throttled bool
+	// Unspent attempts are kept but not counted: the same number is used again. The vendor
+	// throttled them, or they tried a provider that did not work.
+	Unspent bool
 }
 
 // DeadGroup counts the dead deliveries that one thing stopped.

@@ -41,6 +41,7 @@ type Store interface {
 	Quotas
 	Auditor
 	Limits
+	Breakers
 	Queues
 	Sessions
 	// Ping returns nil when the database can be written to.
@@ -143,6 +144,9 @@ type AlertGroups interface {
 	// ForgetAlertGroups deletes the groups of which nothing was accepted or repeated since
 	// the given time, and returns how many there were.
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	// LastTold returns the at most limit groups of the receiver that were told last, the newest
+	// first; those that the app posted, unless it is empty.
+	LastTold(ctx context.Context, receiver, appID string, limit int) ([]Told, error)
 }
 
 // Auditor keeps who changed what. A method that takes an AuditEntry writes it in the
@@ -167,16 +171,17 @@ type Templates interface {
 	// newest has, empty when there is none, and the name is taken when it has another.
 	CreateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
 	// UpdateTemplate replaces everything but the name, the channel and CreatedAt of the
-	// template t.Name that the owner has; t.Owner is the new one. It returns the stored
-	// template, or ErrNotFound.
-	UpdateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
+	// template t.Name that the owner has in the given version; 0 is any. t.Owner is the new
+	// one. It returns the stored template, or ErrNotFound.
+	UpdateTemplate(ctx context.Context, t Template, owner string, version int, audit AuditEntry) (Template, error)
 	// DeleteTemplate deletes a template that the owner has, and keeps its versions. The
 	// deletion is one, too. It returns ErrNotFound when there is none of that name and owner.
 	DeleteTemplate(ctx context.Context, name, owner string, audit AuditEntry) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
 	// ListTemplates returns a page of at most limit templates by name, after the given
-	// name.
+	// name. Deleted ones are as they were, with the version of their deletion and its time as
+	// CreatedAt and UpdatedAt.
 	ListTemplates(ctx context.Context, f TemplateFilter, after string, limit int) ([]Template, error)
 	// TemplateVersion returns one version of a template, or ErrNotFound.
 	TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error)

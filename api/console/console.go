@@ -27,8 +27,9 @@ const Prefix = "/console"
 
 // Roles that pages need, as the API names them.
 const (
-	roleSend  = "send"
-	roleAdmin = "admin"
+	roleSend      = "send"
+	roleTemplates = "templates"
+	roleAdmin     = "admin"
 )
 
 // User is who is signed in.
@@ -45,6 +46,9 @@ type Problem struct {
 	Status int
 	Code   string // stable; texts has what people read, as problem.<code>
 	Detail string // in English, for codes that texts lacks
+
+	// Field is the first one that is wrong, and Message what is; empty when no field is.
+	Field, Message string
 }
 
 // Sessions signs browsers in and out.
@@ -62,6 +66,7 @@ type Sessions interface {
 // API does what the API's operations do, for the user of the context.
 type API interface {
 	Sessions
+	Templates
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
@@ -81,6 +86,17 @@ type API interface {
 	ChannelNames() []string
 	// Providers returns the names of a channel's providers.
 	Providers(channel string) []string
+	// Receivers returns the receivers that take alerts of the user, by name.
+	Receivers(ctx context.Context) ([]Receiver, error)
+	// ReceiverAlerts returns what a receiver was told last, the newest first.
+	ReceiverAlerts(ctx context.Context, name string) ([]Told, error)
+	// TestReceiver sends a test alert, and returns the id of its notification.
+	TestReceiver(ctx context.Context, name string) (id string, err error)
+	// ProviderDetails returns the providers as they are configured, without secrets.
+	ProviderDetails(ctx context.Context) ([]overview.Provider, error)
+	ProbeProvider(ctx context.Context, name string) (overview.Probed, error)
+	Apps(ctx context.Context) ([]App, error)
+	Audit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	// Problem returns an error as it is shown. It logs what is not shown.
 	Problem(err error) Problem
 }

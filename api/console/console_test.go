@@ -32,7 +32,7 @@ func (r role) Roles() []string      { return []string{string(r)} }
 func (r role) May(role string) bool { return string(r) == role }
 
 // nothing is an API in which nothing exists. The token is the user's role.
-type nothing struct{}
+type nothing struct{ noTemplates }
 
 var errNothing = errors.New("nothing is here")
 
@@ -72,10 +72,23 @@ func (nothing) Retry(context.Context, string, string) error { return errNothing 
 func (nothing) RetryMatching(context.Context, steering.RequeueRequest) (steering.Requeued, error) {
 	return steering.Requeued{}, nil
 }
-func (nothing) Channels(context.Context) ([]overview.Channel, error) { return nil, nil }
-func (nothing) ChannelNames() []string                               { return nil }
-func (nothing) Providers(string) []string                            { return nil }
-func (nothing) Problem(error) Problem                                { return Problem{Status: 404, Code: "not_found"} }
+func (nothing) Channels(context.Context) ([]overview.Channel, error)   { return nil, nil }
+func (nothing) ChannelNames() []string                                 { return nil }
+func (nothing) Providers(string) []string                              { return nil }
+func (nothing) Receivers(context.Context) ([]Receiver, error)          { return nil, nil }
+func (nothing) ReceiverAlerts(context.Context, string) ([]Told, error) { return nil, nil }
+func (nothing) TestReceiver(context.Context, string) (string, error)   { return "", errNothing }
+func (nothing) ProviderDetails(context.Context) ([]overview.Provider, error) {
+	return nil, nil
+}
+func (nothing) ProbeProvider(context.Context, string) (overview.Probed, error) {
+	return overview.Probed{}, errNothing
+}
+func (nothing) Apps(context.Context) ([]App, error) { return nil, nil }
+func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]store.AuditEntry, error) {
+	return nil, nil
+}
+func (nothing) Problem(error) Problem { return Problem{Status: 404, Code: "not_found"} }
 
 // ask asks for a path as a user with the role; empty: nobody.
 func ask(t *testing.T, method, path, role string) *httptest.ResponseRecorder {
@@ -96,7 +109,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	open := 0
 	for _, r := range routes {
 		method, path, _ := strings.Cut(r.pattern, " ")
-		path = strings.NewReplacer("{$}", "", "{id}", uuid.NewString()).Replace(path)
+		path = strings.NewReplacer("{$}", "", "{id}", uuid.NewString(), "{name}", "alert").Replace(path)
 		if r.open {
 			open++
 			continue
@@ -142,6 +155,9 @@ func TestTexts(t *testing.T) {
 	for _, r := range routes {
 		require.Contains(t, english, r.view+".title")
 	}
+	for _, action := range actions {
+		require.Contains(t, english, "action."+string(action))
+	}
 	for name := range notices {
 		require.Contains(t, english, "notice."+name)
 	}
@@ -181,6 +197,23 @@ func TestStatic(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, ask(t, http.MethodGet, Prefix+"/static/none.js", "").Code)
 	_, err = asset("none.js")
 	require.Error(t, err)
+}
+
+// Each bound of a time is read, also when both are the same.
+func TestBetween(t *testing.T) {
+	t.Parallel()
+	const at = "2026-01-02T03:04:05Z"
+	since, until, problem := between(at, at)
+	require.Nil(t, problem)
+	require.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), since)
+	require.Equal(t, since, until)
+	since, until, problem = between("", "")
+	require.Nil(t, problem)
+	require.True(t, since.IsZero() && until.IsZero())
+	for _, c := range [][2]string{{"today", ""}, {"", "today"}, {at, "today"}} {
+		_, _, problem = between(c[0], c[1])
+		require.Equal(t, "bad_time", problem.Code, c)
+	}
 }
 
 func TestVariantsOfANumber(t *testing.T) {

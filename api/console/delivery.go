@@ -68,10 +68,7 @@ func showMail(v *visit) error {
 	if err != nil {
 		return err
 	}
-	h := v.w.Header()
-	h.Set("Content-Security-Policy", mailPolicy)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = v.w.Write([]byte(m.Body)) // the browser may have gone
+	writeMail(v.w, m.Body)
 	return nil
 }
 

@@ -45,10 +45,10 @@ func (c catalogue) text(key string, args ...any) (string, error) {
 	if !known {
 		return "", fmt.Errorf("texts have no %q", key)
 	}
-	if len(args) > 0 {
-		if one, has := c[key+".one"]; has && args[0] == 1 {
-			text = one
-		}
+	if one, has := c[key+".one"]; has && len(args) > 0 && args[0] == 1 {
+		text = one
+	}
+	if len(args) > 0 && strings.Contains(text, "%") { // otherwise it would name what it has no place for
 		return fmt.Sprintf(text, args...), nil
 	}
 	return text, nil

@@ -29,6 +29,7 @@ func (c statusCommand) Run(ctx context.Context, s *session) error {
 			}
 			row(w, one.Name, provider, one.Waiting, waited(one), one.Running, one.Retrying, one.Scheduled)
 		}
+		showBreakers(w, o.Channels)
 		if len(o.Dead) == 0 {
 			fmt.Fprintln(w, "\nNothing is dead.")
 			return
@@ -54,4 +55,27 @@ func waited(c client.Channel) string {
 		return "under 1s"
 	}
 	return since.String()
+}
+
+// showBreakers shows the providers that take no deliveries.
+func showBreakers(w io.Writer, channels []client.Channel) {
+	for i, b := range openBreakers(channels) {
+		if i == 0 {
+			fmt.Fprintln(w)
+			row(w, "BREAKER OPEN", "SINCE", "WHY", "NEXT TRY")
+		}
+		why := b.Code
+		if b.ByHand {
+			why = "by hand"
+		}
+		row(w, b.Provider, b.OpenedAt, why, b.ProbeAt)
+	}
+}
+
+func openBreakers(channels []client.Channel) []client.Breaker {
+	var open []client.Breaker
+	for _, c := range channels {
+		open = append(open, c.Breakers...)
+	}
+	return open
 }

@@ -42,6 +42,7 @@ type Store interface {
 	TakePlace(ctx context.Context, provider string, holder uuid.UUID, most int, lease time.Duration) (store.Place, bool, error)
 	RenewPlaces(ctx context.Context, holder uuid.UUID, lease time.Duration) ([]store.Place, error)
 	FreePlaces(ctx context.Context, holder uuid.UUID, places []store.Place) error
+	store.Breakers
 }
 
 // Deliverer sends deliveries. Close it after the last Deliver.
@@ -54,6 +55,7 @@ type Deliverer struct {
 	messages *otter.Cache[uuid.UUID, store.Message]
 	pacing   pacing
 	places   *places
+	breakers *breakers
 	running  context.Context // until Stop
 	stopping <-chan struct{} // closed by Stop
 	stop     context.CancelFunc
@@ -72,6 +74,10 @@ func New(
 		store: st, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
 		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
+	}
+	d.breakers = newBreakers(st, live, log, d.metrics)
+	if registry != nil {
+		registry.MustRegister(d.breakers)
 	}
 	d.running, d.stop = context.WithCancel(context.Background())
 	d.stopping = d.running.Done()
@@ -110,8 +116,17 @@ type run struct {
 	message  store.Message
 	settings *settings.Settings // those of chooseProvider: a reload must not mix two configurations
 	provider channels.Provider
+	probes   bool // it tries whether the provider works again
 
 	connection channels.Connection // nil when the provider has none, or it was released
+}
+
+// waitsSince returns from when on the delivery could be sent, by this job.
+func (r *run) waitsSince() time.Time {
+	if due := r.delivery.Due(); due.After(r.job.CreatedAt) {
+		return due
+	}
+	return r.job.CreatedAt
 }
 
 // release gives the connection back.
@@ -146,6 +161,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkJob,
 		d.chooseProvider,
 		d.checkExpiry,
+		d.checkBreaker,
 		d.takeSlot,
 		d.checkLease,
 		d.connect,
@@ -210,20 +226,26 @@ func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
 	return nil
 }
 
-// providerOf returns the provider of a delivery: for a test always the simulated one, whatever
+// providerOf returns the provider of a delivery: the one that its recipient names, otherwise the
+// channel's, or the one that a requeue asked for. For a test it is always the simulated one, whatever
 // a requeue asked for. With an error, OnUncertain is the only field that is set.
 func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
 	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
-	provider, on := registry.Provider(delivery.Channel)
-	if !on {
+	if _, on := registry.Provider(delivery.Channel); !on {
 		return unknown, &channels.Error{
 			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
+		}
+	}
+	provider, known := registry.ProviderFor(delivery.Channel, addressOf(delivery))
+	if !known {
+		return unknown, &channels.Error{
+			Class: channels.Misconfigured, Code: "group_gone", Message: "the group is not configured any more",
 		}
 	}
 	switch {
 	case delivery.Test:
 		return channels.Simulated(provider), nil
-	case delivery.ProviderOverride == "":
+	case delivery.ProviderOverride == "" || provider.Type.NamesProvider(delivery.Recipient.Type):
 		return provider, nil
 	}
 	named, known := registry.Named(delivery.ProviderOverride)
@@ -278,6 +300,9 @@ func (d *Deliverer) send(ctx context.Context, r *run) *Next {
 func (d *Deliverer) called(ctx context.Context, r *run, started time.Time, receipt channels.Receipt, err error) *Next {
 	d.metrics.countCall(r.provider, time.Since(started), err)
 	d.notice(r, receipt, err)
+	if !r.delivery.Test {
+		d.breakers.learn(ctx, r.provider.Name, r.probes, err)
+	}
 	return d.conclude(ctx, r, started, receipt, err)
 }
 
@@ -316,14 +341,30 @@ func (r *run) send(ctx context.Context) (channels.Receipt, error) {
 func (r *run) outgoing() channels.Message {
 	m := channels.Message{
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
-		Recipient: channels.Recipient{Type: r.delivery.Recipient.Type, Value: r.delivery.Recipient.Value},
-		MsgType:   r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
+		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt
 	}
 	return m
+}
+
+func addressOf(d store.Delivery) channels.Recipient {
+	return channels.Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value}
+}
+
+// mentioned returns the people of a message as a provider takes them, without those who were
+// erased.
+func mentioned(people []store.Recipient) []channels.Recipient {
+	var out []channels.Recipient
+	for _, person := range people {
+		if person.Value != store.ErasedText {
+			out = append(out, channels.Recipient{Type: person.Type, Value: person.Value})
+		}
+	}
+	return out
 }
 
 // endSend ends the span of a provider call.

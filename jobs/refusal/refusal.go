@@ -13,6 +13,9 @@ const (
 	RenderFailed        = "render_failed"
 	NoRecipients        = "no_matching_recipient"
 	InvalidRecipient    = "invalid_recipient"
+	UnknownGroup        = "unknown_group"   // no provider of that name
+	GroupForbidden      = "group_forbidden" // to this app
+	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"
 	TooManyDeliveries   = "too_many_deliveries" // recipients × channels
 	LargerThanLimit     = "larger_than_limit"   // than a limit of the app
@@ -30,6 +33,7 @@ const (
 	UnknownProvider = "unknown_provider" // of that name, for that channel
 	Expired         = "expired"          // expiresAt has passed
 	Erased          = "erased"           // the address is gone
+	CannotProbe     = "cannot_probe"     // the provider's type has no probe
 )
 
 // Error says why a request was refused. Nothing was changed.

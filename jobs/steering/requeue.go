@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
@@ -54,8 +55,9 @@ func (c *Control) checkRequeue(d store.Delivery, provider string) error {
 		if _, err := c.channelOf(provider, d.Channel); err != nil {
 			return err
 		}
-	} else if _, on := c.settings.Load().Registry.Provider(d.Channel); !on {
-		return refusal.New(refusal.ChannelOff, "", "channel %s is not enabled here", d.Channel)
+	}
+	if err := c.checkProvider(d, provider); err != nil {
+		return err
 	}
 	switch d.Status {
 	case store.DeliveryDead, store.DeliveryCancelled, store.DeliveryFailed:
@@ -65,6 +67,32 @@ func (c *Control) checkRequeue(d store.Delivery, provider string) error {
 	default: // it is refused by what it is when it is read again
 	}
 	return nil
+}
+
+// checkProvider returns a *refusal.Error when the delivery's own provider cannot take it now, or
+// its group is that of another one than asked for.
+func (c *Control) checkProvider(d store.Delivery, provider string) error {
+	registry := c.settings.Load().Registry
+	own, on := registry.Provider(d.Channel)
+	_, known := registry.ProviderFor(d.Channel, channels.Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value})
+	switch {
+	case !on && provider == "":
+		return refusal.New(refusal.ChannelOff, "", "channel %s is not enabled here", d.Channel)
+	case !own.Type.NamesProvider(d.Recipient.Type):
+		return nil
+	case !known:
+		return refusal.New(refusal.UnknownGroup, "", "there is no group any more of the name that this delivery goes to")
+	case provider != "" && provider != d.Recipient.Value:
+		return refusal.New(refusal.UnknownProvider, "provider", "is the bot of another group than this delivery goes to")
+	}
+	return nil
+}
+
+// Admits reports whether an app may have deliveries sent through a provider. It is true for an
+// unknown provider, which is refused as such.
+func (c *Control) Admits(provider, app string) bool {
+	p, known := c.settings.Load().Registry.Named(provider)
+	return !known || p.Admits(app)
 }
 
 // refuseRequeue returns why the store did not requeue a delivery.
@@ -144,9 +172,14 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 // requeuePage requeues deliveries in one transaction and returns how many it requeued.
 func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string, by store.Actor) (int, error) {
 	batch := make([]store.Requeue, 0, len(page))
+	asked, _ := c.settings.Load().Registry.Named(provider)
 	for _, d := range page {
+		through := provider
+		if asked.Type.NamesProvider(d.Recipient.Type) {
+			through = "" // the delivery stays with its group
+		}
 		if !d.IsErased() {
-			batch = append(batch, requeueOf(d, provider, store.PriorityLow, by))
+			batch = append(batch, requeueOf(d, through, store.PriorityLow, by))
 		}
 	}
 	requeued, err := c.store.Requeue(ctx, batch)

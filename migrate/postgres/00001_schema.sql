@@ -53,8 +53,12 @@ CREATE TABLE messages (
     subject          text NOT NULL,
     body             text NOT NULL,
     template_code    text NOT NULL,
-    params           json -- json, not jsonb: it is read back byte for byte
+    params           json, -- json, not jsonb: it is read back byte for byte
+    mention          jsonb -- array of {type, value}; NULL: nobody
 );
+
+-- For erasing an address that messages mention, which is rare.
+CREATE INDEX messages_mention ON messages (id) WHERE mention IS NOT NULL;
 
 CREATE TABLE deliveries (
     id                uuid PRIMARY KEY,
@@ -168,9 +172,13 @@ CREATE TABLE alert_groups (
     told_at         timestamptz NOT NULL,
     notification_id uuid NOT NULL, -- may be deleted
     seen_at         timestamptz NOT NULL, -- the last post, which may have been a repetition
+    receiver        text NOT NULL, -- its name in the configuration
     PRIMARY KEY (app_id, id)
 )
 WITH (fillfactor = 50); -- updated at every post
+
+-- For what a receiver was last told. A repetition changes neither column.
+CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
 -- Who changed what. Rows are inserted, and deleted after retention.days.
 CREATE TABLE audit (
@@ -214,6 +222,15 @@ CREATE TABLE provider_places (
 )
 WITH (fillfactor = 50);
 
+-- Providers that take no deliveries now, but for a probe from time to time.
+CREATE TABLE provider_breakers (
+    provider  text PRIMARY KEY,
+    by_hand   boolean NOT NULL, -- an operator opened it, and only an operator closes it
+    code      text NOT NULL, -- of the last failure before it opened; empty when an operator opened it
+    opened_at timestamptz NOT NULL,
+    probe_at  timestamptz NOT NULL
+);
+
 -- Browsers that are signed in to the console.
 CREATE TABLE sessions (
     digest     text PRIMARY KEY, -- of the token, which only the browser knows
@@ -240,6 +257,7 @@ CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
 DROP TABLE sessions;
+DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

@@ -44,8 +44,11 @@ CREATE TABLE messages (
     subject          TEXT NOT NULL,
     body             TEXT NOT NULL,
     template_code    TEXT NOT NULL,
-    params           TEXT CHECK (json_valid(params))
+    params           TEXT CHECK (json_valid(params)),
+    mention          TEXT CHECK (json_valid(mention))
 ) STRICT;
+
+CREATE INDEX messages_mention ON messages (id) WHERE mention IS NOT NULL;
 
 CREATE TABLE deliveries (
     id                TEXT PRIMARY KEY,
@@ -144,8 +147,11 @@ CREATE TABLE alert_groups (
     told_at         INTEGER NOT NULL,
     notification_id TEXT NOT NULL,
     seen_at         INTEGER NOT NULL,
+    receiver        TEXT NOT NULL,
     PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
 CREATE TABLE audit (
     id        TEXT PRIMARY KEY,
@@ -181,6 +187,14 @@ CREATE TABLE provider_places (
     PRIMARY KEY (provider, place)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE provider_breakers (
+    provider  TEXT PRIMARY KEY,
+    by_hand   INTEGER NOT NULL,
+    code      TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    probe_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE sessions (
     digest     TEXT PRIMARY KEY,
     app_id     TEXT NOT NULL,
@@ -191,6 +205,7 @@ CREATE TABLE sessions (
 
 -- +goose Down
 DROP TABLE sessions;
+DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
 DROP TABLE audit;

@@ -83,7 +83,7 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		ids,
 		column(batch, func(o *store.Outcome) int64 { return o.Attempt.JobID }),
 		column(batch, func(o *store.Outcome) int { return o.Attempt.Attempt }),
-		column(batch, func(o *store.Outcome) bool { return o.Throttled }),
+		column(batch, func(o *store.Outcome) bool { return o.Unspent }),
 		column(batch, func(o *store.Outcome) string { return string(o.Status) }),
 		column(batch, func(o *store.Outcome) *time.Time { return o.NextRetryAt }),
 		column(batch, func(o *store.Outcome) [16]byte { return o.Attempt.ID }),

@@ -18,11 +18,11 @@ func lockGroups(ctx context.Context, tx *sql.Tx, groups []store.Told) ([]store.T
 	var last []store.Told
 	for _, group := range groups {
 		told, err := query(ctx, tx, sqlread.Told, `
-			INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at)
-			VALUES (?1, ?2, '', ?3, ?4, ?3)
+			INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at, receiver)
+			VALUES (?1, ?2, '', ?3, ?4, ?3, ?5)
 			ON CONFLICT (app_id, id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at)
 			RETURNING `+sqlread.ToldColumns,
-			group.AppID, group.Group, group.At, group.NotificationID)
+			group.AppID, group.Group, group.At, group.NotificationID, group.Receiver)
 		if err != nil {
 			return nil, fmt.Errorf("lock a group of alerts: %w", err)
 		}

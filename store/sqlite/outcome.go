@@ -58,7 +58,7 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 			details = ?9,
 			updated_at = ?10
 		WHERE id = ?1`,
-		a.DeliveryID, o.Status, o.Throttled, a.Attempt, a.Provider, micros(o.NextRetryAt),
+		a.DeliveryID, o.Status, o.Unspent, a.Attempt, a.Provider, micros(o.NextRetryAt),
 		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro())
 	if err != nil {
 		return false, err

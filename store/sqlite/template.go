@@ -34,13 +34,14 @@ func (s *Store) CreateTemplate(
 
 // UpdateTemplate implements store.Templates.
 func (s *Store) UpdateTemplate(
-	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+	ctx context.Context, t store.Template, owner string, version int, audit store.AuditEntry,
 ) (store.Template, error) {
 	updated, err := s.writeTemplate(ctx, audit, `
 		UPDATE templates SET version = version + 1, description = ?, msg_type = ?, subject = ?, body = ?,
 			template_code = ?, updated_at = ?, owner = ?, private = ?
-		WHERE name = ? AND owner = ? RETURNING `+sqlread.TemplateColumns,
-		t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt.UnixMicro(), t.Owner, t.Private, t.Name, owner)
+		WHERE name = ? AND owner = ? AND ? IN (0, version) RETURNING `+sqlread.TemplateColumns,
+		t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt.UnixMicro(), t.Owner, t.Private,
+		t.Name, owner, version)
 	if err != nil {
 		return store.Template{}, fmt.Errorf("update template %q: %w", t.Name, err)
 	}

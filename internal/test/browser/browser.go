@@ -54,6 +54,7 @@ type tab struct {
 
 	mu       sync.Mutex
 	problems []string
+	answers  []string // addresses that were answered, of frames too
 }
 
 // settings are what a browser brings. The zero value is English, light and wide.
@@ -112,6 +113,9 @@ func (b *tab) listen(event any) {
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
 			problem = fmt.Sprintf("console.%s", e.Type)
+			for _, argument := range e.Args {
+				problem += " " + string(argument.Value)
+			}
 		}
 	case *audits.EventIssueAdded:
 		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
@@ -125,6 +129,9 @@ func (b *tab) listen(event any) {
 			_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
 		}()
 	case *network.EventResponseReceived:
+		b.mu.Lock()
+		b.answers = append(b.answers, e.Response.URL)
+		b.mu.Unlock()
 		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 {
 			problem = fmt.Sprintf("%d %s", e.Response.Status, e.Response.URL)
 		}

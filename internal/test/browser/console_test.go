@@ -193,7 +193,7 @@ func (b *tab) fits() {
 func TestEveryPage(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
-	r := start(t, w)
+	r := startPlaces(t, w)
 	w.Vendors.SMS.Fail(aliyun.Fault{Code: "isv.AMOUNT_NOT_ENOUGH", Message: "账户余额不足"})
 	mail := send(r, "email", "mail", "email", "alice@example.com", "DB 主节点不可用")
 	alert := send(r, "feishu_app", "card", "feishu_user_id", "ou_alice", "DB 主节点不可用")
@@ -205,6 +205,14 @@ func TestEveryPage(t *testing.T) {
 		"notification": "/console/notifications/" + alert, "mail": delivery(mail, "success"), "card": delivery(alert, "success"),
 		"text": delivery(text, "success"), "sms": delivery(sms, "failed"), "dead": "/console/dead",
 		"deadgroup": "/console/dead/group?channel=sms&code=aliyun_isv.AMOUNT_NOT_ENOUGH", "notfound": "/console/none",
+		"receivers": "/console/receivers", "receiver": "/console/receivers/one?name=team-a%20%2F%20%E5%80%BC%E7%8F%AD", "providers": "/console/providers",
+		"apps": "/console/apps", "audit": "/console/audit", "queues": "/console/queues",
+	}
+	for name, path := range map[string]string{
+		"templates": "/console/templates", "templates-deleted": "/console/templates?deleted=true", "template-new": "/console/template",
+		"template-channel": "/console/template?channel=sms", "template": "/console/templates/card", "versions": "/console/templates/card/versions",
+	} {
+		pages[name] = path
 	}
 	for name, s := range map[string]settings{
 		"wide": {}, "zh-dark": {language: "zh-CN", dark: true}, "narrow": {narrow: true}, "zh-narrow-dark": {language: "zh-CN", dark: true, narrow: true},
