@@ -61,15 +61,15 @@ func actorOf(ctx context.Context) store.Actor {
 func (s *Server) auditRefusal(ctx context.Context, action store.AuditAction, object string) {
 	entry := actorOf(ctx).Did(action, object)
 	entry.Outcome = store.AuditRefused
-	s.audit(ctx, entry)
+	s.Audit(ctx, entry)
 }
 
 // auditTime bounds the write of entries that follow what they tell.
 const auditTime = 5 * time.Second
 
-// audit writes entries of what changes none of the store's tables. It does not end with the
-// request: what was done is noted.
-func (s *Server) audit(ctx context.Context, entries ...store.AuditEntry) {
+// Audit writes entries of what changes none of the store's tables. It does not end with the
+// request: what was done is noted. What cannot be written is logged.
+func (s *Server) Audit(ctx context.Context, entries ...store.AuditEntry) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTime)
 	defer cancel()
 	if err := s.store.Audit(ctx, entries...); err != nil {
@@ -142,7 +142,7 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 			entries[i].Outcome = store.AuditRefused
 		}
 	}
-	s.audit(c.UserContext(), entries...)
+	s.Audit(c.UserContext(), entries...)
 	return err
 }
 

@@ -160,9 +160,9 @@ func letConsoleFrame(c *fiber.Ctx) error {
 // foreignPages finds requests that another site makes a browser send.
 var foreignPages = http.NewCrossOriginProtection()
 
-// refuseForeignPages is the middleware that refuses a change that a page of another site asks for. A browser adds
-// its basic credentials to such requests. What a page may send without asking, a form or a
-// text, is not JSON.
+// refuseForeignPages is the middleware that refuses a change that a page of another site
+// asks for. A browser adds its basic credentials to such requests. What a page may send
+// without asking, a form or a text, is not JSON.
 func refuseForeignPages(c *fiber.Ctx) error {
 	r := &http.Request{Method: c.Method(), Host: string(c.Request().Host()), Header: http.Header{}, URL: &url.URL{}}
 	for _, name := range []string{"Sec-Fetch-Site", fiber.HeaderOrigin} {

@@ -35,14 +35,6 @@ func (s *Server) serveConsole() {
 	})
 }
 
-// hasSession reports whether a request comes from a browser that is signed in.
-func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
-	defer cancel()
-	_, ok, err := s.sessionOf(ctx, h)
-	return ok && err == nil
-}
-
 // sessionOf returns the caller of the session that a browser is signed in with; false without
 // one.
 func (s *Server) sessionOf(ctx context.Context, h *fasthttp.RequestHeader) (Caller, bool, error) {
@@ -85,14 +77,15 @@ func (c consoleAPI) SignOut(ctx context.Context, token string) error {
 }
 
 func (c consoleAPI) As(ctx context.Context, token string) (context.Context, console.User, error) {
+	request := ctx.Value(requestKey{}).(*fiber.Ctx)
+	awaiting(request.Context().Conn()) // it may be a stranger's
 	caller, ok, err := c.s.signedIn(ctx, token)
+	handling(request.Context().Conn())
 	if err != nil || !ok {
 		return ctx, nil, err
 	}
-	if request, is := ctx.Value(requestKey{}).(*fiber.Ctx); is {
-		request.Locals(callerKey{}, caller) // for the log
-		ctx = context.WithValue(ctx, originKey{}, c.s.originOf(request))
-	}
+	request.Locals(callerKey{}, caller) // for the log
+	ctx = context.WithValue(ctx, originKey{}, c.s.originOf(request))
 	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
 }
 
@@ -119,11 +112,10 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+	f, err := seenNotifications(ctx, f)
+	if err != nil {
 		return nil, err
 	}
-	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
 	giveBack, err := c.s.takeList(ctx)
 	if err != nil {
 		return nil, err
@@ -151,11 +143,10 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+	f, err := seenDeliveries(ctx, f)
+	if err != nil {
 		return nil, err
 	}
-	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
 	giveBack, err := c.s.takeList(ctx)
 	if err != nil {
 		return nil, err
@@ -169,6 +160,9 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 }
 
 func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Message, error) {
+	if err := maySend(ctx); err != nil {
+		return store.Message{}, err
+	}
 	m, err := c.s.store.Message(ctx, of.MessageID)
 	for i, r := range m.Mention {
 		m.Mention[i].Value = viewRecipient(ctx, r).Value
@@ -177,6 +171,9 @@ func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Messa
 }
 
 func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
 	attempts, err := c.s.store.Attempts(ctx, of.ID)
 	for i, a := range attempts {
 		attempts[i].Error, attempts[i].Details = viewFailure(ctx, of.Recipient, a.Error, a.Details)
@@ -211,22 +208,7 @@ func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest
 	if err := maySend(ctx); err != nil {
 		return steering.Requeued{}, err
 	}
-	f := r.Filter
-	out, err := c.s.retryDeliveries(ctx, &retryManyInput{jsonBody[retryManyRequest]{retryManyRequest{
-		Filter: retryFilter{
-			Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient, Template: f.Template,
-			Notification: f.NotificationID, Since: f.Since, Until: f.Until, App: f.AppID,
-		},
-		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit, After: r.After,
-	}}})
-	if err != nil {
-		return steering.Requeued{}, err
-	}
-	done := steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}
-	if out.Body.Next != nil {
-		done.Last = *out.Body.Next
-	}
-	return done, nil
+	return c.s.requeueMatching(ctx, r)
 }
 
 func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -442,4 +443,79 @@ func (h *heldLists) ListDeliveries(context.Context, store.DeliveryFilter, uuid.U
 func (h *heldLists) DeadGroups(context.Context, string, int) ([]store.DeadGroup, bool, error) {
 	h.hold()
 	return nil, false, nil
+}
+
+// lookedUp is a store that counts the sessions that are looked up, and answers when it is told to.
+type lookedUp struct {
+	*memory
+	asked  chan struct{}
+	answer chan struct{}
+	now    atomic.Int32
+	most   atomic.Int32
+}
+
+func (l *lookedUp) Session(ctx context.Context, digest string) (store.Session, error) {
+	now := l.now.Add(1)
+	defer l.now.Add(-1)
+	for most := l.most.Load(); now > most && !l.most.CompareAndSwap(most, now); most = l.most.Load() {
+	}
+	l.asked <- struct{}{}
+	select {
+	case <-l.answer:
+	case <-ctx.Done():
+		return store.Session{}, ctx.Err()
+	}
+	return l.memory.Session(ctx, digest)
+}
+
+// Anybody can make up a session: few are looked up at once, so that the database's connections
+// are for those who are known.
+func TestSessionsAreLookedUpFewAtOnce(t *testing.T) {
+	t.Parallel()
+	s := &lookedUp{memory: newMemory(), asked: make(chan struct{}, 1000), answer: make(chan struct{})}
+	b := start(t, func(o *api.Options) { o.Store = s })
+	var strangers sync.WaitGroup
+	for range 50 {
+		strangers.Go(func() {
+			a := b.browse(t, http.MethodGet, "/console/", nil, []*http.Cookie{{Name: "sealos_notify_session", Value: "made-up"}})
+			if a.status != http.StatusSeeOther && a.status != http.StatusServiceUnavailable {
+				t.Errorf("%d %s", a.status, a.text)
+			}
+		})
+	}
+	limit.Receive(t, s.asked, "a look-up")
+	require.Equal(t, 202, b.call(t, post("console", goodNotification)).status)
+	close(s.answer)
+	limit.Group(t, &strangers, "answers")
+	require.LessOrEqual(t, s.most.Load(), int32(4), "at once")
+}
+
+// What a stranger asks of other paths asks the database nothing, and neither does signing out.
+func TestStrangersLookNothingUpElsewhere(t *testing.T) {
+	t.Parallel()
+	s := &lookedUp{memory: newMemory(), asked: make(chan struct{}, 1000), answer: make(chan struct{})}
+	close(s.answer)
+	b := start(t, func(o *api.Options) { o.Store = s })
+	const cookie = "Cookie: sealos_notify_session=made-up\r\n"
+	for _, path := range []string{"/", "/x", "/livez", "/api/v1/notifications", "/riverui/", "/openapi.yaml"} {
+		conn := b.dial(t, "POST "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+cookie+"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}")
+		_, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+	}
+	require.Empty(t, s.asked)
+	a := b.browse(t, http.MethodPost, "/console/sign-out", url.Values{}, []*http.Cookie{{Name: "sealos_notify_session", Value: "made-up"}})
+	require.Equal(t, http.StatusSeeOther, a.status)
+	require.Zero(t, s.deleted)
+}
+
+// What the console sends again is what its filter says, as in the API.
+func TestConsoleRetriesWhatItShows(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	b.browse(t, http.MethodGet, "/console/dead/count?channel=email&code=smtp_550&provider=smtp", nil, cookies)
+	require.Equal(t, []steering.RequeueRequest{{
+		Filter: store.DeliveryFilter{AppID: "console", Status: store.DeliveryDead, Channel: "email", Provider: "smtp", Code: "smtp_550"},
+		DryRun: true, Limit: steering.MaxRequeued, By: actorOf("console"),
+	}}, b.control.requests)
 }

@@ -319,6 +319,7 @@ type memory struct {
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
 	sessions      map[string]store.Session
+	deleted       int // sessions
 	deadGroups    []store.DeadGroup
 	entries       []store.AuditEntry // oldest first
 	err           error
@@ -441,6 +442,7 @@ func (m *memory) Session(_ context.Context, digest string) (store.Session, error
 
 func (m *memory) DeleteSession(_ context.Context, digest string) error {
 	defer m.lock()()
+	m.deleted++
 	delete(m.sessions, digest)
 	return m.err
 }

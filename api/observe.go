@@ -25,7 +25,7 @@ const maxLoggedPath = 256
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
 	id := setHeaders(c)
-	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+	ctx, cancel := context.WithTimeout(contextOf(c.Context().Conn()), handleTimeout)
 	defer cancel()
 	c.SetUserContext(ctx)
 

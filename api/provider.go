@@ -92,6 +92,6 @@ func (s *Server) probe(ctx context.Context, name string) (overview.Probed, error
 	if entry.Detail = "ok"; probed.Err != nil {
 		entry.Detail = probed.Err.Code
 	}
-	s.audit(ctx, entry)
+	s.Audit(ctx, entry)
 	return probed, nil
 }

@@ -170,7 +170,7 @@ func (s *Server) lastTold(ctx context.Context, receiver string) ([]console.Told,
 func (s *Server) testReceiver(ctx context.Context, in *receiverTestInput) (*sendOutput, error) {
 	out, err := s.sendAlerts(alertmanager)(ctx, &alertsInput{jsonBody[alertGroupRequest]{testGroup(in.body.Receiver)}})
 	if err == nil {
-		s.audit(ctx, actorOf(ctx).Did(store.AuditReceiverTest, in.body.Receiver))
+		s.Audit(ctx, actorOf(ctx).Did(store.AuditReceiverTest, in.body.Receiver))
 	}
 	return out, err
 }

@@ -106,22 +106,26 @@ func (r retryManyRequest) request() steering.RequeueRequest {
 type retryManyOutput struct{ Body retriedView }
 
 func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retryManyOutput, error) {
-	r := in.body.request()
-	err := s.mayRetryThrough(ctx, r.Provider)
+	done, err := s.requeueMatching(ctx, in.body.request())
 	if err != nil {
 		return nil, err
 	}
-	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
-		return nil, err
-	}
-	r.By, r.Filter.NotConfigured = actorOf(ctx), hidesConfigured(ctx, r.Filter.Recipient)
-	done, err := s.control.RequeueMatching(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	out := &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: r.DryRun, More: done.More}}
+	out := &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: in.body.DryRun, More: done.More}}
 	if done.More {
 		out.Body.Next = &done.Last
 	}
 	return out, nil
+}
+
+// requeueMatching retries those that the caller may see.
+func (s *Server) requeueMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
+	err := s.mayRetryThrough(ctx, r.Provider)
+	if err != nil {
+		return steering.Requeued{}, err
+	}
+	if r.Filter, err = seenDeliveries(ctx, r.Filter); err != nil {
+		return steering.Requeued{}, err
+	}
+	r.By = actorOf(ctx)
+	return s.control.RequeueMatching(ctx, r)
 }

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
@@ -132,7 +134,6 @@ type Server struct {
 	signOn       atomic.Pointer[signOn]
 	receivers    receivers
 	isReady      func() bool
-	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
@@ -140,6 +141,8 @@ type Server struct {
 	bodies       *bodies
 	lists        *shares.Pool // lists that are answered at once
 	answers      *shares.Pool // bytes of large answers that are not written yet
+	lookups      *shares.Pool // sessions that are looked up at once
+	database     database
 	writeTimeout time.Duration
 	listener     atomic.Pointer[listener] // set by Serve
 
@@ -151,9 +154,10 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
-		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
+		lookups: shares.New(maxLookups, maxLookups), database: database{store: o.Store, schema: o.Schema, log: o.Log},
 		writeTimeout: o.Config.WriteTimeout,
 	}
 	for _, text := range o.Config.TrustedProxies {
@@ -207,7 +211,7 @@ func New(o Options) (*Server, error) {
 // that can be answered without the body is, at once.
 func (s *Server) expect(r *fasthttp.RequestCtx) int {
 	h := &r.Request.Header
-	if h.ContentLength() <= maxBody && (s.auth.knows(h) || s.hasSession(h)) {
+	if h.ContentLength() <= maxBody && (s.auth.knows(h) || bytes.HasPrefix(r.Path(), []byte(console.Prefix))) {
 		return http.StatusContinue
 	}
 	linger(r.Conn())
@@ -217,7 +221,12 @@ func (s *Server) expect(r *fasthttp.RequestCtx) int {
 
 // Serve answers requests until Shutdown, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	listener := newListener(l, connectionLimit(maxFiles()), s.log)
+	return s.serve(l, connectionLimit(maxFiles()))
+}
+
+// serve is Serve with at most so many connections.
+func (s *Server) serve(l net.Listener, most int) error {
+	listener := newListener(l, most, s.log)
 	s.listener.Store(listener)
 	return s.app.Listener(listener)
 }
@@ -244,7 +253,7 @@ func (s *Server) routes(api huma.API) {
 		templates     = apiPrefix + "/templates"
 	)
 	addRoute(s, api, route{
-		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend,
+		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend, repeats: true,
 		summary: "Send a notification", description: sendDescription, status: http.StatusAccepted,
 		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendNotification)
@@ -307,12 +316,12 @@ func (s *Server) routes(api huma.API) {
 	}, s.getOverview)
 
 	addRoute(s, api, route{
-		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
+		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend, repeats: true, basic: true,
 		summary: "Send the alerts that Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(alertmanager))
 	addRoute(s, api, route{
-		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
+		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend, repeats: true, basic: true,
 		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(grafana))
@@ -386,7 +395,7 @@ func (s *Server) routes(api huma.API) {
 		errors: []int{400, 404, 413, 415, 422},
 	}, s.previewTemplate)
 	addRoute(s, api, route{
-		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend,
+		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend, repeats: true,
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
@@ -406,7 +415,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.listApps)
 
 	addRoute(s, api, route{
-		method: http.MethodGet, path: "/health", id: "health",
+		method: http.MethodGet, path: "/health", id: "health", probes: true,
 		summary: "Report whether the service and its database work",
 	}, s.health)
 	addRoute(s, api, route{
@@ -414,7 +423,7 @@ func (s *Server) routes(api huma.API) {
 		summary: "Report whether the process answers, without the database",
 	}, s.live)
 	addRoute(s, api, route{
-		method: http.MethodGet, path: "/readyz", id: "ready",
+		method: http.MethodGet, path: "/readyz", id: "ready", probes: true,
 		summary: "Report whether this replica accepts requests",
 	}, s.ready)
 	describeRecipientTypes(api, s.recipientTypes)

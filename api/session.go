@@ -17,6 +17,10 @@ import (
 // sessionTime is how long a browser stays signed in.
 const sessionTime = 12 * time.Hour
 
+// maxLookups bounds the sessions that are looked up at once: anybody can make up a token. They
+// are a part of the database's connections.
+const maxLookups = 4
+
 // proof returns what shows that a session's token was given for the ground, the digest of the
 // secret or of what let a person in, and for the roles. It is stored, and without the token it
 // tells nothing about a weak secret.
@@ -76,7 +80,7 @@ func (s *Server) signedIn(ctx context.Context, token string) (Caller, bool, erro
 	if token == "" {
 		return Caller{}, false, nil
 	}
-	session, err := s.store.Session(ctx, tokenDigest(token))
+	session, err := s.lookUp(ctx, token)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return Caller{}, false, nil
@@ -91,4 +95,14 @@ func (s *Server) signedIn(ctx context.Context, token string) (Caller, bool, erro
 	}
 	caller, ok := credentials.holder(session, token)
 	return caller, ok, nil
+}
+
+// lookUp returns the session of a token, when there is room for the question.
+func (s *Server) lookUp(ctx context.Context, token string) (store.Session, error) {
+	giveBack, err := s.lookups.Take(ctx, "", 1)
+	if err != nil {
+		return store.Session{}, err
+	}
+	defer giveBack()
+	return s.store.Session(ctx, tokenDigest(token))
 }

@@ -61,7 +61,7 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	var unreadable *fs.PathError
 	if errors.As(err, &unreadable) {
-		return nil, unreadable
+		return nil, fmt.Errorf("cannot be read: %w", unreadable.Err)
 	}
 	if err != nil {
 		return nil, errors.New("not a complete kubeconfig file") // err may quote a secret

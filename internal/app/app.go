@@ -96,9 +96,9 @@ func Run(ctx context.Context, o Options) error {
 	defer p.service.close()
 	reloader := &reloader{
 		loader: loader, current: first, database: db, service: p.service, auth: p.auth, server: p.server,
-		level: level, log: log, metrics: metrics, auditor: db.Store,
+		level: level, log: log, metrics: metrics,
 	}
-	if err := reloader.apply(); err != nil {
+	if err := reloader.apply(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
 	metrics.loaded()

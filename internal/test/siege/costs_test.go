@@ -59,6 +59,17 @@ var costs = []cost{
 	{"one stranger", "has 500 connections that send nothing, or a byte a second", 60 * mebibyte, 5 * time.Second, func(a *attacker) {
 		a.trickle(250, 5)
 	}, nil},
+	{"one stranger", "has 5,000 connections on which forms come slowly, while others ask for /livez", 150 * mebibyte, 10 * time.Second, func(a *attacker) {
+		a.holdWhile(5000, slowForm, func() { a.atOnce(20, func(int) { a.count(a.livez()) }) })
+	}, []int{200}},
+	{"one stranger", "asks for /readyz and for the console with a made-up session, 2,000 times each", 60 * mebibyte, 15 * time.Second, func(a *attacker) {
+		a.atOnce(100, func(int) {
+			for range 20 {
+				a.visit("/readyz")
+				a.visit("/console/notifications")
+			}
+		})
+	}, []int{200, 503}},
 	{"one stranger", "sends 500 bodies of 4 MB with a wrong secret", 100 * mebibyte, 10 * time.Second, func(a *attacker) {
 		a.atOnce(500, func(int) { a.guess(longest("x")) })
 	}, []int{0, 401, 429, 503}}, // 0: the connection was closed before the answer was read
@@ -193,6 +204,22 @@ func (a *attacker) guess(body []byte) {
 	a.count(status)
 }
 
+// visit asks for a page with a session that nobody was given.
+func (a *attacker) visit(path string) {
+	req, err := http.NewRequest(http.MethodGet, a.cage.Base+path, nil)
+	if err != nil {
+		panic(err) // the paths are ours
+	}
+	req.Header.Set("Cookie", "sealos_notify_session=made-up")
+	resp, err := client.Do(req)
+	if err != nil {
+		a.count(0)
+		return
+	}
+	_ = resp.Body.Close()
+	a.count(resp.StatusCode)
+}
+
 func (a *attacker) get(path string) { a.try(harness.OtherSecret, http.MethodGet, path, nil) }
 
 func (a *attacker) preview(template string) {
@@ -213,14 +240,13 @@ func (a *attacker) atOnce(n int, do func(i int)) {
 	limit.Group(a.t, &all, "hostile requests")
 }
 
+// slowForm begins a form of somebody who is not signed in.
+const slowForm = "POST /console/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 8192\r\n\r\na"
+
 // hold opens n connections, says the same on each, and closes them after a time in which it
 // does not read.
 func (a *attacker) hold(n int, says string, d time.Duration) {
-	conns := a.open(n, says)
-	time.Sleep(d)
-	for _, conn := range conns {
-		_ = conn.Close()
-	}
+	a.holdWhile(n, says, func() { time.Sleep(d) })
 }
 
 // trickle opens n connections that send nothing and n whose request grows by a byte a second, and
@@ -243,6 +269,15 @@ func (a *attacker) trickle(n, seconds int) {
 		_ = conn.Close()
 	}
 	require.Equal(a.t, 2*n, open, "connections that were held")
+}
+
+// holdWhile opens n connections, says the same on each, and closes them after do.
+func (a *attacker) holdWhile(n int, says string, do func()) {
+	conns := a.open(n, says)
+	do()
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
 }
 
 // open opens n connections, as far as the program has them for us, and says the same on each.

@@ -165,6 +165,9 @@ func (a *attacker) attack(ctx context.Context, group *sync.WaitGroup) {
 	often(20, 100*time.Millisecond, func(int) { a.preview("slowest") })
 	often(4, 100*time.Millisecond, func(int) { a.guess(bodies[1][:20_000]) })
 	often(1, time.Second, func(int) { a.hold(200, "", time.Second) })
+	often(1, time.Second, func(int) { a.hold(500, slowForm, 3*time.Second) })
+	often(4, 100*time.Millisecond, func(int) { a.visit("/readyz") })
+	often(4, 100*time.Millisecond, func(int) { a.visit("/console/notifications") })
 	often(1, time.Second, func(int) {
 		a.hold(50, "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: "+harness.OtherID+"\r\nX-App-Secret: "+harness.OtherSecret+
 			"\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{", 5*time.Second)
