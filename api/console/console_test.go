@@ -102,9 +102,6 @@ func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]stor
 	return nil, nil
 }
 func (nothing) Problem(error) Problem { return Problem{Status: 404, Code: "not_found"} }
-func (nothing) Recent(context.Context, string) (overview.Recent, error) {
-	return overview.Recent{}, nil
-}
 
 // ask asks for a path as a user with the role; empty: nobody.
 func ask(t *testing.T, method, path, role string) *httptest.ResponseRecorder {
