@@ -51,7 +51,8 @@ func plain(text string) string {
 // actorOf returns who makes a request, and from where.
 func actorOf(ctx context.Context) store.Actor {
 	actor, _ := ctx.Value(originKey{}).(store.Actor)
-	actor.AppID = callerOf(ctx).AppID
+	caller := callerOf(ctx)
+	actor.AppID, actor.Person = caller.AppID, caller.person
 	return actor
 }
 
@@ -80,6 +81,7 @@ type auditEntryView struct {
 	ID        uuid.UUID `json:"id" format:"uuid"`
 	At        time.Time `json:"at"`
 	App       string    `json:"app" doc:"who did it; empty: the service itself"`
+	Person    string    `json:"person" doc:"who was signed in to the console by OpenID Connect; empty: nobody"`
 	Action    string    `json:"action" doc:"what was done; its first part is the kind of the object" example:"template.update"`
 	Object    string    `json:"object" doc:"name or id of the object; empty: there is only one"`
 	Outcome   string    `json:"outcome" enum:"done,refused" doc:"refused: nothing was changed"`
@@ -115,7 +117,7 @@ func (s *Server) listAudit(ctx context.Context, in *listAuditInput) (*listAuditO
 	out := &listAuditOutput{auditListView{Entries: []auditEntryView{}}}
 	for _, e := range rows[:min(len(rows), in.Limit)] {
 		out.Body.Entries = append(out.Body.Entries, auditEntryView{
-			ID: e.ID, At: e.At.UTC(), App: e.AppID, Action: string(e.Action), Object: e.ObjectID, Outcome: string(e.Outcome),
+			ID: e.ID, At: e.At.UTC(), App: e.AppID, Person: e.Person, Action: string(e.Action), Object: e.ObjectID, Outcome: string(e.Outcome),
 			Detail: e.Detail, Address: e.Address, UserAgent: e.Agent,
 		})
 	}
@@ -131,8 +133,8 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 	if c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead {
 		return c.Next()
 	}
-	actor := s.originOf(c)
-	actor.AppID = c.Locals(callerKey{}).(Caller).AppID
+	actor, caller := s.originOf(c), c.Locals(callerKey{}).(Caller)
+	actor.AppID, actor.Person = caller.AppID, caller.person
 	entries := riverUIEntries(actor, strings.TrimPrefix(c.Path(), riverUIPrefix+"/api/"), c.BodyRaw())
 	err := c.Next()
 	if err != nil || c.Response().StatusCode() >= http.StatusBadRequest {

@@ -34,6 +34,7 @@ type Caller struct {
 	AppID string // with accepting.TestSuffix for a test secret
 	Roles []Role
 
+	person string // who signed in by OpenID Connect; empty for an app itself
 	limits Limits
 	test   bool // it has a test secret: what it sends reaches nobody
 }

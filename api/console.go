@@ -64,6 +64,7 @@ type consoleAPI struct{ s *Server }
 type user struct{ Caller }
 
 func (u user) ID() string           { return u.AppID }
+func (u user) Person() string       { return u.person }
 func (u user) May(role string) bool { return u.may(Role(role)) }
 func (u user) Roles() []string      { return roleNames(u.Caller.Roles) }
 
@@ -123,6 +124,11 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 		return nil, err
 	}
 	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	return c.s.store.ListNotifications(ctx, f, after, limit)
 }
 
@@ -150,6 +156,11 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 		return nil, err
 	}
 	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	found, err := c.s.store.ListDeliveries(ctx, f, after, limit)
 	for i, d := range found {
 		found[i] = shownDelivery(ctx, d)

@@ -89,11 +89,15 @@ func TestConsoleTemplateRoles(t *testing.T) {
 	require.Equal(t, 303, b.browse(t, http.MethodPost, "/console/template/save", save, b.signIn(t, "console")).status)
 	save.Set("version", "1")
 	test := url.Values{"type": {"email"}, "to": {"a@example.com"}, "params": {"{}"}}
-	for app, want := range map[string]struct{ page, save, remove, test int }{
-		"sender": {403, 403, 403, 403},
-		"editor": {200, 403, 403, 403},
-		"root":   {200, 303, 303, 404}, // it has just removed it
+	for _, want := range []struct {
+		app                      string
+		page, save, remove, test int
+	}{
+		{"sender", 403, 403, 403, 403},
+		{"editor", 200, 403, 403, 403},
+		{"root", 200, 303, 303, 404}, // it has just removed it
 	} {
+		app := want.app
 		cookies := b.signIn(t, app)
 		post := func(path string, form url.Values) int {
 			return b.browse(t, http.MethodPost, "/console/"+path, form, cookies).status

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
@@ -392,4 +395,51 @@ func TestConsoleLargeForms(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, a.status, a.text)
 	a = b.browse(t, http.MethodPost, "/console/preferences", form, []*http.Cookie{{Name: "sealos_notify_session", Value: "guessed"}})
 	require.Equal(t, http.StatusRequestEntityTooLarge, a.status)
+}
+
+// The searches of an app's pages take its share of the lists, and leave the others theirs.
+func TestConsoleSearchesAreCountedAmongTheLists(t *testing.T) {
+	held := &heldLists{release: make(chan struct{})}
+	b := start(t, func(o *api.Options) {
+		held.memory = o.Store.(*memory)
+		o.Store = held
+	})
+	cookies := b.signIn(t, "console")
+	var searches sync.WaitGroup
+	for i := range 30 {
+		path := []string{"/console/notifications", "/console/deliveries", "/console/dead"}[i%3]
+		searches.Go(func() { b.browse(t, http.MethodGet, path, nil, cookies) })
+	}
+	require.Eventually(t, func() bool { return held.reading.Load() == 8 }, limit.Wait, time.Millisecond)
+	require.Never(t, func() bool { return held.reading.Load() > 8 }, 300*time.Millisecond, 10*time.Millisecond)
+	close(held.release)
+	limit.Group(t, &searches, "the searches")
+}
+
+// heldLists is a store whose lists wait until release is closed.
+type heldLists struct {
+	*memory
+	reading atomic.Int64
+	release chan struct{}
+}
+
+func (h *heldLists) hold() {
+	h.reading.Add(1)
+	defer h.reading.Add(-1)
+	<-h.release
+}
+
+func (h *heldLists) ListNotifications(context.Context, store.NotificationFilter, uuid.UUID, int) ([]store.Notification, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) ListDeliveries(context.Context, store.DeliveryFilter, uuid.UUID, int) ([]store.Delivery, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) DeadGroups(context.Context, string, int) ([]store.DeadGroup, bool, error) {
+	h.hold()
+	return nil, false, nil
 }

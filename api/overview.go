@@ -157,6 +157,11 @@ func (s *Server) deadGroups(ctx context.Context, app string) (groups []store.Dea
 	if app, err = scope(ctx, app); err != nil {
 		return nil, false, err
 	}
+	giveBack, err := s.takeList(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer giveBack()
 	groups, more, err = s.store.DeadGroups(ctx, app, maxDeadCounted)
 	for i := range groups {
 		groups[i].Last = groups[i].Last.UTC()

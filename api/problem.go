@@ -42,6 +42,12 @@ const (
 	codeDeliveriesPerMinute = "limit_deliveries_per_minute"
 	codeDeliveriesPerDay    = "limit_deliveries_per_day"
 
+	// A sign-in by OpenID Connect failed.
+	codeProviderUnreachable = "provider_unreachable" // 503
+	codeSignOnExpired       = "sign_in_expired"      // 400
+	codeSignOnRefused       = "sign_in_refused"      // 401
+	codeNotAdmitted         = "not_admitted"         // 403
+
 	codeUnavailable = "unavailable"
 	codeBusy        = "busy" // 503: others use what the request needs
 	codeInternal    = "internal"

@@ -129,6 +129,7 @@ type Server struct {
 	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
+	signOn       atomic.Pointer[signOn]
 	receivers    receivers
 	isReady      func() bool
 	schema       Schema // may be nil
@@ -163,6 +164,7 @@ func New(o Options) (*Server, error) {
 		s.proxies = append(s.proxies, network)
 	}
 	s.SetIntegrations(o.Integrations)
+	s.SetConsole(ConsoleConfig{})
 	s.receivers.server = s
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(&s.receivers)
@@ -192,6 +194,7 @@ func New(o Options) (*Server, error) {
 	s.routes(spec)
 	s.schemas = spec.OpenAPI().Components.Schemas
 	s.serveSpec(spec)
+	s.serveDocs(spec)
 	s.serveConsole()
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, letConsoleFrame, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))

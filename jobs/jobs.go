@@ -4,6 +4,8 @@
 package jobs
 
 import (
+	"context"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
@@ -40,6 +42,7 @@ type Jobs struct {
 	channels []string
 	settings *settings.Live
 	queues   store.Queues
+	ping     func(context.Context) error // of the database
 	hand     hand
 	river    *riverMetrics
 	log      *zap.Logger
@@ -58,7 +61,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log),
-		settings:  live, queues: st, river: newRiverMetrics(telemetry.Metrics), log: log,
+		settings:  live, queues: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)

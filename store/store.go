@@ -103,7 +103,7 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
-	// DeadGroups looks at the newest dead deliveries, at most so many, and counts those of the
+	// DeadGroups looks at the newest dead deliveries that are not erased, at most so many, and counts those of the
 	// app, all of them when it is empty. The largest group is first. more is true when as many
 	// were looked at. The error may be ErrTooBroad.
 	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)

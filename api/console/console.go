@@ -8,6 +8,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,8 @@ const (
 // User is who is signed in.
 type User interface {
 	ID() string
+	// Person is who signed in by OpenID Connect; empty for an app's secret.
+	Person() string
 	// Roles are shown to the user.
 	Roles() []string
 	// May reports whether the user has the role, or one that includes it.
@@ -53,8 +56,7 @@ type Problem struct {
 
 // Sessions signs browsers in and out.
 type Sessions interface {
-	// SignIn returns the token of a new session, and when it ends. peer is the address at the
-	// other end of the connection.
+	// SignIn returns the token of a new session, and when it ends.
 	SignIn(ctx context.Context, appID, secret string) (token string, expires time.Time, err error)
 	// SignOut ends the session of the token, if there is one.
 	SignOut(ctx context.Context, token string) error
@@ -63,10 +65,30 @@ type Sessions interface {
 	As(ctx context.Context, token string) (context.Context, User, error)
 }
 
+// Attempt is a sign-in that began and has not ended. The browser keeps it.
+type Attempt struct {
+	State, Nonce, Verifier string
+	Began                  time.Time
+	Next                   string // path of the page that the browser came for
+}
+
+// SignOn signs people in by OpenID Connect.
+type SignOn interface {
+	// SignOnHost returns the host of the provider, empty when there is none.
+	SignOnHost() string
+	// BeginSignOn returns the address at the provider where the person signs in. The provider
+	// sends the browser to the redirect address.
+	BeginSignOn(ctx context.Context, redirect string) (a Attempt, address string, err error)
+	// FinishSignOn takes the query that the provider sent the browser with, and returns a session
+	// as SignIn does.
+	FinishSignOn(ctx context.Context, redirect string, a Attempt, answer url.Values) (token string, expires time.Time, err error)
+}
+
 // API does what the API's operations do, for the user of the context.
 type API interface {
 	Sessions
 	Templates
+	SignOn
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path"
 	"regexp"
@@ -29,6 +30,7 @@ import (
 type role string
 
 func (r role) ID() string           { return string(r) }
+func (r role) Person() string       { return "" }
 func (r role) Roles() []string      { return []string{string(r)} }
 func (r role) May(role string) bool { return string(r) == role }
 
@@ -38,6 +40,13 @@ type nothing struct{ noTemplates }
 var errNothing = errors.New("nothing is here")
 
 func (nothing) SignIn(context.Context, string, string) (string, time.Time, error) {
+	return "", time.Time{}, errNothing
+}
+func (nothing) SignOnHost() string { return "login.example.com" }
+func (nothing) BeginSignOn(context.Context, string) (Attempt, string, error) {
+	return Attempt{}, "", errNothing
+}
+func (nothing) FinishSignOn(context.Context, string, Attempt, url.Values) (string, time.Time, error) {
 	return "", time.Time{}, errNothing
 }
 func (nothing) SignOut(context.Context, string) error { return nil }
@@ -93,6 +102,9 @@ func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]stor
 	return nil, nil
 }
 func (nothing) Problem(error) Problem { return Problem{Status: 404, Code: "not_found"} }
+func (nothing) Recent(context.Context, string) (overview.Recent, error) {
+	return overview.Recent{}, nil
+}
 
 // ask asks for a path as a user with the role; empty: nobody.
 func ask(t *testing.T, method, path, role string) *httptest.ResponseRecorder {
@@ -127,7 +139,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.NotContains(t, []int{http.StatusForbidden, http.StatusInternalServerError}, ask(t, method, path, r.role).Code, r.pattern)
 		}
 	}
-	require.Equal(t, 4, open, "routes without signing in")
+	require.Equal(t, 6, open, "routes without signing in")
 }
 
 // Both languages have the same texts, with the same arguments, and every text that a template
@@ -193,13 +205,18 @@ func TestVendoredFiles(t *testing.T) {
 
 func TestStatic(t *testing.T) {
 	t.Parallel()
-	address, err := asset("style.css")
+	address, err := Asset("style.css")
 	require.NoError(t, err)
 	a := ask(t, http.MethodGet, address, "")
 	require.Equal(t, http.StatusOK, a.Code)
 	require.Contains(t, a.Header().Get("Cache-Control"), "immutable")
+	for _, other := range []string{"", "?", "?v=", "?v=0123456789ab"} {
+		a = ask(t, http.MethodGet, Prefix+"/static/style.css"+other, "")
+		require.Equal(t, http.StatusOK, a.Code)
+		require.NotContains(t, a.Header().Get("Cache-Control"), "immutable", other)
+	}
 	require.Equal(t, http.StatusNotFound, ask(t, http.MethodGet, Prefix+"/static/none.js", "").Code)
-	_, err = asset("none.js")
+	_, err = Asset("none.js")
 	require.Error(t, err)
 }
 

@@ -59,11 +59,6 @@ func between(since, until string) (from, to time.Time, problem *Problem) {
 // Narrow reports whether the search names more than the first page.
 func (s search) Narrow() bool { return s != search{} }
 
-// More reports whether the part of the form is used that is folded otherwise.
-func (s search) More() bool {
-	return s.Template != "" || s.Channel != "" || s.App != "" || s.Key != "" || s.Since != "" || s.Until != ""
-}
-
 // notificationRow is a notification with what tells it from others.
 type notificationRow struct {
 	store.Notification

@@ -61,6 +61,8 @@ var routes = []route{
 
 	{pattern: "GET " + Prefix + "/sign-in", view: "signin", open: true, handle: showSignIn},
 	{pattern: "POST " + Prefix + "/sign-in", view: "signin", open: true, handle: signIn},
+	{pattern: "GET " + Prefix + "/sign-in/oidc", view: "signin", open: true, handle: beginSignOn},
+	{pattern: "GET " + signOnCallback, view: "signin", open: true, handle: finishSignOn},
 	{pattern: "POST " + Prefix + "/sign-out", view: "signin", open: true, handle: signOut},
 	{pattern: "POST " + Prefix + "/preferences", view: "signin", open: true, handle: setPreferences},
 }

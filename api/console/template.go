@@ -188,7 +188,7 @@ func (f *fault) Wrong(field string) bool { return f != nil && f.At == field }
 // writeMail answers with the body of a mail, as a document that can do nothing.
 func writeMail(w http.ResponseWriter, body string) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", mailPolicy)
+	h.Set("Content-Security-Policy", MailPolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte(body)) // the browser may have gone
 }

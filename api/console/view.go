@@ -68,7 +68,7 @@ func (c catalogue) known(keys ...string) string {
 func parseViews(l lang) views {
 	texts := readTexts(l)
 	base := template.Must(template.New("").Funcs(template.FuncMap{
-		"t": texts.text, "known": texts.known, "time": timeElement, "visible": visible, "asset": asset, "indented": indented,
+		"t": texts.text, "known": texts.known, "time": timeElement, "visible": visible, "asset": Asset, "indented": indented,
 		"took": took, "rate": rate, "share": share, "seconds": seconds, "prefix": func() string { return Prefix },
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	files, err := templateFiles.ReadDir("templates")

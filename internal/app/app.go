@@ -45,6 +45,9 @@ type Options struct {
 	// Serving is called once, when the address is bound and the service is
 	// ready; may be nil.
 	Serving func(address net.Addr)
+	// Metrics is called once, before Serving, with the address of the metrics if they are
+	// served; may be nil.
+	Metrics func(address net.Addr)
 }
 
 // Loader returns the loader of the configuration.
@@ -216,6 +219,9 @@ func (p *process) serveMetrics(ctx context.Context, chosen bool) (address zap.Fi
 		return zap.Skip(), func() {}, nil
 	case err != nil:
 		return zap.Skip(), nil, err
+	}
+	if p.options.Metrics != nil {
+		p.options.Metrics(metrics.Address())
 	}
 	return zap.Stringer("metrics", metrics.Address()), metrics.Close, nil
 }

@@ -44,6 +44,7 @@ func (r *reloader) apply() error {
 	r.service.apply(next)
 	r.auth.Set(next.Credentials)
 	r.server.SetIntegrations(next.Integrations)
+	r.server.SetConsole(next.Console)
 	r.server.CheckReceivers()
 	setLevel(r.level, next.Logging)
 	if len(next.RestartNeeded) > 0 {

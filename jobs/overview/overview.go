@@ -1,5 +1,5 @@
-// Package overview tells how the channels, their queues and their providers stand, and what
-// happened lately.
+// Package overview tells how the channels, their queues and their providers stand, and what happened
+// lately.
 package overview
 
 import (
@@ -61,7 +61,7 @@ type Channel struct {
 // Channels returns all channels, those that are not enabled too, in the order of the types.
 // The queues may be a few seconds old.
 func (o *Overview) Channels(ctx context.Context) ([]Channel, error) {
-	depths, err := o.read(ctx)
+	depths, err := o.Depths(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,8 @@ func (c *Channel) add(d store.QueueDepth) {
 	}
 }
 
-func (o *Overview) read(ctx context.Context) ([]store.QueueDepth, error) {
+// Depths returns the queues as they were at most a few seconds ago.
+func (o *Overview) Depths(ctx context.Context) ([]store.QueueDepth, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if time.Since(o.readAt) < age {

@@ -40,8 +40,35 @@ WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 -- For the lists of an app. Neither column ever changes.
 CREATE INDEX notifications_app ON notifications (app_id, id);
 
--- For erasing an address that fitted no channel, which is rare.
-CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
+-- The addresses in notifications.unmatched, for erasing one: an index over the array, which triggers
+-- keep.
+CREATE TABLE unmatched_recipients (
+    value           text COLLATE "C" NOT NULL,
+    type            text NOT NULL,
+    notification_id uuid NOT NULL,
+    PRIMARY KEY (value, type, notification_id)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION index_unmatched() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+            SELECT r ->> 'value', r ->> 'type', OLD.id FROM jsonb_array_elements(OLD.unmatched) AS u (r));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO unmatched_recipients
+            SELECT DISTINCT r ->> 'value', r ->> 'type', NEW.id FROM jsonb_array_elements(NEW.unmatched) AS u (r);
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER unmatched_inserted AFTER INSERT ON notifications
+    FOR EACH ROW WHEN (NEW.unmatched IS NOT NULL) EXECUTE FUNCTION index_unmatched();
+CREATE TRIGGER unmatched_updated AFTER UPDATE OF unmatched ON notifications
+    FOR EACH ROW EXECUTE FUNCTION index_unmatched();
+CREATE TRIGGER unmatched_deleted AFTER DELETE ON notifications
+    FOR EACH ROW WHEN (OLD.unmatched IS NOT NULL) EXECUTE FUNCTION index_unmatched();
 
 CREATE TABLE messages (
     id               uuid PRIMARY KEY,
@@ -185,6 +212,7 @@ CREATE TABLE audit (
     id        uuid PRIMARY KEY,
     at        timestamptz NOT NULL,
     app_id    text NOT NULL, -- empty: the process itself
+    person    text NOT NULL, -- who signed in by OpenID Connect, or empty
     address   text NOT NULL,
     agent     text NOT NULL,
     action    text NOT NULL,
@@ -252,7 +280,8 @@ CREATE TABLE provider_breakers (
 CREATE TABLE sessions (
     digest     text PRIMARY KEY, -- of the token, which only the browser knows
     app_id     text NOT NULL,
-    proof      text NOT NULL, -- differs when the app's secret or roles do
+    person     text NOT NULL, -- who signed in by OpenID Connect, or empty
+    proof      text NOT NULL, -- differs when what let the browser in does, or the roles
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL
 );
@@ -288,3 +317,5 @@ DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
 DROP TABLE notifications;
+DROP FUNCTION index_unmatched;
+DROP TABLE unmatched_recipients;

@@ -31,7 +31,37 @@ CREATE TABLE notifications (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX notifications_app ON notifications (app_id, id);
-CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
+
+CREATE TABLE unmatched_recipients (
+    value           TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    notification_id TEXT NOT NULL,
+    PRIMARY KEY (value, type, notification_id)
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_inserted AFTER INSERT ON notifications WHEN NEW.unmatched IS NOT NULL
+BEGIN
+    INSERT INTO unmatched_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.unmatched);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_updated AFTER UPDATE OF unmatched ON notifications
+BEGIN
+    DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.unmatched));
+    INSERT INTO unmatched_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.unmatched);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_deleted AFTER DELETE ON notifications WHEN OLD.unmatched IS NOT NULL
+BEGIN
+    DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.unmatched));
+END;
+-- +goose StatementEnd
 
 -- With rowids, because bodies are large.
 CREATE TABLE messages (
@@ -157,6 +187,7 @@ CREATE TABLE audit (
     id        TEXT PRIMARY KEY,
     at        INTEGER NOT NULL,
     app_id    TEXT NOT NULL,
+    person    TEXT NOT NULL,
     address   TEXT NOT NULL,
     agent     TEXT NOT NULL,
     action    TEXT NOT NULL,
@@ -211,6 +242,7 @@ CREATE TABLE provider_breakers (
 CREATE TABLE sessions (
     digest     TEXT PRIMARY KEY,
     app_id     TEXT NOT NULL,
+    person     TEXT NOT NULL,
     proof      TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
@@ -231,3 +263,4 @@ DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
 DROP TABLE notifications;
+DROP TABLE unmatched_recipients;

@@ -57,16 +57,9 @@ func repetition(ctx context.Context, tx *sql.Tx, id uuid.UUID) (store.Accepted, 
 
 // ForgetAlertGroups implements store.AlertGroups.
 func (s *Store) ForgetAlertGroups(ctx context.Context, before time.Time) (int, error) {
-	var forgotten int64
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM alert_groups WHERE seen_at < ?`, bound([]any{before})...)
-		if err == nil {
-			forgotten, err = result.RowsAffected()
-		}
-		return err
-	})
+	forgotten, err := s.execute(ctx, `DELETE FROM alert_groups WHERE seen_at < ?`, before)
 	if err != nil {
 		return 0, fmt.Errorf("forget groups of alerts: %w", err)
 	}
-	return int(forgotten), nil
+	return forgotten, nil
 }

@@ -119,18 +119,15 @@ func checkTemplates(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) e
 }
 
 // DeleteReplacedVersions implements store.TemplateHistory.
-func (s *Store) DeleteReplacedVersions(ctx context.Context, before time.Time) (n int, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
-		n, err = changed(ctx, tx, `
+func (s *Store) DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error) {
+	deleted, err := s.execute(ctx, `
 		DELETE FROM template_versions WHERE (name, version) IN (
 			SELECT name, version FROM (
 				SELECT name, version, lead(created_at) OVER (PARTITION BY name ORDER BY version) AS replaced_at
 				FROM template_versions) versions
-			WHERE replaced_at < $1)`, before.UnixMicro())
-		return err
-	})
+			WHERE replaced_at < $1)`, before)
 	if err != nil {
 		return 0, fmt.Errorf("delete replaced versions: %w", err)
 	}
-	return n, nil
+	return deleted, nil
 }

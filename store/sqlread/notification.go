@@ -12,7 +12,8 @@ import (
 // NotificationColumns are those that Notification scans.
 const NotificationColumns = `id, app_id, idempotency_key, request_hash, unmatched, ` + otherColumns
 
-// listedColumns leave out who was unmatched, which may be megabytes.
+// listedColumns leave out who was unmatched, which may be megabytes. In its place is a NULL, which
+// must have the column's type to be scanned: no total is negative.
 const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN total < 0 THEN unmatched END, ` + otherColumns
 
 const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,

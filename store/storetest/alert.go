@@ -20,6 +20,7 @@ var alertCases = map[string]func(*testing.T, bundle){
 	"Accept/alerts of the same groups in opposite batches": alertsOppositeBatches,
 	"Accept/alerts that were not written were not told":    alertsRolledBack,
 	"Accept/alerts whose notification was deleted":         alertsDeleted,
+	"Accept/an alert whose key is taken tells nothing":     alertsKeyTaken,
 	"ForgetAlertGroups":                                    forgetAlertGroups,
 	"LastTold":                                             lastTold,
 }
@@ -220,4 +221,15 @@ func lastTold(t *testing.T, b bundle) {
 	told, err := b.LastTold(t.Context(), "nobody", "", 10)
 	require.NoError(t, err)
 	require.Empty(t, told)
+}
+
+func alertsKeyTaken(t *testing.T, b bundle) {
+	taken, alert := Acceptance("app", "key", 1), alertOf("app", "group", "x")
+	alert.Notification.IdempotencyKey = "key"
+	b.accept(t, taken)
+	accepted, err := b.Accept(t.Context(), []store.Acceptance{alert})
+	require.NoError(t, err)
+	require.True(t, accepted[0].Replayed)
+	require.Equal(t, taken.Notification.ID, accepted[0].Notification.ID)
+	require.Equal(t, []int{0}, b.tell(t, alertOf("app", "group", "x")), "nothing was told before")
 }

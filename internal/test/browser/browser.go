@@ -94,6 +94,8 @@ func open(t *testing.T, base string, s settings) *tab {
 	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
+	// Tabs of tests that run beside this one would take the focus.
+	command(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	b.do(chromedp.EmulateViewport(width, 900))
 	t.Cleanup(func() { b.noProblems() })
 	return b
@@ -132,7 +134,7 @@ func (b *tab) listen(event any) {
 		b.mu.Lock()
 		b.answers = append(b.answers, e.Response.URL)
 		b.mu.Unlock()
-		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 {
+		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 && !strings.HasSuffix(e.Response.URL, "/favicon.ico") {
 			problem = fmt.Sprintf("%d %s", e.Response.Status, e.Response.URL)
 		}
 	}
@@ -224,10 +226,15 @@ func eval[T any](b *tab, expression string) T {
 	return value
 }
 
-// await waits until the page shows the text.
+// await waits until the page shows the text. Meanwhile the page may become another.
 func (b *tab) await(text string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return strings.Contains(b.text(), text) }, limit.Wait, 50*time.Millisecond, text)
+	require.Eventually(b.t, func() bool {
+		ctx, cancel := context.WithTimeout(b.ctx, limit.Wait)
+		defer cancel()
+		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		return err == nil && strings.Contains(shown, text)
+	}, limit.Wait, 50*time.Millisecond, text)
 }
 
 // screenshots is where the pictures of the pages are written. Git ignores it.

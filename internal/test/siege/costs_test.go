@@ -3,6 +3,7 @@ package siege
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,8 +57,7 @@ var costs = []cost{
 	}, nil},
 
 	{"one stranger", "has 500 connections that send nothing, or a byte a second", 60 * mebibyte, 5 * time.Second, func(a *attacker) {
-		a.hold(250, "", 0)
-		a.hold(250, "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n{", 2*time.Second)
+		a.trickle(250, 5)
 	}, nil},
 	{"one stranger", "sends 500 bodies of 4 MB with a wrong secret", 100 * mebibyte, 10 * time.Second, func(a *attacker) {
 		a.atOnce(500, func(int) { a.guess(longest("x")) })
@@ -216,6 +216,37 @@ func (a *attacker) atOnce(n int, do func(i int)) {
 // hold opens n connections, says the same on each, and closes them after a time in which it
 // does not read.
 func (a *attacker) hold(n int, says string, d time.Duration) {
+	conns := a.open(n, says)
+	time.Sleep(d)
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+}
+
+// trickle opens n connections that send nothing and n whose request grows by a byte a second, and
+// holds all of them for so many seconds.
+func (a *attacker) trickle(n, seconds int) {
+	slow := a.open(n, "GET / HTTP/1.1\r\nHost: x\r\nX-Long: ")
+	conns := append(a.open(n, ""), slow...)
+	for range seconds {
+		time.Sleep(time.Second)
+		for _, conn := range slow {
+			_, _ = io.WriteString(conn, "x")
+		}
+	}
+	open := 0
+	for _, conn := range conns {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			open++ // it was neither answered nor closed
+		}
+		_ = conn.Close()
+	}
+	require.Equal(a.t, 2*n, open, "connections that were held")
+}
+
+// open opens n connections, as far as the program has them for us, and says the same on each.
+func (a *attacker) open(n int, says string) []net.Conn {
 	conns := make([]net.Conn, 0, n)
 	for range n {
 		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(a.cage.Base, "http://"), limit.Wait)
@@ -225,10 +256,7 @@ func (a *attacker) hold(n int, says string, d time.Duration) {
 		conns = append(conns, conn)
 		_, _ = io.WriteString(conn, says)
 	}
-	time.Sleep(d)
-	for _, conn := range conns {
-		_ = conn.Close()
-	}
+	return conns
 }
 
 // livez returns the status of /livez, over a new connection.

@@ -70,6 +70,7 @@ func TestSiege(t *testing.T) { // not parallel: it measures
 		"%d probes of /livez: p99 %s\nmemory at most %s of %s\nanswers to the attacks: %v",
 		duration, len(siege.took), siege.again, p99(siege.took), p99(quiet.took), len(probes), p99(probes), size(most), size(c.limit), a.statuses)
 	require.Less(t, most, c.limit)
+	require.Zero(t, a.statuses[http.StatusInternalServerError], "attacks that were answered with 500")
 	require.Equal(t, http.StatusOK, a.livez(), "the program still runs")
 	if long {
 		require.Less(t, p99(probes), 100*time.Millisecond, "/livez")
