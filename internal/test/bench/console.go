@@ -69,7 +69,8 @@ func (b *bench) consoleWithHistory(ctx context.Context, record record) error {
 // consolePages returns the pages that operators open, and the searches they make.
 func consolePages(few, crowds []string) []string {
 	pages := []string{
-		"/console/", "/console/notifications", "/console/dead",
+		"/console/", "/console/notifications", "/console/dead", "/console/receivers", "/console/providers", "/console/apps",
+		"/console/audit", "/console/queues", "/console/templates", "/console/templates/alert", "/console/templates/alert/versions",
 		"/console/dead/group?channel=feishu_app&provider=feishu&code=feishu_230003",
 		"/console/dead/count?channel=feishu_app&provider=feishu&code=feishu_230003",
 		"/console/notifications?recipient=ou_past_4711_1", "/console/notifications?recipient=nobody",
@@ -95,7 +96,7 @@ func (r *service) signIn() ([]byte, error) {
 	req.Header.SetMethod(fasthttp.MethodPost)
 	req.SetRequestURI("http://" + r.client.Addr + "/console/sign-in")
 	req.Header.SetContentType("application/x-www-form-urlencoded")
-	req.SetBodyString("app=" + appID + "&secret=" + appSecret)
+	req.SetBodyString("app=" + operatorID + "&secret=" + appSecret)
 	if err := r.client.Do(req, resp); err != nil {
 		return nil, err
 	}
