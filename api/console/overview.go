@@ -19,10 +19,12 @@ const (
 type overviewData struct {
 	Channels []channelTile
 	Dead     []store.DeadGroup
-	More     int // further groups
+	More     int  // further groups
+	Unsure   bool // there may be older dead ones, which were not looked at
 	Late     []channelTile
 	Stopped  []channelTile // not enabled, with deliveries that wait
-	Died     []diedKind    // given up lately, the most frequent kind first
+	Breakers []store.Breaker
+	Died     []diedKind // given up lately, the most frequent kind first
 }
 
 // diedKind is a kind of deliveries that were given up, by the hour.
@@ -80,7 +82,7 @@ func showOverview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if d.Dead, _, err = v.console.api.DeadGroups(v.ctx, ""); err != nil {
+	if d.Dead, d.Unsure, err = v.console.api.DeadGroups(v.ctx, ""); err != nil {
 		return err
 	}
 	if len(d.Dead) > shownGroups {
@@ -97,6 +99,7 @@ func showOverview(v *visit) error {
 			tile.Waited = max(0, time.Since(*c.Oldest))
 		}
 		d.Channels = append(d.Channels, tile)
+		d.Breakers = append(d.Breakers, c.Breakers...)
 		switch {
 		case !c.Enabled && c.Waiting+c.Retrying+c.Scheduled > 0:
 			d.Stopped = append(d.Stopped, tile)
