@@ -101,12 +101,12 @@ func (r *service) signIn() ([]byte, error) {
 		return nil, err
 	}
 	var cookie []byte
-	resp.Header.VisitAllCookie(func(name, value []byte) {
+	for name, value := range resp.Header.Cookies() {
 		var c fasthttp.Cookie
 		if c.ParseBytes(value) == nil {
 			cookie = fmt.Appendf(nil, "%s=%s", name, c.Value())
 		}
-	})
+	}
 	if resp.StatusCode() != fasthttp.StatusSeeOther || cookie == nil {
 		return nil, fmt.Errorf("sign in: HTTP %d", resp.StatusCode())
 	}
