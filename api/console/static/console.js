@@ -42,14 +42,18 @@
     if (question && !window.confirm(question)) event.preventDefault();
   });
 
-  // A refresh would take the focus or the selection of who is in the part that it replaces.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const part = event.detail.elt;
-    if (part.id !== "live") return;
+  // A refresh would take the focus or the selection of who is in the part that it replaces, when it
+  // is asked for and when its answer comes.
+  function isRead(part) {
     const selection = window.getSelection();
-    const reads = [part, document.getElementById("tried")].some((p) => p && (p.contains(document.activeElement) ||
+    return [part, document.getElementById("tried")].some((p) => p && (p.contains(document.activeElement) ||
       p.querySelector("details[open]") !== null || (!selection.isCollapsed && p.contains(selection.anchorNode))));
-    if (document.hidden || reads) event.preventDefault();
+  }
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "live" && (document.hidden || isRead(event.detail.elt))) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "live" && isRead(event.detail.target)) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:afterSettle", () => showTimes(document));
 
@@ -83,7 +87,7 @@
     });
   }
   document.addEventListener("submit", (event) => {
-    if (!event.target.action.endsWith("/sign-out")) return;
+    if (!event.target.getAttribute("action")?.endsWith("/sign-out")) return; // a field can be called action
     for (const key of Object.keys(localStorage)) if (key.startsWith(kept)) localStorage.removeItem(key);
   });
 

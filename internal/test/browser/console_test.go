@@ -270,7 +270,7 @@ func TestKeyboard(t *testing.T) {
 		b.do(chromedp.KeyEvent(kb.Tab))
 		require.Eventually(t, func() bool {
 			return eval[string](b, `(s => s.outlineStyle + " " + parseFloat(s.outlineWidth))(getComputedStyle(document.activeElement))`) == "solid 3"
-		}, limit.Wait, 50*time.Millisecond, "no outline on the element with the focus")
+		}, limit.Wait, 50*time.Millisecond, "no outline on the element with the focus: "+eval[string](b, `document.activeElement.outerHTML.slice(0, 200)`))
 	}
 }
 

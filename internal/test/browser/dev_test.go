@@ -87,7 +87,7 @@ func TestDev(t *testing.T) {
 	b.picture("dev-dead")
 	b.then(chromedp.Click(`//main//table//tr[contains(., "SMS")]//a`))
 	b.await("1 delivery can go again")
-	b.press("form[action$='/dead/retry'] button")
+	b.do(chromedp.Click(chromedp.CSS("form[action$='/dead/retry'] button")))
 	inbox.await("13700000000") // it refreshes by itself
 
 	inbox.then(chromedp.Click(`//article[contains(., "13900000000")]//a[contains(., "Its delivery")]`))
