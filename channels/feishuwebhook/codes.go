@@ -34,13 +34,14 @@ var classes = map[int]channels.Class{
 	19022: channels.Misconfigured, // bot: our address is not on the bot's list
 	19024: channels.Misconfigured, // bot: the bot's keyword is missing
 
-	1500:         channels.Transient, // generic: internal error
-	codeOverload: channels.Transient, // generic: internal error of too many calls
+	1500: channels.Transient, // generic: internal error
+	2200: channels.Transient, // generic: internal error of too many calls
 }
 
+// After an overload the next try comes slowly.
 const (
-	codeOverload = 2200
-	overloadWait = time.Minute // until the next try
+	overload     = "feishu_2200"
+	overloadWait = time.Minute
 )
 
 // classOf returns the class of a code, and whether it is listed. Some codes have several

@@ -2,14 +2,11 @@ package feishuwebhook
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/vendorhttp"
+	"github.com/labring/sealos-notify/channels/hook"
 )
 
 // answer is the webhook's answer. A success has both forms, a failure one of them.
@@ -28,28 +25,18 @@ func refusal(resp *http.Response, body []byte, hide ...string) error {
 	if err := json.Unmarshal(body, &a); err != nil {
 		a = answer{} // JSON, but not the vendor's
 	}
-	code, text := a.Code, a.Msg
-	if code == nil || *code == 0 && a.StatusCode != nil {
-		code, text = a.StatusCode, a.StatusMessage
+	said := hook.Answer{Code: a.Code, Text: a.Msg}
+	if a.Code == nil || *a.Code == 0 && a.StatusCode != nil {
+		said = hook.Answer{Code: a.StatusCode, Text: a.StatusMessage}
 	}
-	switch {
-	case code == nil || *code == 0 && resp.StatusCode >= http.StatusBadRequest:
-		return vendorhttp.StatusError(resp.StatusCode)
-	case *code == 0:
+	e := said.Refusal(resp, "feishu_", classOf, hide...)
+	if e == nil {
 		return nil
 	}
-	class, listed := classOf(*code, strings.ToLower(text))
-	e := &channels.Error{
-		Class: class, Code: "feishu_" + strconv.Itoa(*code), Unlisted: !listed,
-		Message: channels.CleanText(channels.Redact(text, hide...)),
-	}
-	switch {
-	case class == channels.Throttled:
-		e.RetryAfter = vendorhttp.RetryAfter(resp.Header)
-	case *code == codeOverload:
+	if e.Code == overload {
 		e.RetryAfter = overloadWait
 	}
-	if id := logID(resp); id != "" {
+	if id := logID(resp); id != "" && said.Code != nil {
 		e.Message = fmt.Sprintf("%s (log id %s)", e.Message, id)
 	}
 	return e
@@ -57,19 +44,3 @@ func refusal(resp *http.Response, body []byte, hide ...string) error {
 
 // logID returns the vendor's id of the call, which its support asks for.
 func logID(resp *http.Response) string { return channels.CleanText(resp.Header.Get("X-Tt-Logid")) }
-
-// asError returns the typed error of a call without net/http's wrapper, which holds
-// the webhook's address.
-func asError(err error) error {
-	if errors.Is(err, errInternal) {
-		return internalAddress()
-	}
-	return channels.AsError(err)
-}
-
-func internalAddress() error {
-	return &channels.Error{
-		Class: channels.Misconfigured, Code: "internal_address",
-		Message: "webhookUrl: " + errInternal.Error(), Cause: errInternal,
-	}
-}

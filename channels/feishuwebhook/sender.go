@@ -1,30 +1,18 @@
 package feishuwebhook
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
-	"io"
-	"net"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/vendorhttp"
+	"github.com/labring/sealos-notify/channels/hook"
 )
-
-// requestID is the header with the delivery's id. Feishu ignores it; it helps to find
-// a delivery in the log of a gateway.
-const requestID = "X-Request-Id"
 
 // sender posts as one bot.
 type sender struct {
-	url    *url.URL
+	*hook.Client
 	secret string
-	dialer *net.Dialer
-	client *http.Client
 }
 
 var (
@@ -79,22 +67,11 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(body))
+	resp, answer, err := s.Post(ctx, m, nil, body)
 	if err != nil {
-		return channels.Receipt{}, errors.New("webhookUrl: is no address") // Validate has checked it
+		return channels.Receipt{}, err
 	}
-	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	req.Header.Set(requestID, m.DeliveryID.String())
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return channels.Receipt{}, asError(err)
-	}
-	defer func() { _ = resp.Body.Close() }() // vendorhttp has read it
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return channels.Receipt{}, asError(err)
-	}
-	hide := append(mentioned(m.Mention), token(s.url), s.secret, p.Sign)
+	hide := append(mentioned(m.Mention), token(s.URL()), s.secret, p.Sign)
 	if m.Recipient.Type != channels.RecipientFeishuGroup {
 		hide = append(hide, m.Recipient.Value)
 	}
@@ -105,35 +82,4 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 		return channels.Receipt{Details: map[string]any{"log_id": id}}, nil
 	}
 	return channels.Receipt{}, nil
-}
-
-// Probe implements channels.Prober. It only connects: every call of a bot sends a
-// message, so the token and the secret are not checked.
-func (s *sender) Probe(ctx context.Context) error {
-	port := s.url.Port()
-	if port == "" {
-		port = s.url.Scheme // the dialer knows the names http and https
-	}
-	address := net.JoinHostPort(s.url.Hostname(), port)
-	dial := s.dialer.DialContext
-	if s.url.Scheme == "https" {
-		dial = (&tls.Dialer{NetDialer: s.dialer}).DialContext
-	}
-	conn, err := dial(ctx, "tcp", address)
-	if err == nil {
-		_ = conn.Close() // nothing was written
-		return nil
-	}
-	var unknown *net.DNSError
-	var untrusted *tls.CertificateVerificationError
-	e := &channels.Error{Class: channels.Transient, Code: vendorhttp.CodeConnectFailed, Message: "cannot connect to the vendor", Cause: err}
-	switch {
-	case errors.Is(err, errInternal):
-		return internalAddress()
-	case errors.As(err, &unknown):
-		e.Message = "the name of the vendor's host cannot be looked up"
-	case errors.As(err, &untrusted):
-		e.Message = "the vendor's certificate is not trusted"
-	}
-	return e
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,9 +24,6 @@ const (
 
 // namePrefix begins the names of notifications. The delivery's id follows.
 const namePrefix = "notify-"
-
-// maxTitle bounds a title that is taken from the message, in characters.
-const maxTitle = 80
 
 // content is the spec of a notification, as templates write it.
 type content struct {
@@ -100,7 +96,7 @@ func (c *Config) content(m channels.Message) (content, error) {
 	default:
 		return t, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
-	t.Title = cmp.Or(t.Title, m.Subject, firstLine(t.Message))
+	t.Title = cmp.Or(t.Title, m.Subject, channels.FirstLine(t.Message))
 	t.From = cmp.Or(t.From, c.From)
 	t.Importance = cmp.Or(t.Importance, c.Importance)
 	if t.DesktopPopup == nil {
@@ -120,14 +116,4 @@ func (c *Config) content(m channels.Message) (content, error) {
 		t.I18ns[language] = translated
 	}
 	return t, nil
-}
-
-// firstLine returns the first line that is not empty, cut to maxTitle characters.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	line = strings.TrimSpace(line)
-	if characters := []rune(line); len(characters) > maxTitle {
-		return string(characters[:maxTitle-1]) + "…"
-	}
-	return line
 }

@@ -1,6 +1,8 @@
-package feishuwebhook_test
+package hook_test
 
 import (
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
-	"github.com/labring/sealos-notify/channels/feishuwebhook"
+	"github.com/labring/sealos-notify/channels/hook"
 	"github.com/labring/sealos-notify/internal/test/channeltest"
 )
 
@@ -127,7 +129,6 @@ var tricks = []string{
 	"https://127.0.0.1:PORT?@open.feishu.cn/hook/x",
 	"https://127.0.0.1:PORT;@open.feishu.cn/hook/x",
 	"https://127.0.0.1:PORT open.feishu.cn/hook/x",
-	"https://open.feishu.cn/hook/x?to=https://127.0.0.1:PORT",
 	"https://open.feishu.cn/hook/x#",
 	" https://127.0.0.1:PORT/hook/x",
 	"https://127.0.0.1:PORT\t/hook/x",
@@ -153,6 +154,21 @@ func trickyNames() *names {
 	}}
 }
 
+// open returns a client for the address, which may lead to the hosts.
+func open(t *testing.T, address string, dns *names, private bool, hosts ...string) *hook.Client {
+	t.Helper()
+	c, err := hook.NewClient("webhookUrl", address, hook.Options{AllowedHosts: hosts, AllowPrivateNetworks: private})
+	require.NoError(t, err)
+	c.Resolve(dns.resolver())
+	return c
+}
+
+func post(t *testing.T, c *hook.Client) error {
+	t.Helper()
+	_, _, err := c.Post(t.Context(), channels.Message{}, nil, []byte("{}"))
+	return err
+}
+
 // No trick passes the configuration's check. When an operator allows a trick's host by
 // mistake, no connection is made.
 func TestNoTrickReachesAnInternalAddress(t *testing.T) {
@@ -171,19 +187,18 @@ func TestNoTrickReachesAnInternalAddress(t *testing.T) {
 	}
 	refusedOnConnect := 0
 	for _, trick := range all {
-		c := newConfig(strings.ReplaceAll(trick, "PORT", port))
-		require.Error(t, c.Validate(), trick)
+		address := strings.ReplaceAll(trick, "PORT", port)
+		options := hook.Options{AllowedHosts: []string{"open.feishu.cn", "open.larksuite.com"}}
+		require.Error(t, options.Check("webhookUrl", address), trick)
 
-		u, err := url.Parse(c.WebhookURL)
+		u, err := url.Parse(address)
 		if err != nil {
 			continue
 		}
-		c.AllowedHosts = append(c.AllowedHosts, u.Host)
-		sender, err := c.OpenWith(trickyNames().resolver()) // whatever Validate says
-		require.NoError(t, err, trick)
-		_, err = sender.Send(t.Context(), toUser())
+		client := open(t, address, trickyNames(), false, u.Host) // whatever Check says
+		err = post(t, client)
 		require.Error(t, err, trick)
-		require.Error(t, sender.(channels.Prober).Probe(t.Context()), trick)
+		require.Error(t, client.Probe(t.Context()), trick)
 		if channels.AsError(err).Code == "internal_address" {
 			refusedOnConnect++
 			require.Equal(t, channels.Misconfigured, channels.AsError(err).Class)
@@ -198,13 +213,10 @@ func TestTrapIsReached(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"127.0.0.1", "0x7f.0.0.1", "two.example", "open.feishu.cn"} {
 		port, connections := trap(t)
-		c := newConfig("https://" + host + ":" + port + "/hook/x")
-		c.AllowedHosts, c.AllowPrivateNetworks = []string{host + ":" + port}, true
-		require.NoError(t, c.Validate())
-		sender, err := c.OpenWith(trickyNames().resolver())
-		require.NoError(t, err)
-		_, err = sender.Send(t.Context(), toUser())
-		require.Error(t, err)
+		options := hook.Options{AllowedHosts: []string{host + ":" + port}, AllowPrivateNetworks: true}
+		address := "https://" + host + ":" + port + "/hook/x"
+		require.NoError(t, options.Check("webhookUrl", address))
+		require.Error(t, post(t, open(t, address, trickyNames(), true)))
 		require.NotZero(t, connections.Load(), host)
 	}
 }
@@ -216,15 +228,12 @@ func TestRebinding(t *testing.T) {
 	dns := &names{answers: map[string][][]string{"rebind.example": {{"93.184.216.34"}, {"127.0.0.1"}}}}
 	first, err := dns.resolver().LookupHost(t.Context(), "rebind.example")
 	require.NoError(t, err)
-	require.True(t, feishuwebhook.Public(netip.MustParseAddr(first[0])), "a check of the name alone finds nothing")
+	require.True(t, hook.Public(netip.MustParseAddr(first[0])), "a check of the name alone finds nothing")
 
-	c := newConfig("https://rebind.example:" + port + "/hook/x")
-	c.AllowedHosts = []string{"rebind.example:" + port}
-	require.NoError(t, c.Validate())
-	sender, err := c.OpenWith(dns.resolver())
-	require.NoError(t, err)
-	_, err = sender.Send(t.Context(), toUser())
-	channeltest.RequireError(t, err, channels.Misconfigured, "internal_address")
+	address := "https://rebind.example:" + port + "/hook/x"
+	options := hook.Options{AllowedHosts: []string{"rebind.example:" + port}}
+	require.NoError(t, options.Check("webhookUrl", address))
+	channeltest.RequireError(t, post(t, open(t, address, dns, false)), channels.Misconfigured, "internal_address")
 	require.Zero(t, connections.Load())
 }
 
@@ -232,12 +241,12 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	port, connections := trap(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		sender := open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.1:"+port+"/")
 			w.WriteHeader(status)
-		}), nil)
-		_, err := sender.Send(t.Context(), toUser())
-		channeltest.RequireError(t, err, channels.Misconfigured, "unexpected_redirect")
+		}))
+		t.Cleanup(server.Close)
+		channeltest.RequireError(t, post(t, open(t, server.URL, &names{}, true)), channels.Misconfigured, "unexpected_redirect")
 	}
 	require.Zero(t, connections.Load())
 }
@@ -250,13 +259,79 @@ func TestNoProxy(t *testing.T) {
 		_, _ = w.Write([]byte(`{"code":0}`))
 	}))
 	t.Cleanup(server.Close)
-	host := "bot.example:" + server.URL[strings.LastIndexByte(server.URL, ':')+1:]
-	c := newConfig("http://" + host + "/hook/x")
-	c.AllowedHosts, c.AllowPrivateNetworks = []string{host}, true
-	sender, err := c.OpenWith((&names{}).resolver())
-	require.NoError(t, err)
-	_, err = sender.Send(t.Context(), toUser())
-	require.NoError(t, err)
+	require.NoError(t, post(t, open(t, "http://bot.example:"+server.URL[strings.LastIndexByte(server.URL, ':')+1:]+"/hook/x", &names{}, true)))
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	count := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) })
+	plain, secure := httptest.NewServer(count), httptest.NewUnstartedServer(count)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // about the client that hangs up
+	secure.StartTLS()
+	t.Cleanup(plain.Close)
+	t.Cleanup(secure.Close)
+	gone := httptest.NewServer(count)
+	gone.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(secure.URL, "https://"), ":")
+
+	probe := func(base string) error {
+		c, err := hook.NewClient("webhookUrl", base+"/hook/x", hook.Options{AllowPrivateNetworks: true})
+		require.NoError(t, err)
+		return c.Probe(t.Context())
+	}
+	require.NoError(t, probe(plain.URL))
+	require.NoError(t, probe(secure.URL))
+	for base, text := range map[string]string{
+		gone.URL:                     "cannot connect",
+		"https://localhost:" + port:  "certificate is not trusted", // it is one for 127.0.0.1
+		"https://no..such..host:443": "cannot be looked up",
+	} {
+		err := probe(base)
+		channeltest.RequireError(t, err, channels.Transient, "connect_failed")
+		require.ErrorContains(t, err, text)
+	}
+	require.Zero(t, requests.Load())
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		address string
+		options hook.Options
+		key     string // the error names it; valid when empty
+	}{
+		{"https://hooks.example.com/x?key=canary", hook.Options{AllowedHosts: []string{"hooks.example.com"}}, ""},
+		{"https://hooks.example.com/canary", hook.Options{}, "webhookUrl"},
+		{"https://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"hooks.example.com:443"}}, "webhookUrl"},
+		{"http://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"hooks.example.com"}}, "webhookUrl"},
+		{"http://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"hooks.example.com"}, AllowPrivateNetworks: true}, ""},
+		{"https://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"hooks.example.com", ""}}, "allowedHosts[1]"},
+		{"https://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"https://hooks.example.com"}}, "allowedHosts[0]"},
+		{"https://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"hooks.example.com/"}}, "allowedHosts[0]"},
+		{"https://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"me@hooks.example.com"}}, "allowedHosts[0]"},
+		{"https://hooks.example.com/canary", hook.Options{AllowedHosts: []string{":443"}}, "allowedHosts[0]"},
+		{"https://hooks.example.com/canary", hook.Options{AllowedHosts: []string{"hooks.example.com"}, Apps: []string{}}, "apps"},
+		{"https://10.0.0.1:8443/canary", hook.Options{AllowedHosts: []string{"10.0.0.1:8443"}}, "webhookUrl"},
+		{"http://10.0.0.1:8443/canary", hook.Options{AllowedHosts: []string{"10.0.0.1:8443"}, AllowPrivateNetworks: true}, ""},
+		{"http://10.0.0.1/canary", hook.Options{AllowedHosts: []string{"10.0.0.1:8443"}, AllowPrivateNetworks: true}, "webhookUrl"},
+	} {
+		err := tc.options.Check("webhookUrl", tc.address)
+		if tc.key == "" {
+			require.NoError(t, err, tc.address)
+			continue
+		}
+		require.ErrorContains(t, err, tc.key+":")
+		require.NotContains(t, err.Error(), "canary")
+	}
+}
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "a-1", hook.Token("https://x.example/send?key=a-1", "key"))
+	for _, address := range []string{"https://x.example/send", "https://x.example/send?key=", "https://x.example/send?key=a&b=c", "https://x.example/send?key=%41", "https://x.example/send?a=b&key=c", ":"} {
+		require.Empty(t, hook.Token(address, "key"), address)
+	}
 }
 
 func TestPublic(t *testing.T) {
@@ -267,7 +342,7 @@ func TestPublic(t *testing.T) {
 		"198.17.255.255", "198.20.0.0", "223.255.255.255",
 		"::ffff:1.1.1.1", "64:ff9b::101:101", "2400:3200::1", "2606:4700::1111", "2001:4860::8888", "2001:200::1",
 	} {
-		require.True(t, feishuwebhook.Public(netip.MustParseAddr(address)), address)
+		require.True(t, hook.Public(netip.MustParseAddr(address)), address)
 	}
 	for _, address := range []string{
 		"0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255", "127.0.0.1", "127.255.255.255",
@@ -278,6 +353,6 @@ func TestPublic(t *testing.T) {
 		"2001::1", "2001:10::1", "2001:db8::1", "2002:a00:1::", "3fff::1", "4000::1", "5f00::1", "fc00::1", "fdff::1", "fe80::1", "fe80::1%lo",
 		"fec0::1", "ff02::1", "2606:4700::1111%eth0",
 	} {
-		require.False(t, feishuwebhook.Public(netip.MustParseAddr(address)), address)
+		require.False(t, hook.Public(netip.MustParseAddr(address)), address)
 	}
 }

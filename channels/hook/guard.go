@@ -1,4 +1,4 @@
-package feishuwebhook
+package hook
 
 import (
 	"errors"

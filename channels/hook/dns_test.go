@@ -1,4 +1,4 @@
-package feishuwebhook_test
+package hook_test
 
 import (
 	"context"
