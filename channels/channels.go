@@ -249,7 +249,7 @@ type Mentioner interface {
 
 // MentionRoom is how many bytes a mention adds to a message beside the person's address, at
 // most.
-const MentionRoom = 64
+const MentionRoom = 80
 
 // AppLister is a Config of a provider that only some apps may send through.
 type AppLister interface {

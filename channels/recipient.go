@@ -16,6 +16,9 @@ const (
 	RecipientFeishuUserID = "feishu_user_id"
 	RecipientFeishuChatID = "feishu_chat_id"
 	RecipientFeishuGroup  = "feishu_group"
+
+	RecipientDingTalkGroup  = "dingtalk_group"
+	RecipientDingTalkUserID = "dingtalk_user_id"
 )
 
 // Recipient is one address a message goes to.
@@ -45,6 +48,9 @@ var (
 	FeishuUserID = &RecipientType{Name: RecipientFeishuUserID, Example: "ou_7d8a6e6df7621556ce0d21922b676706ccs", Check: CheckID}
 	FeishuChatID = &RecipientType{Name: RecipientFeishuChatID, Example: "oc_84983ff6516d731e5b5f68d4ea2e1da5", Check: checkChatID}
 	FeishuGroup  = &RecipientType{Name: RecipientFeishuGroup, Example: "team-a", Check: checkProviderName, NamesProvider: true}
+
+	DingTalkGroup  = &RecipientType{Name: RecipientDingTalkGroup, Example: "team-a", Check: checkProviderName, NamesProvider: true}
+	DingTalkUserID = &RecipientType{Name: RecipientDingTalkUserID, Example: "manager4220", Check: checkMemberID}
 )
 
 // RecipientTypesOf returns the recipient types that provider types accept, each once.
@@ -108,6 +114,16 @@ var ProviderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 func checkProviderName(value string) error {
 	if !ProviderName.MatchString(value) {
 		return errors.New("is not the name of a group: letters, digits, '.', '_' and '-', at most 64")
+	}
+	return nil
+}
+
+// memberID is what DingTalk and WeCom take for the id of a user in an organization.
+var memberID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
+
+func checkMemberID(value string) error {
+	if !memberID.MatchString(value) || strings.EqualFold(value, "all") { // which would mention everybody
+		return errors.New("is not the id of a user: letters, digits, '.', '_', '@' and '-', at most 64")
 	}
 	return nil
 }

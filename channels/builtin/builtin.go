@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/dingtalk"
 	"github.com/labring/sealos-notify/channels/email"
 	"github.com/labring/sealos-notify/channels/feishuapp"
 	"github.com/labring/sealos-notify/channels/feishuwebhook"
@@ -20,5 +21,6 @@ func Types() []channels.Type {
 		voice.Type,
 		feishuwebhook.Type,
 		feishuapp.Type,
+		dingtalk.Type,
 	}
 }

@@ -55,6 +55,7 @@ func TestRecipientTypes(t *testing.T) {
 		"voice":          {channels.RecipientPhone},
 		"feishu_webhook": {channels.RecipientFeishuUserID, channels.RecipientEmail, channels.RecipientFeishuGroup},
 		"feishu_app":     {channels.RecipientFeishuUserID, channels.RecipientEmail, channels.RecipientFeishuChatID},
+		"dingtalk_group": {channels.RecipientDingTalkGroup, channels.RecipientDingTalkUserID},
 	} {
 		require.Equal(t, want, accepted[channel], channel)
 	}

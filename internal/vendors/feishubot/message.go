@@ -30,9 +30,8 @@ func (b *Bot) post(r *http.Request, body []byte) answer {
 	var m message
 	decoded := json.Unmarshal(body, &m)
 	text, valid := m.text()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	group, known := b.groups[r.PathValue("token")]
+	token := r.PathValue("token")
+	group, known := b.Group(token)
 	switch {
 	case !known:
 		return refused(19001)
@@ -50,15 +49,15 @@ func (b *Bot) post(r *http.Request, body []byte) answer {
 		a := refused(19001)
 		a.Msg = "param invalid: " + m.MsgType
 		return a
-	case !strings.Contains(text, b.keyword):
+	case !b.HasKeyword(text):
 		return refused(19024)
-	case !group.take(time.Now()):
+	case !b.Take(token):
 		return refused(11232)
 	}
 	idType, to := mentioned(text)
 	b.Inbox().Add(vendors.Arrival{
 		ID: rand.Text(), Channel: "feishu_webhook", ToType: idType, To: to, Kind: m.MsgType, Text: text, Mark: mark,
-		Group: group.name, Mentions: m.mentions(),
+		Group: group, Mentions: m.mentions(),
 	})
 	return success()
 }
@@ -119,20 +118,4 @@ func (m message) signed(secret string) bool {
 	}
 	mac := hmac.New(sha256.New, []byte(m.Timestamp+"\n"+secret))
 	return hmac.Equal([]byte(base64.StdEncoding.EncodeToString(mac.Sum(nil))), []byte(m.Sign))
-}
-
-// take counts a message against the limit and reports whether it is within. It runs
-// with the bot's mu held.
-func (g *group) take(now time.Time) bool {
-	if g.limit == 0 {
-		return true
-	}
-	for len(g.taken) > 0 && now.Sub(g.taken[0]) >= g.window {
-		g.taken = g.taken[1:]
-	}
-	if len(g.taken) >= g.limit {
-		return false
-	}
-	g.taken = append(g.taken, now)
-	return true
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/aliyun"
+	"github.com/labring/sealos-notify/internal/vendors/dingtalk"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
@@ -113,6 +114,21 @@ var table = []channel{
 				appSecret: %q
 				baseUrl: "http://%s"
 				urgentType: app`, w.id, w.secret, address)
+		},
+	},
+	{
+		name: "dingtalk_group", provider: "dingtalk-group", faults: dingtalk.Faults,
+		start: func(w *World) vendor {
+			w.DingTalk = dingtalk.New(w.id, w.secret, w.Inbox)
+			return w.DingTalk
+		},
+		keys: func(w *World, address, _ string) string {
+			return fmt.Sprintf(`
+				type: dingtalk_group
+				webhookUrl: "http://%s%s"
+				secret: %q
+				allowedHosts: [%q]
+				allowPrivateNetworks: true # the simulated robot runs on this machine`, address, dingtalk.Path(w.id), w.secret, address)
 		},
 	},
 }

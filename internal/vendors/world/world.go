@@ -12,6 +12,7 @@ import (
 
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/aliyun"
+	"github.com/labring/sealos-notify/internal/vendors/dingtalk"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
@@ -29,6 +30,8 @@ type World struct {
 	Voice   *volcengine.VMS
 	Bot     *feishubot.Bot
 	Feishu  *feishu.Platform
+
+	DingTalk *dingtalk.Robot
 
 	Addresses Addresses
 
