@@ -79,6 +79,8 @@ type MsgType struct {
 	// MaxBody is how many bytes the vendor takes, a text as JSON; 0: as many as a template
 	// may make.
 	MaxBody int
+	// Unquoted is true when MaxBody is about the bytes of a text itself.
+	Unquoted bool
 }
 
 // Type describes a provider type, as data.

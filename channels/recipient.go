@@ -19,6 +19,9 @@ const (
 
 	RecipientDingTalkGroup  = "dingtalk_group"
 	RecipientDingTalkUserID = "dingtalk_user_id"
+	RecipientWeComGroup     = "wecom_group"
+	RecipientWeComUserID    = "wecom_user_id"
+	RecipientWebhook        = "webhook"
 )
 
 // Recipient is one address a message goes to.
@@ -51,6 +54,10 @@ var (
 
 	DingTalkGroup  = &RecipientType{Name: RecipientDingTalkGroup, Example: "team-a", Check: checkProviderName, NamesProvider: true}
 	DingTalkUserID = &RecipientType{Name: RecipientDingTalkUserID, Example: "manager4220", Check: checkMemberID}
+	WeComGroup     = &RecipientType{Name: RecipientWeComGroup, Example: "team-a", Check: checkProviderName, NamesProvider: true}
+	WeComUserID    = &RecipientType{Name: RecipientWeComUserID, Example: "wangqing", Check: checkMemberID}
+
+	Webhook = &RecipientType{Name: RecipientWebhook, Example: "ticket-system", Check: checkProviderName, NamesProvider: true}
 )
 
 // RecipientTypesOf returns the recipient types that provider types accept, each once.
@@ -113,7 +120,7 @@ var ProviderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 func checkProviderName(value string) error {
 	if !ProviderName.MatchString(value) {
-		return errors.New("is not the name of a group: letters, digits, '.', '_' and '-', at most 64")
+		return errors.New("is not the name of a provider: letters, digits, '.', '_' and '-', at most 64")
 	}
 	return nil
 }

@@ -25,6 +25,10 @@ func (r *reader) validateSecrets(key string, v reflect.Value) {
 			r.validateSecrets(key+"."+f.key, f.value)
 		case f.secret && f.value.Kind() == reflect.String:
 			r.knownToAll(key+"."+f.key, f.value.String())
+		case f.secret && f.value.Kind() == reflect.Map:
+			for _, name := range f.value.MapKeys() {
+				r.knownToAll(key+"."+f.key+"."+printable(name.String()), f.value.MapIndex(name).String())
+			}
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/labring/sealos-notify/channels/inapp"
 	"github.com/labring/sealos-notify/channels/sms"
 	"github.com/labring/sealos-notify/channels/voice"
+	"github.com/labring/sealos-notify/channels/webhook"
+	"github.com/labring/sealos-notify/channels/wecom"
 )
 
 // Types returns all provider types, one for each channel.
@@ -22,5 +24,7 @@ func Types() []channels.Type {
 		feishuwebhook.Type,
 		feishuapp.Type,
 		dingtalk.Type,
+		wecom.Type,
+		webhook.Type,
 	}
 }

@@ -56,6 +56,8 @@ func TestRecipientTypes(t *testing.T) {
 		"feishu_webhook": {channels.RecipientFeishuUserID, channels.RecipientEmail, channels.RecipientFeishuGroup},
 		"feishu_app":     {channels.RecipientFeishuUserID, channels.RecipientEmail, channels.RecipientFeishuChatID},
 		"dingtalk_group": {channels.RecipientDingTalkGroup, channels.RecipientDingTalkUserID},
+		"wecom_group":    {channels.RecipientWeComGroup, channels.RecipientWeComUserID},
+		"webhook":        {channels.RecipientWebhook},
 	} {
 		require.Equal(t, want, accepted[channel], channel)
 	}

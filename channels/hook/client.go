@@ -28,7 +28,18 @@ type Client struct {
 }
 
 // NewClient returns a client for the address that the key has. The options have checked both.
+// Answers are JSON (see vendorhttp.NewDirectClient).
 func NewClient(key, address string, o Options) (*Client, error) {
+	return newClient(key, address, o, vendorhttp.NewDirectClient)
+}
+
+// NewPlainClient is NewClient for a receiver whose answers may be anything (see
+// vendorhttp.NewPlainClient).
+func NewPlainClient(key, address string, o Options) (*Client, error) {
+	return newClient(key, address, o, vendorhttp.NewPlainClient)
+}
+
+func newClient(key, address string, o Options, open func(*net.Dialer) *http.Client) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, channels.KeyErrorf(key, "is no address")
@@ -37,7 +48,7 @@ func NewClient(key, address string, o Options) (*Client, error) {
 	if !o.AllowPrivateNetworks {
 		dialer.Control = publicOnly
 	}
-	return &Client{key: key, url: u, dialer: dialer, client: vendorhttp.NewDirectClient(dialer)}, nil
+	return &Client{key: key, url: u, dialer: dialer, client: open(dialer)}, nil
 }
 
 // URL returns the address.

@@ -50,23 +50,27 @@ const (
 
 // NewClient returns a client for one provider. The context bounds each call. The
 // client has no timeout of its own, because net/http's would hide the typed error.
-func NewClient() *http.Client { return newClient(NewDialer(), http.ProxyFromEnvironment) }
+func NewClient() *http.Client { return newClient(NewDialer(), http.ProxyFromEnvironment, false) }
 
 // NewDirectClient returns a client that connects with the dialer and never through
 // a proxy. A proxy would connect to addresses that the dialer refuses.
-func NewDirectClient(dialer *net.Dialer) *http.Client { return newClient(dialer, nil) }
+func NewDirectClient(dialer *net.Dialer) *http.Client { return newClient(dialer, nil, false) }
+
+// NewPlainClient returns a direct client for a receiver whose status is its answer. What is not
+// JSON, or has too many values, comes without a body instead of a *channels.Error.
+func NewPlainClient(dialer *net.Dialer) *http.Client { return newClient(dialer, nil, true) }
 
 // NewDialer returns a dialer with the clients' timeouts.
 func NewDialer() *net.Dialer {
 	return &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 }
 
-func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Client {
+func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error), plain bool) *http.Client {
 	// HTTP/1.1 only. HTTP/2 shares a connection among requests and repeats some of
 	// them, so it would be unknown whether a request was sent.
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
-	return &http.Client{Transport: &transport{base: &http.Transport{
+	return &http.Client{Transport: &transport{plain: plain, base: &http.Transport{
 		Proxy:               proxy,
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
@@ -100,7 +104,10 @@ func Wrap(base http.RoundTripper) http.RoundTripper {
 }
 
 // transport turns the failures of base into typed errors.
-type transport struct{ base http.RoundTripper }
+type transport struct {
+	base  http.RoundTripper
+	plain bool // what is not JSON comes without a body
+}
 
 // RoundTrip implements http.RoundTripper. Its errors are all *channels.Error.
 //
@@ -141,6 +148,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	// A 504 is a gateway's even when it is JSON.
 	case resp.StatusCode == http.StatusGatewayTimeout:
 		return nil, StatusError(resp.StatusCode)
+	case t.plain && len(body) <= maxAnswer:
+		if !json.Valid(body) || values(body) > maxValues {
+			body = nil
+		}
 	case len(body) > maxAnswer || !json.Valid(body) || values(body) > maxValues:
 		return nil, StatusError(resp.StatusCode)
 	}

@@ -226,9 +226,10 @@ func checkVendor(t store.Template, msgType channels.MsgType, body string) error 
 	return nil
 }
 
-// bodySize returns how many bytes a body has in a request. A text is part of a JSON document.
+// bodySize returns how many bytes a body has in a request, as its vendor counts. A text is part of
+// a JSON document.
 func bodySize(body string, msgType channels.MsgType) int {
-	if msgType.Format == channels.FormatText {
+	if msgType.Format == channels.FormatText && !msgType.Unquoted {
 		if quoted, err := jsontext.AppendQuote(nil, body); err == nil {
 			return len(quoted)
 		}

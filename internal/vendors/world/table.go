@@ -12,6 +12,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
+	"github.com/labring/sealos-notify/internal/vendors/webhook"
+	"github.com/labring/sealos-notify/internal/vendors/wecom"
 )
 
 // channel is the simulated vendor of a channel, and the provider that calls it.
@@ -129,6 +131,38 @@ var table = []channel{
 				secret: %q
 				allowedHosts: [%q]
 				allowPrivateNetworks: true # the simulated robot runs on this machine`, address, dingtalk.Path(w.id), w.secret, address)
+		},
+	},
+	{
+		name: "wecom_group", provider: "wecom-group", faults: wecom.Faults,
+		start: func(w *World) vendor {
+			w.WeCom = wecom.New(w.id, w.Inbox)
+			return w.WeCom
+		},
+		keys: func(w *World, address, _ string) string {
+			return fmt.Sprintf(`
+				type: wecom_group
+				webhookUrl: "http://%s%s"
+				allowedHosts: [%q]
+				allowPrivateNetworks: true # the simulated robot runs on this machine`, address, wecom.Path(w.id), address)
+		},
+	},
+	{
+		name: "webhook", provider: "ticket-system", faults: webhook.Faults,
+		start: func(w *World) vendor {
+			w.Webhook = webhook.New(w.secret, w.Inbox)
+			return w.Webhook
+		},
+		keys: func(w *World, address, _ string) string {
+			return fmt.Sprintf(`
+				type: webhook
+				url: "http://%s%s"
+				authorization: "Bearer %s"
+				secret: %q
+				success: {path: "$.ok", value: "true"}
+				allowedHosts: [%q]
+				allowPrivateNetworks: true # the simulated receiver runs on this machine`,
+				address, webhook.Path, w.secret, webhook.Secret(w.secret), address)
 		},
 	},
 }

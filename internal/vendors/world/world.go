@@ -18,6 +18,8 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
+	"github.com/labring/sealos-notify/internal/vendors/webhook"
+	"github.com/labring/sealos-notify/internal/vendors/wecom"
 )
 
 // World is all vendors, running.
@@ -32,6 +34,8 @@ type World struct {
 	Feishu  *feishu.Platform
 
 	DingTalk *dingtalk.Robot
+	WeCom    *wecom.Robot
+	Webhook  *webhook.Receiver
 
 	Addresses Addresses
 

@@ -1,0 +1,43 @@
+package wecom
+
+import (
+	"context"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/hook"
+	"github.com/labring/sealos-notify/channels/robot"
+)
+
+// sender posts as one robot.
+type sender struct {
+	*hook.Client
+	robot.Group
+	token string
+}
+
+var (
+	_ channels.Sender           = (*sender)(nil)
+	_ channels.Prober           = (*sender)(nil)
+	_ channels.RecipientChecker = (*sender)(nil)
+	_ channels.Checker          = (*sender)(nil)
+	_ channels.Mentioner        = (*sender)(nil)
+)
+
+// Check implements channels.Checker.
+func (s *sender) Check(m channels.Message) error {
+	_, _, err := s.compose(m)
+	return err
+}
+
+// Send implements channels.Sender.
+func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
+	body, mentions, err := s.compose(m)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	resp, answer, err := s.Post(ctx, m, nil, body)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	return channels.Receipt{}, robot.Refusal(resp, answer, "wecom_", classOf, pause, append(mentions.All(), s.token)...)
+}
