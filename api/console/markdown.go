@@ -41,8 +41,8 @@ func plainLines(text string) []line {
 	return lines
 }
 
-// markdown returns a text with the style that Feishu gives it in cards and messages. What it
-// does not know stays as it is.
+// markdown returns a text with the style that Feishu gives it in cards and messages, and DingTalk
+// and WeCom in theirs. What it does not know stays as it is.
 func markdown(text string) []line {
 	var lines []line
 	inCode := false
@@ -97,6 +97,7 @@ var marks = regexp.MustCompile("(?i)" + strings.Join([]string{
 	`<u>(.*?)</u>`,
 	`<a\s+href=["']([^"']+)["']>(.*?)</a>`,
 	`\*([^*\s][^*]*)\*`,
+	`<@([^<>\s]+)>`,
 }, "|"))
 
 // maxMarks is how many marks are looked for in one line. Each look may read the rest of the line,
@@ -157,6 +158,11 @@ func mark(group func(int) (string, bool), s span, nested func(string, span), fla
 		flat(styled(s, firstOf(name, id)))
 		return
 	}
+	if id, is := group(17); is { // WeCom's
+		s.At = true
+		flat(styled(s, id))
+		return
+	}
 	for n, set := range map[int]func(){
 		2: func() { s.Bold = true }, 3: func() { s.Strike = true }, 4: func() { address, _ := group(5); s.URL = webURL(address) },
 		9: func() { color, _ := group(8); s.Color = fontColor(color) }, 10: func() { s.Bold = true }, 11: func() { s.Italic = true },
@@ -171,8 +177,12 @@ func mark(group func(int) (string, bool), s span, nested func(string, span), fla
 	}
 }
 
+// wecomColors are the names that WeCom has for its three colours.
+var wecomColors = map[string]string{"info": "green", "comment": "grey", "warning": "red"}
+
 func fontColor(name string) string {
 	name = strings.ToLower(name)
+	name = firstOf(wecomColors[name], name)
 	if slices.Contains([]string{"green", "red", "grey"}, name) {
 		return name
 	}

@@ -19,7 +19,7 @@ type drawing struct {
 	Kind  string // html, vendor, card, post or text
 	Card  *card
 	Posts []post
-	Text  []line // of a text in which Feishu reads tags
+	Text  []line // of a text in which the vendor reads tags or markdown
 	Named []param
 	Raw   string // what was sent, when it is shown otherwise
 }
@@ -43,10 +43,17 @@ func draw(m store.Message) drawing {
 		if p, ok := readPost(m.Body); ok {
 			d.Kind, d.Posts, d.Raw = "post", p, indented([]byte(m.Body))
 		}
-	case strings.HasPrefix(m.Channel, "feishu_"):
+	case m.MsgType == "json":
+		d.Body = indented([]byte(m.Body))
+	case isMarked(m):
 		d.Kind, d.Text = "tagged", markdown(m.Body)
 	}
 	return d
+}
+
+// isMarked reports whether a text is one in which the vendor reads tags or markdown.
+func isMarked(m store.Message) bool {
+	return m.MsgType == "markdown" || strings.HasPrefix(m.Channel, "feishu_")
 }
 
 // paramsOf returns the members of a JSON object, in their order.
@@ -83,7 +90,10 @@ func firstLine(m store.Message) string {
 	}
 	if m.TemplateCode == "" && m.MsgType != "interactive" && m.MsgType != "post" {
 		line := shortened(m.Body) // before it is drawn: a list has many, and they may be long
-		if strings.HasPrefix(m.Channel, "feishu_") {
+		switch {
+		case m.MsgType == "json": // of which the first line may be a brace
+			line = shortened(strings.Join(strings.Fields(strings.ToValidUTF8(m.Body[:min(len(m.Body), 8*maxLine)], "")), " "))
+		case isMarked(m):
 			line = markdown(line)[0].plain()
 		}
 		return line

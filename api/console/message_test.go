@@ -13,20 +13,21 @@ import (
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]span{
-		"plain":                             {{Text: "plain"}},
-		"a **b** c":                         {{Text: "a "}, {Text: "b", Bold: true}, {Text: " c"}},
-		"**bold [x](https://a.example)**":   {{Text: "bold ", Bold: true}, {Text: "x", Bold: true, URL: "https://a.example"}},
-		"[x](javascript:alert(1))":          {{Text: "x"}, {Text: ")"}},
-		"[x](data:text/html,x)":             {{Text: "x"}},
-		`<a href="JavaScript:x">y</a>`:      {{Text: "y"}},
-		"<at id=all></at>":                  {{Text: "all", At: true}},
-		`<at user_id="ou_1">Tom</at>!`:      {{Text: "Tom", At: true}, {Text: "!"}},
-		"<font color='red'>hot</font>":      {{Text: "hot", Color: "red"}},
-		"<font color='evil'>x</font>":       {{Text: "x"}},
-		"~~s~~ *i* `c**d**`":                {{Text: "s", Strike: true}, {Text: " "}, {Text: "i", Italic: true}, {Text: " "}, {Text: "c**d**", Code: true}},
-		"1 * 2 * 3":                         {{Text: "1 * 2 * 3"}},
-		"<script>alert(1)</script>":         {{Text: "<script>alert(1)</script>"}},
-		"&#42;&#42;plain&#42;&#42; &lt;b>x": {{Text: "**plain** <b>x"}},
+		"plain":                                     {{Text: "plain"}},
+		"a **b** c":                                 {{Text: "a "}, {Text: "b", Bold: true}, {Text: " c"}},
+		"**bold [x](https://a.example)**":           {{Text: "bold ", Bold: true}, {Text: "x", Bold: true, URL: "https://a.example"}},
+		"[x](javascript:alert(1))":                  {{Text: "x"}, {Text: ")"}},
+		"[x](data:text/html,x)":                     {{Text: "x"}},
+		`<a href="JavaScript:x">y</a>`:              {{Text: "y"}},
+		"<at id=all></at>":                          {{Text: "all", At: true}},
+		`<at user_id="ou_1">Tom</at>!`:              {{Text: "Tom", At: true}, {Text: "!"}},
+		"<font color='red'>hot</font>":              {{Text: "hot", Color: "red"}},
+		"<font color='evil'>x</font>":               {{Text: "x"}},
+		"~~s~~ *i* `c**d**`":                        {{Text: "s", Strike: true}, {Text: " "}, {Text: "i", Italic: true}, {Text: " "}, {Text: "c**d**", Code: true}},
+		"1 * 2 * 3":                                 {{Text: "1 * 2 * 3"}},
+		"<script>alert(1)</script>":                 {{Text: "<script>alert(1)</script>"}},
+		"<@li.si> <font color=\"warning\">x</font>": {{Text: "li.si", At: true}, {Text: " "}, {Text: "x", Color: "red"}},
+		"&#42;&#42;plain&#42;&#42; &lt;b>x":         {{Text: "**plain** <b>x"}},
 	} {
 		lines := markdown(text)
 		require.Len(t, lines, 1, text)
@@ -75,8 +76,8 @@ func TestDrawCard(t *testing.T) {
 func TestDrawAnything(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat(`{"tag":"x","elements":[`, 1_000) + strings.Repeat(`]}`, 1_000)
-	for _, kind := range []string{"interactive", "post", "text", "html", ""} {
-		for _, channel := range []string{"feishu_app", "email", "inapp", "none"} {
+	for _, kind := range []string{"interactive", "post", "text", "html", "markdown", "json", ""} {
+		for _, channel := range []string{"feishu_app", "email", "inapp", "wecom_group", "webhook", "none"} {
 			for _, body := range []string{
 				"", "no JSON", "null", "[]", "{}", `{"elements":null}`, `{"elements":[` + deep + `]}`, `{"header":[],"elements":{}}`,
 				`{"zh_cn":null}`, `{"zh_cn":{"content":[[{"tag":"text"},null,7]]}}`, `{"type":"template","data":{"template_id":"AAq"}}`,
@@ -97,6 +98,8 @@ func TestFirstLine(t *testing.T) {
 		"SMS_1 · disk full · 3":        {TemplateCode: "SMS_1", Params: []byte(`{"what": "disk full", "n": 3}`)},
 		"Heading":                      {Channel: "feishu_app", MsgType: "interactive", Body: `{"header":{"title":{"content":"Heading"}}}`},
 		"text":                         {Channel: "feishu_app", MsgType: "interactive", Body: `{"elements":[{"tag":"hr"},{"tag":"markdown","content":"**text**"}]}`},
+		`{ "a": 1 }`:                   {Channel: "webhook", MsgType: "json", Body: "{\n\t\"a\": 1\n}"},
+		"Disk full":                    {Channel: "dingtalk_group", MsgType: "markdown", Body: "### **Disk** full\nx"},
 		"post":                         {Channel: "feishu_app", MsgType: "post", Body: `{"zh_cn":{"content":[[{"tag":"text","text":"post"}]]}}`},
 		strings.Repeat("很", 120) + "…": {Body: strings.Repeat("很", 500)},
 	} {

@@ -31,7 +31,7 @@ type templateData struct {
 
 // HasSubject reports whether the channel shows a subject.
 func (d templateData) HasSubject() bool {
-	return d.Channel == "email" || d.Channel == "inapp" || d.Subject != ""
+	return slices.Contains([]string{"email", "inapp", "dingtalk_group", "webhook"}, d.Channel) || d.Subject != ""
 }
 
 // editorOf returns the editor of a template.

@@ -146,7 +146,7 @@ func statusError(status int) *channels.Error {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		e.Class = channels.Permanent
 	}
-	if status/100 == 4 {
+	if status/100 == 2 || status/100 == 4 {
 		e.Message = "the receiver answers HTTP " + strconv.Itoa(status)
 	}
 	return e

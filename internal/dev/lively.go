@@ -62,6 +62,8 @@ var scenes = []scene{
 		"service": "billing", "version": "v2.4.0", "cluster": "hzh-1", "by": "alice", "notes": "- invoices in **two languages**\n- <font color='green'>faster search</font>",
 	}, ""},
 	{"email", "invoice", client.Recipient{Type: "email", Value: "bob@example.com"}, map[string]any{"number": "2026-0117", "item": "Cluster hzh-1, January", "amount": "¥ 1,280.00"}, ""},
+	{"dingtalk_group", "dingtalk-alert", client.Recipient{Type: "dingtalk_group", Value: "dingtalk-group"}, map[string]any{"incident": "Backup of db-1 is late", "severity": "P2"}, "down"},
+	{"webhook", "webhook-alert", client.Recipient{Type: "webhook", Value: "ticket-system"}, map[string]any{"incident": "Certificate of hzh-1 ends in 7 days", "severity": "P3"}, ""},
 	{"feishu_webhook", "group-note", client.Recipient{Type: "feishu_group", Value: "feishu-group"}, map[string]any{"text": "Maintenance of hzh-1 begins at 22:00."}, "throttle"},
 	{"voice", "outage-call", client.Recipient{Type: "phone", Value: "+8613900000000"}, map[string]any{"incident": "database down", "severity": "P0"}, "down"},
 	{"sms", "login-code", client.Recipient{Type: "phone", Value: "+8613700000000"}, map[string]any{"incident": "login", "severity": "P2"}, "refuse"},

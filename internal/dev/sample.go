@@ -33,6 +33,9 @@ var sampleTemplates = []client.TemplateRequest{
 		Name: "feishu-alert", Channel: "feishu_app", MsgType: "text",
 		Body: "【告警】{{ .incident }}(严重级别:{{ .severity }})",
 	},
+	{Name: "dingtalk-alert", Channel: "dingtalk_group", MsgType: "markdown", Body: "### {{ .incident }}\n> 严重级别:**{{ .severity }}**"},
+	{Name: "wecom-alert", Channel: "wecom_group", MsgType: "markdown", Body: "# {{ .incident }}\n> 严重级别:<font color=\"warning\">{{ .severity }}</font>"},
+	{Name: "webhook-alert", Channel: "webhook", MsgType: "json", Body: `{"incident": "{{ .incident }}", "severity": "{{ .severity }}"}`},
 }
 
 // sampleRecipients are one recipient for each channel.
@@ -40,6 +43,9 @@ var sampleRecipients = []client.Recipient{
 	{Type: "user_id", Value: "alice"},
 	{Type: "email", Value: "alice@example.com"},
 	{Type: "phone", Value: "+8613800000000"},
+	{Type: "dingtalk_group", Value: "dingtalk-group"},
+	{Type: "wecom_group", Value: "wecom-group"},
+	{Type: "webhook", Value: "ticket-system"},
 }
 
 // sample sends one notification over all channels through the API, waits until it

@@ -23,6 +23,8 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "feishu_user_id", Value: "ou_7d8a6e6df7621556ce0d21922b676706ccs"},
 		{Type: "feishu_chat_id", Value: "oc_84983ff6516d731e5b5f68d4ea2e1da5"},
 		{Type: "feishu_group", Value: "team-a"},
+		{Type: "dingtalk_group", Value: "team-a"}, {Type: "dingtalk_user_id", Value: "manager4220"},
+		{Type: "wecom_group", Value: "team-a"}, {Type: "wecom_user_id", Value: "zhang.san@corp"}, {Type: "webhook", Value: "ticket-system"},
 	} {
 		require.NoError(t, accepting.CheckRecipient(types, r), "%v", r)
 	}
@@ -38,6 +40,9 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "feishu_chat_id", Value: "oc_" + strings.Repeat("a", 126)},
 		{Type: "feishu_group", Value: ""}, {Type: "feishu_group", Value: "team/a"}, {Type: "feishu_group", Value: "组"},
 		{Type: "feishu_group", Value: strings.Repeat("g", 65)},
+		{Type: "dingtalk_user_id", Value: "all"}, {Type: "dingtalk_user_id", Value: "用户"}, {Type: "wecom_user_id", Value: "@all"},
+		{Type: "wecom_user_id", Value: "ALL"}, {Type: "wecom_user_id", Value: "a><@b"}, {Type: "wecom_user_id", Value: strings.Repeat("u", 65)},
+		{Type: "webhook", Value: "https://evil.example"},
 		{Type: "", Value: "x"}, {Type: "pigeon", Value: "x"},
 	} {
 		err := accepting.CheckRecipient(types, r)

@@ -116,7 +116,7 @@ func (w *World) FeishuProvider(more string) string {
 		VendorID, VendorSecret, w.Vendors.Addresses["feishu_app"], more)
 }
 
-// UseAllChannels turns all six channels on without rate limits. The program reaches
+// UseAllChannels turns all channels on without rate limits. The program reaches
 // the vendors at the addresses.
 func (w *World) UseAllChannels(at world.Addresses) {
 	w.t.Helper()

@@ -121,6 +121,9 @@ func failAll(w *harness.World, fault vendors.Fault) (lift func()) {
 		{w.Vendors.SMS.Fail, "", phone + " " + national},
 		{w.Vendors.Voice.Fail, "", phone + " " + national},
 		{w.Vendors.Bot.Fail, "", mail + " " + hook},
+		{w.Vendors.DingTalk.Fail, "", harness.VendorID + " " + harness.VendorSecret},
+		{w.Vendors.WeCom.Fail, "", harness.VendorID},
+		{w.Vendors.Webhook.Fail, "", harness.VendorSecret},
 		{w.Vendors.Feishu.Fail, feishu.Messages, mail + " " + harness.VendorSecret},
 	} {
 		told := strings.NewReplacer(said, said+v.knows)

@@ -16,7 +16,10 @@ import (
 const testSecret = "secret-that-reaches-nobody"
 
 // everybody has a recipient for each channel.
-var everybody = []map[string]string{{"type": "email", "value": mail}, {"type": "phone", "value": phone}, {"type": "user_id", "value": user}}
+var everybody = []map[string]string{
+	{"type": "email", "value": mail}, {"type": "phone", "value": phone}, {"type": "user_id", "value": user},
+	{"type": "dingtalk_group", "value": "dingtalk-group"}, {"type": "wecom_group", "value": "wecom-group"}, {"type": "webhook", "value": "ticket-system"},
+}
 
 // What is sent with a test secret is accepted and delivered, and no vendor hears of it.
 func TestATestSecretReachesNobody(t *testing.T) {
@@ -174,6 +177,7 @@ func TestARetryOfATestReachesNobody(t *testing.T) {
 var providers = map[string]string{
 	"inapp": "sealos-inapp", "email": "smtp-default", "sms": "aliyun-sms", "voice": "volcengine-vms",
 	"feishu_webhook": "feishu-group", "feishu_app": "feishu-app-urgent",
+	"dingtalk_group": "dingtalk-group", "wecom_group": "wecom-group", "webhook": "ticket-system",
 }
 
 // Alertmanager posts again after a 5xx only. A test of a receiver neither counts for its

@@ -9,7 +9,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/harness"
 )
 
-// channels are the six channels with the fields that their templates need.
+// channels are the channels with the fields that their templates need.
 var channels = map[string]map[string]string{
 	"inapp":          {},
 	"email":          {"subject": "[{{ .severity }}] {{ .incident }}"},
@@ -17,6 +17,9 @@ var channels = map[string]map[string]string{
 	"voice":          {"templateCode": "TPL_123456"},
 	"feishu_webhook": {},
 	"feishu_app":     {},
+	"dingtalk_group": {"msgType": "markdown"},
+	"wecom_group":    {},
+	"webhook":        {"msgType": "json", "body": `{"severity": "{{ .severity }}", "incident": "{{ .incident }}"}`},
 }
 
 // templates creates a template for each channel, named like the channel.

@@ -84,8 +84,10 @@ func encoded(v any) []byte {
 func misled(key string) []byte {
 	return encoded(map[string]any{
 		"idempotencyKey": key,
-		"recipients":     []map[string]string{{"type": "email", "value": "a@example.com"}, {"type": "phone", "value": "+8613800000000"}},
+		"recipients": []map[string]string{{"type": "email", "value": "a@example.com"}, {"type": "phone", "value": "+8613800000000"},
+			{"type": "dingtalk_group", "value": "dingtalk-group"}, {"type": "wecom_group", "value": "wecom-group"}, {"type": "webhook", "value": "ticket-system"}},
 		"channels": map[string]any{
+			"dingtalk_group": map[string]any{"template": "dingtalk"}, "wecom_group": map[string]any{"template": "wecom"}, "webhook": map[string]any{"template": "webhook"},
 			"email": map[string]any{"template": "plain"}, "feishu_webhook": map[string]any{"template": "bot"},
 			"sms": map[string]any{"template": "sms"}, "voice": map[string]any{"template": "voice"},
 		},

@@ -14,7 +14,7 @@ import (
 )
 
 // Each type of recipient is delivered over the channels that accept it. The test uses
-// the six channels of a running dev.
+// channels of a running dev.
 func TestRecipientsReachTheirChannels(t *testing.T) {
 	t.Parallel()
 	w := harness.NewSQLite(t)
@@ -23,6 +23,7 @@ func TestRecipientsReachTheirChannels(t *testing.T) {
 	for channel, template := range map[string]string{
 		"inapp": "inapp-alert", "email": "email-alert", "sms": "sms-alert", "voice": "voice-alert",
 		"feishu_webhook": "group-alert", "feishu_app": "feishu-alert",
+		"dingtalk_group": "dingtalk-alert", "wecom_group": "wecom-alert", "webhook": "webhook-alert",
 	} {
 		channels[channel] = map[string]any{"template": template, "params": map[string]any{"incident": "disk full", "severity": "P1"}}
 	}
@@ -34,6 +35,13 @@ func TestRecipientsReachTheirChannels(t *testing.T) {
 		"phone":          {"+8613800000000", []string{"sms", "voice"}},
 		"user_id":        {"alice", []string{"inapp"}},
 		"feishu_user_id": {"ou_alice", []string{"feishu_app", "feishu_webhook"}},
+		"feishu_group":   {"feishu-group", []string{"feishu_webhook"}},
+
+		"dingtalk_group":   {"dingtalk-group", []string{"dingtalk_group"}},
+		"dingtalk_user_id": {"manager4220", []string{"dingtalk_group"}},
+		"wecom_group":      {"wecom-group", []string{"wecom_group"}},
+		"wecom_user_id":    {"wangqing", []string{"wecom_group"}},
+		"webhook":          {"ticket-system", []string{"webhook"}},
 	} {
 		a := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", map[string]any{
 			"idempotencyKey": recipient, "channels": channels,

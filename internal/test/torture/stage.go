@@ -16,23 +16,26 @@ import (
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/aliyun"
+	"github.com/labring/sealos-notify/internal/vendors/dingtalk"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
 	"github.com/labring/sealos-notify/internal/vendors/k8s"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
+	"github.com/labring/sealos-notify/internal/vendors/webhook"
+	"github.com/labring/sealos-notify/internal/vendors/wecom"
 )
 
 // The channels, by what happens to a delivery whose send may have succeeded.
 var (
-	once   = []string{"feishu_app", "inapp"}     // resent; the vendor drops the duplicate
-	held   = []string{"sms", "voice"}            // not resent
-	resent = []string{"email", "feishu_webhook"} // resent; a duplicate does no harm
+	once   = []string{"feishu_app", "inapp", "dingtalk_group", "webhook"} // resent; the vendor drops the duplicate
+	held   = []string{"sms", "voice"}                                     // not resent
+	resent = []string{"email", "feishu_webhook", "wecom_group"}           // resent; a duplicate does no harm
 	all    = slices.Concat(once, held, resent)
 )
 
 // fanOut is the number of deliveries of a stage's notification: one for each channel.
-const fanOut = 6
+var fanOut = len(all)
 
 // stage is what one torture uses: a world with all channels on, replicas and ledgers.
 type stage struct {
@@ -79,6 +82,9 @@ func (s *stage) open(replicas int) {
 		{"name": "voice", "channel": "voice", "templateCode": "TPL_0001"},
 		{"name": "feishu_webhook", "channel": "feishu_webhook", "msgType": "text", "body": "{{ .n }}"},
 		{"name": "feishu_app", "channel": "feishu_app", "msgType": "text", "body": "{{ .n }}"},
+		{"name": "dingtalk_group", "channel": "dingtalk_group", "msgType": "text", "body": "{{ .n }}"},
+		{"name": "wecom_group", "channel": "wecom_group", "msgType": "text", "body": "{{ .n }}"},
+		{"name": "webhook", "channel": "webhook", "msgType": "text", "body": "{{ .n }}"},
 	} {
 		r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", template)
 	}
@@ -100,6 +106,9 @@ func request(key string, channels ...string) map[string]any {
 			{"type": "user_id", "value": "user"},
 			{"type": "email", "value": "user@example.com"},
 			{"type": "phone", "value": "+8613800000000"},
+			{"type": "dingtalk_group", "value": "dingtalk-group"},
+			{"type": "wecom_group", "value": "wecom-group"},
+			{"type": "webhook", "value": "ticket-system"},
 		},
 	}
 }
@@ -114,6 +123,7 @@ func (s *stage) fail(f vendors.Fault) (lift func()) {
 	}{
 		{s.Vendors.Cluster.Fail, k8s.Create}, {s.Vendors.Mail.Fail, smtp.Data}, {s.Vendors.SMS.Fail, aliyun.SendSms},
 		{s.Vendors.Voice.Fail, volcengine.SingleBatchAppend}, {s.Vendors.Bot.Fail, feishubot.Hook}, {s.Vendors.Feishu.Fail, feishu.Messages},
+		{s.Vendors.DingTalk.Fail, dingtalk.Send}, {s.Vendors.WeCom.Fail, wecom.Send}, {s.Vendors.Webhook.Fail, webhook.Hook},
 	} {
 		f.Where = vendor.where
 		active = append(active, vendor.inject(f))

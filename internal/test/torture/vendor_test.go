@@ -68,6 +68,7 @@ func TestProvidersAreAway(t *testing.T) {
 	away := []*vendors.Injection{
 		s.Vendors.Cluster.Fail(unavailable), s.Vendors.SMS.Fail(unavailable), s.Vendors.Voice.Fail(unavailable),
 		s.Vendors.Bot.Fail(unavailable), s.Vendors.Feishu.Fail(unavailable), s.Vendors.Mail.Fail(smtp.Fault{Where: smtp.Mail, Code: "421"}),
+		s.Vendors.DingTalk.Fail(unavailable), s.Vendors.WeCom.Fail(unavailable), s.Vendors.Webhook.Fail(unavailable),
 	}
 	outage := length(20*time.Second, 5*time.Minute)
 	s.run(outage)
