@@ -180,10 +180,10 @@ func TestProblemsOfProvidersShowNoValue(t *testing.T) {
 // textsOf returns the places of all texts, lists of texts and maps with texts of a struct.
 func textsOf(of reflect.Type) (places [][]int) {
 	for _, f := range reflect.VisibleFields(of) {
-		switch f.Type.Kind() {
-		case reflect.String, reflect.Slice, reflect.Map:
+		switch kind := f.Type.Kind(); {
+		case kind == reflect.String, kind == reflect.Map, kind == reflect.Slice && f.Type.Elem().Kind() == reflect.String:
 			places = append(places, f.Index)
-		case reflect.Struct:
+		case kind == reflect.Struct:
 			if !f.Anonymous {
 				for _, within := range textsOf(f.Type) {
 					places = append(places, append(append([]int{}, f.Index...), within...))
@@ -203,4 +203,29 @@ func setText(v reflect.Value, text string) {
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{"X-Name": text}).Convert(v.Type()))
 	}
+}
+
+// The headers of a webhook are secrets, and so is its address. Each may come from the environment.
+func TestWebhookShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	check := func(header string) (*config.Checked, error) {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(fmt.Sprintf(`
+auth: {enabled: false}
+channels: {webhook: {enabled: true, provider: tickets}}
+providers: {tickets: {type: webhook, url: "https://tickets.example.com/canary-1?k=canary-2", allowedHosts: [tickets.example.com],
+  authorization: "Bearer ${TOKEN}", headers: {X-Key: "%s"}, success: {path: $.code, value: "0"}}}`, header)), 0o600))
+		return config.Loader{Types: builtin.Types(), Env: map[string]string{"TOKEN": "canary-3", "KEY": "canary-4"}, Path: path}.Check(nil)
+	}
+	checked, err := check("${KEY}")
+	require.NoError(t, err)
+	provider, on := checked.Registry.Provider("webhook")
+	require.True(t, on)
+	shown := checked.Config.Redacted() + fmt.Sprint(provider.Settings)
+	require.NotContains(t, shown, "canary")
+	require.Contains(t, shown, "headers: \"***\"")
+	require.Contains(t, shown, "{success.path $.code}")
+
+	_, err = check("CHANGE_ME")
+	require.ErrorContains(t, err, "providers.tickets.headers.X-Key: is a placeholder")
 }

@@ -68,6 +68,6 @@ func (c *Config) Open() (channels.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	group := robot.Group{GroupType: channels.RecipientDingTalkGroup, UserType: channels.RecipientDingTalkUserID}
+	group := robot.Group{Type: channels.DingTalkGroup, UserType: channels.DingTalkUserID}
 	return &sender{Client: client, Group: group, token: hook.Token(c.WebhookURL, parameter), secret: c.Secret}, nil
 }

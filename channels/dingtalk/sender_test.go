@@ -130,9 +130,14 @@ func TestLostAnswer(t *testing.T) {
 func TestRefusedBeforeTheCall(t *testing.T) {
 	t.Parallel()
 	for code, changes := range map[string][]func(*channels.Message){
-		"recipient": {func(m *channels.Message) { m.Recipient.Type = channels.RecipientPhone }},
-		"msg_type":  {func(m *channels.Message) { m.MsgType = "link" }},
-		"empty":     {func(m *channels.Message) { m.Body = " \n" }},
+		"recipient": {
+			func(m *channels.Message) { m.Recipient.Type = channels.RecipientPhone },
+			func(m *channels.Message) {
+				m.Recipient = channels.Recipient{Type: channels.RecipientDingTalkUserID, Value: "(erased)"}
+			},
+		},
+		"msg_type": {func(m *channels.Message) { m.MsgType = "link" }},
+		"empty":    {func(m *channels.Message) { m.Body = " \n" }},
 		"too_long": {
 			func(m *channels.Message) { m.Body = strings.Repeat("x", 20_000) },
 			func(m *channels.Message) { m.MsgType, m.Body = "markdown", strings.Repeat("字", 6_700) },

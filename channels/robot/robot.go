@@ -18,8 +18,8 @@ import (
 // Group is what a robot's group takes. A sender that embeds it implements
 // channels.RecipientChecker and channels.Mentioner.
 type Group struct {
-	GroupType string // the recipient type of groups, of which nobody is mentioned
-	UserType  string // the recipient type of the vendor's users, who are mentioned
+	Type     *channels.RecipientType // of groups; nobody is mentioned by it
+	UserType *channels.RecipientType // of the vendor's users, who are mentioned
 }
 
 // mobiles are the numbers by which the vendors' pages mention people. How others are written is
@@ -28,22 +28,25 @@ var mobiles = phone.Rule{Countries: []string{"CN"}, MobileOnly: true}
 
 // CheckRecipient implements channels.RecipientChecker.
 func (g Group) CheckRecipient(r channels.Recipient) error {
-	if r.Type != g.GroupType && r.Type != g.UserType {
-		return fmt.Errorf("is neither a %s nor a %s", g.GroupType, g.UserType)
+	switch r.Type {
+	case g.Type.Name:
+		return nil
+	case g.UserType.Name:
+		return g.UserType.Check(r.Value) // it may have been erased since it was accepted
 	}
-	return nil
+	return fmt.Errorf("is neither a %s nor a %s", g.Type.Name, g.UserType.Name)
 }
 
 // CheckMention implements channels.Mentioner. Every message of a robot is in its group.
 func (g Group) CheckMention(_, person channels.Recipient) error {
 	switch person.Type {
-	case g.UserType:
-		return nil
+	case g.UserType.Name:
+		return g.UserType.Check(person.Value)
 	case channels.RecipientPhone:
 		_, err := mobiles.Parse(person.Value)
 		return err
 	}
-	return fmt.Errorf("is nobody whom the group mentions; it mentions a %s or a %s", g.UserType, channels.RecipientPhone)
+	return fmt.Errorf("is nobody whom the group mentions; it mentions a %s or a %s", g.UserType.Name, channels.RecipientPhone)
 }
 
 // Mentions are the people whom a message mentions, each once.
@@ -59,7 +62,7 @@ func (g Group) MentionsOf(m channels.Message) (Mentions, error) {
 		return Mentions{}, channels.PermanentError("recipient", "the recipient "+err.Error())
 	}
 	people := m.Mention
-	if m.Recipient.Type == g.UserType {
+	if m.Recipient.Type == g.UserType.Name {
 		people = append([]channels.Recipient{m.Recipient}, people...)
 	}
 	var mentions Mentions

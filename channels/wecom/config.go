@@ -66,6 +66,6 @@ func (c *Config) Open() (channels.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	group := robot.Group{GroupType: channels.RecipientWeComGroup, UserType: channels.RecipientWeComUserID}
+	group := robot.Group{Type: channels.WeComGroup, UserType: channels.WeComUserID}
 	return &sender{Client: client, Group: group, token: hook.Token(c.WebhookURL, parameter)}, nil
 }

@@ -51,7 +51,7 @@ func (s *sender) compose(m channels.Message) ([]byte, robot.Mentions, error) {
 		p.Text = &text{Content: content, Users: mentions.Users, Mobiles: mentions.Mobiles}
 	case msgMarkdown:
 		if len(mentions.Mobiles) > 0 {
-			return nil, mentions, channels.PermanentError("mention", "a markdown message mentions by "+s.UserType+" only")
+			return nil, mentions, channels.PermanentError("mention", "a markdown message mentions by "+s.UserType.Name+" only")
 		}
 		content, most = mark(m.Body, mentions.Users), maxMarkdown
 		p.Markdown = &markdown{Content: content}

@@ -130,9 +130,14 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		return func(m *channels.Message) { m.MsgType, m.Mention = kind, []channels.Recipient{person} }
 	}
 	for code, changes := range map[string][]func(*channels.Message){
-		"recipient": {func(m *channels.Message) { m.Recipient.Type = channels.RecipientPhone }},
-		"msg_type":  {func(m *channels.Message) { m.MsgType = "image" }},
-		"empty":     {func(m *channels.Message) { m.Body = " \n" }},
+		"recipient": {
+			func(m *channels.Message) { m.Recipient.Type = channels.RecipientPhone },
+			func(m *channels.Message) {
+				m.Recipient = channels.Recipient{Type: channels.RecipientWeComUserID, Value: "(erased)"}
+			},
+		},
+		"msg_type": {func(m *channels.Message) { m.MsgType = "image" }},
+		"empty":    {func(m *channels.Message) { m.Body = " \n" }},
 		"too_long": {
 			func(m *channels.Message) { m.Body = strings.Repeat("x", 2049) },
 			func(m *channels.Message) { m.Body = strings.Repeat("字", 683) },
@@ -141,6 +146,7 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		"mention": {
 			mention("text", channels.Recipient{Type: channels.RecipientPhone, Value: "+85261234567"}),
 			mention("text", channels.Recipient{Type: channels.RecipientDingTalkUserID, Value: "manager4220"}),
+			mention("markdown", channels.Recipient{Type: channels.RecipientWeComUserID, Value: "a><@b"}),
 			mention("text", channels.Recipient{Type: channels.RecipientWeComGroup, Value: "team-a"}),
 			mention("markdown", channels.Recipient{Type: channels.RecipientPhone, Value: mobile}), // the page has no mark for it
 		},

@@ -49,6 +49,25 @@ func TestBodyThatTheVendorRefuses(t *testing.T) {
 	}
 }
 
+// WeCom counts the bytes of a text, DingTalk those of a request.
+func TestLengthAsTheVendorCounts(t *testing.T) {
+	t.Parallel()
+	live := &settings.Live{}
+	live.Store(&settings.Settings{Registry: channels.NewRegistry(nil)})
+	renderer := rendering.New(builtin.Types(), live)
+	for _, typ := range builtin.Types() {
+		most := map[string]int{"wecom_group": 2048, "dingtalk_group": 9_400}[typ.Channel]
+		if most == 0 {
+			continue
+		}
+		template := store.Template{Name: "t", Channel: typ.Channel, MsgType: "text", Body: "{{ .text }}"}
+		for text, long := range map[string]bool{strings.Repeat("\n", most): false, strings.Repeat("\n", most+200): true} {
+			_, err := renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, map[string]any{"text": text})
+			require.Equal(t, long, err != nil, "%s: %v", typ.Channel, err)
+		}
+	}
+}
+
 func TestCheckTemplate(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		for name, c := range map[string]struct {
