@@ -23,7 +23,7 @@ var Type = channels.Type{
 			// DingTalk's limit for one robot.
 			CommonConfig: channels.CommonConfig{RateLimit: channels.RateLimit{PerMinute: 20}},
 			MsgType:      msgText,
-			Options:      hook.Options{AllowedHosts: []string{"oapi.dingtalk.com"}},
+			Options:      hook.Options{AllowedHosts: []string{"oapi.dingtalk.com", "oapi.dingtalk.io"}},
 		}
 	},
 }
