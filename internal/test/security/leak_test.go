@@ -15,8 +15,11 @@ import (
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
+	"github.com/labring/sealos-notify/internal/vendors/dingtalk"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 	"github.com/labring/sealos-notify/internal/vendors/feishubot"
+	"github.com/labring/sealos-notify/internal/vendors/webhook"
+	"github.com/labring/sealos-notify/internal/vendors/wecom"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -58,9 +61,7 @@ func TestNothingLeaks(t *testing.T) {
 			if name == "none" {
 				lift()
 			}
-			body := notification(name, content, []map[string]string{
-				{"type": "email", "value": mail}, {"type": "phone", "value": phone}, {"type": "user_id", "value": user},
-			})
+			body := notification(name, content, everybody)
 			if name == "wait" {
 				body["expiresAt"] = time.Now().Add(3 * time.Second) // a vendor's wait alone ends no delivery
 			}
@@ -79,7 +80,8 @@ func TestNothingLeaks(t *testing.T) {
 		metrics := get(t, r.Metrics)
 		require.Zero(t, r.Terminate())
 
-		secrets := []string{harness.VendorSecret, harness.AppSecret, harness.AdminSecret, hook, guess}
+		secrets := []string{harness.VendorSecret, harness.AppSecret, harness.AdminSecret, hook, guess,
+			dingtalk.Path(harness.VendorID), wecom.Path(harness.VendorID), webhook.Secret(harness.VendorSecret)}
 		if w.DB.Password != "" {
 			secrets = append(secrets, w.DB.Password)
 		}
@@ -121,9 +123,9 @@ func failAll(w *harness.World, fault vendors.Fault) (lift func()) {
 		{w.Vendors.SMS.Fail, "", phone + " " + national},
 		{w.Vendors.Voice.Fail, "", phone + " " + national},
 		{w.Vendors.Bot.Fail, "", mail + " " + hook},
-		{w.Vendors.DingTalk.Fail, "", harness.VendorID + " " + harness.VendorSecret},
-		{w.Vendors.WeCom.Fail, "", harness.VendorID},
-		{w.Vendors.Webhook.Fail, "", harness.VendorSecret},
+		{w.Vendors.DingTalk.Fail, "", dingtalk.Path(harness.VendorID) + " " + harness.VendorSecret},
+		{w.Vendors.WeCom.Fail, "", wecom.Path(harness.VendorID)},
+		{w.Vendors.Webhook.Fail, "", harness.VendorSecret + " " + webhook.Secret(harness.VendorSecret)},
 		{w.Vendors.Feishu.Fail, feishu.Messages, mail + " " + harness.VendorSecret},
 	} {
 		told := strings.NewReplacer(said, said+v.knows)

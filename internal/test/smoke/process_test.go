@@ -192,7 +192,7 @@ func TestDev(t *testing.T) {
 	require.Contains(t, string(out), "Bot has NO availability to this user.")
 	out, err = w.Program("dev", "--once", "--state", w.Path("other"), "--fault", "feishu=down").CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(out), `--fault "feishu=down" is not CHANNEL=NAME with a channel of email, `)
+	require.Contains(t, string(out), `--fault "feishu=down" is not CHANNEL=NAME with a channel of dingtalk_group, email, `)
 	out, err = w.Program("dev", "--help").CombinedOutput()
 	require.NoError(t, err)
 	help := strings.Join(strings.Fields(string(out)), " ")

@@ -143,13 +143,13 @@ func TestAlertsThroughRobotsAndWebhooks(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		configureRobots(w)
 		w.Configure(map[string]string{"integrations": `{receivers: {team-a: {channels: {
-			dingtalk_group: {template: alert, recipients: [{type: dingtalk_group, value: ding-a}], mention: [{type: dingtalk_user_id, value: manager4220}]},
-			wecom_group: {template: alert, recipients: [{type: wecom_group, value: wecom-a}], mention: [{type: phone, value: "+8613800138000"}]},
+			dingtalk_group: {template: alert-dingtalk_group, recipients: [{type: dingtalk_group, value: ding-a}], mention: [{type: dingtalk_user_id, value: manager4220}]},
+			wecom_group: {template: alert-wecom_group, recipients: [{type: wecom_group, value: wecom-a}], mention: [{type: phone, value: "+8613800138000"}]},
 			webhook: {template: missing, recipients: [{type: webhook, value: others}]}}}}}`})
 		r := w.Start()
 		const body = "{{ .title }}\n{{ range .alerts }}{{ index .annotations \"summary\" }}\n{{ end }}"
 		for _, channel := range []string{"dingtalk_group", "wecom_group"} {
-			r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]string{"name": "alert", "channel": channel, "msgType": "markdown", "body": body})
+			r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]string{"name": "alert-" + channel, "channel": channel, "msgType": "markdown", "body": body})
 		}
 		var alerts []any
 		for i := range 50 {
