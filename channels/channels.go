@@ -81,6 +81,9 @@ type MsgType struct {
 	MaxBody int
 	// Unquoted is true when MaxBody is about the bytes of a text itself.
 	Unquoted bool
+	// MentionRoom returns how many bytes of MaxBody the mention of an address takes, at most.
+	// Nil: 64 beside the address.
+	MentionRoom func(address string) int
 }
 
 // Type describes a provider type, as data.
@@ -124,18 +127,31 @@ func (t Type) IsNamed() bool {
 	return slices.ContainsFunc(t.RecipientTypes, func(r *RecipientType) bool { return r.NamesProvider })
 }
 
-// WithRoom returns the type with message types that take so many bytes less.
-func (t Type) WithRoom(bytes int) Type {
-	if bytes == 0 {
+// WithMentions returns the type with message types that leave room for mentioning the addresses.
+func (t Type) WithMentions(addresses []string) Type {
+	if len(addresses) == 0 {
 		return t
 	}
 	t.MsgTypes = slices.Clone(t.MsgTypes)
 	for i := range t.MsgTypes {
-		if m := &t.MsgTypes[i]; m.MaxBody > 0 {
-			m.MaxBody = max(1, m.MaxBody-bytes)
+		m := &t.MsgTypes[i]
+		if m.MaxBody == 0 {
+			continue
 		}
+		for _, address := range addresses {
+			m.MaxBody -= m.mentionRoom(address)
+		}
+		m.MaxBody = max(1, m.MaxBody)
 	}
 	return t
+}
+
+// mentionRoom returns how many bytes of MaxBody a mention takes, at most.
+func (m MsgType) mentionRoom(address string) int {
+	if m.MentionRoom != nil {
+		return m.MentionRoom(address)
+	}
+	return len(address) + 64 // the tags of Feishu's messages
 }
 
 // MsgType returns the message type with the name; the first one when name is empty.
@@ -248,10 +264,6 @@ type Mentioner interface {
 	// person. The error repeats neither.
 	CheckMention(to, person Recipient) error
 }
-
-// MentionRoom is how many bytes a mention adds to a message beside the person's address, at
-// most.
-const MentionRoom = 80
 
 // AppLister is a Config of a provider that only some apps may send through.
 type AppLister interface {

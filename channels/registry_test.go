@@ -64,3 +64,18 @@ func TestProviderFor(t *testing.T) {
 	require.Equal(t, []bool{true, false}, []bool{named.Admits("a"), named.Admits("b")})
 	require.True(t, channels.Provider{}.Admits("b"))
 }
+
+// A type says how much room a mention takes; of what a type does not bound nothing is taken.
+func TestWithMentions(t *testing.T) {
+	t.Parallel()
+	typ := channels.Type{MsgTypes: []channels.MsgType{
+		{Name: "default", MaxBody: 1000}, {Name: "own", MaxBody: 1000, MentionRoom: func(address string) int { return 2 * len(address) }},
+		{Name: "none", MaxBody: 1000, MentionRoom: func(string) int { return 0 }}, {Name: "unbounded"}, {Name: "small", MaxBody: 100},
+	}}
+	var most []int
+	for _, m := range typ.WithMentions([]string{"abc", "defg"}).MsgTypes {
+		most = append(most, m.MaxBody)
+	}
+	require.Equal(t, []int{1000 - 128 - 7, 1000 - 14, 1000, 0, 1}, most)
+	require.Equal(t, 1000, typ.MsgTypes[0].MaxBody)
+}

@@ -221,7 +221,7 @@ providers: {tickets: {type: webhook, url: "https://tickets.example.com/canary-1?
 	require.NoError(t, err)
 	provider, on := checked.Registry.Provider("webhook")
 	require.True(t, on)
-	shown := checked.Config.Redacted() + fmt.Sprint(provider.Settings)
+	shown := checked.Redacted() + fmt.Sprint(provider.Settings)
 	require.NotContains(t, shown, "canary")
 	require.Contains(t, shown, "headers: \"***\"")
 	require.Contains(t, shown, "{success.path $.code}")

@@ -13,8 +13,8 @@ var Type = channels.Type{
 	Channel:        "dingtalk_group",
 	RecipientTypes: []*channels.RecipientType{channels.DingTalkGroup, channels.DingTalkUserID},
 	MsgTypes: []channels.MsgType{
-		{Name: msgText, Format: channels.FormatText, MaxBody: maxBody - envelope},
-		{Name: msgMarkdown, Format: channels.FormatText, MaxBody: maxBody - envelope},
+		{Name: msgText, Format: channels.FormatText, MaxBody: maxBody - envelope, MentionRoom: mentionRoom},
+		{Name: msgMarkdown, Format: channels.FormatText, MaxBody: maxBody - envelope, MentionRoom: mentionRoom},
 	},
 	Dedupes:     true, // by msgUuid; for how long is on no page
 	OnUncertain: channels.Resend,

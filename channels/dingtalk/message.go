@@ -48,6 +48,9 @@ type at struct {
 	UserIDs []string `json:"atUserIds,omitempty"`
 }
 
+// mentionRoom is that of a mark in the text and of a member of a list, in bytes.
+func mentionRoom(address string) int { return len("@ ") + len(address) + len(`"",`) + len(address) }
+
 // compose returns the body of a request, and whom it mentions.
 func (s *sender) compose(m channels.Message) ([]byte, robot.Mentions, error) {
 	mentions, err := s.MentionsOf(m)

@@ -41,11 +41,11 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if s.secret != "" {
 		query = sign(s.token, s.secret, time.Now())
 	}
-	resp, answer, err := s.Post(ctx, m, query, body)
+	reply, err := s.Post(ctx, m, query, body)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
 	signature := query.Get("sign")
 	hide := append(mentions.All(), s.token, s.secret, signature, url.QueryEscape(signature))
-	return channels.Receipt{}, robot.Refusal(resp, answer, "dingtalk_", classOf, pause, hide...)
+	return channels.Receipt{}, robot.Refusal(reply, "dingtalk_", classOf, pause, hide...)
 }

@@ -184,13 +184,13 @@ func TestLongest(t *testing.T) {
 		robot, sender := setup(t)
 		m := toUser()
 		m.Recipient.Value, m.MsgType = strings.Repeat("r", 64), kind.Name
-		room := 0
+		var addresses []string
 		for i := range 50 {
 			person := channels.Recipient{Type: channels.RecipientDingTalkUserID, Value: fmt.Sprintf("%064d", i)}
 			m.Mention = append(m.Mention, person)
-			room += len(person.Value) + channels.MentionRoom
+			addresses = append(addresses, person.Value)
 		}
-		m.Body, m.Subject = strings.Repeat("x", dingtalk.Type.WithRoom(room).MsgTypes[0].MaxBody-2), strings.Repeat("字", 100)
+		m.Body, m.Subject = strings.Repeat("x", dingtalk.Type.WithMentions(addresses).MsgTypes[0].MaxBody-2), strings.Repeat("字", 100)
 		_, err := sender.Send(t.Context(), m)
 		require.NoError(t, err, kind.Name)
 		require.Len(t, last(robot).Mentions, 51)

@@ -20,27 +20,27 @@ type answer struct {
 
 // refusal returns the error of an answer, or nil. The values in hide are redacted in
 // the vendor's text.
-func refusal(resp *http.Response, body []byte, hide ...string) error {
+func refusal(r hook.Reply, hide ...string) error {
 	var a answer
-	if err := json.Unmarshal(body, &a); err != nil {
+	if err := json.Unmarshal(r.Body, &a); err != nil {
 		a = answer{} // JSON, but not the vendor's
 	}
 	said := hook.Answer{Code: a.Code, Text: a.Msg}
 	if a.Code == nil || *a.Code == 0 && a.StatusCode != nil {
 		said = hook.Answer{Code: a.StatusCode, Text: a.StatusMessage}
 	}
-	e := said.Refusal(resp, "feishu_", classOf, hide...)
+	e := said.Refusal(r, "feishu_", classOf, hide...)
 	if e == nil {
 		return nil
 	}
 	if e.Code == overload {
 		e.RetryAfter = overloadWait
 	}
-	if id := logID(resp); id != "" && said.Code != nil {
+	if id := logID(r.Header); id != "" && said.Code != nil {
 		e.Message = fmt.Sprintf("%s (log id %s)", e.Message, id)
 	}
 	return e
 }
 
 // logID returns the vendor's id of the call, which its support asks for.
-func logID(resp *http.Response) string { return channels.CleanText(resp.Header.Get("X-Tt-Logid")) }
+func logID(h http.Header) string { return channels.CleanText(h.Get("X-Tt-Logid")) }

@@ -67,7 +67,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	resp, answer, err := s.Post(ctx, m, nil, body)
+	reply, err := s.Post(ctx, m, nil, body)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
@@ -75,10 +75,10 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if m.Recipient.Type != channels.RecipientFeishuGroup {
 		hide = append(hide, m.Recipient.Value)
 	}
-	if err := refusal(resp, answer, hide...); err != nil {
+	if err := refusal(reply, hide...); err != nil {
 		return channels.Receipt{}, err
 	}
-	if id := logID(resp); id != "" {
+	if id := logID(reply.Header); id != "" {
 		return channels.Receipt{Details: map[string]any{"log_id": id}}, nil
 	}
 	return channels.Receipt{}, nil

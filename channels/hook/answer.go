@@ -18,10 +18,10 @@ type Answer struct {
 // Refusal returns the error of an answer, or nil. Its code is the vendor's after the prefix.
 // classOf returns the class of a code, which may depend on the text, in lower case, and whether it
 // is listed. The values in hide are redacted in the vendor's text.
-func (a Answer) Refusal(resp *http.Response, prefix string, classOf func(code int, text string) (channels.Class, bool), hide ...string) *channels.Error {
+func (a Answer) Refusal(r Reply, prefix string, classOf func(code int, text string) (channels.Class, bool), hide ...string) *channels.Error {
 	switch {
-	case a.Code == nil || *a.Code == 0 && resp.StatusCode >= http.StatusBadRequest:
-		return vendorhttp.StatusError(resp.StatusCode)
+	case a.Code == nil || *a.Code == 0 && r.Status >= http.StatusBadRequest:
+		return vendorhttp.StatusError(r.Status)
 	case *a.Code == 0:
 		return nil
 	}
@@ -31,7 +31,7 @@ func (a Answer) Refusal(resp *http.Response, prefix string, classOf func(code in
 		Message: channels.CleanText(channels.Redact(a.Text, hide...)),
 	}
 	if class == channels.Throttled {
-		e.RetryAfter = vendorhttp.RetryAfter(resp.Header)
+		e.RetryAfter = vendorhttp.RetryAfter(r.Header)
 	}
 	return e
 }

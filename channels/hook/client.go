@@ -51,37 +51,44 @@ func newClient(key, address string, o Options, open func(*net.Dialer) *http.Clie
 	return &Client{key: key, url: u, dialer: dialer, client: open(dialer)}, nil
 }
 
+// Reply is an answer that was read to its end.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
 // URL returns the address.
 func (c *Client) URL() *url.URL { return c.url }
 
 // Post sends the JSON body of a message to the address, with query in the place of the address's
-// own unless it is empty. It returns the answer with its body.
-func (c *Client) Post(ctx context.Context, m channels.Message, query url.Values, body []byte) (*http.Response, []byte, error) {
+// own unless it is empty.
+func (c *Client) Post(ctx context.Context, m channels.Message, query url.Values, body []byte) (Reply, error) {
 	to := *c.url
 	if len(query) > 0 {
 		to.RawQuery = query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, channels.PermanentError("internal", c.key+" is no address") // it was checked
+		return Reply{}, channels.PermanentError("internal", c.key+" is no address") // it was checked
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set(requestID, m.DeliveryID.String())
 	return c.Do(req)
 }
 
-// Do sends a request, and returns the answer with its body. Its errors do not show the address.
-func (c *Client) Do(req *http.Request) (*http.Response, []byte, error) {
+// Do sends a request. Its errors do not show the address.
+func (c *Client) Do(req *http.Request) (Reply, error) {
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return nil, nil, c.asError(err)
+		return Reply{}, c.asError(err)
 	}
 	defer func() { _ = resp.Body.Close() }() // vendorhttp has read it
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, nil, c.asError(err)
+		return Reply{}, c.asError(err)
 	}
-	return resp, body, nil
+	return Reply{resp.StatusCode, resp.Header, body}, nil
 }
 
 // asError returns the typed error of a call without net/http's wrapper, which holds the address.

@@ -165,7 +165,7 @@ func open(t *testing.T, address string, dns *names, private bool, hosts ...strin
 
 func post(t *testing.T, c *hook.Client) error {
 	t.Helper()
-	_, _, err := c.Post(t.Context(), channels.Message{}, nil, []byte("{}"))
+	_, err := c.Post(t.Context(), channels.Message{}, nil, []byte("{}"))
 	return err
 }
 

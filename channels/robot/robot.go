@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -88,16 +87,16 @@ func (m Mentions) All() []string { return slices.Concat(m.Mobiles, m.Users) }
 // Refusal returns the error of an answer, or nil, as hook.Answer.Refusal does. wait is how long the
 // vendor's limits last.
 func Refusal(
-	resp *http.Response, body []byte, prefix string, classes func(code int, text string) (channels.Class, bool), wait time.Duration, hide ...string,
+	r hook.Reply, prefix string, classes func(code int, text string) (channels.Class, bool), wait time.Duration, hide ...string,
 ) error {
 	var answer struct {
 		Code *int   `json:"errcode"`
 		Text string `json:"errmsg"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(r.Body, &answer); err != nil {
 		answer.Code = nil // JSON, but not the vendor's
 	}
-	e := hook.Answer{Code: answer.Code, Text: answer.Text}.Refusal(resp, prefix, classes, hide...)
+	e := hook.Answer{Code: answer.Code, Text: answer.Text}.Refusal(r, prefix, classes, hide...)
 	if e == nil {
 		return nil
 	}

@@ -71,14 +71,14 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	resp, answer, err := s.Do(req)
+	reply, err := s.Do(req)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	if err := s.refusal(resp.StatusCode, answer); err != nil {
+	if err := s.refusal(reply.Status, reply.Body); err != nil {
 		return channels.Receipt{}, err
 	}
-	return channels.Receipt{Details: map[string]any{"status": resp.StatusCode}}, nil
+	return channels.Receipt{Details: map[string]any{"status": reply.Status}}, nil
 }
 
 // request returns a request with the headers of Standard Webhooks. Its id is the delivery's, the

@@ -13,8 +13,8 @@ var Type = channels.Type{
 	Channel:        "wecom_group",
 	RecipientTypes: []*channels.RecipientType{channels.WeComGroup, channels.WeComUserID},
 	MsgTypes: []channels.MsgType{
-		{Name: msgText, Format: channels.FormatText, MaxBody: maxText, Unquoted: true},
-		{Name: msgMarkdown, Format: channels.FormatText, MaxBody: maxMarkdown - envelope, Unquoted: true},
+		{Name: msgText, Format: channels.FormatText, MaxBody: maxText, Unquoted: true, MentionRoom: func(string) int { return 0 }},
+		{Name: msgMarkdown, Format: channels.FormatText, MaxBody: maxMarkdown - envelope, Unquoted: true, MentionRoom: mentionRoom},
 	},
 	OnUncertain: channels.Resend, // reading a message twice does no harm
 	NewConfig: func() channels.Config {

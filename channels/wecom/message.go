@@ -65,6 +65,9 @@ func (s *sender) compose(m channels.Message) ([]byte, robot.Mentions, error) {
 	return body, mentions, err
 }
 
+// mentionRoom is that of a mark in a markdown text, in bytes. Mentions are no part of a text.
+func mentionRoom(address string) int { return len("<@> ") + len(address) }
+
 // mark returns a markdown text after the marks that mention the users.
 func mark(body string, users []string) string {
 	var marks strings.Builder

@@ -35,9 +35,9 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	resp, answer, err := s.Post(ctx, m, nil, body)
+	reply, err := s.Post(ctx, m, nil, body)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	return channels.Receipt{}, robot.Refusal(resp, answer, "wecom_", classOf, pause, append(mentions.All(), s.token)...)
+	return channels.Receipt{}, robot.Refusal(reply, "wecom_", classOf, pause, append(mentions.All(), s.token)...)
 }

@@ -168,18 +168,25 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 }
 
 // The limits are bytes of the text, whatever its JSON has. The longest body that a template may
-// make arrives with its recipient.
+// make arrives with its recipient and with 50 mentions, which are no part of a text.
 func TestLongest(t *testing.T) {
 	t.Parallel()
-	for _, kind := range wecom.Type.MsgTypes {
+	m := toUser()
+	m.Recipient.Value = strings.Repeat("r", 64)
+	var addresses []string
+	for i := range 50 {
+		addresses = append(addresses, fmt.Sprintf("%064d", i))
+		m.Mention = append(m.Mention, channels.Recipient{Type: channels.RecipientWeComUserID, Value: addresses[i]})
+	}
+	for _, kind := range wecom.Type.WithMentions(addresses).MsgTypes {
 		robot, sender := setup(t)
-		m := toUser()
-		m.Recipient.Value, m.MsgType = strings.Repeat("r", 64), kind.Name
-		m.Body = strings.Repeat("\n\"<", kind.MaxBody/3) + strings.Repeat("x", kind.MaxBody%3)
+		m.MsgType, m.Body = kind.Name, strings.Repeat("\n\"<", kind.MaxBody/3)+strings.Repeat("x", kind.MaxBody%3)
 		_, err := sender.Send(t.Context(), m)
 		require.NoError(t, err, kind.Name)
-		require.Equal(t, []string{m.Recipient.Value}, last(robot).Mentions)
+		require.Len(t, last(robot).Mentions, 51)
+		require.Greater(t, kind.MaxBody, 600, kind.Name)
 	}
+	require.Equal(t, 2048, wecom.Type.WithMentions(addresses).MsgTypes[0].MaxBody)
 }
 
 func TestErrorCodes(t *testing.T) {

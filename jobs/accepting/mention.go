@@ -69,13 +69,13 @@ type draft struct {
 	provider channels.Provider // of the channel, with room for the mentions
 }
 
-// room returns how many bytes the mentions add to a message, at most.
-func (d draft) room() int {
-	room := 0
-	for _, person := range d.mention {
-		room += len(person.Value) + channels.MentionRoom
+// addresses returns those of the people to mention.
+func (d draft) addresses() []string {
+	addresses := make([]string, len(d.mention))
+	for i, person := range d.mention {
+		addresses[i] = person.Value
 	}
-	return room
+	return addresses
 }
 
 // check returns a *refusal.Error when the mentions do not fit into the rendered message.

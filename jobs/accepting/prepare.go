@@ -124,7 +124,7 @@ func (a *Accepter) message(
 		}
 	}
 	d := draft{mention: stored(mention), to: to, provider: provider}
-	d.provider.Type = provider.Type.WithRoom(d.room())
+	d.provider.Type = provider.Type.WithMentions(d.addresses())
 	switch {
 	case p.alerts != nil:
 		message, err = a.alertMessage(ctx, p, channel, t, d, err)
