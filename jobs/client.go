@@ -90,7 +90,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, a
 // so that a provider that does not answer cannot hold up the other channels.
 func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand, log: j.log})
+	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand})
 	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: func(ctx context.Context) (bool, error) {
 		return false, j.Orphans.CloseSparingly(ctx)
 	}})
@@ -104,6 +104,7 @@ func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
 	return &river.Config{
 		Logger:            log,
 		Hooks:             []rivertype.Hook{j.river},
+		Middleware:        []rivertype.Middleware{recovering(j.log)},
 		Workers:           workers,
 		Queues:            queues,
 		FetchPollInterval: d.Interval,
