@@ -291,5 +291,6 @@ DROP TABLE templates;
 DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
+DROP TABLE mentioned_recipients;
 DROP TABLE notifications;
 DROP TABLE unmatched_recipients;
