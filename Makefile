@@ -73,12 +73,12 @@ lint: ## Run the linters, which also check the table of allowed imports
 vulncheck: ## Look for known vulnerabilities in the code that the program calls (asks vuln.go.dev)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
-OUTDATED := go list -e -m -u -f '{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}} -> {{.Update.Version}}{{end}}'
-
 .PHONY: outdated
-outdated: ## Show which direct dependencies are behind (asks the module proxy)
-	@for module in . client internal/test/k8stest internal/test/promtest; do (cd $$module && $(OUTDATED) all); done | grep . || true
-	@cd internal/tools && go list -m -u github.com/golangci/golangci-lint/v2
+outdated: ## Show which direct dependencies and tools are behind, in every module (asks the module proxy)
+	@git ls-files '*go.mod' | while read -r file; do cd "$(CURDIR)/$$(dirname $$file)" && \
+		go list -e -m -u -f '{{with .Update}}{{$$.Path}} {{$$.Version}} -> {{.Version}}{{end}}' $$( \
+			go list -m -f '{{if not (or .Indirect .Main .Replace)}}{{.Path}}{{end}}' all; \
+			go list -f '{{if not .Module.Main}}{{.Module.Path}}{{end}}' tool 2>/dev/null); done | grep . | sort -u || true
 
 .PHONY: generate
 generate: ## Regenerate files (OpenAPI, configuration reference)
