@@ -17,6 +17,13 @@ help: ## Show what make can do
 build: ## Build the binary ./sealos-notify
 	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o sealos-notify .
 
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: platforms
+platforms: ## Build for every platform that the documentation names
+	@for platform in $(PLATFORMS); do echo $$platform; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 go build -tags $(TAGS) -o /dev/null . || exit 1; done
+
 .PHONY: run
 run: ## Run the service with config.yaml
 	go run . -c config.yaml
