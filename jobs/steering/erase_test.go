@@ -54,7 +54,7 @@ func (m *manyUnmatched) EraseUnmatched(context.Context, store.Erasure) (int, err
 	return page.(int), nil
 }
 
-// A person who is mentioned often is erased in pages, too. What the time did not suffice for is left for the next request.
+// A person who is mentioned often is erased in pages, too.
 func TestMentionsAreErasedInPages(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		st := &manyMentions{Store: b.Store, pages: []int{100, 20, 0}}
