@@ -210,7 +210,7 @@ func (p *preparation) addDelivery(message store.Message, provider channels.Provi
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 	})
 	job := p.job
-	job.DeliveryID, job.Queue = id, message.Channel
+	job.DeliveryID, job.Queue, job.Provider, job.AppID = id, message.Channel, provider.Name, n.AppID
 	p.Jobs = append(p.Jobs, job)
 	return nil
 }

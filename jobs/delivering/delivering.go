@@ -52,7 +52,6 @@ type Deliverer struct {
 	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records  *groupcommit.Committer[store.Outcome, bool]
 	messages *otter.Cache[uuid.UUID, store.Message]
-	pacing   pacing
 	places   *places
 	running  context.Context // until Stop
 	stopping <-chan struct{} // closed by Stop

@@ -18,6 +18,13 @@ type Job struct {
 	Waited      time.Duration // from when the job was due until a worker took it
 	Errors      []JobError    // of earlier attempts
 	Metadata    []byte        // a JSON object
+	Slot        Slot          // that was reserved when it was taken
+}
+
+// Slot is when a provider with a rate limit may be called. The zero value is no slot.
+type Slot struct {
+	Provider string
+	At       time.Time
 }
 
 // JobError is what River noted of an attempt that failed.

@@ -1,6 +1,7 @@
 package steering
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/store"
 )
@@ -33,7 +35,7 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 	if err != nil {
 		return err
 	}
-	requeued, err := c.store.Requeue(ctx, []store.Requeue{requeueOf(d, provider, n.Priority, by)})
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{c.requeueOf(d, provider, n.Priority, by)})
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	batch := make([]store.Requeue, 0, len(page))
 	for _, d := range page {
 		if !d.IsErased() {
-			batch = append(batch, requeueOf(d, provider, store.PriorityLow, by))
+			batch = append(batch, c.requeueOf(d, provider, store.PriorityLow, by))
 		}
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
@@ -159,12 +161,14 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	return n, err
 }
 
-func requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
+func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
 	if d.Test { // it stays with the simulated provider
 		provider = ""
 	}
 	now := store.Now()
-	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
+	job := store.Job{
+		DeliveryID: d.ID, Queue: d.Channel, Provider: c.through(d, provider), MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue(),
+	}
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
 		job.Due = *d.SendAt
 	}
@@ -173,6 +177,15 @@ func requeueOf(d store.Delivery, provider string, priority store.Priority, by st
 		audit.Detail = "through " + provider
 	}
 	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, Provider: provider, Job: job, At: now, Audit: audit}
+}
+
+// through returns the provider that a delivery will go through, for its line.
+func (c *Control) through(d store.Delivery, provider string) string {
+	own, _ := c.settings.Load().Registry.Provider(d.Channel)
+	if d.Test {
+		return channels.SimulatedProvider
+	}
+	return cmp.Or(provider, own.Name)
 }
 
 // channelOf returns the channel of a provider. It returns a *refusal.Error unless deliveries of

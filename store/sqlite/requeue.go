@@ -25,9 +25,12 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		var ended []endedDelivery
 		var jobs []store.Job
 		for i, r := range batch {
-			notification, status, err := statusOf(ctx, tx, `
-				SELECT notification_id, status FROM deliveries
-				WHERE id = ? AND job_id = ? AND status IN ('dead', 'cancelled', 'failed')`, r.DeliveryID, r.JobID)
+			var notification uuid.UUID
+			var status store.DeliveryStatus
+			err := tx.QueryRowContext(ctx, `
+				SELECT d.notification_id, d.status, n.app_id FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+				WHERE d.id = ? AND d.job_id = ? AND d.status IN ('dead', 'cancelled', 'failed')`, r.DeliveryID, r.JobID).
+				Scan(&notification, &status, &r.Job.AppID)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// River's rule for the names of queues.
+var riverQueue = regexp.MustCompile(`^(?:[a-z0-9])+(?:[_|\-]?[a-z0-9]+)*$`)
+
+func TestLineNamesAreQueuesOfRiver(t *testing.T) {
+	t.Parallel()
+	parts := []string{
+		"app", "notify-console", "a_b-c1", "App", "a.b", "a--b", "a-", "-a", "_", "app:test", "团队", "a|b", "a b",
+		strings.Repeat("a", 23), strings.Repeat("a", 24), strings.Repeat("a", 128),
+	}
+	seen := map[string]Line{}
+	for _, provider := range parts {
+		for _, app := range parts {
+			line := Line{Channel: "feishu_webhook_1", Provider: provider, AppID: app}
+			name := line.Queue()
+			require.Regexp(t, riverQueue, name)
+			require.LessOrEqual(t, len(name), 64)
+			require.Empty(t, seen[name], "%v and %v have the same name", seen[name], line)
+			seen[name] = line
+			channel, p, a := SplitQueue(name)
+			require.Equal(t, []string{line.Channel, LinePart(provider), LinePart(app)}, []string{channel, p, a})
+		}
+	}
+	require.Equal(t, "email|smtp|billing", Line{"email", "smtp", "billing"}.Queue())
+}
+
+func TestQueueWithoutALine(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "email", Line{Channel: "email"}.Queue())
+	channel, provider, app := SplitQueue("email")
+	require.Equal(t, []string{"email", "", ""}, []string{channel, provider, app})
+}
