@@ -24,10 +24,12 @@ const (
 	// the time between two looks for due jobs, so that no slot passes unused.
 	pacedHorizon = 2 * dueInterval
 	// lookAge is how long the lines that were found busy are taken from, while they have as
-	// many jobs as there are workers.
-	lookAge = 50 * time.Millisecond
+	// many jobs as there are workers. Of others that become busy, notifications tell.
+	lookAge = time.Second
 	// mostPortions bounds the statements of a fetch, where many lines are busy.
 	mostPortions = 8
+	// mostNews bounds the queues that are noted between two fetches.
+	mostNews = 100
 )
 
 // Engine is what a Client needs of the engine beyond store.Store.
@@ -53,7 +55,7 @@ func (d fairDriver[TTx]) GetExecutor() riverdriver.Executor {
 
 // GetListener implements riverdriver.Driver.
 func (d fairDriver[TTx]) GetListener(p *riverdriver.GetListenenerParams) riverdriver.Listener {
-	return lineListener{d.Driver.GetListener(p)}
+	return lineListener{d.Driver.GetListener(p), d.fetcher}
 }
 
 type fairExecutor struct {
@@ -69,36 +71,38 @@ func (e fairExecutor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGet
 	return e.Executor.JobGetAvailable(ctx, p)
 }
 
-// lineListener hears of a line's jobs under the name of its channel, which is the queue that is
-// worked.
-type lineListener struct{ riverdriver.Listener }
+// lineListener hears of the jobs in lines, notes which lines they are in, and passes the
+// notifications on to the queue of the channel, which is the one that is worked.
+type lineListener struct {
+	riverdriver.Listener
+	fetcher *fetcher
+}
 
 // WaitForNotification implements riverdriver.Listener.
 func (l lineListener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
 	n, err := l.Listener.WaitForNotification(ctx)
-	if err == nil {
-		n.Payload = channelPayload(n.Payload)
+	if err != nil {
+		return nil, err
 	}
-	return n, err
-}
-
-// channelPayload returns a notification's payload with the channel instead of the line.
-func channelPayload(payload string) string {
 	var fields map[string]json.RawMessage
 	var queue string
-	if json.Unmarshal([]byte(payload), &fields) != nil || json.Unmarshal(fields["queue"], &queue) != nil {
-		return payload
+	if json.Unmarshal([]byte(n.Payload), &fields) != nil || json.Unmarshal(fields["queue"], &queue) != nil {
+		return n, nil // of no queue
 	}
 	channel, _, _ := store.SplitQueue(queue)
-	if channel == queue {
-		return payload
+	c := l.fetcher.channels[channel]
+	if c == nil {
+		return n, nil
 	}
-	fields["queue"], _ = json.Marshal(channel)
-	changed, err := json.Marshal(fields)
-	if err != nil {
-		return payload
+	if len(fields) == 1 {
+		c.heard(queue)
 	}
-	return string(changed)
+	if fields["queue"], err = json.Marshal(channel); err != nil {
+		return nil, err
+	}
+	payload, err := json.Marshal(fields)
+	n.Payload = string(payload)
+	return n, err
 }
 
 // fetcher fetches jobs for the workers of one client.
@@ -130,20 +134,50 @@ type channelFetcher struct {
 	opens    map[string]time.Time    // by provider: before that no slot is within the horizon
 
 	mu    sync.Mutex
+	news  []string                  // the queues that were heard of since the last fetch
 	slots map[int64]delivering.Slot // by job
 }
 
-// fetch takes at most p.MaxToLock jobs of the channel's lines. It looks for busy lines unless
-// those that it knows have enough.
+// heard notes that a queue has new or due jobs.
+func (c *channelFetcher) heard(queue string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.news) <= mostNews && !slices.Contains(c.news, queue) {
+		c.news = append(c.news, queue)
+	}
+}
+
+// takeNews adds the queues that were heard of to those that are busy. It reports whether there
+// were some, and whether a look is needed to know them all.
+func (c *channelFetcher) takeNews() (some, look bool) {
+	c.mu.Lock()
+	news := c.news
+	c.news = nil
+	c.mu.Unlock()
+	for _, queue := range news {
+		if !slices.ContainsFunc(c.busy, func(l store.BusyLine) bool { return l.Queue == queue }) {
+			c.busy = append(c.busy, store.BusyLine{Queue: queue, Priority: store.PriorityNormal.InQueue(), Due: time.Now()})
+		}
+		look = look || queue == c.channel
+	}
+	return len(news) > 0, look || len(news) > mostNews
+}
+
+// fetch takes at most p.MaxToLock jobs of the channel's lines. Usually it knows the lines from
+// notifications. It looks for them when it was woken without any, unless those that it found busy
+// before have enough.
 func (c *channelFetcher) fetch(
 	ctx context.Context, in riverdriver.Executor, p *riverdriver.JobGetAvailableParams,
 ) (*riverdriver.JobGetAvailableResult, error) {
 	got := &riverdriver.JobGetAvailableResult{DecodeErrors: map[int64]error{}}
-	err := error(nil)
-	if len(c.busy) > 0 && time.Since(c.lookedAt) < lookAge {
+	heard, look := c.takeNews()
+	look = look || !heard && (len(c.busy) == 0 || time.Since(c.lookedAt) > lookAge)
+	var err error
+	if !look {
 		err = c.fetchFrom(ctx, in, p, got)
+		look = err == nil && !heard && len(got.Jobs) < p.MaxToLock
 	}
-	if err == nil && len(got.Jobs) < p.MaxToLock {
+	if look {
 		if c.busy, err = c.jobs.queues.BusyLines(ctx, c.channel); err == nil {
 			c.lookedAt = time.Now()
 			err = c.fetchFrom(ctx, in, p, got)

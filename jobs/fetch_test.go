@@ -29,6 +29,7 @@ type table struct {
 	last  int64               // id
 	next  map[string]time.Time
 	calls int // of JobGetAvailable
+	looks int // of BusyLines
 }
 
 // add adds jobs of an app.
@@ -47,6 +48,7 @@ func (f *table) add(provider, app string, priority, n int) {
 func (f *table) BusyLines(context.Context, string) ([]store.BusyLine, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.looks++
 	lines := map[string]store.BusyLine{}
 	for _, j := range f.jobs {
 		if l, known := lines[j.Queue]; !known {
@@ -131,6 +133,8 @@ type simulation struct {
 	mu      sync.Mutex
 	sent    []sent
 	wakes   []chan struct{}
+
+	fetchers []*fetcher
 }
 
 func newSimulation(t *testing.T, interval time.Duration, replicas int) *simulation {
@@ -154,6 +158,7 @@ func (s *simulation) run(d time.Duration) {
 		wake := make(chan struct{}, 1)
 		s.wakes = append(s.wakes, wake)
 		f := newFetcher(s.jobs, s.table, s.workers)
+		s.fetchers = append(s.fetchers, f)
 		all.Go(func() { s.replica(ctx, f, wake) })
 	}
 	all.Wait()
@@ -214,6 +219,9 @@ func (s *simulation) work(f *fetcher, job *rivertype.JobRow) {
 func (s *simulation) later(at time.Duration, provider, app string, priority, n int) {
 	time.AfterFunc(at, func() {
 		s.add(provider, app, priority, n)
+		for _, f := range s.fetchers {
+			f.channels["test"].heard(store.Line{Channel: "test", Provider: provider, AppID: app}.Queue())
+		}
 		for _, wake := range s.wakes {
 			select {
 			case wake <- struct{}{}:
@@ -375,16 +383,65 @@ func TestFetchOfOneApp(t *testing.T) {
 	require.Equal(t, 10, s.calls)
 }
 
-// A line's notifications reach the queue that is worked.
-func TestChannelPayload(t *testing.T) {
+// listener hears what the test says.
+type listener struct {
+	riverdriver.Listener
+	payload string
+}
+
+func (l listener) WaitForNotification(context.Context) (*riverdriver.Notification, error) {
+	return &riverdriver.Notification{Payload: l.payload}, nil
+}
+
+// A line's notifications reach the queue that is worked, and say where jobs are.
+func TestLineListener(t *testing.T) {
 	t.Parallel()
 	for payload, want := range map[string]string{
-		`{"queue": "email|smtp|app"}`:                                     `{"queue":"email"}`,
-		`{"action":"cancel","job_id":9007199254740993,"queue":"sms|a|b"}`: `{"action":"cancel","job_id":9007199254740993,"queue":"sms"}`,
-		`{"queue": "email"}`:                                              `{"queue": "email"}`,
-		`{"leader":"x"}`:                                                  `{"leader":"x"}`,
-		`|`:                                                               `|`,
+		`{"queue": "test|smtp|app"}`:                                       `{"queue":"test"}`,
+		`{"action":"cancel","job_id":9007199254740993,"queue":"test|a|b"}`: `{"action":"cancel","job_id":9007199254740993,"queue":"test"}`,
+		`{"queue": "other|a|b"}`:                                           `{"queue": "other|a|b"}`,
+		`{"leader":"x"}`:                                                   `{"leader":"x"}`,
+		`|`:                                                                `|`,
 	} {
-		require.Equal(t, want, channelPayload(payload))
+		s := newSimulation(t, 0, 1)
+		f := newFetcher(s.jobs, s.table, 100)
+		n, err := lineListener{listener{payload: payload}, f}.WaitForNotification(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, n.Payload)
+		require.Equal(t, payload == `{"queue": "test|smtp|app"}`, len(f.channels["test"].news) == 1, payload)
 	}
+}
+
+// A fetch that was told of a line asks the database once. One that was told of many, or of none,
+// looks for all.
+func TestFetchOfNews(t *testing.T) {
+	t.Parallel()
+	s := newSimulation(t, 0, 1)
+	f := newFetcher(s.jobs, s.table, 100).channels["test"]
+	fetch := func() (jobs, looks, calls int) {
+		looks, calls = s.looks, s.calls
+		got, err := f.fetch(t.Context(), s.table, &riverdriver.JobGetAvailableParams{Queue: "test", MaxToLock: 100})
+		require.NoError(t, err)
+		return len(got.Jobs), s.looks - looks, s.calls - calls
+	}
+	for range 3 {
+		s.add("p", "a", normal, 1)
+		f.heard("test|p|a")
+		jobs, looks, calls := fetch()
+		require.Equal(t, []int{1, 0, 1}, []int{jobs, looks, calls})
+	}
+	s.add("p", "b", normal, 1)
+	f.heard("test")
+	jobs, looks, _ := fetch()
+	require.Equal(t, []int{1, 1}, []int{jobs, looks})
+	s.add("p", "c", normal, 1)
+	jobs, looks, _ = fetch()
+	require.Equal(t, []int{1, 1}, []int{jobs, looks})
+	for i := range 200 {
+		s.add("p", fmt.Sprint("app", i), normal, 1)
+		f.heard(fmt.Sprint("test|p|app", i))
+	}
+	jobs, looks, _ = fetch()
+	require.Equal(t, []int{100, 1}, []int{jobs, looks})
+	require.GreaterOrEqual(t, len(f.busy), 100, "the others are known")
 }

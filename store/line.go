@@ -64,6 +64,28 @@ func SplitQueue(queue string) (channel, provider, app string) {
 	return channel, provider, app
 }
 
+// mostAnnounced bounds the lines of a channel that are announced one by one.
+const mostAnnounced = 20
+
+// Announced returns what is announced for queues: they themselves, or their channel where they
+// are many. Workers who hear of a line take from it, and who hear of a channel look for its busy
+// lines.
+func Announced(queues []string) []string {
+	byChannel := map[string][]string{}
+	for _, queue := range queues {
+		channel, _, _ := SplitQueue(queue)
+		byChannel[channel] = append(byChannel[channel], queue)
+	}
+	var announced []string
+	for channel, lines := range byChannel {
+		if len(lines) > mostAnnounced {
+			lines = []string{channel}
+		}
+		announced = append(announced, lines...)
+	}
+	return announced
+}
+
 // BusyLine is a line with a job that a worker can take.
 type BusyLine struct {
 	Queue    string

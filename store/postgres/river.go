@@ -44,28 +44,6 @@ const (
 			GROUP BY state, queue
 		) lines
 		GROUP BY state, channel`
-	// lines finds the queues that have jobs in one of the states $1, from one entry of the index
-	// that River fetches by to the first of the next queue: a million jobs do not make it
-	// slower. Without ORDER BY the planner reads the table.
-	lines = `
-		WITH RECURSIVE lines AS (
-			SELECT s.state, first.queue FROM unnest($1::river_job_state[]) AS s(state),
-				LATERAL (SELECT j.queue FROM river_job j WHERE j.state = s.state ORDER BY j.queue LIMIT 1) AS first
-			UNION ALL
-			SELECT l.state, next.queue FROM lines l,
-				LATERAL (SELECT j.queue FROM river_job j WHERE j.state = l.state AND j.queue > l.queue ORDER BY j.queue LIMIT 1) AS next
-		), due AS (
-			SELECT l.state, l.queue, split_part(l.queue, '|', 1) AS channel, p.priority, head.scheduled_at
-			FROM lines l, generate_series(1, 4) AS p(priority),
-				LATERAL (SELECT j.scheduled_at FROM river_job j WHERE j.state = l.state AND j.queue = l.queue
-					AND j.priority = p.priority ORDER BY j.scheduled_at LIMIT 1) AS head
-			WHERE split_part(l.queue, '|', 1) = ANY ($2::text[]) AND head.scheduled_at <= now()
-		)`
-	// dueQueues returns those of the channels $2 that have a job which is due and in one of the
-	// states $1, and whether one of these is not available yet.
-	dueQueues = lines + ` SELECT channel, bool_or(state <> 'available') FROM due GROUP BY channel`
-	// busyLines is BusyLines.
-	busyLines = lines + ` SELECT queue, min(priority), min(scheduled_at) FROM due GROUP BY queue`
 	// leaveLine moves the waiting jobs of expired deliveries to the line that has no limit: what is not
 	// sent waits for no slot.
 	leaveLine = `
@@ -83,6 +61,37 @@ const (
 	// runningJobs are the jobs that run with the client $1, which is the last that took them.
 	runningJobs = `SELECT id, attempt FROM river_job
 		WHERE state = 'running' AND kind = 'deliver' AND attempted_by[array_upper(attempted_by, 1)] = $1`
+)
+
+// lines is the part of a statement that finds the queues of the channels $1 which have jobs that
+// are due and in one of the states, with the first job of each priority. It goes from one entry
+// of the index that River fetches by to the first of the next queue: a million jobs do not make
+// it slower. Without ORDER BY the planner reads the table.
+func lines(states string) string {
+	return `
+		WITH RECURSIVE lines AS (
+			SELECT s.state, first.queue FROM unnest('{` + states + `}'::river_job_state[]) AS s(state),
+				LATERAL (SELECT j.queue FROM river_job j WHERE j.state = s.state ORDER BY j.queue LIMIT 1) AS first
+			UNION ALL
+			SELECT l.state, next.queue FROM lines l,
+				LATERAL (SELECT j.queue FROM river_job j WHERE j.state = l.state AND j.queue > l.queue ORDER BY j.queue LIMIT 1) AS next
+		), due AS (
+			SELECT l.state, l.queue, split_part(l.queue, '|', 1) AS channel, p.priority, head.scheduled_at
+			FROM lines l, generate_series(1, 4) AS p(priority),
+				LATERAL (SELECT j.scheduled_at FROM river_job j WHERE j.state = l.state AND j.queue = l.queue
+					AND j.priority = p.priority ORDER BY j.scheduled_at LIMIT 1) AS head
+			WHERE split_part(l.queue, '|', 1) = ANY ($1::text[]) AND head.scheduled_at <= now()
+		)`
+}
+
+var (
+	// dueQueues returns the queues of the channels $1 that have a job which is due and not begun,
+	// and whether one of these is not available yet.
+	dueQueues = lines("available,retryable,scheduled") + `
+		SELECT queue, bool_or(state <> 'available') FROM due GROUP BY queue`
+	// busyLines is BusyLines.
+	busyLines = lines("available") + `
+		SELECT queue, min(priority), min(scheduled_at) FROM due GROUP BY queue`
 )
 
 // riverClient inserts jobs and works none.
@@ -116,7 +125,7 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (ma
 
 // queuesOf returns the argument of announce.
 func queuesOf(jobs []store.Job) []string {
-	return column(jobs, func(j *store.Job) string { return j.Queue })
+	return column(jobs, func(j *store.Job) string { return j.Line().Queue() })
 }
 
 // stopJobs deletes the jobs that wait and cancels the others, and returns the deliveries
@@ -173,7 +182,8 @@ func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, e
 		err = row.Scan(&queue, &some)
 		waiting = waiting || some
 		return queue, err
-	}, dueQueues, pgx.QueryExecModeExec, waitingStates, channels) // a cached plan of an empty table would read all of it when it has grown
+	}, dueQueues, pgx.QueryExecModeExec, channels) // a cached plan of an empty table would read all of it when it has grown
+	due = store.Announced(due)
 	if err == nil && len(due) > 0 {
 		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 			if waiting {
@@ -192,12 +202,9 @@ func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, e
 	return due, nil
 }
 
-// waitingStates are the states of jobs that have not begun.
-var waitingStates = []string{"available", "retryable", "scheduled"}
-
 // BusyLines implements store.Queues.
 func (s *Store) BusyLines(ctx context.Context, channel string) ([]store.BusyLine, error) {
-	busy, err := query(ctx, s.pool, sqlread.BusyLine, busyLines, pgx.QueryExecModeExec, waitingStates[:1], []string{channel})
+	busy, err := query(ctx, s.pool, sqlread.BusyLine, busyLines, pgx.QueryExecModeExec, []string{channel})
 	if err != nil {
 		return nil, fmt.Errorf("lines of %s: %w", channel, err)
 	}

@@ -45,33 +45,6 @@ const (
 			GROUP BY state, queue
 		)
 		GROUP BY state, channel`
-	// lines finds the queues that have jobs in one of the states in the JSON array $1, from one
-	// entry of the index that River fetches by to the first of the next queue: a million jobs do
-	// not make it slower.
-	lines = `
-		WITH RECURSIVE lines AS (
-			SELECT s.value AS state, (SELECT min(j.queue) FROM river_job j WHERE j.state = s.value) AS queue FROM json_each($1) s
-			UNION ALL
-			SELECT l.state, (SELECT min(j.queue) FROM river_job j WHERE j.state = l.state AND j.queue > l.queue) FROM lines l
-			WHERE l.queue IS NOT NULL
-		), due AS (
-			SELECT l.state, l.queue, substr(l.queue, 1, instr(l.queue || '|', '|') - 1) AS channel, p.value AS priority,
-				(SELECT min(j.scheduled_at) FROM river_job j WHERE j.state = l.state AND j.queue = l.queue
-					AND j.priority = p.value) AS scheduled_at
-			FROM lines l, json_each('[1, 2, 3, 4]') p
-			WHERE l.queue IS NOT NULL
-		)`
-	// dueQueues returns those of the channels in the JSON array $2 that have a job which is due
-	// and in one of the states $1, and whether one of these is not available yet.
-	dueQueues = lines + `
-		SELECT channel, max(state <> 'available') FROM due
-		WHERE channel IN (SELECT value FROM json_each($2)) AND scheduled_at <= datetime('now', 'subsec')
-		GROUP BY channel`
-	// busyLines is BusyLines.
-	busyLines = lines + `
-		SELECT queue, min(priority), cast(1e6 * unixepoch(min(scheduled_at), 'subsec') AS INTEGER) FROM due
-		WHERE channel = $2 AND scheduled_at <= datetime('now', 'subsec')
-		GROUP BY queue`
 	// leaveLine moves the waiting jobs $1 of expired deliveries to the line that has no limit: what
 	// is not sent waits for no slot.
 	leaveLine = `
@@ -81,6 +54,38 @@ const (
 	// runningJobs are the jobs that run with the client $1, which is the last that took them.
 	runningJobs = `SELECT id, attempt FROM river_job
 		WHERE state = 'running' AND kind = 'deliver' AND json_extract(attempted_by, '$[#-1]') = $1`
+)
+
+// lines is the part of a statement that finds the queues of the channels in the JSON array $1
+// which have jobs that are due and in one of the states, with the first job of each priority. It
+// goes from one entry of the index that River fetches by to the first of the next queue: a
+// million jobs do not make it slower.
+func lines(states string) string {
+	return `
+		WITH RECURSIVE lines AS (
+			SELECT s.value AS state, (SELECT min(j.queue) FROM river_job j WHERE j.state = s.value) AS queue FROM json_each('` + states + `') s
+			UNION ALL
+			SELECT l.state, (SELECT min(j.queue) FROM river_job j WHERE j.state = l.state AND j.queue > l.queue) FROM lines l
+			WHERE l.queue IS NOT NULL
+		), heads AS (
+			SELECT l.state, l.queue, substr(l.queue, 1, instr(l.queue || '|', '|') - 1) AS channel, p.value AS priority,
+				(SELECT min(j.scheduled_at) FROM river_job j WHERE j.state = l.state AND j.queue = l.queue
+					AND j.priority = p.value) AS scheduled_at
+			FROM lines l, json_each('[1, 2, 3, 4]') p
+			WHERE l.queue IS NOT NULL
+		), due AS (
+			SELECT * FROM heads WHERE channel IN (SELECT value FROM json_each($1)) AND scheduled_at <= datetime('now', 'subsec')
+		)`
+}
+
+var (
+	// dueQueues returns the queues that have a job which is due and not begun, and whether one
+	// of these is not available yet.
+	dueQueues = lines(`["available", "retryable", "scheduled"]`) + `
+		SELECT queue, max(state <> 'available') FROM due GROUP BY queue`
+	// busyLines is BusyLines.
+	busyLines = lines(`["available"]`) + `
+		SELECT queue, min(priority), cast(1e6 * unixepoch(min(scheduled_at), 'subsec') AS INTEGER) FROM due GROUP BY queue`
 )
 
 // riverClient returns a River client that inserts and works nothing. It is made for one
@@ -192,7 +197,8 @@ func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, e
 		err = row.Scan(&queue, &some)
 		waiting = waiting || some
 		return queue, err
-	}, dueQueues, `["available", "retryable", "scheduled"]`, string(names))
+	}, dueQueues, string(names))
+	due = store.Announced(due)
 	if err == nil && len(due) > 0 {
 		err = s.inTx(ctx, func(tx *sql.Tx) error { return s.announce(ctx, tx, due, waiting) })
 	}
@@ -239,7 +245,11 @@ func (s *Store) announce(ctx context.Context, tx *sql.Tx, queues []string, sched
 
 // BusyLines implements store.Queues.
 func (s *Store) BusyLines(ctx context.Context, channel string) ([]store.BusyLine, error) {
-	busy, err := query(ctx, s.read, sqlread.BusyLine, busyLines, `["available"]`, channel)
+	channels, err := json.Marshal([]string{channel})
+	if err != nil {
+		return nil, fmt.Errorf("lines of %s: %w", channel, err)
+	}
+	busy, err := query(ctx, s.read, sqlread.BusyLine, busyLines, string(channels))
 	if err != nil {
 		return nil, fmt.Errorf("lines of %s: %w", channel, err)
 	}

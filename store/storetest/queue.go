@@ -264,7 +264,13 @@ func announceDueByLines(t *testing.T, b bundle) {
 	b.accept(t, lined("a", "1", "smtp", 1))
 	due, err = b.AnnounceDue(t.Context(), channels)
 	require.NoError(t, err)
-	require.Equal(t, []string{"email"}, due)
+	require.Equal(t, []string{"email|smtp|a"}, due)
+	for i := range 30 {
+		b.accept(t, lined(fmt.Sprint("app", i), "1", "smtp", 1))
+	}
+	due, err = b.AnnounceDue(t.Context(), channels)
+	require.NoError(t, err)
+	require.Equal(t, []string{"email"}, due, "they are many")
 }
 
 // A delivery that has expired does not wait for its turn: it is not sent.
