@@ -18,11 +18,8 @@ import (
 )
 
 // serveConsole registers the pages, and sends browsers there from the root.
-func (s *Server) serveConsole() error {
-	pages, err := console.New(consoleAPI{s}, s.log)
-	if err != nil {
-		return err
-	}
+func (s *Server) serveConsole() {
+	pages := console.New(consoleAPI{s}, s.log)
 	s.app.Use(console.Prefix, s.takeForm, func(c *fiber.Ctx) error {
 		c.Response().Header.Del(fiber.HeaderXFrameOptions) // the pages' policies say who may frame them
 		ctx := context.WithValue(c.UserContext(), requestKey{}, c)
@@ -36,7 +33,6 @@ func (s *Server) serveConsole() error {
 		}
 		return c.Redirect(console.Prefix + "/")
 	})
-	return nil
 }
 
 // hasSession reports whether a request comes from a browser that is signed in.

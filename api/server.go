@@ -180,9 +180,7 @@ func New(o Options) (*Server, error) {
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
 	s.serveSpec(spec)
-	if err := s.serveConsole(); err != nil {
-		return nil, err
-	}
+	s.serveConsole()
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}

@@ -21,7 +21,9 @@ type Decision struct {
 // anything nor uses a quota. last is what was last told of the batch's groups of alerts, and
 // used what was used of its quotas. taken reports whether a notification has the key.
 func Decide(batch []Acceptance, last []Told, used []Use, taken func(Key) bool) Decision {
-	d := Decision{Repeated: map[uuid.UUID]uuid.UUID{}, Beyond: map[uuid.UUID]*QuotaError{}}
+	d := Decision{
+		News: make([]Acceptance, 0, len(batch)), Repeated: map[uuid.UUID]uuid.UUID{}, Beyond: map[uuid.UUID]*QuotaError{},
+	}
 	told := make(map[AlertGroup]Told, len(last))
 	for _, t := range last {
 		told[t.AlertGroup] = t

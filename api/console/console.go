@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -88,19 +89,15 @@ type API interface {
 type Console struct {
 	api     API
 	log     *zap.Logger
-	views   map[lang]views
+	views   map[lang]func() views // parsed for the first page: parsed templates are a third of an idle service's heap
 	handler http.Handler
 }
 
 // New returns the console of an API.
-func New(api API, log *zap.Logger) (*Console, error) {
-	c := &Console{api: api, log: log, views: map[lang]views{}}
+func New(api API, log *zap.Logger) *Console {
+	c := &Console{api: api, log: log, views: map[lang]func() views{}}
 	for _, l := range languages {
-		v, err := parseViews(l)
-		if err != nil {
-			return nil, err
-		}
-		c.views[l] = v
+		c.views[l] = sync.OnceValue(func() views { return parseViews(l) })
 	}
 	mux := http.NewServeMux()
 	for _, r := range routes {
@@ -109,7 +106,7 @@ func New(api API, log *zap.Logger) (*Console, error) {
 	mux.Handle("GET "+Prefix+"/static/", static)
 	mux.HandleFunc(Prefix+"/", func(w http.ResponseWriter, req *http.Request) { c.serve(notFound, w, req) })
 	c.handler = guarded(mux)
-	return c, nil
+	return c
 }
 
 // ServeHTTP implements http.Handler.

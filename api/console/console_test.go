@@ -80,8 +80,7 @@ func (nothing) Problem(error) Problem                                { return Pr
 // ask asks for a path as a user with the role; empty: nobody.
 func ask(t *testing.T, method, path, role string) *httptest.ResponseRecorder {
 	t.Helper()
-	c, err := New(nothing{}, zap.NewNop())
-	require.NoError(t, err)
+	c := New(nothing{}, zap.NewNop())
 	r := httptest.NewRequest(method, path, nil)
 	if role != "" {
 		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: role})
@@ -118,10 +117,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 // names is there.
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	english, err := readTexts("en")
-	require.NoError(t, err)
-	chinese, err := readTexts("zh")
-	require.NoError(t, err)
+	english, chinese := readTexts("en"), readTexts("zh")
 	keys := func(c catalogue) []string {
 		return slices.DeleteFunc(slices.Sorted(maps.Keys(c)), func(key string) bool { return strings.HasSuffix(key, ".one") })
 	}

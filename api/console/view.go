@@ -24,17 +24,18 @@ type views map[string]*template.Template
 // catalogue holds the texts of one language, by key. Keys begin with the name of their page.
 type catalogue map[string]string
 
-// readTexts returns the texts of a language.
-func readTexts(l lang) (catalogue, error) {
+// readTexts returns the texts of a language. The files are part of the program, so it panics
+// when one is wrong, as parseViews does.
+func readTexts(l lang) catalogue {
 	content, err := textFiles.ReadFile("texts/" + string(l) + ".json")
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
 	var texts catalogue
 	if err := json.Unmarshal(content, &texts); err != nil {
-		return nil, fmt.Errorf("texts/%s.json: %w", l, err)
+		panic(fmt.Errorf("texts/%s.json: %w", l, err))
 	}
-	return texts, nil
+	return texts
 }
 
 // text returns the text of a key with the arguments in it, as fmt has them. When the first one
@@ -64,21 +65,15 @@ func (c catalogue) known(keys ...string) string {
 }
 
 // parseViews parses layout.html with each of the other templates, in one language.
-func parseViews(l lang) (views, error) {
-	texts, err := readTexts(l)
-	if err != nil {
-		return nil, err
-	}
-	base, err := template.New("").Funcs(template.FuncMap{
+func parseViews(l lang) views {
+	texts := readTexts(l)
+	base := template.Must(template.New("").Funcs(template.FuncMap{
 		"t": texts.text, "known": texts.known, "time": timeElement, "visible": visible, "asset": asset, "indented": indented,
 		"took": took, "prefix": func() string { return Prefix },
-	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
-	if err != nil {
-		return nil, err
-	}
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
 	all := views{}
 	for _, file := range files {
@@ -86,13 +81,9 @@ func parseViews(l lang) (views, error) {
 		if name == "layout" || name == "parts" {
 			continue
 		}
-		view, err := template.Must(base.Clone()).ParseFS(templateFiles, path.Join("templates", file.Name()))
-		if err != nil {
-			return nil, err
-		}
-		all[name] = view
+		all[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, path.Join("templates", file.Name())))
 	}
-	return all, nil
+	return all
 }
 
 // timeElement returns a time in UTC that console.js shows in the viewer's zone.

@@ -66,7 +66,7 @@ func (v *visit) fragment(name string, data any) error {
 
 func (v *visit) write(view, template string, status int) error {
 	var out bytes.Buffer
-	if err := v.console.views[v.Language][view].ExecuteTemplate(&out, template, v); err != nil {
+	if err := v.console.views[v.Language]()[view].ExecuteTemplate(&out, template, v); err != nil {
 		v.console.log.Error("a page could not be made", zap.String("view", view), zap.Error(err))
 		http.Error(v.w, "internal error; it was logged", http.StatusInternalServerError)
 		return nil

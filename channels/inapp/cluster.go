@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -130,7 +131,8 @@ func (c *cluster) expire(ctx context.Context, namespace string, before time.Time
 			}
 			err := c.client.Resource(notifications).Namespace(n.GetNamespace()).Delete(ctx, n.GetName(), metav1.DeleteOptions{})
 			if err != nil && !apierrors.IsNotFound(err) {
-				return deleted, asError(ctx, err, c.secrets)
+				hide := append(slices.Clone(c.secrets), n.GetNamespace()) // it can be named after a user
+				return deleted, asError(ctx, err, hide)
 			}
 			deleted++
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -304,6 +305,21 @@ func TestExpireFails(t *testing.T) {
 			channeltest.RequireError(t, err, tc.class, tc.code)
 		})
 	}
+}
+
+// The log shows the error of an expiry, and a namespace is named after its user.
+func TestExpireNamesNoUser(t *testing.T) {
+	t.Parallel()
+	cluster, sender := setup(t, nil)
+	m := text()
+	receipt, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	cluster.Fail(k8s.Fault{Where: k8s.Delete, HTTPStatus: 403, Code: "Forbidden", Message: fmt.Sprintf(
+		"notifications %q is forbidden: cannot delete in the namespace %q", receipt.Details["name"], receipt.Details["namespace"],
+	)})
+	_, err = sender.(channels.Expirer).Expire(t.Context(), time.Now().Add(time.Hour))
+	require.ErrorContains(t, err, "cannot delete in the namespace")
+	require.NotContains(t, err.Error(), m.Recipient.Value)
 }
 
 func TestProbe(t *testing.T) {

@@ -155,8 +155,10 @@ func (s *stage) until(patience time.Duration, n int, sql string, args ...any) {
 // (Otherwise they wait up to half a minute for the next look.)
 func (s *stage) rescue() {
 	s.t.Helper()
+	var called time.Time
+	require.NoError(s.t, s.db.QueryRow(s.t.Context(), `SELECT now()`).Scan(&called))
 	s.until(2*lease, 0, `SELECT count(*) FROM river_job
-		WHERE kind = 'deliver' AND state = 'running' AND attempted_at > now() - $1::interval`, lease)
+		WHERE kind = 'deliver' AND state = 'running' AND attempted_at > now() - $1::interval AND attempted_at <= $2`, lease, called)
 	for _, r := range s.fleet.takeAll() {
 		require.Zero(s.t, r.Terminate())
 	}
