@@ -219,14 +219,14 @@ func (c *channelFetcher) fetchFrom(
 // paceOf returns the pace of the provider that a line's jobs go through. Its Provider is empty
 // where there is no limit.
 func (c *channelFetcher) paceOf(line store.BusyLine) store.Pace {
-	_, part, _ := store.SplitQueue(line.Queue)
-	if part == "" || part == channels.SimulatedProvider {
+	_, part, app := store.SplitQueue(line.Queue)
+	if app == "" || part == channels.SimulatedProvider {
 		return store.Pace{}
 	}
 	registry := c.jobs.settings.Load().Registry
 	provider, _ := registry.Provider(c.channel)
 	for _, name := range registry.Providers(c.channel) {
-		if store.LinePart(name) == part {
+		if part != "" && store.LinePart(name) == part {
 			provider, _ = registry.Named(name)
 		}
 	}

@@ -254,9 +254,9 @@ func TestPaceGivesASingleMessageItsTurn(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					s := newSimulation(t, interval, replicas)
-					s.add("p", "a", normal, 3000)
+					s.add("", "a", normal, 3000)
 					began := 3*interval + 300*time.Millisecond
-					s.later(began, "p", "b", normal, 1)
+					s.later(began, "", "b", normal, 1)
 					length := 20*interval + 10*time.Second
 					s.run(length)
 					b := s.when("b", normal)
@@ -280,8 +280,8 @@ func TestPaceSharesSlots(t *testing.T) {
 	for _, replicas := range []int{1, 3} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSimulation(t, 200*time.Millisecond, replicas)
-			s.add("p", "a", normal, 3000)
-			s.later(time.Minute, "p", "b", normal, 3000)
+			s.add("", "a", normal, 3000)
+			s.later(time.Minute, "", "b", normal, 3000)
 			s.run(2 * time.Minute)
 			var late int
 			for _, at := range s.when("b", normal) {
@@ -302,10 +302,10 @@ func TestPaceKeepsPriorities(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			const interval = 600 * time.Millisecond
 			s := newSimulation(t, interval, replicas)
-			s.add("p", "a", normal, 1000)
-			s.later(10*time.Second, "p", "a", high, 100)
-			s.later(20*time.Second, "p", "b", high, 3)
-			s.later(20*time.Second+time.Millisecond, "p", "b", normal, 1)
+			s.add("", "a", normal, 1000)
+			s.later(10*time.Second, "", "a", high, 100)
+			s.later(20*time.Second, "", "b", high, 3)
+			s.later(20*time.Second+time.Millisecond, "", "b", normal, 1)
 			s.run(80 * time.Second)
 			urgent := s.when("a", high)
 			require.NotEmpty(t, urgent)
@@ -325,13 +325,30 @@ func TestPaceKeepsPriorities(t *testing.T) {
 	}
 }
 
+// What waits follows its channel to another provider, at that one's pace.
+func TestPaceFollowsTheChannel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulation(t, time.Minute, 1)
+		s.add("", "a", normal, 1000)
+		time.AfterFunc(10*time.Second, func() {
+			test := channels.Type{Channel: "test"}
+			s.jobs.settings.Store(&settings.Settings{Registry: channels.NewRegistry(map[string]channels.Provider{
+				"test": {Name: "other", Type: test, Interval: 100 * time.Millisecond},
+			}, channels.Provider{Name: "p", Type: test, Interval: time.Minute})})
+		})
+		s.run(30 * time.Second)
+		require.InDelta(t, 200, len(s.sent), 25)
+	})
+}
+
 // A provider that is behind its limit leaves workers for the others of its channel.
 func TestPaceLeavesWorkers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimulation(t, 5*time.Millisecond, 1)
 		s.workers, s.takes = 20, 10*time.Millisecond
-		s.add("p", "a", normal, 5000)
+		s.add("", "a", normal, 5000)
 		s.later(time.Second, "fast", "a", normal, 1000)
 		s.run(10 * time.Second)
 		require.GreaterOrEqual(t, len(s.sent), 2000, "both go on")
@@ -347,9 +364,9 @@ func TestFetchByTurns(t *testing.T) {
 		s := newSimulation(t, 0, 2)
 		s.takes = 200 * time.Millisecond
 		s.jobs.weights.Store(&map[string]int{"heavy": 3})
-		s.add("p", "a", normal, 10_000)
-		s.later(time.Second, "p", "single", normal, 1)
-		s.later(2*time.Second, "p", "heavy", normal, 10_000)
+		s.add("", "a", normal, 10_000)
+		s.later(time.Second, "", "single", normal, 1)
+		s.later(2*time.Second, "", "heavy", normal, 10_000)
 		s.run(5 * time.Second)
 		single := s.when("single", normal)
 		require.Len(t, single, 1)
@@ -372,7 +389,7 @@ func TestFetchByTurns(t *testing.T) {
 func TestFetchOfOneApp(t *testing.T) {
 	t.Parallel()
 	s := newSimulation(t, 0, 1)
-	s.add("p", "a", normal, 1000)
+	s.add("", "a", normal, 1000)
 	f := newFetcher(s.jobs, s.table, 100).channels["test"]
 	for range 10 {
 		got, err := f.fetch(t.Context(), s.table, &riverdriver.JobGetAvailableParams{Queue: "test", MaxToLock: 100})
@@ -425,21 +442,21 @@ func TestFetchOfNews(t *testing.T) {
 		return len(got.Jobs), s.looks - looks, s.calls - calls
 	}
 	for range 3 {
-		s.add("p", "a", normal, 1)
-		f.heard("test|p|a")
+		s.add("", "a", normal, 1)
+		f.heard("test|a")
 		jobs, looks, calls := fetch()
 		require.Equal(t, []int{1, 0, 1}, []int{jobs, looks, calls})
 	}
-	s.add("p", "b", normal, 1)
+	s.add("", "b", normal, 1)
 	f.heard("test")
 	jobs, looks, _ := fetch()
 	require.Equal(t, []int{1, 1}, []int{jobs, looks})
-	s.add("p", "c", normal, 1)
+	s.add("", "c", normal, 1)
 	jobs, looks, _ = fetch()
 	require.Equal(t, []int{1, 1}, []int{jobs, looks})
 	for i := range 200 {
-		s.add("p", fmt.Sprint("app", i), normal, 1)
-		f.heard(fmt.Sprint("test|p|app", i))
+		s.add("", fmt.Sprint("app", i), normal, 1)
+		f.heard(fmt.Sprint("test|app", i))
 	}
 	jobs, looks, _ = fetch()
 	require.Equal(t, []int{100, 1}, []int{jobs, looks})

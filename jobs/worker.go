@@ -55,11 +55,13 @@ func (w *deliverWorker) NextRetry(job *river.Job[store.JobArgs]) time.Time {
 // jobOf returns a job as the Deliverer takes it.
 func (w *deliverWorker) jobOf(job *river.Job[store.JobArgs]) delivering.Job {
 	j := delivering.Job{
-		ID: job.ID, DeliveryID: job.Args.DeliveryID, Queue: channelOf(job.JobRow), Priority: job.Priority,
+		ID: job.ID, DeliveryID: job.Args.DeliveryID, Line: job.Queue, Priority: job.Priority,
 		Attempt: job.Attempt, MaxAttempts: job.MaxAttempts, CreatedAt: job.CreatedAt, Waited: queueWait(job.JobRow),
 		Metadata: job.Metadata,
 	}
-	if c := w.fetcher.channels[j.Queue]; c != nil {
+	channel, _, app := store.SplitQueue(job.Queue)
+	j.Queue, j.Weight = channel, w.fetcher.jobs.weight(app)
+	if c := w.fetcher.channels[channel]; c != nil {
 		j.Slot = c.slot(job.ID)
 	}
 	for _, e := range job.Errors {

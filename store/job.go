@@ -10,7 +10,7 @@ import (
 type Job struct {
 	DeliveryID  uuid.UUID
 	Queue       string    // the delivery's channel
-	Provider    string    // that it is accepted or requeued for
+	Provider    string    // that the delivery must go through; empty: the channel's
 	AppID       string    // Requeue sets it
 	Priority    int       // 1 is worked first, 4 last
 	MaxAttempts int       // the first attempt included

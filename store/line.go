@@ -11,19 +11,22 @@ import (
 // line is a queue of River, so that a worker can take from any of them.
 type Line struct {
 	Channel  string
-	Provider string // that the delivery was accepted for, or requeued for
-	AppID    string
+	Provider string // empty: the channel's, whichever that is when the job is worked
+	AppID    string // empty: the line of the jobs that wait for no turn
 }
 
 // lineSeparator is between the parts of a line's name. River allows it, and no part has it.
 const lineSeparator = "|"
 
-// Queue returns the name of the line's queue: channel|provider|app. River bounds names to 64
+// Queue returns the name of the line's queue: channel|app or channel|provider|app. River bounds names to 64
 // characters, and to letters, digits and a few signs between them. A part that does not fit
 // is a hash.
 func (l Line) Queue() string {
-	if l.Provider == "" && l.AppID == "" {
+	switch {
+	case l.AppID == "":
 		return l.Channel
+	case l.Provider == "":
+		return l.Channel + lineSeparator + LinePart(l.AppID)
 	}
 	return l.Channel + lineSeparator + LinePart(l.Provider) + lineSeparator + LinePart(l.AppID)
 }
@@ -60,7 +63,10 @@ func fitsLine(part string) bool {
 // and empty when the queue is not a line.
 func SplitQueue(queue string) (channel, provider, app string) {
 	channel, rest, _ := strings.Cut(queue, lineSeparator)
-	provider, app, _ = strings.Cut(rest, lineSeparator)
+	provider, app, named := strings.Cut(rest, lineSeparator)
+	if !named {
+		provider, app = "", provider
+	}
 	return channel, provider, app
 }
 

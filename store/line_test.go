@@ -31,6 +31,9 @@ func TestLineNamesAreQueuesOfRiver(t *testing.T) {
 		}
 	}
 	require.Equal(t, "email|smtp|billing", Line{"email", "smtp", "billing"}.Queue())
+	require.Equal(t, "email|billing", Line{"email", "", "billing"}.Queue())
+	channel, provider, app := SplitQueue("email|billing")
+	require.Equal(t, []string{"email", "", "billing"}, []string{channel, provider, app})
 }
 
 func TestQueueWithoutALine(t *testing.T) {

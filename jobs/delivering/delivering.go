@@ -5,6 +5,7 @@ package delivering
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,6 +54,7 @@ type Deliverer struct {
 	records  *groupcommit.Committer[store.Outcome, bool]
 	messages *otter.Cache[uuid.UUID, store.Message]
 	places   *places
+	rooms    sync.Map        // by provider, a *room
 	running  context.Context // until Stop
 	stopping <-chan struct{} // closed by Stop
 	stop     context.CancelFunc

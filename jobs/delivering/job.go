@@ -11,6 +11,8 @@ type Job struct {
 	ID          int64
 	DeliveryID  uuid.UUID
 	Queue       string
+	Line        string // that it waited in
+	Weight      int    // of its app
 	Priority    int
 	Attempt     int // from 1; River counts it up when a worker takes the job
 	MaxAttempts int

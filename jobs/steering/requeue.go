@@ -1,7 +1,6 @@
 package steering
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 	if err != nil {
 		return err
 	}
-	requeued, err := c.store.Requeue(ctx, []store.Requeue{c.requeueOf(d, provider, n.Priority, by)})
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{requeueOf(d, provider, n.Priority, by)})
 	if err != nil {
 		return err
 	}
@@ -148,7 +147,7 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	batch := make([]store.Requeue, 0, len(page))
 	for _, d := range page {
 		if !d.IsErased() {
-			batch = append(batch, c.requeueOf(d, provider, store.PriorityLow, by))
+			batch = append(batch, requeueOf(d, provider, store.PriorityLow, by))
 		}
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
@@ -161,13 +160,14 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	return n, err
 }
 
-func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
+func requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
 	if d.Test { // it stays with the simulated provider
 		provider = ""
 	}
 	now := store.Now()
-	job := store.Job{
-		DeliveryID: d.ID, Queue: d.Channel, Provider: c.through(d, provider), MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue(),
+	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, Provider: provider, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
+	if d.Test {
+		job.Provider = channels.SimulatedProvider
 	}
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
 		job.Due = *d.SendAt
@@ -177,15 +177,6 @@ func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Pr
 		audit.Detail = "through " + provider
 	}
 	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, Provider: provider, Job: job, At: now, Audit: audit}
-}
-
-// through returns the provider that a delivery will go through, for its line.
-func (c *Control) through(d store.Delivery, provider string) string {
-	own, _ := c.settings.Load().Registry.Provider(d.Channel)
-	if d.Test {
-		return channels.SimulatedProvider
-	}
-	return cmp.Or(provider, own.Name)
 }
 
 // channelOf returns the channel of a provider. It returns a *refusal.Error unless deliveries of
