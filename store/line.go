@@ -31,8 +31,8 @@ func (l Line) Queue() string {
 	return l.Channel + lineSeparator + LinePart(l.Provider) + lineSeparator + LinePart(l.AppID)
 }
 
-// maxLinePart leaves the channel 16 characters.
-const maxLinePart = 23
+// maxLinePart leaves the channel 22 characters.
+const maxLinePart = 20
 
 // LinePart returns a provider or an app as it is in the names of queues.
 func LinePart(name string) string {

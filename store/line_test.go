@@ -15,12 +15,12 @@ func TestLineNamesAreQueuesOfRiver(t *testing.T) {
 	t.Parallel()
 	parts := []string{
 		"app", "notify-console", "a_b-c1", "App", "a.b", "a--b", "a-", "-a", "_", "app:test", "团队", "a|b", "a b",
-		strings.Repeat("a", 23), strings.Repeat("a", 24), strings.Repeat("a", 128),
+		strings.Repeat("a", 20), strings.Repeat("a", 21), strings.Repeat("a", 128),
 	}
 	seen := map[string]Line{}
 	for _, provider := range parts {
 		for _, app := range parts {
-			line := Line{Channel: "feishu_webhook_1", Provider: provider, AppID: app}
+			line := Line{Channel: "a_channel_with_22_char", Provider: provider, AppID: app}
 			name := line.Queue()
 			require.Regexp(t, riverQueue, name)
 			require.LessOrEqual(t, len(name), 64)
