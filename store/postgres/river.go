@@ -173,7 +173,7 @@ func (s *Store) deleteWaiting(ctx context.Context, tx pgx.Tx, jobs []int64) (map
 
 // AnnounceDue implements store.Queues.
 func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, error) {
-	if _, err := s.pool.Exec(ctx, leaveLine, store.ScheduleBatch); err != nil {
+	if _, err := s.pool.Exec(ctx, leaveLine, pgx.QueryExecModeExec, store.ScheduleBatch); err != nil {
 		return nil, fmt.Errorf("announce expired jobs: %w", marked(err))
 	}
 	var waiting bool // some are not available yet
