@@ -254,9 +254,8 @@ func (c configCheck) Run(ctx context.Context, of *configCommands, k *kong.Contex
 	fmt.Fprintf(k.Stderr, "%s is valid\n\n", of.Config)
 	table := tabwriter.NewWriter(k.Stderr, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHANNEL\tPROVIDER\tTYPE\tRECIPIENTS\tANSWER LOST\tCAN")
-	for _, channel := range checked.Registry.Channels() {
-		p, _ := checked.Registry.Provider(channel)
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", channel, p.Name, p.Type.Name,
+	for _, p := range checked.Registry.InUse() {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Type.Channel, p.Name, p.Type.Name,
 			strings.Join(channels.RecipientTypeNames(p.Type), ", "), p.OnUncertain, strings.Join(p.Type.Abilities(), ", "))
 	}
 	if err := table.Flush(); err != nil || !c.Probe {

@@ -18,6 +18,8 @@ func FuzzNotificationBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"idempotencyKey":"k","channels":{"email":{"template":"t","params":{"a":[1,{"b":null}]}}},"recipients":[{"type":"email","value":"a@b.c"}]}`,
 		`{"idempotencyKey":"\ud83d\ude00","channels":{"a.b[0]":{"template":"t","params":null}},"recipients":[{"type":"phone","value":"1"}]}`,
+		`{"idempotencyKey":"k","channels":{"feishu_webhook":{"template":"t","recipients":[{"type":"feishu_group","value":"team-a"}],"mention":[{"type":"feishu_user_id","value":"ou_1"}]}}}`,
+		`{"idempotencyKey":"k","channels":{"email":{"template":"t","recipients":null,"mention":[]}}}`,
 		`{"a":"\u0000"}`, `{"a":"\ud83d"}`, `{"a":1,"a":2}`, `{} {}`, `[1,]`, `{"a":1e999999}`, "\xff", `"`, ``,
 		strings.Repeat(`[`, 100), strings.Repeat(`{"a":`, 40),
 	} {
@@ -34,7 +36,12 @@ func FuzzNotificationBody(f *testing.F) {
 		r := decoded.request()
 		require.NotEmpty(t, r.IdempotencyKey)
 		require.NotEmpty(t, r.Channels)
-		require.NotEmpty(t, r.Recipients)
+		for name, c := range r.Channels {
+			if decoded.checkRecipients() == nil {
+				require.NotEmpty(t, append(c.Recipients, r.Recipients...), name)
+			}
+			require.LessOrEqual(t, len(c.Mention), 50)
+		}
 		encoded, err := json.Marshal(r)
 		require.NoError(t, err)
 		require.True(t, utf8.Valid(encoded))

@@ -26,16 +26,18 @@ type IntegrationsConfig struct {
 
 // Receiver holds the channels and the recipients of one receiver's alerts.
 type Receiver struct {
-	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"by channel name; each has the name of a template, template"`
-	Recipients []ReceiverRecipient        `yaml:"recipients" required:"true" doc:"each has a type and a value; the value is secret"`
+	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"by channel name; each has the name of a template, template, and may have recipients of its own and people to mention"`
+	Recipients []ReceiverRecipient        `yaml:"recipients" doc:"of the channels that have none of their own; each has a type and a value; the value is secret"`
 	Apps       []string                   `yaml:"apps" doc:"ids of the apps that may post alerts to it, besides administrators; left out: every app with the role send"`
 	// RemindAfter must be shorter than the sender's repeat interval.
 	RemindAfter time.Duration `yaml:"remindAfter" doc:"tell again what still fires, when the sender repeats it and the last telling is that old; 0: never"`
 }
 
-// ReceiverChannel names the template of one channel.
+// ReceiverChannel names the template of one channel, and may narrow whom it reaches.
 type ReceiverChannel struct {
-	Template string `yaml:"template" required:"true" doc:"name of the template"`
+	Template   string              `yaml:"template" required:"true" doc:"name of the template"`
+	Recipients []ReceiverRecipient `yaml:"recipients" doc:"who gets it over this channel, and nobody else; left out: those of the receiver that fit"`
+	Mention    []ReceiverRecipient `yaml:"mention" doc:"who is mentioned in each message to a group"`
 }
 
 // ReceiverRecipient is one recipient of the alerts.

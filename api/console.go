@@ -149,7 +149,11 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 }
 
 func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Message, error) {
-	return c.s.store.Message(ctx, of.MessageID)
+	m, err := c.s.store.Message(ctx, of.MessageID)
+	for i, r := range m.Mention {
+		m.Mention[i].Value = viewRecipient(ctx, r).Value
+	}
+	return m, err
 }
 
 func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error) {

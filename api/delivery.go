@@ -43,6 +43,7 @@ type messageView struct {
 	Body            string          `json:"body"`
 	TemplateCode    string          `json:"templateCode"`
 	Params          json.RawMessage `json:"params" doc:"what a vendor that renders the text itself gets: an object, or null"`
+	Mention         []recipientView `json:"mention,omitzero" doc:"who is mentioned beside the text; left out when nobody is"`
 }
 
 type attemptView struct {
@@ -115,6 +116,9 @@ func (s *Server) getDelivery(ctx context.Context, in *getDeliveryInput) (*delive
 	}
 	v := viewDelivery(ctx, d)
 	v.Message, v.Attempts = viewMessage(message), viewAttempts(ctx, d, attempts)
+	if len(message.Mention) > 0 {
+		v.Message.Mention = viewRecipients(ctx, message.Mention)
+	}
 	return &deliveryOutput{v}, nil
 }
 

@@ -237,6 +237,11 @@ func (s *deliveryControl) RequeueMatching(_ context.Context, r steering.RequeueR
 	return s.done, s.err
 }
 
+// Admits knows one provider that names its apps.
+func (s *deliveryControl) Admits(provider, app string) bool {
+	return provider != "team-b" || app == "team-b-app"
+}
+
 // view is an overview of two channels.
 type view struct{}
 

@@ -111,14 +111,21 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 		},
 	}
 	for name, channel := range r.Channels {
-		request.Channels[name] = accepting.ChannelRequest{Template: channel.Template}
+		request.Channels[name] = accepting.ChannelRequest{
+			Template: channel.Template, Recipients: configured(channel.Recipients), Mention: configured(channel.Mention),
+		}
 	}
-	for _, recipient := range r.Recipients {
-		request.Recipients = append(request.Recipients, store.Recipient{
-			Type: recipient.Type, Value: recipient.Value, Configured: true,
-		})
-	}
+	request.Recipients = configured(r.Recipients)
 	return request, nil
+}
+
+// configured returns addresses of the configuration; nil when there are none.
+func configured(list []ReceiverRecipient) []store.Recipient {
+	var recipients []store.Recipient
+	for _, r := range list {
+		recipients = append(recipients, store.Recipient{Type: r.Type, Value: r.Value, Configured: true})
+	}
+	return recipients
 }
 
 // again returns the time after which the group is told again though nothing has changed;

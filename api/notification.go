@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +15,7 @@ import (
 
 const sendDescription = "After a 202 the notification and all its deliveries are stored. " +
 	"The same request with the same idempotencyKey answers 200 with the same id; another request with that key is refused. " +
+	"A channel sends to its own `recipients`, and without them to those of the request that fit it. " +
 	"Recipients that fit none of the channels are listed as unmatched. " +
 	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
 
@@ -23,7 +26,7 @@ const readDescription = "The tasks are all deliveries, oldest first. They are wr
 type notificationRequest struct {
 	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"identifies the notification among those of the app" example:"incident-001"`
 	Channels       map[string]channelRequest `json:"channels" minProperties:"1" doc:"what is sent over each channel, by channel name" example:"{\"feishu_app\": {\"template\": \"feishu-alert\", \"params\": {\"incident\": \"database down\", \"severity\": \"P0\"}}}"`
-	Recipients     []recipientView           `json:"recipients" minItems:"1" doc:"who gets it; duplicates count once"`
+	Recipients     []recipientView           `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over the channels that have no recipients of their own; may be left out when all have; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
 	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications"`
@@ -32,6 +35,9 @@ type notificationRequest struct {
 type channelRequest struct {
 	Template string         `json:"template" minLength:"1" maxLength:"64" doc:"name of the template" example:"feishu-alert"`
 	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
+	// Recipients and Mention are in the same form as the recipients of the request.
+	Recipients []recipientView `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over this channel, and nobody else; each must fit the channel"`
+	Mention    []recipientView `json:"mention,omitempty" minItems:"1" maxItems:"50" nullable:"false" doc:"who is mentioned in each message to a group over this channel"`
 }
 
 type recipientView struct {
@@ -77,18 +83,40 @@ func (r notificationRequest) request() accepting.Request {
 	request := accepting.Request{
 		IdempotencyKey: r.IdempotencyKey,
 		Channels:       make(map[string]accepting.ChannelRequest, len(r.Channels)),
-		Recipients:     make([]store.Recipient, len(r.Recipients)),
+		Recipients:     recipientsOf(r.Recipients),
 		SendAt:         microseconds(r.SendAt),
 		ExpiresAt:      microseconds(r.ExpiresAt),
 		Priority:       store.Priority(r.Priority),
 	}
-	for name, channel := range r.Channels {
-		request.Channels[name] = accepting.ChannelRequest(channel)
-	}
-	for i, recipient := range r.Recipients {
-		request.Recipients[i] = store.Recipient{Type: recipient.Type, Value: recipient.Value}
+	for name, c := range r.Channels {
+		request.Channels[name] = accepting.ChannelRequest{
+			Template: c.Template, Params: c.Params, Recipients: recipientsOf(c.Recipients), Mention: recipientsOf(c.Mention),
+		}
 	}
 	return request
+}
+
+// recipientsOf returns the addresses of a request; nil when there are none.
+func recipientsOf(views []recipientView) []store.Recipient {
+	if views == nil {
+		return nil
+	}
+	recipients := make([]store.Recipient, len(views))
+	for i, v := range views {
+		recipients[i] = store.Recipient{Type: v.Type, Value: v.Value}
+	}
+	return recipients
+}
+
+// checkRecipients returns a *Problem when a channel has nobody to send to.
+func (r notificationRequest) checkRecipients() error {
+	for _, name := range slices.Sorted(maps.Keys(r.Channels)) {
+		if r.Recipients == nil && r.Channels[name].Recipients == nil {
+			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "recipients",
+				"is required, because the channel "+name+" has none of its own")
+		}
+	}
+	return nil
 }
 
 // microseconds returns a time as the store keeps it, or nil.
@@ -107,6 +135,9 @@ type sendOutput struct {
 }
 
 func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutput, error) {
+	if err := in.body.checkRecipients(); err != nil {
+		return nil, err
+	}
 	return s.send(ctx, in.body.request())
 }
 

@@ -237,7 +237,6 @@ func TestMalformedNotifications(t *testing.T) {
 		"params as string":         {params(`"x"`), badShape, "channels.email.params"},
 		"unknown field of channel": {with("channels", `{"email":{"template":"t","to":"x"}}`), badShape, "channels.email.to"},
 		"odd channel name":         {with("channels", `{"a.b[0]":{"template":1}}`), badShape, "channels.a.b[0].template"},
-		"no recipients":            {with("recipients", ""), badShape, "recipients"},
 		"empty recipients":         {with("recipients", `[]`), badShape, "recipients"},
 		"null recipients":          {with("recipients", `null`), badShape, "recipients"},
 		"recipients as object":     {with("recipients", `{"type":"email","value":"a@b.c"}`), badShape, "recipients"},
@@ -250,6 +249,13 @@ func TestMalformedNotifications(t *testing.T) {
 		"empty recipient value":    {recipient(`{"type":"email","value":""}`), badShape, "recipients[1].value"},
 		"phone as number":          {recipient(`{"type":"phone","value":13800000000}`), badShape, "recipients[1].value"},
 		"long recipient value":     {recipient(`{"type":"email","value":"` + strings.Repeat("a", 321) + `"}`), badShape, "recipients[1].value"},
+		"empty list of a channel":  {with("channels", `{"email":{"template":"t","recipients":[]}}`), badShape, "channels.email.recipients"},
+		"null list of a channel":   {with("channels", `{"email":{"template":"t","recipients":null}}`), badShape, "channels.email.recipients"},
+		"wrong list of a channel":  {with("channels", `{"email":{"template":"t","recipients":["a@b.c"]}}`), badShape, "channels.email.recipients[0]"},
+		"type of a channel's own":  {with("channels", `{"email":{"template":"t","recipients":[{"type":"fax","value":"1"}]}}`), badShape, "channels.email.recipients[0].type"},
+		"empty mention":            {with("channels", `{"email":{"template":"t","mention":[]}}`), badShape, "channels.email.mention"},
+		"mention of an id":         {with("channels", `{"email":{"template":"t","mention":["ou_1"]}}`), badShape, "channels.email.mention[0]"},
+		"mention of many":          {with("channels", `{"email":{"template":"t","mention":[`+strings.Repeat(`{"type":"email","value":"a@b.c"},`, 50)+`{"type":"email","value":"a@b.c"}]}}`), badShape, "channels.email.mention"},
 		"unknown recipient field":  {recipient(`{"type":"email","value":"a@b.c","name":"A"}`), badShape, "recipients[1].name"},
 	} {
 		t.Run(name, func(t *testing.T) {

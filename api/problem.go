@@ -193,7 +193,7 @@ func refusalProblem(r *refusal.Error) *Problem {
 		status = http.StatusConflict
 	case refusal.InvalidTemplate:
 		status = http.StatusBadRequest
-	case refusal.PriorityForbidden:
+	case refusal.PriorityForbidden, refusal.GroupForbidden:
 		status = http.StatusForbidden
 	}
 	return fieldProblem(status, r.Code, r.Field, r.Message)

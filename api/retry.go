@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -34,6 +35,9 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayRetryThrough(ctx, in.body.Provider); err != nil {
+		return nil, err
+	}
 	if err := s.control.Requeue(ctx, d, in.body.Provider, actorOf(ctx)); err != nil {
 		return nil, err
 	}
@@ -41,6 +45,15 @@ func (s *Server) retryDelivery(ctx context.Context, in *retryInput) (*deliveryOu
 		return nil, err
 	}
 	return &deliveryOutput{viewDelivery(ctx, d)}, nil
+}
+
+// mayRetryThrough returns a *Problem when the provider names the apps that may send through it,
+// and the caller is none of them.
+func (s *Server) mayRetryThrough(ctx context.Context, provider string) error {
+	if caller := callerOf(ctx); !caller.may(RoleAdmin) && !s.control.Admits(provider, caller.app()) {
+		return refusal.New(refusal.GroupForbidden, "provider", "this app may not send through %q, which names its apps", provider)
+	}
+	return nil
 }
 
 // retryManyRequest is the body of a request to retry many deliveries.
@@ -92,7 +105,10 @@ type retryManyOutput struct{ Body retriedView }
 
 func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retryManyOutput, error) {
 	r := in.body.request()
-	var err error
+	err := s.mayRetryThrough(ctx, r.Provider)
+	if err != nil {
+		return nil, err
+	}
 	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
 		return nil, err
 	}

@@ -61,6 +61,7 @@ type DeliveryControl interface {
 	Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
+	Admits(provider, app string) bool
 }
 
 // Overview tells how the channels stand.

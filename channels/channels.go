@@ -24,6 +24,8 @@ type Message struct {
 	// Attempt counts from 1; a throttled attempt is not counted.
 	Attempt   int
 	Recipient Recipient
+	// Mention are people whom the message mentions, beside its recipient.
+	Mention []Recipient
 
 	MsgType string // one of the type's MsgTypes
 	Subject string // e-mail and in-app only
@@ -107,6 +109,31 @@ type Type struct {
 // Accepts reports whether the channel accepts recipients of the type with the name.
 func (t Type) Accepts(recipientType string) bool {
 	return slices.ContainsFunc(t.RecipientTypes, func(r *RecipientType) bool { return r.Name == recipientType })
+}
+
+// NamesProvider reports whether the addresses of the recipient type with the name are names
+// of providers.
+func (t Type) NamesProvider(recipientType string) bool {
+	return slices.ContainsFunc(t.RecipientTypes, func(r *RecipientType) bool { return r.Name == recipientType && r.NamesProvider })
+}
+
+// IsNamed reports whether recipients may name providers of the type.
+func (t Type) IsNamed() bool {
+	return slices.ContainsFunc(t.RecipientTypes, func(r *RecipientType) bool { return r.NamesProvider })
+}
+
+// WithRoom returns the type with message types that take so many bytes less.
+func (t Type) WithRoom(bytes int) Type {
+	if bytes == 0 {
+		return t
+	}
+	t.MsgTypes = slices.Clone(t.MsgTypes)
+	for i := range t.MsgTypes {
+		if m := &t.MsgTypes[i]; m.MaxBody > 0 {
+			m.MaxBody = max(1, m.MaxBody-bytes)
+		}
+	}
+	return t
 }
 
 // MsgType returns the message type with the name; the first one when name is empty.
@@ -211,6 +238,23 @@ type RecipientChecker interface {
 	// CheckRecipient returns an error when the provider does not accept the address.
 	// The error does not repeat the address.
 	CheckRecipient(r Recipient) error
+}
+
+// Mentioner is a Sender whose messages can mention people.
+type Mentioner interface {
+	// CheckMention returns an error when a message to the recipient cannot mention the
+	// person. The error repeats neither.
+	CheckMention(to, person Recipient) error
+}
+
+// MentionRoom is how many bytes a mention adds to a message beside the person's address, at
+// most.
+const MentionRoom = 64
+
+// AppLister is a Config of a provider that only some apps may send through.
+type AppLister interface {
+	// AllowedApps returns their ids; nil: all apps may.
+	AllowedApps() []string
 }
 
 // MsgTyper is a Config with a default message type of its own.

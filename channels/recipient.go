@@ -3,6 +3,7 @@ package channels
 import (
 	"errors"
 	"net/mail"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,8 @@ const (
 	RecipientPhone        = "phone"
 	RecipientUserID       = "user_id"
 	RecipientFeishuUserID = "feishu_user_id"
+	RecipientFeishuChatID = "feishu_chat_id"
+	RecipientFeishuGroup  = "feishu_group"
 )
 
 // Recipient is one address a message goes to.
@@ -29,6 +32,9 @@ type RecipientType struct {
 	// Check returns what is wrong with an address, which has no white space or control
 	// characters. The error does not repeat the address, which is personal data.
 	Check func(value string) error
+	// NamesProvider is true when an address is the name of a provider, such as the bot of a
+	// group. The delivery goes through that one, never through the channel's.
+	NamesProvider bool
 }
 
 // Recipient types that channels share.
@@ -37,6 +43,8 @@ var (
 	Phone        = &RecipientType{Name: RecipientPhone, Example: "+8613800000000", Check: checkPhone}
 	UserID       = &RecipientType{Name: RecipientUserID, Example: "alice", Check: CheckID}
 	FeishuUserID = &RecipientType{Name: RecipientFeishuUserID, Example: "ou_7d8a6e6df7621556ce0d21922b676706ccs", Check: CheckID}
+	FeishuChatID = &RecipientType{Name: RecipientFeishuChatID, Example: "oc_84983ff6516d731e5b5f68d4ea2e1da5", Check: checkChatID}
+	FeishuGroup  = &RecipientType{Name: RecipientFeishuGroup, Example: "team-a", Check: checkProviderName, NamesProvider: true}
 )
 
 // RecipientTypesOf returns the recipient types that provider types accept, each once.
@@ -81,6 +89,25 @@ func checkPhone(value string) error {
 	digits, ok := strings.CutPrefix(value, "+")
 	if !ok || len(digits) < 7 || len(digits) > 15 || digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
 		return errors.New("is not a phone number in international form such as +8613800000000")
+	}
+	return nil
+}
+
+var chatID = regexp.MustCompile(`^oc_[A-Za-z0-9_-]+$`)
+
+func checkChatID(value string) error {
+	if !chatID.MatchString(value) || len(value) > maxID {
+		return errors.New("is not the id of a Feishu chat, such as oc_84983ff6516d731e5b5f68d4ea2e1da5")
+	}
+	return nil
+}
+
+// ProviderName matches the names that providers may have.
+var ProviderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func checkProviderName(value string) error {
+	if !ProviderName.MatchString(value) {
+		return errors.New("is not the name of a group: letters, digits, '.', '_' and '-', at most 64")
 	}
 	return nil
 }

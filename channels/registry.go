@@ -15,8 +15,12 @@ type Provider struct {
 	MsgType     string // used when a template names none
 	OnUncertain OnUncertain
 	Interval    time.Duration // from one call to the next, over all replicas; 0 for no limit
+	Apps        []string      // that may send through it; nil: all
 	Sender      Sender
 }
+
+// Admits reports whether an app may send through the provider.
+func (p Provider) Admits(app string) bool { return p.Apps == nil || slices.Contains(p.Apps, app) }
 
 // OpenProvider opens the provider called name from its validated configuration.
 func OpenProvider(name string, t Type, c Config) (Provider, error) {
@@ -30,6 +34,9 @@ func OpenProvider(name string, t Type, c Config) (Provider, error) {
 	}
 	if m, ok := c.(MsgTyper); ok {
 		p.MsgType = m.DefaultMsgType()
+	}
+	if l, ok := c.(AppLister); ok {
+		p.Apps = l.AllowedApps()
 	}
 	return p, nil
 }
@@ -70,10 +77,36 @@ func (r *Registry) Provider(channel string) (Provider, bool) {
 	return p, ok
 }
 
+// ProviderFor returns the provider that takes messages of a channel to a recipient: the one
+// that the recipient names, otherwise the channel's. It returns false when the channel is
+// disabled, or has no provider of that name.
+func (r *Registry) ProviderFor(channel string, to Recipient) (Provider, bool) {
+	p, on := r.byChannel[channel]
+	if !on || !p.Type.NamesProvider(to.Type) {
+		return p, on
+	}
+	named, known := r.byName[to.Value]
+	return named, known && named.Type.Channel == channel
+}
+
 // Named returns the provider with the name, spare or not.
 func (r *Registry) Named(name string) (Provider, bool) {
 	p, ok := r.byName[name]
 	return p, ok
+}
+
+// InUse returns the providers that deliveries go through unless somebody chooses otherwise:
+// those of channels, and those that recipients may name. They are sorted by channel and name.
+func (r *Registry) InUse() []Provider {
+	var used []Provider
+	for _, channel := range r.Channels() {
+		for _, name := range r.Providers(channel) {
+			if p := r.byName[name]; p.Type.IsNamed() || name == r.byChannel[channel].Name {
+				used = append(used, p)
+			}
+		}
+	}
+	return used
 }
 
 // Providers returns the names of a channel's providers and spares, sorted; those of

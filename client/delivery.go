@@ -104,7 +104,8 @@ type Rendered struct {
 	Subject         string          `json:"subject"`
 	Body            string          `json:"body"`
 	TemplateCode    string          `json:"templateCode"`
-	Params          json.RawMessage `json:"params"` // for a vendor that renders: an object, or null
+	Params          json.RawMessage `json:"params"`            // for a vendor that renders: an object, or null
+	Mention         []Recipient     `json:"mention,omitempty"` // who is mentioned beside the text
 }
 
 // Attempt is one attempt to send a delivery.

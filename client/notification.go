@@ -22,8 +22,10 @@ type SendRequest struct {
 	// IdempotencyKey is required. Requests of one app with the same key are one
 	// notification. It has at most 255 characters.
 	IdempotencyKey string             `json:"idempotencyKey"`
-	Channels       map[string]Message `json:"channels"`   // by channel name
-	Recipients     []Recipient        `json:"recipients"` // repeated ones count once
+	Channels       map[string]Message `json:"channels"` // by channel name
+	// Recipients are those of the channels that have none of their own. Repeated ones count
+	// once.
+	Recipients []Recipient `json:"recipients,omitempty"`
 
 	// SendAt is when to start, at most 90 days ahead; at once when nil or past.
 	SendAt *time.Time `json:"sendAt,omitempty"`
@@ -37,11 +39,16 @@ type SendRequest struct {
 type Message struct {
 	Template string         `json:"template"`
 	Params   map[string]any `json:"params,omitempty"`
+	// Recipients are all that the channel sends to; when empty those of the SendRequest that
+	// fit it.
+	Recipients []Recipient `json:"recipients,omitempty"`
+	// Mention is who is mentioned in each message to a group, at most 50.
+	Mention []Recipient `json:"mention,omitempty"`
 }
 
 // Recipient is an address. Its type decides which channels fit.
 type Recipient struct {
-	Type  string `json:"type"` // such as email, phone, user_id or feishu_user_id
+	Type  string `json:"type"` // such as email, phone, user_id, feishu_user_id or feishu_group
 	Value string `json:"value"`
 }
 

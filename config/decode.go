@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -56,7 +55,7 @@ func join(key, name string) string {
 	return key + "." + name
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var plainName = channels.ProviderName
 
 // printable hides a key that is not a plain name. A colon in the wrong place can
 // make a secret part of a key.

@@ -59,7 +59,7 @@ type Checked struct {
 func (l Loader) Check(running *Config) (*Checked, error) {
 	r := l.read()
 	credentials := r.credentials()
-	r.validateReceiverApps(credentials)
+	r.validateNamedApps(credentials)
 	if len(r.problems) > 0 {
 		return nil, errors.Join(r.problems...)
 	}

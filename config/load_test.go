@@ -12,6 +12,7 @@ import (
 
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/jobs/settings"
@@ -271,6 +272,12 @@ func TestReceiversAreCheckedByTheirProviders(t *testing.T) {
 			"integrations.receivers.x.remindAfter: must not be negative"},
 		"recipients": {`{channels: {feishu_app: {template: t}}, recipients: [{type: email, value: a@example.com}, {type: email, value: b@example.com},
 			{type: email, value: c@example.com}]}`, "integrations.receivers.x.recipients: are 3; at most 2 (defaults.maxRecipients)"},
+		"recipients of all lists": {`{channels: {feishu_app: {template: t}, sms: {template: t, recipients: [{type: phone, value: "+8613800000000"}]}},
+			recipients: [{type: email, value: a@example.com}, {type: email, value: b@example.com}]}`, "integrations.receivers.x.recipients: are 3; at most 2"},
+		"own address": {`{channels: {sms: {template: t, recipients: [{type: phone, value: "+12015550123"}]}}}`,
+			"integrations.receivers.x.channels.sms.recipients[0].value: sms: is in another country"},
+		"mention": {`{channels: {sms: {template: t, mention: [{type: phone, value: "+8613800000000"}]}}, recipients: [{type: phone, value: "+8613800000000"}]}`,
+			"integrations.receivers.x.channels.sms.mention[0]: cannot be mentioned: messages of this channel mention nobody"},
 	} {
 		path := write(t, `
 defaults: {maxRecipients: 2}
@@ -281,6 +288,59 @@ integrations: {receivers: {x: `+c.receiver+`}}`)
 		require.ErrorContains(t, err, c.problem, name)
 		require.Len(t, strings.Split(err.Error(), "\n"), 1, name)
 	}
+}
+
+// Two receivers reach two groups. A group that no provider has is refused, and so are one whose
+// apps are not there and a bot with a placeholder for its token.
+func TestReceiversOfGroups(t *testing.T) {
+	t.Parallel()
+	credentials := filepath.Join(t.TempDir(), "apps.yaml")
+	require.NoError(t, os.WriteFile(credentials, []byte("apps: [{appId: known, appSecret: s}]"), 0o600))
+	check := func(apps, hook, group string) (*config.Checked, error) {
+		bot := `type: feishu_webhook, webhookUrl: "https://open.feishu.cn/open-apis/bot/v2/hook/`
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(fmt.Sprintf(`
+auth: {credentialsFilePath: %q}
+channels: {feishu_webhook: {enabled: true, provider: main}}
+providers: {main: {%s7d1e"}, team-a: {%s%s"%s}, team-b: {%s7d1f"}, other: {type: feishu_app, appId: a, appSecret: b}}
+integrations: {receivers: {a: {channels: {feishu_webhook: {template: t, recipients: [{type: feishu_group, value: team-a}]}}},
+  b: {channels: {feishu_webhook: {template: t, mention: [{type: feishu_user_id, value: ou_1}]}}, recipients: [{type: feishu_group, value: %s}]}}}`,
+			credentials, bot, bot, hook, apps, bot, group)), 0o600))
+		return config.Loader{Types: builtin.Types(), Env: map[string]string{}, Path: path}.Check(nil)
+	}
+	checked, err := check(", apps: [known]", "7d1g", "team-b")
+	require.NoError(t, err)
+	var used []string
+	for _, p := range checked.Registry.InUse() {
+		used = append(used, p.Name)
+	}
+	require.Equal(t, []string{"main", "team-a", "team-b"}, used)
+	for problem, c := range map[string][3]string{
+		"integrations.receivers.b.recipients[0].value: there is no provider of that name for the channel feishu_webhook": {"", "7d1g", "team-c"},
+		"there is no provider of that name":                                    {"", "7d1g", "other"},
+		"providers.team-a.apps[0]: the credentials file has no app of that id": {", apps: [gone]", "7d1g", "team-b"},
+		"providers.team-a.apps: must have at least one element; leave it out":  {", apps: []", "7d1g", "team-b"},
+		"providers.team-a.secret: is a placeholder":                            {", secret: CHANGE_ME", "7d1g", "team-b"},
+	} {
+		_, err := check(c[0], c[1], c[2])
+		require.ErrorContains(t, err, problem)
+		require.NotContains(t, err.Error(), "\n")
+	}
+}
+
+// A message to one user mentions nobody.
+func TestReceiverThatMentionsInAPrivateMessage(t *testing.T) {
+	t.Parallel()
+	check := func(to string) error {
+		_, err := config.Loader{Types: builtin.Types(), Env: map[string]string{}, Path: write(t, `
+channels: {feishu_app: {enabled: true, provider: app}}
+providers: {app: {type: feishu_app, appId: a, appSecret: b}}
+integrations: {receivers: {x: {channels: {feishu_app: {template: t, mention: [{type: feishu_user_id, value: ou_1}]}}, recipients: [`+to+`]}}}`)}.Check(nil)
+		return err
+	}
+	require.NoError(t, check("{type: feishu_chat_id, value: oc_1}"))
+	require.ErrorContains(t, check("{type: feishu_chat_id, value: oc_1}, {type: email, value: a@example.com}"),
+		"integrations.receivers.x.channels.feishu_app.mention[0]: feishu_app: cannot be mentioned in a message to one user")
 }
 
 // The apps that may post to a receiver are in the credentials file, at the start, at every reload

@@ -159,16 +159,13 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if len(receiver.Channels) == 0 {
 		r.problem(key+".channels", "is required")
 	}
-	if len(receiver.Recipients) == 0 {
-		r.problem(key+".recipients", "is required")
-	}
 	if receiver.RemindAfter < 0 {
 		r.problem(key+".remindAfter", "must not be negative")
 	}
 	if receiver.Apps != nil && len(receiver.Apps) == 0 {
 		r.problem(key+".apps", "must have at least one element; leave it out to let every app post")
 	}
-	var types []channels.Type // of all its channels
+	var types []channels.Type // of the channels that have no recipients of their own
 	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
 		channel := receiver.Channels[name]
 		key := join(key+".channels", printable(name))
@@ -181,14 +178,31 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 			r.problem(key, "this channel is not enabled")
 		}
 		r.validateRequired(key, reflect.ValueOf(channel))
+		r.validateAddressList(key+".mention", channel.Mention, r.Types)
+		if channel.Recipients != nil {
+			r.validateAddressList(key+".recipients", channel.Recipients, r.Types[i:i+1])
+			continue
+		}
 		types = append(types, r.Types[i])
 		fits := func(recipient api.ReceiverRecipient) bool { return r.Types[i].Accepts(recipient.Type) }
 		if !slices.ContainsFunc(receiver.Recipients, fits) {
 			r.problem(key, "no recipient fits; it takes %s", strings.Join(channels.RecipientTypeNames(r.Types[i]), ", "))
 		}
 	}
-	for i, recipient := range receiver.Recipients {
-		key := fmt.Sprintf("%s.recipients[%d]", key, i)
+	if len(receiver.Recipients) == 0 && (len(types) > 0 || len(receiver.Channels) == 0) {
+		r.problem(key+".recipients", "is required, unless each channel has its own")
+	}
+	r.validateAddressList(key+".recipients", receiver.Recipients, types)
+}
+
+// validateAddressList checks that each address of a list can be one of a type that the channels
+// take.
+func (r *reader) validateAddressList(key string, list []api.ReceiverRecipient, types []channels.Type) {
+	if list != nil && len(list) == 0 {
+		r.problem(key, "must have at least one element; leave it out otherwise")
+	}
+	for i, recipient := range list {
+		key := fmt.Sprintf("%s[%d]", key, i)
 		if !r.validateRequired(key, reflect.ValueOf(recipient)) {
 			continue
 		}
@@ -200,15 +214,22 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	}
 }
 
-// validateReceiverApps checks that the apps of receivers are in the credentials file; nil when
-// that could not be read.
-func (r *reader) validateReceiverApps(credentials *api.Credentials) {
-	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
-		key := join("integrations.receivers", printable(name))
-		for i, app := range r.cfg.Integrations.Receivers[name].Apps {
+// validateNamedApps checks that the apps that receivers and providers name are in the credentials
+// file; nil when that could not be read.
+func (r *reader) validateNamedApps(credentials *api.Credentials) {
+	check := func(key string, apps []string) {
+		for i, app := range apps {
 			if credentials != nil && !credentials.Knows(app) {
 				r.problem(fmt.Sprintf("%s.apps[%d]", key, i), "the credentials file has no app of that id")
 			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
+		check(join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name].Apps)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.cfg.Providers)) {
+		if l, lists := r.cfg.Providers[name].Config.(channels.AppLister); lists {
+			check("providers."+name, l.AllowedApps())
 		}
 	}
 }
@@ -218,19 +239,60 @@ func (r *reader) validateReceiverApps(credentials *api.Credentials) {
 func (r *reader) validateAddresses(registry *channels.Registry) {
 	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
 		key, receiver := join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name]
-		if most := r.cfg.Defaults.MaxRecipients; len(receiver.Recipients) > most {
-			r.problem(key+".recipients", "are %d; at most %d (defaults.maxRecipients)", len(receiver.Recipients), most)
-		}
+		total := len(receiver.Recipients)
 		for _, channel := range slices.Sorted(maps.Keys(receiver.Channels)) {
-			provider, _ := registry.Provider(channel) // it is on
-			checker, checks := provider.Sender.(channels.RecipientChecker)
-			for i, recipient := range receiver.Recipients {
-				if checks && provider.Type.Accepts(recipient.Type) {
-					if err := checker.CheckRecipient(channels.Recipient(recipient)); err != nil {
-						r.problem(fmt.Sprintf("%s.recipients[%d].value", key, i), "%s: %w", channel, err)
-					}
-				}
+			list, own := key+".recipients", receiver.Channels[channel]
+			to := receiver.Recipients
+			if own.Recipients != nil {
+				list, to = key+".channels."+channel+".recipients", own.Recipients
+				total += len(to)
 			}
+			r.validateReach(list, channel, registry, to)
+			r.validateMention(key+".channels."+channel+".mention", channel, registry, to, own.Mention)
+		}
+		if most := r.cfg.Defaults.MaxRecipients; total > most {
+			r.problem(key+".recipients", "are %d; at most %d (defaults.maxRecipients)", total, most)
+		}
+	}
+}
+
+// validateReach checks that a channel has a provider for each recipient of a list that fits it,
+// and that the provider takes the address.
+func (r *reader) validateReach(key, channel string, registry *channels.Registry, list []api.ReceiverRecipient) {
+	own, _ := registry.Provider(channel) // it is on
+	for i, recipient := range list {
+		if !own.Type.Accepts(recipient.Type) {
+			continue
+		}
+		key, to := fmt.Sprintf("%s[%d].value", key, i), channels.Recipient(recipient)
+		provider, known := registry.ProviderFor(channel, to)
+		if !known {
+			r.problem(key, "there is no provider of that name for the channel %s", channel)
+			continue
+		}
+		if checker, checks := provider.Sender.(channels.RecipientChecker); checks {
+			if err := checker.CheckRecipient(to); err != nil {
+				r.problem(key, "%s: %w", channel, err)
+			}
+		}
+	}
+}
+
+// validateMention checks that a channel's messages to the recipients can mention the people.
+func (r *reader) validateMention(key, channel string, registry *channels.Registry, to, people []api.ReceiverRecipient) {
+	provider, _ := registry.Provider(channel) // it is on
+	if len(people) > accepting.MaxMention {
+		r.problem(key, "are %d; at most %d", len(people), accepting.MaxMention)
+	}
+	var recipients []store.Recipient
+	for _, recipient := range to {
+		if provider.Type.Accepts(recipient.Type) {
+			recipients = append(recipients, store.Recipient{Type: recipient.Type, Value: recipient.Value})
+		}
+	}
+	for i, person := range people {
+		if err := accepting.CheckMention(provider, recipients, store.Recipient{Type: person.Type, Value: person.Value}); err != nil {
+			r.problem(fmt.Sprintf("%s[%d]", key, i), "%w", err)
 		}
 	}
 }
@@ -259,7 +321,7 @@ func (r *reader) validateProvider(p Provider) {
 	if !complete {
 		return
 	}
-	if c := r.cfg.Channels[p.Type.Channel]; c.Enabled && c.Provider == p.Name {
+	if c := r.cfg.Channels[p.Type.Channel]; c.Enabled && (c.Provider == p.Name || p.Type.IsNamed()) {
 		r.validateSecrets(key, config)
 	}
 	err := p.Config.Validate()

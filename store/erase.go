@@ -23,6 +23,9 @@ type Erasures interface {
 	// in how many notifications there were some. It writes the audit entry, whatever there was.
 	// e.After and e.Limit do not matter.
 	EraseUnmatched(ctx context.Context, e Erasure) (int, error)
+	// EraseMentions erases the recipient among the people whom messages mention, and returns in
+	// how many messages it was.
+	EraseMentions(ctx context.Context, r Recipient) (int, error)
 }
 
 // Erasure chooses what is erased: all that went to one recipient, or one notification.

@@ -90,4 +90,7 @@ type Message struct {
 	Body            string
 	TemplateCode    string
 	Params          []byte // a JSON object, for vendors that render themselves
+	// Mention are people whom the message mentions. It is all of a Message that may change:
+	// addresses are erased.
+	Mention []Recipient
 }

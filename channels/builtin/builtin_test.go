@@ -53,8 +53,8 @@ func TestRecipientTypes(t *testing.T) {
 		"email":          {channels.RecipientEmail},
 		"sms":            {channels.RecipientPhone},
 		"voice":          {channels.RecipientPhone},
-		"feishu_webhook": {channels.RecipientFeishuUserID, channels.RecipientEmail},
-		"feishu_app":     {channels.RecipientFeishuUserID, channels.RecipientEmail},
+		"feishu_webhook": {channels.RecipientFeishuUserID, channels.RecipientEmail, channels.RecipientFeishuGroup},
+		"feishu_app":     {channels.RecipientFeishuUserID, channels.RecipientEmail, channels.RecipientFeishuChatID},
 	} {
 		require.Equal(t, want, accepted[channel], channel)
 	}

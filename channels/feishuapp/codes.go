@@ -98,6 +98,11 @@ const (
 	codeOverload     = 2200
 )
 
+// hints has what stands before the platform's text, where that does not say what to do.
+var hints = map[int]string{
+	230002: "the app's bot is not in the chat; add it there: ",
+}
+
 // waits has the least time until the next try, where the answer names none.
 var waits = map[int]time.Duration{
 	codeMonthlyQuota: time.Hour, // it is renewed, or an operator raises it

@@ -17,7 +17,7 @@ import (
 var Type = channels.Type{
 	Name:           "feishu_app",
 	Channel:        "feishu_app",
-	RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email},
+	RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email, channels.FeishuChatID},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText, MaxBody: maxContent[msgText] - textEnvelope},
 		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxContent[msgPost], Check: feishucard.Post},
@@ -50,6 +50,7 @@ const (
 	userID  = "user_id"
 	unionID = "union_id"
 	email   = "email"
+	chatID  = "chat_id"
 )
 
 // Kinds of urgent calls.

@@ -27,7 +27,7 @@ func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) er
 	}
 	class, listed := classOf(code)
 	e := &channels.Error{
-		Class: class, Code: codeText(code.Code), Message: channels.CleanText(channels.Redact(code.Msg, hide...)),
+		Class: class, Code: codeText(code.Code), Message: hints[code.Code] + channels.CleanText(channels.Redact(code.Msg, hide...)),
 		RetryAfter: waits[code.Code], Unlisted: !listed, QuotaSpent: code.Code == codeMonthlyQuota,
 	}
 	if asked := vendorhttp.RetryAfter(resp.Header); class == channels.Throttled && asked > 0 {

@@ -2,6 +2,7 @@ package feishuapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	larkim "github.com/larksuite/oapi-sdk-go/v3/service/im/v1"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/feishucard"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
@@ -33,9 +35,10 @@ type sender struct {
 }
 
 var (
-	_ channels.Sender  = (*sender)(nil)
-	_ channels.Prober  = (*sender)(nil)
-	_ channels.Checker = (*sender)(nil)
+	_ channels.Sender    = (*sender)(nil)
+	_ channels.Prober    = (*sender)(nil)
+	_ channels.Checker   = (*sender)(nil)
+	_ channels.Mentioner = (*sender)(nil)
 )
 
 func newSender(c Config, baseURL string, client *http.Client) *sender {
@@ -76,7 +79,7 @@ func (silent) Error(context.Context, ...any) {}
 
 // Check implements channels.Checker.
 func (s *sender) Check(m channels.Message) error {
-	if _, err := content(m); err != nil {
+	if _, err := s.content(m); err != nil {
 		return err
 	}
 	_, err := s.receiveIDType(m.Recipient)
@@ -85,9 +88,10 @@ func (s *sender) Check(m channels.Message) error {
 
 // Send implements channels.Sender. The receipt's details are message_id and, with an
 // urgent call, urgent_type. A failed urgent call adds urgent_error and, if the platform
-// names the users, invalid_user_id_list.
+// names the users, invalid_user_id_list. A message to a chat is not urged: urgent_skipped
+// says so.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
-	content, err := content(m)
+	content, err := s.content(m)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
@@ -100,10 +104,26 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 		return channels.Receipt{}, err
 	}
 	receipt := channels.Receipt{Details: map[string]any{"message_id": id}}
-	if s.config.UrgentType != "" {
+	switch {
+	case s.config.UrgentType == "":
+	case idType == chatID:
+		receipt.Details["urgent_skipped"] = "nobody is urged by a message to a chat"
+	default:
 		s.urge(ctx, m.Recipient, idType, id, &receipt)
 	}
 	return receipt, nil
+}
+
+// CheckMention implements channels.Mentioner. A message to a user is in a chat where nobody
+// else is.
+func (s *sender) CheckMention(to, person channels.Recipient) error {
+	switch {
+	case to.Type != channels.RecipientFeishuChatID:
+		return errors.New("cannot be mentioned in a message to one user, only in one to a " + channels.RecipientFeishuChatID)
+	case person.Type != channels.RecipientFeishuUserID:
+		return errors.New("is nobody whom a Feishu chat mentions; it mentions a " + channels.RecipientFeishuUserID)
+	}
+	return feishucard.CheckUser(person.Value)
 }
 
 // Probe implements channels.Prober. It gets a token, or has one that is still valid.
@@ -113,16 +133,31 @@ func (s *sender) Probe(ctx context.Context) error {
 	return err
 }
 
-// content returns the body in the platform's format.
-func content(m channels.Message) (string, error) {
+// content returns the body, with its mentions, in the platform's format.
+func (s *sender) content(m channels.Message) (string, error) {
 	limit, ok := maxContent[m.MsgType]
 	if !ok {
 		return "", channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
-	content := m.Body
-	if m.MsgType == msgText {
-		text, _ := vendorhttp.EncodeJSON(map[string]string{"text": m.Body}) // strings always encode
+	users := make([]string, len(m.Mention))
+	for i, person := range m.Mention {
+		users[i] = person.Value
+		if err := s.CheckMention(m.Recipient, person); err != nil {
+			return "", channels.PermanentError("mention", "somebody to mention "+err.Error())
+		}
+	}
+	content, err := m.Body, error(nil)
+	switch m.MsgType {
+	case msgText:
+		text, _ := vendorhttp.EncodeJSON(map[string]string{"text": feishucard.MentionInText(m.Body, users)}) // strings always encode
 		content = string(text)
+	case msgPost:
+		content, err = feishucard.MentionInPost(m.Body, users)
+	case msgInteractive:
+		content, err = feishucard.MentionInCard(m.Body, users)
+	}
+	if err != nil {
+		return "", channels.PermanentError("mention", err.Error())
 	}
 	if len(content) > limit {
 		return "", channels.PermanentError("too_long", fmt.Sprintf("the message is %d bytes long; %s takes %d", len(content), m.MsgType, limit))
@@ -135,6 +170,8 @@ func (s *sender) receiveIDType(r channels.Recipient) (string, error) {
 	switch {
 	case r.Type == channels.RecipientEmail:
 		return email, nil
+	case r.Type == channels.RecipientFeishuChatID:
+		return chatID, nil
 	case r.Type != channels.RecipientFeishuUserID:
 		return "", channels.PermanentError("recipient_type", fmt.Sprintf("no Feishu recipient: %q", r.Type))
 	case s.config.ReceiveIDType != email:
@@ -163,7 +200,11 @@ func (s *sender) create(ctx context.Context, m channels.Message, idType, content
 			Build()).
 		Build()
 	var id string
-	err := s.call(ctx, []string{m.Recipient.Value}, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
+	hide := []string{m.Recipient.Value}
+	for _, person := range m.Mention {
+		hide = append(hide, person.Value)
+	}
+	err := s.call(ctx, hide, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
 		resp, err := s.im.Message.Create(ctx, req, token)
 		if err != nil {
 			return nil, larkcore.CodeError{}, err

@@ -119,6 +119,8 @@ func TestIDTypeFollowsRecipient(t *testing.T) {
 		{"user_id", channels.RecipientEmail, mailUser, "email"},
 		{"union_id", channels.RecipientEmail, mailUser, "email"},
 		{"email", channels.RecipientEmail, mailUser, "email"},
+		{"open_id", channels.RecipientFeishuChatID, chat, "chat_id"},
+		{"email", channels.RecipientFeishuChatID, chat, "chat_id"},
 	} {
 		t.Run(tc.receiveIDType+" "+tc.value, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +135,53 @@ func TestIDTypeFollowsRecipient(t *testing.T) {
 	}
 }
 
+const chat = "oc_84983ff6516d731e5b5f68d4ea2e1da5"
+
+// A message to a chat mentions several people, in the form of each kind of message.
+func TestMentionInAChat(t *testing.T) {
+	t.Parallel()
+	for kind, body := range map[string]string{
+		"text": "hello", "post": `{"zh_cn":{"content":[[{"tag":"text","text":"hello"}]]}}`, "interactive": `{"elements":[{"tag":"markdown","content":"hello"}]}`,
+	} {
+		platform, sender := setup(t, nil)
+		m := textTo(channels.RecipientFeishuChatID, chat)
+		m.MsgType, m.Body = kind, body
+		for _, id := range []string{"ou_1", "on_2", "4d7a"} {
+			m.Mention = append(m.Mention, channels.Recipient{Type: channels.RecipientFeishuUserID, Value: id})
+		}
+		_, err := sender.Send(t.Context(), m)
+		require.NoError(t, err)
+		arrival := platform.Inbox().Arrivals()[0]
+		require.Equal(t, []string{"ou_1", "on_2", "4d7a"}, arrival.Mentions, kind)
+		require.Contains(t, arrival.Text, "hello")
+	}
+}
+
+// Nobody is urged by a message to a chat, and the receipt says so.
+func TestChatIsNotUrged(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"app", "sms", "phone"} {
+		platform, sender := setup(t, urgent(kind))
+		receipt, err := sender.Send(t.Context(), textTo(channels.RecipientFeishuChatID, chat))
+		require.NoError(t, err)
+		require.NotEmpty(t, receipt.Details["urgent_skipped"])
+		require.NotContains(t, receipt.Details, "urgent_type")
+		require.NoError(t, receipt.Urgent)
+		require.Zero(t, platform.Requests(feishu.Urgent))
+	}
+}
+
+// The error says that the app's bot must be in the chat.
+func TestBotIsNotInTheChat(t *testing.T) {
+	t.Parallel()
+	platform, sender := setup(t, nil)
+	platform.RemoveBot(chat)
+	_, err := sender.Send(t.Context(), textTo(channels.RecipientFeishuChatID, chat))
+	channeltest.RequireError(t, err, channels.Permanent, "feishu_230002")
+	require.ErrorContains(t, err, "the app's bot is not in the chat; add it there: The bot can not be outside the group.")
+	require.Zero(t, platform.Inbox().Total())
+}
+
 func TestRefusedBeforeTheCall(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -141,6 +190,17 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 	}{
 		{"recipient_type", func(m *channels.Message) { m.Recipient.Type = channels.RecipientPhone }},
 		{"msg_type", func(m *channels.Message) { m.MsgType = "image" }},
+		{"mention", func(m *channels.Message) { m.Mention = []channels.Recipient{m.Recipient} }}, // in a message to a user
+		{"mention", func(m *channels.Message) {
+			m.Recipient, m.Mention = channels.Recipient{Type: channels.RecipientFeishuChatID, Value: chat}, []channels.Recipient{{Type: channels.RecipientFeishuUserID, Value: "all"}}
+		}},
+		{"mention", func(m *channels.Message) {
+			m.Recipient, m.Mention = channels.Recipient{Type: channels.RecipientFeishuChatID, Value: chat}, []channels.Recipient{{Type: channels.RecipientEmail, Value: mailUser}}
+		}},
+		{"mention", func(m *channels.Message) {
+			m.Recipient, m.Mention = channels.Recipient{Type: channels.RecipientFeishuChatID, Value: chat}, []channels.Recipient{{Type: channels.RecipientFeishuUserID, Value: "ou_1"}}
+			m.MsgType, m.Body = "interactive", `{"type":"template","data":{}}`
+		}},
 		{"too_long", func(m *channels.Message) { m.Body = strings.Repeat("x", 150<<10) }},
 		{"too_long", func(m *channels.Message) { m.MsgType, m.Body = "post", `"`+strings.Repeat("x", 30<<10)+`"` }},
 		{"too_long", func(m *channels.Message) { m.MsgType, m.Body = "interactive", `"`+strings.Repeat("x", 30<<10)+`"` }},

@@ -18,7 +18,7 @@ import (
 var Type = channels.Type{
 	Name:           "feishu_webhook",
 	Channel:        "feishu_webhook",
-	RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email},
+	RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email, channels.FeishuGroup},
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText, MaxBody: maxBody - envelope},
 		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxBody - envelope, Check: feishucard.Post},
@@ -46,9 +46,10 @@ const (
 type Config struct {
 	channels.CommonConfig `yaml:",inline"`
 
-	WebhookURL string `yaml:"webhookUrl" required:"true" secret:"true" doc:"the bot's address; its last part is the bot's token"`
-	Secret     string `yaml:"secret" secret:"true" doc:"signs requests, for a bot with signature verification on"`
-	MsgType    string `yaml:"msgType" doc:"text, post or interactive, unless the template has one"`
+	WebhookURL string   `yaml:"webhookUrl" required:"true" secret:"true" doc:"the bot's address; its last part is the bot's token"`
+	Secret     string   `yaml:"secret" secret:"true" doc:"signs requests, for a bot with signature verification on"`
+	MsgType    string   `yaml:"msgType" doc:"text, post or interactive, unless the template has one"`
+	Apps       []string `yaml:"apps" doc:"ids of the apps that may post into the group, besides administrators; left out: every app with the role send"`
 
 	AllowedHosts         []string `yaml:"allowedHosts" doc:"hosts that webhookUrl may have, with the port if it has one"`
 	AllowPrivateNetworks bool     `yaml:"allowPrivateNetworks" doc:"dangerous: allow internal addresses and http, for a private deployment of Feishu"`
@@ -57,11 +58,17 @@ type Config struct {
 // DefaultMsgType implements channels.MsgTyper.
 func (c *Config) DefaultMsgType() string { return c.MsgType }
 
+// AllowedApps implements channels.AppLister.
+func (c *Config) AllowedApps() []string { return c.Apps }
+
 // Validate implements channels.Config. Its errors do not repeat webhookUrl, which
 // holds the token.
 func (c *Config) Validate() error {
 	if types := []string{msgText, msgPost, msgInteractive}; !slices.Contains(types, c.MsgType) {
 		return channels.KeyErrorf("msgType", "%q is none of %q", c.MsgType, types)
+	}
+	if c.Apps != nil && len(c.Apps) == 0 {
+		return channels.KeyErrorf("apps", "must have at least one element; leave it out to let every app post")
 	}
 	for _, host := range c.AllowedHosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" {

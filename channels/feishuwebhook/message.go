@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/feishucard"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
 
@@ -24,10 +25,6 @@ const maxBody = 30 << 10
 // the tag that mentions the recipient.
 const envelope = 512
 
-// userID matches the id of a Feishu user. Nothing else may stand in the tag that
-// mentions the user.
-var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)
-
 // payload is a request of the bot's webhook.
 type payload struct {
 	Timestamp string `json:"timestamp,omitempty"`
@@ -38,16 +35,39 @@ type payload struct {
 }
 
 func newPayload(m channels.Message) (payload, error) {
+	mention := mentioned(m.Mention)
 	switch m.MsgType {
 	case msgText:
-		return payload{MsgType: m.MsgType, Content: map[string]string{"text": mention(m.Recipient) + m.Body}}, nil
+		users := mention
+		if m.Recipient.Type == channels.RecipientFeishuUserID {
+			users = append([]string{m.Recipient.Value}, slices.DeleteFunc(mention, func(id string) bool { return id == m.Recipient.Value })...)
+		}
+		return payload{MsgType: m.MsgType, Content: map[string]string{"text": feishucard.MentionInText(m.Body, users)}}, nil
 	case msgPost:
-		return payload{MsgType: m.MsgType, Content: map[string]any{"post": json.RawMessage(m.Body)}}, nil
+		post, err := feishucard.MentionInPost(m.Body, mention)
+		return payload{MsgType: m.MsgType, Content: map[string]any{"post": json.RawMessage(post)}}, cannotMention(err)
 	case msgInteractive:
-		return payload{MsgType: m.MsgType, Card: json.RawMessage(m.Body)}, nil
+		card, err := feishucard.MentionInCard(m.Body, mention)
+		return payload{MsgType: m.MsgType, Card: json.RawMessage(card)}, cannotMention(err)
 	default:
 		return payload{}, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
 	}
+}
+
+// mentioned returns the ids of the people.
+func mentioned(people []channels.Recipient) []string {
+	ids := make([]string, len(people))
+	for i, person := range people {
+		ids[i] = person.Value
+	}
+	return ids
+}
+
+func cannotMention(err error) error {
+	if err == nil {
+		return nil
+	}
+	return channels.PermanentError("mention", err.Error())
 }
 
 // sign adds the signature. Feishu's signature is an HMAC of the empty text whose key
@@ -69,28 +89,21 @@ func (p *payload) encode() ([]byte, error) {
 	return body, nil
 }
 
-// mention returns the tag that mentions the recipient. It is empty for an e-mail
-// address, by which a bot cannot find a user.
-func mention(r channels.Recipient) string {
-	if r.Type != channels.RecipientFeishuUserID {
-		return ""
-	}
-	return `<at user_id="` + r.Value + `"></at> `
-}
-
 // checkRecipient returns an error when the bot does not accept the recipient.
 func checkRecipient(r channels.Recipient) error {
-	switch {
-	case r.Type == channels.RecipientEmail:
+	switch r.Type {
+	case channels.RecipientEmail, channels.RecipientFeishuGroup: // nobody is mentioned
 		return nil
-	case r.Type != channels.RecipientFeishuUserID:
-		return errors.New("is no recipient of a Feishu group")
-	case strings.EqualFold(r.Value, "all"): // would mention everybody
-		return errors.New("is not the id of one user")
-	case strings.HasPrefix(r.Value, "on_"): // it would be shown as text and mention nobody
-		return errors.New("is a union_id; a bot mentions by open_id or user_id")
-	case !userID.MatchString(r.Value):
-		return errors.New("is not an id of a Feishu user")
+	case channels.RecipientFeishuUserID:
+		return checkUser(r.Value)
 	}
-	return nil
+	return errors.New("is no recipient of a Feishu group")
+}
+
+// checkUser returns an error when the bot cannot mention the user.
+func checkUser(id string) error {
+	if strings.HasPrefix(id, "on_") { // it would be shown as text and mention nobody
+		return errors.New("is a union_id; a bot mentions by open_id or user_id")
+	}
+	return feishucard.CheckUser(id)
 }

@@ -32,10 +32,19 @@ var (
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
 	_ channels.Checker          = (*sender)(nil)
+	_ channels.Mentioner        = (*sender)(nil)
 )
 
 // CheckRecipient implements channels.RecipientChecker.
 func (s *sender) CheckRecipient(r channels.Recipient) error { return checkRecipient(r) }
+
+// CheckMention implements channels.Mentioner. Every message of a bot is in its group.
+func (s *sender) CheckMention(_, person channels.Recipient) error {
+	if person.Type != channels.RecipientFeishuUserID {
+		return errors.New("is nobody whom a Feishu group mentions; it mentions a " + channels.RecipientFeishuUserID)
+	}
+	return checkUser(person.Value)
+}
 
 // Check implements channels.Checker.
 func (s *sender) Check(m channels.Message) error {
@@ -47,6 +56,11 @@ func (s *sender) Check(m channels.Message) error {
 func (s *sender) compose(m channels.Message) (p payload, body []byte, err error) {
 	if err := checkRecipient(m.Recipient); err != nil {
 		return p, nil, channels.PermanentError("recipient", "the recipient "+err.Error())
+	}
+	for _, person := range m.Mention {
+		if err := s.CheckMention(m.Recipient, person); err != nil {
+			return p, nil, channels.PermanentError("mention", "somebody to mention "+err.Error())
+		}
 	}
 	if p, err = newPayload(m); err != nil {
 		return p, nil, err
@@ -80,7 +94,11 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, asError(err)
 	}
-	if err := refusal(resp, answer, token(s.url), s.secret, p.Sign, m.Recipient.Value); err != nil {
+	hide := append(mentioned(m.Mention), token(s.url), s.secret, p.Sign)
+	if m.Recipient.Type != channels.RecipientFeishuGroup {
+		hide = append(hide, m.Recipient.Value)
+	}
+	if err := refusal(resp, answer, hide...); err != nil {
 		return channels.Receipt{}, err
 	}
 	if id := logID(resp); id != "" {

@@ -145,6 +145,85 @@ func TestSendJSON(t *testing.T) {
 	}
 }
 
+// One message to a group mentions several people, in the form of each kind of message.
+func TestMention(t *testing.T) {
+	t.Parallel()
+	people := []channels.Recipient{{Type: channels.RecipientFeishuUserID, Value: "ou_1"}, {Type: channels.RecipientFeishuUserID, Value: user}}
+	for kind, body := range map[string]string{
+		"text": "hello", "post": `{"zh_cn":{"content":[[{"tag":"text","text":"hello"}]]}}`, "interactive": `{"elements":[{"tag":"markdown","content":"hello"}]}`,
+	} {
+		bot, sender := setup(t)
+		m := textTo(channels.RecipientFeishuGroup, "team-a")
+		m.MsgType, m.Body, m.Mention = kind, body, people
+		_, err := sender.Send(t.Context(), m)
+		require.NoError(t, err, kind)
+		arrivals := bot.Inbox().Arrivals()
+		require.Len(t, arrivals, 1)
+		require.Equal(t, []string{"ou_1", user}, arrivals[0].Mentions, kind)
+		require.Contains(t, arrivals[0].Text, "hello")
+	}
+	bot, sender := setup(t)
+	m := toUser()
+	m.Mention = people
+	_, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	require.Equal(t, []string{user, "ou_1"}, bot.Inbox().Arrivals()[0].Mentions, "the recipient is mentioned first, and once")
+}
+
+func TestMentionsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	bot, sender := setup(t)
+	for _, person := range []channels.Recipient{
+		{Type: channels.RecipientFeishuUserID, Value: "all"}, {Type: channels.RecipientFeishuUserID, Value: "on_1"},
+		{Type: channels.RecipientFeishuUserID, Value: `ou_1"></at><at user_id="all`}, {Type: channels.RecipientEmail, Value: address},
+	} {
+		m := textTo(channels.RecipientFeishuGroup, "team-a")
+		m.Mention = []channels.Recipient{person}
+		require.Error(t, sender.(channels.Mentioner).CheckMention(m.Recipient, person))
+		requirePermanent(t, sender, m, "mention")
+	}
+	m := textTo(channels.RecipientFeishuGroup, "team-a")
+	m.MsgType, m.Body, m.Mention = "interactive", `{"type":"template","data":{}}`, []channels.Recipient{{Type: channels.RecipientFeishuUserID, Value: "ou_1"}}
+	requirePermanent(t, sender, m, "mention")
+	require.Zero(t, bot.Inbox().Total())
+}
+
+// requirePermanent requires that a message is refused before the call.
+func requirePermanent(t *testing.T, sender channels.Sender, m channels.Message, code string) {
+	t.Helper()
+	for _, err := range []error{sender.(channels.Checker).Check(m), sendError(t, sender, m)} {
+		channeltest.RequireError(t, err, channels.Permanent, code)
+		for _, person := range m.Mention {
+			require.NotContains(t, err.Error(), person.Value)
+		}
+	}
+}
+
+func sendError(t *testing.T, sender channels.Sender, m channels.Message) error {
+	t.Helper()
+	_, err := sender.Send(t.Context(), m)
+	return err
+}
+
+// A vendor's text that repeats whom a message mentions is redacted; the name of the group is not.
+func TestMentionsAreRedacted(t *testing.T) {
+	t.Parallel()
+	bot, sender := setup(t)
+	bot.Fail(feishubot.Fault{Where: feishubot.Hook, Code: "11248", Message: "ou_canary_1 in team-a"})
+	m := textTo(channels.RecipientFeishuGroup, "team-a")
+	m.Mention = []channels.Recipient{{Type: channels.RecipientFeishuUserID, Value: "ou_canary_1"}}
+	err := sendError(t, sender, m)
+	require.NotContains(t, err.Error(), "canary")
+	require.Contains(t, err.Error(), "team-a")
+}
+
+func TestBotWasRemoved(t *testing.T) {
+	t.Parallel()
+	bot, sender := setup(t)
+	bot.Remove(token)
+	channeltest.RequireError(t, sendError(t, sender, textTo(channels.RecipientFeishuGroup, "team-a")), channels.Misconfigured, "feishu_19001")
+}
+
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	bot := feishubot.New(token, secret, vendors.NewInbox())
@@ -216,6 +295,7 @@ func TestCheckRecipient(t *testing.T) {
 		require.NoError(t, checker.CheckRecipient(channels.Recipient{Type: channels.RecipientFeishuUserID, Value: id}))
 	}
 	require.NoError(t, checker.CheckRecipient(toEmail().Recipient))
+	require.NoError(t, checker.CheckRecipient(channels.Recipient{Type: channels.RecipientFeishuGroup, Value: "team-a"}))
 	for _, id := range []string{"all", "ALL", "", "on_94a1ee5551019f18cd73d9f111898cf2", `a"b`, "<at>", "a b", "用户"} {
 		err := checker.CheckRecipient(channels.Recipient{Type: channels.RecipientFeishuUserID, Value: id})
 		require.Error(t, err, id)

@@ -25,13 +25,12 @@ func (p Probed) String() string {
 	return fmt.Sprintf("provider %s: ok", p.Provider)
 }
 
-// Probe reaches the provider of every channel without sending anything, and calls
+// Probe reaches every provider in use without sending anything, and calls
 // report with each result. Its error joins those of misconfigured providers, which
 // would refuse every message. A provider that is only unavailable is no error.
 func Probe(ctx context.Context, registry *channels.Registry, report func(Probed)) error {
 	var problems []error
-	for _, channel := range registry.Channels() {
-		provider, _ := registry.Provider(channel)
+	for _, provider := range registry.InUse() {
 		prober, ok := provider.Sender.(channels.Prober)
 		if !ok {
 			continue

@@ -132,6 +132,9 @@ func renderedText(w io.Writer, r client.Rendered) {
 			row(w, line[0], line[1])
 		}
 	}
+	for _, person := range r.Mention {
+		row(w, "Mentions", person.Type+":"+person.Value)
+	}
 	if r.Body != "" {
 		fmt.Fprintln(w)
 		block(w, r.Body)

@@ -23,7 +23,7 @@ type eraseCommand struct {
 func (c eraseCommand) Run(ctx context.Context, s *session) error {
 	request := client.EraseRequest{Notification: c.Notification, DryRun: true}
 	if c.Recipient != "" {
-		recipient, err := parseRecipient(c.Recipient)
+		recipient, err := parseRecipient("--recipient", c.Recipient)
 		if err != nil {
 			return err
 		}
@@ -47,6 +47,7 @@ func (c eraseCommand) Run(ctx context.Context, s *session) error {
 		row(w, "Erased messages", total.Messages)
 		row(w, "Messages that others got, too", total.SharedMessages)
 		row(w, "Notifications with unmatched addresses", total.Unmatched)
+		row(w, "Messages that mentioned the address", total.Mentions)
 	})
 }
 
@@ -62,6 +63,7 @@ func (s *session) erase(ctx context.Context, request client.EraseRequest) (total
 		total.Messages += done.Messages
 		total.SharedMessages += done.SharedMessages
 		total.Unmatched += done.Unmatched
+		total.Mentions += done.Mentions
 		if !done.More {
 			return total, nil
 		}

@@ -17,7 +17,8 @@ type sendCommand struct {
 	Template  string            `arg:"" optional:"" help:"Template; looking up its channel needs the role templates."`
 	Templates map[string]string `name:"template" short:"t" mapsep:"none" placeholder:"CHANNEL=TEMPLATE" help:"Template for a channel; may be repeated."`
 	paramFlags
-	To        []string `required:"" sep:"none" placeholder:"TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. Types: ${recipient_types}."`
+	To        []string `required:"" sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. With a channel (feishu_webhook=feishu_group:team-a) that channel goes to its own recipients only. Types: ${recipient_types}."`
+	Mention   []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Somebody to mention in each message to a group, such as feishu_user_id:ou_x; may be repeated. The channel may be left out when there is only one."`
 	Key       string   `placeholder:"KEY" help:"Idempotency key: the same key is the same notification, however often it is sent. Random when left out."`
 	SendAt    future   `placeholder:"TIME" help:"Not before this time: RFC 3339, or how long from now, such as 2h or 7d."`
 	ExpiresAt future   `placeholder:"TIME" help:"Not after this time: RFC 3339, or how long from now."`
@@ -72,13 +73,6 @@ func (c sendCommand) request(ctx context.Context, s *session) (client.SendReques
 	if r.IdempotencyKey == "" {
 		r.IdempotencyKey = "cli-" + rand.Text()
 	}
-	for _, to := range c.To {
-		recipient, err := parseRecipient(to)
-		if err != nil {
-			return r, err
-		}
-		r.Recipients = append(r.Recipients, recipient)
-	}
 	params, err := c.values()
 	if err != nil {
 		return r, err
@@ -96,13 +90,65 @@ func (c sendCommand) request(ctx context.Context, s *session) (client.SendReques
 	if len(r.Channels) == 0 {
 		return r, errors.New("name a template, or --template CHANNEL=TEMPLATE")
 	}
-	return r, nil
+	return r, c.address(&r)
 }
 
-func parseRecipient(to string) (client.Recipient, error) {
-	kind, value, found := strings.Cut(to, ":")
+// address adds the recipients and those whom messages mention.
+func (c sendCommand) address(r *client.SendRequest) error {
+	for _, to := range c.To {
+		channel, recipient, err := parseAddress("--to", to)
+		if err != nil {
+			return err
+		}
+		if channel == "" {
+			r.Recipients = append(r.Recipients, recipient)
+			continue
+		}
+		if err := inChannel(r, channel, "--to "+to, func(m *client.Message) { m.Recipients = append(m.Recipients, recipient) }); err != nil {
+			return err
+		}
+	}
+	for _, person := range c.Mention {
+		channel, recipient, err := parseAddress("--mention", person)
+		if err != nil {
+			return err
+		}
+		for only := range r.Channels {
+			if channel == "" && len(r.Channels) == 1 {
+				channel = only
+			}
+		}
+		if err := inChannel(r, channel, "--mention "+person, func(m *client.Message) { m.Mention = append(m.Mention, recipient) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inChannel changes the message of a channel that has one.
+func inChannel(r *client.SendRequest, channel, flag string, change func(*client.Message)) error {
+	message, known := r.Channels[channel]
+	if !known {
+		return fmt.Errorf("%s: name a channel that has a template, as CHANNEL=TYPE:VALUE", flag)
+	}
+	change(&message)
+	r.Channels[channel] = message
+	return nil
+}
+
+// parseAddress parses [CHANNEL=]TYPE:VALUE. A value may have an equals sign, a type has none.
+func parseAddress(flag, text string) (channel string, r client.Recipient, err error) {
+	if before, rest, found := strings.Cut(text, "="); found && !strings.Contains(before, ":") {
+		channel, text = before, rest
+	}
+	r, err = parseRecipient(flag, text)
+	return channel, r, err
+}
+
+func parseRecipient(flag, text string) (client.Recipient, error) {
+	kind, value, found := strings.Cut(text, ":")
 	if !found {
-		return client.Recipient{}, fmt.Errorf("--to %s: must be TYPE:VALUE, such as email:alice@example.com", to)
+		return client.Recipient{}, fmt.Errorf("%s %s: must be TYPE:VALUE, such as email:alice@example.com", flag, text)
 	}
 	return client.Recipient{Type: kind, Value: value}, nil
 }

@@ -118,7 +118,7 @@ func (c testTemplate) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	to, err := parseRecipient(c.To)
+	to, err := parseRecipient("--to", c.To)
 	if err != nil {
 		return err
 	}

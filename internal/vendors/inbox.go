@@ -20,7 +20,9 @@ type Arrival struct {
 	Channel  string    `json:"channel"`
 	ToType   string    `json:"toType,omitempty"` // for example "open_id"
 	To       string    `json:"to"`
-	Kind     string    `json:"kind,omitempty"` // for example "text" or "html"
+	Group    string    `json:"group,omitempty"`    // of a bot that posts into one
+	Mentions []string  `json:"mentions,omitempty"` // ids of users
+	Kind     string    `json:"kind,omitempty"`     // for example "text" or "html"
 	Subject  string    `json:"subject,omitempty"`
 	Text     string    `json:"text"`
 	Mark     string    `json:"mark,omitempty"`     // the sender's id of the message
@@ -119,7 +121,7 @@ func (i *Inbox) Arrivals() []Arrival {
 // view returns a copy with the number of the mark's requests.
 func (i *Inbox) view(a *Arrival) Arrival {
 	v := *a
-	v.Notes = slices.Clone(a.Notes)
+	v.Notes, v.Mentions = slices.Clone(a.Notes), slices.Clone(a.Mentions)
 	v.Requests = i.marks[a.Mark].Requests
 	return v
 }

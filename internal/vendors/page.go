@@ -52,7 +52,7 @@ var page = template.Must(template.New("inbox").Parse(`<!doctype html>
 </style>
 <header><h1>Inbox of the simulated vendors</h1><span>{{ .Total }} arrived · <a href="inbox.json">JSON</a></span></header>
 {{ range .Arrivals }}<article>
-  <div class="line"><span class="tag">{{ .Channel }}</span><span class="to">{{ .To }}</span><span>{{ .ToType }}</span><span>{{ .Kind }}</span><time>{{ .At.Format "2006-01-02 15:04:05.000" }}</time>{{ range .Notes }}<span class="note">{{ . }}</span>{{ end }}</div>
+  <div class="line"><span class="tag">{{ .Channel }}</span><span class="to">{{ .To }}</span><span>{{ .ToType }}</span><span>{{ .Kind }}</span>{{ with .Group }}<span>in {{ . }}</span>{{ end }}<time>{{ .At.Format "2006-01-02 15:04:05.000" }}</time>{{ range .Notes }}<span class="note">{{ . }}</span>{{ end }}</div>
   {{ with .Subject }}<h2>{{ . }}</h2>{{ end }}
   <pre>{{ .Text }}</pre>
   <div class="line"><code>{{ .ID }}</code>{{ if .Mark }}<code>mark {{ .Mark }}</code><span>requests {{ .Requests }}</span>{{ end }}</div>

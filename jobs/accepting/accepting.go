@@ -92,7 +92,7 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 		return result(accepted, notCompared, err)
 	}
 	hash := req.hash()
-	if len(req.Recipients) >= manyRecipients {
+	if req.recipients() >= manyRecipients {
 		if accepted, err := a.replay(ctx, req); !errors.Is(err, store.ErrNotFound) {
 			return result(accepted, hash, err)
 		}

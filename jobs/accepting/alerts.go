@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
@@ -45,10 +44,12 @@ var errLeftOut = errors.New("the channel is left out")
 // alertMessage renders the alerts for a channel, as plain text when the template does not
 // work. err is what is wrong with the template; t is empty but for its name and channel then.
 func (a *Accepter) alertMessage(
-	ctx context.Context, p *preparation, channel string, t store.Template, provider channels.Provider, err error,
+	ctx context.Context, p *preparation, channel string, t store.Template, d draft, err error,
 ) (message store.Message, _ error) {
 	if err == nil {
-		message, err = a.renderer.Alert(ctx, p.Notification.AppID, t, provider, p.alerts.Content)
+		if message, err = a.renderer.Alert(ctx, p.Notification.AppID, t, d.provider, p.alerts.Content); err == nil {
+			err = d.check(message)
+		}
 	}
 	var refused *refusal.Error
 	if !errors.As(err, &refused) {
@@ -56,8 +57,8 @@ func (a *Accepter) alertMessage(
 	}
 	failed := fallback{channel, sentNothing, refused}
 	err = errLeftOut
-	if provider.Type.Name != "" { // the channel is on
-		message, err = a.renderer.Plain(ctx, p.Notification.AppID, t, provider, p.alerts.Content, refused.Message)
+	if d.provider.Type.Name != "" { // the channel is on
+		message, err = a.renderer.Plain(ctx, p.Notification.AppID, t, d.provider, p.alerts.Content, refused.Message)
 	}
 	if err == nil {
 		failed.sent = sentPlain

@@ -25,16 +25,19 @@ var refusals = []string{
 	"is not a plain e-mail address such as alice@example.com",
 	"is not a phone number in international form such as +8613800000000",
 	"must have 1 to 128 characters",
+	"is not the id of a Feishu chat, such as oc_84983ff6516d731e5b5f68d4ea2e1da5",
+	"is not the name of a group: letters, digits, '.', '_' and '-', at most 64",
 }
 
 // FuzzCheckRecipient checks that an accepted address is one address that is safe in a
 // header and a command of any vendor, and that an error does not show the address.
 func FuzzCheckRecipient(f *testing.F) {
-	types := []string{channels.RecipientEmail, channels.RecipientPhone, channels.RecipientUserID, channels.RecipientFeishuUserID}
+	types := []string{channels.RecipientEmail, channels.RecipientPhone, channels.RecipientUserID, channels.RecipientFeishuUserID,
+		channels.RecipientFeishuChatID, channels.RecipientFeishuGroup}
 	for _, value := range []string{
 		"alice@example.com", `"a@b"@example.com`, "a@[127.0.0.1]", "用户@例子.公司", "a@example.com,b@example.com",
 		"a@example.com\r\nBcc: b@example.com", "Alice <a@example.com>", "=?utf-8?q?a?=@example.com", "a@b>", "(c)a@b",
-		"+8613800000000", "+86138,+86139", "+٠١٢٣٤٥٦٧", "ou_7d8a", "a\x00b", "\xff@b", "",
+		"+8613800000000", "+86138,+86139", "+٠١٢٣٤٥٦٧", "ou_7d8a", "oc_84983ff6516d731e5b5f68d4ea2e1da5", "team-a", "oc_\"", "../x", "-x", "a\x00b", "\xff@b", "",
 	} {
 		for i := range types {
 			f.Add(i, value)
@@ -61,6 +64,10 @@ func FuzzCheckRecipient(f *testing.F) {
 			require.LessOrEqual(t, len(value), 320)
 		case channels.RecipientPhone:
 			require.Regexp(t, phoneNumber, value)
+		case channels.RecipientFeishuChatID:
+			require.Regexp(t, `^oc_[A-Za-z0-9_-]{1,125}$`, value)
+		case channels.RecipientFeishuGroup:
+			require.Regexp(t, `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`, value)
 		default:
 			require.LessOrEqual(t, len(value), 128)
 		}

@@ -26,13 +26,13 @@ const maxDeliveries = 30_000
 type preparation struct {
 	store.Acceptance
 	settings   *settings.Settings
-	recipients []recipient
-	matched    []bool    // by recipient
+	lists      lists
+	reached    map[store.Recipient]struct{}
 	job        store.Job // what all jobs have in common
 	simulated  bool
 	alerts     *Alerts // nil: not from a source of alerts
-	owner      string  // of the private templates that may be sent
-	anyPrivate bool    // those of other apps, too
+	owner      string  // of the private templates that may be sent; the app that sends into groups
+	anyPrivate bool    // also private templates of other apps, and any group
 	fallbacks  []fallback
 }
 
@@ -43,21 +43,18 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 		return nil, err
 	}
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
-		message, provider, err := a.message(ctx, p, channel, req.Channels[channel], find)
+		message, provider, to, err := a.message(ctx, p, channel, req.Channels[channel], find)
 		if errors.Is(err, errLeftOut) {
 			continue
 		}
 		if err != nil {
 			return nil, in(channel, err)
 		}
-		if p.simulated { // the provider has checked the message as if it were real
-			provider.Name = channels.SimulatedProvider
-		}
-		if err := p.addDeliveries(message, provider); err != nil {
+		if err := p.addDeliveries(message, provider.Type, to); err != nil {
 			return nil, err
 		}
 	}
-	p.noteUnmatched()
+	p.Notification.Unmatched = p.lists.unmatched(p.reached)
 	if len(p.Deliveries) == 0 {
 		if len(p.fallbacks) > 0 {
 			a.noteFallbacks(req.Alerts, p.fallbacks)
@@ -72,7 +69,7 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 // begin checks the recipients and times of a request and makes its notification.
 func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*preparation, error) {
 	current := a.settings.Load()
-	recipients, err := a.checkRecipients(req.Recipients, current.Defaults.MaxRecipients)
+	recipients, err := a.checkLists(req, current.Defaults.MaxRecipients)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +86,9 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 		return nil, err
 	}
 	p := &preparation{
-		settings: current, recipients: recipients, matched: make([]bool, len(recipients)),
+		settings: current, lists: recipients, reached: map[store.Recipient]struct{}{},
 		simulated: req.Simulated, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
-		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates of alerts
+		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates and groups of alerts
 	}
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
@@ -110,19 +107,34 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	return p, nil
 }
 
-// message renders the message of one channel and returns its provider.
+// message renders the message of one channel. It returns the channel's provider and the
+// recipients, too.
 func (a *Accepter) message(
 	ctx context.Context, p *preparation, channel string, req ChannelRequest, find findTemplate,
-) (message store.Message, provider channels.Provider, err error) {
+) (message store.Message, provider channels.Provider, to []recipient, err error) {
 	provider, t, err := a.template(ctx, p, channel, req.Template, find)
+	var mention []recipient
+	if provider.Type.Name != "" { // the channel is on
+		var refused error
+		if to, refused = p.lists.of(provider.Type, p.alerts != nil); refused == nil {
+			mention, refused = p.mention(provider, to)
+		}
+		if err == nil {
+			err = refused
+		}
+	}
+	d := draft{mention: stored(mention), to: to, provider: provider}
+	d.provider.Type = provider.Type.WithRoom(d.room())
 	switch {
 	case p.alerts != nil:
-		message, err = a.alertMessage(ctx, p, channel, t, provider, err)
+		message, err = a.alertMessage(ctx, p, channel, t, d, err)
 	case err == nil:
-		message, err = a.renderer.Message(ctx, p.Notification.AppID, t, provider, req.Params)
+		if message, err = a.renderer.Message(ctx, p.Notification.AppID, t, d.provider, req.Params); err == nil {
+			err = d.check(message)
+		}
 	}
-	message.NotificationID = p.Notification.ID
-	return message, provider, err
+	message.NotificationID, message.Mention = p.Notification.ID, d.mention
+	return message, provider, to, err
 }
 
 // template returns the provider of a channel and the template for it. It returns what there
@@ -156,33 +168,31 @@ func (a *Accepter) template(
 	return provider, t, nil
 }
 
-// in places the field of a refusal in the channel of the request.
+// in places the field of a refusal in the channel of the request, unless it is there already.
 func in(channel string, err error) error {
 	var refused *refusal.Error
-	if !errors.As(err, &refused) {
+	if !errors.As(err, &refused) || strings.HasPrefix(refused.Field, "channels.") {
 		return err
 	}
 	return &refusal.Error{Code: refused.Code, Field: "channels." + channel + refused.Field, Message: refused.Message}
 }
 
 // addDeliveries adds a channel's message with a delivery and a job for each recipient that
-// the provider takes.
-func (p *preparation) addDeliveries(message store.Message, provider channels.Provider) error {
+// its provider takes.
+func (p *preparation) addDeliveries(message store.Message, t channels.Type, to []recipient) error {
 	before := len(p.Deliveries)
-	checker, checks := provider.Sender.(channels.RecipientChecker)
-	for i, r := range p.recipients {
-		if !provider.Type.Accepts(r.Type) {
-			continue
+	for _, r := range to {
+		provider, err := p.providerFor(t, r)
+		if err == nil {
+			err = checkAddress(provider, r)
 		}
-		if checks {
-			if err := checker.CheckRecipient(channels.Recipient{Type: r.Type, Value: r.Value}); err != nil {
-				if p.alerts != nil {
-					continue
-				}
-				return r.refuse(message.Channel + ": " + err.Error())
+		if err != nil {
+			if p.alerts != nil {
+				continue
 			}
+			return err
 		}
-		p.matched[i] = true
+		p.reached[r.Recipient] = struct{}{}
 		if len(p.Deliveries) == maxDeliveries {
 			return refusal.New(refusal.TooManyDeliveries, "recipients",
 				"these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries)
@@ -197,10 +207,38 @@ func (p *preparation) addDeliveries(message store.Message, provider channels.Pro
 	return nil
 }
 
+// providerFor returns the provider that takes a channel's messages to a recipient. It returns a
+// *refusal.Error when there is none, or the app may not send through it.
+func (p *preparation) providerFor(t channels.Type, r recipient) (channels.Provider, error) {
+	provider, known := p.settings.Registry.ProviderFor(t.Channel, channels.Recipient{Type: r.Type, Value: r.Value})
+	switch {
+	case !known:
+		return provider, r.refuse(refusal.UnknownGroup, fmt.Sprintf("there is no group %q here", r.Value))
+	case !p.anyPrivate && !provider.Admits(p.owner):
+		return provider, r.refuse(refusal.GroupForbidden, fmt.Sprintf("this app may not send through %q, which names its apps", provider.Name))
+	}
+	return provider, nil
+}
+
+// checkAddress returns a *refusal.Error when the provider does not take the address.
+func checkAddress(provider channels.Provider, r recipient) error {
+	checker, checks := provider.Sender.(channels.RecipientChecker)
+	if !checks {
+		return nil
+	}
+	if err := checker.CheckRecipient(channels.Recipient{Type: r.Type, Value: r.Value}); err != nil {
+		return r.refuse(refusal.InvalidRecipient, provider.Type.Channel+": "+err.Error())
+	}
+	return nil
+}
+
 func (p *preparation) addDelivery(message store.Message, provider channels.Provider, r recipient) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
+	}
+	if p.simulated { // the provider has checked the message as if it were real
+		provider.Name = channels.SimulatedProvider
 	}
 	n := p.Notification
 	p.Deliveries = append(p.Deliveries, store.Delivery{
@@ -211,19 +249,9 @@ func (p *preparation) addDelivery(message store.Message, provider channels.Provi
 	})
 	job := p.job
 	job.DeliveryID, job.Queue, job.AppID = id, message.Channel, n.AppID
-	if p.simulated {
+	if p.simulated || provider.Type.NamesProvider(r.Type) {
 		job.Provider = provider.Name
 	}
 	p.Jobs = append(p.Jobs, job)
 	return nil
-}
-
-// noteUnmatched lists the recipients that fit none of the channels.
-func (p *preparation) noteUnmatched() {
-	p.Notification.Unmatched = []store.Recipient{}
-	for i, r := range p.recipients {
-		if !p.matched[i] {
-			p.Notification.Unmatched = append(p.Notification.Unmatched, r.Recipient)
-		}
-	}
 }

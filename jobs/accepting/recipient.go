@@ -3,6 +3,8 @@ package accepting
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,27 +14,82 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// recipient is one of a request's recipients, with its index there.
+// recipient is one of a list of a request, with its place there.
 type recipient struct {
 	store.Recipient
+	list  string // such as "recipients" or "channels.email.recipients"
 	index int
 }
 
-func (r recipient) refuse(why string) error {
-	return refusal.New(refusal.InvalidRecipient, fmt.Sprintf("recipients[%d].value", r.index), "%s", why)
+func (r recipient) refuse(code, why string) error { return r.refuseField(code, "value", why) }
+
+func (r recipient) refuseField(code, field, why string) error {
+	return refusal.New(code, fmt.Sprintf("%s[%d].%s", r.list, r.index, field), "%s", why)
 }
 
-// checkRecipients checks the recipients and their number, and drops repeated ones.
-func (a *Accepter) checkRecipients(in []store.Recipient, limit int) ([]recipient, error) {
-	if len(in) > limit {
-		return nil, refusal.New(refusal.TooManyRecipients, "recipients", "%d recipients; at most %d in one request", len(in), limit)
+// lists are the recipients of a request.
+type lists struct {
+	common  []recipient
+	own     map[string][]recipient // by channel, of those that have their own
+	mention map[string][]recipient // by channel
+}
+
+// checkLists checks all addresses of a request, and the number of its recipients.
+func (a *Accepter) checkLists(req Request, most int) (l lists, err error) {
+	if err := checkNumber(req, most); err != nil {
+		return l, err
 	}
+	if l.common, err = a.checkList("recipients", req.Recipients); err != nil {
+		return l, err
+	}
+	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
+		c, key := req.Channels[channel], "channels."+channel
+		if c.Recipients != nil {
+			if err := a.addList(&l.own, channel, key+".recipients", c.Recipients); err != nil {
+				return l, err
+			}
+		}
+		if len(c.Mention) > 0 {
+			if err := a.addList(&l.mention, channel, key+".mention", c.Mention); err != nil {
+				return l, err
+			}
+		}
+	}
+	return l, nil
+}
+
+// checkNumber returns a *refusal.Error when a request has more recipients than it may, in all
+// its lists together.
+func checkNumber(req Request, most int) error {
+	total, list := len(req.Recipients), "recipients"
+	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
+		if n := len(req.Channels[channel].Recipients); n > 0 && total <= most {
+			total, list = total+n, "channels."+channel+".recipients"
+		}
+	}
+	if total > most {
+		return refusal.New(refusal.TooManyRecipients, list, "%d recipients; at most %d in one request", total, most)
+	}
+	return nil
+}
+
+// addList checks a list of a channel and adds it to the others.
+func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in []store.Recipient) (err error) {
+	if *to == nil {
+		*to = map[string][]recipient{}
+	}
+	(*to)[channel], err = a.checkList(list, in)
+	return err
+}
+
+// checkList checks the addresses of a list, and drops repeated ones.
+func (a *Accepter) checkList(list string, in []store.Recipient) ([]recipient, error) {
 	seen := make(map[store.Recipient]struct{}, len(in))
 	out := make([]recipient, 0, len(in))
 	for i := range in {
-		r := recipient{in[i], i}
+		r := recipient{in[i], list, i}
 		if err := CheckRecipient(a.recipientTypes, r.Recipient); err != nil {
-			return nil, r.refuse(err.Error())
+			return nil, r.refuse(refusal.InvalidRecipient, err.Error())
 		}
 		if _, repeated := seen[r.Recipient]; repeated {
 			continue
@@ -41,6 +98,53 @@ func (a *Accepter) checkRecipients(in []store.Recipient, limit int) ([]recipient
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// of returns the recipients that a channel takes: among its own, or else among the common ones.
+// It returns a *refusal.Error for one of its own that it does not take, unless that is left out.
+func (l lists) of(t channels.Type, leaveOut bool) ([]recipient, error) {
+	all, own := l.own[t.Channel]
+	if !own {
+		all = l.common
+	}
+	taken := make([]recipient, 0, len(all))
+	for _, r := range all {
+		if t.Accepts(r.Type) {
+			taken = append(taken, r)
+		} else if own && !leaveOut {
+			return nil, r.refuseField(refusal.InvalidRecipient, "type",
+				t.Channel+" does not take this type; it takes "+strings.Join(channels.RecipientTypeNames(t), ", "))
+		}
+	}
+	return taken, nil
+}
+
+// unmatched returns the recipients that are not among those that were reached, each once, and
+// adds them there.
+func (l lists) unmatched(reached map[store.Recipient]struct{}) []store.Recipient {
+	left := []store.Recipient{}
+	note := func(list []recipient) {
+		for _, r := range list {
+			if _, is := reached[r.Recipient]; !is {
+				reached[r.Recipient] = struct{}{}
+				left = append(left, r.Recipient)
+			}
+		}
+	}
+	note(l.common)
+	for _, channel := range slices.Sorted(maps.Keys(l.own)) {
+		note(l.own[channel])
+	}
+	return left
+}
+
+// stored returns the addresses.
+func stored(list []recipient) []store.Recipient {
+	var out []store.Recipient
+	for _, r := range list {
+		out = append(out, r.Recipient)
+	}
+	return out
 }
 
 // CheckRecipient returns an error when the address is of none of the types, or cannot be one

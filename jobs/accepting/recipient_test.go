@@ -21,6 +21,8 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "phone", Value: "+8613800000000"},
 		{Type: "user_id", Value: "u-1"},
 		{Type: "feishu_user_id", Value: "ou_7d8a6e6df7621556ce0d21922b676706ccs"},
+		{Type: "feishu_chat_id", Value: "oc_84983ff6516d731e5b5f68d4ea2e1da5"},
+		{Type: "feishu_group", Value: "team-a"},
 	} {
 		require.NoError(t, accepting.CheckRecipient(types, r), "%v", r)
 	}
@@ -32,6 +34,10 @@ func TestCheckRecipient(t *testing.T) {
 		{Type: "phone", Value: "13912345678"}, {Type: "phone", Value: "+86138,+86139"}, {Type: "phone", Value: "+0138000000"},
 		{Type: "phone", Value: "+1"}, {Type: "phone", Value: "+1234567890123456"}, {Type: "phone", Value: "+86 138 0000 0000"},
 		{Type: "user_id", Value: ""}, {Type: "user_id", Value: strings.Repeat("u", 129)}, {Type: "user_id", Value: "a\x00b"},
+		{Type: "feishu_chat_id", Value: "ou_7d8a6e6df7621556"}, {Type: "feishu_chat_id", Value: "oc_"}, {Type: "feishu_chat_id", Value: `oc_"7d8a"`},
+		{Type: "feishu_chat_id", Value: "oc_" + strings.Repeat("a", 126)},
+		{Type: "feishu_group", Value: ""}, {Type: "feishu_group", Value: "team/a"}, {Type: "feishu_group", Value: "组"},
+		{Type: "feishu_group", Value: strings.Repeat("g", 65)},
 		{Type: "", Value: "x"}, {Type: "pigeon", Value: "x"},
 	} {
 		err := accepting.CheckRecipient(types, r)

@@ -18,9 +18,9 @@ type Request struct {
 	AppID          string // with TestSuffix when it is simulated
 	IdempotencyKey string
 	Channels       map[string]ChannelRequest // by channel name
-	Recipients     []store.Recipient
-	SendAt         *time.Time // at most 90 days ahead; nil or past: at once
-	ExpiresAt      *time.Time // later than SendAt; nil: never
+	Recipients     []store.Recipient         // of the channels that have none of their own
+	SendAt         *time.Time                // at most 90 days ahead; nil or past: at once
+	ExpiresAt      *time.Time                // later than SendAt; nil: never
 	Priority       store.Priority
 	Test           bool    // a template is being tried
 	Simulated      bool    // reaches nobody: the deliveries go through channels.Simulated
@@ -37,6 +37,10 @@ const TestSuffix = ":test"
 type ChannelRequest struct {
 	Template string
 	Params   map[string]any // JSON values: nil, bool, json.Number, string, []any, map[string]any
+	// Recipients are all that the channel sends to; nil: those of the Request that it takes.
+	Recipients []store.Recipient `json:",omitempty"`
+	// Mention are people whom each message mentions.
+	Mention []store.Recipient `json:",omitempty"`
 }
 
 // Accepted is the answer to a Request that was accepted.
@@ -47,23 +51,42 @@ type Accepted struct {
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 
-// hash identifies what the request asks. The order of keys and of recipients, and repeated
-// recipients, make no difference.
+// recipients returns how many the request has in all its lists.
+func (r Request) recipients() int {
+	n := len(r.Recipients)
+	for _, c := range r.Channels {
+		n += len(c.Recipients)
+	}
+	return n
+}
+
+// hash identifies what the request asks. The order of keys, of recipients and of mentions, and
+// repeated ones, make no difference.
 func (r Request) hash() []byte {
-	recipients := slices.Clone(r.Recipients)
-	slices.SortFunc(recipients, func(a, b store.Recipient) int {
-		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
-	})
+	byName := make(map[string]ChannelRequest, len(r.Channels))
+	for name, c := range r.Channels {
+		c.Recipients, c.Mention = inOrder(c.Recipients), inOrder(c.Mention)
+		byName[name] = c
+	}
 	canonical, err := json.Marshal(struct {
 		Channels          map[string]ChannelRequest
 		Recipients        []store.Recipient
 		SendAt, ExpiresAt *time.Time
 		Priority          int
 		Test              bool
-	}{r.Channels, slices.Compact(recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test})
+	}{byName, inOrder(r.Recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test})
 	if err != nil {
 		panic(fmt.Sprintf("accepting: params are not JSON values: %v", err)) // Request says that they are
 	}
 	sum := sha256.Sum256(canonical)
 	return sum[:]
+}
+
+// inOrder returns the addresses sorted, each once.
+func inOrder(list []store.Recipient) []store.Recipient {
+	sorted := slices.Clone(list)
+	slices.SortFunc(sorted, func(a, b store.Recipient) int {
+		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
+	})
+	return slices.Compact(sorted)
 }

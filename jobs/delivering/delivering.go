@@ -211,20 +211,26 @@ func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
 	return nil
 }
 
-// providerOf returns the provider of a delivery: for a test always the simulated one, whatever
+// providerOf returns the provider of a delivery: the one that its recipient names, otherwise the
+// channel's, or the one that a requeue asked for. For a test it is always the simulated one, whatever
 // a requeue asked for. With an error, OnUncertain is the only field that is set.
 func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
 	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
-	provider, on := registry.Provider(delivery.Channel)
-	if !on {
+	if _, on := registry.Provider(delivery.Channel); !on {
 		return unknown, &channels.Error{
 			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
+		}
+	}
+	provider, known := registry.ProviderFor(delivery.Channel, addressOf(delivery))
+	if !known {
+		return unknown, &channels.Error{
+			Class: channels.Misconfigured, Code: "group_gone", Message: "the group is not configured any more",
 		}
 	}
 	switch {
 	case delivery.Test:
 		return channels.Simulated(provider), nil
-	case delivery.ProviderOverride == "":
+	case delivery.ProviderOverride == "" || provider.Type.NamesProvider(delivery.Recipient.Type):
 		return provider, nil
 	}
 	named, known := registry.Named(delivery.ProviderOverride)
@@ -317,14 +323,30 @@ func (r *run) send(ctx context.Context) (channels.Receipt, error) {
 func (r *run) outgoing() channels.Message {
 	m := channels.Message{
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
-		Recipient: channels.Recipient{Type: r.delivery.Recipient.Type, Value: r.delivery.Recipient.Value},
-		MsgType:   r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
+		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
+		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt
 	}
 	return m
+}
+
+func addressOf(d store.Delivery) channels.Recipient {
+	return channels.Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value}
+}
+
+// mentioned returns the people of a message as a provider takes them, without those who were
+// erased.
+func mentioned(people []store.Recipient) []channels.Recipient {
+	var out []channels.Recipient
+	for _, person := range people {
+		if person.Value != store.ErasedText {
+			out = append(out, channels.Recipient{Type: person.Type, Value: person.Value})
+		}
+	}
+	return out
 }
 
 // endSend ends the span of a provider call.

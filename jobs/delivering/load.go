@@ -106,7 +106,9 @@ func (d *Deliverer) messagesOf(ctx context.Context, deliveries []store.Delivery)
 	}
 	for _, m := range messages {
 		found[m.ID] = m
-		d.messages.Set(m.ID, m)
+		if len(m.Mention) == 0 { // who is mentioned may be erased
+			d.messages.Set(m.ID, m)
+		}
 	}
 	return found, nil
 }

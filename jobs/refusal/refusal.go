@@ -13,6 +13,9 @@ const (
 	RenderFailed        = "render_failed"
 	NoRecipients        = "no_matching_recipient"
 	InvalidRecipient    = "invalid_recipient"
+	UnknownGroup        = "unknown_group"   // no provider of that name
+	GroupForbidden      = "group_forbidden" // to this app
+	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"
 	TooManyDeliveries   = "too_many_deliveries" // recipients × channels
 	LargerThanLimit     = "larger_than_limit"   // than a limit of the app

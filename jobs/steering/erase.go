@@ -46,6 +46,7 @@ type Erased struct {
 	Messages       int // whose text was erased
 	SharedMessages int // whose text stays, because others got the message, too
 	Unmatched      int // notifications with addresses that fitted no channel
+	Mentions       int // messages that mentioned the recipient
 	Sending        int // deliveries that are being sent, and were left
 	More           bool
 }
@@ -70,6 +71,11 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	}
 	if done.Unmatched, err = c.store.EraseUnmatched(ctx, page); err != nil {
 		return Erased{}, err
+	}
+	if r.NotificationID == uuid.Nil {
+		if done.Mentions, err = c.store.EraseMentions(ctx, r.Recipient); err != nil {
+			return Erased{}, err
+		}
 	}
 	for started := time.Now(); ; {
 		erased, err := c.store.Erase(ctx, page)

@@ -34,7 +34,7 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 	if err != nil {
 		return err
 	}
-	requeued, err := c.store.Requeue(ctx, []store.Requeue{requeueOf(d, provider, n.Priority, by)})
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{c.requeueOf(d, provider, n.Priority, by)})
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,9 @@ func (c *Control) checkRequeue(d store.Delivery, provider string) error {
 		if _, err := c.channelOf(provider, d.Channel); err != nil {
 			return err
 		}
-	} else if _, on := c.settings.Load().Registry.Provider(d.Channel); !on {
-		return refusal.New(refusal.ChannelOff, "", "channel %s is not enabled here", d.Channel)
+	}
+	if err := c.checkProvider(d, provider); err != nil {
+		return err
 	}
 	switch d.Status {
 	case store.DeliveryDead, store.DeliveryCancelled, store.DeliveryFailed:
@@ -66,6 +67,32 @@ func (c *Control) checkRequeue(d store.Delivery, provider string) error {
 	default: // it is refused by what it is when it is read again
 	}
 	return nil
+}
+
+// checkProvider returns a *refusal.Error when the delivery's own provider cannot take it now, or
+// its group is that of another one than asked for.
+func (c *Control) checkProvider(d store.Delivery, provider string) error {
+	registry := c.settings.Load().Registry
+	own, on := registry.Provider(d.Channel)
+	_, known := registry.ProviderFor(d.Channel, channels.Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value})
+	switch {
+	case !on && provider == "":
+		return refusal.New(refusal.ChannelOff, "", "channel %s is not enabled here", d.Channel)
+	case !own.Type.NamesProvider(d.Recipient.Type):
+		return nil
+	case !known:
+		return refusal.New(refusal.UnknownGroup, "", "there is no group any more of the name that this delivery goes to")
+	case provider != "" && provider != d.Recipient.Value:
+		return refusal.New(refusal.UnknownProvider, "provider", "is the bot of another group than this delivery goes to")
+	}
+	return nil
+}
+
+// Admits reports whether an app may have deliveries sent through a provider. It is true for an
+// unknown provider, which is refused as such.
+func (c *Control) Admits(provider, app string) bool {
+	p, known := c.settings.Load().Registry.Named(provider)
+	return !known || p.Admits(app)
 }
 
 // refuseRequeue returns why the store did not requeue a delivery.
@@ -145,9 +172,14 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 // requeuePage requeues deliveries in one transaction and returns how many it requeued.
 func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string, by store.Actor) (int, error) {
 	batch := make([]store.Requeue, 0, len(page))
+	asked, _ := c.settings.Load().Registry.Named(provider)
 	for _, d := range page {
+		through := provider
+		if asked.Type.NamesProvider(d.Recipient.Type) {
+			through = "" // the delivery stays with its group
+		}
 		if !d.IsErased() {
-			batch = append(batch, requeueOf(d, provider, store.PriorityLow, by))
+			batch = append(batch, c.requeueOf(d, through, store.PriorityLow, by))
 		}
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
@@ -160,14 +192,18 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	return n, err
 }
 
-func requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
+func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
 	if d.Test { // it stays with the simulated provider
 		provider = ""
 	}
 	now := store.Now()
 	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, Provider: provider, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
-	if d.Test {
+	own, _ := c.settings.Load().Registry.Provider(d.Channel)
+	switch {
+	case d.Test:
 		job.Provider = channels.SimulatedProvider
+	case own.Type.NamesProvider(d.Recipient.Type):
+		job.Provider = d.Recipient.Value
 	}
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
 		job.Due = *d.SendAt

@@ -55,6 +55,46 @@ func TestRequeue(t *testing.T) {
 	})
 }
 
+// A delivery to a group is sent again into that group, whatever provider a retry asks for, and
+// not at all when the group is gone.
+func TestRequeueOfAGroup(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		b.UseGroups()
+		b.Provider.Fail(&channels.Error{Class: channels.Permanent, Code: "refused"})
+		c := b.Start()
+		var dead []store.Delivery
+		for _, key := range []string{"1", "2"} {
+			a, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.GroupRequest(key, "team-a"))
+			require.NoError(t, err)
+			b.NextCall()
+			dead = append(dead, b.WaitFor(b.Deliveries(a.NotificationID)[0].ID, store.DeliveryDead))
+		}
+		require.NoError(t, c.Stop())
+		b.Provider.Fail(nil)
+
+		for provider, code := range map[string]string{"own": refusal.UnknownProvider, "team-b": refusal.UnknownProvider, "team-c": refusal.UnknownProvider} {
+			jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), dead[0], provider, store.Actor{}), code, "provider")
+		}
+		b.UseGroups("team-a")
+		for _, provider := range []string{"", "own"} {
+			jobstest.RequireRefusal(t, b.Jobs.Control.Requeue(t.Context(), dead[0], provider, store.Actor{}), refusal.UnknownGroup, "")
+		}
+		b.UseGroups()
+		require.True(t, b.Jobs.Control.Admits("team-a", "app"))
+		require.False(t, b.Jobs.Control.Admits("team-b", "app"))
+		require.True(t, b.Jobs.Control.Admits("nobody", "app"), "it is refused as unknown")
+
+		require.NoError(t, b.Jobs.Control.Requeue(t.Context(), dead[0], "team-a", store.Actor{}))
+		done, err := b.Jobs.Control.RequeueMatching(t.Context(), steering.RequeueRequest{Provider: "own", Limit: 10, Filter: store.DeliveryFilter{Channel: "bots"}})
+		require.NoError(t, err)
+		require.Equal(t, 1, done.Requeued)
+		b.Start()
+		for _, d := range dead {
+			require.Equal(t, "team-a", b.WaitFor(d.ID, store.DeliverySuccess).Provider)
+		}
+	})
+}
+
 // A delivery that waits an hour for its retry is sent now, once. One that is being sent is
 // left alone.
 func TestRequeueOfAWaitingDelivery(t *testing.T) {

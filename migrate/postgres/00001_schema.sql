@@ -53,8 +53,12 @@ CREATE TABLE messages (
     subject          text NOT NULL,
     body             text NOT NULL,
     template_code    text NOT NULL,
-    params           json -- json, not jsonb: it is read back byte for byte
+    params           json, -- json, not jsonb: it is read back byte for byte
+    mention          jsonb -- array of {type, value}; NULL: nobody
 );
+
+-- For erasing an address that messages mention, which is rare.
+CREATE INDEX messages_mention ON messages (id) WHERE mention IS NOT NULL;
 
 CREATE TABLE deliveries (
     id                uuid PRIMARY KEY,

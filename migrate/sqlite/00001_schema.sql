@@ -44,8 +44,11 @@ CREATE TABLE messages (
     subject          TEXT NOT NULL,
     body             TEXT NOT NULL,
     template_code    TEXT NOT NULL,
-    params           TEXT CHECK (json_valid(params))
+    params           TEXT CHECK (json_valid(params)),
+    mention          TEXT CHECK (json_valid(mention))
 ) STRICT;
+
+CREATE INDEX messages_mention ON messages (id) WHERE mention IS NOT NULL;
 
 CREATE TABLE deliveries (
     id                TEXT PRIMARY KEY,

@@ -45,7 +45,7 @@ const (
 		WITH wanted_messages AS (
 			SELECT DISTINCT message_id, notification_id FROM deliveries WHERE id = ANY ($1) AND job_id = 0
 		), erased_messages AS (
-			UPDATE messages m SET subject = '', body = $2, params = NULL
+			UPDATE messages m SET subject = '', body = $2, params = NULL, mention = NULL
 			FROM wanted_messages w
 			WHERE m.id = w.message_id AND NOT EXISTS (SELECT FROM deliveries d
 				WHERE d.notification_id = w.notification_id AND d.message_id = w.message_id AND d.job_id <> 0)
@@ -102,32 +102,43 @@ func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e s
 	return len(stopped), len(open) - len(stopped), err
 }
 
+// chosenAddress is the condition on an element r of a list that an erasure chooses: with the type
+// $2 and the value $3, or any when $2 is empty. $1 is store.ErasedText.
+const chosenAddress = `r ->> 'value' <> $1 AND ($2 = '' OR (r ->> 'type' = $2 AND r ->> 'value' = $3))`
+
+// eraseIn erases the chosen addresses in a column that has lists, where it has some.
+func eraseIn(table, column string) string {
+	return `UPDATE ` + table + ` SET ` + column + ` = (
+			SELECT jsonb_agg(CASE WHEN ` + chosenAddress + ` THEN jsonb_set(r, '{value}', to_jsonb($1::text)) ELSE r END ORDER BY position)
+			FROM jsonb_array_elements(` + column + `) WITH ORDINALITY AS u (r, position))
+		WHERE ` + column + ` IS NOT NULL AND EXISTS (SELECT FROM jsonb_array_elements(` + column + `) AS u (r) WHERE ` + chosenAddress + `)`
+}
+
 // EraseUnmatched implements store.Erasures.
 func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error) {
-	const (
-		chosen  = `r ->> 'value' <> $1 AND ($2 = '' OR (r ->> 'type' = $2 AND r ->> 'value' = $3))`
-		toOne   = `unmatched IS NOT NULL`
-		ofOne   = `unmatched IS NOT NULL AND id = $4`
-		replace = `
-			UPDATE notifications SET unmatched = (
-				SELECT jsonb_agg(CASE WHEN ` + chosen + ` THEN jsonb_set(r, '{value}', to_jsonb($1::text)) ELSE r END ORDER BY position)
-				FROM jsonb_array_elements(unmatched) WITH ORDINALITY AS u (r, position))
-			WHERE EXISTS (SELECT FROM jsonb_array_elements(unmatched) AS u (r) WHERE ` + chosen + `) AND `
-	)
-	args, scope := []any{store.ErasedText, e.Recipient.Type, e.Recipient.Value}, toOne
+	args, scope := []any{store.ErasedText, e.Recipient.Type, e.Recipient.Value}, ``
 	if e.Recipient == (store.Recipient{}) {
-		args, scope = append(args, e.NotificationID), ofOne
+		args, scope = append(args, e.NotificationID), ` AND id = $4`
 	}
 	var changed pgconn.CommandTag
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
 		if err := insertAudit(ctx, tx, e.Audit); err != nil {
 			return err
 		}
-		changed, err = tx.Exec(ctx, replace+scope, args...)
+		changed, err = tx.Exec(ctx, eraseIn("notifications", "unmatched")+scope, args...)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("erase unmatched recipients: %w", marked(err))
+	}
+	return int(changed.RowsAffected()), nil
+}
+
+// EraseMentions implements store.Erasures.
+func (s *Store) EraseMentions(ctx context.Context, r store.Recipient) (int, error) {
+	changed, err := s.pool.Exec(ctx, eraseIn("messages", "mention"), store.ErasedText, r.Type, r.Value)
+	if err != nil {
+		return 0, fmt.Errorf("erase mentions: %w", marked(err))
 	}
 	return int(changed.RowsAffected()), nil
 }

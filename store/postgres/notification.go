@@ -148,7 +148,9 @@ func (s *Store) insertAcceptances(
 	if err := insertNotifications(&queries, batch); err != nil {
 		return err
 	}
-	insertMessages(&queries, messages)
+	if err := insertMessages(&queries, messages); err != nil {
+		return err
+	}
 	insertDeliveries(&queries, deliveries)
 	writeTold(&queries, told)
 	writeUses(&queries, uses)
@@ -180,15 +182,9 @@ func (s *Store) assignJobs(ctx context.Context, tx pgx.Tx, deliveries []store.De
 // insertNotifications queues the insert of notifications. It fails with errRepeated when a
 // key is taken.
 func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
-	unmatched := make([][]byte, len(batch))
-	for i, a := range batch {
-		if len(a.Notification.Unmatched) == 0 {
-			continue
-		}
-		var err error
-		if unmatched[i], err = json.Marshal(a.Notification.Unmatched); err != nil {
-			return fmt.Errorf("unmatched recipients: %w", err)
-		}
+	unmatched, err := jsonLists(batch, func(a *store.Acceptance) []store.Recipient { return a.Notification.Unmatched })
+	if err != nil {
+		return fmt.Errorf("unmatched recipients: %w", err)
 	}
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
@@ -217,13 +213,33 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	return nil
 }
 
+// jsonLists returns a list of each row as JSON; nil where it is empty.
+func jsonLists[T any](rows []T, list func(*T) []store.Recipient) ([][]byte, error) {
+	encoded := make([][]byte, len(rows))
+	for i := range rows {
+		recipients := list(&rows[i])
+		if len(recipients) == 0 {
+			continue
+		}
+		var err error
+		if encoded[i], err = json.Marshal(recipients); err != nil {
+			return nil, err
+		}
+	}
+	return encoded, nil
+}
+
 // insertMessages queues the insert of messages.
-func insertMessages(queries *pgx.Batch, messages []store.Message) {
+func insertMessages(queries *pgx.Batch, messages []store.Message) error {
+	mention, err := jsonLists(messages, func(m *store.Message) []store.Recipient { return m.Mention })
+	if err != nil {
+		return fmt.Errorf("mention: %w", err)
+	}
 	queries.Queue(`
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
-			template_code, params)
+			template_code, params, mention)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[],
-			$8::text[], $9::text[], $10::json[])`,
+			$8::text[], $9::text[], $10::json[], $11::jsonb[])`,
 		column(messages, func(m *store.Message) [16]byte { return m.ID }),
 		column(messages, func(m *store.Message) [16]byte { return m.NotificationID }),
 		column(messages, func(m *store.Message) string { return m.Channel }),
@@ -233,5 +249,7 @@ func insertMessages(queries *pgx.Batch, messages []store.Message) {
 		column(messages, func(m *store.Message) string { return m.Subject }),
 		column(messages, func(m *store.Message) string { return m.Body }),
 		column(messages, func(m *store.Message) string { return m.TemplateCode }),
-		column(messages, func(m *store.Message) []byte { return m.Params }))
+		column(messages, func(m *store.Message) []byte { return m.Params }),
+		mention)
+	return nil
 }

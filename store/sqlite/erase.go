@@ -61,7 +61,7 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 			return err
 		}
 		done.Messages, err = changed(ctx, tx, `
-			UPDATE messages SET subject = '', body = $2, params = NULL
+			UPDATE messages SET subject = '', body = $2, params = NULL, mention = NULL
 			WHERE id IN (SELECT message_id FROM deliveries WHERE id IN `+erased+`) AND NOT EXISTS (SELECT 1 FROM deliveries d
 				WHERE d.notification_id = messages.notification_id AND d.message_id = messages.id AND d.job_id <> 0)`, page, store.ErasedText)
 		done.Shared = messages - done.Messages
@@ -108,16 +108,20 @@ func changed(ctx context.Context, tx *sql.Tx, sql string, args ...any) (int, err
 	return int(n), err
 }
 
+// chosenAddress is the condition on an element of a list that an erasure chooses: with the type $2
+// and the value $3, or any when $2 is empty. $1 is store.ErasedText.
+const chosenAddress = `value ->> 'value' <> $1 AND ($2 = '' OR (value ->> 'type' = $2 AND value ->> 'value' = $3))`
+
+// eraseIn erases the chosen addresses in a column that has lists, where it has some.
+func eraseIn(table, column string) string {
+	return `UPDATE ` + table + ` SET ` + column + ` = (
+			SELECT json_group_array(json(CASE WHEN ` + chosenAddress + ` THEN json_set(value, '$.value', $1) ELSE value END))
+			FROM json_each(` + column + `))
+		WHERE ` + column + ` IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(` + column + `) WHERE ` + chosenAddress + `)`
+}
+
 // EraseUnmatched implements store.Erasures.
 func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (n int, err error) {
-	const (
-		chosen  = `value ->> 'value' <> $1 AND ($2 = '' OR (value ->> 'type' = $2 AND value ->> 'value' = $3))`
-		replace = `
-			UPDATE notifications SET unmatched = (
-				SELECT json_group_array(json(CASE WHEN ` + chosen + ` THEN json_set(value, '$.value', $1) ELSE value END))
-				FROM json_each(unmatched))
-			WHERE unmatched IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(unmatched) WHERE ` + chosen + `)`
-	)
 	args, scope := []any{store.ErasedText, e.Recipient.Type, e.Recipient.Value}, ``
 	if e.Recipient == (store.Recipient{}) {
 		args, scope = append(args, e.NotificationID), ` AND id = $4`
@@ -126,11 +130,23 @@ func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (n int, err
 		if err := insertAudit(ctx, tx, e.Audit); err != nil {
 			return err
 		}
-		n, err = changed(ctx, tx, replace+scope, args...)
+		n, err = changed(ctx, tx, eraseIn("notifications", "unmatched")+scope, args...)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("erase unmatched recipients: %w", err)
+	}
+	return n, nil
+}
+
+// EraseMentions implements store.Erasures.
+func (s *Store) EraseMentions(ctx context.Context, r store.Recipient) (n int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		n, err = changed(ctx, tx, eraseIn("messages", "mention"), store.ErasedText, r.Type, r.Value)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("erase mentions: %w", err)
 	}
 	return n, nil
 }

@@ -86,12 +86,9 @@ func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.De
 // the one that has the key.
 func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (store.Accepted, error) {
 	n := a.Notification
-	var unmatched []byte
-	if len(n.Unmatched) > 0 {
-		var err error
-		if unmatched, err = json.Marshal(n.Unmatched); err != nil {
-			return store.Accepted{}, fmt.Errorf("unmatched recipients: %w", err)
-		}
+	unmatched, err := jsonList(n.Unmatched)
+	if err != nil {
+		return store.Accepted{}, fmt.Errorf("unmatched recipients: %w", err)
 	}
 	written, err := query(ctx, tx, sqlread.Notification, `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
@@ -148,18 +145,30 @@ func (s *Store) insertContents(ctx context.Context, tx *sql.Tx, batch []store.Ac
 	return nil
 }
 
+// jsonList returns a list as JSON; nil when it is empty.
+func jsonList(recipients []store.Recipient) ([]byte, error) {
+	if len(recipients) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(recipients)
+}
+
 func insertMessages(ctx context.Context, tx *sql.Tx, messages []store.Message) error {
 	insert, err := tx.PrepareContext(ctx, `
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
-			template_code, params)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			template_code, params, mention)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = insert.Close() }()
 	for _, m := range messages {
-		_, err := insert.ExecContext(ctx, m.ID, m.NotificationID, m.Channel, m.TemplateName, m.TemplateVersion, m.MsgType,
-			m.Subject, m.Body, m.TemplateCode, text(m.Params))
+		mention, err := jsonList(m.Mention)
+		if err != nil {
+			return fmt.Errorf("mention: %w", err)
+		}
+		_, err = insert.ExecContext(ctx, m.ID, m.NotificationID, m.Channel, m.TemplateName, m.TemplateVersion, m.MsgType,
+			m.Subject, m.Body, m.TemplateCode, text(m.Params), text(mention))
 		if err != nil {
 			return err
 		}

@@ -121,13 +121,13 @@ func (c *conditions) status(status store.DeliveryStatus) {
 
 // MessageColumns are those that Message scans.
 const MessageColumns = `id, notification_id, channel, template_name, template_version, msg_type, subject, body,
-	template_code, params`
+	template_code, params, mention`
 
 // Message scans MessageColumns.
 func Message(row Row) (store.Message, error) {
 	var m store.Message
 	err := row.Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.TemplateVersion, &m.MsgType, &m.Subject,
-		&m.Body, &m.TemplateCode, &m.Params)
+		&m.Body, &m.TemplateCode, &m.Params, &m.Mention)
 	return m, err
 }
 

@@ -16,6 +16,7 @@ var eraseCases = map[string]func(*testing.T, bundle){
 	"Erase/nothing is written later": eraseIsFinal,
 	"Erase/pages":                    erasePages,
 	"EraseUnmatched":                 eraseUnmatched,
+	"EraseMentions":                  eraseMentions,
 }
 
 // erasure returns an erasure of one page.
@@ -169,4 +170,38 @@ func eraseUnmatched(t *testing.T, b bundle) {
 		require.Equal(t, want, n)
 	}
 	require.Equal(t, []store.Recipient{{Type: "user_id", Value: store.ErasedText}, gone}, unmatched(both))
+}
+
+func eraseMentions(t *testing.T, b bundle) {
+	alice, bob := store.Recipient{Type: "feishu_user_id", Value: "ou_alice"}, store.Recipient{Type: "feishu_user_id", Value: "ou_bob", Configured: true}
+	both, one, none := Acceptance("app", "1", 1), Acceptance("app", "2", 1), Acceptance("app", "3", 1)
+	both.Messages[0].Mention = []store.Recipient{bob, alice}
+	one.Messages[0].Mention = []store.Recipient{alice}
+	b.accept(t, both, one, none)
+	mention := func(a store.Acceptance) []store.Recipient {
+		t.Helper()
+		m, err := b.Message(t.Context(), a.Messages[0].ID)
+		require.NoError(t, err)
+		found, err := b.FindMessages(t.Context(), []uuid.UUID{m.ID})
+		require.NoError(t, err)
+		require.Equal(t, []store.Message{m}, found)
+		require.Equal(t, a.Messages[0].Body, m.Body, "the text stays")
+		return m.Mention
+	}
+	require.Equal(t, both.Messages[0].Mention, mention(both))
+	require.Empty(t, mention(none))
+
+	for _, want := range []int{2, 0} {
+		n, err := b.EraseMentions(t.Context(), alice)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	gone := store.Recipient{Type: "feishu_user_id", Value: store.ErasedText}
+	require.Equal(t, []store.Recipient{bob, gone}, mention(both))
+	require.Equal(t, []store.Recipient{gone}, mention(one))
+
+	b.erase(t, erasure(store.Recipient{}, both.Notification.ID))
+	m, err := b.Message(t.Context(), both.Messages[0].ID)
+	require.NoError(t, err)
+	require.Empty(t, m.Mention, "with the text go the mentions")
 }

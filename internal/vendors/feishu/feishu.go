@@ -53,6 +53,7 @@ type Platform struct {
 	sent         map[string]sent // by uuid
 	invalidUsers map[string]bool
 	unknownMails map[string]bool
+	outside      map[string]bool // chats that the bot is not in
 }
 
 // sent is the first message with a uuid.
@@ -70,6 +71,7 @@ func New(appID, appSecret string, inbox *vendors.Inbox) *Platform {
 		sent:         map[string]sent{},
 		invalidUsers: map[string]bool{},
 		unknownMails: map[string]bool{},
+		outside:      map[string]bool{},
 	}
 	p.Know(Codes())
 	p.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", p.serve(Token, p.issueToken))
@@ -91,6 +93,13 @@ func (p *Platform) InvalidUser(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.invalidUsers[id] = true
+}
+
+// RemoveBot takes the bot out of a chat. It is in all others.
+func (p *Platform) RemoveBot(chatID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.outside[chatID] = true
 }
 
 // UnknownEmail makes the address belong to no user. All others have one.

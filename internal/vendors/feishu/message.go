@@ -47,6 +47,8 @@ func (p *Platform) createMessage(r request) answer {
 		return refused(230025)
 	case !valid:
 		return invalid("invalid content")
+	case p.outside[body.ReceiveID]:
+		return refused(230002)
 	}
 
 	if first, ok := p.sent[body.UUID]; ok && time.Since(first.at) < dedupe {
@@ -58,7 +60,7 @@ func (p *Platform) createMessage(r request) answer {
 	}
 	p.Inbox().Add(vendors.Arrival{
 		ID: id, Channel: "feishu_app", ToType: idType, To: body.ReceiveID,
-		Kind: body.MsgType, Text: text, Mark: body.UUID,
+		Kind: body.MsgType, Text: text, Mark: body.UUID, Mentions: mentioned(body.MsgType, text),
 	})
 	return success(map[string]any{"message_id": id, "msg_type": body.MsgType})
 }
@@ -89,6 +91,19 @@ func content(msgType, content string) (string, bool) {
 	}
 	text, ok := object["text"].(string)
 	return text, ok && text != ""
+}
+
+// mentioned returns the users whom a message mentions.
+func mentioned(msgType, text string) []string {
+	if msgType == "text" {
+		return MentionedInText(text)
+	}
+	var object any
+	_ = json.Unmarshal([]byte(text), &object) // content has decoded it
+	if msgType == "post" {
+		return MentionedInPost(object)
+	}
+	return MentionedInCard(object)
 }
 
 // urge is the urgent_app, urgent_sms and urgent_phone call. It runs with p.mu held.

@@ -35,22 +35,28 @@ var Faults = vendors.Named(Hook,
 	Fault{Code: "19024", Message: "Key Words Not Found"},
 )
 
-// Bot is a simulated bot.
+// Bot is a simulated bot, and those of further groups, which have the same secret.
 type Bot struct {
 	*vendors.API
 	token, secret string
 
 	mu      sync.Mutex
 	keyword string
-	limit   int
-	window  time.Duration
-	taken   []time.Time // times of the messages within the window
+	groups  map[string]*group // by the token of their bot
+}
+
+// group is a group with its bot.
+type group struct {
+	name   string
+	limit  int
+	window time.Duration
+	taken  []time.Time // times of the messages within the window
 }
 
 // New returns a bot that delivers to the inbox. With a secret it accepts only signed
 // messages.
 func New(token, secret string, inbox *vendors.Inbox) *Bot {
-	b := &Bot{API: vendors.NewAPI(inbox), token: token, secret: secret}
+	b := &Bot{API: vendors.NewAPI(inbox), token: token, secret: secret, groups: map[string]*group{token: {name: "group"}}}
 	b.Know(Codes())
 	b.HandleFunc("POST "+Path("{token}"), b.serve)
 	return b
@@ -63,12 +69,29 @@ func (b *Bot) RequireKeyword(word string) {
 	b.keyword = word
 }
 
-// Limit makes the bot refuse more than n messages in any window of time. The real
-// limits are 5 in a second and 100 in a minute.
-func (b *Bot) Limit(n int, window time.Duration) {
+// AddGroup adds the bot of another group.
+func (b *Bot) AddGroup(name, token string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.limit, b.window = n, window
+	b.groups[token] = &group{name: name}
+}
+
+// Remove removes the bot with the token from its group: the token is not valid any more.
+func (b *Bot) Remove(token string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.groups, token)
+}
+
+// Limit makes the bot refuse more than n messages in any window of time. The real
+// limits are 5 in a second and 100 in a minute.
+func (b *Bot) Limit(n int, window time.Duration) { b.LimitGroup(b.token, n, window) }
+
+// LimitGroup is Limit for the bot with a token.
+func (b *Bot) LimitGroup(token string, n int, window time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.groups[token].limit, b.groups[token].window = n, window
 }
 
 // answer is the bot's envelope. A success has the older form beside the newer one.

@@ -144,3 +144,38 @@ func TestFaults(t *testing.T) {
 		requireCode(t, b, hi, 0)
 	}
 }
+
+// Each group has a bot, a limit and a place in the inbox of its own.
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	b := feishubot.New("tok", "", vendors.NewInbox())
+	b.AddGroup("a", "tok-a")
+	b.LimitGroup("tok-a", 1, time.Hour)
+	for i, c := range []struct {
+		token string
+		code  int
+	}{{"tok", 0}, {"tok-a", 0}, {"tok-a", 11232}, {"tok", 0}} {
+		_, answer := post(t, b, c.token, hi)
+		require.EqualValues(t, c.code, answer["code"], i)
+	}
+	arrivals := b.Inbox().Arrivals()
+	require.Equal(t, []string{"group", "a", "group"}, []string{arrivals[0].Group, arrivals[1].Group, arrivals[2].Group})
+	b.Remove("tok-a")
+	_, answer := post(t, b, "tok-a", hi)
+	require.EqualValues(t, 19001, answer["code"])
+}
+
+func TestMentions(t *testing.T) {
+	t.Parallel()
+	b := feishubot.New("tok", "", vendors.NewInbox())
+	for body, mentions := range map[string][]string{
+		`{"msg_type":"text","content":{"text":"<at user_id=\"ou_1\"></at> <at user_id=\"on_2\"></at><at user_id=\"u3\">x</at>"}}`:    {"ou_1", "u3"},
+		`{"msg_type":"post","content":{"post":{"zh_cn":{"content":[[{"tag":"at","user_id":"ou_1"},{"tag":"at","user_id":"u2"}]]}}}}`: {"ou_1", "u2"},
+		`{"msg_type":"interactive","card":{"elements":[{"tag":"markdown","content":"<at id=ou_1></at> <at id=\"u2\"></at>"}]}}`:      {"ou_1", "u2"},
+		hi: nil,
+	} {
+		requireCode(t, b, body, 0)
+		arrivals := b.Inbox().Arrivals()
+		require.Equal(t, mentions, arrivals[len(arrivals)-1].Mentions, body)
+	}
+}

@@ -7,11 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labring/sealos-notify/internal/vendors"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
 const (
@@ -30,8 +32,9 @@ func (b *Bot) post(r *http.Request, body []byte) answer {
 	text, valid := m.text()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	group, known := b.groups[r.PathValue("token")]
 	switch {
-	case r.PathValue("token") != b.token:
+	case !known:
 		return refused(19001)
 	case len(body) > maxBody:
 		return refused(19036)
@@ -49,12 +52,13 @@ func (b *Bot) post(r *http.Request, body []byte) answer {
 		return a
 	case !strings.Contains(text, b.keyword):
 		return refused(19024)
-	case !b.take(time.Now()):
+	case !group.take(time.Now()):
 		return refused(11232)
 	}
 	idType, to := mentioned(text)
 	b.Inbox().Add(vendors.Arrival{
 		ID: rand.Text(), Channel: "feishu_webhook", ToType: idType, To: to, Kind: m.MsgType, Text: text, Mark: mark,
+		Group: group.name, Mentions: m.mentions(),
 	})
 	return success()
 }
@@ -101,6 +105,12 @@ func mentioned(text string) (idType, id string) {
 	return "open_id", id
 }
 
+// mentions returns the users whom the message mentions. A bot does not know union ids.
+func (m message) mentions() []string {
+	users := slices.Concat(feishu.MentionedInText(m.Content.Text), feishu.MentionedInPost(m.Content.Post), feishu.MentionedInCard(m.Card))
+	return slices.DeleteFunc(users, func(id string) bool { return strings.HasPrefix(id, "on_") })
+}
+
 // signed reports whether the signature is right and the time is within maxSkew.
 func (m message) signed(secret string) bool {
 	seconds, err := strconv.ParseInt(m.Timestamp, 10, 64)
@@ -112,17 +122,17 @@ func (m message) signed(secret string) bool {
 }
 
 // take counts a message against the limit and reports whether it is within. It runs
-// with b.mu held.
-func (b *Bot) take(now time.Time) bool {
-	if b.limit == 0 {
+// with the bot's mu held.
+func (g *group) take(now time.Time) bool {
+	if g.limit == 0 {
 		return true
 	}
-	for len(b.taken) > 0 && now.Sub(b.taken[0]) >= b.window {
-		b.taken = b.taken[1:]
+	for len(g.taken) > 0 && now.Sub(g.taken[0]) >= g.window {
+		g.taken = g.taken[1:]
 	}
-	if len(b.taken) >= b.limit {
+	if len(g.taken) >= g.limit {
 		return false
 	}
-	b.taken = append(b.taken, now)
+	g.taken = append(g.taken, now)
 	return true
 }

@@ -1,0 +1,164 @@
+package feishucard
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/labring/sealos-notify/channels/vendorhttp"
+)
+
+// userID matches the id of a user. Nothing else may stand in the tag that mentions the user.
+var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)
+
+// CheckUser returns an error when the id is not one that a message can mention.
+func CheckUser(id string) error {
+	switch {
+	case strings.EqualFold(id, "all"): // would mention everybody
+		return errors.New("is not the id of one user")
+	case !userID.MatchString(id):
+		return errors.New("is not an id of a Feishu user")
+	}
+	return nil
+}
+
+// MentionInText returns the text after the tags that mention the users.
+func MentionInText(text string, users []string) string {
+	var tags strings.Builder
+	for _, user := range users {
+		tags.WriteString(`<at user_id="` + user + `"></at> `)
+	}
+	return tags.String() + text
+}
+
+// MentionInPost returns the JSON of a post whose first paragraph, in each language, mentions
+// the users.
+func MentionInPost(body string, users []string) (string, error) {
+	if len(users) == 0 {
+		return body, nil
+	}
+	paragraph := make([]map[string]string, len(users))
+	for i, user := range users {
+		paragraph[i] = map[string]string{"tag": "at", "user_id": user}
+	}
+	post, err := members([]byte(body))
+	if err != nil {
+		return "", err
+	}
+	for language := range post {
+		if err := within(post, language, func(content map[string]json.RawMessage) error {
+			return prepend(content, "content", paragraph)
+		}); err != nil {
+			return "", err
+		}
+	}
+	return encode(post)
+}
+
+// MentionInCard returns the JSON of a card whose first element, in each language, mentions the
+// users. A card of Feishu's builder, whose elements are with Feishu, is an error.
+func MentionInCard(body string, users []string) (string, error) {
+	if len(users) == 0 {
+		return body, nil
+	}
+	tags := make([]string, len(users))
+	for i, user := range users {
+		tags[i] = "<at id=" + user + "></at>"
+	}
+	element := map[string]string{"tag": "markdown", "content": strings.Join(tags, " ")}
+	card, err := members([]byte(body))
+	if err != nil {
+		return "", err
+	}
+	if card["type"] != nil {
+		return "", errors.New("a card of Feishu's builder mentions whom its template does: leave mention out")
+	}
+	if err := prependElement(card, element); err != nil {
+		return "", err
+	}
+	mentioning, err := encode(card)
+	if err == nil {
+		err = Card(mentioning) // there is one element more
+	}
+	return mentioning, err
+}
+
+// prependElement puts an element before the others of a card, in each language.
+func prependElement(card map[string]json.RawMessage, element any) error {
+	if string(card["schema"]) == `"2.0"` {
+		return within(card, "body", func(body map[string]json.RawMessage) error { return prepend(body, "elements", element) })
+	}
+	languages := 0
+	if card["i18n_elements"] != nil {
+		err := within(card, "i18n_elements", func(byLanguage map[string]json.RawMessage) error {
+			languages = len(byLanguage)
+			for language := range byLanguage {
+				if err := prepend(byLanguage, language, element); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if languages > 0 && card["elements"] == nil {
+		return nil
+	}
+	return prepend(card, "elements", element)
+}
+
+// members returns the members of a JSON object as they are written.
+func members(object []byte) (map[string]json.RawMessage, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(object, &m); err != nil {
+		return nil, errors.New("there is nothing to mention users in: an object is missing")
+	}
+	if m == nil {
+		m = map[string]json.RawMessage{} // null
+	}
+	return m, nil
+}
+
+// within changes the object that is a member of another; an absent one becomes an empty one.
+func within(object map[string]json.RawMessage, key string, change func(map[string]json.RawMessage) error) error {
+	inner := map[string]json.RawMessage{}
+	if object[key] != nil {
+		var err error
+		if inner, err = members(object[key]); err != nil {
+			return err
+		}
+	}
+	if err := change(inner); err != nil {
+		return err
+	}
+	return set(object, key, inner)
+}
+
+// prepend puts an item before the others of a list that is a member of an object.
+func prepend(object map[string]json.RawMessage, key string, item any) error {
+	var list []json.RawMessage
+	if object[key] != nil {
+		if err := json.Unmarshal(object[key], &list); err != nil {
+			return errors.New("there is nothing to mention users in: a list is missing")
+		}
+	}
+	first, err := vendorhttp.EncodeJSON(item)
+	if err != nil {
+		return err
+	}
+	return set(object, key, append([]json.RawMessage{first}, list...))
+}
+
+func set(object map[string]json.RawMessage, key string, value any) error {
+	encoded, err := vendorhttp.EncodeJSON(value)
+	object[key] = encoded
+	return err
+}
+
+func encode(object map[string]json.RawMessage) (string, error) {
+	encoded, err := vendorhttp.EncodeJSON(object)
+	return string(encoded), err
+}
