@@ -35,6 +35,11 @@ test: deps ## Run all tests: both engines, real mail servers, a real Kubernetes 
 	cd internal/test/k8stest && go test -timeout 10m ./...
 	cd internal/test/promtest && go test -timeout 10m ./...
 
+.PHONY: pictures
+pictures: deps ## Take the README's pictures anew, of `dev` in a real Chromium
+	go test ./internal/test/browser -run '^TestDev$$' -count=1
+	cd internal/test/browser/screenshots && cp dev-overview.png dev-card.png dev-dead.png $(CURDIR)/docs/pictures
+
 .PHONY: test-manifests
 test-manifests: deps ## Apply deploy/kubernetes to a real API server (first run: 10 minutes or more, builds Kubernetes)
 	$(WITH_PG) go test -tags cluster -count=1 -timeout 60m ./internal/test/clustertest

@@ -15,6 +15,7 @@ type appView struct {
 	Enabled      bool        `json:"enabled"`
 	Roles        []Role      `json:"roles"`
 	HighPriority bool        `json:"highPriority" doc:"may send with the priority high"`
+	TestSecrets  int         `json:"testSecrets" doc:"how many it has"`
 	Limits       []limitView `json:"limits" doc:"empty: none"`
 }
 
@@ -68,7 +69,7 @@ func (s *Server) listApps(ctx context.Context, _ *struct{}) (*listAppsOutput, er
 		a := apps[id]
 		out.Body.Apps = append(out.Body.Apps, appView{
 			AppID: id, Name: a.name, Enabled: a.enabled, Roles: append([]Role{}, a.roles...),
-			HighPriority: a.limits.mayHigh(), Limits: viewLimits(id, a.limits, used),
+			HighPriority: a.limits.mayHigh(), TestSecrets: len(a.tests), Limits: viewLimits(id, a.limits, used),
 		})
 	}
 	return out, nil

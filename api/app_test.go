@@ -76,7 +76,7 @@ func TestAppsShowTheirLimits(t *testing.T) {
 	require.Equal(t, limits, limitsOf(t, limited))
 	delete(limited, "limits")
 	require.Equal(t, map[string]any{
-		"appId": "limited", "name": "Limited", "enabled": true, "roles": []any{"send", "templates"}, "highPriority": false,
+		"appId": "limited", "name": "Limited", "enabled": true, "roles": []any{"send", "templates"}, "highPriority": false, "testSecrets": 1.0,
 	}, limited)
 	require.Empty(t, apps[0].(map[string]any)["limits"])
 	require.Equal(t, true, apps[0].(map[string]any)["highPriority"])

@@ -51,7 +51,8 @@ func plain(text string) string {
 // actorOf returns who makes a request, and from where.
 func actorOf(ctx context.Context) store.Actor {
 	actor, _ := ctx.Value(originKey{}).(store.Actor)
-	actor.AppID = callerOf(ctx).AppID
+	caller := callerOf(ctx)
+	actor.AppID, actor.Person = caller.AppID, caller.person
 	return actor
 }
 
@@ -60,15 +61,15 @@ func actorOf(ctx context.Context) store.Actor {
 func (s *Server) auditRefusal(ctx context.Context, action store.AuditAction, object string) {
 	entry := actorOf(ctx).Did(action, object)
 	entry.Outcome = store.AuditRefused
-	s.audit(ctx, entry)
+	s.Audit(ctx, entry)
 }
 
 // auditTime bounds the write of entries that follow what they tell.
 const auditTime = 5 * time.Second
 
-// audit writes entries of what changes none of the store's tables. It does not end with the
-// request: what was done is noted.
-func (s *Server) audit(ctx context.Context, entries ...store.AuditEntry) {
+// Audit writes entries of what changes none of the store's tables. It does not end with the
+// request: what was done is noted. What cannot be written is logged.
+func (s *Server) Audit(ctx context.Context, entries ...store.AuditEntry) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTime)
 	defer cancel()
 	if err := s.store.Audit(ctx, entries...); err != nil {
@@ -80,6 +81,7 @@ type auditEntryView struct {
 	ID        uuid.UUID `json:"id" format:"uuid"`
 	At        time.Time `json:"at"`
 	App       string    `json:"app" doc:"who did it; empty: the service itself"`
+	Person    string    `json:"person" doc:"who was signed in to the console by OpenID Connect; empty: nobody"`
 	Action    string    `json:"action" doc:"what was done; its first part is the kind of the object" example:"template.update"`
 	Object    string    `json:"object" doc:"name or id of the object; empty: there is only one"`
 	Outcome   string    `json:"outcome" enum:"done,refused" doc:"refused: nothing was changed"`
@@ -115,7 +117,7 @@ func (s *Server) listAudit(ctx context.Context, in *listAuditInput) (*listAuditO
 	out := &listAuditOutput{auditListView{Entries: []auditEntryView{}}}
 	for _, e := range rows[:min(len(rows), in.Limit)] {
 		out.Body.Entries = append(out.Body.Entries, auditEntryView{
-			ID: e.ID, At: e.At.UTC(), App: e.AppID, Action: string(e.Action), Object: e.ObjectID, Outcome: string(e.Outcome),
+			ID: e.ID, At: e.At.UTC(), App: e.AppID, Person: e.Person, Action: string(e.Action), Object: e.ObjectID, Outcome: string(e.Outcome),
 			Detail: e.Detail, Address: e.Address, UserAgent: e.Agent,
 		})
 	}
@@ -131,8 +133,8 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 	if c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead {
 		return c.Next()
 	}
-	actor := s.originOf(c)
-	actor.AppID = c.Locals(callerKey{}).(Caller).AppID
+	actor, caller := s.originOf(c), c.Locals(callerKey{}).(Caller)
+	actor.AppID, actor.Person = caller.AppID, caller.person
 	entries := riverUIEntries(actor, strings.TrimPrefix(c.Path(), riverUIPrefix+"/api/"), c.BodyRaw())
 	err := c.Next()
 	if err != nil || c.Response().StatusCode() >= http.StatusBadRequest {
@@ -140,7 +142,7 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 			entries[i].Outcome = store.AuditRefused
 		}
 	}
-	s.audit(c.UserContext(), entries...)
+	s.Audit(c.UserContext(), entries...)
 	return err
 }
 

@@ -63,7 +63,7 @@ func TestListAudit(t *testing.T) {
 	first := list("root", "?limit=2")
 	require.Equal(t, 200, first.status, first.text)
 	require.JSONEq(t, `{"id":"`+b.store.entries[2].ID.String()+`","at":"2026-01-02T03:04:05Z","app":"editor","action":"template.update",
-		"object":"alert","outcome":"done","detail":"version 2","address":"127.0.0.1","userAgent":"Go-http-client/1.1"}`,
+		"object":"alert","outcome":"done","detail":"version 2","person":"","address":"127.0.0.1","userAgent":"Go-http-client/1.1"}`,
 		jsonOf(t, first.json(t)["entries"].([]any)[0]))
 	last := list("root", "?limit=2&after="+first.json(t)["next"].(string))
 	require.Len(t, last.json(t)["entries"], 1)

@@ -34,6 +34,7 @@ type Caller struct {
 	AppID string // with accepting.TestSuffix for a test secret
 	Roles []Role
 
+	person string // who signed in by OpenID Connect; empty for an app itself
 	limits Limits
 	test   bool // it has a test secret: what it sends reaches nobody
 }
@@ -118,13 +119,13 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// authenticateAdmin is the middleware of River UI: it refuses all but admins, and
-// accepts basic authentication, which browsers use.
+// authenticateAdmin is the middleware of River UI: it refuses all but admins.
 func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
-	appID, secret, _ := credentialsOf(&c.Request().Header, true)
-	caller, err := s.auth.check(appID, secret, s.peer(c))
+	caller, err := s.riverUICaller(c)
 	if err != nil {
-		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
+		if c.Get("Sec-Fetch-Dest") != "iframe" { // the console around the frame signs in
+			c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="sealos-notify", charset="UTF-8"`)
+		}
 		return err
 	}
 	c.Locals(callerKey{}, caller)
@@ -134,12 +135,34 @@ func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// riverUICaller returns the caller of a request without credentials by its session of the
+// console. Basic authentication, which browsers use, is accepted too.
+func (s *Server) riverUICaller(c *fiber.Ctx) (Caller, error) {
+	appID, secret, _ := credentialsOf(&c.Request().Header, true)
+	if secret == "" {
+		if caller, signedIn, err := s.sessionOf(c.UserContext(), &c.Request().Header); signedIn || err != nil {
+			return caller, err
+		}
+	}
+	return s.auth.check(appID, secret, s.peer(c))
+}
+
+// riverUIPolicy lets the console show River UI in a frame, and nobody else.
+const riverUIPolicy = "frame-ancestors 'self'; base-uri 'none'; object-src 'none'"
+
+// letConsoleFrame is the middleware of River UI's headers.
+func letConsoleFrame(c *fiber.Ctx) error {
+	c.Response().Header.Del(fiber.HeaderXFrameOptions)
+	c.Set(fiber.HeaderContentSecurityPolicy, riverUIPolicy)
+	return c.Next()
+}
+
 // foreignPages finds requests that another site makes a browser send.
 var foreignPages = http.NewCrossOriginProtection()
 
-// refuseForeignPages is the middleware that refuses a change that a page of another site asks for. A browser adds
-// its basic credentials to such requests. What a page may send without asking, a form or a
-// text, is not JSON.
+// refuseForeignPages is the middleware that refuses a change that a page of another site
+// asks for. A browser adds its basic credentials to such requests. What a page may send
+// without asking, a form or a text, is not JSON.
 func refuseForeignPages(c *fiber.Ctx) error {
 	r := &http.Request{Method: c.Method(), Host: string(c.Request().Host()), Header: http.Header{}, URL: &url.URL{}}
 	for _, name := range []string{"Sec-Fetch-Site", fiber.HeaderOrigin} {

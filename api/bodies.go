@@ -21,8 +21,9 @@ import (
 const (
 	// smallBody is what a small body has at most, in bytes.
 	smallBody = 64 << 10
-	// maxSignIn is what a form of a browser has at most that is not signed in, in bytes.
-	maxSignIn = 16 << 10
+	// maxSignIn is what a form of a browser has at most that is not signed in, in bytes. Such
+	// forms have no share that others could use up: the connections bound them.
+	maxSignIn = 8 << 10
 	// smallBytes and largeBytes bound the bodies as they were sent, in bytes.
 	smallBytes, largeBytes = 16 << 20, 16 << 20
 	// smallValues and largeValues bound the values that are decoded from them.
@@ -78,6 +79,9 @@ func (h *held) decode(ctx context.Context, do func() error) error {
 
 // take waits until the pool has n. The error is a *Problem.
 func (h *held) take(ctx context.Context, from *shares.Pool, n int) error {
+	if from == nil { // a form that is not an app's
+		return nil
+	}
 	giveBack, err := from.Take(ctx, h.app, int64(n))
 	if err != nil {
 		return errBusy // whether its own patience or the request's time has ended
@@ -111,22 +115,29 @@ func (s *Server) takeBody(c *fiber.Ctx) error {
 	return s.take(c, caller.AppID, maxBody)
 }
 
-// takeForm is takeBody for the console. Its callers have one share together.
+// takeForm is takeBody for the console. A larger form is that of an app.
 func (s *Server) takeForm(c *fiber.Ctx) error {
-	most := maxSignIn
-	if h := &c.Request().Header; (h.ContentLength() < 0 || h.ContentLength() > most) && s.hasSession(h) {
-		most = maxBody
+	h := &c.Request().Header
+	if c.Request().BodyStream() != nil && (h.ContentLength() < 0 || h.ContentLength() > maxSignIn) {
+		caller, known, err := s.sessionOf(c.UserContext(), h)
+		if err != nil {
+			return err
+		}
+		if known {
+			return s.take(c, caller.AppID, maxBody)
+		}
 	}
-	return s.take(c, "", most)
+	return s.take(c, "", maxSignIn)
 }
 
-// take reads a body of at most so many bytes.
+// take reads a body of at most so many bytes. The body of an app has a share of all of them.
 func (s *Server) take(c *fiber.Ctx, app string, most int) error {
 	body := &held{app: app}
 	defer body.giveBack()
 	if err := s.bodies.read(c, body, most); err != nil {
 		return err
 	}
+	handling(c.Context().Conn())
 	c.Locals(bodyKey{}, body)
 	c.Request().SetBodyRaw(body.content) // for the pages
 	return c.Next()
@@ -135,7 +146,9 @@ func (s *Server) take(c *fiber.Ctx, app string, most int) error {
 // read reads the body of a request. The error is a *Problem.
 func (b *bodies) read(c *fiber.Ctx, to *held, most int) error {
 	ctx, length, stream := c.UserContext(), c.Request().Header.ContentLength(), c.Request().BodyStream()
-	to.weights = b.small
+	if to.app != "" {
+		to.weights = b.small
+	}
 	const chunked = -1
 	switch {
 	case length > most:

@@ -3,6 +3,9 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -107,4 +110,27 @@ func TestLargeBodiesDoNotHoldUpSmallOnes(t *testing.T) { // not parallel: it mea
 	limit.Group(t, &senders, "answers")
 	runtime.GC()
 	require.Equal(t, 202, b.call(t, post("console", large)).status, "there is room again")
+}
+
+// Strangers' forms have no share that they could use up: while more than a thousand come slowly,
+// people sign in and work.
+func TestStrangersFormsDoNotHoldUpTheConsole(t *testing.T) { // not parallel: it has many connections
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	conns := make([]net.Conn, 1100)
+	var dialled sync.WaitGroup
+	for i := range conns {
+		dialled.Go(func() {
+			conns[i] = b.dial(t, "POST /console/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 8192\r\n\r\na")
+		})
+	}
+	limit.Group(t, &dialled, "connections")
+	asked := time.Now()
+	b.signIn(t, "sender")
+	form := url.Values{"back": {"/console/dead"}, "text": {strings.Repeat("x", 100_000)}}
+	require.Equal(t, http.StatusSeeOther, b.browse(t, http.MethodPost, "/console/preferences", form, cookies).status)
+	require.Less(t, time.Since(asked), 3*time.Second, "they wait")
+	for _, conn := range conns {
+		require.NoError(t, conn.Close())
+	}
 }

@@ -18,6 +18,33 @@ type AuthConfig struct {
 	CredentialsFilePath string `yaml:"credentialsFilePath" env:"CREDENTIALS_FILE_PATH" doc:"file of app credentials; required when enabled"`
 }
 
+// ConsoleConfig is the `console` section.
+type ConsoleConfig struct {
+	OIDC OIDCConfig `yaml:"oidc" doc:"sign-in of people by OpenID Connect; left out: with an app's secret only"`
+}
+
+// OIDCConfig is the OpenID provider that people sign in at, and whom it lets in.
+type OIDCConfig struct {
+	Issuer       string       `yaml:"issuer" doc:"URL of the provider, exactly as its discovery document has it; required with the others"`
+	ClientID     string       `yaml:"clientId" doc:"what the provider calls this service; its redirect address is /console/sign-in/oidc/callback"`
+	ClientSecret string       `yaml:"clientSecret" secret:"true" doc:"left out for a public client"`
+	Scopes       []string     `yaml:"scopes" doc:"asked for besides openid"`
+	Claim        string       `yaml:"claim" doc:"the claim that decides, a text or a list of texts, in the ID token or in UserInfo; email counts with email_verified only"`
+	Access       []OIDCAccess `yaml:"access" doc:"the first one that a person's claim fits lets the person in: value, app and, if they differ from the app's, roles"`
+}
+
+// OIDCAccess lets in the people whose claim has the value.
+type OIDCAccess struct {
+	Value string `yaml:"value" required:"true" doc:"of the claim, such as the name of a group"`
+	App   string `yaml:"app" required:"true" doc:"id of the app that they act as: they see what it sent"`
+	Roles []Role `yaml:"roles" doc:"left out: the app's own"`
+}
+
+// DefaultConsoleConfig returns the documented defaults.
+func DefaultConsoleConfig() ConsoleConfig {
+	return ConsoleConfig{OIDC: OIDCConfig{Scopes: []string{"email"}, Claim: "groups"}}
+}
+
 // IntegrationsConfig is the `integrations` section: the receivers of the alerts
 // that Alertmanager and Grafana post.
 type IntegrationsConfig struct {

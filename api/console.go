@@ -35,17 +35,15 @@ func (s *Server) serveConsole() {
 	})
 }
 
-// hasSession reports whether a request comes from a browser that is signed in.
-func (s *Server) hasSession(h *fasthttp.RequestHeader) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
-	defer cancel()
+// sessionOf returns the caller of the session that a browser is signed in with; false without
+// one.
+func (s *Server) sessionOf(ctx context.Context, h *fasthttp.RequestHeader) (Caller, bool, error) {
 	for _, cookie := range console.SessionCookies {
 		if token := h.Cookie(cookie); len(token) > 0 {
-			_, ok, err := s.signedIn(ctx, string(token))
-			return ok && err == nil
+			return s.signedIn(ctx, string(token))
 		}
 	}
-	return false
+	return Caller{}, false, nil
 }
 
 // requestKey is the key of the request that a page answers, in its context.
@@ -58,13 +56,16 @@ type consoleAPI struct{ s *Server }
 type user struct{ Caller }
 
 func (u user) ID() string           { return u.AppID }
+func (u user) Person() string       { return u.person }
 func (u user) May(role string) bool { return u.may(Role(role)) }
-func (u user) Roles() []string {
-	roles := make([]string, len(u.Caller.Roles))
-	for i, r := range u.Caller.Roles {
-		roles[i] = string(r)
+func (u user) Roles() []string      { return roleNames(u.Caller.Roles) }
+
+func roleNames(roles []Role) []string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
 	}
-	return roles
+	return names
 }
 
 func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, time.Time, error) {
@@ -76,13 +77,15 @@ func (c consoleAPI) SignOut(ctx context.Context, token string) error {
 }
 
 func (c consoleAPI) As(ctx context.Context, token string) (context.Context, console.User, error) {
+	request := ctx.Value(requestKey{}).(*fiber.Ctx)
+	awaiting(request.Context().Conn()) // it may be a stranger's
 	caller, ok, err := c.s.signedIn(ctx, token)
+	handling(request.Context().Conn())
 	if err != nil || !ok {
 		return ctx, nil, err
 	}
-	if request, is := ctx.Value(requestKey{}).(*fiber.Ctx); is {
-		request.Locals(callerKey{}, caller) // for the log
-	}
+	request.Locals(callerKey{}, caller) // for the log
+	ctx = context.WithValue(ctx, originKey{}, c.s.originOf(request))
 	return context.WithValue(ctx, callerKey{}, caller), user{caller}, nil
 }
 
@@ -109,11 +112,15 @@ func (c consoleAPI) Notifications(ctx context.Context, f store.NotificationFilte
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+	f, err := seenNotifications(ctx, f)
+	if err != nil {
 		return nil, err
 	}
-	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	return c.s.store.ListNotifications(ctx, f, after, limit)
 }
 
@@ -136,11 +143,15 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if f.AppID, err = scope(ctx, f.AppID); err != nil {
+	f, err := seenDeliveries(ctx, f)
+	if err != nil {
 		return nil, err
 	}
-	f.NotConfigured = hidesConfigured(ctx, f.Recipient)
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	found, err := c.s.store.ListDeliveries(ctx, f, after, limit)
 	for i, d := range found {
 		found[i] = shownDelivery(ctx, d)
@@ -149,6 +160,9 @@ func (c consoleAPI) Deliveries(ctx context.Context, f store.DeliveryFilter, afte
 }
 
 func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Message, error) {
+	if err := maySend(ctx); err != nil {
+		return store.Message{}, err
+	}
 	m, err := c.s.store.Message(ctx, of.MessageID)
 	for i, r := range m.Mention {
 		m.Mention[i].Value = viewRecipient(ctx, r).Value
@@ -157,6 +171,9 @@ func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Messa
 }
 
 func (c consoleAPI) Attempts(ctx context.Context, of store.Delivery) ([]store.Attempt, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
 	attempts, err := c.s.store.Attempts(ctx, of.ID)
 	for i, a := range attempts {
 		attempts[i].Error, attempts[i].Details = viewFailure(ctx, of.Recipient, a.Error, a.Details)
@@ -191,18 +208,7 @@ func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest
 	if err := maySend(ctx); err != nil {
 		return steering.Requeued{}, err
 	}
-	f := r.Filter
-	out, err := c.s.retryDeliveries(ctx, &retryManyInput{jsonBody[retryManyRequest]{retryManyRequest{
-		Filter: retryFilter{
-			Channel: f.Channel, Provider: f.Provider, Code: f.Code, Recipient: f.Recipient, Template: f.Template,
-			Notification: f.NotificationID, Since: f.Since, Until: f.Until, App: f.AppID,
-		},
-		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
-	}}})
-	if err != nil {
-		return steering.Requeued{}, err
-	}
-	return steering.Requeued{Matched: out.Body.Matched, Requeued: out.Body.Retried, More: out.Body.More}, nil
+	return c.s.requeueMatching(ctx, r)
 }
 
 func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
@@ -212,6 +218,13 @@ func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {
 	return c.s.overview.Channels(ctx)
 }
 
+func (c consoleAPI) Recent(ctx context.Context, app string) (overview.Recent, error) {
+	if err := maySend(ctx); err != nil {
+		return overview.Recent{}, err
+	}
+	return c.s.recent(ctx, app)
+}
+
 func (c consoleAPI) ChannelNames() []string { return c.s.overview.Names() }
 
 func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Providers(channel) }
@@ -219,5 +232,9 @@ func (c consoleAPI) Providers(channel string) []string { return c.s.overview.Pro
 func (c consoleAPI) Problem(err error) console.Problem {
 	p := c.s.problem(err)
 	c.s.metrics.refusals.WithLabelValues(p.Code).Inc()
-	return console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	shown := console.Problem{Status: p.Status, Code: p.Code, Detail: p.Detail}
+	if len(p.Errors) > 0 {
+		shown.Field, shown.Message = p.Errors[0].Field, p.Errors[0].Message
+	}
+	return shown
 }

@@ -2,10 +2,14 @@ package api_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -210,6 +216,49 @@ func (b *bench) accepted(app string) store.Delivery {
 	return d
 }
 
+// A browser that shows the progress sends dead letters again in steps, each after the last one, and
+// no more than were counted.
+func TestConsoleRetriesInSteps(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	last := uuid.New()
+	form := url.Values{"channel": {"email"}, "code": {"smtp_550"}, "total": {"700"}}
+	step := func() string {
+		a := b.browse(t, http.MethodPost, "/console/dead/retry", form, cookies, "HX-Request", "true")
+		require.Equal(t, http.StatusOK, a.status, a.text)
+		for _, field := range regexp.MustCompile(`name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(a.text, -1) {
+			form.Set(field[1], field[2])
+		}
+		return a.text
+	}
+	b.control.done = steering.Requeued{Matched: 500, Requeued: 499, More: true, Last: last}
+	require.Contains(t, step(), `<progress id="progress" max="700" value="500">`)
+	b.control.err = errors.New("no database")
+	require.Contains(t, step(), "499 deliveries go again. Nothing is lost: go on from here.")
+	b.control.err, b.control.done = nil, steering.Requeued{Matched: 200, Requeued: 200, More: true, Last: last}
+	text := step()
+	require.Contains(t, text, "699 deliveries go again. There are more")
+	require.NotContains(t, text, "hx-trigger")
+
+	require.Equal(t, []int{500, 200, 200}, []int{b.control.requests[0].Limit, b.control.requests[1].Limit, b.control.requests[2].Limit})
+	require.Equal(t, []uuid.UUID{uuid.Nil, last, last}, []uuid.UUID{b.control.requests[0].After, b.control.requests[1].After, b.control.requests[2].After})
+	require.Equal(t, "smtp_550", b.control.requests[2].Filter.Code)
+}
+
+// The overview and the dead letters have what happened lately.
+func TestConsoleFigures(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	b.store.deadGroups = []store.DeadGroup{{Channel: "email", Provider: "smtp", Code: "smtp_550", Count: 3, Last: time.Now()}}
+	text := b.browse(t, http.MethodGet, "/console/", nil, cookies).text
+	for _, want := range []string{"50.00 %", "1.5s", `data-line="0 7"`, "uplot.min.js"} {
+		require.Contains(t, text, want)
+	}
+	text = b.browse(t, http.MethodGet, "/console/dead", nil, cookies).text
+	require.Contains(t, text, `data-line="0 7"`)
+	require.Contains(t, text, "7 in the last day")
+}
+
 // A page of another site can neither sign in, nor out, nor change anything.
 func TestConsoleCrossSite(t *testing.T) {
 	b := start(t)
@@ -347,4 +396,126 @@ func TestConsoleLargeForms(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, a.status, a.text)
 	a = b.browse(t, http.MethodPost, "/console/preferences", form, []*http.Cookie{{Name: "sealos_notify_session", Value: "guessed"}})
 	require.Equal(t, http.StatusRequestEntityTooLarge, a.status)
+}
+
+// The searches of an app's pages take its share of the lists, and leave the others theirs.
+func TestConsoleSearchesAreCountedAmongTheLists(t *testing.T) {
+	held := &heldLists{release: make(chan struct{})}
+	b := start(t, func(o *api.Options) {
+		held.memory = o.Store.(*memory)
+		o.Store = held
+	})
+	cookies := b.signIn(t, "console")
+	var searches sync.WaitGroup
+	for i := range 30 {
+		path := []string{"/console/notifications", "/console/deliveries", "/console/dead"}[i%3]
+		searches.Go(func() { b.browse(t, http.MethodGet, path, nil, cookies) })
+	}
+	require.Eventually(t, func() bool { return held.reading.Load() == 8 }, limit.Wait, time.Millisecond)
+	require.Never(t, func() bool { return held.reading.Load() > 8 }, 300*time.Millisecond, 10*time.Millisecond)
+	close(held.release)
+	limit.Group(t, &searches, "the searches")
+}
+
+// heldLists is a store whose lists wait until release is closed.
+type heldLists struct {
+	*memory
+	reading atomic.Int64
+	release chan struct{}
+}
+
+func (h *heldLists) hold() {
+	h.reading.Add(1)
+	defer h.reading.Add(-1)
+	<-h.release
+}
+
+func (h *heldLists) ListNotifications(context.Context, store.NotificationFilter, uuid.UUID, int) ([]store.Notification, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) ListDeliveries(context.Context, store.DeliveryFilter, uuid.UUID, int) ([]store.Delivery, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) DeadGroups(context.Context, string, int) ([]store.DeadGroup, bool, error) {
+	h.hold()
+	return nil, false, nil
+}
+
+// lookedUp is a store that counts the sessions that are looked up, and answers when it is told to.
+type lookedUp struct {
+	*memory
+	asked  chan struct{}
+	answer chan struct{}
+	now    atomic.Int32
+	most   atomic.Int32
+}
+
+func (l *lookedUp) Session(ctx context.Context, digest string) (store.Session, error) {
+	now := l.now.Add(1)
+	defer l.now.Add(-1)
+	for most := l.most.Load(); now > most && !l.most.CompareAndSwap(most, now); most = l.most.Load() {
+	}
+	l.asked <- struct{}{}
+	select {
+	case <-l.answer:
+	case <-ctx.Done():
+		return store.Session{}, ctx.Err()
+	}
+	return l.memory.Session(ctx, digest)
+}
+
+// Anybody can make up a session: few are looked up at once, so that the database's connections
+// are for those who are known.
+func TestSessionsAreLookedUpFewAtOnce(t *testing.T) {
+	t.Parallel()
+	s := &lookedUp{memory: newMemory(), asked: make(chan struct{}, 1000), answer: make(chan struct{})}
+	b := start(t, func(o *api.Options) { o.Store = s })
+	var strangers sync.WaitGroup
+	for range 50 {
+		strangers.Go(func() {
+			a := b.browse(t, http.MethodGet, "/console/", nil, []*http.Cookie{{Name: "sealos_notify_session", Value: "made-up"}})
+			if a.status != http.StatusSeeOther && a.status != http.StatusServiceUnavailable {
+				t.Errorf("%d %s", a.status, a.text)
+			}
+		})
+	}
+	limit.Receive(t, s.asked, "a look-up")
+	require.Equal(t, 202, b.call(t, post("console", goodNotification)).status)
+	close(s.answer)
+	limit.Group(t, &strangers, "answers")
+	require.LessOrEqual(t, s.most.Load(), int32(4), "at once")
+}
+
+// What a stranger asks of other paths asks the database nothing, and neither does signing out.
+func TestStrangersLookNothingUpElsewhere(t *testing.T) {
+	t.Parallel()
+	s := &lookedUp{memory: newMemory(), asked: make(chan struct{}, 1000), answer: make(chan struct{})}
+	close(s.answer)
+	b := start(t, func(o *api.Options) { o.Store = s })
+	const cookie = "Cookie: sealos_notify_session=made-up\r\n"
+	for _, path := range []string{"/", "/x", "/livez", "/api/v1/notifications", "/riverui/", "/openapi.yaml"} {
+		conn := b.dial(t, "POST "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+cookie+"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}")
+		_, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+	}
+	require.Empty(t, s.asked)
+	a := b.browse(t, http.MethodPost, "/console/sign-out", url.Values{}, []*http.Cookie{{Name: "sealos_notify_session", Value: "made-up"}})
+	require.Equal(t, http.StatusSeeOther, a.status)
+	require.Zero(t, s.deleted)
+}
+
+// What the console sends again is what its filter says, as in the API.
+func TestConsoleRetriesWhatItShows(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	b.browse(t, http.MethodGet, "/console/dead/count?channel=email&code=smtp_550&provider=smtp", nil, cookies)
+	require.Equal(t, []steering.RequeueRequest{{
+		Filter: store.DeliveryFilter{AppID: "console", Status: store.DeliveryDead, Channel: "email", Provider: "smtp", Code: "smtp_550"},
+		DryRun: true, Limit: steering.MaxRequeued, By: actorOf("console"),
+	}}, b.control.requests)
 }

@@ -115,7 +115,7 @@ type App struct {
 }
 
 // Limits are the most that an app may send. What is left out has no limit, and 0 is none at
-// all. The default allows high priority, as apps had it before there were limits.
+// all. High priority is allowed by default.
 type Limits struct {
 	RequestsPerMinute   *int           `yaml:"requestsPerMinute"`   // notifications
 	DeliveriesPerMinute map[string]int `yaml:"deliveriesPerMinute"` // by channel

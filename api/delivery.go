@@ -128,8 +128,8 @@ func (s *Server) deliveryOf(ctx context.Context, id string) (store.Delivery, err
 	if err != nil || parsed == uuid.Nil { // uuid.Nil would match every delivery
 		return store.Delivery{}, errNotFound
 	}
-	f := store.DeliveryFilter{ID: parsed}
-	if f.AppID, err = scope(ctx, ""); err != nil {
+	f, err := seenDeliveries(ctx, store.DeliveryFilter{ID: parsed})
+	if err != nil {
 		return store.Delivery{}, err
 	}
 	found, err := s.store.ListDeliveries(ctx, f, uuid.Nil, 1)

@@ -37,14 +37,12 @@ type notificationListView struct {
 }
 
 func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInput) (*listOutput, error) {
-	app, err := scope(ctx, in.App)
+	filter, err := seenNotifications(ctx, store.NotificationFilter{
+		AppID: in.App, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
+		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Test: truth(in.Test), Since: in.Since, Until: in.Until,
+	})
 	if err != nil {
 		return nil, err
-	}
-	filter := store.NotificationFilter{
-		AppID: app, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
-		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Test: truth(in.Test), Since: in.Since, Until: in.Until,
-		NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}
 	return answerList(ctx, s, list[store.Notification]{
 		head: notificationListView{Notifications: []notificationView{}}, page: in.Limit, limit: in.Limit,
@@ -77,14 +75,13 @@ type findDeliveriesInput struct {
 }
 
 func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*listOutput, error) {
-	app, err := scope(ctx, in.App)
+	filter, err := seenDeliveries(ctx, store.DeliveryFilter{
+		NotificationID: in.Notification, AppID: in.App, Status: store.DeliveryStatus(in.Status),
+		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
+		Test: truth(in.Test), Since: in.Since, Until: in.Until,
+	})
 	if err != nil {
 		return nil, err
-	}
-	filter := store.DeliveryFilter{
-		NotificationID: in.Notification, AppID: app, Status: store.DeliveryStatus(in.Status),
-		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
-		Test: truth(in.Test), Since: in.Since, Until: in.Until, NotConfigured: hidesConfigured(ctx, in.Recipient),
 	}
 	return answerList(ctx, s, deliveryList(in.After, in.Limit, deliveryListView{Deliveries: []deliveryView{}},
 		func(ctx context.Context, after uuid.UUID, limit int) ([]store.Delivery, error) {
@@ -111,6 +108,20 @@ func scope(ctx context.Context, app string) (string, error) {
 		return "", errForbidden(RoleAdmin)
 	}
 	return caller.AppID, nil
+}
+
+// seenNotifications limits a filter to what the caller may see.
+func seenNotifications(ctx context.Context, f store.NotificationFilter) (store.NotificationFilter, error) {
+	app, err := scope(ctx, f.AppID)
+	f.AppID, f.NotConfigured = app, hidesConfigured(ctx, f.Recipient)
+	return f, err
+}
+
+// seenDeliveries limits a filter to what the caller may see.
+func seenDeliveries(ctx context.Context, f store.DeliveryFilter) (store.DeliveryFilter, error) {
+	app, err := scope(ctx, f.AppID)
+	f.AppID, f.NotConfigured = app, hidesConfigured(ctx, f.Recipient)
+	return f, err
 }
 
 // timeParameters are the parameters of lists that are times.

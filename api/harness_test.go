@@ -220,6 +220,8 @@ type deliveryControl struct {
 	err       error
 }
 
+func (s *deliveryControl) SetBreaker(context.Context, string, bool, store.Actor) error { return nil }
+
 func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID, by store.Actor) error {
 	s.by = append(s.by, by)
 	s.cancelled = append(s.cancelled, notification)
@@ -252,12 +254,43 @@ func (view) Channels(context.Context) ([]overview.Channel, error) {
 		{Name: "sms", Providers: []string{}},
 	}, nil
 }
+func (view) Recent(_ context.Context, app string) (overview.Recent, error) {
+	share, seconds := .5, 1.5
+	figures := overview.Figures{
+		Since: time.Unix(1_700_000_000, 0).UTC(), Accepted: 3, Arrived: 1, Dead: 1, Success: &share, P50: &seconds, P99: &seconds,
+	}
+	recent := overview.Recent{Channels: []overview.ChannelFigures{{Channel: "email", Hour: figures, Day: figures}}, Died: map[overview.Kind][]int{}}
+	if app == "console" {
+		recent.Died[overview.Kind{Channel: "email", Provider: "smtp", Code: "smtp_550"}] = []int{0, 7}
+	}
+	return recent, nil
+}
 func (view) Names() []string { return []string{"email", "sms"} }
 func (view) Providers(channel string) []string {
 	if channel == "email" {
 		return []string{"smtp", "spare"}
 	}
 	return nil
+}
+
+// Details has one provider; probes of "smtp" fail.
+func (view) Details(context.Context) ([]overview.Provider, error) {
+	return []overview.Provider{{
+		Name: "smtp", Type: "smtp", Channel: "email", InUse: true, OnUncertain: channels.Resend, Connections: 3, CanProbe: true,
+		Settings: []overview.Setting{{Key: "host", Value: "mail.example.com"}, {Key: "maxConnections", Value: "10"}, {Key: "password", Value: "***"}},
+	}}, nil
+}
+
+func (view) Probe(_ context.Context, provider string) (overview.Probed, error) {
+	switch provider {
+	case "smtp":
+		return overview.Probed{Took: 1500 * time.Millisecond, Err: &channels.Error{Class: channels.Misconfigured, Code: "smtp_535", Message: "wrong <b>password</b>"}}, nil
+	case "spare":
+		return overview.Probed{Took: time.Second}, nil
+	case "busy":
+		return overview.Probed{}, &overview.TooSoonError{Wait: 7 * time.Second}
+	}
+	return overview.Probed{}, store.ErrNotFound
 }
 
 // rules return what a test sets, and record the params of a preview.
@@ -268,6 +301,8 @@ type rules struct {
 }
 
 func (r *rules) CheckTemplate(context.Context, string, store.Template) error { return r.err }
+
+func (r *rules) Form(string) rendering.Form { return rendering.Form{} }
 
 func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, params map[string]any) (rendering.Preview, error) {
 	r.params = params
@@ -284,6 +319,7 @@ type memory struct {
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
 	sessions      map[string]store.Session
+	deleted       int // sessions
 	deadGroups    []store.DeadGroup
 	entries       []store.AuditEntry // oldest first
 	err           error
@@ -291,7 +327,9 @@ type memory struct {
 	notificationFilter store.NotificationFilter
 	deliveryFilter     store.DeliveryFilter
 	auditFilter        store.AuditFilter
+	templateFilter     store.TemplateFilter
 	uses               []store.Use
+	told               []store.Told
 }
 
 func newMemory() *memory {
@@ -380,6 +418,13 @@ func (m *memory) DeadGroups(_ context.Context, _ string, most int) ([]store.Dead
 	return m.deadGroups, counted >= most, m.err
 }
 
+// LastTold filters by app only: the engines' own tests cover the rest.
+func (m *memory) LastTold(_ context.Context, _, appID string, limit int) ([]store.Told, error) {
+	defer m.lock()()
+	told := slices.DeleteFunc(slices.Clone(m.told), func(t store.Told) bool { return appID != "" && t.AppID != appID })
+	return told[:min(limit, len(told))], m.err
+}
+
 func (m *memory) CreateSession(_ context.Context, s store.Session) error {
 	defer m.lock()()
 	m.sessions[s.Digest] = s
@@ -397,6 +442,7 @@ func (m *memory) Session(_ context.Context, digest string) (store.Session, error
 
 func (m *memory) DeleteSession(_ context.Context, digest string) error {
 	defer m.lock()()
+	m.deleted++
 	delete(m.sessions, digest)
 	return m.err
 }
@@ -411,10 +457,10 @@ func (m *memory) CreateTemplate(_ context.Context, t store.Template, _ string, a
 	return m.keep(t, audit), m.err
 }
 
-func (m *memory) UpdateTemplate(_ context.Context, t store.Template, owner string, audit store.AuditEntry) (store.Template, error) {
+func (m *memory) UpdateTemplate(_ context.Context, t store.Template, owner string, version int, audit store.AuditEntry) (store.Template, error) {
 	defer m.lock()()
 	old, ok := m.templates[t.Name]
-	if !ok || old.Owner != owner {
+	if !ok || old.Owner != owner || version != 0 && version != old.Version {
 		return t, store.ErrNotFound
 	}
 	t.Channel, t.CreatedAt = old.Channel, old.CreatedAt
@@ -509,6 +555,7 @@ func (m *memory) Template(_ context.Context, name string) (store.Template, error
 
 func (m *memory) ListTemplates(_ context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error) {
 	defer m.lock()()
+	m.templateFilter = f
 	var rows []store.Template
 	for _, name := range slices.Sorted(maps.Keys(m.templates)) {
 		t := m.templates[name]

@@ -17,7 +17,9 @@ import (
 // through, and decodes the path.
 func (s *Server) handler(route fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(r *fasthttp.RequestCtx) {
-		handling(r.Conn())
+		if r.Request.BodyStream() == nil {
+			handling(r.Conn())
+		}
 		problem := checkRequest(&r.Request.Header)
 		if problem == nil {
 			problem = decodePath(r.Request.URI())

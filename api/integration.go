@@ -61,14 +61,9 @@ func (s *Server) SetIntegrations(c IntegrationsConfig) { s.integrations.Store(&c
 // sendAlerts returns the handler of a source's webhook.
 func (s *Server) sendAlerts(source string) func(context.Context, *alertsInput) (*sendOutput, error) {
 	return func(ctx context.Context, in *alertsInput) (*sendOutput, error) {
-		receiver, known := s.integrations.Load().Receivers[in.body.Receiver]
-		if !known {
-			return nil, fieldProblem(http.StatusUnprocessableEntity, codeUnknownReceiver, "receiver",
-				fmt.Sprintf("there is no receiver %q in this service's configuration", in.body.Receiver))
-		}
-		if !receiver.admits(callerOf(ctx)) {
-			return nil, fieldProblem(http.StatusForbidden, codeForbidden, "receiver",
-				fmt.Sprintf("the receiver %q does not take alerts of this app (integrations.receivers: apps)", in.body.Receiver))
+		receiver, err := s.receiverOf(ctx, in.body.Receiver)
+		if err != nil {
+			return nil, err
 		}
 		request, err := receiver.request(source, in.body)
 		if err != nil {
@@ -106,7 +101,7 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 		Channels:       map[string]accepting.ChannelRequest{},
 		Alerts: &accepting.Alerts{
 			Receiver: group.Receiver,
-			Telling:  store.Telling{Group: group.group(source), State: group.state(), Again: r.again(group)},
+			Telling:  store.Telling{Receiver: group.Receiver, Group: group.group(source), State: group.state(), Again: r.again(group)},
 			Content:  group.content(),
 		},
 	}

@@ -42,7 +42,7 @@ type listOutput struct{ Body func(huma.Context) }
 // answerList answers a list. Its first page is read at once, so that an error of it is an
 // answer. An error of a later page cuts the connection.
 func answerList[R any](ctx context.Context, s *Server, l list[R]) (*listOutput, error) {
-	giveBack, err := s.lists.Take(ctx, callerOf(ctx).AppID, 1)
+	giveBack, err := s.takeList(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,11 @@ func answerList[R any](ctx context.Context, s *Server, l list[R]) (*listOutput, 
 	}
 	w.text.Truncate(w.text.Len() - len(listEnd))
 	return &listOutput{w.answer}, nil
+}
+
+// takeList waits until another list may be read for the caller, see maxLists.
+func (s *Server) takeList(ctx context.Context) (giveBack func(), err error) {
+	return s.lists.Take(ctx, callerOf(ctx).AppID, 1)
 }
 
 // listEnd is how the object ends that a list is in.

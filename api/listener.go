@@ -2,6 +2,7 @@ package api
 
 import (
 	linked "container/list"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -14,7 +15,8 @@ import (
 )
 
 const (
-	// maxConnections bounds the open connections. So many that send slowly took 51 MB.
+	// maxConnections bounds the open connections. So many that send slowly took 51 MB, and
+	// with forms 108 MB.
 	maxConnections = 4096
 	// otherFiles are kept for the database, vendors, and the rest of the process.
 	otherFiles = 256
@@ -35,7 +37,8 @@ func connectionLimit(files int) int {
 
 // listener bounds the connections. When a new one finds no place, the one that has been
 // waiting for its client for the longest time is closed. So nobody can keep others out
-// with connections that send nothing, or send slowly.
+// with connections that send nothing, send slowly, or do not read. A connection waits for its
+// client except while its request, which has arrived with its body, is handled.
 type listener struct {
 	net.Listener
 	most int
@@ -43,7 +46,7 @@ type listener struct {
 
 	mu       sync.Mutex
 	open     int
-	waiting  linked.List // of *conn that no request of is handled; the longest wait is first
+	waiting  linked.List // of *conn that wait for their client; the longest wait is first
 	shutdown bool
 	logged   time.Time
 }
@@ -56,6 +59,8 @@ func newListener(l net.Listener, most int, log *zap.Logger) *listener {
 type conn struct {
 	net.Conn
 	listener *listener
+	ctx      context.Context // ends when the connection has no place any more
+	end      context.CancelFunc
 	place    *linked.Element // among those that wait; nil while a request is handled
 	used     bool            // a request has begun to arrive
 	lingers  bool            // a part of a request was not read
@@ -97,6 +102,7 @@ func (l *listener) admit(accepted net.Conn) *conn {
 		}
 	}
 	c := &conn{Conn: accepted, listener: l}
+	c.ctx, c.end = context.WithCancel(context.Background())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.open++
@@ -165,15 +171,40 @@ func track(nc net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateActive:
 		c.used = true
 	case fasthttp.StateIdle:
-		if c.place == nil && !c.gone {
-			c.place = l.waiting.PushBack(c)
-		}
+		c.wait()
 	case fasthttp.StateClosed:
 		l.remove(c)
 	}
 }
 
-// handling notes that the request of a connection has arrived.
+// contextOf returns a context that ends when the connection was closed to make room: what its
+// request waits for is not needed any more.
+func contextOf(nc net.Conn) context.Context {
+	if c, ok := nc.(*conn); ok {
+		return c.ctx
+	}
+	return context.Background()
+}
+
+// Write implements net.Conn. The connection waits until its client has read.
+func (c *conn) Write(p []byte) (int, error) {
+	c.listener.mu.Lock()
+	c.wait()
+	c.listener.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+// awaiting makes a connection one that waits, until handling: its request must not keep
+// others out yet.
+func awaiting(nc net.Conn) {
+	if c, ok := nc.(*conn); ok {
+		c.listener.mu.Lock()
+		defer c.listener.mu.Unlock()
+		c.wait()
+	}
+}
+
+// handling notes that the request of a connection has arrived with its body.
 func handling(nc net.Conn) {
 	if c, ok := nc.(*conn); ok {
 		c.listener.mu.Lock()
@@ -197,6 +228,18 @@ func (l *listener) remove(c *conn) {
 	if !c.gone {
 		c.gone = true
 		l.open--
+		c.end()
+	}
+}
+
+// wait makes the connection the last of those that wait.
+func (c *conn) wait() {
+	switch {
+	case c.gone:
+	case c.place == nil:
+		c.place = c.listener.waiting.PushBack(c)
+	default:
+		c.listener.waiting.MoveToBack(c.place)
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/store"
 )
 
 func TestConnectionLimit(t *testing.T) {
@@ -162,6 +164,7 @@ func TestTheLongestWaitMakesRoom(t *testing.T) {
 	_, secondConn := accept()
 	third, thirdConn := accept()
 	requireClosed(first)
+	require.Error(t, firstConn.ctx.Err(), "what its request waits for is not needed any more")
 	track(firstConn, fasthttp.StateClosed) // fasthttp notices later
 	require.Equal(t, 2, l.open)
 
@@ -170,6 +173,7 @@ func TestTheLongestWaitMakesRoom(t *testing.T) {
 	requireClosed(third)
 	track(thirdConn, fasthttp.StateClosed)
 	handling(fourthConn)
+	require.NoError(t, fourthConn.ctx.Err())
 
 	// All are at work: the next one is told so.
 	fifth, err := net.DialTimeout("tcp", tcp.Addr().String(), limit.Wait)
@@ -191,4 +195,92 @@ func TestTheLongestWaitMakesRoom(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sixth.Close() })
 	limit.Receive(t, accepted, "the sixth connection")
+}
+
+// A client that is waited for never keeps others out: while its body is read, dropped or waits
+// for room, while a session is looked up that may be made up, while it does not read its answer,
+// and while a refused request lingers.
+func TestClientsThatAreWaitedForMakeRoom(t *testing.T) {
+	t.Parallel()
+	const (
+		most   = 8
+		upload = "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		known  = upload + "X-App-Id: known\r\nX-App-Secret: known-secret\r\n"
+		form   = "POST /console/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+	)
+	for name, said := range map[string]string{
+		"a form":                      form + "Content-Length: 8000\r\n\r\na",
+		"a form in chunks":            form + "Transfer-Encoding: chunked\r\n\r\n3e8\r\na",
+		"a form that is too large":    form + "Content-Length: 16384\r\n\r\na",
+		"a stranger's body":           upload + "Content-Length: 60000\r\n\r\n{",
+		"a stranger's body in chunks": upload + "Transfer-Encoding: chunked\r\n\r\n3e8\r\n{",
+		"a stranger's large body":     upload + "Content-Length: 4000000\r\n\r\n{",
+		"an unknown path":             "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na",
+		"a probe with a body":         "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na",
+		"an app's body":               known + "Content-Length: 60000\r\n\r\n{",
+		"app's bodies without room":   known + "Content-Length: 4000000\r\n\r\n{",
+		"an expectation":              known + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+		"a stranger's expectation":    upload + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+		"what is not HTTP":            "POST /x HTTP/1.1\r\nHost: <\r\nContent-Length: 60000\r\n\r\na",
+		"a session":                   "GET /console/ HTTP/1.1\r\nHost: x\r\nCookie: sealos_notify_session=made-up\r\n\r\n",
+		"answers that nobody reads":   strings.Repeat("GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sessions := silent{end: make(chan struct{})}
+			credentials, err := parseCredentials([]byte("apps: [{appId: known, appSecret: known-secret}]"))
+			require.NoError(t, err)
+			server, err := New(Options{
+				Config: DefaultServerConfig(), Auth: NewAuth(credentials, zap.NewNop()), Store: sessions, Ready: func() bool { return true }, Log: zap.NewNop(),
+			})
+			require.NoError(t, err)
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			served := make(chan error, 1)
+			go func() { served <- server.serve(l, most) }()
+			var conns []net.Conn
+			attack := func() {
+				conn, err := net.DialTimeout("tcp", l.Addr().String(), limit.Wait)
+				require.NoError(t, err)
+				require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4096))
+				conns = append(conns, conn)
+				_, _ = io.WriteString(conn, said) // it may be closed already
+			}
+			for range 3 * most {
+				attack()
+			}
+			for range 20 {
+				for range most {
+					attack()
+				}
+				requireLive(t, l.Addr().String())
+			}
+			limit.Client.CloseIdleConnections()
+			require.Eventually(t, func() bool { return server.app.Server().GetCurrentConcurrency() <= most+1 }, patience, time.Millisecond,
+				"nothing is done for those that made room")
+			close(sessions.end)
+			for _, conn := range conns {
+				require.NoError(t, conn.Close())
+			}
+			require.NoError(t, server.Shutdown(limit.Context(t)))
+			require.NoError(t, limit.Receive(t, served, "the server to end"))
+		})
+	}
+}
+
+// patience is less than any request waits.
+const patience = 3 * time.Second
+
+// silent is a store that does not answer until the end.
+type silent struct {
+	Store
+	end chan struct{}
+}
+
+func (s silent) Session(ctx context.Context, _ string) (store.Session, error) {
+	select {
+	case <-ctx.Done():
+	case <-s.end:
+	}
+	return store.Session{}, store.ErrNotFound
 }

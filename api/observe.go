@@ -25,7 +25,7 @@ const maxLoggedPath = 256
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
 	id := setHeaders(c)
-	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+	ctx, cancel := context.WithTimeout(contextOf(c.Context().Conn()), handleTimeout)
 	defer cancel()
 	c.SetUserContext(ctx)
 
@@ -82,7 +82,8 @@ func setHeaders(c *fiber.Ctx) (requestID string) {
 func (s *Server) next(c *fiber.Ctx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("panic in a handler", zap.String("panic", fmt.Sprint(r)), zap.Stack("stack"))
+			// The value may hold an address.
+			s.log.Error("panic in a handler", zap.String("panicType", fmt.Sprintf("%T", r)), zap.Stack("stack"))
 			c.Response().ResetBody()
 			err = errors.New("panic in a handler")
 		}

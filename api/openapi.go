@@ -47,7 +47,7 @@ func (s *Server) serveSpec(api huma.API) {
 func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 	configureHuma()
 	config := huma.DefaultConfig("sealos-notify", "1")
-	config.Info.Description = "Notifications over six channels. Errors are problem documents (RFC 9457) with a stable code: " +
+	config.Info.Description = "Notifications over several channels. Errors are problem documents (RFC 9457) with a stable code: " +
 		"400 is about the shape of a request, 422 about what it asks for."
 	config.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
 	config.Servers = []*huma.Server{{URL: "http://localhost:8080", Description: "the default address"}}
@@ -82,6 +82,8 @@ var tags = []*huma.Tag{
 	{Name: "channels", Description: "The channels, their providers and queues."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
+	{Name: "receivers", Description: "Who gets alerts."},
+	{Name: "providers", Description: "The vendors, as they are configured; let their deliveries wait, or go on."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},
 	{Name: "apps", Description: "Who may call, and how much."},
@@ -116,6 +118,9 @@ type route struct {
 	status               int   // of success, when it is not huma's default
 	answer               any   // what a listOutput holds
 	strictQuery          bool  // refuses unknown parameters: a misspelt filter would match everything
+	repeats              bool  // answers 200 when the same was accepted before
+	basic                bool  // accepts basic authentication, too
+	probes               bool  // answers 503 with the body of 200
 	errors               []int // statuses of errors besides those that all routes share
 }
 
@@ -171,7 +176,7 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 	}
 	registered := operation(api, r)
 	registered.RequestBody = body // added after the registration: jsonBody reads the body, not huma
-	addResponses(registered)
+	addResponses(registered, r)
 }
 
 // describeRecipientTypes makes the recipient types the values that a recipient's type takes.
@@ -196,26 +201,26 @@ func operation(api huma.API, r route) *huma.Operation {
 	}
 }
 
-// addResponses describes the second status of operations that have two, and
-// the webhooks' basic authentication.
-func addResponses(op *huma.Operation) {
-	switch op.OperationID {
-	case "sendAlertmanagerAlerts", "sendGrafanaAlerts":
+// addResponses describes the second status of operations that have two, and basic
+// authentication.
+func addResponses(op *huma.Operation, r route) {
+	if r.basic {
 		op.Security = append(op.Security, map[string][]string{"basic": {}})
-		fallthrough
-	case "sendNotification", "testTemplate":
+	}
+	if r.repeats {
 		accepted := op.Responses["202"]
 		op.Responses["200"] = &huma.Response{
 			Description: "Already accepted", Content: accepted.Content, Headers: accepted.Headers,
 		}
 		accepted.Headers = nil
-	case "health", "ready":
+	}
+	if r.probes {
 		well := op.Responses["200"]
 		op.Responses["503"] = &huma.Response{
 			Description: http.StatusText(http.StatusServiceUnavailable), Content: well.Content, Headers: well.Headers,
 		}
-		fallthrough
-	case "live":
+	}
+	if op.Tags[0] == tagOf("/livez") {
 		op.Responses["200"].Headers = nil
 	}
 }

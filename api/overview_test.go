@@ -20,6 +20,12 @@ func TestOverview(t *testing.T) {
 	dead := v["dead"].([]any)[0].(map[string]any)
 	require.Equal(t, "smtp_550", dead["code"])
 	require.EqualValues(t, 3, dead["count"])
+	require.Equal(t, []any{0., 7.}, dead["hours"], "of the caller's app")
+	recent := v["recent"].([]any)[0].(map[string]any)
+	require.Equal(t, "email", recent["channel"])
+	for _, window := range []string{"hour", "day"} {
+		require.Subset(t, recent[window], map[string]any{"accepted": 3., "arrived": 1., "success": .5, "p50": 1.5, "p99": 1.5})
+	}
 	email := v["channels"].([]any)[0].(map[string]any)
 	require.Equal(t, "smtp", email["provider"])
 	require.EqualValues(t, 2, email["waiting"])

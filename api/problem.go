@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/store"
@@ -28,16 +29,24 @@ const (
 	codeNotFound        = "not_found"
 	codeNotOwner        = "not_owner" // 403: a template of another app
 	codeTemplateExists  = "template_exists"
+	codeTemplateChanged = "template_changed" // 409: since the version that was read
 	codeImmutableField  = "immutable_field"
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
 	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
+	codeProbedJustNow   = "probed_just_now"  // 429: a provider's probes have a pause between them
 
 	// A limit of the app is spent: 429, 503 for alerts.
 	codeRequestsPerMinute   = "limit_requests_per_minute"
 	codeDeliveriesPerMinute = "limit_deliveries_per_minute"
 	codeDeliveriesPerDay    = "limit_deliveries_per_day"
+
+	// A sign-in by OpenID Connect failed.
+	codeProviderUnreachable = "provider_unreachable" // 503
+	codeSignOnExpired       = "sign_in_expired"      // 400
+	codeSignOnRefused       = "sign_in_refused"      // 401
+	codeNotAdmitted         = "not_admitted"         // 403
 
 	codeUnavailable = "unavailable"
 	codeBusy        = "busy" // 503: others use what the request needs
@@ -157,6 +166,7 @@ func (s *Server) problem(err error) *Problem {
 		refusal *refusal.Error
 		routing *fiber.Error
 		beyond  *store.QuotaError
+		soon    *overview.TooSoonError
 	)
 	switch {
 	case errors.As(err, &problem):
@@ -165,6 +175,8 @@ func (s *Server) problem(err error) *Problem {
 		return refusalProblem(refusal)
 	case errors.As(err, &beyond):
 		return errLimitReached(http.StatusTooManyRequests, beyond)
+	case errors.As(err, &soon):
+		return newProblem(http.StatusTooManyRequests, codeProbedJustNow, soon.Error()).withRetryAfter(max(soon.Wait, time.Second))
 	case errors.As(err, &routing):
 		code, known := codeByStatus[routing.Code]
 		if !known {

@@ -32,8 +32,8 @@ type receivers struct {
 
 	mu        sync.Mutex
 	checkedAt time.Time
-	problems  []string
-	broken    int
+	found     map[string][]*refusal.Error // what is wrong, by receiver
+	problems  []string                    // the same, as they were logged
 }
 
 // CheckReceivers logs which receivers of alerts cannot send as they are configured.
@@ -41,7 +41,7 @@ func (s *Server) CheckReceivers() {
 	s.receivers.mu.Lock()
 	defer s.receivers.mu.Unlock()
 	s.receivers.problems = nil // each is logged again
-	s.receivers.check()
+	_ = s.receivers.check()    // it is logged
 }
 
 // Describe implements prometheus.Collector.
@@ -52,26 +52,40 @@ func (r *receivers) Collect(metrics chan<- prometheus.Metric) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Since(r.checkedAt) > receiversAge {
-		r.check()
+		_ = r.check() // it is logged
 	}
-	metrics <- prometheus.MustNewConstMetric(receiversBroken, prometheus.GaugeValue, float64(r.broken))
+	metrics <- prometheus.MustNewConstMetric(receiversBroken, prometheus.GaugeValue, float64(len(r.found)))
+}
+
+// shownAge is how long one check serves those who look at the receivers.
+const shownAge = time.Second
+
+// wrong returns what is wrong with the receivers, by name.
+func (r *receivers) wrong() (map[string][]*refusal.Error, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.checkedAt) < shownAge {
+		return r.found, nil
+	}
+	err := r.check()
+	return r.found, err
 }
 
 // check checks all receivers and logs what it did not find the last time.
-func (r *receivers) check() {
+func (r *receivers) check() error {
 	ctx, cancel := context.WithTimeout(context.Background(), receiversTimeout)
 	defer cancel()
 	r.checkedAt = time.Now()
 	all := r.server.integrations.Load().Receivers
-	broken, problems := 0, []string(nil)
+	wrong, problems := map[string][]*refusal.Error{}, []string(nil)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		found, err := r.server.checkReceiver(ctx, name, all[name])
 		if err != nil {
 			r.server.log.Warn("the receivers of alerts could not be checked", zap.Error(err))
-			return
+			return err
 		}
 		if len(found) > 0 {
-			broken++
+			wrong[name] = found
 		}
 		for _, problem := range found {
 			line := fmt.Sprintf("integrations.receivers.%s.%s: %s", name, problem.Field, problem.Message)
@@ -81,7 +95,8 @@ func (r *receivers) check() {
 			}
 		}
 	}
-	r.broken, r.problems = broken, problems
+	r.found, r.problems = wrong, problems
+	return nil
 }
 
 func (s *Server) checkReceiver(ctx context.Context, name string, receiver Receiver) ([]*refusal.Error, error) {

@@ -17,7 +17,7 @@ const (
 		"and one past its `expiresAt` is not sent (`expired`)."
 	retryManyDescription = "All dead ones that the filter selects or, with the status `failed`, all that wait for a retry. The newest are retried first, with the priority `low`. " +
 		"Deliveries past their `expiresAt` are left out. Deliveries that matched and were not retried changed in the meantime. " +
-		"While `more` is true, repeat the request for the rest."
+		"While `more` is true, repeat the request with `after` for the rest: without it, those that died again are taken again."
 )
 
 // retryRequest is the body of a request to retry one delivery.
@@ -62,6 +62,7 @@ type retryManyRequest struct {
 	Provider string      `json:"provider,omitempty" minLength:"1" maxLength:"64" doc:"send through this provider; matches only deliveries of its channel"`
 	DryRun   bool        `json:"dryRun,omitempty" doc:"count and change nothing"`
 	Limit    int         `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"at most so many deliveries; 10000 when left out"`
+	After    uuid.UUID   `json:"after,omitzero" format:"uuid" doc:"begin after this delivery: next of the answer before"`
 }
 
 type retryFilter struct {
@@ -78,10 +79,11 @@ type retryFilter struct {
 }
 
 type retriedView struct {
-	Matched int  `json:"matched" doc:"deliveries that matched, up to the limit"`
-	Retried int  `json:"retried" doc:"those of them that are sent again"`
-	DryRun  bool `json:"dryRun"`
-	More    bool `json:"more" doc:"more deliveries match"`
+	Matched int        `json:"matched" doc:"deliveries that matched, up to the limit"`
+	Retried int        `json:"retried" doc:"those of them that are sent again"`
+	DryRun  bool       `json:"dryRun"`
+	More    bool       `json:"more" doc:"more deliveries match"`
+	Next    *uuid.UUID `json:"next,omitempty" format:"uuid" doc:"after of the request for the rest; missing without more"`
 }
 
 type retryManyInput struct{ jsonBody[retryManyRequest] }
@@ -93,7 +95,7 @@ func (r retryManyRequest) request() steering.RequeueRequest {
 			Template: r.Filter.Template, NotificationID: r.Filter.Notification, AppID: r.Filter.App,
 			Since: r.Filter.Since.UTC().Truncate(time.Microsecond), Until: r.Filter.Until.UTC().Truncate(time.Microsecond),
 		},
-		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit,
+		Provider: r.Provider, DryRun: r.DryRun, Limit: r.Limit, After: r.After,
 	}
 	if request.Limit == 0 {
 		request.Limit = steering.MaxRequeued
@@ -104,18 +106,26 @@ func (r retryManyRequest) request() steering.RequeueRequest {
 type retryManyOutput struct{ Body retriedView }
 
 func (s *Server) retryDeliveries(ctx context.Context, in *retryManyInput) (*retryManyOutput, error) {
-	r := in.body.request()
+	done, err := s.requeueMatching(ctx, in.body.request())
+	if err != nil {
+		return nil, err
+	}
+	out := &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: in.body.DryRun, More: done.More}}
+	if done.More {
+		out.Body.Next = &done.Last
+	}
+	return out, nil
+}
+
+// requeueMatching retries those that the caller may see.
+func (s *Server) requeueMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error) {
 	err := s.mayRetryThrough(ctx, r.Provider)
 	if err != nil {
-		return nil, err
+		return steering.Requeued{}, err
 	}
-	if r.Filter.AppID, err = scope(ctx, r.Filter.AppID); err != nil {
-		return nil, err
+	if r.Filter, err = seenDeliveries(ctx, r.Filter); err != nil {
+		return steering.Requeued{}, err
 	}
-	r.By, r.Filter.NotConfigured = actorOf(ctx), hidesConfigured(ctx, r.Filter.Recipient)
-	done, err := s.control.RequeueMatching(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return &retryManyOutput{retriedView{Matched: done.Matched, Retried: done.Requeued, DryRun: r.DryRun, More: done.More}}, nil
+	r.By = actorOf(ctx)
+	return s.control.RequeueMatching(ctx, r)
 }

@@ -79,25 +79,27 @@ func TestRetryBodiesAreChecked(t *testing.T) {
 func TestRetryDeliveries(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	b.control.done = steering.Requeued{Matched: 3, Requeued: 2, More: true}
-	n := uuid.New()
+	n, last := uuid.New(), uuid.New()
+	b.control.done = steering.Requeued{Matched: 3, Requeued: 2, More: true, Last: last}
 	body := `{"filter":{"status":"dead","channel":"email","provider":"mail","code":"c","recipient":"a@b.c","template":"t",
-		"notification":"` + n.String() + `","app":"sender"},"provider":"spare","dryRun":true,"limit":7}`
+		"notification":"` + n.String() + `","app":"sender"},"provider":"spare","dryRun":true,"limit":7,"after":"` + last.String() + `"}`
 	require.True(t, apitest.Describes(t, "POST", "/api/v1/deliveries/retry", []byte(body)))
 	a := b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "root", body: body})
 	require.Equal(t, 202, a.status, a.text)
-	require.JSONEq(t, `{"matched":3,"retried":2,"dryRun":true,"more":true}`, a.text)
+	require.JSONEq(t, `{"matched":3,"retried":2,"dryRun":true,"more":true,"next":"`+last.String()+`"}`, a.text)
 
+	b.control.done.More = false
 	a = b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "console", body: `{"filter":{"since":"2026-01-02T03:04:05Z"}}`})
 	require.Equal(t, 202, a.status, a.text)
 	require.Equal(t, steering.RequeueRequest{
 		Filter: store.DeliveryFilter{
 			NotificationID: n, Status: store.DeliveryDead, AppID: "sender", Channel: "email", Provider: "mail", Code: "c", Recipient: "a@b.c", Template: "t",
 		},
-		Provider: "spare", DryRun: true, Limit: 7, By: actorOf("root"),
+		Provider: "spare", DryRun: true, Limit: 7, After: last, By: actorOf("root"),
 	}, b.control.requests[0])
 	a = b.call(t, request{method: "POST", path: "/api/v1/deliveries/retry", app: "console", body: `{"filter":{"status":"failed"}}`})
 	require.Equal(t, 202, a.status, a.text)
+	require.Nil(t, a.json(t)["next"])
 	require.Equal(t, store.DeliveryFailed, b.control.requests[2].Filter.Status)
 	require.Equal(t, "console", b.control.requests[1].Filter.AppID, "its own only")
 	require.Equal(t, steering.MaxRequeued, b.control.requests[1].Limit)

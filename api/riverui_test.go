@@ -99,3 +99,32 @@ func TestWithoutRiverUIThereIsNothing(t *testing.T) {
 	b := start(t)
 	require.Equal(t, 404, b.callUndescribed(t, request{method: "GET", path: "/riverui/", app: "root"}).status)
 }
+
+// The console shows River UI in a frame, and its session opens it for administrators.
+func TestRiverUIInTheConsole(t *testing.T) {
+	t.Parallel()
+	b := startWithUI(t)
+	admin, sender := b.signIn(t, "root"), b.signIn(t, "sender")
+	a := b.browse(t, http.MethodGet, "/riverui/", nil, admin)
+	require.Equal(t, http.StatusOK, a.status, a.text)
+	require.Empty(t, a.header.Get("X-Frame-Options"))
+	require.Contains(t, a.header.Get("Content-Security-Policy"), "frame-ancestors 'self'")
+	require.Equal(t, http.StatusForbidden, b.browse(t, http.MethodGet, "/riverui/", nil, sender).status)
+
+	change := func(cookies []*http.Cookie, header ...string) answer {
+		return b.browse(t, http.MethodPost, "/riverui/api/jobs/retry", nil, cookies, header...)
+	}
+	require.Equal(t, http.StatusOK, change(admin, "Sec-Fetch-Site", "same-origin").status)
+	require.Equal(t, http.StatusForbidden, change(admin, "Sec-Fetch-Site", "cross-site").status)
+	require.Equal(t, http.StatusForbidden, change(sender, "Sec-Fetch-Site", "same-origin").status)
+
+	b.browse(t, http.MethodPost, "/console/sign-out", nil, admin)
+	a = b.browse(t, http.MethodGet, "/riverui/", nil, admin, "Sec-Fetch-Dest", "iframe")
+	require.Equal(t, http.StatusUnauthorized, a.status)
+	require.Empty(t, a.header.Get("WWW-Authenticate"), "no question pops up in the frame")
+	a = b.browse(t, http.MethodGet, "/riverui/", nil, admin)
+	require.NotEmpty(t, a.header.Get("WWW-Authenticate"))
+
+	b.auth.Set(api.Unprotected())
+	require.Equal(t, http.StatusOK, b.browse(t, http.MethodGet, "/riverui/", nil, nil).status)
+}

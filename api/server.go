@@ -3,6 +3,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
@@ -52,6 +54,7 @@ type Accepter interface {
 type TemplateRules interface {
 	CheckTemplate(ctx context.Context, app string, t store.Template) error
 	PreviewTemplate(ctx context.Context, app string, t store.Template, params map[string]any) (rendering.Preview, error)
+	Form(channel string) rendering.Form
 }
 
 // DeliveryControl cancels, retries and erases deliveries. It returns a *refusal.Error for a
@@ -62,13 +65,20 @@ type DeliveryControl interface {
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
 	Admits(provider, app string) bool
+	SetBreaker(ctx context.Context, provider string, open bool, by store.Actor) error
 }
 
 // Overview tells how the channels stand.
 type Overview interface {
 	Channels(ctx context.Context) ([]overview.Channel, error)
+	// Recent returns what happened lately to the deliveries of an app, of all apps when it is
+	// empty.
+	Recent(ctx context.Context, app string) (overview.Recent, error)
 	Names() []string
 	Providers(channel string) []string
+	// Details returns the providers as they are configured.
+	Details(ctx context.Context) ([]overview.Provider, error)
+	Probe(ctx context.Context, provider string) (overview.Probed, error)
 }
 
 // Store is what the API reads, and where it keeps templates.
@@ -82,6 +92,7 @@ type Store interface {
 	Attempts(ctx context.Context, deliveryID uuid.UUID) ([]store.Attempt, error)
 	Uses(ctx context.Context, appID string) ([]store.Use, error)
 	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
+	LastTold(ctx context.Context, receiver, appID string, limit int) ([]store.Told, error)
 	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
@@ -120,9 +131,9 @@ type Server struct {
 	overview     Overview
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
+	signOn       atomic.Pointer[signOn]
 	receivers    receivers
 	isReady      func() bool
-	schema       Schema // may be nil
 	metrics      *metrics
 	tracer       trace.Tracer // may be nil
 	log          *zap.Logger
@@ -130,19 +141,23 @@ type Server struct {
 	bodies       *bodies
 	lists        *shares.Pool // lists that are answered at once
 	answers      *shares.Pool // bytes of large answers that are not written yet
+	lookups      *shares.Pool // sessions that are looked up at once
+	database     database
 	writeTimeout time.Duration
 	listener     atomic.Pointer[listener] // set by Serve
 
 	recipientTypes []string
+	schemas        huma.Registry // of bodies
 }
 
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
 		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
-		isReady: o.Ready, schema: o.Schema, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
+		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
+		lookups: shares.New(maxLookups, maxLookups), database: database{store: o.Store, schema: o.Schema, log: o.Log},
 		writeTimeout: o.Config.WriteTimeout,
 	}
 	for _, text := range o.Config.TrustedProxies {
@@ -153,6 +168,7 @@ func New(o Options) (*Server, error) {
 		s.proxies = append(s.proxies, network)
 	}
 	s.SetIntegrations(o.Integrations)
+	s.SetConsole(ConsoleConfig{})
 	s.receivers.server = s
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(&s.receivers)
@@ -180,10 +196,12 @@ func New(o Options) (*Server, error) {
 	s.app.Use(apiPrefix, s.authenticate, s.noteOrigin, s.traced, checkQuery, s.takeBody, s.weighAnswer) // unknown paths too: 401 comes before 404
 	spec := newHuma(s.app, s.metrics.countProblem)
 	s.routes(spec)
+	s.schemas = spec.OpenAPI().Components.Schemas
 	s.serveSpec(spec)
+	s.serveDocs(spec)
 	s.serveConsole()
 	if o.RiverUI != nil {
-		s.app.Use(riverUIPrefix, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
+		s.app.Use(riverUIPrefix, letConsoleFrame, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}
 	s.app.Server().Handler = s.handler(s.app.Handler())
 	return s, nil
@@ -193,7 +211,7 @@ func New(o Options) (*Server, error) {
 // that can be answered without the body is, at once.
 func (s *Server) expect(r *fasthttp.RequestCtx) int {
 	h := &r.Request.Header
-	if h.ContentLength() <= maxBody && (s.auth.knows(h) || s.hasSession(h)) {
+	if h.ContentLength() <= maxBody && (s.auth.knows(h) || bytes.HasPrefix(r.Path(), []byte(console.Prefix))) {
 		return http.StatusContinue
 	}
 	linger(r.Conn())
@@ -203,7 +221,12 @@ func (s *Server) expect(r *fasthttp.RequestCtx) int {
 
 // Serve answers requests until Shutdown, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
-	listener := newListener(l, connectionLimit(maxFiles()), s.log)
+	return s.serve(l, connectionLimit(maxFiles()))
+}
+
+// serve is Serve with at most so many connections.
+func (s *Server) serve(l net.Listener, most int) error {
+	listener := newListener(l, most, s.log)
 	s.listener.Store(listener)
 	return s.app.Listener(listener)
 }
@@ -230,7 +253,7 @@ func (s *Server) routes(api huma.API) {
 		templates     = apiPrefix + "/templates"
 	)
 	addRoute(s, api, route{
-		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend,
+		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend, repeats: true,
 		summary: "Send a notification", description: sendDescription, status: http.StatusAccepted,
 		errors: []int{400, 409, 413, 415, 422},
 	}, s.sendNotification)
@@ -282,21 +305,48 @@ func (s *Server) routes(api huma.API) {
 		summary: "List the channels with their queues", description: channelsDescription,
 	}, s.listChannels)
 	addRoute(s, api, route{
+		method: http.MethodPut, path: apiPrefix + "/providers/{name}/breaker", id: "setBreaker", role: RoleAdmin,
+		summary: "Let a provider's deliveries wait, or go on", description: breakerDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.setBreaker)
+	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/overview", id: "getOverview", role: RoleSend,
 		summary: "Read how the channels stand and what is dead", description: overviewDescription,
 		strictQuery: true, errors: []int{400, 422},
 	}, s.getOverview)
 
 	addRoute(s, api, route{
-		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend,
+		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend, repeats: true, basic: true,
 		summary: "Send the alerts that Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(alertmanager))
 	addRoute(s, api, route{
-		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend,
+		method: http.MethodPost, path: integrationsPrefix + "/grafana", id: "sendGrafanaAlerts", role: RoleSend, repeats: true, basic: true,
 		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(grafana))
+
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/receivers", id: "listReceivers", role: RoleSend,
+		summary: "List who gets alerts", description: receiversDescription,
+	}, s.listReceivers)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/receivers/alerts", id: "listReceiverAlerts", role: RoleSend,
+		summary: "List what a receiver was told last", description: receiverAlertsDescription, strictQuery: true, errors: []int{400, 422},
+	}, s.receiverAlerts)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/receivers/test", id: "testReceiver", role: RoleSend,
+		summary: "Send a test alert to a receiver", description: receiverTestDescription, status: http.StatusAccepted,
+		errors: []int{400, 413, 415, 422},
+	}, s.testReceiver)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/providers", id: "listProviders", role: RoleAdmin,
+		summary: "List the providers as they are configured", description: providersDescription,
+	}, s.listProviders)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/providers/{name}/probe", id: "probeProvider", role: RoleAdmin,
+		summary: "Probe a provider without sending anything", description: probeDescription, errors: []int{404, 422},
+	}, s.probeProvider)
 
 	addRoute(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,
@@ -319,7 +369,7 @@ func (s *Server) routes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodPut, path: templates + "/{name}", id: "replaceTemplate", role: RoleTemplates,
 		summary: "Replace a template", description: replaceDescription,
-		errors: []int{400, 404, 413, 415, 422},
+		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.replaceTemplate)
 	addRoute(s, api, route{
 		method: http.MethodDelete, path: templates + "/{name}", id: "deleteTemplate", role: RoleTemplates,
@@ -345,7 +395,7 @@ func (s *Server) routes(api huma.API) {
 		errors: []int{400, 404, 413, 415, 422},
 	}, s.previewTemplate)
 	addRoute(s, api, route{
-		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend,
+		method: http.MethodPost, path: templates + "/{name}/test", id: "testTemplate", role: RoleTemplates, secondRole: RoleSend, repeats: true,
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
@@ -365,7 +415,7 @@ func (s *Server) routes(api huma.API) {
 	}, s.listApps)
 
 	addRoute(s, api, route{
-		method: http.MethodGet, path: "/health", id: "health",
+		method: http.MethodGet, path: "/health", id: "health", probes: true,
 		summary: "Report whether the service and its database work",
 	}, s.health)
 	addRoute(s, api, route{
@@ -373,7 +423,7 @@ func (s *Server) routes(api huma.API) {
 		summary: "Report whether the process answers, without the database",
 	}, s.live)
 	addRoute(s, api, route{
-		method: http.MethodGet, path: "/readyz", id: "ready",
+		method: http.MethodGet, path: "/readyz", id: "ready", probes: true,
 		summary: "Report whether this replica accepts requests",
 	}, s.ready)
 	describeRecipientTypes(api, s.recipientTypes)

@@ -31,7 +31,6 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		code         string
 	}{
 		{"GET", "/nothing", 404, "not_found"},
-		{"GET", "/docs", 404, "not_found"},
 		{"GET", "/health/x", 404, "not_found"},
 		{"POST", "/health", 405, "method_not_allowed"},
 		{"PUT", "/api/v1/notifications", 405, "method_not_allowed"},

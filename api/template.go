@@ -23,6 +23,7 @@ type templateRequest struct {
 
 // templateReplacement is the body of a request to replace a template.
 type templateReplacement struct {
+	Version int    `json:"version,omitempty" minimum:"1" maximum:"2147483647" doc:"the version that was changed: refused with template_changed when the template has another by now. Left out: whatever it has" example:"3"`
 	Name    string `json:"name,omitempty" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" doc:"must be the template's own; may be left out" example:"feishu-alert"`
 	Channel string `json:"channel,omitempty" maxLength:"64" doc:"must be the template's own; may be left out" example:"feishu_app"`
 	TemplateContent
@@ -123,6 +124,7 @@ func existsProblem(err error) error {
 
 type listTemplatesInput struct {
 	Channel string `query:"channel" maxLength:"64" doc:"only templates of this channel"`
+	Deleted bool   `query:"deleted" doc:"the deleted ones instead, as they were; version and updatedAt are those of the deletion"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"at most so many templates; all when left out"`
 	After   string `query:"after" maxLength:"64" doc:"continue after this name: next of the previous page"`
 }
@@ -137,10 +139,7 @@ type templateListView struct {
 const templatePage = 10
 
 func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listOutput, error) {
-	filter := store.TemplateFilter{Channel: in.Channel}
-	if caller := callerOf(ctx); !caller.may(RoleAdmin) {
-		filter.VisibleTo = caller.app()
-	}
+	filter := store.TemplateFilter{Channel: in.Channel, Deleted: in.Deleted}
 	return answerList(ctx, s, list[store.Template]{
 		head: templateListView{Templates: []templateView{}}, page: templatePage, limit: in.Limit,
 		read: func(ctx context.Context, last *store.Template, limit int) ([]store.Template, error) {
@@ -148,11 +147,19 @@ func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*li
 			if last != nil {
 				after = last.Name
 			}
-			return s.store.ListTemplates(ctx, filter, after, limit)
+			return s.visibleTemplates(ctx, filter, after, limit)
 		},
 		view: func(_ context.Context, t store.Template) any { return viewTemplate(t) },
 		next: func(t store.Template) any { return t.Name },
 	})
+}
+
+// visibleTemplates lists the templates that the caller may read.
+func (s *Server) visibleTemplates(ctx context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error) {
+	if caller := callerOf(ctx); !caller.may(RoleAdmin) {
+		f.VisibleTo = caller.app()
+	}
+	return s.store.ListTemplates(ctx, f, after, limit)
 }
 
 type getTemplateInput struct {
@@ -181,7 +188,12 @@ func (s *Server) replaceTemplate(ctx context.Context, in *replaceTemplateInput) 
 	if t.Owner != old.Owner {
 		audit.Action, audit.Detail = store.AuditTemplateOwner, fmt.Sprintf("from %s to %s", old.Owner, t.Owner)
 	}
-	if t, err = s.store.UpdateTemplate(ctx, t, old.Owner, audit); err != nil {
+	version := in.body.Version
+	t, err = s.store.UpdateTemplate(ctx, t, old.Owner, version, audit)
+	if version != 0 && errors.Is(err, store.ErrNotFound) {
+		err = changedProblem(version)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &templateOutput{viewTemplate(t)}, nil
@@ -201,6 +213,9 @@ func (s *Server) replacement(
 	if err := s.mayChange(ctx, action, old.Name, old.Owner); err != nil {
 		return t, old, err
 	}
+	if r.Version != 0 && r.Version != old.Version {
+		return t, old, changedProblem(r.Version)
+	}
 	if r.Name != "" && r.Name != old.Name {
 		return t, old, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "cannot be changed")
 	}
@@ -213,6 +228,11 @@ func (s *Server) replacement(
 	}
 	t.Owner, err = s.chooseOwner(ctx, r.Owner, old.Owner)
 	return t, old, err
+}
+
+// changedProblem returns the problem of a replacement for a version that is not the newest.
+func changedProblem(version int) error {
+	return fieldProblem(http.StatusConflict, codeTemplateChanged, "version", fmt.Sprintf("%d is not the newest: somebody has changed the template since", version))
 }
 
 func (s *Server) deleteTemplate(ctx context.Context, in *getTemplateInput) (*struct{}, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/store"
 )
 
 const goodTemplate = `{"name":"feishu-incident","channel":"feishu_app","description":"d","subject":"","body":"[{{ .severity }}]","msgType":"text","templateCode":""}`
@@ -199,4 +200,37 @@ func TestListTemplates(t *testing.T) {
 		require.Equal(t, want.names, strings.Join(names, " "), query)
 		require.Equal(t, want.next, v["next"], query)
 	}
+}
+
+// Who names the version that was changed overwrites nobody else's change.
+func TestReplaceTheVersionThatWasRead(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
+	require.Equal(t, 200, b.template(t, "PUT", "feishu-incident", `{"body":"theirs","version":1}`).status)
+	a := b.template(t, "PUT", "feishu-incident", `{"body":"mine","version":1}`)
+	require.Equal(t, 409, a.status)
+	code, field := a.problem(t)
+	require.Equal(t, "template_changed", code)
+	require.Equal(t, "version", field)
+	require.Equal(t, "theirs", b.template(t, "GET", "feishu-incident", "").json(t)["body"])
+	require.Equal(t, 409, b.template(t, "PUT", "feishu-incident", `{"body":"mine","version":3}`).status)
+	require.Equal(t, 200, b.template(t, "PUT", "feishu-incident", `{"body":"mine","version":2}`).status)
+	require.Equal(t, 200, b.template(t, "PUT", "feishu-incident", `{"body":"without"}`).status)
+	for _, version := range []string{"0", "-1", "2147483648", "1.5", `"1"`} {
+		a := b.template(t, "PUT", "feishu-incident", `{"body":"x","version":`+version+`}`)
+		require.Equal(t, 400, a.status, version)
+		_, field := a.problem(t)
+		require.Equal(t, "version", field)
+	}
+}
+
+func TestListDeletedTemplates(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	require.Equal(t, 201, b.template(t, "POST", "", goodTemplate).status)
+	require.Equal(t, 200, b.template(t, "GET", "", "").status)
+	require.False(t, b.store.templateFilter.Deleted)
+	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/templates?deleted=true&channel=sms", app: "console"}).status)
+	require.Equal(t, store.TemplateFilter{Deleted: true, Channel: "sms", VisibleTo: "console"}, b.store.templateFilter)
 }

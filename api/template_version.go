@@ -78,22 +78,31 @@ type getVersionInput struct {
 type versionOutput struct{ Body templateVersionView }
 
 func (s *Server) getVersion(ctx context.Context, in *getVersionInput) (*versionOutput, error) {
-	newest, err := s.newestVersion(ctx, in.Name)
+	v, err := s.versionOf(ctx, in.Name, in.Version)
 	if err != nil {
 		return nil, err
-	}
-	v, err := s.store.TemplateVersion(ctx, in.Name, in.Version)
-	if err != nil {
-		return nil, err
-	}
-	if v.Private && !callerOf(ctx).owns(newest.Owner) { // it was private then
-		return nil, errNotFound
 	}
 	return &versionOutput{templateVersionView{
 		Name: v.Name, Version: v.Version, Channel: v.Channel, Description: v.Description, Subject: v.Subject, Body: v.Body,
 		MsgType: v.MsgType, TemplateCode: v.TemplateCode, Owner: v.Owner, Private: v.Private,
 		CreatedBy: v.CreatedBy, CreatedAt: v.CreatedAt.UTC(), Deleted: v.Deleted,
 	}}, nil
+}
+
+// versionOf returns a version of a template, or errNotFound when it was private, for others.
+func (s *Server) versionOf(ctx context.Context, name string, version int) (store.TemplateVersion, error) {
+	newest, err := s.newestVersion(ctx, name)
+	if err != nil {
+		return store.TemplateVersion{}, err
+	}
+	v, err := s.store.TemplateVersion(ctx, name, version)
+	if err == nil && v.Private && !callerOf(ctx).owns(newest.Owner) { // it was private then
+		err = errNotFound
+	}
+	if err != nil {
+		return store.TemplateVersion{}, err
+	}
+	return v, nil
 }
 
 // restoreRequest is the body of a request to restore a version.
@@ -139,7 +148,7 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 	if newest.Deleted {
 		t, err = s.store.CreateTemplate(ctx, t, newest.Owner, audit)
 	} else {
-		t, err = s.store.UpdateTemplate(ctx, t, newest.Owner, audit)
+		t, err = s.store.UpdateTemplate(ctx, t, newest.Owner, 0, audit)
 	}
 	if err != nil {
 		return nil, existsProblem(err)

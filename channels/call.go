@@ -25,6 +25,12 @@ type Panic struct {
 // Error implements error. It holds the type alone.
 func (p *Panic) Error() string { return "panic of type " + p.Type }
 
+// Probe probes a provider as Call calls it. Its error is like Send's.
+func Probe(ctx context.Context, p Prober) error {
+	_, err := Call(ctx, func() (Receipt, error) { return Receipt{}, p.Probe(ctx) })
+	return err
+}
+
 // Call makes a call of a Sender or a Prober and returns when the call does, or soon
 // after ctx ends: a vendor's SDK may ignore ctx, and its goroutine is then left behind.
 // A panic in the call's own goroutine becomes an uncertain error with a *Panic.

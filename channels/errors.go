@@ -47,6 +47,9 @@ type Error struct {
 	// decides when the delivery is tried again. Beside it the failure is counted and logged as
 	// an error, because it may last until an operator acts.
 	QuotaSpent bool
+	// OfMessage is set when a transient failure is about the message or its recipient: others
+	// get through. Otherwise some of them in a row mean that the provider does not work.
+	OfMessage bool
 	// Cause is for errors.Is and errors.As. It is never printed, because it may hold
 	// addresses and tokens.
 	Cause error
@@ -75,7 +78,7 @@ func AsError(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{Class: Transient, Code: "internal", Message: "unexpected failure in the provider", Cause: err}
+	return &Error{Class: Transient, Code: "internal", Message: "unexpected failure in the provider", OfMessage: true, Cause: err}
 }
 
 // Redact returns a vendor's text, cleaned as by CleanText but not cut, with "***" for the

@@ -1,6 +1,10 @@
 package channels
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // KeyError is what is wrong with the value of one key of a configuration.
 type KeyError struct {
@@ -11,6 +15,15 @@ type KeyError struct {
 // KeyErrorf returns a *KeyError for the key.
 func KeyErrorf(key, format string, args ...any) error {
 	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+}
+
+// CheckOneOf returns a *KeyError unless the key has one of the values. An empty one may be left
+// out. The error does not show the value, which may be a secret in the wrong place.
+func CheckOneOf(key, value string, known ...string) error {
+	if slices.Contains(known, value) {
+		return nil
+	}
+	return KeyErrorf(key, "must be one of %s", strings.Join(slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "" }), ", "))
 }
 
 // Error implements error.

@@ -17,7 +17,12 @@ type Provider struct {
 	Interval    time.Duration // from one call to the next, over all replicas; 0 for no limit
 	Apps        []string      // that may send through it; nil: all
 	Sender      Sender
+	Settings    []Setting // as they are in force
 }
+
+// Setting is a key of a provider's configuration with its value, as people may see it: no
+// secret is in it.
+type Setting struct{ Key, Value string }
 
 // Admits reports whether an app may send through the provider.
 func (p Provider) Admits(app string) bool { return p.Apps == nil || slices.Contains(p.Apps, app) }

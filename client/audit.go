@@ -12,6 +12,7 @@ type AuditEntry struct {
 	ID        string    `json:"id"`
 	At        time.Time `json:"at"`
 	App       string    `json:"app"`       // who did it; empty: the service itself
+	Person    string    `json:"person"`    // who was signed in by OpenID Connect; empty: nobody
 	Action    string    `json:"action"`    // such as template.update; its first part is the kind of the object
 	Object    string    `json:"object"`    // name or id; empty: there is only one
 	Outcome   string    `json:"outcome"`   // done, or refused: nothing was changed

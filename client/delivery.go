@@ -152,6 +152,7 @@ type RetryRequest struct {
 	Provider string         `json:"provider,omitempty"` // another provider of the channel
 	DryRun   bool           `json:"dryRun,omitempty"`   // only counts them
 	Limit    int            `json:"limit,omitempty"`    // 10,000 when 0
+	After    string         `json:"after,omitempty"`    // Next of the answer before
 }
 
 // Retried is the answer to a RetryRequest.
@@ -160,6 +161,9 @@ type Retried struct {
 	Retried int  `json:"retried"`
 	DryRun  bool `json:"dryRun"`
 	More    bool `json:"more"` // further ones match
+	// Next is, with More, the After of the request for the rest, which then takes none a second
+	// time that has died again.
+	Next string `json:"next"`
 }
 
 // RetryDeliveries sends deliveries again, exactly as rendered.

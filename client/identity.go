@@ -38,6 +38,7 @@ type App struct {
 	Enabled      bool     `json:"enabled"`
 	Roles        []string `json:"roles"`        // send, templates, admin
 	HighPriority bool     `json:"highPriority"` // may send with the priority high
+	TestSecrets  int      `json:"testSecrets"`  // how many it has
 	Limits       []Limit  `json:"limits"`       // empty: none
 }
 

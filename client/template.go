@@ -38,9 +38,16 @@ type Template struct {
 	UpdatedAt    time.Time `json:"updatedAt"`
 }
 
+// ReplaceRequest is what a template becomes.
+type ReplaceRequest struct {
+	TemplateRequest
+	Version int `json:"version,omitempty"` // that was changed: refused with template_changed when the template has another by now; 0: whatever it has
+}
+
 // TemplateQuery selects a page of templates.
 type TemplateQuery struct {
 	Channel string // only this channel's; all when empty
+	Deleted bool   // the deleted ones instead, as they were
 	Limit   int    // 1 to 500; all of them when 0
 	After   string // TemplateList.Next of the page before
 }
@@ -55,6 +62,9 @@ type TemplateList struct {
 func (c *Client) Templates(ctx context.Context, q TemplateQuery) (TemplateList, error) {
 	values := query{}
 	values.text("channel", q.Channel)
+	if q.Deleted {
+		values.text("deleted", "true")
+	}
 	values.number("limit", q.Limit)
 	values.text("after", q.After)
 	var l TemplateList
@@ -78,7 +88,7 @@ func (c *Client) CreateTemplate(ctx context.Context, r TemplateRequest) (Templat
 
 // ReplaceTemplate replaces the whole template r.Name. Its channel cannot change.
 // Accepted notifications keep their text.
-func (c *Client) ReplaceTemplate(ctx context.Context, r TemplateRequest) (Template, error) {
+func (c *Client) ReplaceTemplate(ctx context.Context, r ReplaceRequest) (Template, error) {
 	var t Template
 	_, err := c.do(ctx, call{method: http.MethodPut, path: templatePath(r.Name), body: r}, &t)
 	return t, err

@@ -17,6 +17,19 @@ var bad = map[string][]string{
 	"auth-without-credentials": {
 		":1: auth.credentialsFilePath: is required while auth.enabled is true",
 	},
+	"bad-oidc": {
+		":13: console.oidc.access[2]: must be a mapping of keys to values",
+		":14: console.oidc.groups: unknown key",
+		":3: console.oidc.clientId: is required",
+		":6: console.oidc.claim: is required",
+		":4: console.oidc.issuer: must begin with https://, because the client's secret would travel in the clear",
+		":5: console.oidc.clientSecret: is a placeholder: put the secret in its place",
+		":7: console.oidc.scopes[1]: is required",
+		":9: console.oidc.access[0].app: is required",
+		":10: console.oidc.access[0].roles[0]: must be one of send, templates, admin",
+		":11: console.oidc.access[1].value: is required",
+		":12: console.oidc.access[1].roles: must have at least one element; leave it out for the app's own",
+	},
 	"bad-on-uncertain": {
 		":8: providers.feishu.onUncertain: must be resend or hold",
 	},
@@ -53,6 +66,10 @@ var bad = map[string][]string{
 	},
 	"invalid-provider-value": {
 		":8: providers.feishu.receiveIdType: must be open_id",
+	},
+	"oidc-without-access": {
+		":3: console.oidc.issuer: is required",
+		":3: console.oidc.access: is required: without an entry nobody is let in",
 	},
 	"merge": {
 		":4: anchors, aliases, tags, directives and complex keys are not supported",

@@ -34,6 +34,7 @@ type Config struct {
 	Providers  map[string]Provider // by provider name
 
 	Integrations api.IntegrationsConfig
+	Console      api.ConsoleConfig
 }
 
 // Logging is the `logging` section.
@@ -78,6 +79,7 @@ func Default() *Config {
 		Metrics:    Metrics{Address: ":9464"},
 		Channels:   map[string]Channel{},
 		Providers:  map[string]Provider{},
+		Console:    api.DefaultConsoleConfig(),
 	}
 }
 

@@ -88,6 +88,8 @@ func (r *reader) decode(root ast.Node) {
 			}
 		case e.name == "integrations":
 			r.object(e, reflect.ValueOf(&r.cfg.Integrations).Elem(), false)
+		case e.name == "console":
+			r.object(e, reflect.ValueOf(&r.cfg.Console).Elem(), true)
 		default:
 			r.problem(e.key, "unknown key")
 		}
@@ -127,7 +129,8 @@ func (r *reader) provider(p entry) {
 }
 
 // object decodes a mapping into a struct. A key with "File" appended reads its value
-// from a file: any text key of a provider, elsewhere the secret keys.
+// from a file: any text key of a provider and of
+// the console, elsewhere the secret keys.
 func (r *reader) object(e entry, v reflect.Value, provider bool) {
 	fields := map[string]field{}
 	for _, f := range fieldsOf(v) {

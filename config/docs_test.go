@@ -33,7 +33,7 @@ func TestExampleLoadsAsItIs(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Loader{Path: "../config.example.yaml", Types: builtin.Types(), Env: map[string]string{}}.Load()
 	require.NoError(t, err)
-	_, err = cfg.Registry()
+	_, err = cfg.Registry(noneLeftOut(t))
 	require.NoError(t, err)
 	for _, typ := range builtin.Types() {
 		channel, ok := cfg.Channels[typ.Channel]

@@ -71,7 +71,9 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 			return nil, errors.Join(r.problems...)
 		}
 	}
-	registry, err := r.cfg.Registry()
+	registry, err := r.cfg.Registry(func(name string, err error) {
+		r.warn("providers."+name, "is left out, because it cannot be opened: %v", err)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +97,15 @@ var unreadable digest
 func (l Loader) files() map[string]digest {
 	r := l.read()
 	r.credentials()
+	return r.files
+}
+
+// again returns the files as they are now.
+func (l Loader) again(files map[string]digest) map[string]digest {
+	r := l.reader()
+	for path := range files {
+		_, _ = r.file(path) // what is wrong with it is a problem of the next reading
+	}
 	return r.files
 }
 

@@ -375,3 +375,32 @@ integrations: {receivers: {x: {channels: {feishu_app: {template: t}}, recipients
 		require.ErrorContains(t, check(auth, "known"), "integrations.receivers.x.apps: must be a list")
 	}
 }
+
+// The client's secret comes from the file, the environment or a file of its own, as a provider's
+// does, and is never shown. The apps that people act as are in the credentials file.
+func TestSignOn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	credentials := write("apps.yaml", "apps: [{appId: known, appSecret: s}]")
+	secret := write("secret", "canary-secret\n")
+	check := func(secret, app string) (*config.Checked, error) {
+		path := write("config.yaml", fmt.Sprintf(`
+auth: {credentialsFilePath: %q}
+console: {oidc: {issuer: "https://login.example.com", clientId: notify, %s, access: [{value: ops, app: %s, roles: [send]}]}}`, credentials, secret, app))
+		return config.Loader{Path: path, Types: types, Env: map[string]string{"OIDC": "canary-secret"}}.Check(nil)
+	}
+	for _, given := range []string{"clientSecret: canary-secret", `clientSecret: "${OIDC}"`, "clientSecretFile: " + secret} {
+		c, err := check(given, "known")
+		require.NoError(t, err, given)
+		require.Equal(t, "canary-secret", c.Console.OIDC.ClientSecret)
+		require.NotContains(t, c.Redacted(), "canary")
+		require.Equal(t, []string{"email"}, c.Console.OIDC.Scopes, "the default")
+	}
+	_, err := check("clientSecret: canary-secret", "gone")
+	require.ErrorContains(t, err, ":3: console.oidc.access[0].app: the credentials file has no app of that id")
+}

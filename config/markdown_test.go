@@ -26,6 +26,7 @@ func Markdown(types []channels.Type) (string, error) {
 		"channels":     table(fieldsOf(reflect.ValueOf(Channel{})), ""),
 		"providers":    table(fieldsOf(reflect.ValueOf(channels.CommonConfig{})), ""),
 		"integrations": table(fieldsOf(reflect.ValueOf(api.Receiver{})), ""),
+		"console":      table(fieldsOf(reflect.ValueOf(api.DefaultConsoleConfig())), ""),
 	}
 	for _, s := range Default().sections() {
 		tables[s.key] = table(fieldsOf(s.value), s.env)

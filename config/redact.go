@@ -27,7 +27,8 @@ func (c Config) Redacted() string {
 	doc = append(doc,
 		yaml.MapItem{Key: "channels", Value: redactedValue(reflect.ValueOf(c.Channels))},
 		yaml.MapItem{Key: "providers", Value: redactedValue(reflect.ValueOf(providers))},
-		yaml.MapItem{Key: "integrations", Value: redactedValue(reflect.ValueOf(c.Integrations))})
+		yaml.MapItem{Key: "integrations", Value: redactedValue(reflect.ValueOf(c.Integrations))},
+		yaml.MapItem{Key: "console", Value: redactedValue(reflect.ValueOf(c.Console))})
 	out, err := yaml.Marshal(doc)
 	if err != nil {
 		return fmt.Sprintf("the configuration cannot be shown: %T", err)

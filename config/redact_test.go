@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/channels/email"
 	"github.com/labring/sealos-notify/config"
@@ -136,5 +138,69 @@ providers:
 		require.Contains(t, cfg.Redacted(), "      clientSecret: \"***\"\n")
 		require.Contains(t, cfg.Redacted(), "    headers:\n      List-Unsubscribe: <mailto:leave@example.com>\n")
 		require.NotContains(t, cfg.Redacted(), "canary")
+	}
+}
+
+// What is wrong with a provider never shows a value, whatever key it stands for: a secret may be in
+// the wrong place, and a refused reload writes the error to the log.
+func TestProblemsOfProvidersShowNoValue(t *testing.T) {
+	t.Parallel()
+	example, err := config.Loader{Path: "../config.example.yaml", Types: builtin.Types(), Env: map[string]string{}}.Load()
+	require.NoError(t, err)
+	refused := map[string]bool{}
+	for _, canary := range []string{"canary", "CANARY canary\n", "https://canary:canary@canary/%zz?canary#canary", "canary@canary@canary", "{canary", "-----BEGIN CANARY-----"} {
+		for _, provider := range example.Providers {
+			for _, path := range textsOf(reflect.TypeOf(provider.Config).Elem()) {
+				c := reflect.New(reflect.TypeOf(provider.Config).Elem())
+				c.Elem().Set(reflect.ValueOf(provider.Config).Elem())
+				setText(c.Elem().FieldByIndex(path), canary)
+				settings := c.Interface().(channels.Config)
+				err := settings.Validate()
+				if err == nil {
+					_, err = settings.Open()
+				}
+				if err != nil {
+					key := provider.Type.Name + "." + c.Elem().Type().FieldByIndex(path).Name
+					refused[key] = true
+					require.NotContains(t, strings.ToLower(err.Error()), "canary", key)
+				}
+			}
+		}
+	}
+	require.Greater(t, len(refused), 15, "%v", refused)
+
+	for _, key := range []string{"appSecret: s, receiveIdType", "appSecret: s, urgentType"} {
+		_, err := config.Loader{Types: builtin.Types(), Env: map[string]string{"SECRET": "canary"}, Path: write(t,
+			"providers: {p: {type: feishu_app, appId: a, "+key+": '${SECRET}'}}")}.Load()
+		require.ErrorContains(t, err, "must be one of ")
+		require.NotContains(t, err.Error(), "canary")
+	}
+}
+
+// textsOf returns the places of all texts, lists of texts and maps with texts of a struct.
+func textsOf(of reflect.Type) (places [][]int) {
+	for _, f := range reflect.VisibleFields(of) {
+		switch f.Type.Kind() {
+		case reflect.String, reflect.Slice, reflect.Map:
+			places = append(places, f.Index)
+		case reflect.Struct:
+			if !f.Anonymous {
+				for _, within := range textsOf(f.Type) {
+					places = append(places, append(append([]int{}, f.Index...), within...))
+				}
+			}
+		}
+	}
+	return places
+}
+
+func setText(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Slice:
+		v.Set(reflect.ValueOf([]string{text}).Convert(v.Type()))
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{"X-Name": text}).Convert(v.Type()))
 	}
 }

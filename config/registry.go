@@ -11,8 +11,9 @@ import (
 
 // Registry opens the providers of the enabled channels. It makes no network call.
 // A provider that its channel does not use is a spare. A spare that cannot be
-// opened is left out: it may need what is not there, such as a cluster.
-func (c *Config) Registry() (*channels.Registry, error) {
+// opened is left out, and leftOut is called: it may need what is not there, such as a
+// cluster.
+func (c *Config) Registry(leftOut func(provider string, err error)) (*channels.Registry, error) {
 	byChannel := map[string]channels.Provider{}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
@@ -37,9 +38,12 @@ func (c *Config) Registry() (*channels.Registry, error) {
 		if !on || used.Name == name {
 			continue
 		}
-		if spare, err := open(p); err == nil {
-			spares = append(spares, spare)
+		spare, err := open(p)
+		if err != nil {
+			leftOut(name, err)
+			continue
 		}
+		spares = append(spares, spare)
 	}
 	return channels.NewRegistry(byChannel, spares...), nil
 }
@@ -49,6 +53,7 @@ func open(p Provider) (channels.Provider, error) {
 	provider, err := within(patience, "provider "+p.Name, func() (channels.Provider, error) {
 		return channels.OpenProvider(p.Name, p.Type, p.Config)
 	})
+	provider.Settings = settingsOf(p.Config)
 	if errors.Is(err, errNoAnswer) {
 		err = fmt.Errorf("providers.%s: a file that it names %w", p.Name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/config"
 )
 
 func TestRegistryHasTheProvidersOfEnabledChannels(t *testing.T) {
@@ -20,7 +21,7 @@ providers:
   sms: {type: test_sms}
 `))
 	require.NoError(t, err)
-	registry, err := cfg.Registry()
+	registry, err := cfg.Registry(noneLeftOut(t))
 	require.NoError(t, err)
 	require.Equal(t, []string{"feishu_app"}, registry.Channels())
 	p, ok := registry.Provider("feishu_app")
@@ -46,9 +47,30 @@ providers:
   spare: {type: test_sms, key: unusable}
 `))
 	require.NoError(t, err)
-	registry, err := cfg.Registry()
+	leftOut := map[string]string{}
+	registry, err := cfg.Registry(func(provider string, err error) { leftOut[provider] = err.Error() })
 	require.NoError(t, err)
 	require.Equal(t, []string{"sms"}, registry.Providers(""))
+	require.Equal(t, map[string]string{"spare": "provider spare: key cannot be used"}, leftOut)
+}
+
+// Somebody who counts on a spare is told that there is none: at a start, a reload and a check.
+func TestSparesThatCannotBeOpenedAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	path := write(t, `
+channels: {sms: {enabled: true, provider: sms}}
+providers:
+  sms: {type: test_sms}
+  spare: {type: test_sms, key: unusable}
+`)
+	checked, err := config.Loader{Path: path, Types: types, Env: map[string]string{}}.Check(nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{path + ":6: providers.spare: is left out, because it cannot be opened: provider spare: key cannot be used"}, checked.Warnings)
+}
+
+// noneLeftOut fails the test when a spare is left out.
+func noneLeftOut(t *testing.T) func(string, error) {
+	return func(provider string, err error) { t.Errorf("%s is left out: %v", provider, err) }
 }
 
 func TestRegistryOpensWhatEnabledChannelsUse(t *testing.T) {
@@ -56,11 +78,11 @@ func TestRegistryOpensWhatEnabledChannelsUse(t *testing.T) {
 	const providers = "providers: {spare: {type: test_sms, key: unusable}}\n"
 	cfg, err := load(write(t, providers))
 	require.NoError(t, err)
-	_, err = cfg.Registry()
+	_, err = cfg.Registry(noneLeftOut(t))
 	require.NoError(t, err)
 
 	cfg, err = load(write(t, "channels: {sms: {enabled: true, provider: spare}}\n"+providers))
 	require.NoError(t, err)
-	_, err = cfg.Registry()
+	_, err = cfg.Registry(noneLeftOut(t))
 	require.EqualError(t, err, "provider spare: key cannot be used")
 }

@@ -48,6 +48,7 @@ func (r *reader) validate() {
 	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
 		r.validateReceiver(join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name])
 	}
+	r.validateSignOn()
 }
 
 func (r *reader) validateServer() {
@@ -214,15 +215,21 @@ func (r *reader) validateAddressList(key string, list []api.ReceiverRecipient, t
 	}
 }
 
-// validateNamedApps checks that the apps that receivers and providers name are in the credentials
-// file; nil when that could not be read.
+// validateNamedApps checks that the apps that receivers, providers and the console name are in the
+// credentials file; nil when that could not be read.
 func (r *reader) validateNamedApps(credentials *api.Credentials) {
+	known := func(key, app string) {
+		if credentials != nil && !credentials.Knows(app) {
+			r.problem(key, "the credentials file has no app of that id")
+		}
+	}
 	check := func(key string, apps []string) {
 		for i, app := range apps {
-			if credentials != nil && !credentials.Knows(app) {
-				r.problem(fmt.Sprintf("%s.apps[%d]", key, i), "the credentials file has no app of that id")
-			}
+			known(fmt.Sprintf("%s.apps[%d]", key, i), app)
 		}
+	}
+	for i, access := range r.cfg.Console.OIDC.Access {
+		known(fmt.Sprintf("console.oidc.access[%d].app", i), access.App)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.cfg.Integrations.Receivers)) {
 		check(join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name].Apps)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -32,6 +33,7 @@ type Watcher struct {
 	log    *zap.Logger
 	failed func() // is called each time that the kernel gives no watch
 
+	runs    atomic.Bool
 	kernel  *fsnotify.Watcher // nil while there is none
 	open    func() (*fsnotify.Watcher, error)
 	blind   bool              // the kernel gave no watch when it was last asked
@@ -42,24 +44,32 @@ type Watcher struct {
 
 // Watch begins to watch. Run reports what changes from now on. While the kernel gives
 // no watch, only Run's slow look remains, and failed is called at each of them. Call
-// Close in the end.
+// Close when Run may not have been called.
 func (l Loader) Watch(log *zap.Logger, failed func()) *Watcher {
 	w := &Watcher{loader: l, log: log, failed: failed, open: fsnotify.NewWatcher, looking: lookInterval}
 	w.seen = w.follow()
 	return w
 }
 
-// Close ends the watch.
+// Close ends a watch that Run has not been called for.
 func (w *Watcher) Close() {
+	if !w.runs.Load() {
+		w.end()
+	}
+}
+
+func (w *Watcher) end() {
 	if w.kernel != nil {
 		_ = w.kernel.Close()
 	}
 }
 
 // Run calls onChange after each change and each request, one at a time, until ctx
-// ends. A file that is removed is about to be replaced: that is a change only when it
-// stays so until the next slow look.
+// ends, and then ends the watch. A file that is removed is about to be replaced: that is a
+// change only when it stays so until the next slow look.
 func (w *Watcher) Run(ctx context.Context, requests <-chan os.Signal, onChange func()) {
+	w.runs.Store(true)
+	defer w.end()
 	slowly := time.NewTicker(w.looking)
 	defer slowly.Stop()
 	var settled <-chan time.Time
@@ -115,7 +125,8 @@ func differ(before, now map[string]digest, removed bool) bool {
 func (w *Watcher) follow() map[string]digest {
 	w.names = map[string]bool{}
 	folders := map[string]bool{}
-	for path := range w.loader.files() {
+	files := w.loader.files()
+	for path := range files {
 		places, err := within(leastPatience, "folders of "+path, func() ([]string, error) { return placesOf(path) })
 		if err != nil {
 			w.log.Warn("watching the configuration", zap.Error(err))
@@ -127,7 +138,7 @@ func (w *Watcher) follow() map[string]digest {
 		}
 	}
 	w.watch(slices.Collect(maps.Keys(folders)))
-	return w.loader.files() // again, because they may have changed before they were watched
+	return w.loader.again(files) // they may have changed before they were watched
 }
 
 // watch asks the kernel to watch the folders, and tells once when it does not.

@@ -54,7 +54,6 @@ func watch(t *testing.T, dir string, prepared ...func(*config.Watcher)) *watched
 	t.Cleanup(func() {
 		cancel()
 		limit.Receive(t, done, "the watch to end")
-		watcher.Close()
 	})
 	return w
 }

@@ -92,8 +92,10 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], engine Engine, j *Jobs, 
 // so that a provider that does not answer cannot hold up the other channels.
 func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.Config {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand, fetcher: f})
-	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: j.Orphans.CloseSparingly})
+	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand, fetcher: f, log: j.log})
+	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: func(ctx context.Context) (bool, error) {
+		return false, j.Orphans.CloseSparingly(ctx)
+	}})
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
 
 	// Two workers, so that a long deletion does not hold up the orphans.

@@ -214,3 +214,38 @@ func TestASingleMessageBehindALimit(t *testing.T) {
 		})
 	}
 }
+
+// What a breaker held is not taken from its lines. When it closes, the apps take turns, and each
+// app's deliveries go oldest first.
+func TestTheBacklogOfAnOutage(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		const each = 200
+		provider := b.Jobs.Overview.Providers("test")[0]
+		by := store.Actor{AppID: "admin"}
+		require.NoError(t, b.Jobs.Control.SetBreaker(t.Context(), provider, true, by))
+		a := crowd(t, b, "a", each, store.PriorityNormal)
+		crowd(t, b, "b", each, store.PriorityNormal)
+		made := noteCalls(b, 5*time.Millisecond)
+		b.Start()
+		b.Start()
+		test := b.AcceptWith("test", func(r *accepting.Request) { r.Test = true })
+		b.WaitFor(test.ID, store.DeliverySuccess)
+		require.Equal(t, "0", b.QueryText(`SELECT CAST(count(*) AS text) FROM river_job WHERE state = 'running'`))
+		require.Equal(t, fmt.Sprint(2*each), b.QueryText(`SELECT CAST(count(*) AS text) FROM river_job WHERE state = 'available' AND attempt = 0`))
+
+		require.NoError(t, b.Jobs.Control.SetBreaker(t.Context(), provider, false, by))
+		calls := made.wait(t, 2*each)
+		require.InDelta(t, each/2, count(t, b, calls[:each], a), each*0.1)
+		order := map[uuid.UUID]int{} // of acceptance
+		for i, d := range b.Deliveries(a) {
+			order[d.ID] = i
+		}
+		sent := 0
+		for _, c := range calls {
+			if i, of := order[c.delivery]; of {
+				require.InDelta(t, i, sent, 45, "two replicas with 20 workers each")
+				sent++
+			}
+		}
+	})
+}

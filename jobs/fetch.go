@@ -3,7 +3,6 @@ package jobs
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -12,17 +11,12 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
 
-	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/jobs/turns"
 	"github.com/labring/sealos-notify/store"
 )
 
 const (
-	// pacedHorizon is how far ahead jobs are taken for the slots of a provider with a rate
-	// limit. What is more urgent, or another app's, waits for those that were taken. It exceeds
-	// the time between two looks for due jobs, so that no slot passes unused.
-	pacedHorizon = 2 * dueInterval
 	// lookAge is how long the lines that were found busy are taken from, while they have as
 	// many jobs as there are workers. Of others that become busy, notifications tell.
 	lookAge = time.Second
@@ -32,89 +26,17 @@ const (
 	mostNews = 100
 )
 
-// Engine is what a Client needs of the engine beyond store.Store.
-type Engine interface {
-	// FetchPaced calls fetch with the number of the provider's slots that are free until the
-	// horizon, and reserves as many as fetch returns. first is the time until the first.
-	FetchPaced(
-		ctx context.Context, p store.Pace, fetch func(ctx context.Context, in riverdriver.Executor, slots int) (int, error),
-	) (first time.Duration, err error)
-}
-
-// fairDriver is River's driver, but a queue that is worked stands for its lines: a fetch takes
-// their jobs by turns.
-type fairDriver[TTx any] struct {
-	riverdriver.Driver[TTx]
-	fetcher *fetcher
-}
-
-// GetExecutor implements riverdriver.Driver.
-func (d fairDriver[TTx]) GetExecutor() riverdriver.Executor {
-	return fairExecutor{d.Driver.GetExecutor(), d.fetcher}
-}
-
-// GetListener implements riverdriver.Driver.
-func (d fairDriver[TTx]) GetListener(p *riverdriver.GetListenenerParams) riverdriver.Listener {
-	return lineListener{d.Driver.GetListener(p), d.fetcher}
-}
-
-type fairExecutor struct {
-	riverdriver.Executor
-	fetcher *fetcher
-}
-
-// JobGetAvailable implements riverdriver.Executor.
-func (e fairExecutor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
-	if c := e.fetcher.channels[p.Queue]; c != nil {
-		return c.fetch(ctx, e.Executor, p)
-	}
-	return e.Executor.JobGetAvailable(ctx, p)
-}
-
-// lineListener hears of the jobs in lines, notes which lines they are in, and passes the
-// notifications on to the queue of the channel, which is the one that is worked.
-type lineListener struct {
-	riverdriver.Listener
-	fetcher *fetcher
-}
-
-// WaitForNotification implements riverdriver.Listener.
-func (l lineListener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
-	n, err := l.Listener.WaitForNotification(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var fields map[string]json.RawMessage
-	var queue string
-	if json.Unmarshal([]byte(n.Payload), &fields) != nil || json.Unmarshal(fields["queue"], &queue) != nil {
-		return n, nil // of no queue
-	}
-	channel, _, _ := store.SplitQueue(queue)
-	c := l.fetcher.channels[channel]
-	if c == nil {
-		return n, nil
-	}
-	if len(fields) == 1 {
-		c.heard(queue)
-	}
-	if fields["queue"], err = json.Marshal(channel); err != nil {
-		return nil, err
-	}
-	payload, err := json.Marshal(fields)
-	n.Payload = string(payload)
-	return n, err
-}
-
 // fetcher fetches jobs for the workers of one client.
 type fetcher struct {
 	jobs     *Jobs
 	engine   Engine
-	workers  int // of each channel
+	admits   func(ctx context.Context, provider string, most int) int // how many its breaker lets through
+	workers  int                                                      // of each channel
 	channels map[string]*channelFetcher
 }
 
 func newFetcher(j *Jobs, engine Engine, workers int) *fetcher {
-	f := &fetcher{jobs: j, engine: engine, workers: workers, channels: map[string]*channelFetcher{}}
+	f := &fetcher{jobs: j, engine: engine, admits: j.Deliverer.Admits, workers: workers, channels: map[string]*channelFetcher{}}
 	for _, channel := range j.channels {
 		f.channels[channel] = &channelFetcher{
 			fetcher: f, channel: channel, turns: map[string]*turns.Turns{}, opens: map[string]time.Time{},
@@ -193,98 +115,17 @@ func (c *channelFetcher) fetch(
 func (c *channelFetcher) fetchFrom(
 	ctx context.Context, in riverdriver.Executor, p *riverdriver.JobGetAvailableParams, got *riverdriver.JobGetAvailableResult,
 ) error {
-	paces, lines := map[string]store.Pace{}, map[string][]store.BusyLine{}
-	for _, line := range c.busy {
-		pace := c.paceOf(line)
-		paces[pace.Provider] = pace
-		lines[pace.Provider] = append(lines[pace.Provider], line)
-	}
-	free := lines[""]
-	delete(lines, "")
-	for _, provider := range slices.Sorted(maps.Keys(lines)) {
+	free, slow := c.routes(ctx)
+	for _, r := range slow {
 		most := p.MaxToLock - len(got.Jobs)
 		if len(free) > 0 { // workers that wait for slots must leave some for what need not wait
 			most = min(most, max(1, c.workers/2)-c.waiting())
 		}
-		if most <= 0 || time.Now().Before(c.opens[provider]) {
-			continue
-		}
-		if err := c.fetchPaced(ctx, p, paces[provider], lines[provider], most, got); err != nil {
+		if err := c.fetchRoute(ctx, in, p, r, most, got); err != nil {
 			return err
 		}
 	}
 	return c.share(ctx, in, p, "", free, p.MaxToLock-len(got.Jobs), got)
-}
-
-// paceOf returns the pace of the provider that a line's jobs go through. Its Provider is empty
-// where there is no limit.
-func (c *channelFetcher) paceOf(line store.BusyLine) store.Pace {
-	_, part, app := store.SplitQueue(line.Queue)
-	if app == "" || part == channels.SimulatedProvider {
-		return store.Pace{}
-	}
-	registry := c.jobs.settings.Load().Registry
-	provider, _ := registry.Provider(c.channel)
-	for _, name := range registry.Providers(c.channel) {
-		if part != "" && store.LinePart(name) == part {
-			provider, _ = registry.Named(name)
-		}
-	}
-	if provider.Interval <= 0 {
-		return store.Pace{}
-	}
-	return store.Pace{Provider: provider.Name, Interval: provider.Interval, Horizon: pacedHorizon}
-}
-
-// fetchPaced takes as many jobs as there are slots within the horizon. The others stay where
-// they are, so their order stays, too.
-func (c *channelFetcher) fetchPaced(
-	ctx context.Context, p *riverdriver.JobGetAvailableParams, pace store.Pace, lines []store.BusyLine, most int,
-	got *riverdriver.JobGetAvailableResult,
-) error {
-	var taken riverdriver.JobGetAvailableResult
-	began := time.Now()
-	first, err := c.engine.FetchPaced(ctx, pace, func(ctx context.Context, in riverdriver.Executor, slots int) (int, error) {
-		began = time.Now()
-		taken = riverdriver.JobGetAvailableResult{DecodeErrors: map[int64]error{}}
-		err := c.share(ctx, in, p, pace.Provider, lines, min(slots, most), &taken)
-		return len(taken.Jobs), err
-	})
-	if err != nil {
-		return err
-	}
-	next := began.Add(first)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	maps.DeleteFunc(c.slots, func(_ int64, s delivering.Slot) bool { return time.Since(s.At) > pacedHorizon })
-	for _, job := range taken.Jobs {
-		c.slots[job.ID] = delivering.Slot{Provider: pace.Provider, At: next}
-		next = next.Add(pace.Interval)
-	}
-	c.opens[pace.Provider] = next.Add(-pacedHorizon)
-	got.Jobs = append(got.Jobs, taken.Jobs...)
-	maps.Copy(got.DecodeErrors, taken.DecodeErrors)
-	return nil
-}
-
-// slot returns the slot that was reserved for a job; the zero value when none was.
-func (c *channelFetcher) slot(job int64) delivering.Slot {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.slots[job]
-}
-
-// waiting returns how many jobs were taken whose slots are ahead.
-func (c *channelFetcher) waiting() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 0
-	for _, s := range c.slots {
-		if time.Now().Before(s.At) {
-			n++
-		}
-	}
-	return n
 }
 
 // share takes at most so many jobs of a provider's lines, by turns.

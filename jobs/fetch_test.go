@@ -135,6 +135,7 @@ type simulation struct {
 	wakes   []chan struct{}
 
 	fetchers []*fetcher
+	admitted func(provider string, most int) int // nil: no breaker is open
 }
 
 func newSimulation(t *testing.T, interval time.Duration, replicas int) *simulation {
@@ -148,6 +149,17 @@ func newSimulation(t *testing.T, interval time.Duration, replicas int) *simulati
 	return s
 }
 
+func (s *simulation) fetcher(workers int) *fetcher {
+	f := newFetcher(s.jobs, s.table, workers)
+	f.admits = func(_ context.Context, provider string, most int) int {
+		if s.admitted == nil {
+			return most
+		}
+		return s.admitted(provider, most)
+	}
+	return f
+}
+
 // run works the table for the time. Replicas look for jobs once a second, when they are told of
 // new ones, and when a worker is free after a fetch that had no more workers.
 func (s *simulation) run(d time.Duration) {
@@ -157,7 +169,7 @@ func (s *simulation) run(d time.Duration) {
 	for range s.replicas {
 		wake := make(chan struct{}, 1)
 		s.wakes = append(s.wakes, wake)
-		f := newFetcher(s.jobs, s.table, s.workers)
+		f := s.fetcher(s.workers)
 		s.fetchers = append(s.fetchers, f)
 		all.Go(func() { s.replica(ctx, f, wake) })
 	}
@@ -385,12 +397,70 @@ func TestFetchByTurns(t *testing.T) {
 	})
 }
 
+// Behind an open breaker jobs stay where they are, and the others of the channel have all workers. A
+// probe is one job. When the breaker closes, apps take turns, the oldest first.
+func TestFetchHoldsBehindABreaker(t *testing.T) {
+	t.Parallel()
+	for name, interval := range map[string]time.Duration{"fast": 0, "paced": 10 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newSimulation(t, interval, 1)
+				open, probe := true, false
+				s.admitted = func(provider string, most int) int {
+					one := provider == "p" && probe
+					probe = probe && !one
+					switch {
+					case one:
+						return 1
+					case provider == "p" && open:
+						return 0
+					}
+					return most
+				}
+				s.takes = 100 * time.Millisecond
+				s.add("", "a", normal, 500)
+				s.add("", "b", normal, 500)
+				s.add("fast", "c", normal, 3000)
+				time.AfterFunc(5*time.Second, func() { probe = true })
+				time.AfterFunc(10*time.Second, func() { open = false })
+				s.run(40 * time.Second)
+
+				var early int
+				last := map[string]time.Duration{}
+				var after []string
+				for _, x := range s.sent {
+					if x.app == "c" {
+						last["c"] = x.at
+						continue
+					}
+					if x.at < 10*time.Second {
+						early++
+					} else {
+						after = append(after, x.app)
+					}
+				}
+				require.Equal(t, 1, early, "the probe")
+				require.Less(t, last["c"], 4*time.Second, "with all workers")
+				require.Len(t, after, 999)
+				a := 0
+				for _, app := range after[:400] {
+					if app == "a" {
+						a++
+					}
+				}
+				require.InDelta(t, 200, a, 25)
+			})
+		})
+	}
+}
+
 // One app alone costs one statement for a fetch.
 func TestFetchOfOneApp(t *testing.T) {
 	t.Parallel()
 	s := newSimulation(t, 0, 1)
 	s.add("", "a", normal, 1000)
-	f := newFetcher(s.jobs, s.table, 100).channels["test"]
+	f := s.fetcher(100).channels["test"]
 	for range 10 {
 		got, err := f.fetch(t.Context(), s.table, &riverdriver.JobGetAvailableParams{Queue: "test", MaxToLock: 100})
 		require.NoError(t, err)
@@ -421,7 +491,7 @@ func TestLineListener(t *testing.T) {
 		`|`:                                                                `|`,
 	} {
 		s := newSimulation(t, 0, 1)
-		f := newFetcher(s.jobs, s.table, 100)
+		f := s.fetcher(100)
 		n, err := lineListener{listener{payload: payload}, f}.WaitForNotification(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, want, n.Payload)
@@ -434,7 +504,7 @@ func TestLineListener(t *testing.T) {
 func TestFetchOfNews(t *testing.T) {
 	t.Parallel()
 	s := newSimulation(t, 0, 1)
-	f := newFetcher(s.jobs, s.table, 100).channels["test"]
+	f := s.fetcher(100).channels["test"]
 	fetch := func() (jobs, looks, calls int) {
 		looks, calls = s.looks, s.calls
 		got, err := f.fetch(t.Context(), s.table, &riverdriver.JobGetAvailableParams{Queue: "test", MaxToLock: 100})

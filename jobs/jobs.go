@@ -4,6 +4,7 @@
 package jobs
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,6 +44,7 @@ type Jobs struct {
 	settings *settings.Live
 	queues   store.Queues
 	weights  atomic.Pointer[map[string]int] // by app, as store.LinePart has it
+	ping     func(context.Context) error // of the database
 	hand     hand
 	river    *riverMetrics
 	log      *zap.Logger
@@ -61,7 +63,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log),
-		settings:  live, queues: st, river: newRiverMetrics(telemetry.Metrics), log: log,
+		settings:  live, queues: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)

@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -193,6 +194,23 @@ func TestMetricsOfQueuesWithoutDatabase(t *testing.T) {
 		require.Empty(t, series(t, b, "sealos_notify_queue_jobs"))
 		require.Empty(t, series(t, b, "sealos_notify_stuck_jobs"))
 	})
+}
+
+// A count of the queues that takes too long is not an outage of the database.
+func TestMetricsOfQueuesThatCannotBeCounted(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		b.Rebuild(&uncounted{b.Store})
+		b.Metrics.MustRegister(b.Jobs.QueueCollector(time.Minute))
+		require.EqualValues(t, 1, value(t, b, "sealos_notify_database_up"))
+		require.Empty(t, series(t, b, "sealos_notify_queue_jobs"))
+	})
+}
+
+// uncounted is a store that cannot count its queues in time.
+type uncounted struct{ store.Store }
+
+func (*uncounted) QueueDepths(context.Context) ([]store.QueueDepth, error) {
+	return nil, context.DeadlineExceeded
 }
 
 // before returns the time d ago in a form that both engines read.

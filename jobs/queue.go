@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,10 +12,11 @@ import (
 )
 
 const (
-	// queuesTimeout bounds the read of the queues. A scrape waits for it.
-	queuesTimeout = 2 * time.Second
-	// queuesAge is how long one read serves all scrapes.
-	queuesAge = 5 * time.Second
+	// pingTimeout bounds the question whether the database is up.
+	pingTimeout = 2 * time.Second
+	// queuesTimeout bounds the read of the queues, which takes seconds when millions of jobs wait.
+	// A scrape waits for it; Prometheus waits for 10 s.
+	queuesTimeout = 6 * time.Second
 )
 
 var (
@@ -27,7 +27,7 @@ var (
 	queueStuck = prometheus.NewDesc("sealos_notify_stuck_jobs",
 		"Running jobs that are older than twice the lease, over all replicas.", nil, nil)
 	databaseUp = prometheus.NewDesc("sealos_notify_database_up",
-		"Whether the database answered when it was asked for the queues.", nil, nil)
+		"Whether the database answers and can be written to.", nil, nil)
 )
 
 // queueStates are the states of jobs that have not ended.
@@ -38,10 +38,6 @@ var queueStates = []store.JobState{store.JobAvailable, store.JobRunning, store.J
 type queueCollector struct {
 	jobs  *Jobs
 	lease time.Duration
-
-	mu     sync.Mutex
-	readAt time.Time
-	last   []prometheus.Metric
 }
 
 // QueueCollector returns a collector of the depths of all channels' queues. lease is the
@@ -57,32 +53,34 @@ func (c *queueCollector) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. What the database does not tell is not shown.
 func (c *queueCollector) Collect(metrics chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.readAt) > queuesAge {
-		c.last = c.read()
-		c.readAt = time.Now()
+	if err := c.ping(); err != nil {
+		c.jobs.log.Warn("the database does not answer", zap.Error(err))
+		metrics <- gauge(databaseUp, 0)
+		return
 	}
-	for _, m := range c.last {
+	metrics <- gauge(databaseUp, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), queuesTimeout)
+	defer cancel()
+	depths, err := c.jobs.Overview.Depths(ctx)
+	var stuck int
+	if err == nil {
+		stuck, err = c.jobs.queues.CountRunning(ctx, time.Now().Add(-2*c.lease))
+	}
+	if err != nil {
+		c.jobs.log.Warn("the queues could not be read", zap.Error(err))
+		return
+	}
+	for _, m := range append(c.depths(depths), gauge(queueStuck, float64(stuck))) {
 		metrics <- m
 	}
 }
 
-// read reads the queues. When the database does not answer, only that is shown.
-func (c *queueCollector) read() []prometheus.Metric {
-	ctx, cancel := context.WithTimeout(context.Background(), queuesTimeout)
+func (c *queueCollector) ping() error {
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
-	depths, err := c.jobs.queues.QueueDepths(ctx)
-	if err == nil {
-		var stuck int
-		if stuck, err = c.jobs.queues.CountRunning(ctx, time.Now().Add(-2*c.lease)); err == nil {
-			return append(c.depths(depths), gauge(queueStuck, float64(stuck)), gauge(databaseUp, 1))
-		}
-	}
-	c.jobs.log.Warn("the queues could not be read", zap.Error(err))
-	return []prometheus.Metric{gauge(databaseUp, 0)}
+	return c.jobs.ping(ctx)
 }
 
 // depths shows the channels that are on, with zeros, and the channels that have jobs.

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -19,10 +20,19 @@ type deliverWorker struct {
 	deliverer *delivering.Deliverer
 	hand      *hand
 	fetcher   *fetcher
+	log       *zap.Logger
 }
 
-// Work implements river.Worker.
-func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) error {
+// Work implements river.Worker. A panic is a failure: River would log its value and keep it in the
+// job, and the value may hold an address.
+func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.log.Error("delivering panicked", zap.Stringer("delivery", job.Args.DeliveryID),
+				zap.String("panicType", fmt.Sprintf("%T", r)), zap.Stack("stack"))
+			err = errors.New("it panicked: see the log")
+		}
+	}()
 	w.hand.take(job.ID)
 	next := w.deliverer.Deliver(ctx, w.jobOf(job))
 	if next.Action == delivering.Complete || next.Action == delivering.Cancel {
@@ -99,18 +109,34 @@ func (orphansArgs) Kind() string { return "orphans" }
 // Kind implements river.JobArgs.
 func (retentionArgs) Kind() string { return "retention" }
 
+// InsertOpts implements river.JobArgsWithInsertOpts. The job may go on for longer than its
+// interval, and a second one would take the worker of the orphans.
+func (retentionArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning,
+		rivertype.JobStateScheduled,
+	}}}
+}
+
 // upkeepWorker runs one kind of periodic job. The next one is due soon, so River notes only
 // that it failed; the log has the cause.
 type upkeepWorker[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
-	run func(ctx context.Context) error
+	run func(ctx context.Context) (more bool, err error)
 	log *zap.Logger
 }
 
-// Work implements river.Worker.
+// Work implements river.Worker. A job that has more to do goes on at once, with the time of a new
+// one.
 func (w *upkeepWorker[T]) Work(ctx context.Context, job *river.Job[T]) error {
-	if err := w.run(ctx); err != nil {
+	more, err := w.run(ctx)
+	if err != nil {
 		w.log.Error("upkeep failed", zap.String("kind", job.Kind), zap.Error(err))
+	}
+	switch {
+	case more:
+		return river.JobSnooze(0)
+	case err != nil:
 		return errors.New("it failed: see the log")
 	}
 	return nil

@@ -11,8 +11,9 @@ import (
 // Telling makes an Acceptance the state of a group of alerts. It is accepted only when the
 // state is news: otherwise nothing is written, and the result is what was last told.
 type Telling struct {
-	Group string // names the group among those of the app
-	State string // differs when there is something to tell; not empty
+	Receiver string // who is told
+	Group    string // names the group among those of the app
+	State    string // differs when there is something to tell; not empty
 	// Again is the time after which the same state is told again; 0 means never.
 	Again time.Duration
 }
@@ -23,6 +24,7 @@ type AlertGroup struct{ AppID, Group string }
 // Told is what was last told of a group of alerts.
 type Told struct {
 	AlertGroup
+	Receiver       string
 	State          string // empty: nothing yet
 	At             time.Time
 	NotificationID uuid.UUID
@@ -31,7 +33,7 @@ type Told struct {
 // told returns what an acceptance tells. It must have a Telling.
 func (a Acceptance) told() Told {
 	n := a.Notification
-	return Told{AlertGroup{n.AppID, a.Telling.Group}, a.Telling.State, n.CreatedAt, n.ID}
+	return Told{AlertGroup{n.AppID, a.Telling.Group}, a.Telling.Receiver, a.Telling.State, n.CreatedAt, n.ID}
 }
 
 // ToldOf returns what the acceptances would tell, one for each group, in the order of

@@ -9,7 +9,8 @@ import (
 
 // Actor is who changes something, and from where.
 type Actor struct {
-	AppID   string // empty: the process itself, or nobody who is known
+	AppID   string // empty: the process itself, or an unknown caller
+	Person  string // who signed in by OpenID Connect; empty: not a person, or not known
 	Address string // network address, without a port; the name of the host for the process itself
 	Agent   string // the beginning of the user agent
 }
@@ -56,6 +57,10 @@ const (
 	AuditNotificationErase  AuditAction = "notification.erase"
 	AuditRecipientErase     AuditAction = "recipient.erase" // without an object, which would be the address
 	AuditConfigReload       AuditAction = "config.reload"
+	AuditBreakerOpen        AuditAction = "breaker.open" // of a provider; without an app: by itself
+	AuditBreakerClose       AuditAction = "breaker.close"
+	AuditProviderProbe      AuditAction = "provider.probe"
+	AuditReceiverTest       AuditAction = "receiver.test"
 )
 
 // AuditOutcome is how an action ended.

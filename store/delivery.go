@@ -88,8 +88,14 @@ type Outcome struct {
 	Attempt     Attempt
 	Status      DeliveryStatus // success, failed or dead
 	NextRetryAt *time.Time     // with failed
-	// Throttled attempts are kept but not counted: the same number is used again.
-	Throttled bool
+	// Unspent attempts are kept but not counted: the same number is used again. The vendor
+	// throttled them, or they tried a provider that did not work.
+	Unspent bool
+	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
+	Took time.Duration
+	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a
+	// vendor may choose more codes than are worth a row.
+	CountAs string
 }
 
 // DeadGroup counts the dead deliveries that one thing stopped.

@@ -17,11 +17,12 @@ type Erasures interface {
 	// Erase erases one page of deliveries, in one transaction: the address, what vendors
 	// answered, and each message all of whose deliveries are erased. Those that wait are
 	// cancelled first; one whose job is running is left as it is. An erased delivery has no
-	// job: it is never sent again, and late outcomes are fenced.
+	// job: it is never sent again, and late outcomes are fenced. The audit entries are written
+	// even when there is nothing to erase.
 	Erase(ctx context.Context, e Erasure) (Erased, error)
-	// EraseUnmatched erases addresses among the unmatched ones of notifications, and returns
-	// in how many notifications there were some. It writes the audit entry, whatever there was.
-	// e.After and e.Limit do not matter.
+	// EraseUnmatched erases addresses among the unmatched ones of at most e.Limit notifications,
+	// in one transaction, and returns in how many there were some; 0 means that none is left.
+	// e.After does not matter.
 	EraseUnmatched(ctx context.Context, e Erasure) (int, error)
 	// EraseMentions erases the recipient among the people whom messages mention, and returns in
 	// how many messages it was.
@@ -33,10 +34,10 @@ type Erasure struct {
 	Recipient      Recipient // the zero value: see NotificationID
 	NotificationID uuid.UUID
 	After          uuid.UUID // the page begins after this delivery
-	Limit          int       // deliveries in the page
+	Limit          int       // deliveries in the page, or notifications
 	Code           string    // that the cancelled deliveries get
 	At             time.Time
-	Audit          AuditEntry
+	Audit          []AuditEntry
 }
 
 // Erased is the result of an Erasure.

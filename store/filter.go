@@ -25,6 +25,8 @@ type DeliveryFilter struct {
 	NotConfigured bool
 	// Unexpired leaves out deliveries whose expiresAt has passed by that time.
 	Unexpired time.Time
+	// NotErased leaves out deliveries whose address was erased.
+	NotErased bool
 }
 
 // NotificationFilter chooses notifications. A field of the zero value chooses all.

@@ -23,6 +23,9 @@ type Limits interface {
 	// FreePlaces frees places of the holder. One that another has taken since stays
 	// taken.
 	FreePlaces(ctx context.Context, holder uuid.UUID, places []Place) error
+	// PlacesTaken returns how many places of each provider are taken. One without any is left
+	// out.
+	PlacesTaken(ctx context.Context) (map[string]int, error)
 }
 
 // Place is the right to one connection to a provider.

@@ -10,7 +10,9 @@ import (
 type Session struct {
 	Digest string // of the token
 	AppID  string
-	// Proof changes with the app's secret and roles. Only who has the token can compare it.
+	Person string // who signed in by OpenID Connect; empty for an app's secret
+	// Proof changes with what let the browser in, and with the roles. Only who has the token
+	// can compare it.
 	Proof     string
 	CreatedAt time.Time
 	ExpiresAt time.Time

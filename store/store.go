@@ -41,8 +41,10 @@ type Store interface {
 	Quotas
 	Auditor
 	Limits
+	Breakers
 	Queues
 	Sessions
+	CountsByHour
 	// Ping returns nil when the database can be written to.
 	Ping(ctx context.Context) error
 	// Close waits for running statements and closes the connections.
@@ -101,7 +103,7 @@ type Deliveries interface {
 	// begins after the given id; uuid.Nil is the start. Statuses are as in
 	// DeliveriesOf. The error may be ErrTooBroad.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, after uuid.UUID, limit int) ([]Delivery, error)
-	// DeadGroups looks at the newest dead deliveries, at most so many, and counts those of the
+	// DeadGroups looks at the newest dead deliveries that are not erased, at most so many, and counts those of the
 	// app, all of them when it is empty. The largest group is first. more is true when as many
 	// were looked at. The error may be ErrTooBroad.
 	DeadGroups(ctx context.Context, appID string, most int) (groups []DeadGroup, more bool, err error)
@@ -138,11 +140,26 @@ type Deliveries interface {
 	Cancel(ctx context.Context, c Cancellation) (Cancelled, error)
 }
 
+// CountsByHour are kept for the figures over time. Accept, Record and CloseOrphans write them in their transactions,
+// so each event is counted exactly once.
+type CountsByHour interface {
+	// HourlyCounts returns the counts of the app, of all apps when it is empty, since the given
+	// begin of an hour, oldest first. They are summed over templates and apps. The error may be
+	// ErrTooBroad.
+	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]Count, error)
+	// DeleteCounts deletes the counts of hours that began before the given time, and returns how
+	// many rows there were.
+	DeleteCounts(ctx context.Context, before time.Time) (int, error)
+}
+
 // AlertGroups remembers what was last told of groups of alerts. Accept writes it.
 type AlertGroups interface {
 	// ForgetAlertGroups deletes the groups of which nothing was accepted or repeated since
 	// the given time, and returns how many there were.
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	// LastTold returns the at most limit groups of the receiver that were told last, the newest
+	// first; those that the app posted, unless it is empty.
+	LastTold(ctx context.Context, receiver, appID string, limit int) ([]Told, error)
 }
 
 // Auditor keeps who changed what. A method that takes an AuditEntry writes it in the
@@ -167,16 +184,17 @@ type Templates interface {
 	// newest has, empty when there is none, and the name is taken when it has another.
 	CreateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
 	// UpdateTemplate replaces everything but the name, the channel and CreatedAt of the
-	// template t.Name that the owner has; t.Owner is the new one. It returns the stored
-	// template, or ErrNotFound.
-	UpdateTemplate(ctx context.Context, t Template, owner string, audit AuditEntry) (Template, error)
+	// template t.Name that the owner has in the given version; 0 is any. t.Owner is the new
+	// one. It returns the stored template, or ErrNotFound.
+	UpdateTemplate(ctx context.Context, t Template, owner string, version int, audit AuditEntry) (Template, error)
 	// DeleteTemplate deletes a template that the owner has, and keeps its versions. The
 	// deletion is one, too. It returns ErrNotFound when there is none of that name and owner.
 	DeleteTemplate(ctx context.Context, name, owner string, audit AuditEntry) error
 	// Template returns one template, or ErrNotFound.
 	Template(ctx context.Context, name string) (Template, error)
 	// ListTemplates returns a page of at most limit templates by name, after the given
-	// name.
+	// name. Deleted ones are as they were, with the version of their deletion and its time as
+	// CreatedAt and UpdatedAt.
 	ListTemplates(ctx context.Context, f TemplateFilter, after string, limit int) ([]Template, error)
 	// TemplateVersion returns one version of a template, or ErrNotFound.
 	TemplateVersion(ctx context.Context, name string, version int) (TemplateVersion, error)

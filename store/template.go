@@ -64,6 +64,7 @@ func CheckTemplates(batch []Acceptance, stored []Template) error {
 type TemplateFilter struct {
 	Channel   string
 	VisibleTo string // leaves out the private ones of other apps than this
+	Deleted   bool   // those that were deleted and not created again, instead of those that exist
 }
 
 // TemplateVersion is a template as one write left it, or as it was when it was deleted. It

@@ -19,6 +19,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("{{(print 1 .a | printf \"%d\").b.c}}")
 	f.Add("<a href='/?q={{.q}}' {{range .l}}title={{.}}{{end}}><!-- {{.c}} --><script>var x = {{.x}}</script>")
 	f.Fuzz(func(t *testing.T, source string) {
+		_, err := json.Marshal(Sample(source))
+		require.NoError(t, err)
 		for _, format := range formats {
 			if _, err := Parse(format, source, nil); err != nil {
 				requireSyntaxError(t, source, err)

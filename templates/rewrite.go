@@ -130,9 +130,8 @@ func (w *rewriter) pipe(p *parse.PipeNode) error {
 	return nil
 }
 
-// operand returns what replaces an operand: a call of fnGet for a field and of fnNumber for
-// a fraction, else the operand
-// itself.
+// operand returns what replaces an operand: a call of fnGet for a field and of fnNumber for a
+// fraction, else the operand itself.
 func (w *rewriter) operand(n parse.Node) (parse.Node, error) {
 	switch n := n.(type) {
 	case *parse.StringNode:

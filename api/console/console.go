@@ -8,6 +8,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -27,13 +28,16 @@ const Prefix = "/console"
 
 // Roles that pages need, as the API names them.
 const (
-	roleSend  = "send"
-	roleAdmin = "admin"
+	roleSend      = "send"
+	roleTemplates = "templates"
+	roleAdmin     = "admin"
 )
 
 // User is who is signed in.
 type User interface {
 	ID() string
+	// Person is who signed in by OpenID Connect; empty for an app's secret.
+	Person() string
 	// Roles are shown to the user.
 	Roles() []string
 	// May reports whether the user has the role, or one that includes it.
@@ -45,12 +49,14 @@ type Problem struct {
 	Status int
 	Code   string // stable; texts has what people read, as problem.<code>
 	Detail string // in English, for codes that texts lacks
+
+	// Field is the first one that is wrong, and Message what is; empty when no field is.
+	Field, Message string
 }
 
 // Sessions signs browsers in and out.
 type Sessions interface {
-	// SignIn returns the token of a new session, and when it ends. peer is the address at the
-	// other end of the connection.
+	// SignIn returns the token of a new session, and when it ends.
 	SignIn(ctx context.Context, appID, secret string) (token string, expires time.Time, err error)
 	// SignOut ends the session of the token, if there is one.
 	SignOut(ctx context.Context, token string) error
@@ -59,9 +65,30 @@ type Sessions interface {
 	As(ctx context.Context, token string) (context.Context, User, error)
 }
 
+// Attempt is a sign-in that began and has not ended. The browser keeps it.
+type Attempt struct {
+	State, Nonce, Verifier string
+	Began                  time.Time
+	Next                   string // path of the page that the browser came for
+}
+
+// SignOn signs people in by OpenID Connect.
+type SignOn interface {
+	// SignOnHost returns the host of the provider, empty when there is none.
+	SignOnHost() string
+	// BeginSignOn returns the address at the provider where the person signs in. The provider
+	// sends the browser to the redirect address.
+	BeginSignOn(ctx context.Context, redirect string) (a Attempt, address string, err error)
+	// FinishSignOn takes the query that the provider sent the browser with, and returns a session
+	// as SignIn does.
+	FinishSignOn(ctx context.Context, redirect string, a Attempt, answer url.Values) (token string, expires time.Time, err error)
+}
+
 // API does what the API's operations do, for the user of the context.
 type API interface {
 	Sessions
+	Templates
+	SignOn
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
@@ -77,10 +104,24 @@ type API interface {
 	RetryMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error)
 	// Channels returns the channels with their providers and queues.
 	Channels(ctx context.Context) ([]overview.Channel, error)
+	// Recent returns what happened lately to the deliveries of the app, of all that the user may
+	// see when it is empty.
+	Recent(ctx context.Context, app string) (overview.Recent, error)
 	// ChannelNames returns the names of all channels.
 	ChannelNames() []string
 	// Providers returns the names of a channel's providers.
 	Providers(channel string) []string
+	// Receivers returns the receivers that take alerts of the user, by name.
+	Receivers(ctx context.Context) ([]Receiver, error)
+	// ReceiverAlerts returns what a receiver was told last, the newest first.
+	ReceiverAlerts(ctx context.Context, name string) ([]Told, error)
+	// TestReceiver sends a test alert, and returns the id of its notification.
+	TestReceiver(ctx context.Context, name string) (id string, err error)
+	// ProviderDetails returns the providers as they are configured, without secrets.
+	ProviderDetails(ctx context.Context) ([]overview.Provider, error)
+	ProbeProvider(ctx context.Context, name string) (overview.Probed, error)
+	Apps(ctx context.Context) ([]App, error)
+	Audit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	// Problem returns an error as it is shown. It logs what is not shown.
 	Problem(err error) Problem
 }

@@ -8,7 +8,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,15 +30,23 @@ import (
 type role string
 
 func (r role) ID() string           { return string(r) }
+func (r role) Person() string       { return "" }
 func (r role) Roles() []string      { return []string{string(r)} }
 func (r role) May(role string) bool { return string(r) == role }
 
 // nothing is an API in which nothing exists. The token is the user's role.
-type nothing struct{}
+type nothing struct{ noTemplates }
 
 var errNothing = errors.New("nothing is here")
 
 func (nothing) SignIn(context.Context, string, string) (string, time.Time, error) {
+	return "", time.Time{}, errNothing
+}
+func (nothing) SignOnHost() string { return "login.example.com" }
+func (nothing) BeginSignOn(context.Context, string) (Attempt, string, error) {
+	return Attempt{}, "", errNothing
+}
+func (nothing) FinishSignOn(context.Context, string, Attempt, url.Values) (string, time.Time, error) {
 	return "", time.Time{}, errNothing
 }
 func (nothing) SignOut(context.Context, string) error { return nil }
@@ -72,10 +82,26 @@ func (nothing) Retry(context.Context, string, string) error { return errNothing 
 func (nothing) RetryMatching(context.Context, steering.RequeueRequest) (steering.Requeued, error) {
 	return steering.Requeued{}, nil
 }
-func (nothing) Channels(context.Context) ([]overview.Channel, error) { return nil, nil }
-func (nothing) ChannelNames() []string                               { return nil }
-func (nothing) Providers(string) []string                            { return nil }
-func (nothing) Problem(error) Problem                                { return Problem{Status: 404, Code: "not_found"} }
+func (nothing) Channels(context.Context) ([]overview.Channel, error)   { return nil, nil }
+func (nothing) ChannelNames() []string                                 { return nil }
+func (nothing) Providers(string) []string                              { return nil }
+func (nothing) Receivers(context.Context) ([]Receiver, error)          { return nil, nil }
+func (nothing) ReceiverAlerts(context.Context, string) ([]Told, error) { return nil, nil }
+func (nothing) TestReceiver(context.Context, string) (string, error)   { return "", errNothing }
+func (nothing) ProviderDetails(context.Context) ([]overview.Provider, error) {
+	return nil, nil
+}
+func (nothing) ProbeProvider(context.Context, string) (overview.Probed, error) {
+	return overview.Probed{}, errNothing
+}
+func (nothing) Recent(context.Context, string) (overview.Recent, error) {
+	return overview.Recent{}, nil
+}
+func (nothing) Apps(context.Context) ([]App, error) { return nil, nil }
+func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]store.AuditEntry, error) {
+	return nil, nil
+}
+func (nothing) Problem(error) Problem { return Problem{Status: 404, Code: "not_found"} }
 
 // ask asks for a path as a user with the role; empty: nobody.
 func ask(t *testing.T, method, path, role string) *httptest.ResponseRecorder {
@@ -96,7 +122,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	open := 0
 	for _, r := range routes {
 		method, path, _ := strings.Cut(r.pattern, " ")
-		path = strings.NewReplacer("{$}", "", "{id}", uuid.NewString()).Replace(path)
+		path = strings.NewReplacer("{$}", "", "{id}", uuid.NewString(), "{name}", "alert").Replace(path)
 		if r.open {
 			open++
 			continue
@@ -110,7 +136,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.NotContains(t, []int{http.StatusForbidden, http.StatusInternalServerError}, ask(t, method, path, r.role).Code, r.pattern)
 		}
 	}
-	require.Equal(t, 4, open, "routes without signing in")
+	require.Equal(t, 6, open, "routes without signing in")
 }
 
 // Both languages have the same texts, with the same arguments, and every text that a template
@@ -142,6 +168,9 @@ func TestTexts(t *testing.T) {
 	for _, r := range routes {
 		require.Contains(t, english, r.view+".title")
 	}
+	for _, action := range actions {
+		require.Contains(t, english, "action."+string(action))
+	}
 	for name := range notices {
 		require.Contains(t, english, "notice."+name)
 	}
@@ -160,27 +189,49 @@ func TestVendoredFiles(t *testing.T) {
 	files, err := os.ReadDir("static")
 	require.NoError(t, err)
 	for _, file := range files {
-		if strings.HasSuffix(file.Name(), ".min.js") {
+		if kind := path.Ext(file.Name()); strings.HasSuffix(file.Name(), ".min"+kind) {
 			content, err := os.ReadFile("static/" + file.Name())
 			require.NoError(t, err)
 			sum := sha256.Sum256(content)
 			require.Equal(t, hex.EncodeToString(sum[:]), hashes[file.Name()], file.Name())
-			require.FileExists(t, "static/"+strings.TrimSuffix(file.Name(), ".min.js")+".LICENSE")
+			require.FileExists(t, "static/"+strings.TrimSuffix(file.Name(), ".min"+kind)+".LICENSE")
 		}
 	}
-	require.Len(t, hashes, 1)
+	require.Len(t, hashes, 3)
 }
 
 func TestStatic(t *testing.T) {
 	t.Parallel()
-	address, err := asset("style.css")
+	address, err := Asset("style.css")
 	require.NoError(t, err)
 	a := ask(t, http.MethodGet, address, "")
 	require.Equal(t, http.StatusOK, a.Code)
 	require.Contains(t, a.Header().Get("Cache-Control"), "immutable")
+	for _, other := range []string{"", "?", "?v=", "?v=0123456789ab"} {
+		a = ask(t, http.MethodGet, Prefix+"/static/style.css"+other, "")
+		require.Equal(t, http.StatusOK, a.Code)
+		require.NotContains(t, a.Header().Get("Cache-Control"), "immutable", other)
+	}
 	require.Equal(t, http.StatusNotFound, ask(t, http.MethodGet, Prefix+"/static/none.js", "").Code)
-	_, err = asset("none.js")
+	_, err = Asset("none.js")
 	require.Error(t, err)
+}
+
+// Each bound of a time is read, also when both are the same.
+func TestBetween(t *testing.T) {
+	t.Parallel()
+	const at = "2026-01-02T03:04:05Z"
+	since, until, problem := between(at, at)
+	require.Nil(t, problem)
+	require.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), since)
+	require.Equal(t, since, until)
+	since, until, problem = between("", "")
+	require.Nil(t, problem)
+	require.True(t, since.IsZero() && until.IsZero())
+	for _, c := range [][2]string{{"today", ""}, {"", "today"}, {at, "today"}} {
+		_, _, problem = between(c[0], c[1])
+		require.Equal(t, "bad_time", problem.Code, c)
+	}
 }
 
 func TestVariantsOfANumber(t *testing.T) {

@@ -54,9 +54,9 @@ func showDelivery(v *visit) error {
 	return v.page(d)
 }
 
-// mailPolicy shows a mail as a document that can do nothing: no script, no request, no form.
+// MailPolicy shows a mail as a document that can do nothing: no script, no request, no form.
 // Only the page around it may frame it.
-const mailPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+const MailPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
 
 // showMail answers with the body of a mail, for the frame of its delivery's page.
 func showMail(v *visit) error {
@@ -68,10 +68,7 @@ func showMail(v *visit) error {
 	if err != nil {
 		return err
 	}
-	h := v.w.Header()
-	h.Set("Content-Security-Policy", mailPolicy)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = v.w.Write([]byte(m.Body)) // the browser may have gone
+	writeMail(v.w, m.Body)
 	return nil
 }
 

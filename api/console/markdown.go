@@ -60,7 +60,8 @@ func markdown(text string) []line {
 			if kind == "" {
 				rest = l
 			}
-			lines = append(lines, line{Kind: kind, Spans: spans(rest, span{}, 0)})
+			left := maxMarks
+			lines = append(lines, line{Kind: kind, Spans: spans(rest, span{}, 0, &left)})
 		}
 	}
 	return lines
@@ -98,17 +99,23 @@ var marks = regexp.MustCompile("(?i)" + strings.Join([]string{
 	`\*([^*\s][^*]*)\*`,
 }, "|"))
 
-// spans returns a line in the style that is around it.
-func spans(text string, style span, depth int) []span {
+// maxMarks is how many marks are looked for in one line. Each look may read the rest of the line,
+// and a line may have as much as the text.
+const maxMarks = 64
+
+// spans returns a line in the style that is around it. It looks for left marks, and what is beyond
+// them is plain.
+func spans(text string, style span, depth int, left *int) []span {
 	var all []span
 	add := func(text string, s span) {
 		if depth >= maxDepth {
 			all = append(all, styled(s, text))
 			return
 		}
-		all = append(all, spans(text, s, depth+1)...)
+		all = append(all, spans(text, s, depth+1, left)...)
 	}
-	for text != "" {
+	for text != "" && *left > 0 {
+		*left--
 		m := marks.FindStringSubmatchIndex(text)
 		if m == nil {
 			break

@@ -3,6 +3,7 @@ package console
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,6 +40,13 @@ func TestMarkdown(t *testing.T) {
 	markdown(strings.Repeat("**a", 50_000))                  // ends
 	markdown(strings.Repeat("<b>", 5_000) + "x")             // so does this
 	markdown(strings.Repeat("[", 5_000) + "x](https://a.b)") // and this
+	for _, cheap := range []string{"<b>`a`", "**`a`~~", "<a href='x'>*a*", "<b><i>`a`"} {
+		started := time.Now()
+		lines := markdown(strings.Repeat(cheap, 150_000/len(cheap)))
+		require.Len(t, lines, 1)
+		require.Equal(t, 150_000/len(cheap), strings.Count(lines[0].plain(), "a")-strings.Count(lines[0].plain(), "<a"), "nothing is lost")
+		require.Less(t, time.Since(started), 10*time.Second, cheap) // a second or less
+	}
 }
 
 func TestDrawCard(t *testing.T) {

@@ -35,26 +35,29 @@ func (s search) filter() (store.NotificationFilter, *Problem) {
 		AppID: s.App, IdempotencyKey: s.Key, Status: store.NotificationStatus(s.Status),
 		Channel: s.Channel, Recipient: s.Recipient, Template: s.Template,
 	}
-	for text, at := range map[string]*time.Time{s.Since: &f.Since, s.Until: &f.Until} {
-		if text == "" {
-			continue
-		}
-		parsed, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			return f, &Problem{Status: 400, Code: "bad_time"}
-		}
-		*at = parsed
+	var problem *Problem
+	f.Since, f.Until, problem = between(s.Since, s.Until)
+	return f, problem
+}
+
+// between returns the times that a form has; zero for an empty one. A text that is no time has a
+// Problem.
+func between(since, until string) (from, to time.Time, problem *Problem) {
+	var errs [2]error
+	if since != "" {
+		from, errs[0] = time.Parse(time.RFC3339, since)
 	}
-	return f, nil
+	if until != "" {
+		to, errs[1] = time.Parse(time.RFC3339, until)
+	}
+	if errors.Join(errs[:]...) != nil {
+		problem = &Problem{Status: 400, Code: "bad_time"}
+	}
+	return from, to, problem
 }
 
 // Narrow reports whether the search names more than the first page.
 func (s search) Narrow() bool { return s != search{} }
-
-// More reports whether the part of the form is used that is folded otherwise.
-func (s search) More() bool {
-	return s.Template != "" || s.Channel != "" || s.App != "" || s.Key != "" || s.Since != "" || s.Until != ""
-}
 
 // notificationRow is a notification with what tells it from others.
 type notificationRow struct {

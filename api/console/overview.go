@@ -1,6 +1,8 @@
 package console
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/labring/sealos-notify/jobs/overview"
@@ -17,15 +19,31 @@ const (
 type overviewData struct {
 	Channels []channelTile
 	Dead     []store.DeadGroup
-	More     int // further groups
+	More     int  // further groups
+	Unsure   bool // there may be older dead ones, which were not looked at
 	Late     []channelTile
 	Stopped  []channelTile // not enabled, with deliveries that wait
+	Breakers []store.Breaker
+	Died     []diedKind // given up lately, the most frequent kind first
+}
+
+// diedKind is a kind of deliveries that were given up, by the hour.
+type diedKind struct {
+	overview.Kind
+	Hours hours
 }
 
 // channelTile is a channel as the overview shows it.
 type channelTile struct {
 	overview.Channel
 	Waited time.Duration
+	Recent overview.ChannelFigures
+}
+
+// Happened reports whether anything happened to the channel's deliveries within the day.
+func (c channelTile) Happened() bool {
+	d := c.Recent.Day
+	return d.Accepted+d.Arrived+d.Retried+d.Dead > 0
 }
 
 // Late reports whether deliveries wait too long.
@@ -64,18 +82,24 @@ func showOverview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if d.Dead, _, err = v.console.api.DeadGroups(v.ctx, ""); err != nil {
+	if d.Dead, d.Unsure, err = v.console.api.DeadGroups(v.ctx, ""); err != nil {
 		return err
 	}
 	if len(d.Dead) > shownGroups {
 		d.More, d.Dead = len(d.Dead)-shownGroups, d.Dead[:shownGroups]
 	}
+	recent, err := v.console.api.Recent(v.ctx, "")
+	if err != nil {
+		return err
+	}
+	d.Died = diedKinds(recent.Died)
 	for _, c := range channels {
-		tile := channelTile{Channel: c}
+		tile := channelTile{Channel: c, Recent: recentOf(recent, c.Name)}
 		if c.Oldest != nil {
 			tile.Waited = max(0, time.Since(*c.Oldest))
 		}
 		d.Channels = append(d.Channels, tile)
+		d.Breakers = append(d.Breakers, c.Breakers...)
 		switch {
 		case !c.Enabled && c.Waiting+c.Retrying+c.Scheduled > 0:
 			d.Stopped = append(d.Stopped, tile)
@@ -84,4 +108,27 @@ func showOverview(v *visit) error {
 		}
 	}
 	return v.page(d)
+}
+
+func recentOf(recent overview.Recent, channel string) overview.ChannelFigures {
+	for _, c := range recent.Channels {
+		if c.Channel == channel {
+			return c
+		}
+	}
+	return overview.ChannelFigures{}
+}
+
+// shownKinds bounds the kinds of deliveries that were given up lately.
+const shownKinds = 10
+
+func diedKinds(died map[overview.Kind][]int) []diedKind {
+	kinds := make([]diedKind, 0, len(died))
+	for kind, numbers := range died {
+		kinds = append(kinds, diedKind{kind, numbers})
+	}
+	slices.SortFunc(kinds, func(a, b diedKind) int {
+		return cmp.Or(b.Hours.Sum()-a.Hours.Sum(), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Code, b.Code))
+	})
+	return kinds[:min(len(kinds), shownKinds)]
 }

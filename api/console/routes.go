@@ -27,6 +27,24 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/{$}", view: "overview", nav: true, handle: showOverview},
 	{pattern: "GET " + Prefix + "/notifications", view: "notifications", role: roleSend, nav: true, holds: []string{"notification", "delivery"}, handle: listNotifications},
 	{pattern: "GET " + Prefix + "/dead", view: "dead", role: roleSend, nav: true, holds: []string{"deadgroup"}, handle: listDead},
+	{pattern: "GET " + Prefix + "/receivers", view: "receivers", role: roleSend, nav: true, holds: []string{"receiver"}, handle: listReceivers},
+	{pattern: "GET " + Prefix + "/providers", view: "providers", role: roleAdmin, nav: true, handle: listProviders},
+	{pattern: "GET " + Prefix + "/apps", view: "apps", role: roleAdmin, nav: true, handle: listApps},
+	{pattern: "GET " + Prefix + "/audit", view: "audit", role: roleAdmin, nav: true, handle: listAudit},
+	{pattern: "GET " + Prefix + "/queues", view: "queues", role: roleAdmin, nav: true, handle: showQueues},
+
+	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
+
+	{pattern: "GET " + Prefix + "/template", view: "template", role: roleTemplates, handle: newTemplate},
+	{pattern: "POST " + Prefix + "/template/try", view: "template", role: roleTemplates, handle: tryTemplate},
+	{pattern: "POST " + Prefix + "/template/mail", view: "template", role: roleTemplates, handle: showTriedMail},
+	{pattern: "POST " + Prefix + "/template/sample", view: "template", role: roleTemplates, handle: fillSample},
+	{pattern: "POST " + Prefix + "/template/save", view: "template", role: roleTemplates, handle: saveTemplate},
+	{pattern: "GET " + Prefix + "/templates/{name}", view: "template", role: roleTemplates, handle: showTemplate},
+	{pattern: "POST " + Prefix + "/templates/{name}/test", view: "template", role: roleSend, handle: testTemplate},
+	{pattern: "POST " + Prefix + "/templates/{name}/delete", view: "template", role: roleTemplates, handle: deleteTemplate},
+	{pattern: "GET " + Prefix + "/templates/{name}/versions", view: "versions", role: roleTemplates, handle: listVersions},
+	{pattern: "POST " + Prefix + "/templates/{name}/restore", view: "versions", role: roleTemplates, handle: restoreTemplate},
 
 	{pattern: "GET " + Prefix + "/notifications/{id}", view: "notification", role: roleSend, handle: showNotification},
 	{pattern: "POST " + Prefix + "/notifications/{id}/cancel", view: "notification", role: roleSend, handle: cancelNotification},
@@ -37,8 +55,14 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/dead/count", view: "deadgroup", role: roleSend, handle: countDead},
 	{pattern: "POST " + Prefix + "/dead/retry", view: "deadgroup", role: roleSend, handle: retryDead},
 
+	{pattern: "GET " + Prefix + "/receivers/one", view: "receiver", role: roleSend, handle: showReceiver},
+	{pattern: "POST " + Prefix + "/receivers/test", view: "receiver", role: roleSend, handle: testReceiver},
+	{pattern: "POST " + Prefix + "/providers/{name}/probe", view: "providers", role: roleAdmin, handle: probeProvider},
+
 	{pattern: "GET " + Prefix + "/sign-in", view: "signin", open: true, handle: showSignIn},
 	{pattern: "POST " + Prefix + "/sign-in", view: "signin", open: true, handle: signIn},
+	{pattern: "GET " + Prefix + "/sign-in/oidc", view: "signin", open: true, handle: beginSignOn},
+	{pattern: "GET " + signOnCallback, view: "signin", open: true, handle: finishSignOn},
 	{pattern: "POST " + Prefix + "/sign-out", view: "signin", open: true, handle: signOut},
 	{pattern: "POST " + Prefix + "/preferences", view: "signin", open: true, handle: setPreferences},
 }

@@ -35,6 +35,7 @@ func isSecure(r *http.Request) bool {
 	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
+// setSession gives the browser the token of its session, or takes it away.
 func setSession(w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
 	_, name := tokenOf(r)
 	c := &http.Cookie{ //nolint:gosec // without TLS a browser would drop a secure cookie
@@ -51,6 +52,7 @@ func setSession(w http.ResponseWriter, r *http.Request, token string, expires ti
 type signInData struct {
 	AppID, Next string
 	Problem     *Problem
+	Provider    string // host of the OpenID provider, or empty
 }
 
 // signInFirst sends a browser to the form, from where it returns. A browser that follows a link
@@ -80,24 +82,30 @@ func showSignIn(v *visit) error {
 	if v.User != nil {
 		return v.redirect(local(next), nil)
 	}
-	return v.page(signInData{Next: next})
+	return v.page(signInData{Next: next, Provider: v.console.api.SignOnHost()})
 }
 
 func signIn(v *visit) error {
 	form := v.r.PostForm
 	token, expires, err := v.console.api.SignIn(v.r.Context(), form.Get("app"), form.Get("secret"))
 	if err != nil {
-		p := v.console.api.Problem(err)
-		return v.show("signin", p.Status, signInData{AppID: form.Get("app"), Next: form.Get("next"), Problem: &p})
+		return v.signInFailed(err, form.Get("app"), form.Get("next"))
 	}
 	setSession(v.w, v.r, token, expires)
 	return v.redirect(local(form.Get("next")), nil)
 }
 
+// signInFailed shows the form again, with what went wrong.
+func (v *visit) signInFailed(err error, app, next string) error {
+	p := v.console.api.Problem(err)
+	return v.show("signin", p.Status, signInData{AppID: app, Next: next, Problem: &p, Provider: v.console.api.SignOnHost()})
+}
+
 func signOut(v *visit) error {
-	token, _ := tokenOf(v.r)
-	if err := v.console.api.SignOut(v.r.Context(), token); err != nil {
-		return err
+	if token, _ := tokenOf(v.r); v.User != nil { // anybody can make up a token
+		if err := v.console.api.SignOut(v.r.Context(), token); err != nil {
+			return err
+		}
 	}
 	setSession(v.w, v.r, "", time.Time{})
 	return v.redirect(Prefix+"/sign-in", nil)

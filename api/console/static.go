@@ -5,23 +5,25 @@ import (
 	"embed"
 	"encoding/hex"
 	"net/http"
+	"strings"
 )
 
 //go:embed static
 var staticFiles embed.FS
 
 // static serves the files that pages load. Their addresses have a digest of their content, so a
-// browser asks for each once.
+// browser asks for each once. Another digest is of another version: during an upgrade a page's file
+// may be asked of a replica that has an older one.
 var static = http.StripPrefix(Prefix+"/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	w.Header().Del("Vary")
-	if r.URL.Query().Get("v") != "" {
+	if address, err := Asset(strings.TrimPrefix(r.URL.Path, "static/")); err == nil && strings.HasSuffix(address, "?"+r.URL.RawQuery) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	http.FileServerFS(staticFiles).ServeHTTP(w, r)
 }))
 
-// asset returns the address of a file in static.
-func asset(name string) (string, error) {
+// Asset returns the address of a file in static.
+func Asset(name string) (string, error) {
 	content, err := staticFiles.ReadFile("static/" + name)
 	if err != nil {
 		return "", err

@@ -45,10 +45,10 @@ func (c catalogue) text(key string, args ...any) (string, error) {
 	if !known {
 		return "", fmt.Errorf("texts have no %q", key)
 	}
-	if len(args) > 0 {
-		if one, has := c[key+".one"]; has && args[0] == 1 {
-			text = one
-		}
+	if one, has := c[key+".one"]; has && len(args) > 0 && args[0] == 1 {
+		text = one
+	}
+	if len(args) > 0 && strings.Contains(text, "%") { // otherwise it would name what it has no place for
 		return fmt.Sprintf(text, args...), nil
 	}
 	return text, nil
@@ -68,8 +68,8 @@ func (c catalogue) known(keys ...string) string {
 func parseViews(l lang) views {
 	texts := readTexts(l)
 	base := template.Must(template.New("").Funcs(template.FuncMap{
-		"t": texts.text, "known": texts.known, "time": timeElement, "visible": visible, "asset": asset, "indented": indented,
-		"took": took, "prefix": func() string { return Prefix },
+		"t": texts.text, "known": texts.known, "time": timeElement, "visible": visible, "asset": Asset, "indented": indented,
+		"took": took, "rate": rate, "share": share, "seconds": seconds, "prefix": func() string { return Prefix },
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {

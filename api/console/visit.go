@@ -44,7 +44,10 @@ func (v *visit) Notice() []any {
 }
 
 // notices are the texts that a link may ask for.
-var notices = map[string]bool{"cancelled": true, "retried": true, "retriedMany": true, "retriedSome": true}
+var notices = map[string]bool{
+	"cancelled": true, "retried": true, "retriedMany": true, "retriedSome": true, "tested": true,
+	"templateSaved": true, "templateDeleted": true,
+}
 
 // page writes the answer of a view.
 func (v *visit) page(data any) error {

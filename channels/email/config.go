@@ -117,25 +117,23 @@ func (c *Config) validateAccount() error {
 }
 
 func (c *Config) validateTLS() error {
-	allowed := []string{startTLSRequired, startTLSOptional, startTLSOff}
+	if err := channels.CheckOneOf("startTLS", c.StartTLS, startTLSRequired, startTLSOptional, startTLSOff); err != nil {
+		return err
+	}
 	switch {
-	case !slices.Contains(allowed, c.StartTLS):
-		return channels.KeyErrorf("startTLS", "%q is none of %q", c.StartTLS, allowed)
 	case c.UseTLS && (c.Port == portRelay || c.Port == portSubmission):
 		return channels.KeyErrorf("useTLS", "port %d does not begin with TLS; use port %d, or leave useTLS out and have startTLS", c.Port, portTLS)
 	case !c.UseTLS && c.Port == portTLS:
 		return channels.KeyErrorf("useTLS", "port %d begins with TLS; set it to true", portTLS)
-	case !c.UseTLS && c.StartTLS != startTLSRequired && c.Username != "" && !loopback(c.Host):
+	case !c.UseTLS && c.StartTLS != startTLSRequired && c.Username != "" && !slices.Contains(inTheClear, c.Host):
 		return channels.KeyErrorf("startTLS", "must be required, because the password or the access token would travel in the clear")
 	}
 	return nil
 }
 
-// loopback reports whether a password may be sent to the host in the clear. The hosts
-// are the same as go-mail's.
-func loopback(host string) bool {
-	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, host)
-}
+// inTheClear are the hosts that go-mail sends a password to without TLS: of all that are this
+// machine it knows these.
+var inTheClear = []string{"localhost", "127.0.0.1", "::1"}
 
 // sender returns the parsed From, its domain as A-labels.
 func (c *Config) sender() (*mail.Address, error) {

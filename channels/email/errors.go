@@ -92,7 +92,7 @@ func (s *sender) refusal(at stage, reply *textproto.Error, to string) *channels.
 	case aboutMail:
 		e.Class = channels.Permanent
 	case aboutMoment:
-		e.Class = channels.Transient
+		e.Class, e.OfMessage = channels.Transient, at != opening && reply.Code != 421 // the server closes
 	case aboutNothing:
 		e.Class = channels.Uncertain
 	}

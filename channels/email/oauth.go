@@ -104,7 +104,7 @@ func checkTokenURL(address string) error {
 		return errors.New("is not an https address")
 	case u.User != nil || u.Fragment != "":
 		return errors.New("must have neither a user nor a fragment")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !vendorhttp.Loopback(u.Hostname()):
 		return errors.New("must begin with https://, because the secret would travel in the clear")
 	}
 	return nil

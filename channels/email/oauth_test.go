@@ -270,6 +270,7 @@ func TestOAuthIsValidated(t *testing.T) {
 	}{
 		{func(*email.Config) {}, ""},
 		{func(c *email.Config) { c.OAuth.TokenURL = "http://localhost:1/token" }, ""},
+		{func(c *email.Config) { c.OAuth.TokenURL = "http://127.1.2.3:1/token" }, ""},
 		{func(c *email.Config) { c.OAuth = email.OAuth{ServiceAccount: account} }, ""},
 		{func(c *email.Config) {
 			c.OAuth = email.OAuth{ServiceAccount: account, Scope: "https://mail.google.com/"}

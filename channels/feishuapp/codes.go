@@ -87,15 +87,17 @@ var classes = map[int]channels.Class{
 	99991665: channels.Misconfigured, // generic: the same
 	99991671: channels.Misconfigured, // generic, cli: the same
 
-	230049:       channels.Transient, // create: the message is being sent
-	18121:        channels.Transient, // generic: the same request is being processed
-	1500:         channels.Transient, // generic: internal error
-	codeOverload: channels.Transient, // generic: internal error of too many calls
+	codeBeingSent:   channels.Transient, // create: the message is being sent
+	codeSameRequest: channels.Transient, // generic: the same request is being processed
+	1500:            channels.Transient, // generic: internal error
+	codeOverload:    channels.Transient, // generic: internal error of too many calls
 }
 
 const (
 	codeMonthlyQuota = 99991403
 	codeOverload     = 2200
+	codeBeingSent    = 230049
+	codeSameRequest  = 18121
 )
 
 // hints has what stands before the platform's text, where that does not say what to do.

@@ -3,9 +3,7 @@
 package feishuapp
 
 import (
-	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/labring/sealos-notify/channels"
@@ -88,8 +86,8 @@ func (c *Config) Validate() error {
 		{"msgType", c.MsgType, []string{msgText, msgPost, msgInteractive}},
 		{"urgentType", c.UrgentType, []string{"", urgentApp, urgentSMS, urgentPhone}},
 	} {
-		if !slices.Contains(key.allowed, key.value) {
-			return channels.KeyErrorf(key.name, "%q is none of %q", key.value, key.allowed)
+		if err := channels.CheckOneOf(key.name, key.value, key.allowed...); err != nil {
+			return err
 		}
 	}
 	return c.validateBaseURL()
@@ -104,16 +102,10 @@ func (c *Config) validateBaseURL() error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return channels.KeyErrorf("baseUrl", "a user, a query and a fragment have no place in it")
 	}
-	if u.Scheme == "http" && !c.AllowHTTP && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !c.AllowHTTP && !vendorhttp.Loopback(u.Hostname()) {
 		return channels.KeyErrorf("baseUrl", "must start with https://, because the app's secret would travel in the clear; allowHttp allows it")
 	}
 	return nil
-}
-
-// loopback reports whether the host is this machine, where nobody else reads a request.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Open implements channels.Config.

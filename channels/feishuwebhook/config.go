@@ -3,6 +3,7 @@
 package feishuwebhook
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -64,15 +65,15 @@ func (c *Config) AllowedApps() []string { return c.Apps }
 // Validate implements channels.Config. Its errors do not repeat webhookUrl, which
 // holds the token.
 func (c *Config) Validate() error {
-	if types := []string{msgText, msgPost, msgInteractive}; !slices.Contains(types, c.MsgType) {
-		return channels.KeyErrorf("msgType", "%q is none of %q", c.MsgType, types)
+	if err := channels.CheckOneOf("msgType", c.MsgType, msgText, msgPost, msgInteractive); err != nil {
+		return err
 	}
 	if c.Apps != nil && len(c.Apps) == 0 {
 		return channels.KeyErrorf("apps", "must have at least one element; leave it out to let every app post")
 	}
-	for _, host := range c.AllowedHosts {
+	for i, host := range c.AllowedHosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" {
-			return channels.KeyErrorf("allowedHosts", "%q is no host, such as open.feishu.cn or feishu.example.com:8443", host)
+			return channels.KeyErrorf(fmt.Sprintf("allowedHosts[%d]", i), "must be a host, such as open.feishu.cn or feishu.example.com:8443")
 		}
 	}
 	return c.validateURL()

@@ -359,11 +359,11 @@ func TestValidate(t *testing.T) {
 		{func(c *feishuwebhook.Config) { c.WebhookURL = "http" + strings.TrimPrefix(good, "https") }, "webhookUrl"},
 		{func(c *feishuwebhook.Config) { c.AllowedHosts = nil }, "webhookUrl"},
 		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"open.feishu.cn:443"} }, "webhookUrl"},
-		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"https://open.feishu.cn"} }, "allowedHosts"},
-		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"open.feishu.cn/"} }, "allowedHosts"},
-		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"me@open.feishu.cn"} }, "allowedHosts"},
-		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"open.feishu.cn", ""} }, "allowedHosts"},
-		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{":443"} }, "allowedHosts"},
+		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"https://open.feishu.cn"} }, "allowedHosts[0]"},
+		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"open.feishu.cn/"} }, "allowedHosts[0]"},
+		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"me@open.feishu.cn"} }, "allowedHosts[0]"},
+		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{"open.feishu.cn", ""} }, "allowedHosts[1]"},
+		{func(c *feishuwebhook.Config) { c.AllowedHosts = []string{":443"} }, "allowedHosts[0]"},
 		{func(c *feishuwebhook.Config) {
 			c.WebhookURL, c.AllowedHosts = "https://10.0.0.1:8443/hook/"+token, []string{"10.0.0.1:8443"}
 		}, "webhookUrl"},

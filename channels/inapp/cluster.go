@@ -1,6 +1,7 @@
 package inapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	var unreadable *fs.PathError
 	if errors.As(err, &unreadable) {
-		return nil, unreadable
+		return nil, fmt.Errorf("cannot be read: %w", unreadable.Err)
 	}
 	if err != nil {
 		return nil, errors.New("not a complete kubeconfig file") // err may quote a secret
@@ -114,16 +115,17 @@ func (c *cluster) create(ctx context.Context, n *unstructured.Unstructured, opti
 const pageSize = 50
 
 // expire deletes the expired notifications of a namespace, or of all when it is empty. It
-// returns how many. Every error is a *channels.Error.
+// returns how many. One that the API refuses to delete does not keep the others. The error is the
+// first one, a *channels.Error.
 func (c *cluster) expire(ctx context.Context, namespace string, before time.Time) (int, error) {
 	if c.client == nil {
 		return 0, nil // nothing was sent from here
 	}
-	deleted := 0
+	deleted, refused := 0, error(nil)
 	for options := (metav1.ListOptions{Limit: pageSize}); ; {
 		page, err := c.client.Resource(notifications).Namespace(namespace).List(ctx, options)
 		if err != nil {
-			return deleted, asError(ctx, err, c.secrets)
+			return deleted, cmp.Or(refused, error(asError(ctx, err, c.secrets)))
 		}
 		for _, n := range page.Items {
 			if !expired(&n, before) {
@@ -132,12 +134,17 @@ func (c *cluster) expire(ctx context.Context, namespace string, before time.Time
 			err := c.client.Resource(notifications).Namespace(n.GetNamespace()).Delete(ctx, n.GetName(), metav1.DeleteOptions{})
 			if err != nil && !apierrors.IsNotFound(err) {
 				hide := append(slices.Clone(c.secrets), n.GetNamespace()) // it can be named after a user
-				return deleted, asError(ctx, err, hide)
+				failure := asError(ctx, err, hide)
+				refused = cmp.Or(refused, error(failure))
+				if failure.Class == channels.Uncertain || failure.Class == channels.Throttled {
+					return deleted, refused // the API does not answer, or asks for a rest
+				}
+				continue
 			}
 			deleted++
 		}
 		if options.Continue = page.GetContinue(); options.Continue == "" {
-			return deleted, nil
+			return deleted, refused
 		}
 	}
 }

@@ -4,7 +4,6 @@ package inapp
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -63,12 +62,9 @@ type Config struct {
 // Validate implements channels.Config.
 func (c *Config) Validate() error {
 	if _, err := c.namespace(probeUser); err != nil {
-		return channels.KeyErrorf("namespace", "%q is neither a namespace nor a short pattern of one such as \"ns-%s\"", c.Namespace, userPlace)
+		return channels.KeyErrorf("namespace", "must be a namespace, or a short pattern of one such as \"ns-%s\"", userPlace)
 	}
-	if !slices.Contains(importances, c.Importance) {
-		return channels.KeyErrorf("importance", "%q is none of %q", c.Importance, importances)
-	}
-	return nil
+	return channels.CheckOneOf("importance", c.Importance, importances...)
 }
 
 // namespace returns the user's namespace. The user is checked alone, too, so that it

@@ -91,6 +91,7 @@ func refusal(s metav1.Status, hide []string) *channels.Error {
 	case hasCause(details, namespaceTerminating):
 		e.Class, e.Code = channels.Permanent, codeTerminating
 	}
+	e.OfMessage = e.Class == channels.Transient && s.Code < http.StatusInternalServerError // a quota of the namespace
 	if e.Class == channels.Transient || e.Class == channels.Throttled {
 		e.RetryAfter = time.Duration(max(0, details.RetryAfterSeconds)) * time.Second
 	}

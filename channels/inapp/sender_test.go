@@ -307,6 +307,21 @@ func TestExpireFails(t *testing.T) {
 	}
 }
 
+// Those that the API refuses to delete, which are the same every time, do not keep the others.
+func TestExpireGoesOnAfterARefusal(t *testing.T) {
+	t.Parallel()
+	cluster, sender := setup(t, nil)
+	for range 15 {
+		_, err := sender.Send(t.Context(), text())
+		require.NoError(t, err)
+	}
+	cluster.Fail(k8s.Fault{Where: k8s.Delete, Times: 12, HTTPStatus: 403, Code: "Forbidden", Message: "denied by a webhook"})
+	n, err := sender.(channels.Expirer).Expire(t.Context(), time.Now().Add(time.Hour))
+	channeltest.RequireError(t, err, channels.Misconfigured, "k8s_Forbidden")
+	require.Equal(t, 3, n)
+	require.Len(t, names(t, cluster), 12)
+}
+
 // The log shows the error of an expiry, and a namespace is named after its user.
 func TestExpireNamesNoUser(t *testing.T) {
 	t.Parallel()

@@ -25,9 +25,9 @@ func (r Rule) Validate() error {
 		return channels.KeyErrorf("countries", "at least one is needed, such as CN")
 	}
 	known := phonenumbers.GetSupportedRegions()
-	for _, c := range r.Countries {
+	for i, c := range r.Countries {
 		if !known[c] {
-			return channels.KeyErrorf("countries", "%q is no ISO 3166 region such as CN", c)
+			return channels.KeyErrorf(fmt.Sprintf("countries[%d]", i), "must be an ISO 3166 region, such as CN")
 		}
 	}
 	return nil

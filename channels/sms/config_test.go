@@ -25,8 +25,8 @@ func TestValidate(t *testing.T) {
 		{func(c *sms.Config) { c.Endpoint = "http://user:" + accessKeySecret + "@host" }, "endpoint"},
 		{func(c *sms.Config) { c.Countries = []string{"CN", "HK", "SG"} }, ""},
 		{func(c *sms.Config) { c.Countries = nil }, "countries"},
-		{func(c *sms.Config) { c.Countries = []string{"China"} }, "countries"},
-		{func(c *sms.Config) { c.Countries = []string{"86"} }, "countries"},
+		{func(c *sms.Config) { c.Countries = []string{"China"} }, "countries[0]"},
+		{func(c *sms.Config) { c.Countries = []string{"86"} }, "countries[0]"},
 	} {
 		c := newConfig()
 		tc.change(c)

@@ -2,6 +2,7 @@ package vendorhttp
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -21,4 +22,10 @@ func Endpoint(address string) (scheme, host string, err error) {
 		return "", "", errors.New("a user, a path, a query and a fragment have no place in it")
 	}
 	return u.Scheme, u.Host, nil
+}
+
+// Loopback reports whether a host is this machine, where nobody else reads a request.
+func Loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -30,3 +30,13 @@ func TestEndpoint(t *testing.T) {
 		require.NotContains(t, err.Error(), "canary")
 	}
 }
+
+func TestLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "127.3.2.1": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "0.0.0.0": false, "10.0.0.1": false, "::2": false, "localhost.example.com": false, "127.0.0.1.example.com": false,
+	} {
+		require.Equal(t, want, vendorhttp.Loopback(host), host)
+	}
+}

@@ -3,8 +3,6 @@
 package voice
 
 import (
-	"slices"
-
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -61,8 +59,8 @@ func (c *Config) Validate() error {
 	if _, _, err := vendorhttp.Endpoint(c.Endpoint); err != nil {
 		return channels.KeyErrorf("endpoint", "%w", err)
 	}
-	if !slices.Contains(forms, c.PhoneParam) {
-		return channels.KeyErrorf("phoneParam", "%q is none of %q", c.PhoneParam, forms)
+	if err := channels.CheckOneOf("phoneParam", c.PhoneParam, forms...); err != nil {
+		return err
 	}
 	return c.numbers().Validate()
 }

@@ -28,8 +28,8 @@ func TestValidate(t *testing.T) {
 		{func(c *voice.Config) { c.PhoneParam = "" }, "phoneParam"},
 		{func(c *voice.Config) { c.PhoneParam = "String" }, "phoneParam"},
 		{func(c *voice.Config) { c.Countries = nil }, "countries"},
-		{func(c *voice.Config) { c.Countries = []string{"China"} }, "countries"},
-		{func(c *voice.Config) { c.Countries = []string{"86"} }, "countries"},
+		{func(c *voice.Config) { c.Countries = []string{"China"} }, "countries[0]"},
+		{func(c *voice.Config) { c.Countries = []string{"86"} }, "countries[0]"},
 	} {
 		c := newConfig()
 		tc.change(c)

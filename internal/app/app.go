@@ -45,6 +45,9 @@ type Options struct {
 	// Serving is called once, when the address is bound and the service is
 	// ready; may be nil.
 	Serving func(address net.Addr)
+	// Metrics is called once, before Serving, with the address of the metrics if they are
+	// served; may be nil.
+	Metrics func(address net.Addr)
 }
 
 // Loader returns the loader of the configuration.
@@ -93,9 +96,9 @@ func Run(ctx context.Context, o Options) error {
 	defer p.service.close()
 	reloader := &reloader{
 		loader: loader, current: first, database: db, service: p.service, auth: p.auth, server: p.server,
-		level: level, log: log, metrics: metrics, auditor: db.Store,
+		level: level, log: log, metrics: metrics,
 	}
-	if err := reloader.apply(); err != nil {
+	if err := reloader.apply(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
 	metrics.loaded()
@@ -216,6 +219,9 @@ func (p *process) serveMetrics(ctx context.Context, chosen bool) (address zap.Fi
 		return zap.Skip(), func() {}, nil
 	case err != nil:
 		return zap.Skip(), nil, err
+	}
+	if p.options.Metrics != nil {
+		p.options.Metrics(metrics.Address())
 	}
 	return zap.Stringer("metrics", metrics.Address()), metrics.Close, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/config"
 	"github.com/labring/sealos-notify/internal/test/limit"
@@ -352,4 +353,19 @@ func execute(t *testing.T, db *Database, sql string) error {
 	t.Helper()
 	_, err := db.Store.(*postgres.Store).Pool().Exec(t.Context(), sql)
 	return err
+}
+
+// A reload that a shutdown left behind puts nothing into effect: what it would change is closed.
+func TestAnAbandonedReloadChangesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	loader := f.options().Loader()
+	current, err := loader.Check(nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	loader.Override = func(*config.Config) { cancel() } // while it reads
+	r := &reloader{loader: loader, current: current, log: zap.NewNop()}
+	r.reload(ctx)
+	require.Same(t, current, r.current)
+	require.Zero(t, r.refused)
 }

@@ -47,6 +47,5 @@ func Probe(ctx context.Context, registry *channels.Registry, report func(Probed)
 func probe(ctx context.Context, p channels.Prober) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	_, err := channels.Call(ctx, func() (channels.Receipt, error) { return channels.Receipt{}, p.Probe(ctx) })
-	return err
+	return channels.Probe(ctx, p)
 }

@@ -24,7 +24,6 @@ type reloader struct {
 	level    zap.AtomicLevel
 	log      *zap.Logger
 	metrics  *reloadMetrics
-	auditor  store.Auditor
 
 	current *config.Checked // before the first apply: what the process was started with
 	warned  []string        // values that were warned of last
@@ -32,9 +31,13 @@ type reloader struct {
 }
 
 // apply reads the files again, checks everything, and puts it into effect. The
-// start and each reload call it. An error changes nothing.
-func (r *reloader) apply() error {
+// start and each reload call it. An error changes nothing, and neither does a call whose
+// context has ended while it read: the service has been closed.
+func (r *reloader) apply(ctx context.Context) error {
 	next, err := r.loader.Check(r.current.Config)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
@@ -44,6 +47,7 @@ func (r *reloader) apply() error {
 	r.service.apply(next)
 	r.auth.Set(next.Credentials)
 	r.server.SetIntegrations(next.Integrations)
+	r.server.SetConsole(next.Console)
 	r.server.CheckReceivers()
 	setLevel(r.level, next.Logging)
 	if len(next.RestartNeeded) > 0 {
@@ -58,33 +62,30 @@ func (r *reloader) apply() error {
 }
 
 // reload applies the configuration, or logs why the running one stays.
-func (r *reloader) reload() {
-	if err := r.apply(); err != nil {
+func (r *reloader) reload(ctx context.Context) {
+	err := r.apply(ctx)
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	if err != nil {
 		r.refused++
 		r.metrics.refused()
-		r.audit(store.AuditRefused)
+		r.audit(ctx, store.AuditRefused)
 		r.log.Error("configuration not reloaded: the running one stays", zap.Int("refusedSoFar", r.refused),
 			zap.Strings("problems", strings.Split(err.Error(), "\n")))
 		return
 	}
 	r.metrics.succeeded()
-	r.audit(store.AuditDone)
+	r.audit(ctx, store.AuditDone)
 	r.log.Info("configuration reloaded", zap.Strings("channels", r.current.Registry.Channels()))
 }
 
-// auditTime bounds the write of a reload's entry in the audit log.
-const auditTime = 5 * time.Second
-
 // audit notes a reload in the audit log. A database that does not answer stops no reload.
-func (r *reloader) audit(outcome store.AuditOutcome) {
-	ctx, cancel := context.WithTimeout(context.Background(), auditTime)
-	defer cancel()
+func (r *reloader) audit(ctx context.Context, outcome store.AuditOutcome) {
 	host, _ := os.Hostname() // empty when it is not known
 	entry := store.Actor{Address: host}.Did(store.AuditConfigReload, "")
 	entry.Outcome = outcome
-	if err := r.auditor.Audit(ctx, entry); err != nil {
-		r.log.Error("the audit log could not be written", zap.Any("entry", entry), zap.Error(err))
-	}
+	r.server.Audit(ctx, entry)
 }
 
 // stopReload bounds how long a shutdown waits for a reload in progress. One may read a
@@ -98,7 +99,7 @@ func (r *reloader) follow(watcher *config.Watcher, requests <-chan os.Signal) (s
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		watcher.Run(ctx, requests, r.reload)
+		watcher.Run(ctx, requests, func() { r.reload(ctx) })
 	}()
 	return func() {
 		cancel()

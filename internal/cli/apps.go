@@ -18,13 +18,13 @@ func (appsCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "APP", "NAME", "ENABLED", "ROLES", "HIGH PRIORITY", "LIMITS")
+		row(w, "APP", "NAME", "ENABLED", "ROLES", "HIGH PRIORITY", "TEST SECRETS", "LIMITS")
 		for _, a := range list.Apps {
 			limits := make([]string, len(a.Limits))
 			for i, l := range a.Limits {
 				limits[i] = limitText(l)
 			}
-			row(w, a.AppID, a.Name, yes(a.Enabled), strings.Join(a.Roles, ", "), yes(a.HighPriority), strings.Join(limits, "; "))
+			row(w, a.AppID, a.Name, yes(a.Enabled), strings.Join(a.Roles, ", "), yes(a.HighPriority), a.TestSecrets, strings.Join(limits, "; "))
 		}
 	})
 }

@@ -26,9 +26,9 @@ func (c auditCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(page, func(w io.Writer) {
-		row(w, "AT", "APP", "ACTION", "OBJECT", "OUTCOME", "DETAIL", "FROM", "USER AGENT")
+		row(w, "AT", "APP", "PERSON", "ACTION", "OBJECT", "OUTCOME", "DETAIL", "FROM", "USER AGENT")
 		for _, e := range page.Entries {
-			row(w, e.At, cmp.Or(e.App, "(the service)"), e.Action, e.Object, e.Outcome, e.Detail, e.Address, e.UserAgent)
+			row(w, e.At, cmp.Or(e.App, "(the service)"), e.Person, e.Action, e.Object, e.Outcome, e.Detail, e.Address, e.UserAgent)
 		}
 		s.hintAtMore(page.Next)
 	})

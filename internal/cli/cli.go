@@ -15,6 +15,9 @@ type Commands struct {
 	Notifications notificationCommands `cmd:"" help:"See and cancel notifications." group:"Use a running service"`
 	Deliveries    deliveryCommands     `cmd:"" help:"See deliveries, and send them again." group:"Use a running service"`
 	Status        statusCommand        `cmd:"" help:"See how the channels stand, and what is dead." group:"Use a running service"`
+	Breaker       breakerCommands      `cmd:"" help:"Let the deliveries of a provider wait, or go on; administrators only." group:"Use a running service"`
+	Receivers     receiverCommands     `cmd:"" help:"See who gets alerts, and test it." group:"Use a running service"`
+	Providers     providerCommands     `cmd:"" help:"See the providers as they are configured, and probe them; administrators only." group:"Use a running service"`
 	Template      templateCommands     `cmd:"" help:"See and change templates, one by one or as a folder of files." group:"Use a running service"`
 	Erase         eraseCommand         `cmd:"" help:"Make a person's addresses and texts unreadable, or a notification's. Administrators only." group:"Use a running service"`
 	Audit         auditCommand         `cmd:"" help:"See who changed what; administrators only." group:"Use a running service"`

@@ -68,7 +68,7 @@ func (s *session) erase(ctx context.Context, request client.EraseRequest) (total
 			return total, nil
 		}
 		fmt.Fprintf(s.progress, "Erased so far: %d; being sent: %d\n", total.Deliveries, done.Sending)
-		if done.Deliveries == 0 {
+		if done.Deliveries+done.Unmatched == 0 {
 			select {
 			case <-time.After(erasePause):
 			case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/labring/sealos-notify/client"
@@ -11,10 +12,10 @@ import (
 
 type statusCommand struct {
 	Remote
-	App selector `placeholder:"APP-ID" help:"Dead deliveries of this app; administrators only."`
+	App selector `placeholder:"APP-ID" help:"Deliveries of this app; administrators only. The queues are those of all apps."`
 }
 
-// Run shows how the channels stand, and what is dead.
+// Run shows how the channels stand, what happened lately, and what is dead.
 func (c statusCommand) Run(ctx context.Context, s *session) error {
 	o, err := s.api.Overview(ctx, string(c.App))
 	if err != nil {
@@ -29,19 +30,67 @@ func (c statusCommand) Run(ctx context.Context, s *session) error {
 			}
 			row(w, one.Name, provider, one.Waiting, waited(one), one.Running, one.Retrying, one.Scheduled)
 		}
+		showBreakers(w, o.Channels)
+		printRecent(w, o.Recent)
 		if len(o.Dead) == 0 {
 			fmt.Fprintln(w, "\nNothing is dead.")
 			return
 		}
 		fmt.Fprintln(w)
-		row(w, "DEAD", "CHANNEL", "PROVIDER", "CODE", "LAST")
+		row(w, "DEAD", "IN A DAY", "CHANNEL", "PROVIDER", "CODE", "LAST")
 		for _, g := range o.Dead {
-			row(w, g.Count, g.Channel, g.Provider, g.Code, g.Last)
+			day := 0
+			for _, n := range g.Hours {
+				day += n
+			}
+			row(w, g.Count, day, g.Channel, g.Provider, g.Code, g.Last)
 		}
 		if o.DeadMore {
 			fmt.Fprintln(w, "Only the newest dead deliveries were counted.")
 		}
 	})
+}
+
+// printRecent shows the last hour and day of the channels that something happened to.
+func printRecent(w io.Writer, recent []client.Recent) {
+	shown := false
+	for _, c := range recent {
+		for _, one := range []struct {
+			name string
+			client.Figures
+		}{{"hour", c.Hour}, {"day", c.Day}} {
+			if c.Day.Accepted+c.Day.Arrived+c.Day.Retried+c.Day.Dead == 0 {
+				continue
+			}
+			if !shown {
+				fmt.Fprintln(w)
+				row(w, "CHANNEL", "LAST", "IN/MIN", "OUT/MIN", "ARRIVED", "RETRIED", "DEAD", "SUCCESS", "P50", "P99")
+				shown = true
+			}
+			row(w, c.Channel, one.name, fmt.Sprintf("%.1f", one.AcceptedPerMinute), fmt.Sprintf("%.1f", one.ArrivedPerMinute),
+				one.Arrived, one.Retried, one.Dead, percent(one.Success), seconds(one.P50), seconds(one.P99))
+		}
+	}
+}
+
+// percent returns a share as people read it. Only all is 100 %.
+func percent(share *float64) string {
+	if share == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f%%", math.Floor(*share*10_000)/100)
+}
+
+// seconds returns a time as people read it.
+func seconds(s *float64) string {
+	if s == nil {
+		return ""
+	}
+	took := time.Duration(*s * float64(time.Second))
+	if took < time.Second {
+		return took.Round(time.Millisecond).String()
+	}
+	return took.Round(100 * time.Millisecond).String()
 }
 
 // waited returns how long the first delivery of a channel has waited.
@@ -54,4 +103,27 @@ func waited(c client.Channel) string {
 		return "under 1s"
 	}
 	return since.String()
+}
+
+// showBreakers shows the providers that take no deliveries.
+func showBreakers(w io.Writer, channels []client.Channel) {
+	for i, b := range openBreakers(channels) {
+		if i == 0 {
+			fmt.Fprintln(w)
+			row(w, "BREAKER OPEN", "SINCE", "WHY", "NEXT TRY")
+		}
+		why := b.Code
+		if b.ByHand {
+			why = "by hand"
+		}
+		row(w, b.Provider, b.OpenedAt, why, b.ProbeAt)
+	}
+}
+
+func openBreakers(channels []client.Channel) []client.Breaker {
+	var open []client.Breaker
+	for _, c := range channels {
+		open = append(open, c.Breakers...)
+	}
+	return open
 }

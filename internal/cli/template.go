@@ -28,11 +28,12 @@ type templateCommands struct {
 
 type listTemplates struct {
 	Channel selector `placeholder:"CHANNEL" help:"Of this channel."`
+	Deleted bool     `help:"The deleted ones instead; restore brings one back."`
 }
 
 // Run lists templates.
 func (c listTemplates) Run(ctx context.Context, s *session) error {
-	list, err := s.api.Templates(ctx, client.TemplateQuery{Channel: string(c.Channel)})
+	list, err := s.api.Templates(ctx, client.TemplateQuery{Channel: string(c.Channel), Deleted: c.Deleted})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ type change struct {
 	Action string `json:"action"`
 
 	before, after templateFile // zero when there is none
+	version       int          // of before, when it is updated
 }
 
 // changes compares the folder with the service, and returns the changes by name.
@@ -60,7 +61,7 @@ func (f folderFlags) changes(ctx context.Context, s *session) ([]change, error) 
 		case c.after == before:
 			changes[t.Name] = change{Name: t.Name, Action: unchanged, before: before, after: before}
 		default:
-			changes[t.Name] = change{Name: t.Name, Action: updated, before: before, after: c.after}
+			changes[t.Name] = change{Name: t.Name, Action: updated, before: before, after: c.after, version: t.Version}
 		}
 	}
 	ordered := make([]change, 0, len(changes))
@@ -75,7 +76,7 @@ func (c change) apply(ctx context.Context, api *client.Client) (err error) {
 	case created:
 		_, err = api.CreateTemplate(ctx, c.after.request())
 	case updated:
-		_, err = api.ReplaceTemplate(ctx, c.after.request())
+		_, err = api.ReplaceTemplate(ctx, client.ReplaceRequest{TemplateRequest: c.after.request(), Version: c.version})
 	case deleted:
 		err = api.DeleteTemplate(ctx, c.Name)
 	}

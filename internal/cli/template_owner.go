@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/labring/sealos-notify/client"
 )
 
 type templateOwner struct {
@@ -17,7 +19,7 @@ func (c templateOwner) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	request := fileOf(t).request()
+	request := client.ReplaceRequest{TemplateRequest: fileOf(t).request(), Version: t.Version}
 	request.Owner = c.App
 	if t, err = s.api.ReplaceTemplate(ctx, request); err != nil {
 		return err

@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	}
 	defer func() { _ = vendors.close() }()
 	for _, fault := range o.Fault {
-		if err := vendors.Fail(fault); err != nil {
+		if _, err := vendors.Fail(fault); err != nil {
 			return err
 		}
 	}
@@ -70,12 +70,12 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	serving := make(chan net.Addr, 1)
+	serving, metrics := make(chan net.Addr, 1), make(chan net.Addr, 1)
 	stopped := make(chan error, 1)
 	go func() {
 		stopped <- app.Run(ctx, app.Options{
 			ConfigPath: state.path(configFile), LogOutput: state.log,
-			Serving: func(address net.Addr) { serving <- address },
+			Serving: func(address net.Addr) { serving <- address }, Metrics: func(address net.Addr) { metrics <- address },
 		})
 	}()
 
@@ -85,8 +85,9 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 		return err
 	case address = <-serving:
 	}
-	base := "http://" + address.String()
-	api, err := client.New(client.Options{URL: base, AppID: appID, AppSecret: appSecret})
+	at := addresses{API: "http://" + address.String(), Metrics: "http://" + (<-metrics).String(), Inbox: vendors.inboxURL}
+	vendors.inbox.api.Store(&at.API)
+	api, err := client.New(client.Options{URL: at.API, AppID: appID, AppSecret: appSecret})
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,10 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	if sampled != nil {
 		_, _ = fmt.Fprintf(out, "The sample failed: %v\n", sampled)
 	}
-	printAddresses(out, base, vendors.inboxURL)
+	if err := enliven(ctx, api, vendors.World, at.API); err != nil {
+		_, _ = fmt.Fprintf(out, "There is less to look at: %v\n", err)
+	}
+	at.print(out)
 	return <-stopped
 }
 
@@ -115,20 +119,31 @@ func checkFree(ctx context.Context, address string) error {
 	return l.Close()
 }
 
-func printAddresses(out io.Writer, api, inbox string) {
+// addresses are where dev serves.
+type addresses struct{ API, Metrics, Inbox string }
+
+func (a addresses) print(out io.Writer) {
 	_, _ = fmt.Fprintf(out, `
 Serving. Ctrl-C stops.
 
-  API                 %[1]s          (OpenAPI: %[1]s/openapi.yaml)
-  River UI            %[1]s/riverui/   (user %[3]s, password %[4]s)
-  Simulated inbox     %[2]s/inbox    (what has arrived, over all channels)
+  Console             %[1]s/console/   (app id %[4]s, secret %[5]s)
+  Inbox               %[3]s/inbox      (what has arrived at the simulated vendors)
 
-Send one yourself:
+  API                 %[1]s            (page: %[1]s/docs, OpenAPI: %[1]s/openapi.yaml)
+  River UI            %[1]s/riverui/   (user %[4]s, password %[5]s)
+  Metrics             %[2]s/metrics
+
+The console has dead letters to send again, and what was throttled and retried. Send one yourself:
 
   curl -X POST %[1]s/api/v1/notifications \
-    -H 'Content-Type: application/json' -H 'X-App-Id: %[3]s' -H 'X-App-Secret: %[4]s' \
+    -H 'Content-Type: application/json' -H 'X-App-Id: %[4]s' -H 'X-App-Secret: %[5]s' \
     -d '{"idempotencyKey": "hello-1", "recipients": [{"type": "feishu_user_id", "value": "ou_you"}],
          "channels": {"feishu_app": {"template": "feishu-alert", "params": {"incident": "disk full", "severity": "P1"}}}}'
 
-`, api, inbox, appID, appSecret)
+Or an alert, as Alertmanager posts them:
+
+  curl -X POST %[1]s/api/v1/integrations/alertmanager -u %[4]s:%[5]s -H 'Content-Type: application/json' \
+    -d '%[6]s'
+
+`, a.API, a.Metrics, a.Inbox, appID, appSecret, alertBody("hello", "the disk is full"))
 }

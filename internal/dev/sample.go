@@ -101,7 +101,7 @@ func putTemplate(ctx context.Context, api *client.Client, t client.TemplateReque
 	_, err := api.CreateTemplate(ctx, t)
 	var refused *client.Problem
 	if errors.As(err, &refused) && refused.Status == http.StatusConflict {
-		_, err = api.ReplaceTemplate(ctx, t)
+		_, err = api.ReplaceTemplate(ctx, client.ReplaceRequest{TemplateRequest: t})
 	}
 	return err
 }

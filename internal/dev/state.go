@@ -89,14 +89,19 @@ logging:
 dispatcher:
   interval: 1s
 metrics:
-  address: "" # of no use here, and the port may be taken
+  address: "127.0.0.1:0" # a port that is free
 auth:
   credentialsFilePath: %q
 defaults:
   retryBackoffSeconds: [1, 5, 30]
+integrations:
+  receivers:
+    %s: # who gets the alerts that are posted
+      channels: {feishu_app: {template: alert-card}}
+      recipients: [{type: feishu_user_id, value: ou_oncall}]
 channels:%sproviders:%s`,
 		o.Address, s.path(dbFile), o.LogLevel, s.path(appsFile),
-		world.Channels, v.Providers(v.Addresses, s.path(kubeconfigFile)))
+		receiver, world.Channels, v.Providers(v.Addresses, s.path(kubeconfigFile)))
 	apps := fmt.Sprintf(`apps:
   - appId: %q
     appSecret: %q

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/world"
 )
 
@@ -22,6 +21,7 @@ const (
 type simulatedVendors struct {
 	*world.World
 	page     *http.Server
+	inbox    *inbox
 	inboxURL string
 }
 
@@ -35,17 +35,10 @@ func startVendors(ctx context.Context, address string) (*simulatedVendors, error
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	page := &http.Server{Handler: inboxPage(all.Inbox), ReadHeaderTimeout: 5 * time.Second}
+	inbox := newInbox(all.Inbox)
+	page := &http.Server{Handler: inbox.handler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = page.Serve(l) }() // it ends with close
-	return &simulatedVendors{World: all, page: page, inboxURL: "http://" + l.Addr().String()}, nil
+	return &simulatedVendors{World: all, page: page, inbox: inbox, inboxURL: "http://" + l.Addr().String()}, nil
 }
 
 func (v *simulatedVendors) close() error { return errors.Join(v.page.Close(), v.Close()) }
-
-func inboxPage(inbox *vendors.Inbox) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /inbox", inbox)
-	mux.Handle("GET /inbox.json", inbox)
-	mux.Handle("GET /{$}", http.RedirectHandler("/inbox", http.StatusFound))
-	return mux
-}

@@ -15,7 +15,7 @@ import (
 const maxBody = 3 << 20
 
 // API is a vendor that speaks HTTP. It serves the routes that it is given and, at
-// /inbox and /inbox.json, the inbox.
+// /inbox.json, the inbox.
 type API struct {
 	*Vendor
 	mux *http.ServeMux
@@ -24,7 +24,6 @@ type API struct {
 // NewAPI returns an API that delivers to the inbox.
 func NewAPI(inbox *Inbox) *API {
 	a := &API{Vendor: NewVendor(inbox), mux: http.NewServeMux()}
-	a.mux.Handle("GET /inbox", inbox)
 	a.mux.Handle("GET /inbox.json", inbox)
 	return a
 }

@@ -25,6 +25,7 @@ type Arrival struct {
 	Kind     string    `json:"kind,omitempty"`     // for example "text" or "html"
 	Subject  string    `json:"subject,omitempty"`
 	Text     string    `json:"text"`
+	HTML     string    `json:"html,omitempty"`     // of a mail
 	Mark     string    `json:"mark,omitempty"`     // the sender's id of the message
 	Requests int       `json:"requests,omitempty"` // number of requests with the mark
 	Notes    []string  `json:"notes,omitempty"`    // what happened to it later

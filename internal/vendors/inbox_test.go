@@ -73,7 +73,7 @@ func TestInboxWait(t *testing.T) {
 	require.ErrorIs(t, <-done, context.Canceled)
 }
 
-func TestInboxPages(t *testing.T) {
+func TestInboxJSON(t *testing.T) {
 	t.Parallel()
 	inbox := vendors.NewInbox()
 	get := func(path string) string {
@@ -81,15 +81,10 @@ func TestInboxPages(t *testing.T) {
 		inbox.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w.Body.String()
 	}
-	require.Contains(t, get("/inbox"), "Nothing has arrived yet")
 	require.JSONEq(t, `{"total":0,"arrivals":[]}`, get("/inbox.json"))
 
 	inbox.Add(vendors.Arrival{ID: "1", To: "ou_1", Text: "<script>alert(1)</script>", Mark: "m"})
 	inbox.Add(vendors.Arrival{ID: "2", To: "ou_2", Text: "second", Subject: "主题"})
-	page := get("/inbox")
-	require.NotContains(t, page, "<script>")
-	require.Contains(t, page, "&lt;script&gt;")
-	require.Contains(t, page, "主题")
 
 	var list struct {
 		Total    int

@@ -8,7 +8,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// metrics count what is accepted. No label has many values.
+// metrics count what is accepted. No label has many values: the apps are those of the configuration
+// that have limits.
 type metrics struct {
 	accepted   prometheus.Counter
 	replayed   prometheus.Counter

@@ -27,7 +27,7 @@ func TestAcceptWithAStaleTemplate(t *testing.T) {
 			tmpl, err := b.Store.Template(t.Context(), "hello")
 			require.NoError(t, err)
 			tmpl.Body, tmpl.UpdatedAt = body, store.Now()
-			_, err = b.Store.UpdateTemplate(t.Context(), tmpl, "app", jobstest.By("app", store.AuditTemplateUpdate, "hello"))
+			_, err = b.Store.UpdateTemplate(t.Context(), tmpl, "app", 0, jobstest.By("app", store.AuditTemplateUpdate, "hello"))
 			require.NoError(t, err)
 		}
 		require.Equal(t, "Hello world", b.MessageOf("1").Body)
@@ -86,7 +86,7 @@ func TestAcceptWhileATemplateIsWritten(t *testing.T) {
 			require.NoError(t, ctx.Err(), "the callers take too long")
 			updated, err := b.Store.UpdateTemplate(t.Context(), store.Template{
 				Name: "hello", Body: fmt.Sprintf("version %d", max(1, written.Load())+1), UpdatedAt: store.Now(), Owner: "app",
-			}, "app", jobstest.By("app", store.AuditTemplateUpdate, "hello"))
+			}, "app", 0, jobstest.By("app", store.AuditTemplateUpdate, "hello"))
 			require.NoError(t, err)
 			written.Store(int64(updated.Version))
 			select {
@@ -161,7 +161,7 @@ func TestAcceptWithAPrivateTemplate(t *testing.T) {
 			require.NoError(t, err)
 			before := tmpl.Owner
 			tmpl.Owner, tmpl.Private = owner, is
-			_, err = b.Store.UpdateTemplate(t.Context(), tmpl, before, jobstest.By("app", store.AuditTemplateUpdate, "hello"))
+			_, err = b.Store.UpdateTemplate(t.Context(), tmpl, before, 0, jobstest.By("app", store.AuditTemplateUpdate, "hello"))
 			require.NoError(t, err)
 		}
 		missing := accept("other", "none", "1", false)

@@ -46,6 +46,7 @@ func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Ne
 			Provider: r.provider.Name, FinishedAt: now, Details: encodeDetails(receipt.Details),
 		},
 		Status: store.DeliverySuccess,
+		Took:   now.Sub(r.delivery.Due()),
 	}
 	if sendErr == nil {
 		return outcome, complete()
@@ -69,6 +70,9 @@ func (d *decision) byClass() *Next {
 			return d.dead()
 		}
 	case channels.Transient, channels.Misconfigured:
+	}
+	if d.run.probes && isOutage(d.err) {
+		return d.putOff(probePause, "the provider has failed for too long; ")
 	}
 	if d.run.job.Attempt >= d.run.job.MaxAttempts {
 		d.outcome.Status = store.DeliveryDead
@@ -99,7 +103,7 @@ func (d *decision) retry(wait time.Duration) *Next {
 	return retryAt(at, d.reason())
 }
 
-// throttled puts the delivery off without spending an attempt.
+// throttled puts the delivery off for as long as the vendor asks.
 func (d *decision) throttled() *Next {
 	wait := min(d.err.RetryAfter, waitLimit) // a vendor may name the year 9999
 	if wait <= 0 {
@@ -107,13 +111,19 @@ func (d *decision) throttled() *Next {
 	}
 	// Those that were throttled together do not come back together.
 	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // not a secret
+	return d.putOff(wait, "throttled for too long; ")
+}
+
+// putOff puts the delivery off without spending an attempt, or ends it when it was put off for
+// too long.
+func (d *decision) putOff(wait time.Duration, tooLong string) *Next {
 	if wait = d.shortened(wait); wait <= 0 {
-		d.describe(d.err.Code, "throttled for too long; "+d.err.Message)
+		d.describe(d.err.Code, tooLong+d.err.Message)
 		return d.dead()
 	}
 	next := d.retry(wait)
 	if next.Action == Retry {
-		d.outcome.Throttled = true
+		d.outcome.Unspent = true
 		return snooze(wait)
 	}
 	return next
@@ -122,11 +132,7 @@ func (d *decision) throttled() *Next {
 // shortened returns the vendor's wait, or as much of it as leaves the delivery one more try.
 // It returns 0 when the vendor may put the delivery off no longer.
 func (d *decision) shortened(wait time.Duration) time.Duration {
-	since := d.run.delivery.Due()
-	if created := d.run.job.CreatedAt; created.After(since) {
-		since = created
-	}
-	wait = min(wait, max(0, since.Add(waitLimit).Sub(d.now)))
+	wait = min(wait, max(0, d.run.waitsSince().Add(waitLimit).Sub(d.now)))
 	if expires := d.run.delivery.ExpiresAt; expires != nil {
 		left := expires.Sub(d.now)
 		if left -= min(lastTry, left/2); left > time.Second {

@@ -33,7 +33,7 @@ func TestThrottlingIsBounded(t *testing.T) {
 		outcome, next := decide(&run{job: c.job, delivery: c.delivery, settings: &settings.Settings{}}, channels.Receipt{}, throttled)
 		require.Equal(t, c.want, outcome.Status, name)
 		require.Equal(t, c.want == store.DeliveryFailed, next.Action == Snooze, name)
-		require.Equal(t, c.want == store.DeliveryFailed, outcome.Throttled, name)
+		require.Equal(t, c.want == store.DeliveryFailed, outcome.Unspent, name)
 		if c.want == store.DeliveryDead {
 			require.Contains(t, outcome.Attempt.Error, "throttled for too long", name)
 		}

@@ -43,6 +43,7 @@ type Store interface {
 	TakePlace(ctx context.Context, provider string, holder uuid.UUID, most int, lease time.Duration) (store.Place, bool, error)
 	RenewPlaces(ctx context.Context, holder uuid.UUID, lease time.Duration) ([]store.Place, error)
 	FreePlaces(ctx context.Context, holder uuid.UUID, places []store.Place) error
+	store.Breakers
 }
 
 // Deliverer sends deliveries. Close it after the last Deliver.
@@ -55,6 +56,7 @@ type Deliverer struct {
 	messages *otter.Cache[uuid.UUID, store.Message]
 	places   *places
 	rooms    sync.Map        // by provider, a *room
+	breakers *breakers
 	running  context.Context // until Stop
 	stopping <-chan struct{} // closed by Stop
 	stop     context.CancelFunc
@@ -73,6 +75,10 @@ func New(
 		store: st, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
 		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
+	}
+	d.breakers = newBreakers(st, live, log, d.metrics)
+	if registry != nil {
+		registry.MustRegister(d.breakers)
 	}
 	d.running, d.stop = context.WithCancel(context.Background())
 	d.stopping = d.running.Done()
@@ -111,8 +117,17 @@ type run struct {
 	message  store.Message
 	settings *settings.Settings // those of chooseProvider: a reload must not mix two configurations
 	provider channels.Provider
+	probes   bool // it tries whether the provider works again
 
 	connection channels.Connection // nil when the provider has none, or it was released
+}
+
+// waitsSince returns from when on the delivery could be sent, by this job.
+func (r *run) waitsSince() time.Time {
+	if due := r.delivery.Due(); due.After(r.job.CreatedAt) {
+		return due
+	}
+	return r.job.CreatedAt
 }
 
 // release gives the connection back.
@@ -147,10 +162,12 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkJob,
 		d.chooseProvider,
 		d.checkExpiry,
+		d.checkBreaker,
 		d.takeSlot,
 		d.checkLease,
 		d.connect,
 		d.checkExpiry, // the slot and the connection may have taken seconds
+		d.checkBreaker,
 		d.checkLease,
 	} {
 		if next := step(ctx, r); next != nil {
@@ -285,6 +302,9 @@ func (d *Deliverer) send(ctx context.Context, r *run) *Next {
 func (d *Deliverer) called(ctx context.Context, r *run, started time.Time, receipt channels.Receipt, err error) *Next {
 	d.metrics.countCall(r.provider, time.Since(started), err)
 	d.notice(r, receipt, err)
+	if !r.delivery.Test {
+		d.breakers.learn(ctx, r.provider.Name, r.probes, err)
+	}
 	return d.conclude(ctx, r, started, receipt, err)
 }
 

@@ -22,6 +22,7 @@ type metrics struct {
 	calls    *prometheus.HistogramVec // by provider, class
 	urgent   *prometheus.CounterVec   // by channel, provider, class
 	quotas   *prometheus.CounterVec   // by channel, provider
+	breakers *prometheus.CounterVec   // by provider
 }
 
 // newMetrics registers the metrics. With nil nothing is shown.
@@ -35,7 +36,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		latency: r.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sealos_notify_delivery_latency_seconds",
 			Help:    "Time from when a delivery was accepted, or was to be sent, until it arrived.",
-			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
+			Buckets: store.TookBounds,
 		}, []string{"channel"}),
 		calls: r.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sealos_notify_vendor_call_duration_seconds",
@@ -50,6 +51,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_quota_spent_total",
 			Help: "Calls that a vendor refused because a quota for a day or a month is used up.",
 		}, []string{"channel", "provider"}),
+		breakers: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_breaker_changes_total",
+			Help: "How often this replica opened or closed a provider's breaker.",
+		}, []string{"provider"}),
 	}
 }
 
@@ -67,6 +72,7 @@ func (d *Deliverer) Expect(registry *channels.Registry) {
 func (m *metrics) expect(channel, provider string, urges bool) {
 	m.attempts.WithLabelValues(channel, provider, string(store.DeliverySuccess), noClass)
 	m.quotas.WithLabelValues(channel, provider)
+	m.breakers.WithLabelValues(provider)
 	for _, class := range []channels.Class{
 		channels.Permanent, channels.Transient, channels.Throttled, channels.Misconfigured, channels.Uncertain,
 	} {

@@ -19,6 +19,7 @@ import (
 func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, receipt channels.Receipt, sendErr error) *Next {
 	outcome, next := decide(r, receipt, sendErr)
 	outcome.Attempt.StartedAt = started.UTC().Truncate(time.Microsecond)
+	outcome.CountAs = d.unlisted.countAs(r.delivery.Channel, sendErr, outcome.Attempt.Code)
 	d.logAttempt(ctx, r, outcome)
 	traceOutcome(ctx, r.delivery, outcome)
 

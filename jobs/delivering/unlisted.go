@@ -59,6 +59,17 @@ func (u *unlisted) note(channel string, err error) {
 	}
 }
 
+// countAs returns the name under which an outcome with the code is counted by the hour: a row for
+// each code of a vendor that makes them up would be no count. It is empty for the code itself.
+func (u *unlisted) countAs(channel string, err error, code string) string {
+	var e *channels.Error
+	if !errors.As(err, &e) || !e.Unlisted || channels.CleanText(e.Code) != code {
+		return ""
+	}
+	name, _ := u.name(channel, e.Code)
+	return name
+}
+
 // name returns the name under which a code is counted, and whether it is the first of it.
 func (u *unlisted) name(channel, code string) (name string, first bool) {
 	u.mu.Lock()

@@ -1,8 +1,10 @@
-// Package overview tells how the channels and their queues stand.
+// Package overview tells how the channels, their queues and their providers stand, and what happened
+// lately.
 package overview
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,10 @@ const age = 5 * time.Second
 // Store is what Overview needs of the store.
 type Store interface {
 	QueueDepths(ctx context.Context) ([]store.QueueDepth, error)
+	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]store.Count, error)
+	OpenBreakers(ctx context.Context) ([]store.Breaker, error)
+	PlacesTaken(ctx context.Context) (map[string]int, error)
+	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (wait time.Duration, taken bool, err error)
 }
 
 // Overview reads how the channels stand.
@@ -45,6 +51,8 @@ type Channel struct {
 	Running   int
 	Retrying  int // wait for a retry
 	Scheduled int // wait for their sendAt
+	// Breakers are the open ones of Providers: what would go through these waits.
+	Breakers []store.Breaker
 	// Oldest is the time from which the first of Waiting could have been sent; nil when none
 	// waits.
 	Oldest *time.Time
@@ -53,7 +61,11 @@ type Channel struct {
 // Channels returns all channels, those that are not enabled too, in the order of the types.
 // The queues may be a few seconds old.
 func (o *Overview) Channels(ctx context.Context) ([]Channel, error) {
-	depths, err := o.read(ctx)
+	depths, err := o.Depths(ctx)
+	if err != nil {
+		return nil, err
+	}
+	breakers, err := o.store.OpenBreakers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +79,11 @@ func (o *Overview) Channels(ctx context.Context) ([]Channel, error) {
 		for _, d := range depths {
 			if d.Queue == name {
 				c.add(d)
+			}
+		}
+		for _, b := range breakers {
+			if slices.Contains(c.Providers, b.Provider) {
+				c.Breakers = append(c.Breakers, b)
 			}
 		}
 		all[i] = c
@@ -89,7 +106,8 @@ func (c *Channel) add(d store.QueueDepth) {
 	}
 }
 
-func (o *Overview) read(ctx context.Context) ([]store.QueueDepth, error) {
+// Depths returns the queues as they were at most a few seconds ago.
+func (o *Overview) Depths(ctx context.Context) ([]store.QueueDepth, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if time.Since(o.readAt) < age {

@@ -33,6 +33,7 @@ const (
 	UnknownProvider = "unknown_provider" // of that name, for that channel
 	Expired         = "expired"          // expiresAt has passed
 	Erased          = "erased"           // the address is gone
+	CannotProbe     = "cannot_probe"     // the provider's type has no probe
 )
 
 // Error says why a request was refused. Nothing was changed.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -17,6 +18,27 @@ type Preview struct {
 	Params       []byte   // a JSON object for the vendor, or nil
 	Missing      []string // params that the template needs, in the order in which they were met
 	Unused       []string // params that the template does not mention, sorted
+}
+
+// Form is what the templates of a channel have.
+type Form struct {
+	MsgTypes       []string // the first is the channel's default
+	RecipientTypes []string
+	TemplateCode   bool // the vendor renders: a body is not sent
+}
+
+// Form returns what the templates of a channel have; the zero value when there is no such
+// channel.
+func (r *Renderer) Form(channel string) Form {
+	typ, known := r.types[channel]
+	if !known {
+		return Form{}
+	}
+	f := Form{TemplateCode: typ.TemplateCode, RecipientTypes: channels.RecipientTypeNames(typ)}
+	for _, m := range typ.MsgTypes {
+		f.MsgTypes = append(f.MsgTypes, m.Name)
+	}
+	return f
 }
 
 // PreviewTemplate renders a template as Message does, but goes on where a param is missing.

@@ -31,7 +31,7 @@ type Defaults struct {
 
 // Retention is the `retention` section: how long finished notifications are kept.
 type Retention struct {
-	Days int `yaml:"days" env:"DAYS" doc:"days after which a finished notification is deleted, and what it left in a cluster, and an entry of the audit log; 0 keeps all"`
+	Days int `yaml:"days" env:"DAYS" doc:"days after which a finished notification is deleted, what it left in a cluster, an entry of the audit log, and an hour of the counts; 0 keeps all"`
 }
 
 // NewDefaults returns the documented values.

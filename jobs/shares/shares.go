@@ -16,8 +16,8 @@ const patience = 5 * time.Second
 // ErrBusy means that others have had all of it for as long as Take waits.
 var ErrBusy = errors.New("others use all of it")
 
-// Pool is an amount that is handed out. Who waits is served in the order of arrival, but an
-// app that has its share already waits beside that line.
+// Pool is an amount that is handed out, in the order of arrival. An app that has its share already
+// does not hold up the others: it waits beside their line.
 type Pool struct {
 	all   *semaphore.Weighted
 	share int64

@@ -16,6 +16,9 @@ const CodeErased = "erased"
 const (
 	// eraseBatch is how many deliveries one transaction erases at most.
 	eraseBatch = 500
+	// unmatchedBatch is in how many notifications one transaction erases unmatched addresses:
+	// each may have thousands, which are written anew.
+	unmatchedBatch = 100
 	// eraseTime is after how long Erase begins no further transaction. It is well within the
 	// time of a request.
 	eraseTime = 5 * time.Second
@@ -63,33 +66,22 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	}
 	page := store.Erasure{
 		Recipient: r.Recipient, NotificationID: r.NotificationID, Limit: eraseBatch, Code: CodeErased, At: store.Now(),
-		Audit: r.audit(by),
+		Audit: []store.AuditEntry{r.audit(by)},
 	}
 	if r.DryRun {
 		done.Deliveries, err = c.store.CountErasable(ctx, page)
 		return done, err
 	}
-	if done.Unmatched, err = c.store.EraseUnmatched(ctx, page); err != nil {
+	until := time.Now().Add(eraseTime)
+	if done, err = c.eraseDeliveries(ctx, page, until); err == nil && !done.More {
+		page.Limit = unmatchedBatch
+		done.Unmatched, done.More, err = c.eraseUnmatched(ctx, page, until)
+	}
+	if err == nil && !done.More && r.NotificationID == uuid.Nil {
+		done.Mentions, err = c.store.EraseMentions(ctx, r.Recipient)
+	}
+	if err != nil {
 		return Erased{}, err
-	}
-	if r.NotificationID == uuid.Nil {
-		if done.Mentions, err = c.store.EraseMentions(ctx, r.Recipient); err != nil {
-			return Erased{}, err
-		}
-	}
-	for started := time.Now(); ; {
-		erased, err := c.store.Erase(ctx, page)
-		if err != nil {
-			return Erased{}, err
-		}
-		done.add(erased)
-		if erased.Last == uuid.Nil {
-			break
-		}
-		page.After = erased.Last
-		if done.More = time.Since(started) > eraseTime; done.More {
-			break
-		}
 	}
 	if r.NotificationID != uuid.Nil {
 		done.SharedMessages = 0 // the rest of its own deliveries
@@ -98,6 +90,38 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	c.log.Info("erased", zap.Stringer("notification", r.NotificationID), zap.Int("deliveries", done.Deliveries),
 		zap.Int("cancelled", done.Cancelled), zap.Int("messages", done.Messages), zap.Int("sending", done.Sending))
 	return done, nil
+}
+
+// eraseDeliveries erases deliveries, and begins no page after the given time. The first page
+// writes the audit entry.
+func (c *Control) eraseDeliveries(ctx context.Context, page store.Erasure, until time.Time) (done Erased, err error) {
+	for {
+		erased, err := c.store.Erase(ctx, page)
+		if err != nil {
+			return Erased{}, err
+		}
+		done.add(erased)
+		if erased.Last == uuid.Nil {
+			return done, nil
+		}
+		page.After, page.Audit = erased.Last, nil
+		if time.Now().After(until) {
+			done.More = true
+			return done, nil
+		}
+	}
+}
+
+// eraseUnmatched erases addresses that fitted no channel, and begins no page after the given
+// time. It returns in how many notifications there were some.
+func (c *Control) eraseUnmatched(ctx context.Context, page store.Erasure, until time.Time) (total int, more bool, err error) {
+	for time.Now().Before(until) {
+		n, err := c.store.EraseUnmatched(ctx, page)
+		if total += n; err != nil || n == 0 {
+			return total, false, err
+		}
+	}
+	return total, true, nil
 }
 
 // add adds what one transaction has erased.

@@ -24,8 +24,8 @@ const (
 )
 
 // Requeue sends a delivery again, exactly as it was rendered, with all its attempts and its
-// notification's priority: one that is dead or cancelled, or that waits for a retry. It goes through the named provider of its channel,
-// or through the channel's own when the name is empty. A *refusal.Error says why not.
+// notification's priority: one that is dead or cancelled, or that waits for a retry. It goes
+// through the named provider of its channel, or through the channel's own when the name is empty. A *refusal.Error says why not.
 func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error {
 	if err := c.checkRequeue(d, provider); err != nil {
 		return err
@@ -114,6 +114,7 @@ type RequeueRequest struct {
 	Provider string               // narrows the choice to its channel; empty for the channels' own
 	DryRun   bool                 // counts, and changes nothing
 	Limit    int                  // from 1 to MaxRequeued
+	After    uuid.UUID            // begins after this delivery; uuid.Nil is the start
 	By       store.Actor
 }
 
@@ -122,13 +123,17 @@ type Requeued struct {
 	Matched  int  // deliveries that the filter chose
 	Requeued int  // of them, those that were requeued
 	More     bool // the filter chooses more
+	// Last is the last that the filter chose, After when it chose none. A request for the rest
+	// that begins after it takes none a second time that has died again.
+	Last uuid.UUID
 }
 
-// RequeueMatching requeues all deliveries that the request chooses and that have not
-// expired, newest first, in transactions of a few hundred. They get the lowest priority, so
+// RequeueMatching requeues all deliveries that the request chooses and that are neither expired
+// nor erased, newest first, in transactions of a few hundred. They get the lowest priority, so
 // that they do not delay new ones. What is done stays done when a later transaction fails, and
 // the same request then goes on with the rest.
 func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeued, error) {
+	r.Filter.NotErased = true
 	if r.Filter.Unexpired = store.Now(); r.Filter.Status != store.DeliveryFailed {
 		r.Filter.Status = store.DeliveryDead
 	}
@@ -139,11 +144,10 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 		}
 		r.Filter.Channel = channel
 	}
-	done := Requeued{More: true}
-	after := uuid.Nil
+	done := Requeued{More: true, Last: r.After}
 	for started := time.Now(); done.More && done.Matched < r.Limit && time.Since(started) < requeueTime; {
 		n := min(requeueBatch, r.Limit-done.Matched)
-		page, err := c.store.ListDeliveries(ctx, r.Filter, after, n+1)
+		page, err := c.store.ListDeliveries(ctx, r.Filter, done.Last, n+1)
 		if err != nil {
 			return Requeued{}, err
 		}
@@ -153,7 +157,7 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 			break
 		}
 		done.Matched += len(page)
-		after = page[len(page)-1].ID
+		done.Last = page[len(page)-1].ID
 		if r.DryRun {
 			continue
 		}
@@ -171,16 +175,14 @@ func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeu
 
 // requeuePage requeues deliveries in one transaction and returns how many it requeued.
 func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provider string, by store.Actor) (int, error) {
-	batch := make([]store.Requeue, 0, len(page))
+	batch := make([]store.Requeue, len(page))
 	asked, _ := c.settings.Load().Registry.Named(provider)
-	for _, d := range page {
+	for i, d := range page {
 		through := provider
 		if asked.Type.NamesProvider(d.Recipient.Type) {
 			through = "" // the delivery stays with its group
 		}
-		if !d.IsErased() {
-			batch = append(batch, c.requeueOf(d, through, store.PriorityLow, by))
-		}
+		batch[i] = c.requeueOf(d, through, store.PriorityLow, by)
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
 	n := 0

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
@@ -142,7 +143,7 @@ func TestRequeueMatchingWaitingDeliveries(t *testing.T) {
 		request.Filter.Status = store.DeliveryFailed
 		done, err = b.Jobs.Control.RequeueMatching(t.Context(), request)
 		require.NoError(t, err)
-		require.Equal(t, steering.Requeued{Matched: 3, Requeued: 3}, done)
+		require.Equal(t, []int{3, 3}, []int{done.Matched, done.Requeued})
 		b.Start()
 		for _, d := range b.Deliveries(a.NotificationID) {
 			b.WaitFor(d.ID, store.DeliverySuccess)
@@ -233,6 +234,7 @@ func TestRequeueMatching(t *testing.T) {
 		matching := func(r steering.RequeueRequest) steering.Requeued {
 			done, err := b.Jobs.Control.RequeueMatching(t.Context(), r)
 			require.NoError(t, err)
+			done.Last = uuid.Nil
 			return done
 		}
 		all := store.DeliveryFilter{NotificationID: a.NotificationID}
@@ -255,6 +257,39 @@ func TestRequeueMatching(t *testing.T) {
 		require.Equal(t, steering.Requeued{Matched: n - 601, Requeued: n - 601}, matching(steering.RequeueRequest{Filter: all, Limit: steering.MaxRequeued}), "it continues with the rest")
 		b.Start()
 		require.Eventually(t, func() bool { return counts().Success == n }, limit.Wait, 10*time.Millisecond)
+	})
+}
+
+// A request that begins after the last one's Last takes none a second time, also when those that
+// went again are dead again.
+func TestRequeueMatchingGoesOn(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		const n = 50
+		b.Provider.Fail(&channels.Error{Class: channels.Permanent, Code: "refused"})
+		b.Start()
+		a, err := b.Jobs.Accepter.Accept(t.Context(), jobstest.Request("k", n))
+		require.NoError(t, err)
+		allDead := func() {
+			require.Eventually(t, func() bool {
+				got, err := b.Store.Notification(t.Context(), a.NotificationID)
+				return err == nil && got.Counts.Dead == n
+			}, limit.Wait, 10*time.Millisecond)
+		}
+		allDead()
+		sent, after := 0, uuid.Nil
+		for _, more := range []bool{true, true, false} {
+			done, err := b.Jobs.Control.RequeueMatching(t.Context(), steering.RequeueRequest{
+				Filter: store.DeliveryFilter{Code: "refused"}, Limit: 20, After: after,
+			})
+			require.NoError(t, err)
+			require.Equal(t, more, done.More)
+			sent, after = sent+done.Requeued, done.Last
+			allDead()
+		}
+		require.Equal(t, n, sent)
+		done, err := b.Jobs.Control.RequeueMatching(t.Context(), steering.RequeueRequest{Limit: 20, After: after})
+		require.NoError(t, err)
+		require.Equal(t, steering.Requeued{Last: after}, done, "nothing is left")
 	})
 }
 

@@ -19,6 +19,7 @@ type Store interface {
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)
 	Requeue(ctx context.Context, batch []store.Requeue) ([]bool, error)
 	Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error)
+	store.Breakers
 	store.Erasures
 }
 

@@ -27,6 +27,7 @@ type RetentionStore interface {
 	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
+	DeleteCounts(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -43,38 +44,45 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 }
 
 // Delete deletes what is older than retention.days: the finished notifications, the messages
-// that stay with a vendor, the entries of the audit log, the versions of templates that were
+// that stay with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
 // replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
 // were not posted for as long. With 0 days it deletes none of these. Expired sessions, and counters
-// of quotas whose period is long over, are always deleted.
-func (r *Retention) Delete(ctx context.Context) error {
+// of quotas whose period is long over, are always deleted. more is true when there was no time for
+// all notifications.
+func (r *Retention) Delete(ctx context.Context) (more bool, err error) {
 	_, sessions := r.store.DeleteSessions(ctx, store.Now())
 	_, uses := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
-	return errors.Join(sessions, uses, r.deleteOld(ctx))
+	more, err = r.deleteOld(ctx)
+	return more, errors.Join(sessions, uses, err)
 }
 
-func (r *Retention) deleteOld(ctx context.Context) error {
+// deleteOld deletes notifications after everything else in the database: there may be more of them
+// than there is time for. The vendors get what is left of the time.
+func (r *Retention) deleteOld(ctx context.Context) (more bool, err error) {
 	s := r.settings.Load()
 	days := s.Retention.Days
 	if days == 0 {
-		return nil
+		return false, nil
 	}
 	before := store.Now().AddDate(0, 0, -days)
-	deleted, err := r.DeleteBefore(ctx, before)
-	if deleted > 0 {
-		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
-	}
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
 	}
 	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
 		err = errors.Join(err, auditErr)
 	}
+	if _, countsErr := r.store.DeleteCounts(ctx, before); countsErr != nil {
+		err = errors.Join(err, countsErr)
+	}
 	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
 	if versions > 0 {
 		r.log.Info("replaced versions of templates deleted", zap.Int("versions", versions), zap.Int("retentionDays", days))
 	}
-	return errors.Join(err, versionsErr, r.expire(ctx, s.Registry, before))
+	deleted, more, deleteErr := r.DeleteBefore(ctx, before)
+	if deleted > 0 {
+		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
+	}
+	return more, errors.Join(err, versionsErr, deleteErr, r.expire(ctx, s.Registry, before))
 }
 
 // expire deletes old and ended messages at the vendors where messages stay. Providers that
@@ -99,17 +107,20 @@ func (r *Retention) expire(ctx context.Context, registry *channels.Registry, bef
 }
 
 // DeleteBefore deletes the finished notifications that were accepted before the given time, in
-// small transactions, and returns how many there were.
-func (r *Retention) DeleteBefore(ctx context.Context, before time.Time) (int, error) {
-	total := 0
-	for {
+// small transactions, and returns how many there were. It begins none after half of the time that
+// ctx has, and then more may be left.
+func (r *Retention) DeleteBefore(ctx context.Context, before time.Time) (total int, more bool, err error) {
+	deadline, limited := ctx.Deadline()
+	until := time.Now().Add(time.Until(deadline) / 2)
+	for !limited || time.Now().Before(until) {
 		deleted, err := r.store.DeleteClosed(ctx, before, retentionBatch)
 		if err != nil {
-			return total, fmt.Errorf("delete old notifications: %w", err)
+			return total, false, fmt.Errorf("delete old notifications: %w", err)
 		}
 		if deleted == 0 {
-			return total, nil
+			return total, false, nil
 		}
 		total += deleted
 	}
+	return total, true, nil
 }

@@ -3,6 +3,7 @@ package upkeep_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/jobs"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -20,11 +23,11 @@ func TestDeleteBefore(t *testing.T) {
 		closed := b.Accept("closed")
 		b.WaitFor(closed.ID, store.DeliverySuccess)
 
-		n, err := b.Jobs.Retention.DeleteBefore(t.Context(), time.Now().Add(-time.Hour))
+		n, _, err := b.Jobs.Retention.DeleteBefore(t.Context(), time.Now().Add(-time.Hour))
 		require.NoError(t, err)
 		require.Zero(t, n, "it is too young")
 
-		n, err = b.Jobs.Retention.DeleteBefore(t.Context(), time.Now().Add(time.Hour))
+		n, _, err = b.Jobs.Retention.DeleteBefore(t.Context(), time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		_, err = b.Store.Delivery(t.Context(), closed.ID)
@@ -58,12 +61,13 @@ func TestMessagesAtTheVendorAreDeleted(t *testing.T) {
 		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": provider("a", serving)},
 			provider("b", spare), provider("c", b.Provider))
 		b.Jobs.Apply(settings)
-		require.NoError(t, b.Jobs.Retention.Delete(t.Context()))
+		requireDeletes(t, b)
 		require.Empty(t, serving.before, "0 days keep all")
 
 		settings.Retention.Days = 30
 		b.Jobs.Apply(settings)
-		require.ErrorContains(t, b.Jobs.Retention.Delete(t.Context()), "provider a: the cluster is away")
+		_, err := b.Jobs.Retention.Delete(t.Context())
+		require.ErrorContains(t, err, "provider a: the cluster is away")
 		for _, k := range []*keeper{serving, spare} {
 			require.Len(t, k.before, 1)
 			require.WithinDuration(t, time.Now().AddDate(0, 0, -30), k.before[0], time.Minute)
@@ -78,8 +82,8 @@ func TestTheAuditLogIsKeptAsLongAsNotifications(t *testing.T) {
 		settings.Retention.Days = 30
 		b.Jobs.Apply(settings)
 		old := time.Now().AddDate(0, 0, -31)
-		b.Exec(`INSERT INTO audit (id, at, app_id, address, agent, action, object_id, outcome, detail)
-			SELECT $1, at, app_id, address, agent, action, 'old', outcome, detail FROM audit WHERE object_id = 'hello'`, store.FirstID(old))
+		b.Exec(`INSERT INTO audit (id, at, app_id, person, address, agent, action, object_id, outcome, detail)
+			SELECT $1, at, app_id, person, address, agent, action, 'old', outcome, detail FROM audit WHERE object_id = 'hello'`, store.FirstID(old))
 		entries := func() (objects []string) {
 			listed, err := b.Store.ListAudit(t.Context(), store.AuditFilter{}, uuid.Nil, 100)
 			require.NoError(t, err)
@@ -89,8 +93,57 @@ func TestTheAuditLogIsKeptAsLongAsNotifications(t *testing.T) {
 			return objects
 		}
 		require.Contains(t, entries(), "old")
-		require.NoError(t, b.Jobs.Retention.Delete(t.Context()))
+		requireDeletes(t, b)
 		require.NotContains(t, entries(), "old")
 		require.Contains(t, entries(), "hello", "of the template")
 	})
+}
+
+// requireDeletes runs the retention to its end.
+func requireDeletes(t *testing.T, b *jobstest.Bundle) {
+	t.Helper()
+	more, err := b.Jobs.Retention.Delete(t.Context())
+	require.NoError(t, err)
+	require.False(t, more)
+}
+
+// When there are more old notifications than a job has time for, everything else is deleted before
+// them, and the job goes on at once instead of an hour later.
+func TestRetentionGoesOnWhileNotificationsAreLeft(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		st := &manyNotifications{Store: b.Store, audit: make(chan struct{}, 100)}
+		b.Rebuild(st)
+		settings := b.Settings(channels.Resend)
+		settings.Retention.Days = 30
+		b.Jobs.Apply(settings)
+		c := b.Open(jobs.Dispatcher{Enabled: true, Interval: 100 * time.Millisecond, BatchSize: 1, LeaseTimeout: 3 * time.Second})
+		require.NoError(t, c.Start(t.Context()))
+		t.Cleanup(func() { require.NoError(t, c.Stop()) })
+		for range 3 {
+			limit.Receive(t, st.audit, "a deletion of old audit entries")
+		}
+		require.GreaterOrEqual(t, st.deleted.Load(), int64(2))
+	})
+}
+
+// manyNotifications is a store with no end of old notifications.
+type manyNotifications struct {
+	store.Store
+	deleted atomic.Int64
+	audit   chan struct{}
+}
+
+func (s *manyNotifications) DeleteClosed(ctx context.Context, _ time.Time, _ int) (int, error) {
+	select {
+	case <-time.After(100 * time.Millisecond):
+		s.deleted.Add(1)
+		return 1, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (s *manyNotifications) DeleteAudit(context.Context, time.Time) (int, error) {
+	s.audit <- struct{}{}
+	return 0, nil
 }

@@ -17,7 +17,7 @@ func TestExpiredSessionsAreDeleted(t *testing.T) {
 		for digest, expires := range map[string]time.Time{"over": now, "open": now.Add(time.Hour)} {
 			require.NoError(t, b.Store.CreateSession(t.Context(), store.Session{Digest: digest, CreatedAt: now, ExpiresAt: expires}))
 		}
-		require.NoError(t, b.Jobs.Retention.Delete(t.Context()))
+		requireDeletes(t, b)
 		_, err := b.Store.Session(t.Context(), "over")
 		require.ErrorIs(t, err, store.ErrNotFound)
 		_, err = b.Store.Session(t.Context(), "open")

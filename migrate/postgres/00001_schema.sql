@@ -40,8 +40,35 @@ WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 -- For the lists of an app. Neither column ever changes.
 CREATE INDEX notifications_app ON notifications (app_id, id);
 
--- For erasing an address that fitted no channel, which is rare.
-CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
+-- The addresses in notifications.unmatched, for erasing one: an index over the array, which triggers
+-- keep.
+CREATE TABLE unmatched_recipients (
+    value           text COLLATE "C" NOT NULL,
+    type            text NOT NULL,
+    notification_id uuid NOT NULL,
+    PRIMARY KEY (value, type, notification_id)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION index_unmatched() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+            SELECT r ->> 'value', r ->> 'type', OLD.id FROM jsonb_array_elements(OLD.unmatched) AS u (r));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO unmatched_recipients
+            SELECT DISTINCT r ->> 'value', r ->> 'type', NEW.id FROM jsonb_array_elements(NEW.unmatched) AS u (r);
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER unmatched_inserted AFTER INSERT ON notifications
+    FOR EACH ROW WHEN (NEW.unmatched IS NOT NULL) EXECUTE FUNCTION index_unmatched();
+CREATE TRIGGER unmatched_updated AFTER UPDATE OF unmatched ON notifications
+    FOR EACH ROW EXECUTE FUNCTION index_unmatched();
+CREATE TRIGGER unmatched_deleted AFTER DELETE ON notifications
+    FOR EACH ROW WHEN (OLD.unmatched IS NOT NULL) EXECUTE FUNCTION index_unmatched();
 
 CREATE TABLE messages (
     id               uuid PRIMARY KEY,
@@ -175,15 +202,20 @@ CREATE TABLE alert_groups (
     told_at         timestamptz NOT NULL,
     notification_id uuid NOT NULL, -- may be deleted
     seen_at         timestamptz NOT NULL, -- the last post, which may have been a repetition
+    receiver        text NOT NULL, -- its name in the configuration
     PRIMARY KEY (app_id, id)
 )
 WITH (fillfactor = 50); -- updated at every post
+
+-- For what a receiver was last told. A repetition changes neither column.
+CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
 -- Who changed what. Rows are inserted, and deleted after retention.days.
 CREATE TABLE audit (
     id        uuid PRIMARY KEY,
     at        timestamptz NOT NULL,
     app_id    text NOT NULL, -- empty: the process itself
+    person    text NOT NULL, -- who signed in by OpenID Connect, or empty
     address   text NOT NULL,
     agent     text NOT NULL,
     action    text NOT NULL,
@@ -203,6 +235,23 @@ END $$;
 CREATE TRIGGER audit_never_changes BEFORE UPDATE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION audit_never_changes();
 
+-- What was accepted and what became of it, counted for each hour. Nothing in it is of a person.
+-- A replica adds to rows of its own, so that replicas do not wait for each other.
+CREATE TABLE hourly_counts (
+    hour     timestamptz NOT NULL, -- its begin
+    channel  text NOT NULL,
+    app_id   text NOT NULL,
+    template text NOT NULL,
+    provider text NOT NULL, -- empty for accepted ones
+    outcome  text NOT NULL, -- accepted, success, failed or dead
+    code     text NOT NULL,
+    took     smallint NOT NULL, -- the bucket of the time until success; 0 for the others
+    writer   smallint NOT NULL,
+    amount   bigint NOT NULL,
+    PRIMARY KEY (hour, channel, app_id, template, provider, outcome, code, took, writer)
+)
+WITH (fillfactor = 50); -- the rows of this hour are updated by every batch
+
 -- When each provider may be called next, for all replicas.
 CREATE TABLE provider_slots (
     provider text PRIMARY KEY,
@@ -221,11 +270,21 @@ CREATE TABLE provider_places (
 )
 WITH (fillfactor = 50);
 
+-- Providers that take no deliveries now, but for a probe from time to time.
+CREATE TABLE provider_breakers (
+    provider  text PRIMARY KEY,
+    by_hand   boolean NOT NULL, -- an operator opened it, and only an operator closes it
+    code      text NOT NULL, -- of the last failure before it opened; empty when an operator opened it
+    opened_at timestamptz NOT NULL,
+    probe_at  timestamptz NOT NULL
+);
+
 -- Browsers that are signed in to the console.
 CREATE TABLE sessions (
     digest     text PRIMARY KEY, -- of the token, which only the browser knows
     app_id     text NOT NULL,
-    proof      text NOT NULL, -- differs when the app's secret or roles do
+    person     text NOT NULL, -- who signed in by OpenID Connect, or empty
+    proof      text NOT NULL, -- differs when what let the browser in does, or the roles
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL
 );
@@ -247,8 +306,10 @@ CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
 DROP TABLE sessions;
+DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP FUNCTION audit_never_changes;
 DROP TABLE app_use;
@@ -259,3 +320,5 @@ DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
 DROP TABLE notifications;
+DROP FUNCTION index_unmatched;
+DROP TABLE unmatched_recipients;

@@ -31,7 +31,37 @@ CREATE TABLE notifications (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX notifications_app ON notifications (app_id, id);
-CREATE INDEX notifications_unmatched ON notifications (id) WHERE unmatched IS NOT NULL;
+
+CREATE TABLE unmatched_recipients (
+    value           TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    notification_id TEXT NOT NULL,
+    PRIMARY KEY (value, type, notification_id)
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_inserted AFTER INSERT ON notifications WHEN NEW.unmatched IS NOT NULL
+BEGIN
+    INSERT INTO unmatched_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.unmatched);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_updated AFTER UPDATE OF unmatched ON notifications
+BEGIN
+    DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.unmatched));
+    INSERT INTO unmatched_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.unmatched);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER unmatched_deleted AFTER DELETE ON notifications WHEN OLD.unmatched IS NOT NULL
+BEGIN
+    DELETE FROM unmatched_recipients WHERE (value, type, notification_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.unmatched));
+END;
+-- +goose StatementEnd
 
 -- With rowids, because bodies are large.
 CREATE TABLE messages (
@@ -148,13 +178,17 @@ CREATE TABLE alert_groups (
     told_at         INTEGER NOT NULL,
     notification_id TEXT NOT NULL,
     seen_at         INTEGER NOT NULL,
+    receiver        TEXT NOT NULL,
     PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
 CREATE TABLE audit (
     id        TEXT PRIMARY KEY,
     at        INTEGER NOT NULL,
     app_id    TEXT NOT NULL,
+    person    TEXT NOT NULL,
     address   TEXT NOT NULL,
     agent     TEXT NOT NULL,
     action    TEXT NOT NULL,
@@ -172,6 +206,19 @@ BEGIN
 END;
 -- +goose StatementEnd
 
+CREATE TABLE hourly_counts (
+    hour     INTEGER NOT NULL,
+    channel  TEXT NOT NULL,
+    app_id   TEXT NOT NULL,
+    template TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    outcome  TEXT NOT NULL,
+    code     TEXT NOT NULL,
+    took     INTEGER NOT NULL,
+    amount   INTEGER NOT NULL,
+    PRIMARY KEY (hour, channel, app_id, template, provider, outcome, code, took)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE provider_slots (
     provider TEXT PRIMARY KEY,
     next_at  INTEGER NOT NULL
@@ -185,9 +232,18 @@ CREATE TABLE provider_places (
     PRIMARY KEY (provider, place)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE provider_breakers (
+    provider  TEXT PRIMARY KEY,
+    by_hand   INTEGER NOT NULL,
+    code      TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    probe_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE sessions (
     digest     TEXT PRIMARY KEY,
     app_id     TEXT NOT NULL,
+    person     TEXT NOT NULL,
     proof      TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
@@ -195,8 +251,10 @@ CREATE TABLE sessions (
 
 -- +goose Down
 DROP TABLE sessions;
+DROP TABLE provider_breakers;
 DROP TABLE provider_places;
 DROP TABLE provider_slots;
+DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP TABLE app_use;
 DROP TABLE alert_groups;
@@ -206,3 +264,4 @@ DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
 DROP TABLE notifications;
+DROP TABLE unmatched_recipients;

@@ -22,15 +22,17 @@ func lockGroups(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) ([]sto
 		return nil, nil
 	}
 	last, err := query(ctx, tx, sqlread.Told, `
-		INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at)
-		SELECT app_id, id, '', seen_at, notification_id, seen_at
-		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[]) AS t (app_id, id, seen_at, notification_id)
+		INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at, receiver)
+		SELECT app_id, id, '', seen_at, notification_id, seen_at, receiver
+		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::text[])
+			AS t (app_id, id, seen_at, notification_id, receiver)
 		ON CONFLICT (app_id, id) DO UPDATE SET seen_at = greatest(alert_groups.seen_at, excluded.seen_at)
 		RETURNING `+sqlread.ToldColumns,
 		column(groups, func(t *store.Told) string { return t.AppID }),
 		column(groups, func(t *store.Told) string { return t.Group }),
 		column(groups, func(t *store.Told) time.Time { return t.At }),
-		column(groups, func(t *store.Told) [16]byte { return t.NotificationID }))
+		column(groups, func(t *store.Told) [16]byte { return t.NotificationID }),
+		column(groups, func(t *store.Told) string { return t.Receiver }))
 	if err != nil {
 		return nil, fmt.Errorf("lock groups of alerts: %w", err)
 	}

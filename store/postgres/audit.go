@@ -32,11 +32,12 @@ func insertAudit(ctx context.Context, tx executor, entries ...store.AuditEntry) 
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO audit (`+sqlread.AuditColumns+`)
-		SELECT e.id, $2, e.app_id, e.address, e.agent, e.action, e.object_id, e.outcome, e.detail
-		FROM unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-			AS e (id, app_id, address, agent, action, object_id, outcome, detail)`,
+		SELECT e.id, $2, e.app_id, e.person, e.address, e.agent, e.action, e.object_id, e.outcome, e.detail
+		FROM unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+			AS e (id, app_id, person, address, agent, action, object_id, outcome, detail)`,
 		ids, now,
 		column(entries, func(e *store.AuditEntry) string { return e.AppID }),
+		column(entries, func(e *store.AuditEntry) string { return e.Person }),
 		column(entries, func(e *store.AuditEntry) string { return e.Address }),
 		column(entries, func(e *store.AuditEntry) string { return e.Agent }),
 		column(entries, func(e *store.AuditEntry) string { return string(e.Action) }),

@@ -20,7 +20,8 @@ type openDelivery struct {
 // Cancel implements store.Deliveries.
 func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error) {
 	var result store.Cancelled
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.stopping(ctx, func(tx pgx.Tx) error {
+		result = store.Cancelled{}
 		// The same lock as lockNotifications.
 		if _, err := tx.Exec(ctx, `SELECT FROM notifications WHERE id = $1 FOR NO KEY UPDATE`, c.NotificationID); err != nil {
 			return err
@@ -42,7 +43,7 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 			return err
 		}
 		result = store.Cancelled{Deliveries: len(stopped), Last: open[len(open)-1].ID}
-		_, err = tx.Exec(ctx, closeDeliveries, closeArgs(column(stopped, func(d *openDelivery) store.Closing {
+		_, err = tx.Exec(ctx, closeDeliveries, s.closeArgs(column(stopped, func(d *openDelivery) store.Closing {
 			return store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
 			}

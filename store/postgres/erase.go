@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
@@ -57,11 +56,15 @@ const (
 // Erase implements store.Erasures.
 func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error) {
 	var done store.Erased
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.stopping(ctx, func(tx pgx.Tx) error {
+		done = store.Erased{}
 		where, args := erasable(e)
 		ids, err := query(ctx, tx, scanID, fmt.Sprintf(`SELECT id FROM deliveries WHERE %s AND id > $%d ORDER BY id LIMIT $%d`,
 			where, len(args)+1, len(args)+2), append(args, e.After, e.Limit)...)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, e.Audit...); err != nil || len(ids) == 0 {
 			return err
 		}
 		done.Last = ids[len(ids)-1]
@@ -96,7 +99,7 @@ func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e s
 	if err != nil {
 		return 0, 0, err
 	}
-	_, err = tx.Exec(ctx, closeDeliveries, closeArgs(column(stopped, func(d *openDelivery) store.Closing {
+	_, err = tx.Exec(ctx, closeDeliveries, s.closeArgs(column(stopped, func(d *openDelivery) store.Closing {
 		return store.Closing{DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At}
 	}))...)
 	return len(stopped), len(open) - len(stopped), err
@@ -106,37 +109,52 @@ func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e s
 // $2 and the value $3, or any when $2 is empty. $1 is store.ErasedText.
 const chosenAddress = `r ->> 'value' <> $1 AND ($2 = '' OR (r ->> 'type' = $2 AND r ->> 'value' = $3))`
 
-// eraseIn erases the chosen addresses in a column that has lists, where it has some.
+// eraseIn erases the chosen addresses in a column that has lists.
 func eraseIn(table, column string) string {
 	return `UPDATE ` + table + ` SET ` + column + ` = (
 			SELECT jsonb_agg(CASE WHEN ` + chosenAddress + ` THEN jsonb_set(r, '{value}', to_jsonb($1::text)) ELSE r END ORDER BY position)
 			FROM jsonb_array_elements(` + column + `) WITH ORDINALITY AS u (r, position))
-		WHERE ` + column + ` IS NOT NULL AND EXISTS (SELECT FROM jsonb_array_elements(` + column + `) AS u (r) WHERE ` + chosenAddress + `)`
+		WHERE `
 }
+
+const (
+	// lockUnmatchedOf locks notifications in which the recipient is unmatched, in the order of
+	// ids, see lockNotifications.
+	lockUnmatchedOf = `
+		SELECT locked.id FROM (
+			SELECT notification_id FROM unmatched_recipients WHERE value = $3 AND type = $2 AND value <> $1
+			ORDER BY notification_id LIMIT $4
+		) u, LATERAL (SELECT id FROM notifications WHERE id = u.notification_id LIMIT 1 FOR NO KEY UPDATE) locked`
+	lockUnmatchedIn = `
+		SELECT id FROM notifications
+		WHERE id = $4 AND EXISTS (SELECT FROM jsonb_array_elements(unmatched) AS u (r) WHERE ` + chosenAddress + `) FOR NO KEY UPDATE`
+)
 
 // EraseUnmatched implements store.Erasures.
 func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error) {
-	args, scope := []any{store.ErasedText, e.Recipient.Type, e.Recipient.Value}, ``
-	if e.Recipient == (store.Recipient{}) {
-		args, scope = append(args, e.NotificationID), ` AND id = $4`
-	}
-	var changed pgconn.CommandTag
+	var ids [][16]byte
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		if err := insertAudit(ctx, tx, e.Audit); err != nil {
+		lock, of := lockUnmatchedOf, any(e.Limit)
+		if e.Recipient == (store.Recipient{}) {
+			lock, of = lockUnmatchedIn, e.NotificationID
+		}
+		ids, err = query(ctx, tx, scanID, lock, store.ErasedText, e.Recipient.Type, e.Recipient.Value, of)
+		if err != nil || len(ids) == 0 {
 			return err
 		}
-		changed, err = tx.Exec(ctx, eraseIn("notifications", "unmatched")+scope, args...)
+		_, err = tx.Exec(ctx, eraseIn("notifications", "unmatched")+`id = ANY ($4::uuid[])`, store.ErasedText, e.Recipient.Type, e.Recipient.Value, ids)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("erase unmatched recipients: %w", marked(err))
 	}
-	return int(changed.RowsAffected()), nil
+	return len(ids), nil
 }
 
 // EraseMentions implements store.Erasures.
 func (s *Store) EraseMentions(ctx context.Context, r store.Recipient) (int, error) {
-	changed, err := s.pool.Exec(ctx, eraseIn("messages", "mention"), store.ErasedText, r.Type, r.Value)
+	changed, err := s.pool.Exec(ctx, eraseIn("messages", "mention")+
+		`mention IS NOT NULL AND EXISTS (SELECT FROM jsonb_array_elements(mention) AS u (r) WHERE `+chosenAddress+`)`, store.ErasedText, r.Type, r.Value)
 	if err != nil {
 		return 0, fmt.Errorf("erase mentions: %w", marked(err))
 	}

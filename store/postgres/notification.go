@@ -154,6 +154,7 @@ func (s *Store) insertAcceptances(
 	insertDeliveries(&queries, deliveries)
 	writeTold(&queries, told)
 	writeUses(&queries, uses)
+	s.writeCounts(&queries, store.CountAccepted(batch))
 	queries.Queue(announce, queuesOf(jobs))
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
 		return fmt.Errorf("insert notifications: %w", err)

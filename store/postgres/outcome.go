@@ -41,6 +41,7 @@ const moveCounts = `moved_counts AS (
 			FROM changed_deliveries GROUP BY notification_id
 		) moved
 		WHERE n.id = moved.notification_id
+		RETURNING n.id, n.app_id
 	)`
 
 // record writes the outcomes that are not fenced and returns their deliveries.
@@ -48,11 +49,11 @@ var record = `
 	WITH outcomes AS (
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
 			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
-			$13::timestamptz[], $14::timestamptz[])
+			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[])
 		AS o (delivery_id, job_id, attempt, throttled, status, next_retry_at,
-			attempt_id, provider, class, code, error, details, started_at, at)
+			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took)
 	), changed_deliveries AS (
-		SELECT d.notification_id, d.status AS old_status, o.*
+		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, o.*
 		FROM outcomes o, ` + rowOf("deliveries", "o.delivery_id") + ` d
 		WHERE d.job_id = o.job_id AND d.attempts < o.attempt AND d.status <> 'success'
 			-- A throttled outcome is not counted, so the attempts do not fence its repetition.
@@ -73,7 +74,7 @@ var record = `
 			started_at, finished_at)
 		SELECT attempt_id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, at
 		FROM changed_deliveries
-	), ` + moveCounts + `
+	), ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
 	SELECT delivery_id FROM changed_deliveries`
 
 // Record implements store.Deliveries.
@@ -83,7 +84,7 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		ids,
 		column(batch, func(o *store.Outcome) int64 { return o.Attempt.JobID }),
 		column(batch, func(o *store.Outcome) int { return o.Attempt.Attempt }),
-		column(batch, func(o *store.Outcome) bool { return o.Throttled }),
+		column(batch, func(o *store.Outcome) bool { return o.Unspent }),
 		column(batch, func(o *store.Outcome) string { return string(o.Status) }),
 		column(batch, func(o *store.Outcome) *time.Time { return o.NextRetryAt }),
 		column(batch, func(o *store.Outcome) [16]byte { return o.Attempt.ID }),
@@ -93,7 +94,9 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		column(batch, func(o *store.Outcome) string { return o.Attempt.Error }),
 		column(batch, func(o *store.Outcome) []byte { return o.Attempt.Details }),
 		column(batch, func(o *store.Outcome) time.Time { return o.Attempt.StartedAt }),
-		column(batch, func(o *store.Outcome) time.Time { return o.Attempt.FinishedAt }))
+		column(batch, func(o *store.Outcome) time.Time { return o.Attempt.FinishedAt }),
+		column(batch, func(o *store.Outcome) string { return o.CountedCode() }),
+		column(batch, func(o *store.Outcome) int { return o.TookBucket() }), s.writer)
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
 	}
@@ -153,18 +156,19 @@ var closeDeliveries = `
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
 		AS s (delivery_id, job_id, status, code, error, at)
 	), changed_deliveries AS (
-		SELECT d.notification_id, d.status AS old_status, s.*
+		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, d.provider,
+			s.code AS counted_as, 0::smallint AS took, s.*
 		FROM closings s, ` + rowOf("deliveries", "s.delivery_id") + ` d
 		WHERE d.job_id = s.job_id AND d.status IN ('pending', 'failed')
 	), updated_deliveries AS (
 		UPDATE deliveries d SET status = c.status, next_retry_at = NULL,
 			last_code = c.code, last_error = c.error, updated_at = c.at
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
-	), ` + moveCounts + `
+	), ` + moveCounts + `, ` + countOutcomes("$7::smallint") + `
 	SELECT delivery_id FROM changed_deliveries`
 
 // closeArgs are the arguments of closeDeliveries.
-func closeArgs(batch []store.Closing) []any {
+func (s *Store) closeArgs(batch []store.Closing) []any {
 	return []any{
 		column(batch, func(c *store.Closing) [16]byte { return c.DeliveryID }),
 		column(batch, func(c *store.Closing) int64 { return c.JobID }),
@@ -172,13 +176,14 @@ func closeArgs(batch []store.Closing) []any {
 		column(batch, func(c *store.Closing) string { return c.Code }),
 		column(batch, func(c *store.Closing) string { return c.Error }),
 		column(batch, func(c *store.Closing) time.Time { return c.At }),
+		s.writer,
 	}
 }
 
 // CloseOrphans implements store.Deliveries.
 func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error) {
 	ids := column(batch, func(c *store.Closing) [16]byte { return c.DeliveryID })
-	changed, err := s.change(ctx, ids, closeDeliveries, closeArgs(batch)...)
+	changed, err := s.change(ctx, ids, closeDeliveries, s.closeArgs(batch)...)
 	if err != nil {
 		return nil, fmt.Errorf("close orphans: %w", err)
 	}

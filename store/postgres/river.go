@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
@@ -126,6 +127,18 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (ma
 // queuesOf returns the argument of announce.
 func queuesOf(jobs []store.Job) []string {
 	return column(jobs, func(j *store.Job) string { return j.Line().Queue() })
+}
+
+// stopping runs a transaction that calls stopJobs, and once more when it ended in a deadlock: River
+// locks many jobs at once, in another order, when they come due.
+func (s *Store) stopping(ctx context.Context, f func(pgx.Tx) error) error {
+	const deadlockDetected = "40P01"
+	err := pgx.BeginFunc(ctx, s.pool, f)
+	var ended *pgconn.PgError
+	if errors.As(err, &ended) && ended.Code == deadlockDetected {
+		err = pgx.BeginFunc(ctx, s.pool, f)
+	}
+	return err
 }
 
 // stopJobs deletes the jobs that wait and cancels the others, and returns the deliveries

@@ -10,8 +10,8 @@ import (
 
 // CreateSession implements store.Sessions.
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
-	_, err := s.pool.Exec(ctx, `INSERT INTO sessions (digest, app_id, proof, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-		n.Digest, n.AppID, n.Proof, n.CreatedAt, n.ExpiresAt)
+	_, err := s.pool.Exec(ctx, `INSERT INTO sessions (digest, app_id, person, proof, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		n.Digest, n.AppID, n.Person, n.Proof, n.CreatedAt, n.ExpiresAt)
 	if err != nil {
 		return fmt.Errorf("create session: %w", marked(err))
 	}

@@ -4,6 +4,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -21,6 +22,7 @@ type Store struct {
 	river       riverClient
 
 	wanted, found int // connections, see Places
+	writer        int // of hourly_counts, below maxWriters
 }
 
 var _ store.Store = (*Store)(nil)
@@ -60,7 +62,8 @@ func newStore(pool *pgxpool.Pool) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("river client: %w", err)
 	}
-	return &Store{pool: pool, river: client, Reader: sqlread.Reader{
+	writer := rand.IntN(maxWriters) //nolint:gosec // not a secret
+	return &Store{pool: pool, river: client, writer: writer, Reader: sqlread.Reader{
 		DB: reader{pool}, RunningJob: runningJob, OrphanedJobs: orphanedJobs, AppID: `n.app_id`, Now: `clock_timestamp()`,
 		Dead: `d.status = 'dead'`, // the index's predicate as well would count twice in the planner's estimate
 	}}, nil

@@ -3,14 +3,17 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/postgres"
@@ -101,4 +104,56 @@ func TestEveryAcceptanceNotifiesRiver(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, `{"queue": "email"}`, notification.Payload)
 	}
+}
+
+// A cancellation that ends in a deadlock with a transaction of River's, which locks jobs in another
+// order, is done again.
+func TestCancelAfterADeadlock(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t, testdb.New(t)), limit.Context(t)
+	for try := range 5 {
+		if cancelInADeadlock(ctx, t, s, strconv.Itoa(try)) {
+			return
+		}
+	}
+	t.Fatal("the other transaction was ended every time")
+}
+
+// cancelInADeadlock reports whether the cancellation was the one that the server ended: the first
+// that waits for a second, unless the machine is busy.
+func cancelInADeadlock(ctx context.Context, t *testing.T, s *postgres.Store, key string) bool {
+	t.Helper()
+	a := storetest.Acceptance("app", key, 2)
+	_, err := s.Accept(ctx, func() []store.Acceptance { return []store.Acceptance{a} })
+	require.NoError(t, err)
+	deliveries, err := s.DeliveriesOf(ctx, a.Notification.ID, uuid.Nil, 2)
+	require.NoError(t, err)
+	tx, err := s.Pool().Begin(ctx)
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	lock := func(i int) error {
+		_, err := tx.Exec(ctx, `SELECT FROM river_job WHERE id = $1 FOR UPDATE`, deliveries[i].JobID)
+		return err
+	}
+	require.NoError(t, lock(1))
+	type result struct {
+		store.Cancelled
+		err error
+	}
+	cancelled := make(chan result, 1)
+	go func() {
+		done, err := s.Cancel(ctx, store.Cancellation{NotificationID: a.Notification.ID, Limit: 10, At: store.Now()})
+		cancelled <- result{done, err}
+	}()
+	require.Eventually(t, func() bool {
+		var waiting int
+		err := s.Pool().QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		return err == nil && waiting == 1
+	}, limit.Wait, time.Millisecond)
+	locked := lock(0)
+	require.NoError(t, tx.Rollback(ctx))
+	done := limit.Receive(t, cancelled, "the cancellation")
+	require.NoError(t, done.err)
+	require.Equal(t, 2, done.Deliveries)
+	return locked == nil
 }

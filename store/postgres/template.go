@@ -44,13 +44,13 @@ func isTaken(err error) bool {
 
 // UpdateTemplate implements store.Templates.
 func (s *Store) UpdateTemplate(
-	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+	ctx context.Context, t store.Template, owner string, version int, audit store.AuditEntry,
 ) (store.Template, error) {
 	updated, err := s.writeTemplate(ctx, audit, `
 		UPDATE templates SET version = version + 1, description = $3, msg_type = $4, subject = $5, body = $6,
 			template_code = $7, updated_at = $8, owner = $9, private = $10
-		WHERE name = $1 AND owner = $2 RETURNING `+sqlread.TemplateColumns,
-		t.Name, owner, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt, t.Owner, t.Private)
+		WHERE name = $1 AND owner = $2 AND $11 IN (0, version) RETURNING `+sqlread.TemplateColumns,
+		t.Name, owner, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt, t.Owner, t.Private, version)
 	if err != nil {
 		return store.Template{}, fmt.Errorf("update template %q: %w", t.Name, err)
 	}

@@ -18,11 +18,11 @@ func lockGroups(ctx context.Context, tx *sql.Tx, groups []store.Told) ([]store.T
 	var last []store.Told
 	for _, group := range groups {
 		told, err := query(ctx, tx, sqlread.Told, `
-			INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at)
-			VALUES (?1, ?2, '', ?3, ?4, ?3)
+			INSERT INTO alert_groups (app_id, id, state, told_at, notification_id, seen_at, receiver)
+			VALUES (?1, ?2, '', ?3, ?4, ?3, ?5)
 			ON CONFLICT (app_id, id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at)
 			RETURNING `+sqlread.ToldColumns,
-			group.AppID, group.Group, group.At, group.NotificationID)
+			group.AppID, group.Group, group.At, group.NotificationID, group.Receiver)
 		if err != nil {
 			return nil, fmt.Errorf("lock a group of alerts: %w", err)
 		}
@@ -57,16 +57,9 @@ func repetition(ctx context.Context, tx *sql.Tx, id uuid.UUID) (store.Accepted, 
 
 // ForgetAlertGroups implements store.AlertGroups.
 func (s *Store) ForgetAlertGroups(ctx context.Context, before time.Time) (int, error) {
-	var forgotten int64
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM alert_groups WHERE seen_at < ?`, bound([]any{before})...)
-		if err == nil {
-			forgotten, err = result.RowsAffected()
-		}
-		return err
-	})
+	forgotten, err := s.execute(ctx, `DELETE FROM alert_groups WHERE seen_at < ?`, before)
 	if err != nil {
 		return 0, fmt.Errorf("forget groups of alerts: %w", err)
 	}
-	return int(forgotten), nil
+	return forgotten, nil
 }

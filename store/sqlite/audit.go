@@ -12,7 +12,7 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-const insertEntry = `INSERT INTO audit (` + sqlread.AuditColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertEntry = `INSERT INTO audit (` + sqlread.AuditColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // insertAudit writes entries in the transaction of their change.
 func insertAudit(ctx context.Context, tx *sql.Tx, entries ...store.AuditEntry) error {
@@ -22,7 +22,7 @@ func insertAudit(ctx context.Context, tx *sql.Tx, entries ...store.AuditEntry) e
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, insertEntry, id, now, e.AppID, e.Address, e.Agent, e.Action, e.ObjectID, e.Outcome, e.Detail)
+		_, err = tx.ExecContext(ctx, insertEntry, id, now, e.AppID, e.Person, e.Address, e.Agent, e.Action, e.ObjectID, e.Outcome, e.Detail)
 		if err != nil {
 			return fmt.Errorf("write the audit log: %w", err)
 		}
@@ -37,10 +37,9 @@ func (s *Store) Audit(ctx context.Context, entries ...store.AuditEntry) error {
 
 // DeleteAudit implements store.Auditor.
 func (s *Store) DeleteAudit(ctx context.Context, before time.Time) (int, error) {
-	result, err := s.write.ExecContext(ctx, `DELETE FROM audit WHERE id < ?`, store.FirstID(before))
+	deleted, err := s.execute(ctx, `DELETE FROM audit WHERE id < ?`, store.FirstID(before))
 	if err != nil {
-		return 0, fmt.Errorf("delete from the audit log: %w", marked(err))
+		return 0, fmt.Errorf("delete from the audit log: %w", err)
 	}
-	n, _ := result.RowsAffected() // this driver returns no error
-	return int(n), nil
+	return deleted, nil
 }

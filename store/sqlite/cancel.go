@@ -40,7 +40,7 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 		for _, d := range stopped {
 			_, err := closeDelivery(ctx, tx, store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
-			})
+			}, nil)
 			if err != nil {
 				return err
 			}

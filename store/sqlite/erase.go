@@ -40,7 +40,10 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 			err = row.Scan(&id)
 			return id, err
 		}, `SELECT id FROM deliveries WHERE `+where+` AND id > ? ORDER BY id LIMIT ?`, append(args, e.After, e.Limit)...)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, e.Audit...); err != nil || len(ids) == 0 {
 			return err
 		}
 		done.Last = ids[len(ids)-1]
@@ -90,22 +93,12 @@ func (s *Store) cancelErased(ctx context.Context, tx *sql.Tx, ids string, e stor
 	for _, d := range stopped {
 		_, err := closeDelivery(ctx, tx, store.Closing{
 			DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At,
-		})
+		}, nil)
 		if err != nil {
 			return 0, 0, err
 		}
 	}
 	return len(stopped), len(open) - len(stopped), nil
-}
-
-// changed runs a statement and returns how many rows it changed.
-func changed(ctx context.Context, tx *sql.Tx, sql string, args ...any) (int, error) {
-	result, err := tx.ExecContext(ctx, sql, args...)
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
 }
 
 // chosenAddress is the condition on an element of a list that an erasure chooses: with the type $2
@@ -121,18 +114,13 @@ func eraseIn(table, column string) string {
 }
 
 // EraseUnmatched implements store.Erasures.
-func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (n int, err error) {
-	args, scope := []any{store.ErasedText, e.Recipient.Type, e.Recipient.Value}, ``
+func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error) {
+	scope, of := ` AND id IN (SELECT notification_id FROM unmatched_recipients
+		WHERE value = $3 AND type = $2 ORDER BY notification_id LIMIT $4)`, any(e.Limit)
 	if e.Recipient == (store.Recipient{}) {
-		args, scope = append(args, e.NotificationID), ` AND id = $4`
+		scope, of = ` AND id = $4`, e.NotificationID
 	}
-	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
-		if err := insertAudit(ctx, tx, e.Audit); err != nil {
-			return err
-		}
-		n, err = changed(ctx, tx, eraseIn("notifications", "unmatched")+scope, args...)
-		return err
-	})
+	n, err := s.execute(ctx, eraseIn("notifications", "unmatched")+scope, store.ErasedText, e.Recipient.Type, e.Recipient.Value, of)
 	if err != nil {
 		return 0, fmt.Errorf("erase unmatched recipients: %w", err)
 	}

@@ -48,6 +48,9 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := writeUses(ctx, tx, decision.Used); err != nil {
 			return err
 		}
+		if err := writeCounts(ctx, tx, store.CountAccepted(created)); err != nil {
+			return err
+		}
 		return s.insertContents(ctx, tx, created)
 	})
 	if err != nil {
@@ -56,8 +59,8 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	return accepted, nil
 }
 
-// decide decides what of a batch is written. The keys of acceptances that have quotas are
-// looked up: what was accepted before uses none.
+// decide decides what of a batch is written. The keys of acceptances that have quotas or tell of a
+// group of alerts are looked up: what was accepted before uses none, and tells nothing.
 func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.Decision, error) {
 	last, err := lockGroups(ctx, tx, store.ToldOf(batch))
 	if err != nil {
@@ -69,7 +72,7 @@ func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.De
 	}
 	taken := map[store.Key]bool{}
 	for _, a := range batch {
-		if len(a.Quotas) == 0 {
+		if len(a.Quotas) == 0 && a.Telling == nil {
 			continue
 		}
 		key := a.Notification.Key()

@@ -16,13 +16,14 @@ import (
 func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, error) {
 	recorded := make([]bool, len(batch))
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		tally := store.Tally{}
 		for i, o := range batch {
 			var err error
-			if recorded[i], err = recordOne(ctx, tx, o); err != nil {
+			if recorded[i], err = recordOne(ctx, tx, o, tally); err != nil {
 				return err
 			}
 		}
-		return nil
+		return writeCounts(ctx, tx, tally.Counts())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
@@ -30,7 +31,8 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 	return recorded, nil
 }
 
-func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
+// recordOne records an outcome and adds it to the tally.
+func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tally) (bool, error) {
 	a := o.Attempt
 	var isRecorded bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE delivery_id = ? AND id = ?)`,
@@ -38,9 +40,7 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 	if err != nil || isRecorded {
 		return isRecorded, err
 	}
-	notification, old, err := statusOf(ctx, tx,
-		`SELECT notification_id, status FROM deliveries WHERE id = ? AND job_id = ? AND attempts < ? AND status <> 'success'`,
-		a.DeliveryID, a.JobID, a.Attempt)
+	before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND attempts < ? AND status <> 'success'`, a.DeliveryID, a.JobID, a.Attempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -58,7 +58,7 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 			details = ?9,
 			updated_at = ?10
 		WHERE id = ?1`,
-		a.DeliveryID, o.Status, o.Throttled, a.Attempt, a.Provider, micros(o.NextRetryAt),
+		a.DeliveryID, o.Status, o.Unspent, a.Attempt, a.Provider, micros(o.NextRetryAt),
 		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro())
 	if err != nil {
 		return false, err
@@ -72,41 +72,70 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, moveCounts(ctx, tx, notification, old, o.Status, a.FinishedAt)
+	before.provider = a.Provider
+	return true, before.count(ctx, tx, tally, o.Status, o.CountedCode(), o.TookBucket(), a.FinishedAt)
 }
 
-// statusOf reads a delivery's notification and stored status.
-func statusOf(ctx context.Context, tx *sql.Tx, sql string, args ...any) (
-	notification uuid.UUID, status store.DeliveryStatus, err error,
-) {
-	err = tx.QueryRowContext(ctx, sql, args...).Scan(&notification, &status)
-	return notification, status, err
+// move is a delivery whose status is about to change.
+type move struct {
+	notification                uuid.UUID
+	status                      store.DeliveryStatus // as it is stored
+	channel, template, provider string
+	test                        bool
 }
 
-// moveCounts moves a notification's counts by the change of one delivery's status.
-func moveCounts(ctx context.Context, tx *sql.Tx, notification uuid.UUID, old, status store.DeliveryStatus, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `
+// moveOf reads the delivery that the condition chooses, or returns sql.ErrNoRows.
+func moveOf(ctx context.Context, tx *sql.Tx, condition string, args ...any) (m move, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT notification_id, status, channel, template_name, provider, test
+		FROM deliveries WHERE `+condition, args...).
+		Scan(&m.notification, &m.status, &m.channel, &m.template, &m.provider, &m.test)
+	return m, err
+}
+
+// count moves the notification's counts and adds the new status to the tally.
+func (m move) count(
+	ctx context.Context, tx *sql.Tx, tally store.Tally, status store.DeliveryStatus, code string, took int, at time.Time,
+) error {
+	app, err := m.moveCounts(ctx, tx, status, at)
+	if err != nil || m.test || status == store.DeliveryCancelled {
+		return err
+	}
+	if status == store.DeliverySuccess {
+		code = ""
+	}
+	tally.Add(at, store.Count{
+		AppID: app, Channel: m.channel, Template: m.template, Provider: m.provider,
+		Counted: store.Counted(status), Code: code, Took: took,
+	})
+	return nil
+}
+
+// moveCounts moves the notification's counts by the change of the delivery's status, and returns
+// the notification's app.
+func (m move) moveCounts(ctx context.Context, tx *sql.Tx, status store.DeliveryStatus, at time.Time) (app string, err error) {
+	err = tx.QueryRowContext(ctx, `
 		UPDATE notifications SET
 			failed = failed + (?3 = 'failed') - (?2 = 'failed'),
 			success = success + (?3 = 'success') - (?2 = 'success'),
 			dead = dead + (?3 = 'dead') - (?2 = 'dead'),
 			cancelled = cancelled + (?3 = 'cancelled') - (?2 = 'cancelled'),
 			updated_at = max(updated_at, ?4)
-		WHERE id = ?1`, notification, old, status, at.UnixMicro())
-	return err
+		WHERE id = ?1 RETURNING app_id`, m.notification, m.status, status, at.UnixMicro()).Scan(&app)
+	return app, err
 }
 
 // CloseOrphans implements store.Deliveries.
 func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error) {
 	closed := make([]bool, len(batch))
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		tally := store.Tally{}
 		for i, c := range batch {
 			var err error
-			if closed[i], err = closeDelivery(ctx, tx, c); err != nil {
+			if closed[i], err = closeDelivery(ctx, tx, c, tally); err != nil {
 				return err
 			}
 		}
-		return nil
+		return writeCounts(ctx, tx, tally.Counts())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("close orphans: %w", err)
@@ -114,11 +143,10 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 	return closed, nil
 }
 
-// closeDelivery closes a delivery that is still open and has the same job.
-func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing) (bool, error) {
-	notification, old, err := statusOf(ctx, tx, `
-		SELECT notification_id, status FROM deliveries
-		WHERE id = ? AND job_id = ? AND status IN ('pending', 'failed')`, c.DeliveryID, c.JobID)
+// closeDelivery closes a delivery that is still open and has the same job, and adds it to the
+// tally; a cancelled one is not counted.
+func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing, tally store.Tally) (bool, error) {
+	before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND status IN ('pending', 'failed')`, c.DeliveryID, c.JobID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -131,16 +159,14 @@ func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	return true, moveCounts(ctx, tx, notification, old, c.Status, c.At)
+	return true, before.count(ctx, tx, tally, c.Status, c.Code, 0, c.At)
 }
 
 // Reopen implements store.Deliveries.
 func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error) {
 	reopened := false
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		notification, old, err := statusOf(ctx, tx, `
-			SELECT notification_id, status FROM deliveries
-			WHERE id = ? AND job_id = ? AND status IN ('dead', 'cancelled')`, id, jobID)
+		before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND status IN ('dead', 'cancelled')`, id, jobID)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -154,7 +180,8 @@ func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts 
 			return err
 		}
 		reopened = true
-		return moveCounts(ctx, tx, notification, old, store.DeliveryPending, now)
+		_, err = before.moveCounts(ctx, tx, store.DeliveryPending, now)
+		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("reopen delivery %s: %w", id, err)

@@ -43,16 +43,9 @@ func writeUses(ctx context.Context, tx *sql.Tx, uses []store.Use) error {
 
 // ForgetUses implements store.Quotas.
 func (s *Store) ForgetUses(ctx context.Context, before time.Time) (int, error) {
-	var forgotten int64
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM app_use WHERE start < ?`, before.UnixMicro())
-		if err == nil {
-			forgotten, err = result.RowsAffected()
-		}
-		return err
-	})
+	forgotten, err := s.execute(ctx, `DELETE FROM app_use WHERE start < ?`, before)
 	if err != nil {
 		return 0, fmt.Errorf("forget what apps have used: %w", err)
 	}
-	return int(forgotten), nil
+	return forgotten, nil
 }

@@ -6,16 +6,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/labring/sealos-notify/store"
 )
 
 // endedDelivery is a delivery that may be requeued, and has no job any more that could send it.
 type endedDelivery struct {
 	store.Requeue
-	notification uuid.UUID
-	status       store.DeliveryStatus
+	before move
 }
 
 // Requeue implements store.Deliveries.
@@ -25,27 +22,25 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		var ended []endedDelivery
 		var jobs []store.Job
 		for i, r := range batch {
-			var notification uuid.UUID
-			var status store.DeliveryStatus
-			err := tx.QueryRowContext(ctx, `
-				SELECT d.notification_id, d.status, n.app_id FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-				WHERE d.id = ? AND d.job_id = ? AND d.status IN ('dead', 'cancelled', 'failed')`, r.DeliveryID, r.JobID).
-				Scan(&notification, &status, &r.Job.AppID)
+			before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND status IN ('dead', 'cancelled', 'failed')`, r.DeliveryID, r.JobID)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			if status == store.DeliveryFailed {
+			if before.status == store.DeliveryFailed {
 				if stopped, err := s.stopWaiting(ctx, tx, r.JobID); err != nil {
 					return err
 				} else if !stopped {
 					continue // a worker has it
 				}
 			}
+			if err := tx.QueryRowContext(ctx, `SELECT app_id FROM notifications WHERE id = ?`, before.notification).Scan(&r.Job.AppID); err != nil {
+				return err
+			}
 			requeued[i] = true
-			ended, jobs = append(ended, endedDelivery{r, notification, status}), append(jobs, r.Job)
+			ended, jobs = append(ended, endedDelivery{r, before}), append(jobs, r.Job)
 		}
 		if len(ended) == 0 {
 			return nil
@@ -79,5 +74,6 @@ func requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64
 	if err != nil {
 		return err
 	}
-	return moveCounts(ctx, tx, d.notification, d.status, store.DeliveryPending, d.At)
+	_, err = d.before.moveCounts(ctx, tx, store.DeliveryPending, d.At)
+	return err
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -11,8 +10,8 @@ import (
 
 // CreateSession implements store.Sessions.
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
-	_, err := s.execute(ctx, `INSERT INTO sessions (digest, app_id, proof, created_at, expires_at) VALUES (?, ?, ?, ?, ?)`,
-		n.Digest, n.AppID, n.Proof, n.CreatedAt, n.ExpiresAt)
+	_, err := s.execute(ctx, `INSERT INTO sessions (digest, app_id, person, proof, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		n.Digest, n.AppID, n.Person, n.Proof, n.CreatedAt, n.ExpiresAt)
 	if err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}
@@ -34,17 +33,4 @@ func (s *Store) DeleteSessions(ctx context.Context, expiredBy time.Time) (int, e
 		return 0, fmt.Errorf("delete sessions: %w", err)
 	}
 	return deleted, nil
-}
-
-// execute runs one statement in a transaction and returns how many rows it changed.
-func (s *Store) execute(ctx context.Context, statement string, args ...any) (int, error) {
-	var changed int64
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, statement, bound(args)...)
-		if err == nil {
-			changed, err = result.RowsAffected()
-		}
-		return err
-	})
-	return int(changed), err
 }

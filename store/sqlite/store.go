@@ -105,6 +105,25 @@ func (s *Store) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return marked(tx.Commit())
 }
 
+// execute runs one statement in a transaction and returns how many rows it changed.
+func (s *Store) execute(ctx context.Context, statement string, args ...any) (n int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		n, err = changed(ctx, tx, statement, args...)
+		return err
+	})
+	return n, err
+}
+
+// changed runs one statement and returns how many rows it changed.
+func changed(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int, error) {
+	result, err := tx.ExecContext(ctx, statement, bound(args)...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
 // querier is a *sql.DB or a *sql.Tx.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)

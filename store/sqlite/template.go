@@ -34,13 +34,14 @@ func (s *Store) CreateTemplate(
 
 // UpdateTemplate implements store.Templates.
 func (s *Store) UpdateTemplate(
-	ctx context.Context, t store.Template, owner string, audit store.AuditEntry,
+	ctx context.Context, t store.Template, owner string, version int, audit store.AuditEntry,
 ) (store.Template, error) {
 	updated, err := s.writeTemplate(ctx, audit, `
 		UPDATE templates SET version = version + 1, description = ?, msg_type = ?, subject = ?, body = ?,
 			template_code = ?, updated_at = ?, owner = ?, private = ?
-		WHERE name = ? AND owner = ? RETURNING `+sqlread.TemplateColumns,
-		t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt.UnixMicro(), t.Owner, t.Private, t.Name, owner)
+		WHERE name = ? AND owner = ? AND ? IN (0, version) RETURNING `+sqlread.TemplateColumns,
+		t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt.UnixMicro(), t.Owner, t.Private,
+		t.Name, owner, version)
 	if err != nil {
 		return store.Template{}, fmt.Errorf("update template %q: %w", t.Name, err)
 	}
@@ -118,18 +119,15 @@ func checkTemplates(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) e
 }
 
 // DeleteReplacedVersions implements store.TemplateHistory.
-func (s *Store) DeleteReplacedVersions(ctx context.Context, before time.Time) (n int, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
-		n, err = changed(ctx, tx, `
+func (s *Store) DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error) {
+	deleted, err := s.execute(ctx, `
 		DELETE FROM template_versions WHERE (name, version) IN (
 			SELECT name, version FROM (
 				SELECT name, version, lead(created_at) OVER (PARTITION BY name ORDER BY version) AS replaced_at
 				FROM template_versions) versions
-			WHERE replaced_at < $1)`, before.UnixMicro())
-		return err
-	})
+			WHERE replaced_at < $1)`, before)
 	if err != nil {
 		return 0, fmt.Errorf("delete replaced versions: %w", err)
 	}
-	return n, nil
+	return deleted, nil
 }

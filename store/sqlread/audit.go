@@ -10,7 +10,7 @@ import (
 )
 
 // AuditColumns are those that an entry of the audit log has.
-const AuditColumns = `id, at, app_id, address, agent, action, object_id, outcome, detail`
+const AuditColumns = `id, at, app_id, person, address, agent, action, object_id, outcome, detail`
 
 // ListAudit implements store.Auditor.
 func (r Reader) ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error) {
@@ -26,6 +26,6 @@ func (r Reader) ListAudit(ctx context.Context, f store.AuditFilter, after uuid.U
 
 func auditEntry(row Row) (store.AuditEntry, error) {
 	var e store.AuditEntry
-	err := row.Scan(&e.ID, &e.At, &e.AppID, &e.Address, &e.Agent, &e.Action, &e.ObjectID, &e.Outcome, &e.Detail)
+	err := row.Scan(&e.ID, &e.At, &e.AppID, &e.Person, &e.Address, &e.Agent, &e.Action, &e.ObjectID, &e.Outcome, &e.Detail)
 	return e, err
 }

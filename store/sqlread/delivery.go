@@ -68,6 +68,9 @@ func (r Reader) ListDeliveries(
 	if !f.Unexpired.IsZero() {
 		c.and(`coalesce(d.expires_at > $, true)`, f.Unexpired)
 	}
+	if f.NotErased {
+		c.terms = append(c.terms, notErased)
+	}
 	c.status(f.Status)
 	if f.Code != "" {
 		c.and(`d.last_code <> '' AND d.last_code = $`, f.Code) // the index holds no others
@@ -79,6 +82,9 @@ func (r Reader) ListDeliveries(
 	deliveries, err := listed(ctx, r.DB, Delivery, from+c.where()+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(limit), c.args)
 	return wrapped(deliveries, err, "list deliveries")
 }
+
+// notErased chooses the deliveries that can be sent again, see store.Delivery.IsErased.
+const notErased = `d.job_id <> 0`
 
 // DeadGroups implements store.Deliveries.
 func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error) {
@@ -95,7 +101,7 @@ func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store
 		FROM (
 			SELECT d.channel, d.provider, d.last_code, d.updated_at, CASE WHEN $1 IN ('', n.app_id) THEN 1 ELSE 0 END AS counts
 			FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-			WHERE `+r.Dead+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(most)+`
+			WHERE `+r.Dead+` AND `+notErased+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(most)+`
 		) newest
 		GROUP BY channel, provider, last_code ORDER BY sum(counts) DESC, channel, provider, last_code`, []any{appID})
 	groups = slices.DeleteFunc(groups, func(g store.DeadGroup) bool { return g.Count == 0 })

@@ -37,8 +37,14 @@ func (r Reader) Template(ctx context.Context, name string) (store.Template, erro
 
 // ListTemplates implements store.Templates.
 func (r Reader) ListTemplates(ctx context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error) {
+	from := `templates`
+	if f.Deleted {
+		from = `(
+			SELECT *, created_at AS updated_at FROM template_versions deletions
+			WHERE deleted AND version = (SELECT max(version) FROM template_versions WHERE name = deletions.name)) templates`
+	}
 	templates, err := all(ctx, r.DB, Template,
-		`SELECT `+TemplateColumns+` FROM templates
+		`SELECT `+TemplateColumns+` FROM `+from+`
 		WHERE name > $1 AND ($2 = '' OR channel = $2) AND ($3 = '' OR owner = $3 OR NOT private)
 		ORDER BY name LIMIT $4`, after, f.Channel, f.VisibleTo, limit)
 	return wrapped(templates, err, "list templates")

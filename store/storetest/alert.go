@@ -20,7 +20,9 @@ var alertCases = map[string]func(*testing.T, bundle){
 	"Accept/alerts of the same groups in opposite batches": alertsOppositeBatches,
 	"Accept/alerts that were not written were not told":    alertsRolledBack,
 	"Accept/alerts whose notification was deleted":         alertsDeleted,
+	"Accept/an alert whose key is taken tells nothing":     alertsKeyTaken,
 	"ForgetAlertGroups":                                    forgetAlertGroups,
+	"LastTold":                                             lastTold,
 }
 
 // alertOf returns an acceptance of the state of a group.
@@ -184,4 +186,50 @@ func forgetAlertGroups(t *testing.T, b bundle) {
 	}
 	require.Equal(t, 1, b.count(t, "alert_groups"))
 	b.accept(t, alertOf("app", "old", "x"))
+}
+
+// What a receiver was told last comes first. A group counts once, and not at all before it was
+// told.
+func lastTold(t *testing.T, b bundle) {
+	start := store.Now().Add(-time.Hour)
+	tell := func(app, receiver, group, state string, minute int) store.Told {
+		a := alertOf(app, group, state)
+		a.Telling.Receiver, a.Notification.CreatedAt = receiver, start.Add(time.Duration(minute)*time.Minute)
+		b.accept(t, a)
+		return store.Told{
+			AlertGroup: store.AlertGroup{AppID: app, Group: group}, Receiver: receiver, State: state,
+			At: a.Notification.CreatedAt, NotificationID: a.Notification.ID,
+		}
+	}
+	tell("app", "team", "g", "x", 0)
+	h := tell("app", "team", "h", "x", 1)
+	of := tell("another app", "team", "g", "x", 2)
+	g := tell("app", "team", "g", "resolved", 3)
+	tell("app", "another team", "i", "x", 4)
+
+	for _, c := range []struct {
+		app   string
+		limit int
+		want  []store.Told
+	}{
+		{"", 10, []store.Told{g, of, h}}, {"app", 10, []store.Told{g, h}}, {"app", 1, []store.Told{g}}, {"nobody", 10, nil},
+	} {
+		told, err := b.LastTold(t.Context(), "team", c.app, c.limit)
+		require.NoError(t, err)
+		require.Equal(t, c.want, told, c)
+	}
+	told, err := b.LastTold(t.Context(), "nobody", "", 10)
+	require.NoError(t, err)
+	require.Empty(t, told)
+}
+
+func alertsKeyTaken(t *testing.T, b bundle) {
+	taken, alert := Acceptance("app", "key", 1), alertOf("app", "group", "x")
+	alert.Notification.IdempotencyKey = "key"
+	b.accept(t, taken)
+	accepted, err := b.Accept(t.Context(), []store.Acceptance{alert})
+	require.NoError(t, err)
+	require.True(t, accepted[0].Replayed)
+	require.Equal(t, taken.Notification.ID, accepted[0].Notification.ID)
+	require.Equal(t, []int{0}, b.tell(t, alertOf("app", "group", "x")), "nothing was told before")
 }

@@ -17,7 +17,7 @@ var auditCases = map[string]func(*testing.T, bundle){
 }
 
 // actor is who acts in the cases.
-var actor = store.Actor{AppID: "app", Address: "192.0.2.1", Agent: "curl/8"}
+var actor = store.Actor{AppID: "app", Person: "alice@example.com", Address: "192.0.2.1", Agent: "curl/8"}
 
 // audit returns the entries of the log that the filter chooses, oldest first, without what
 // the store gave them.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/store"
@@ -11,6 +12,7 @@ import (
 
 var deadCases = map[string]func(*testing.T, bundle){
 	"DeadGroups/by what stopped them": deadGroups,
+	"DeadGroups/without erased ones":  deadGroupsErased,
 }
 
 func deadGroups(t *testing.T, s bundle) {
@@ -56,4 +58,27 @@ func deadGroups(t *testing.T, s bundle) {
 	require.NoError(t, err)
 	require.Empty(t, groups, "among the newest are none of the app")
 	require.True(t, more)
+}
+
+// What was erased can never be sent again: it is neither counted nor looked at, and a list of
+// what can be sent again does not have it.
+func deadGroupsErased(t *testing.T, s bundle) {
+	kept, erased := Acceptance("app", "1", 1), Acceptance("app", "2", 2)
+	s.accept(t, kept, erased)
+	for _, d := range append(kept.Deliveries, erased.Deliveries...) {
+		s.record(t.Context(), t, outcome(s.delivery(t, d.ID), 1, store.DeliveryDead))
+	}
+	s.erase(t, erasure(store.Recipient{}, erased.Notification.ID))
+	groups, more, err := s.DeadGroups(t.Context(), "", 2)
+	require.NoError(t, err)
+	require.Len(t, groups, 1)
+	require.Equal(t, 1, groups[0].Count)
+	require.False(t, more)
+
+	f := store.DeliveryFilter{Status: store.DeliveryDead}
+	for _, f.NotErased = range []bool{false, true} {
+		found, err := s.ListDeliveries(t.Context(), f, uuid.Nil, 10)
+		require.NoError(t, err)
+		require.Len(t, found, map[bool]int{false: 3, true: 1}[f.NotErased])
+	}
 }

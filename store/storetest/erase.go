@@ -16,6 +16,7 @@ var eraseCases = map[string]func(*testing.T, bundle){
 	"Erase/nothing is written later": eraseIsFinal,
 	"Erase/pages":                    erasePages,
 	"EraseUnmatched":                 eraseUnmatched,
+	"EraseUnmatched/pages":           eraseUnmatchedPages,
 	"EraseMentions":                  eraseMentions,
 }
 
@@ -23,7 +24,7 @@ var eraseCases = map[string]func(*testing.T, bundle){
 func erasure(r store.Recipient, notification uuid.UUID) store.Erasure {
 	return store.Erasure{
 		Recipient: r, NotificationID: notification, Limit: 100, Code: "erased", At: store.Now(),
-		Audit: actor.Did(store.AuditRecipientErase, ""),
+		Audit: []store.AuditEntry{actor.Did(store.AuditRecipientErase, "")},
 	}
 }
 
@@ -78,6 +79,7 @@ func eraseRecipient(t *testing.T, b bundle) {
 	require.Equal(t, store.Counts{Total: 1, Dead: 1}, b.notification(t, own.Notification.ID).Counts)
 	require.Equal(t, store.Counts{Total: 2, Pending: 1, Cancelled: 1}, b.notification(t, shared.Notification.ID).Counts)
 	require.Equal(t, store.Erased{}, b.erase(t, erasure(person, uuid.Nil)), "again")
+	require.Equal(t, 2, b.count(t, "audit"))
 
 	replayed, err := b.Accept(t.Context(), []store.Acceptance{Acceptance("other", "own", 1)})
 	require.NoError(t, err)
@@ -158,7 +160,6 @@ func eraseUnmatched(t *testing.T, b bundle) {
 		require.NoError(t, err)
 		require.Equal(t, want, n)
 	}
-	require.Equal(t, 2, b.count(t, "audit"))
 	gone := store.Recipient{Type: "phone", Value: store.ErasedText}
 	require.Equal(t, []store.Recipient{bob, gone}, unmatched(both))
 	require.Equal(t, []store.Recipient{gone}, unmatched(one))
@@ -170,6 +171,41 @@ func eraseUnmatched(t *testing.T, b bundle) {
 		require.Equal(t, want, n)
 	}
 	require.Equal(t, []store.Recipient{{Type: "user_id", Value: store.ErasedText}, gone}, unmatched(both))
+}
+
+// A page is a few notifications, however many there are, and the addresses of deleted ones are gone.
+func eraseUnmatchedPages(t *testing.T, b bundle) {
+	alice, bob := store.Recipient{Type: "phone", Value: "+8613800000001"}, store.Recipient{Type: "user_id", Value: "bob"}
+	var all []store.Acceptance
+	for _, key := range []string{"1", "2", "3"} {
+		a := Acceptance("app", key, 1)
+		a.Notification.Unmatched = []store.Recipient{alice, bob, alice}
+		all = append(all, a)
+	}
+	b.accept(t, all...)
+	require.Equal(t, 6, b.count(t, "unmatched_recipients"))
+	e := erasure(alice, uuid.Nil)
+	e.Limit = 2
+	for _, want := range []int{2, 1, 0} {
+		n, err := b.EraseUnmatched(t.Context(), e)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	for _, r := range []store.Recipient{{Type: "phone", Value: store.ErasedText}, {Type: "user_id", Value: "carol"}} {
+		n, err := b.EraseUnmatched(t.Context(), erasure(r, uuid.Nil))
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}
+	require.Equal(t, []store.Recipient{{Type: "phone", Value: store.ErasedText}, bob, {Type: "phone", Value: store.ErasedText}},
+		b.notification(t, all[2].Notification.ID).Unmatched)
+
+	for _, a := range all {
+		b.erase(t, erasure(store.Recipient{}, a.Notification.ID)) // cancels what waits
+	}
+	deleted, err := b.DeleteClosed(t.Context(), store.Now().AddDate(0, 0, 1), 100)
+	require.NoError(t, err)
+	require.Equal(t, 3, deleted)
+	require.Zero(t, b.count(t, "unmatched_recipients"))
 }
 
 func eraseMentions(t *testing.T, b bundle) {

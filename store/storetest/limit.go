@@ -91,6 +91,25 @@ var limitCases = map[string]func(*testing.T, bundle){
 		require.NoError(t, b.FreePlaces(t.Context(), a, nil))
 	},
 
+	"places that are taken are counted": func(t *testing.T, b bundle) {
+		a := uuid.New()
+		taken, err := b.PlacesTaken(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, taken)
+		first, _, err := b.TakePlace(t.Context(), "p", a, 5, time.Hour)
+		require.NoError(t, err)
+		for _, provider := range []string{"p", "p", "q"} {
+			_, _, err := b.TakePlace(t.Context(), provider, uuid.New(), 5, time.Hour)
+			require.NoError(t, err)
+		}
+		_, _, err = b.TakePlace(t.Context(), "p", uuid.New(), 5, -time.Minute) // has expired
+		require.NoError(t, err)
+		require.NoError(t, b.FreePlaces(t.Context(), a, []store.Place{first}))
+		taken, err = b.PlacesTaken(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, map[string]int{"p": 2, "q": 1}, taken)
+	},
+
 	"places that are not renewed expire": func(t *testing.T, b bundle) {
 		a, other := uuid.New(), uuid.New()
 		first, _, err := b.TakePlace(t.Context(), "p", a, 2, time.Hour)

@@ -251,7 +251,7 @@ func acceptStale(t *testing.T, b bundle) {
 		requireRows(t, b, 0, 0)
 	}
 
-	current, err := b.UpdateTemplate(t.Context(), old, old.Owner, actor.Did(store.AuditTemplateUpdate, "alert")) // the same text, at the same time
+	current, err := b.UpdateTemplate(t.Context(), old, old.Owner, 0, actor.Did(store.AuditTemplateUpdate, "alert")) // the same text, at the same time
 	require.NoError(t, err)
 	requireStale(t)
 	stale.Templates = []store.Template{current}

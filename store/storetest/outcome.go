@@ -90,7 +90,7 @@ func recordThrottled(t *testing.T, b bundle) {
 	b.record(t.Context(), t, outcome(d, 1, store.DeliveryFailed))
 	for range 3 {
 		throttled := outcome(d, 2, store.DeliveryFailed)
-		throttled.Throttled = true
+		throttled.Unspent = true
 		require.Equal(t, []bool{true}, b.record(t.Context(), t, throttled))
 		got := b.delivery(t, d.ID)
 		require.Equal(t, store.DeliveryFailed, got.Status)
@@ -112,7 +112,7 @@ func recordManyAttempts(t *testing.T, b bundle) {
 	begin := store.Now().Add(-time.Hour)
 	for i := range batch {
 		batch[i] = outcome(d, 1, store.DeliveryFailed)
-		batch[i].Throttled = true
+		batch[i].Unspent = true
 		batch[i].Attempt.StartedAt = begin.Add(time.Duration(i) * time.Second)
 	}
 	for _, o := range batch {
@@ -161,7 +161,7 @@ func recordFence(t *testing.T, b bundle) {
 func recordAgain(t *testing.T, b bundle) {
 	n, deliveries := b.acceptOne(t, 5)
 	throttled := outcome(deliveries[3], 1, store.DeliveryFailed)
-	throttled.Throttled = true
+	throttled.Unspent = true
 	batch := []store.Outcome{
 		outcome(deliveries[0], 1, store.DeliverySuccess), outcome(deliveries[1], 1, store.DeliveryFailed),
 		outcome(deliveries[2], 1, store.DeliveryDead), throttled,

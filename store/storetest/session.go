@@ -18,7 +18,7 @@ func sessions(t *testing.T, s bundle) {
 	_, err := s.Session(ctx, "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
 
-	kept := store.Session{Digest: "kept", AppID: "app", Proof: "p", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	kept := store.Session{Digest: "kept", AppID: "app", Person: "alice@example.com", Proof: "p", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	ended, signedOut := kept, kept
 	ended.Digest, ended.ExpiresAt = "ended", now
 	signedOut.Digest = "signed out"

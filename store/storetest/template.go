@@ -22,6 +22,8 @@ var templateCases = map[string]func(*testing.T, bundle){
 	"Templates/concurrent writes":              templateWriters,
 	"Templates/not found":                      templateNotFound,
 	"Templates/list":                           templateList,
+	"Templates/stale version":                  templateStaleVersion,
+	"Templates/list of the deleted":            templateDeletedList,
 	"Templates/replaced versions":              templateReplacedVersions,
 }
 
@@ -90,7 +92,7 @@ func templateUpdate(t *testing.T, b bundle) {
 	got, err := b.UpdateTemplate(t.Context(), store.Template{
 		Name: "alert", Channel: "sms", Body: "new", Version: 7, CreatedAt: later, UpdatedAt: later,
 		Owner: "new", Private: true,
-	}, "owner", did("app", store.AuditTemplateUpdate, "alert"))
+	}, "owner", 0, did("app", store.AuditTemplateUpdate, "alert"))
 	require.NoError(t, err)
 	want := store.Template{
 		Name: "alert", Channel: "email", Body: "new", Version: 2, CreatedAt: first.CreatedAt, UpdatedAt: later, Owner: "new", Private: true,
@@ -122,7 +124,7 @@ func templateVersions(t *testing.T, b bundle) {
 	b.create(t, template("other", "email"), "author")
 	next := first
 	next.Body, next.Description, next.UpdatedAt = "new", "", first.UpdatedAt.Add(time.Minute)
-	second, err := b.UpdateTemplate(t.Context(), next, "owner", did("editor", store.AuditTemplateUpdate, "alert"))
+	second, err := b.UpdateTemplate(t.Context(), next, "owner", 0, did("editor", store.AuditTemplateUpdate, "alert"))
 	require.NoError(t, err)
 	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "owner", did("remover", store.AuditTemplateDelete, "alert")))
 	gone := b.deletion(t, second, "remover")
@@ -154,7 +156,7 @@ func templateWriters(t *testing.T, b bundle) {
 	tmpl := b.create(t, template("alert", "email"), "app")
 	versions, errs := make([]int, writers), make([]error, writers)
 	concurrently(t, writers, func(i int) {
-		updated, err := b.UpdateTemplate(t.Context(), tmpl, "owner", did("app", store.AuditTemplateUpdate, "alert"))
+		updated, err := b.UpdateTemplate(t.Context(), tmpl, "owner", 0, did("app", store.AuditTemplateUpdate, "alert"))
 		versions[i], errs[i] = updated.Version, err
 	})
 	slices.Sort(versions)
@@ -168,7 +170,7 @@ func templateWriters(t *testing.T, b bundle) {
 func templateNotFound(t *testing.T, b bundle) {
 	_, err := b.Template(t.Context(), "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
-	_, err = b.UpdateTemplate(t.Context(), template("none", "email"), "owner", actor.Did(store.AuditTemplateUpdate, "none"))
+	_, err = b.UpdateTemplate(t.Context(), template("none", "email"), "owner", 0, actor.Did(store.AuditTemplateUpdate, "none"))
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.ErrorIs(t, b.DeleteTemplate(t.Context(), "none", "owner", actor.Did(store.AuditTemplateDelete, "none")), store.ErrNotFound)
 	require.Zero(t, b.count(t, "template_versions"))
@@ -227,7 +229,7 @@ func templateReplacedVersions(t *testing.T, b bundle) {
 		tmpl = b.create(t, tmpl, "app")
 		for _, at := range []time.Time{day(-8), day(-2)} {
 			tmpl.UpdatedAt = at
-			_, err := b.UpdateTemplate(t.Context(), tmpl, tmpl.Owner, actor.Did(store.AuditTemplateUpdate, name))
+			_, err := b.UpdateTemplate(t.Context(), tmpl, tmpl.Owner, 0, actor.Did(store.AuditTemplateUpdate, name))
 			require.NoError(t, err)
 		}
 	}
@@ -262,7 +264,7 @@ func templateOwner(t *testing.T, b bundle) {
 	created := b.create(t, template("alert", "email"), "owner")
 	changed := created
 	changed.Body = "another text"
-	_, err := b.UpdateTemplate(t.Context(), changed, "another", actor.Did(store.AuditTemplateUpdate, "alert"))
+	_, err := b.UpdateTemplate(t.Context(), changed, "another", 0, actor.Did(store.AuditTemplateUpdate, "alert"))
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.ErrorIs(t, b.DeleteTemplate(t.Context(), "alert", "another", actor.Did(store.AuditTemplateDelete, "alert")), store.ErrNotFound)
 	got, err := b.Template(t.Context(), "alert")
@@ -272,7 +274,7 @@ func templateOwner(t *testing.T, b bundle) {
 	require.Equal(t, 1, b.count(t, "audit"))
 
 	changed.Owner = "another"
-	_, err = b.UpdateTemplate(t.Context(), changed, "owner", actor.Did(store.AuditTemplateOwner, "alert"))
+	_, err = b.UpdateTemplate(t.Context(), changed, "owner", 0, actor.Did(store.AuditTemplateOwner, "alert"))
 	require.NoError(t, err)
 	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "another", actor.Did(store.AuditTemplateDelete, "alert")))
 
@@ -312,7 +314,7 @@ func templatePrivate(t *testing.T, b bundle) {
 
 func templateAudited(t *testing.T, b bundle) {
 	created := b.create(t, template("alert", "email"), "author")
-	_, err := b.UpdateTemplate(t.Context(), created, "owner", did("editor", store.AuditTemplateUpdate, "alert"))
+	_, err := b.UpdateTemplate(t.Context(), created, "owner", 0, did("editor", store.AuditTemplateUpdate, "alert"))
 	require.NoError(t, err)
 	require.NoError(t, b.DeleteTemplate(t.Context(), "alert", "owner", did("remover", store.AuditTemplateDelete, "alert")))
 	restored := did("author", store.AuditTemplateRestore, "alert")
@@ -334,7 +336,7 @@ func templateAudited(t *testing.T, b bundle) {
 	entry := did("editor", store.AuditTemplateUpdate, "alert")
 	_, err = b.db.ExecContext(t.Context(), `DROP TABLE audit`)
 	require.NoError(t, err)
-	_, err = b.UpdateTemplate(t.Context(), created, "owner", entry)
+	_, err = b.UpdateTemplate(t.Context(), created, "owner", 0, entry)
 	require.Error(t, err)
 	require.Error(t, b.DeleteTemplate(t.Context(), "alert", "owner", entry))
 	require.Equal(t, 4, b.count(t, "template_versions"))
@@ -368,4 +370,63 @@ func templateDeleters(t *testing.T, b bundle) {
 	}
 	require.Equal(t, done, b.count(t, "template_versions"))
 	require.Equal(t, done, b.count(t, "audit"))
+}
+
+// A write of a version that is not the newest changes nothing.
+func templateStaleVersion(t *testing.T, b bundle) {
+	first := b.create(t, template("alert", "email"), "app")
+	mine, theirs := first, first
+	mine.Body, theirs.Body = "mine", "theirs"
+	second, err := b.UpdateTemplate(t.Context(), theirs, "owner", 1, did("other", store.AuditTemplateUpdate, "alert"))
+	require.NoError(t, err)
+	require.Equal(t, 2, second.Version)
+	for _, version := range []int{1, 3} {
+		_, err = b.UpdateTemplate(t.Context(), mine, "owner", version, did("app", store.AuditTemplateUpdate, "alert"))
+		require.ErrorIs(t, err, store.ErrNotFound)
+	}
+	got, err := b.Template(t.Context(), "alert")
+	require.NoError(t, err)
+	require.Equal(t, second, got)
+	require.Equal(t, 2, b.count(t, "template_versions"))
+	require.Equal(t, 2, b.count(t, "audit"))
+}
+
+// The deleted templates are as they were, and do not show what was created again.
+func templateDeletedList(t *testing.T, b bundle) {
+	list := func(f store.TemplateFilter, after string) []string {
+		f.Deleted = true
+		found, err := b.ListTemplates(t.Context(), f, after, 10)
+		require.NoError(t, err)
+		names := []string{}
+		for _, tmpl := range found {
+			names = append(names, tmpl.Name)
+		}
+		return names
+	}
+	remove := func(name, owner string) {
+		require.NoError(t, b.DeleteTemplate(t.Context(), name, owner, did("app", store.AuditTemplateDelete, name)))
+	}
+	require.Empty(t, list(store.TemplateFilter{}, ""))
+	gone := b.create(t, template("gone", "email"), "app")
+	b.create(t, template("again", "email"), "app")
+	b.create(t, template("there", "email"), "app")
+	private := template("private", "sms")
+	private.Private = true
+	b.create(t, private, "app")
+	for _, name := range []string{"gone", "again", "private"} {
+		remove(name, "owner")
+	}
+	b.create(t, template("again", "email"), "app")
+	require.Equal(t, []string{"gone", "private"}, list(store.TemplateFilter{}, ""))
+	require.Equal(t, []string{"private"}, list(store.TemplateFilter{}, "gone"))
+	require.Equal(t, []string{"private"}, list(store.TemplateFilter{Channel: "sms"}, ""))
+	require.Equal(t, []string{"gone"}, list(store.TemplateFilter{VisibleTo: "another"}, ""))
+	remove("again", "owner")
+	require.Equal(t, []string{"again", "gone", "private"}, list(store.TemplateFilter{}, ""), "once, though it was deleted twice")
+
+	found, err := b.ListTemplates(t.Context(), store.TemplateFilter{Deleted: true}, "again", 1)
+	require.NoError(t, err)
+	deletion := b.deletion(t, gone, "app")
+	gone.Version, gone.CreatedAt, gone.UpdatedAt = 2, deletion.CreatedAt, deletion.CreatedAt
+	require.Equal(t, []store.Template{gone}, found)
 }

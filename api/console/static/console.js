@@ -42,16 +42,82 @@
     if (question && !window.confirm(question)) event.preventDefault();
   });
 
-  // A refresh would take the focus or the selection of who is in the part that it replaces.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const part = event.detail.elt;
-    if (part.id !== "live") return;
+  // A refresh would take the focus or the selection of who is in the part that it replaces, when it
+  // is asked for and when its answer comes.
+  function isRead(part) {
     const selection = window.getSelection();
-    const reads = [part, document.getElementById("tried")].some((p) => p && (p.contains(document.activeElement) ||
+    return [part, document.getElementById("tried")].some((p) => p && (p.contains(document.activeElement) ||
       p.querySelector("details[open]") !== null || (!selection.isCollapsed && p.contains(selection.anchorNode))));
-    if (document.hidden || reads) event.preventDefault();
+  }
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "live" && (document.hidden || isRead(event.detail.elt))) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "live" && isRead(event.detail.target)) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:afterSettle", () => showTimes(document));
+
+  // River UI keeps its theme under this name, and follows it in its frame.
+  const river = document.querySelector("iframe.river");
+  if (river) {
+    localStorage.setItem("theme", document.documentElement.dataset.theme || "system");
+    river.src = river.dataset.src;
+  }
+
+  // The editor of a template: what was typed to try it is kept until its user signs out, a fault
+  // leads to its place, and a text that is not saved is not left by accident.
+  const kept = "sealos-notify/";
+  function keep(part, field, key) {
+    const before = localStorage.getItem(kept + key);
+    if (before !== null) field().value = before;
+    for (const event of ["input", "htmx:afterSettle"])
+      part.addEventListener(event, () => localStorage.setItem(kept + key, field().value));
+  }
+  for (const field of document.querySelectorAll("[data-remember]")) {
+    keep(field, () => field, field.dataset.remember);
+    if (field.selectedIndex === -1) field.selectedIndex = 0;
+  }
+  for (const part of document.querySelectorAll("[data-params]")) {
+    const field = () => part.querySelector("textarea");
+    keep(part, field, part.dataset.params);
+    document.getElementById("edit").addEventListener("submit", (event) => { // a new template has its name now
+      const key = kept + part.dataset.params, typed = localStorage.getItem(key);
+      localStorage.removeItem(key);
+      if (typed !== null) localStorage.setItem(key.replace(/[^/]*$/, event.target.elements.name.value), typed);
+    });
+  }
+  document.addEventListener("submit", (event) => {
+    if (!event.target.getAttribute("action")?.endsWith("/sign-out")) return; // a field can be called action
+    for (const key of Object.keys(localStorage)) if (key.startsWith(kept)) localStorage.removeItem(key);
+  });
+
+  document.addEventListener("click", (event) => {
+    const place = event.target.closest("[data-line]");
+    const field = place && document.getElementById(place.dataset.field);
+    if (!field) return;
+    const lines = field.value.split("\n");
+    const line = Math.min(Number(place.dataset.line), lines.length) - 1;
+    const column = [...lines[line]].slice(0, Math.max(0, Number(place.dataset.column) - 1)).join("").length;
+    const at = lines.slice(0, line).join("\n").length + (line > 0 ? 1 : 0) + column;
+    field.focus();
+    field.setSelectionRange(at, at);
+  });
+
+  const guarded = document.querySelector("form[data-guard]");
+  if (guarded) {
+    let changed = "changed" in guarded.dataset;
+    guarded.addEventListener("input", () => { changed = true; });
+    document.addEventListener("submit", (event) => { if (!event.defaultPrevented) changed = false; });
+    window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+  }
+
+  // A mail that was just rendered goes into the new frame beside it.
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const form of document.querySelectorAll("form[data-frame]")) {
+      delete form.dataset.frame;
+      form.submit();
+    }
+  });
 
   showTimes(document);
   document.querySelectorAll("form[data-times]").forEach(bindTimes);

@@ -13,8 +13,8 @@ import (
 	"github.com/labring/sealos-notify/store/postgres"
 )
 
-// The history is ten days of notifications, most to few people and some to a crowd.
-// River's table has the jobs of the last day, as in real use.
+// The history is ten days of notifications, most to few people and some to a crowd. Of every
+// twentieth one delivery is dead. River's table has the jobs of the last day, as in real use.
 const (
 	fewPeople = 5
 	crowd     = 10_000
@@ -23,8 +23,8 @@ const (
 // pastStatements insert $2 notifications to $3 people each, numbered from $1 and evenly
 // spread over the last ten days. Ids are UUIDv7 and sort by time, like the service's.
 var pastStatements = []string{
-	`INSERT INTO notifications (id, app_id, idempotency_key, request_hash, priority, test, total, success, created_at, updated_at)
-	SELECT pg_temp.id('001', at, n), '` + appID + `', 'past-' || n, '\x00', 'normal', false, $3, $3, at, at
+	`INSERT INTO notifications (id, app_id, idempotency_key, request_hash, priority, test, total, success, dead, created_at, updated_at)
+	SELECT pg_temp.id('001', at, n), '` + appID + `', 'past-' || n, '\x00', 'normal', false, $3, $3 - (n % 20 = 0)::int, (n % 20 = 0)::int, at, at
 	FROM pg_temp.past($1, $2)`,
 
 	`INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body, template_code)
@@ -33,9 +33,10 @@ var pastStatements = []string{
 	FROM pg_temp.past($1, $2) WHERE $3 > 0`,
 
 	`INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name, template_version,
-		recipient_type, recipient_value, status, attempts, max_retry, details, created_at, updated_at)
+		recipient_type, recipient_value, status, last_code, last_error, attempts, max_retry, details, created_at, updated_at)
 	SELECT pg_temp.id('003', at, n * 100000 + i), pg_temp.id('001', at, n), pg_temp.id('002', at, n), 0,
-		'feishu_app', 'feishu', 'alert', 1, 'feishu_user_id', 'ou_past_' || n || '_' || i, 'success', 1, 3,
+		'feishu_app', 'feishu', 'alert', 1, 'feishu_user_id', 'ou_past_' || n || '_' || i, CASE WHEN n % 20 = 0 AND i = 1 THEN 'dead' ELSE 'success' END,
+		CASE WHEN n % 20 = 0 AND i = 1 THEN 'feishu_23000' || n / 20 % 10 ELSE '' END, CASE WHEN n % 20 = 0 AND i = 1 THEN 'refused' ELSE '' END, 1, 3,
 		'{"message_id":"om_abcdefghijklmnopqrstuvwxyz"}', at, at
 	FROM pg_temp.past($1, $2), generate_series(1, $3) i`,
 
@@ -48,6 +49,16 @@ var pastStatements = []string{
 	SELECT 'completed', 1, 4, jsonb_build_object('deliveryId', pg_temp.id('003', at, n * 100000 + i)), 'deliver', 'feishu_app', at, at, at, at
 	FROM pg_temp.past($1, $2), generate_series(1, $3) i WHERE at > now() - interval '1 day'`,
 }
+
+// pastCounts are the hourly counts of a service with 20 templates, of ten days.
+const pastCounts = `
+	INSERT INTO hourly_counts (hour, channel, app_id, template, provider, outcome, code, took, writer, amount)
+	SELECT date_trunc('hour', now()) - h * interval '1 hour', '` + channel + `', '` + appID + `', 'template-' || t, provider, outcome, code, took, 0, 400
+	FROM generate_series(0, 240) h, generate_series(1, 20) t, (
+		SELECT '' AS provider, 'accepted' AS outcome, '' AS code, 0 AS took
+		UNION ALL SELECT 'feishu', 'success', '', took FROM generate_series(2, 9) took
+		UNION ALL SELECT 'feishu', outcome, 'feishu_23000' || i, 0 FROM generate_series(0, 9) i, (VALUES ('failed'), ('dead')) o (outcome)
+	) kinds`
 
 const pastFunctions = `
 	CREATE FUNCTION pg_temp.id(kind text, at timestamptz, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
@@ -106,7 +117,8 @@ func (b *bench) fill(ctx context.Context, config store.Config) error {
 				return err
 			}
 		}
-		return nil
+		_, err := tx.Exec(ctx, pastCounts)
+		return err
 	})
 }
 

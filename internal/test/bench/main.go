@@ -156,6 +156,7 @@ var measures = slices.Concat([]measure{
 	{"history-accept", (*bench).acceptWithHistory},
 }, 2), []measure{
 	{"history-read", (*bench).readWithHistory},
+	{"history-console", (*bench).consoleWithHistory},
 	{"river-work", (*bench).riverWork},
 	{"latency", (*bench).postToVendor},
 	{"history-latency", (*bench).latencyWithHistory},

@@ -22,6 +22,7 @@ import (
 // Credentials of the app that calls, and of the service at the vendor.
 const (
 	appID, appSecret       = "bench", "bench-secret"
+	operatorID             = "operator" // an administrator, with the same secret
 	feishuID, feishuSecret = "cli_bench", "feishu-secret"
 	channel                = "feishu_app"         // and the name of its queue
 	nowhere                = "http://127.0.0.1:9" // the vendor of an API-only replica
@@ -111,7 +112,7 @@ func (s setup) write(folder, address string) (string, error) {
 	level := cmp.Or(s.level, "warn")
 	apps, config := filepath.Join(folder, "apps.yaml"), filepath.Join(folder, "config.yaml")
 	return config, errors.Join(
-		os.WriteFile(apps, fmt.Appendf(nil, "apps: [{appId: %s, appSecret: %s}]\n", appID, appSecret), 0o600),
+		os.WriteFile(apps, fmt.Appendf(nil, "apps: [{appId: %[1]s, appSecret: %[2]s}, {appId: %[3]s, appSecret: %[2]s, roles: [admin]}]\n", appID, appSecret, operatorID), 0o600),
 		os.WriteFile(config, fmt.Appendf(nil, `server: {address: %q}
 database: %s
 logging: {level: %s}

@@ -54,6 +54,7 @@ type tab struct {
 
 	mu       sync.Mutex
 	problems []string
+	answers  []string // addresses that were answered, of frames too
 }
 
 // settings are what a browser brings. The zero value is English, light and wide.
@@ -93,6 +94,8 @@ func open(t *testing.T, base string, s settings) *tab {
 	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
+	// Tabs of tests that run beside this one would take the focus.
+	command(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	b.do(chromedp.EmulateViewport(width, 900))
 	t.Cleanup(func() { b.noProblems() })
 	return b
@@ -112,6 +115,9 @@ func (b *tab) listen(event any) {
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
 			problem = fmt.Sprintf("console.%s", e.Type)
+			for _, argument := range e.Args {
+				problem += " " + string(argument.Value)
+			}
 		}
 	case *audits.EventIssueAdded:
 		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
@@ -125,7 +131,10 @@ func (b *tab) listen(event any) {
 			_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
 		}()
 	case *network.EventResponseReceived:
-		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 {
+		b.mu.Lock()
+		b.answers = append(b.answers, e.Response.URL)
+		b.mu.Unlock()
+		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 && !strings.HasSuffix(e.Response.URL, "/favicon.ico") {
 			problem = fmt.Sprintf("%d %s", e.Response.Status, e.Response.URL)
 		}
 	}
@@ -217,10 +226,15 @@ func eval[T any](b *tab, expression string) T {
 	return value
 }
 
-// await waits until the page shows the text.
+// await waits until the page shows the text. Meanwhile the page may become another.
 func (b *tab) await(text string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return strings.Contains(b.text(), text) }, limit.Wait, 50*time.Millisecond, text)
+	require.Eventually(b.t, func() bool {
+		ctx, cancel := context.WithTimeout(b.ctx, limit.Wait)
+		defer cancel()
+		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		return err == nil && strings.Contains(shown, text)
+	}, limit.Wait, 50*time.Millisecond, text)
 }
 
 // screenshots is where the pictures of the pages are written. Git ignores it.

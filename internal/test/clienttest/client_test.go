@@ -132,7 +132,7 @@ func TestNotRepeated(t *testing.T) {
 				return err
 			},
 			"replacement": func(c *client.Client) error {
-				_, err := c.ReplaceTemplate(t.Context(), client.TemplateRequest{})
+				_, err := c.ReplaceTemplate(t.Context(), client.ReplaceRequest{})
 				return err
 			},
 			"retry": func(c *client.Client) error { _, err := c.RetryDelivery(t.Context(), "d", ""); return err },

@@ -72,6 +72,9 @@ var operations = map[string]struct {
 		_, err := c.Channels(ctx)
 		return err
 	}, client.ChannelList{}},
+	"setBreaker": {func(ctx context.Context, c *client.Client) error {
+		return c.SetBreaker(ctx, "X", true)
+	}, nil},
 	"getOverview": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Overview(ctx, "X")
 		return err
@@ -105,7 +108,7 @@ var operations = map[string]struct {
 		return err
 	}, client.Template{}},
 	"replaceTemplate": {func(ctx context.Context, c *client.Client) error {
-		_, err := c.ReplaceTemplate(ctx, filled[client.TemplateRequest]())
+		_, err := c.ReplaceTemplate(ctx, filled[client.ReplaceRequest]())
 		return err
 	}, client.Template{}},
 	"deleteTemplate": {func(ctx context.Context, c *client.Client) error {
@@ -131,6 +134,26 @@ var operations = map[string]struct {
 		_, err := c.TestTemplate(ctx, "X", filled[client.TestRequest]())
 		return err
 	}, client.Accepted{}},
+	"listReceivers": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Receivers(ctx)
+		return err
+	}, client.ReceiverList{}},
+	"listReceiverAlerts": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.ReceiverAlerts(ctx, "X")
+		return err
+	}, client.ReceiverAlerts{}},
+	"testReceiver": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.TestReceiver(ctx, "X")
+		return err
+	}, client.Accepted{}},
+	"listProviders": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Providers(ctx)
+		return err
+	}, client.ProviderList{}},
+	"probeProvider": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.ProbeProvider(ctx, "X")
+		return err
+	}, client.Probed{}},
 	"health": {func(ctx context.Context, c *client.Client) error { _, err := c.Health(ctx); return err }, client.Health{}},
 	"live":   {func(ctx context.Context, c *client.Client) error { _, err := c.Live(ctx); return err }, client.Health{}},
 	"ready":  {func(ctx context.Context, c *client.Client) error { _, err := c.Ready(ctx); return err }, client.Health{}},
@@ -287,6 +310,8 @@ func (s schemas) requireSameType(t *testing.T, at string, proxy *base.SchemaProx
 		require.Equal(t, reflect.String, ours.Kind(), at)
 	case "integer":
 		require.Equal(t, reflect.Int, ours.Kind(), at)
+	case "number":
+		require.Equal(t, reflect.Float64, ours.Kind(), at)
 	case "boolean":
 		require.Equal(t, reflect.Bool, ours.Kind(), at)
 	default:

@@ -94,6 +94,8 @@ func TestAlerts(t *testing.T) {
 		{"SealosNotifyDeadLetters", "long ago", []string{attempts("dead", "permanent", "0 0 12x40")}, 30, ""},
 		{"SealosNotifyProviderMisconfigured", "once is enough", []string{attempts("failed", "misconfigured", "0 0 1x20")}, 4, `provider="aliyun"`},
 		{"SealosNotifyProviderMisconfigured", "a restart counts from zero again", []string{attempts("failed", "misconfigured", "5x3 0x20")}, 4, ""},
+		{"SealosNotifyBreakerOpen", "an outage", []string{`sealos_notify_breaker_open{job="sealos-notify",instance="a",provider="aliyun"} 1x9`}, 5, `provider="aliyun"`},
+		{"SealosNotifyBreakerOpen", "a short one", []string{`sealos_notify_breaker_open{job="sealos-notify",instance="a",provider="aliyun"} 1 _x9`}, 8, ""},
 		{"SealosNotifyQuotaSpent", "once an hour", []string{quota + " 0x9 1x60 2x60"}, 100, `provider="aliyun"`},
 		{"SealosNotifyQuotaSpent", "renewed", []string{quota + " 0 1x200"}, 150, ""},
 		{"SealosNotifyUrgentFailing", "once is enough", []string{urgent + " 0 0 1x20"}, 4, `class="misconfigured"`},

@@ -70,6 +70,7 @@ func TestSiege(t *testing.T) { // not parallel: it measures
 		"%d probes of /livez: p99 %s\nmemory at most %s of %s\nanswers to the attacks: %v",
 		duration, len(siege.took), siege.again, p99(siege.took), p99(quiet.took), len(probes), p99(probes), size(most), size(c.limit), a.statuses)
 	require.Less(t, most, c.limit)
+	require.Zero(t, a.statuses[http.StatusInternalServerError], "attacks that were answered with 500")
 	require.Equal(t, http.StatusOK, a.livez(), "the program still runs")
 	if long {
 		require.Less(t, p99(probes), 100*time.Millisecond, "/livez")
@@ -164,6 +165,9 @@ func (a *attacker) attack(ctx context.Context, group *sync.WaitGroup) {
 	often(20, 100*time.Millisecond, func(int) { a.preview("slowest") })
 	often(4, 100*time.Millisecond, func(int) { a.guess(bodies[1][:20_000]) })
 	often(1, time.Second, func(int) { a.hold(200, "", time.Second) })
+	often(1, time.Second, func(int) { a.hold(500, slowForm, 3*time.Second) })
+	often(4, 100*time.Millisecond, func(int) { a.visit("/readyz") })
+	often(4, 100*time.Millisecond, func(int) { a.visit("/console/notifications") })
 	often(1, time.Second, func(int) {
 		a.hold(50, "POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nX-App-Id: "+harness.OtherID+"\r\nX-App-Secret: "+harness.OtherSecret+
 			"\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{", 5*time.Second)

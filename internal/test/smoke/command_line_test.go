@@ -341,8 +341,8 @@ func TestOwnersFromTheCommandLine(t *testing.T) {
 	_, said = c.run(1, "audit")
 	require.Contains(t, said, "does not have the role admin")
 	out, said = admin.run(0, "audit", "--limit", "2")
-	require.Regexp(t, harness.OtherID+` +template.restore +payroll +done +version 3, like version 1 +127\.0\.0\.1`, out)
-	require.Regexp(t, harness.AdminID+` +template.owner +payroll +done +version 2, from `+harness.AppID+` to `+harness.OtherID, out)
+	require.Regexp(t, harness.OtherID+` +- +template.restore +payroll +done +version 3, like version 1 +127\.0\.0\.1`, out)
+	require.Regexp(t, harness.AdminID+` +- +template.owner +payroll +done +version 2, from `+harness.AppID+` to `+harness.OtherID, out)
 	require.NotContains(t, out, "template.create")
 	require.Contains(t, said, "--after")
 	entries := runJSON[client.AuditList](admin, 0, "audit", "--app", harness.AppID, "--action", "template.create", "--object", "payroll").Entries
@@ -581,7 +581,7 @@ func TestWrongUsage(t *testing.T) {
 	version, _ := c.run(0, "--version")
 	require.Contains(t, version, "sealos-notify ")
 	help, _ := c.run(0, "help", "send")
-	require.Contains(t, strings.Join(strings.Fields(help), " "), "Types: user_id, email, phone, feishu_user_id.")
+	require.Contains(t, strings.Join(strings.Fields(help), " "), "Types: user_id, email, phone, feishu_user_id, feishu_group, feishu_chat_id.")
 }
 
 func TestHealthcheck(t *testing.T) {

@@ -29,13 +29,14 @@ func TestDatabaseGoesAway(t *testing.T) {
 	limit.Count(t, hang, 1, "hanging sends")
 
 	require.NoError(t, cluster.Kill(t.Context()))
-	hang.Lift() // the answer comes while nothing can be recorded
-	a := r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/health", nil)
-	require.Equal(t, http.StatusServiceUnavailable, a.Status)
+	hang.Lift()                         // the answer comes while nothing can be recorded
+	require.Eventually(t, func() bool { // a probe is told what was known a second ago
+		return r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/health", nil).Status == http.StatusServiceUnavailable
+	}, harness.Patience, harness.Tick)
 	require.Equal(t, http.StatusServiceUnavailable, r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/readyz", nil).Status)
 	require.Equal(t, http.StatusOK, r.Call(harness.AppID, harness.AppSecret, http.MethodGet, "/livez", nil).Status)
 	started := time.Now()
-	a = r.Call(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", harness.Notification("later", 1))
+	a := r.Call(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", harness.Notification("later", 1))
 	require.Equal(t, http.StatusServiceUnavailable, a.Status, a.Raw)
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
 	require.Less(t, time.Since(started), 5*time.Second)

@@ -73,7 +73,7 @@ func TestGettingStartedWithFaults(t *testing.T) {
 
 	api, err := client.New(client.Options{URL: r.Base, AppID: "notify-console", AppSecret: "dev-secret"})
 	require.NoError(t, err)
-	sms, err := api.Deliveries(t.Context(), client.DeliveryQuery{DeliveryFilter: client.DeliveryFilter{Channel: "sms"}})
+	sms, err := api.Deliveries(t.Context(), client.DeliveryQuery{DeliveryFilter: client.DeliveryFilter{Channel: "sms", Recipient: "+8613800000000"}})
 	require.NoError(t, err)
 	require.Equal(t, client.StatusSuccess, sms.Deliveries[0].Status)
 	require.Equal(t, 1, sms.Deliveries[0].RetryCount)
@@ -82,7 +82,7 @@ func TestGettingStartedWithFaults(t *testing.T) {
 	require.Contains(t, said, "feishu_230013: Bot has NO availability to this user.")
 	require.Contains(t, said, "Sent again: 1 dead delivery.")
 	require.Eventually(t, func() bool {
-		app, err := api.Deliveries(t.Context(), client.DeliveryQuery{DeliveryFilter: client.DeliveryFilter{Channel: "feishu_app"}})
+		app, err := api.Deliveries(t.Context(), client.DeliveryQuery{DeliveryFilter: client.DeliveryFilter{Channel: "feishu_app", Recipient: "alice@example.com"}})
 		return err == nil && app.Deliveries[0].Status == client.StatusSuccess
 	}, harness.Patience, harness.Tick)
 }

@@ -124,8 +124,15 @@ func TestMigrateDownWhileServing(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 	}
 	migrate("down", "--yes")
-	ready := r.Do(http.StatusServiceUnavailable, http.MethodGet, "/readyz", nil)
-	require.Contains(t, ready.Body["reason"], "this program needs")
+	await := func(status int) (a harness.Answer) {
+		t.Helper()
+		require.Eventually(t, func() bool { // a probe is told what was known a second ago
+			a = r.Call("", "", http.MethodGet, "/readyz", nil)
+			return a.Status == status
+		}, harness.Patience, harness.Tick)
+		return a
+	}
+	require.Contains(t, await(http.StatusServiceUnavailable).Body["reason"], "this program needs")
 	r.Do(http.StatusServiceUnavailable, http.MethodGet, "/health", nil)
 	r.Do(http.StatusOK, http.MethodGet, "/livez", nil)
 	for _, path := range []string{"/api/v1/templates", "/api/v1/notifications", "/api/v1/deliveries"} {
@@ -135,7 +142,7 @@ func TestMigrateDownWhileServing(t *testing.T) {
 	r.Do(http.StatusServiceUnavailable, http.MethodPost, "/api/v1/templates", map[string]any{"name": "n", "channel": "feishu_app", "body": "b"})
 
 	migrate("up")
-	r.Do(http.StatusOK, http.MethodGet, "/readyz", nil)
+	await(http.StatusOK)
 	r.Template()
 	for i := range 20 { // on every connection
 		r.Until(r.Send(fmt.Sprintf("after-%d", i), 1), "success")

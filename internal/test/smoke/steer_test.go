@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,7 @@ import (
 func TestFindAndReplay(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		blocks := shellBlocksOf(t, "docs/operations.md", "## Find and replay")
-		require.Len(t, blocks, 6)
+		require.Len(t, blocks, 7)
 		r := w.Start()
 		r.Template()
 		refused := w.Vendors.Feishu.Fail(feishu.Fault{Where: feishu.Messages, HTTPStatus: 400, Code: "230001"})
@@ -56,6 +57,17 @@ func TestFindAndReplay(t *testing.T) {
 		erased := curls(t, w, r, blocks[5])[0]
 		require.Equal(t, http.StatusOK, erased.Status, erased.Raw)
 		require.Equal(t, true, erased.Body["dryRun"])
+
+		commands := strings.Split(strings.TrimSpace(strings.ReplaceAll(blocks[6], "aliyun-sms", "feishu")), "\n")
+		require.Len(t, commands, 2)
+		for i, open := range []bool{true, false} {
+			cmd := w.Program(append(strings.Fields(commands[i])[1:], "--url", r.Base, "--app-id", harness.AdminID)...)
+			cmd.Env = append(cmd.Environ(), "SEALOS_NOTIFY_APP_SECRET="+harness.AdminSecret)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, string(out))
+			channels := r.Do(http.StatusOK, http.MethodGet, "/api/v1/channels", nil).Raw
+			require.Equal(t, open, strings.Contains(channels, `"byHand":true`), channels)
+		}
 	})
 }
 
@@ -65,7 +77,8 @@ func TestReplayThroughAnotherProvider(t *testing.T) {
 		provider := `{type: feishu_app, appId: %q, appSecret: %q, baseUrl: "http://%s", rateLimit: {perSecond: 0, perMinute: 0}}`
 		w.Configure(map[string]string{"providers": fmt.Sprintf(`{feishu: `+provider+`, backup: `+provider+`}`,
 			harness.VendorID, harness.VendorSecret, "127.0.0.1:1",
-			harness.VendorID, harness.VendorSecret, w.Vendors.Addresses["feishu_app"])})
+			harness.VendorID, harness.VendorSecret, w.Vendors.Addresses["feishu_app"]),
+			"defaults": `{maxRetry: 1, retryBackoffSeconds: [0], timeoutSeconds: 5}`}) // few enough that no breaker opens
 		r := w.Start()
 		r.Template()
 		id := r.Send("k", 2)

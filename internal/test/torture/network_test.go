@@ -122,7 +122,9 @@ func TestBadNetwork(t *testing.T) {
 
 	goroutines := 0
 	for range replicas {
-		goroutines = max(goroutines, countGoroutines(s.fleet.take()))
+		n := countGoroutines(s.fleet.take())
+		require.Positive(t, n, "goroutines of the dump")
+		goroutines = max(goroutines, n)
 	}
 	results.add(5, fmt.Sprintf("%d faults", 8*rounds), b,
 		"e-mail and group bot: %d and %d twice; SMS and voice: %d held; at most %d connections to the database; %d goroutines at the end",

@@ -29,7 +29,6 @@ func TestJobsBehindOurBack(t *testing.T) {
 	b := s.close()
 	results.add(12, fmt.Sprintf("%d rounds", rounds), b, "the slowest delivery followed after %s", slowest.Round(time.Second))
 	requireNoDup(t, b, all...)
-	require.Less(t, slowest, time.Minute)
 }
 
 // Paths of River UI's API.

@@ -40,6 +40,7 @@ var tortures = []struct{ done, shows string }{
 	{"alerts that flap with the same start, posted and repeated by both halves of an Alertmanager pair, with `kill -9` of one of three replicas", "each change is told once; LOST 0, DUP 0"},
 	{"mail server with three places for connections", "each mail arrives once; no attempt is spent; the server turns few connections away"},
 	{"slow mail server: seconds at the end of each mail", "each mail arrives once; no attempt is spent; never more connections than `maxConnections` over all replicas"},
+	{"every provider is away for minutes, and has no second one", "its breaker opens; LOST 0, DUP 0, nothing dead or held; all goes on when it is back"},
 }
 
 // report collects the figures of all tortures, by number.

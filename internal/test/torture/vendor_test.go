@@ -12,6 +12,7 @@ import (
 
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
@@ -53,6 +54,37 @@ func TestDeadVendor(t *testing.T) {
 	// A short stretch has few deliveries, so one slow moment decides its p99. A delivery
 	// that waits for the dead vendor waits for the timeout of its calls.
 	require.LessOrEqual(t, float64(beside), length(float64(timeout.Milliseconds())/2, 1.2*float64(baseline)))
+}
+
+// All vendors refuse everything for longer than the retries last. Breakers hold what waits, so
+// nothing dies, and all of it arrives when they are back.
+func TestProvidersAreAway(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, harness.NewPostgres(t))
+	s.open(2)
+	load := s.load(1, 100*time.Millisecond)
+	s.run(length(time.Second, 10*time.Second))
+	unavailable := vendors.Fault{HTTPStatus: http.StatusServiceUnavailable}
+	away := []*vendors.Injection{
+		s.Vendors.Cluster.Fail(unavailable), s.Vendors.SMS.Fail(unavailable), s.Vendors.Voice.Fail(unavailable),
+		s.Vendors.Bot.Fail(unavailable), s.Vendors.Feishu.Fail(unavailable), s.Vendors.Mail.Fail(smtp.Fault{Where: smtp.Mail, Code: "421"}),
+	}
+	outage := length(20*time.Second, 5*time.Minute)
+	s.run(outage)
+	require.Equal(t, len(all), s.count(`SELECT count(*) FROM provider_breakers`))
+	for _, one := range away {
+		one.Lift()
+	}
+	back := time.Now()
+	s.run(length(time.Second, 10*time.Second))
+	load.stop()
+	b := s.close()
+	results.add(19, outage.String(), b, "all had arrived %s after they were back", time.Since(back).Round(time.Second))
+	requireNoDup(t, b, all...)
+	for _, channel := range all {
+		require.Len(t, b.ended[channel], 1, "%s: nothing but success: %+v", channel, b)
+	}
+	require.Zero(t, s.count(`SELECT count(*) FROM provider_breakers`))
 }
 
 // One answer among a hundred has a text that the database refuses: NUL, invalid UTF-8,

@@ -159,7 +159,7 @@ func (s *Server) deliver(to string, raw []byte) error {
 		Kind: "text", Subject: mail.Subject, Text: mail.Text, Mark: mail.mark(),
 	}
 	if mail.HTML != "" {
-		arrival.Kind = "html"
+		arrival.Kind, arrival.HTML = "html", mail.HTML
 	}
 	s.mu.Lock()
 	s.raw = append(s.raw, raw)

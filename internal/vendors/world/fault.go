@@ -33,13 +33,12 @@ func parseFault(text string) (channel string, fault vendors.Fault, err error) {
 }
 
 // Fail makes a channel's vendor have a fault, written as CHANNEL=NAME.
-func (w *World) Fail(fault string) error {
+func (w *World) Fail(fault string) (*vendors.Injection, error) {
 	channel, f, err := parseFault(fault)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.vendors[channel].Fail(f)
-	return nil
+	return w.vendors[channel].Fail(f), nil
 }
 
 func list[T any](m map[string]T) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }

@@ -1,0 +1,114 @@
+package console
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+type versionsData struct {
+	Name      string
+	Versions  []store.TemplateVersion // newest first
+	Newest    store.TemplateVersion
+	MayChange bool
+	Compared  *comparison
+	Next      string
+}
+
+// Before returns the version that the i-th of the list replaced, 0 when it is not in the list.
+func (d versionsData) Before(i int) int {
+	if i+1 < len(d.Versions) {
+		return d.Versions[i+1].Version
+	}
+	return 0
+}
+
+func listVersions(v *visit) error {
+	query := v.r.URL.Query()
+	d := versionsData{Name: v.r.PathValue("name")}
+	newest, err := v.console.api.TemplateVersions(v.ctx, d.Name, 0, 1)
+	if err != nil {
+		return err
+	}
+	d.Newest = newest[0]
+	d.MayChange = v.console.api.MayChange(v.ctx, d.Newest.Owner)
+	after, _ := strconv.ParseInt(query.Get("after"), 10, 32) // 0, the start, when it is none
+	if d.Versions, err = v.console.api.TemplateVersions(v.ctx, d.Name, int(after), listPage+1); err != nil {
+		return err
+	}
+	if len(d.Versions) > listPage {
+		d.Versions = d.Versions[:listPage]
+		d.Next = templatePath(d.Name, "/versions?"+url.Values{"after": {strconv.Itoa(d.Versions[listPage-1].Version)}}.Encode())
+	}
+	if query.Get("to") != "" {
+		if d.Compared, err = compareVersions(v, d.Name, query.Get("from"), query.Get("to")); err != nil {
+			return err
+		}
+	}
+	v.Title = d.Name
+	return v.page(d)
+}
+
+func compareVersions(v *visit, name, from, to string) (*comparison, error) {
+	var versions [2]store.TemplateVersion
+	for i, number := range []string{from, to} {
+		n, err := strconv.ParseInt(number, 10, 32)
+		if err != nil {
+			n = 0 // is not found
+		}
+		if versions[i], err = v.console.api.TemplateVersion(v.ctx, name, int(n)); err != nil {
+			return nil, err
+		}
+	}
+	return compared(versions[0], versions[1]), nil
+}
+
+// comparison is how a version differs from another.
+type comparison struct {
+	From, To store.TemplateVersion
+	Fields   []changedField
+	Lines    []diffLine // of the body; none when that is the same
+}
+
+// changedField is a field besides the body that differs.
+type changedField struct{ Name, Before, After string }
+
+// diffLine is a line of a difference.
+type diffLine struct {
+	Kind string // same, gone, new, or gap: lines are left out
+	Text string
+}
+
+func compared(from, to store.TemplateVersion) *comparison {
+	c := &comparison{From: from, To: to}
+	yes := map[bool]string{true: "✓"}
+	for _, f := range []changedField{
+		{"channel", from.Channel, to.Channel}, {"msgType", from.MsgType, to.MsgType}, {"subject", from.Subject, to.Subject},
+		{"templateCode", from.TemplateCode, to.TemplateCode}, {"description", from.Description, to.Description},
+		{"owner", from.Owner, to.Owner}, {"private", yes[from.Private], yes[to.Private]},
+	} {
+		if f.Before != f.After {
+			c.Fields = append(c.Fields, f)
+		}
+	}
+	// The names are the first two lines. They are not shown.
+	text := udiff.Unified("from", "to", from.Body, to.Body)
+	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		if i < 2 || line == "" {
+			continue
+		}
+		kind := map[byte]string{' ': "same", '-': "gone", '+': "new", '@': "gap"}[line[0]]
+		switch kind {
+		case "": // there is no line break at the end
+		case "gap":
+			c.Lines = append(c.Lines, diffLine{Kind: kind, Text: line})
+		default:
+			c.Lines = append(c.Lines, diffLine{Kind: kind, Text: line[1:]})
+		}
+	}
+	return c
+}

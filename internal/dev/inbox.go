@@ -1,0 +1,102 @@
+package dev
+
+import (
+	_ "embed"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/api/console"
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+//go:embed inbox.html
+var inboxTemplate string
+
+// inboxPolicy is the Content-Security-Policy of the inbox. It is the console's; htmx asks for news.
+const inboxPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'"
+
+// maxShown is how many arrivals the page shows. The JSON has all that are kept.
+const maxShown = 50
+
+// inbox is the page of what has arrived at the simulated vendors.
+type inbox struct {
+	*vendors.Inbox
+	page *template.Template
+	api  atomic.Pointer[string] // URL of the API; nil until it serves
+}
+
+func newInbox(of *vendors.Inbox) *inbox {
+	return &inbox{Inbox: of, page: template.Must(template.New("inbox").Funcs(template.FuncMap{"asset": console.Asset}).Parse(inboxTemplate))}
+}
+
+// handler serves the page, the mails in it, and the JSON.
+func (i *inbox) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /inbox", i.show)
+	mux.HandleFunc("GET /inbox/mail/{id}", i.mail)
+	mux.Handle("GET /inbox.json", i.Inbox)
+	mux.Handle("GET "+console.Prefix+"/static/", console.Static())
+	mux.Handle("GET /{$}", http.RedirectHandler("/inbox", http.StatusFound))
+	return mux
+}
+
+// shown is an arrival as the page shows it.
+type shown struct {
+	vendors.Arrival
+	Picture  template.HTML
+	Delivery string // URL of its page in the console, or empty
+}
+
+// show answers with the page, or with no content when all that there is was seen.
+func (i *inbox) show(w http.ResponseWriter, r *http.Request) {
+	total := i.Total()
+	if r.URL.Query().Get("seen") == strconv.Itoa(total) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	list := i.Arrivals()
+	slices.Reverse(list)
+	view := struct {
+		Total    int
+		API      string
+		Arrivals []shown
+	}{Total: total}
+	if api := i.api.Load(); api != nil {
+		view.API = *api
+	}
+	for _, a := range list[:min(len(list), maxShown)] {
+		view.Arrivals = append(view.Arrivals, i.draw(a, view.API))
+	}
+	w.Header().Set("Content-Security-Policy", inboxPolicy)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = i.page.Execute(w, view) // the browser may have gone
+}
+
+// draw draws an arrival as the console draws its message.
+func (i *inbox) draw(a vendors.Arrival, api string) shown {
+	s := shown{Arrival: a}
+	if uuid.Validate(a.Mark) == nil && api != "" {
+		s.Delivery = api + console.Prefix + "/deliveries/" + a.Mark
+	}
+	if a.HTML == "" {
+		s.Picture, _ = console.Picture(a.Channel, a.Kind, a.Text) // a text at least
+	}
+	return s
+}
+
+// mail answers with the HTML of a mail, as a document that can do nothing.
+func (i *inbox) mail(w http.ResponseWriter, r *http.Request) {
+	a, known := i.Get(r.PathValue("id"))
+	if !known {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", console.MailPolicy)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write([]byte(a.HTML)) // the browser may have gone
+}

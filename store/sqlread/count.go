@@ -1,0 +1,21 @@
+package sqlread
+
+import (
+	"context"
+	"time"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// HourlyCounts implements store.CountsByHour.
+func (r Reader) HourlyCounts(ctx context.Context, appID string, since time.Time) ([]store.Count, error) {
+	counts, err := listed(ctx, r.DB, func(row Row) (c store.Count, err error) {
+		err = row.Scan(&c.Hour, &c.Channel, &c.Provider, &c.Counted, &c.Code, &c.Took, &c.Amount)
+		c.Hour = c.Hour.UTC()
+		return c, err
+	}, `SELECT hour, channel, provider, outcome, code, took, CAST(sum(amount) AS bigint)
+		FROM hourly_counts WHERE hour >= $1 AND ($2 = '' OR app_id = $2)
+		GROUP BY hour, channel, provider, outcome, code, took
+		ORDER BY hour, channel, provider, outcome, code, took`, []any{since, appID})
+	return wrapped(counts, err, "hourly counts")
+}
