@@ -124,7 +124,7 @@ func TestBreakerByHand(t *testing.T) {
 		require.NoError(t, b.Jobs.Control.SetBreaker(t.Context(), provider, true, by))
 		b.Start()
 		d := b.Accept("k")
-		test := b.AcceptWith("test", func(r *accepting.Request) { r.Test = true })
+		test := b.AcceptWith("test", func(r *accepting.Request) { r.Simulated = true })
 		b.WaitFor(test.ID, store.DeliverySuccess) // its line is not held
 		require.Equal(t, "available", b.JobState(d.JobID), "it is not taken")
 		require.Equal(t, "0", b.QueryText(`SELECT CAST(attempt AS text) FROM river_job WHERE id = $1`, d.JobID))
