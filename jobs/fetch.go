@@ -26,7 +26,11 @@ const (
 	mostNews = 100
 )
 
-// fetcher fetches jobs for the workers of one client.
+// fetcher fetches jobs for the workers of one client. River works one queue for each channel and
+// asks for its jobs here (fair.go). They wait in lines, each of which is a queue of River's, too
+// (store.Line). A fetch takes few jobs, or none, from lines whose provider has a rate limit or an
+// open breaker (paced.go), and gives the other workers to the other lines. Among lines apps take
+// turns (share).
 type fetcher struct {
 	jobs     *Jobs
 	engine   Engine

@@ -18,9 +18,9 @@ type Line struct {
 // lineSeparator is between the parts of a line's name. River allows it, and no part has it.
 const lineSeparator = "|"
 
-// Queue returns the name of the line's queue: channel|app or channel|provider|app. River bounds names to 64
-// characters, and to letters, digits and a few signs between them. A part that does not fit
-// is a hash.
+// Queue returns the name of the line's queue: channel|app or channel|provider|app. River bounds
+// names to 64 characters, and to letters, digits and a few signs between them. A part that does
+// not fit is a hash.
 func (l Line) Queue() string {
 	switch {
 	case l.AppID == "":

@@ -8,8 +8,9 @@ import (
 // Queues are River's queues, over all replicas.
 type Queues interface {
 	// AnnounceDue announces to the workers the queues of the channels that have a job which is
-	// due and not begun, and returns what it has Announced. Scheduled jobs that are due become available first, and
-	// jobs whose delivery has expired leave their lines for the one with the channel's name.
+	// due and not begun, and returns what it has Announced. Scheduled jobs that are due become
+	// available first, and jobs whose delivery has expired leave their lines for the one with the
+	// channel's name.
 	AnnounceDue(ctx context.Context, channels []string) ([]string, error)
 	// BusyLines returns the lines of a channel that have a job which is available and due, in
 	// no order. A job without a line is in one that has the channel's name.

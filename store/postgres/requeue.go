@@ -12,9 +12,9 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// requeuable returns the positions in the batch of the deliveries that may be requeued, and
-// whether their job still waits, and their apps. The locks on the notifications keep that true until the end
-// of the transaction.
+// requeuable returns the positions in the batch of the deliveries that may be requeued, whether
+// their job still waits, and their apps. The locks on the notifications keep that true until the
+// end of the transaction.
 var requeuable = `
 	SELECT r.position - 1, d.status = 'failed', n.app_id
 	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, position), ` + rowOf("deliveries", "r.delivery_id") + ` d,

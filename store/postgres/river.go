@@ -234,10 +234,10 @@ const takeSlots = `
 	)
 	SELECT wait, greatest(0, 1 + floor((extract(epoch FROM $3::interval) - wait) / extract(epoch FROM $2::interval)))::int FROM provider`
 
-// FetchPaced calls fetch with the number of the provider's slots that are free until the
-// horizon, at least one, and reserves as many as fetch returns. Both are one transaction, so no slot is lost when other
-// replicas fetch at the same time. first is the time until the first slot, also when none is free
-// until the horizon.
+// FetchPaced calls fetch with the number of the provider's slots that are free until the horizon,
+// if there are any, and reserves as many as fetch returns. Both are one transaction, so no slot is
+// lost when other replicas fetch at the same time. first is the time until the first slot, also
+// when none is free until the horizon.
 func (s *Store) FetchPaced(
 	ctx context.Context, p store.Pace, fetch func(ctx context.Context, in riverdriver.Executor, slots int) (int, error),
 ) (first time.Duration, err error) {

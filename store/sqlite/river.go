@@ -256,9 +256,9 @@ func (s *Store) BusyLines(ctx context.Context, channel string) ([]store.BusyLine
 	return busy, nil
 }
 
-// FetchPaced calls fetch with the number of the provider's slots that are free until the
-// horizon, at least one, and reserves as many as fetch returns. Both are one transaction. first is the time until the
-// first slot, also when none is free until the horizon.
+// FetchPaced calls fetch with the number of the provider's slots that are free until the horizon,
+// if there are any, and reserves as many as fetch returns. Both are one transaction. first is the
+// time until the first slot, also when none is free until the horizon.
 func (s *Store) FetchPaced(
 	ctx context.Context, p store.Pace, fetch func(ctx context.Context, in riverdriver.Executor, slots int) (int, error),
 ) (first time.Duration, err error) {
