@@ -44,7 +44,7 @@ type Jobs struct {
 	settings *settings.Live
 	queues   store.Queues
 	weights  atomic.Pointer[map[string]int] // by app, as store.LinePart has it
-	ping     func(context.Context) error // of the database
+	ping     func(context.Context) error    // of the database
 	hand     hand
 	river    *riverMetrics
 	log      *zap.Logger

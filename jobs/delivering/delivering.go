@@ -55,7 +55,7 @@ type Deliverer struct {
 	records  *groupcommit.Committer[store.Outcome, bool]
 	messages *otter.Cache[uuid.UUID, store.Message]
 	places   *places
-	rooms    sync.Map        // by provider, a *room
+	rooms    sync.Map // by provider, a *room
 	breakers *breakers
 	running  context.Context // until Stop
 	stopping <-chan struct{} // closed by Stop
