@@ -165,7 +165,7 @@ func (c consoleAPI) TestTemplate(ctx context.Context, name, params string, to st
 func contentOf(t store.Template) map[string]any {
 	return map[string]any{
 		"description": t.Description, "subject": t.Subject, "body": t.Body, "msgType": t.MsgType,
-		"templateCode": t.TemplateCode, "private": t.Private, "owner": t.Owner,
+		"templateCode": t.TemplateCode, "templateCodes": t.TemplateCodes, "private": t.Private, "owner": t.Owner,
 	}
 }
 

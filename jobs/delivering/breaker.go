@@ -28,28 +28,6 @@ const (
 	shortestHold, longestHold = time.Second, 30 * time.Second
 )
 
-// checkBreaker holds a delivery whose provider takes none now, unless it is the one that tries.
-// No attempt is spent. A delivery that has waited for long is sent all the same, so that it ends.
-func (d *Deliverer) checkBreaker(ctx context.Context, r *run) *Next {
-	if r.delivery.Test {
-		return nil
-	}
-	b, open := d.breakers.of(ctx, r.provider.Name)
-	now := store.Now()
-	if !open || !b.ByHand && now.Sub(r.waitsSince()) > waitLimit {
-		return nil
-	}
-	if !b.ByHand && !now.Before(b.ProbeAt) && d.breakers.takeProbe(ctx, r.provider.Name, now) {
-		r.probes = true
-		return nil
-	}
-	wait := min(max(now.Sub(b.OpenedAt)/2, shortestHold), longestHold)
-	if r.delivery.ExpiresAt != nil {
-		wait = min(wait, max(0, r.delivery.ExpiresAt.Sub(now))) // it wakes to expire
-	}
-	return snooze(wait)
-}
-
 // breakers opens and closes the breakers of providers. What is open is in the database; the
 // failures in a row are counted by each replica.
 type breakers struct {
@@ -60,12 +38,13 @@ type breakers struct {
 
 	mu       sync.Mutex
 	failures map[string]int           // in a row, by provider
+	until    map[string]time.Time     // by provider: it asked this replica to wait until then
 	open     map[string]store.Breaker // as read at readAt; replaced, never changed
 	readAt   time.Time
 }
 
 func newBreakers(st Store, live *settings.Live, log *zap.Logger, m *metrics) *breakers {
-	return &breakers{store: st, settings: live, log: log, metrics: m, failures: map[string]int{}}
+	return &breakers{store: st, settings: live, log: log, metrics: m, failures: map[string]int{}, until: map[string]time.Time{}}
 }
 
 // of returns the breaker of a provider, if it is open.
@@ -124,6 +103,9 @@ func (b *breakers) takeProbe(ctx context.Context, provider string, now time.Time
 func (b *breakers) learn(ctx context.Context, provider string, probe bool, err error) {
 	failed := isOutage(err)
 	b.mu.Lock()
+	if e := channels.AsError(err); err != nil && e.Class == channels.Throttled {
+		b.until[provider] = time.Now().Add(askedWait(e))
+	}
 	if failed {
 		b.failures[provider]++
 	} else {
@@ -145,6 +127,13 @@ func (b *breakers) learn(ctx context.Context, provider string, probe bool, err e
 			return b.store.CloseBreaker(ctx, provider, false, store.Actor{}.Did(store.AuditBreakerClose, provider))
 		})
 	}
+}
+
+// asked returns how long a provider still wants no calls, as far as this replica knows.
+func (b *breakers) asked(provider string) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(0, time.Until(b.until[provider]))
 }
 
 // change opens or closes a breaker, and reads all of them anew.
