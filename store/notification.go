@@ -97,6 +97,9 @@ type Message struct {
 	Mention []Recipient
 }
 
+// HasCode reports whether a vendor renders the message.
+func (m Message) HasCode() bool { return m.TemplateCode != "" || len(m.TemplateCodes) > 0 }
+
 // Code returns the code of the vendor's template that the message is sent with through a provider.
 func (m Message) Code(provider string) string {
 	return cmp.Or(m.TemplateCodes[provider], m.TemplateCode)
