@@ -327,12 +327,32 @@ func (r *reader) validateReach(key, channel string, registry *channels.Registry,
 			r.problem(key, "there is no provider of that name for the channel %s", channel)
 			continue
 		}
-		if checker, checks := provider.Sender.(channels.RecipientChecker); checks {
-			if err := checker.CheckRecipient(to); err != nil {
-				r.problem(key, "%s: %w", channel, err)
-			}
+		candidates := []channels.Provider{provider}
+		if !provider.Type.NamesProvider(recipient.Type) {
+			candidates = registry.List(channel)
+		}
+		if err := reaches(candidates, to); err != nil {
+			r.problem(key, "%s: %w", channel, err)
 		}
 	}
+}
+
+// reaches returns nil when one of the providers takes the address, otherwise why the first does not.
+func reaches(providers []channels.Provider, to channels.Recipient) (first error) {
+	for _, p := range providers {
+		checker, checks := p.Sender.(channels.RecipientChecker)
+		if !checks {
+			return nil
+		}
+		err := checker.CheckRecipient(to)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // validateMention checks that a channel's messages to the recipients can mention the people.
