@@ -30,6 +30,15 @@ type Provider struct {
 // secret is in it.
 type Setting struct{ Key, Value string }
 
+// Line returns the name by which the provider's deliveries wait apart from those of its channel's
+// first; empty for the first.
+func (p Provider) Line() string {
+	if p.Place == 1 {
+		return ""
+	}
+	return p.Name
+}
+
 // Admits reports whether an app may send through the provider.
 func (p Provider) Admits(app string) bool { return p.Apps == nil || slices.Contains(p.Apps, app) }
 

@@ -96,6 +96,8 @@ type Outcome struct {
 	// there.
 	NextProvider string
 	Pinned       bool
+	// Line is the queue that the job waits in from now on; empty: as before.
+	Line string
 	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
 	Took time.Duration
 	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a
@@ -108,6 +110,7 @@ type Move struct {
 	DeliveryID   uuid.UUID
 	JobID        int64
 	NextProvider string
+	Line         string // the queue that the job waits in from now on
 }
 
 // DeadGroup counts the dead deliveries that one thing stopped.

@@ -256,7 +256,12 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider 
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 	})
 	job := p.job
-	job.DeliveryID, job.Queue, job.MaxAttempts = id, message.Channel, tries.MaxRetry+1
+	job.DeliveryID, job.Queue, job.AppID, job.MaxAttempts = id, message.Channel, n.AppID, tries.MaxRetry+1
+	if p.simulated || provider.Type.NamesProvider(r.Type) {
+		job.Provider = provider.Name
+	} else {
+		job.Provider = provider.Line()
+	}
 	p.Jobs = append(p.Jobs, job)
 	return nil
 }

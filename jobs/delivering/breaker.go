@@ -28,6 +28,34 @@ const (
 	shortestHold, longestHold = time.Second, 30 * time.Second
 )
 
+// Admits returns how many deliveries of a provider's line may be taken from where they wait, at most
+// most: all of them while it works, none while its breaker is open, and one at a time when a probe is
+// due. Those that are not taken keep their order. The other providers of the channel count like it,
+// because a delivery may move: elsewhere reports that only another one works. What waits behind a
+// breaker that has been open for long is taken, because some of it may have to end.
+func (d *Deliverer) Admits(ctx context.Context, p channels.Provider, most int) (n int, elsewhere bool) {
+	now, due := store.Now(), false
+	takes := func(provider string) bool {
+		b, open := d.breakers.of(ctx, provider)
+		due = due || open && !b.ByHand && !now.Before(b.ProbeAt)
+		return !open || !b.ByHand && now.Sub(b.OpenedAt) > waitLimit
+	}
+	if takes(p.Name) {
+		return most, false
+	}
+	if p.Place > 0 {
+		for _, other := range d.settings.Load().Registry.List(p.Type.Channel) {
+			if takes(other.Name) {
+				return most, true
+			}
+		}
+	}
+	if due && d.breakers.offerProbe(p.Name) {
+		return min(1, most), false
+	}
+	return 0, false
+}
+
 // breakers opens and closes the breakers of providers. What is open is in the database; the
 // failures in a row are counted by each replica.
 type breakers struct {
@@ -41,10 +69,14 @@ type breakers struct {
 	until    map[string]time.Time     // by provider: it asked this replica to wait until then
 	open     map[string]store.Breaker // as read at readAt; replaced, never changed
 	readAt   time.Time
+	offered  map[string]time.Time // when a delivery was last admitted that may probe, by provider
 }
 
 func newBreakers(st Store, live *settings.Live, log *zap.Logger, m *metrics) *breakers {
-	return &breakers{store: st, settings: live, log: log, metrics: m, failures: map[string]int{}, until: map[string]time.Time{}}
+	return &breakers{
+		store: st, settings: live, log: log, metrics: m,
+		failures: map[string]int{}, until: map[string]time.Time{}, offered: map[string]time.Time{},
+	}
 }
 
 // of returns the breaker of a provider, if it is open.
@@ -85,6 +117,18 @@ func (b *breakers) read(ctx context.Context) map[string]store.Breaker {
 	}
 	b.open, b.readAt = open, time.Now()
 	return open
+}
+
+// offerProbe reports whether the caller may admit a delivery that takes the probe. It may not take
+// it after all, so another is admitted soon.
+func (b *breakers) offerProbe(provider string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.offered[provider]) < breakersAge {
+		return false
+	}
+	b.offered[provider] = time.Now()
+	return true
 }
 
 // takeProbe reports whether the caller's delivery tries the provider.

@@ -73,7 +73,7 @@ func (d *decision) byClass() *Next {
 	case channels.Transient, channels.Misconfigured:
 	}
 	moves := d.moves(0)
-	if moves && d.run.other.ahead {
+	if moves && (d.run.other.ahead || d.run.probes) {
 		return d.moveAhead()
 	}
 	d.keep()
@@ -85,7 +85,7 @@ func (d *decision) byClass() *Next {
 		return retryAt(time.Time{}, d.reason()) // River discards the job
 	}
 	if moves { // back to one that it has been at
-		d.outcome.NextProvider = d.run.other.provider
+		d.outcome.NextProvider, d.outcome.Line = d.run.other.provider, d.run.other.line
 		return d.retry(d.run.tries.Backoff(d.run.job.Attempt))
 	}
 	return d.retry(max(d.run.tries.Backoff(d.run.job.Attempt), d.shortened(d.err.RetryAfter)))
@@ -109,7 +109,7 @@ func (d *decision) moves(wait time.Duration) bool {
 func (d *decision) moveAhead() *Next {
 	next := d.retry(d.run.other.wait)
 	if next.Action == Retry {
-		d.outcome.NextProvider, d.outcome.Unspent = d.run.other.provider, true
+		d.outcome.NextProvider, d.outcome.Line, d.outcome.Unspent = d.run.other.provider, d.run.other.line, true
 		return snooze(d.run.other.wait)
 	}
 	return next
@@ -153,7 +153,7 @@ func (d *decision) throttled() *Next {
 			return d.moveAhead()
 		}
 		wait = max(d.run.other.wait, time.Second)
-		d.outcome.NextProvider = d.run.other.provider
+		d.outcome.NextProvider, d.outcome.Line = d.run.other.provider, d.run.other.line
 	}
 	d.keep()
 	// Those that were throttled together do not come back together.

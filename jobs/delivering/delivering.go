@@ -5,6 +5,7 @@ package delivering
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,8 +56,8 @@ type Deliverer struct {
 	records  *groupcommit.Committer[store.Outcome, bool]
 	moves    *groupcommit.Committer[store.Move, bool]
 	messages *otter.Cache[uuid.UUID, store.Message]
-	pacing   pacing
 	places   *places
+	rooms    sync.Map // by provider, a *room
 	breakers *breakers
 	running  context.Context // until Stop
 	stopping <-chan struct{} // closed by Stop
@@ -178,6 +179,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkLease,
 		d.connect,
 		d.checkExpiry, // the slot and the connection may have taken seconds
+		d.checkBreaker,
 		d.checkLease,
 	} {
 		if next := step(ctx, r); next != nil {

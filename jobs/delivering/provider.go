@@ -85,8 +85,8 @@ func (d *Deliverer) passBreaker(ctx context.Context, r *run) *Next {
 		return nil
 	}
 	now := store.Now()
-	first, open := d.breakers.of(ctx, r.provider.Name)
-	if !open || !first.ByHand && now.Sub(r.waitsSince()) > waitLimit {
+	b, held := d.heldBy(ctx, r, now)
+	if !held {
 		return nil
 	}
 	if r.probes = d.takeProbe(ctx, r.provider.Name, now); r.probes {
@@ -99,7 +99,7 @@ func (d *Deliverer) passBreaker(ctx context.Context, r *run) *Next {
 		r.probes = true
 		return d.move(ctx, r, next)
 	}
-	wait := min(max(now.Sub(first.OpenedAt)/2, shortestHold), longestHold)
+	wait := min(max(now.Sub(b.OpenedAt)/2, shortestHold), longestHold)
 	if r.delivery.ExpiresAt != nil {
 		wait = min(wait, max(0, r.delivery.ExpiresAt.Sub(now))) // it wakes to expire
 	}
@@ -129,18 +129,43 @@ func (d *Deliverer) nextOf(r *run, works func(provider string) bool) (next chann
 // move gives the delivery another provider, and writes that before anything is sent: where an
 // attempt went whose worker is lost must be known.
 func (d *Deliverer) move(ctx context.Context, r *run, to channels.Provider) *Next {
-	moved, err := d.moves.Do(ctx, store.Move{DeliveryID: r.delivery.ID, JobID: r.job.ID, NextProvider: to.Name})
+	line := r.lineAt(to)
+	moved, err := d.moves.Do(ctx, store.Move{DeliveryID: r.delivery.ID, JobID: r.job.ID, NextProvider: to.Name, Line: line})
 	if err != nil || !moved {
 		d.log.Warn("delivery could not be moved to another provider", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
 		return snooze(time.Second) // its state is read again then
 	}
-	r.delivery.NextProvider, r.provider, r.tries = to.Name, to, r.settings.TriesOf(to)
+	if to.Interval > 0 && !r.probes {
+		return snooze(0) // its turn there comes
+	}
+	r.delivery.NextProvider, r.job.Line, r.provider, r.tries = to.Name, line, to, r.settings.TriesOf(to)
 	return nil
+}
+
+// lineAt returns the queue that the run's job waits in when it goes through a provider.
+func (r *run) lineAt(p channels.Provider) string {
+	channel, _, app := store.SplitQueue(r.job.Line)
+	return store.Line{Channel: channel, Provider: p.Line(), AppID: app}.Queue()
+}
+
+// checkBreaker puts a delivery off whose provider's breaker has opened while it waited for its turn.
+func (d *Deliverer) checkBreaker(ctx context.Context, r *run) *Next {
+	if _, held := d.heldBy(ctx, r, store.Now()); held && !r.delivery.Test && !r.probes {
+		return snooze(0)
+	}
+	return nil
+}
+
+// heldBy returns the breaker that keeps the delivery from its provider, if one does.
+func (d *Deliverer) heldBy(ctx context.Context, r *run, now time.Time) (b store.Breaker, held bool) {
+	b, open := d.breakers.of(ctx, r.provider.Name)
+	return b, open && (b.ByHand || now.Sub(r.waitsSince()) <= waitLimit)
 }
 
 // alternative is where a delivery can go after a failed attempt.
 type alternative struct {
 	provider string
+	line     string
 	ahead    bool          // it was not there since it began with the first of its route
 	wait     time.Duration // until that one takes it, after a throttling
 	open     bool          // the breaker of the present one is open
@@ -155,7 +180,7 @@ func (d *Deliverer) findOther(ctx context.Context, r *run, err error) {
 	if !found {
 		return
 	}
-	r.other = &alternative{provider: next.Name, ahead: ahead, open: !d.works(ctx, r.provider.Name)}
+	r.other = &alternative{provider: next.Name, line: r.lineAt(next), ahead: ahead, open: !d.works(ctx, r.provider.Name)}
 	if channels.AsError(err).Class == channels.Throttled {
 		r.other.wait = d.waitAt(ctx, next)
 	}

@@ -49,9 +49,9 @@ var record = `
 	WITH outcomes AS (
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
 			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
-			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[])
+			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[], $20::text[])
 		AS o (delivery_id, job_id, attempt, throttled, status, next_retry_at,
-			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned)
+			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line)
 	), changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, o.*
 		FROM outcomes o, ` + rowOf("deliveries", "o.delivery_id") + ` d
@@ -76,7 +76,7 @@ var record = `
 			started_at, finished_at)
 		SELECT attempt_id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, at
 		FROM changed_deliveries
-	), ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
+	), ` + moveJobs + `, ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
 	SELECT delivery_id FROM changed_deliveries`
 
 // Record implements store.Deliveries.
@@ -100,7 +100,8 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		column(batch, func(o *store.Outcome) string { return o.CountedCode() }),
 		column(batch, func(o *store.Outcome) int { return o.TookBucket() }), s.writer,
 		column(batch, func(o *store.Outcome) string { return o.NextProvider }),
-		column(batch, func(o *store.Outcome) bool { return o.Pinned }))
+		column(batch, func(o *store.Outcome) bool { return o.Pinned }),
+		column(batch, func(o *store.Outcome) string { return o.Line }))
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
 	}
@@ -116,17 +117,22 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 
 // moveDeliveries moves the deliveries that are still open and have the same job, and returns them.
 var moveDeliveries = `
-	UPDATE deliveries d SET next_provider = m.next_provider
-	FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS m (delivery_id, job_id, next_provider)
-	WHERE d.id = m.delivery_id AND d.job_id = m.job_id AND d.status IN ('pending', 'failed')
-	RETURNING d.id`
+	WITH changed_deliveries AS (
+		SELECT m.* FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS m (delivery_id, job_id, next_provider, line),
+			` + rowOf("deliveries", "m.delivery_id") + ` d
+		WHERE d.job_id = m.job_id AND d.status IN ('pending', 'failed')
+	), updated_deliveries AS (
+		UPDATE deliveries d SET next_provider = c.next_provider FROM changed_deliveries c WHERE d.id = c.delivery_id
+	), ` + moveJobs + `
+	SELECT delivery_id FROM changed_deliveries`
 
 // MoveDeliveries implements store.Deliveries.
 func (s *Store) MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error) {
 	ids := column(batch, func(m *store.Move) [16]byte { return m.DeliveryID })
 	moved, err := s.change(ctx, ids, moveDeliveries, ids,
 		column(batch, func(m *store.Move) int64 { return m.JobID }),
-		column(batch, func(m *store.Move) string { return m.NextProvider }))
+		column(batch, func(m *store.Move) string { return m.NextProvider }),
+		column(batch, func(m *store.Move) string { return m.Line }))
 	if err != nil {
 		return nil, fmt.Errorf("move deliveries: %w", err)
 	}

@@ -74,6 +74,9 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tal
 	if err != nil {
 		return false, err
 	}
+	if err := moveJob(ctx, tx, a.JobID, o.Line); err != nil {
+		return false, err
+	}
 	before.provider = a.Provider
 	return true, before.count(ctx, tx, tally, o.Status, o.CountedCode(), o.TookBucket(), a.FinishedAt)
 }
@@ -88,7 +91,11 @@ func (s *Store) MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool,
 			if err != nil {
 				return err
 			}
-			moved[i] = n > 0
+			if moved[i] = n > 0; moved[i] {
+				if err := moveJob(ctx, tx, m.JobID, m.Line); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})

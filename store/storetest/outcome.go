@@ -376,11 +376,16 @@ func recordMoves(t *testing.T, b bundle) {
 		pinned bool
 	}{{"", false, "", false}, {"second", false, "second", false}, {"", false, "second", false}, {"first", true, "first", true}, {"", false, "first", true}} {
 		o := outcome(d, i+1, store.DeliveryFailed)
-		o.NextProvider, o.Pinned = c.to, c.pins
+		if o.NextProvider, o.Pinned = c.to, c.pins; c.to != "" {
+			o.Line = "email|" + c.to + "|app"
+		}
 		require.Equal(t, []bool{true}, b.record(t.Context(), t, o))
 		got := b.delivery(t, d.ID)
 		require.Equal(t, c.want, got.NextProvider, i)
 		require.Equal(t, c.pinned, got.Pinned, i)
+		if c.want != "" {
+			require.Equal(t, "email|"+c.want+"|app", b.jobQueue(t, d.JobID))
+		}
 	}
 	b.record(t.Context(), t, outcome(d, 6, store.DeliveryDead))
 	require.Equal(t, []bool{true}, b.requeue(t, requeueOf(d)))
@@ -392,7 +397,7 @@ func recordMoves(t *testing.T, b bundle) {
 func moveDeliveries(t *testing.T, b bundle) {
 	_, deliveries := b.acceptOne(t, 3)
 	move := func(d store.Delivery, job int64) store.Move {
-		return store.Move{DeliveryID: d.ID, JobID: job, NextProvider: "second"}
+		return store.Move{DeliveryID: d.ID, JobID: job, NextProvider: "second", Line: "email|second|app"}
 	}
 	b.record(t.Context(), t, outcome(deliveries[1], 1, store.DeliverySuccess))
 	moved, err := b.MoveDeliveries(t.Context(), []store.Move{
@@ -404,4 +409,6 @@ func moveDeliveries(t *testing.T, b bundle) {
 	require.Equal(t, "second", got.NextProvider)
 	require.Equal(t, deliveries[0].Provider, got.Provider, "nothing was sent yet")
 	require.Empty(t, b.delivery(t, deliveries[2].ID).NextProvider)
+	require.Equal(t, "email|second|app", b.jobQueue(t, deliveries[0].JobID))
+	require.Equal(t, "email", b.jobQueue(t, deliveries[2].JobID))
 }

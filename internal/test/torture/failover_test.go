@@ -90,7 +90,7 @@ func TestSecondProvider(t *testing.T) {
 	load.stop()
 	b := s.close()
 	moved := s.count(`SELECT count(*) FROM deliveries WHERE provider LIKE '%` + second + `'`)
-	results.add(20, outage.String(), b, "%d through the second; p99 %s", moved, slowest)
+	results.add(21, outage.String(), b, "%d through the second; p99 %s", moved, slowest)
 	requireNoDup(t, b, all...)
 	for _, channel := range all {
 		require.Len(t, b.ended[channel], 1, "%s: nothing but success: %+v", channel, b)
@@ -127,7 +127,7 @@ func TestKillsWhileProvidersChange(t *testing.T) {
 	s.rescue()
 	b := s.close()
 	inFlight := s.count(lostSends, resent)
-	results.add(21, fmt.Sprintf("%d outages, %d kills", rounds, 3*rounds), b, "e-mail and group bot: %d twice, of %d in flight; SMS and voice: %d held",
+	results.add(22, fmt.Sprintf("%d outages, %d kills", rounds, 3*rounds), b, "e-mail and group bot: %d twice, of %d in flight; SMS and voice: %d held",
 		b.dup["email"]+b.dup["feishu_webhook"], inFlight, b.ended["sms"]["dead"]+b.ended["voice"]["dead"])
 	requireNoDup(t, b, once...)
 	requireNoDup(t, b, held...)
