@@ -100,6 +100,7 @@ func TestAnotherProviderByItself(t *testing.T) {
 				if d.Status == store.DeliverySuccess {
 					require.Equal(t, "second", d.Provider)
 					require.Equal(t, "second", d.NextProvider)
+					require.Equal(t, "test|second|app", b.QueryText("SELECT queue FROM river_job WHERE id = $1", d.JobID))
 				}
 			})
 		})
@@ -262,6 +263,8 @@ func TestSharesOfDeliveries(t *testing.T) {
 		through := map[string]int{}
 		for _, d := range acceptMany(b, "k", 60) {
 			begins := d.Provider
+			line := map[string]string{"first": "test|app", "second": "test|second|app"}[begins]
+			require.Equal(t, line, b.QueryText("SELECT queue FROM river_job WHERE id = $1", d.JobID))
 			d = b.WaitFor(d.ID, store.DeliverySuccess)
 			require.Equal(t, begins, d.Provider)
 			through[begins]++
@@ -296,5 +299,25 @@ func TestTriesOfAProvider(t *testing.T) {
 			return err == nil && d.NextRetryAt != nil && d.Attempts == 2
 		}, limit.Wait, 5*time.Millisecond)
 		require.WithinDuration(t, time.Now().Add(time.Hour), *d.NextRetryAt, time.Minute)
+	})
+}
+
+// What waits for a turn at a provider with a rate limit does not wait for it any more when its
+// breaker is open, and waits for its turns at the next one.
+func TestOpenBreakerOfALimitedProvider(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		const interval = 20 * time.Millisecond
+		p := usePair(t, b, channels.Resend, func(first, second *channels.Provider) { first.Interval, second.Interval = time.Hour, interval })
+		require.NoError(t, b.Jobs.Control.SetBreaker(t.Context(), "first", true, store.Actor{}))
+		accepted := acceptMany(b, "k", 20)
+		b.Start()
+		begin := time.Now()
+		for _, d := range accepted {
+			d = b.WaitFor(d.ID, store.DeliverySuccess)
+			require.Equal(t, "second", p.went(d))
+			require.Equal(t, "test|second|app", b.QueryText("SELECT queue FROM river_job WHERE id = $1", d.JobID))
+		}
+		require.GreaterOrEqual(t, time.Since(begin), 19*interval-10*time.Millisecond, "its limit holds")
+		require.Empty(t, b.Provider.Calls)
 	})
 }
