@@ -199,6 +199,9 @@ func setText(v reflect.Value, text string) {
 	case reflect.String:
 		v.SetString(text)
 	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.String {
+			return // numbers hold no text
+		}
 		v.Set(reflect.ValueOf([]string{text}).Convert(v.Type()))
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{"X-Name": text}).Convert(v.Type()))

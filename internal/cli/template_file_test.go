@@ -88,7 +88,7 @@ func TestFilesMayHaveAByteOrderMark(t *testing.T) {
 // Vendors' codes are often numbers.
 func TestTemplateFileWithCodes(t *testing.T) {
 	t.Parallel()
-	f, err := parseTemplateFile([]byte("name: code\nchannel: sms\ntemplateCodes: {aliyun: SMS_1, other: 4711, third: 007}\n"))
+	f, err := parseTemplateFile([]byte("name: code\nchannel: sms\ntemplateCodes: {aliyun: SMS_1, other: 4711, third: \"007\"}\n"))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"aliyun": "SMS_1", "other": "4711", "third": "007"}, f.Template.TemplateCodes)
 }

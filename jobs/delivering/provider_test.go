@@ -168,10 +168,13 @@ func TestOpenBreakerSendsThroughTheNext(t *testing.T) {
 		require.Len(t, b.Provider.Calls, calls)
 
 		b.Exec(`UPDATE provider_breakers SET probe_at = opened_at`)
-		d := b.Accept("probe")
-		d = b.WaitFor(d.ID, store.DeliverySuccess)
-		require.Equal(t, "first second", p.went(d))
-		require.Equal(t, 1, d.Attempts)
+		var tried store.Delivery
+		require.Eventually(t, func() bool { // the breakers are read once a second
+			tried = b.WaitFor(b.Accept("probe"+time.Now().String()).ID, store.DeliverySuccess)
+			return p.went(tried) != "second"
+		}, limit.Wait, 5*time.Millisecond)
+		require.Equal(t, "first second", p.went(tried))
+		require.Equal(t, 1, tried.Attempts)
 
 		p.second.Fail(away)
 		held := acceptMany(b, "held", 10)
