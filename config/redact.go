@@ -56,7 +56,7 @@ func redactedValue(v reflect.Value) any {
 	case reflect.Struct:
 		doc := yaml.MapSlice{}
 		for _, f := range fieldsOf(v) {
-			if f.value.Kind() == reflect.Pointer && f.value.IsNil() {
+			if k := f.value.Kind(); (k == reflect.Pointer || k == reflect.Slice) && f.value.IsNil() {
 				continue // not given
 			}
 			value := redactedValue(f.value)

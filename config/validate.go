@@ -192,6 +192,7 @@ func (r *reader) validateChannel(name string, c Channel) {
 		}
 		p, ok := r.cfg.Providers[share.Name]
 		switch {
+		case r.reported[place]: // it is neither a name nor a mapping
 		case share.Name == "":
 			r.problem(at, "is required")
 		case slices.ContainsFunc(c.List()[:i], func(s Share) bool { return s.Name == share.Name }):
