@@ -84,7 +84,7 @@ channels:
 		"    appId: cli_$$x\n    appSecret: \"***\"\n    receiveIdType: open_id\n    baseUrl: https://open.feishu.cn\n",
 		"    tokens: \"***\"\n    nested:\n      perSecond: 2.5\n      token: \"***\"\n      enabled: true\n",
 		"  sms:\n    type: test_sms\n    onUncertain: \"\"\n",
-		"          template: alert\n          recipients: []\n          mention: []\n      recipients:\n      - type: feishu_user_id\n        value: \"***\"\n",
+		"          template: alert\n      recipients:\n      - type: feishu_user_id\n        value: \"***\"\n",
 		"    key: \"***\"\n    port: 465\n    caFile: /etc/ca.pem\n    labels:\n      region: cli_$$x\n",
 	} {
 		require.Contains(t, providers, shown)
