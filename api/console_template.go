@@ -173,10 +173,14 @@ func (c consoleAPI) TestTemplate(ctx context.Context, name, params string, to st
 // contentOf returns what a template has of the body that stores it. The name and the channel
 // are not among it, because a replacement may leave them out.
 func contentOf(t store.Template) map[string]any {
-	return map[string]any{
+	content := map[string]any{
 		"description": t.Description, "subject": t.Subject, "body": t.Body, "msgType": t.MsgType,
 		"templateCode": t.TemplateCode, "private": t.Private, "owner": t.Owner,
 	}
+	if len(t.TemplateCodes) > 0 {
+		content["templateCodes"] = t.TemplateCodes
+	}
+	return content
 }
 
 // decoded returns the body of an operation that has these fields, as if a request had brought

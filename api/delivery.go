@@ -18,7 +18,8 @@ type deliveryView struct {
 	ID              uuid.UUID       `json:"id" format:"uuid"`
 	NotificationID  uuid.UUID       `json:"notificationId" format:"uuid"`
 	Channel         string          `json:"channel"`
-	Provider        string          `json:"provider" doc:"the provider of the last attempt"`
+	Provider        string          `json:"provider" doc:"the provider of the last attempt; before the first, the one that it begins with"`
+	NextProvider    string          `json:"nextProvider,omitempty" doc:"the provider that it was moved to by itself, or that a retry asked for; left out when it goes by the channel's list"`
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
 	Recipient       recipientView   `json:"recipient"`
@@ -47,7 +48,7 @@ type messageView struct {
 }
 
 type attemptView struct {
-	Attempt    int             `json:"attempt" doc:"from 1, and from 1 again after a manual retry; the attempt after a throttled one has the same number"`
+	Attempt    int             `json:"attempt" doc:"from 1, and from 1 again after a manual retry; the attempt after a throttled one, or after which it went on through another provider at once, has the same number"`
 	Provider   string          `json:"provider"`
 	StartedAt  time.Time       `json:"startedAt"`
 	FinishedAt time.Time       `json:"finishedAt"`
@@ -61,7 +62,7 @@ type attemptView struct {
 func viewDelivery(ctx context.Context, d store.Delivery) deliveryView {
 	lastError, details := viewFailure(ctx, d.Recipient, d.LastError, d.Details)
 	return deliveryView{
-		ID: d.ID, NotificationID: d.NotificationID, Channel: d.Channel, Provider: d.Provider,
+		ID: d.ID, NotificationID: d.NotificationID, Channel: d.Channel, Provider: d.Provider, NextProvider: d.NextProvider,
 		TemplateName: d.TemplateName, TemplateVersion: d.TemplateVersion, Recipient: viewRecipient(ctx, d.Recipient), Test: d.Test, Status: string(d.Status),
 		RetryCount: max(d.Attempts-1, 0), MaxRetry: d.MaxRetry, LastCode: d.LastCode, LastError: lastError,
 		NextRetryAt: utc(d.NextRetryAt), Details: details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
@@ -115,6 +116,7 @@ func (s *Server) getDelivery(ctx context.Context, in *getDeliveryInput) (*delive
 		return nil, err
 	}
 	v := viewDelivery(ctx, d)
+	message.TemplateCode = message.Code(d.Provider)
 	v.Message, v.Attempts = viewMessage(message), viewAttempts(ctx, d, attempts)
 	if len(message.Mention) > 0 {
 		v.Message.Mention = viewRecipients(ctx, message.Mention)

@@ -276,7 +276,7 @@ func (view) Providers(channel string) []string {
 // Details has one provider; probes of "smtp" fail.
 func (view) Details(context.Context) ([]overview.Provider, error) {
 	return []overview.Provider{{
-		Name: "smtp", Type: "smtp", Channel: "email", InUse: true, OnUncertain: channels.Resend, Connections: 3, CanProbe: true,
+		Name: "smtp", Type: "smtp", Channel: "email", InUse: true, Place: 1, OnUncertain: channels.Resend, Connections: 3, CanProbe: true,
 		Settings: []overview.Setting{{Key: "host", Value: "mail.example.com"}, {Key: "maxConnections", Value: "10"}, {Key: "password", Value: "***"}},
 	}}, nil
 }

@@ -20,7 +20,8 @@ const (
 type channelView struct {
 	Name      string        `json:"name"`
 	Enabled   bool          `json:"enabled"`
-	Provider  string        `json:"provider" doc:"that new deliveries go through; empty when the channel is not enabled"`
+	Provider  string        `json:"provider" doc:"the first of order; empty when the channel is not enabled"`
+	Order     []shareView   `json:"order" doc:"the providers that deliveries go through by themselves, in order"`
 	Providers []string      `json:"providers" doc:"all that a delivery can be sent through by hand"`
 	Waiting   int           `json:"waiting" doc:"deliveries that could be sent now"`
 	Running   int           `json:"running" doc:"deliveries that are being sent"`
@@ -28,6 +29,11 @@ type channelView struct {
 	Scheduled int           `json:"scheduled" doc:"deliveries that wait for their sendAt"`
 	Breakers  []breakerView `json:"breakers" doc:"the open ones of the providers: what would go through these waits"`
 	Oldest    *time.Time    `json:"oldest" doc:"since when the first of the waiting ones could have been sent; null when none waits"`
+}
+
+type shareView struct {
+	Provider string `json:"provider"`
+	Weight   int    `json:"weight" doc:"its part of the deliveries, beside the other weights; when all are 0, everything begins with the first"`
 }
 
 type channelListView struct {
@@ -180,7 +186,10 @@ func viewChannels(channels []overview.Channel) []channelView {
 		views[i] = channelView{
 			Name: c.Name, Enabled: c.Enabled, Provider: c.Provider, Providers: append([]string{}, c.Providers...),
 			Waiting: c.Waiting, Running: c.Running, Retrying: c.Retrying, Scheduled: c.Scheduled, Oldest: utc(c.Oldest),
-			Breakers: make([]breakerView, len(c.Breakers)),
+			Breakers: make([]breakerView, len(c.Breakers)), Order: make([]shareView, len(c.Order)),
+		}
+		for j, share := range c.Order {
+			views[i].Order[j] = shareView(share)
 		}
 		for j, b := range c.Breakers {
 			views[i].Breakers[j] = viewBreaker(b)

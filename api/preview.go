@@ -25,13 +25,14 @@ type previewRequest struct {
 }
 
 type previewView struct {
-	MsgType      string          `json:"msgType"`
-	Subject      string          `json:"subject"`
-	Body         string          `json:"body"`
-	TemplateCode string          `json:"templateCode"`
-	Params       json.RawMessage `json:"params" doc:"what a vendor that renders the text itself gets: an object, or null"`
-	Missing      []string        `json:"missing" doc:"params that the template needs; a notification without them is refused"`
-	Unused       []string        `json:"unused" doc:"params that the template does not use"`
+	MsgType       string            `json:"msgType"`
+	Subject       string            `json:"subject"`
+	Body          string            `json:"body"`
+	TemplateCode  string            `json:"templateCode"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"by provider; left out when there are none"`
+	Params        json.RawMessage   `json:"params" doc:"what a vendor that renders the text itself gets: an object, or null"`
+	Missing       []string          `json:"missing" doc:"params that the template needs; a notification without them is refused"`
+	Unused        []string          `json:"unused" doc:"params that the template does not use"`
 }
 
 type previewInput struct {
@@ -59,7 +60,7 @@ func (s *Server) preview(ctx context.Context, t store.Template, params map[strin
 		return previewView{}, templateRefusal(err, t.Channel)
 	}
 	return previewView{
-		MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
+		MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, TemplateCodes: p.TemplateCodes, Params: p.Params,
 		Missing: append([]string{}, p.Missing...), Unused: append([]string{}, p.Unused...),
 	}, nil
 }

@@ -18,7 +18,10 @@ type providerView struct {
 	Name        string        `json:"name"`
 	Type        string        `json:"type" example:"smtp"`
 	Channel     string        `json:"channel"`
-	InUse       bool          `json:"inUse" doc:"new deliveries of the channel go through it; otherwise it is a spare"`
+	InUse       bool          `json:"inUse" doc:"deliveries of the channel go through it by themselves; otherwise it is a spare"`
+	Place       int           `json:"place" doc:"in the channel's list, from 1; 0 for a spare"`
+	Weight      int           `json:"weight" doc:"its part of the deliveries, beside the other weights of the list"`
+	Breaker     *breakerView  `json:"breaker,omitempty" doc:"left out while it takes deliveries"`
 	OnUncertain string        `json:"onUncertain" enum:"resend,hold" doc:"what happens when an answer is lost"`
 	Connections int           `json:"connections" doc:"that all replicas have open together; 0 for a type that does not count them"`
 	CanProbe    bool          `json:"canProbe"`
@@ -59,8 +62,12 @@ func (s *Server) listProviders(ctx context.Context, _ *struct{}) (*listProviders
 	out := &listProvidersOutput{providerListView{make([]providerView, len(providers))}}
 	for i, p := range providers {
 		view := providerView{
-			Name: p.Name, Type: p.Type, Channel: p.Channel, InUse: p.InUse, OnUncertain: string(p.OnUncertain),
+			Name: p.Name, Type: p.Type, Channel: p.Channel, InUse: p.InUse, Place: p.Place, Weight: p.Weight, OnUncertain: string(p.OnUncertain),
 			Connections: p.Connections, CanProbe: p.CanProbe, Settings: make([]settingView, len(p.Settings)),
+		}
+		if p.Breaker != nil {
+			breaker := viewBreaker(*p.Breaker)
+			view.Breaker = &breaker
 		}
 		for j, setting := range p.Settings {
 			view.Settings[j] = settingView(setting)

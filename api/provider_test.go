@@ -15,7 +15,7 @@ func TestProviders(t *testing.T) {
 	a := b.call(t, request{method: http.MethodGet, path: "/api/v1/providers", app: "root"})
 	require.Equal(t, http.StatusOK, a.status, a.text)
 	require.Equal(t, []any{map[string]any{
-		"name": "smtp", "type": "smtp", "channel": "email", "inUse": true, "onUncertain": "resend", "connections": 3.0, "canProbe": true,
+		"name": "smtp", "type": "smtp", "channel": "email", "inUse": true, "place": 1.0, "weight": 0.0, "onUncertain": "resend", "connections": 3.0, "canProbe": true,
 		"settings": []any{
 			map[string]any{"key": "host", "value": "mail.example.com"}, map[string]any{"key": "maxConnections", "value": "10"},
 			map[string]any{"key": "password", "value": "***"},

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
+	"unicode/utf8"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -32,34 +36,39 @@ type templateReplacement struct {
 // TemplateContent is the part that a new template and a replacement share. It is
 // exported because huma skips embedded types that are not.
 type TemplateContent struct {
-	Owner        string `json:"owner,omitempty" maxLength:"128" doc:"appId of the owner; left out: as it is, and the caller of a new template. Only administrators may name another" example:"notify-console"`
-	Private      bool   `json:"private,omitempty" doc:"only the owner and administrators may read and send it"`
-	Description  string `json:"description,omitempty" maxLength:"1024" example:"tells who is on call"`
-	Subject      string `json:"subject,omitempty" maxLength:"1024" doc:"of an e-mail; a Go text/template"`
-	Body         string `json:"body,omitempty" maxLength:"65536" doc:"the message; a Go text/template. Required unless templateCode is given" example:"[{{ .severity }}] {{ .incident }}"`
-	MsgType      string `json:"msgType,omitempty" maxLength:"64" doc:"kind of message; the provider's default when empty" example:"text"`
-	TemplateCode string `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice. Required unless body is given"`
+	Owner         string            `json:"owner,omitempty" maxLength:"128" doc:"appId of the owner; left out: as it is, and the caller of a new template. Only administrators may name another" example:"notify-console"`
+	Private       bool              `json:"private,omitempty" doc:"only the owner and administrators may read and send it"`
+	Description   string            `json:"description,omitempty" maxLength:"1024" example:"tells who is on call"`
+	Subject       string            `json:"subject,omitempty" maxLength:"1024" doc:"of an e-mail; a Go text/template"`
+	Body          string            `json:"body,omitempty" maxLength:"65536" doc:"the message; a Go text/template. Required unless templateCode is given" example:"[{{ .severity }}] {{ .incident }}"`
+	MsgType       string            `json:"msgType,omitempty" maxLength:"64" doc:"kind of message; the provider's default when empty" example:"text"`
+	TemplateCode  string            `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice, at the first provider of the channel. Required unless body or templateCodes is given"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"the vendors' own templates by provider; through a provider without a code the message does not go by itself" example:"{\"aliyun\":\"SMS_1\",\"other\":\"4711\"}"`
 }
 
+// Bounds of templateCodes: how many, and how long one is.
+const maxCodes, maxCode = 16, 128
+
 type templateView struct {
-	Name         string    `json:"name"`
-	Channel      string    `json:"channel"`
-	Owner        string    `json:"owner" doc:"the app that may change it"`
-	Private      bool      `json:"private" doc:"only the owner and administrators may read and send it"`
-	Description  string    `json:"description"`
-	Subject      string    `json:"subject"`
-	Body         string    `json:"body"`
-	MsgType      string    `json:"msgType"`
-	TemplateCode string    `json:"templateCode"`
-	Version      int       `json:"version" doc:"from 1; each write adds one"`
-	CreatedAt    time.Time `json:"createdAt"`
-	UpdatedAt    time.Time `json:"updatedAt"`
+	Name          string            `json:"name"`
+	Channel       string            `json:"channel"`
+	Owner         string            `json:"owner" doc:"the app that may change it"`
+	Private       bool              `json:"private" doc:"only the owner and administrators may read and send it"`
+	Description   string            `json:"description"`
+	Subject       string            `json:"subject"`
+	Body          string            `json:"body"`
+	MsgType       string            `json:"msgType"`
+	TemplateCode  string            `json:"templateCode"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"by provider; left out when there are none"`
+	Version       int               `json:"version" doc:"from 1; each write adds one"`
+	CreatedAt     time.Time         `json:"createdAt"`
+	UpdatedAt     time.Time         `json:"updatedAt"`
 }
 
 func viewTemplate(t store.Template) templateView {
 	return templateView{
 		Name: t.Name, Channel: t.Channel, Owner: t.Owner, Private: t.Private, Description: t.Description,
-		Subject: t.Subject, Body: t.Body, MsgType: t.MsgType, TemplateCode: t.TemplateCode, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+		Subject: t.Subject, Body: t.Body, MsgType: t.MsgType, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 }
 
@@ -67,14 +76,25 @@ func viewTemplate(t store.Template) templateView {
 func (c TemplateContent) template(name, channel string) store.Template {
 	return store.Template{
 		Name: name, Channel: channel, Description: c.Description, Subject: c.Subject, Body: c.Body,
-		MsgType: c.MsgType, TemplateCode: c.TemplateCode, Private: c.Private, UpdatedAt: store.Now(),
+		MsgType: c.MsgType, TemplateCode: c.TemplateCode, TemplateCodes: c.TemplateCodes, Private: c.Private, UpdatedAt: store.Now(),
 	}
 }
 
 // check returns a *Problem when there is nothing to send.
 func (c TemplateContent) check() error {
-	if c.Body == "" && c.TemplateCode == "" {
+	if c.Body == "" && c.TemplateCode == "" && len(c.TemplateCodes) == 0 {
 		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "body", "is required (or templateCode)")
+	}
+	if len(c.TemplateCodes) > maxCodes {
+		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes", fmt.Sprintf("has %d; at most %d", len(c.TemplateCodes), maxCodes))
+	}
+	for _, provider := range slices.Sorted(maps.Keys(c.TemplateCodes)) {
+		switch code := c.TemplateCodes[provider]; {
+		case !channels.ProviderName.MatchString(provider):
+			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes", "has a key that is no provider's name")
+		case utf8.RuneCountInString(code) > maxCode:
+			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes."+provider, fmt.Sprintf("has more than %d characters", maxCode))
+		}
 	}
 	return nil
 }

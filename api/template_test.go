@@ -234,3 +234,33 @@ func TestListDeletedTemplates(t *testing.T) {
 	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/templates?deleted=true&channel=sms", app: "console"}).status)
 	require.Equal(t, store.TemplateFilter{Deleted: true, Channel: "sms", VisibleTo: "console"}, b.store.templateFilter)
 }
+
+// Codes are kept for each provider, in the template and in its versions.
+func TestTemplateCodes(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	const codes = `{"name":"sms","channel":"sms","templateCodes":{"aliyun":"SMS_1","other":"4711"}}`
+	want := map[string]any{"aliyun": "SMS_1", "other": "4711"}
+	created := b.template(t, "POST", "", codes)
+	require.Equal(t, http.StatusCreated, created.status, created.text)
+	require.Equal(t, want, created.json(t)["templateCodes"])
+	require.Equal(t, want, b.template(t, "GET", "sms", "").json(t)["templateCodes"])
+	require.Equal(t, want, b.template(t, "GET", "sms/versions/1", "").json(t)["templateCodes"])
+	replaced := b.template(t, "PUT", "sms", `{"templateCode":"SMS_1"}`)
+	require.NotContains(t, replaced.json(t), "templateCodes")
+	restored := b.template(t, "POST", "sms/restore", `{"version":1}`)
+	require.Equal(t, want, restored.json(t)["templateCodes"])
+
+	for name, c := range map[string]struct{ codes, field string }{
+		"a number":          {`{"other":4711}`, "templateCodes.other"},
+		"no name":           {`{"a b":"1"}`, "templateCodes"},
+		"a long one":        {`{"other":"` + strings.Repeat("x", 129) + `"}`, "templateCodes.other"},
+		"no object":         {`["other"]`, "templateCodes"},
+		"more than it will": {`{"p1":"1","p2":"1","p3":"1","p4":"1","p5":"1","p6":"1","p7":"1","p8":"1","p9":"1","p10":"1","p11":"1","p12":"1","p13":"1","p14":"1","p15":"1","p16":"1","p17":"1"}`, "templateCodes"},
+	} {
+		a := b.template(t, "PUT", "sms", `{"templateCode":"SMS_1","templateCodes":`+c.codes+`}`)
+		require.Equal(t, http.StatusBadRequest, a.status, name)
+		_, field := a.problem(t)
+		require.Equal(t, c.field, field, name)
+	}
+}

@@ -24,19 +24,20 @@ type versionSummaryView struct {
 
 // templateVersionView is a version of a template with its content.
 type templateVersionView struct {
-	Name         string    `json:"name"`
-	Version      int       `json:"version"`
-	Channel      string    `json:"channel"`
-	Description  string    `json:"description"`
-	Subject      string    `json:"subject"`
-	Body         string    `json:"body"`
-	MsgType      string    `json:"msgType"`
-	TemplateCode string    `json:"templateCode"`
-	Owner        string    `json:"owner" doc:"the app that could change it"`
-	Private      bool      `json:"private" doc:"only the owner and administrators could read and send it"`
-	CreatedBy    string    `json:"createdBy" doc:"the app that wrote it, or deleted the template"`
-	CreatedAt    time.Time `json:"createdAt"`
-	Deleted      bool      `json:"deleted" doc:"true when this is the deletion of the template: it is as it was"`
+	Name          string            `json:"name"`
+	Version       int               `json:"version"`
+	Channel       string            `json:"channel"`
+	Description   string            `json:"description"`
+	Subject       string            `json:"subject"`
+	Body          string            `json:"body"`
+	MsgType       string            `json:"msgType"`
+	TemplateCode  string            `json:"templateCode"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"by provider; left out when there are none"`
+	Owner         string            `json:"owner" doc:"the app that could change it"`
+	Private       bool              `json:"private" doc:"only the owner and administrators could read and send it"`
+	CreatedBy     string            `json:"createdBy" doc:"the app that wrote it, or deleted the template"`
+	CreatedAt     time.Time         `json:"createdAt"`
+	Deleted       bool              `json:"deleted" doc:"true when this is the deletion of the template: it is as it was"`
 }
 
 type listVersionsInput struct {
@@ -84,7 +85,7 @@ func (s *Server) getVersion(ctx context.Context, in *getVersionInput) (*versionO
 	}
 	return &versionOutput{templateVersionView{
 		Name: v.Name, Version: v.Version, Channel: v.Channel, Description: v.Description, Subject: v.Subject, Body: v.Body,
-		MsgType: v.MsgType, TemplateCode: v.TemplateCode, Owner: v.Owner, Private: v.Private,
+		MsgType: v.MsgType, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, Owner: v.Owner, Private: v.Private,
 		CreatedBy: v.CreatedBy, CreatedAt: v.CreatedAt.UTC(), Deleted: v.Deleted,
 	}}, nil
 }
@@ -136,7 +137,7 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 	}
 	t := store.Template{
 		Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
-		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, CreatedAt: store.Now(),
+		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, CreatedAt: store.Now(),
 		Owner: newest.Owner, Private: v.Private,
 	}
 	t.UpdatedAt = t.CreatedAt

@@ -212,6 +212,29 @@ type CommonConfig struct {
 	Type        string      `yaml:"type" required:"true" doc:"provider type"`
 	OnUncertain OnUncertain `yaml:"onUncertain" doc:"resend or hold when an answer is lost; empty: the type's default"`
 	RateLimit   RateLimit   `yaml:"rateLimit" doc:"most calls by all replicas together"`
+	Tries       `yaml:",inline"`
+}
+
+// Tries is how deliveries are tried. A provider and a channel may have some of it: the
+// provider's counts before the channel's, and that before the `defaults` section.
+type Tries struct {
+	MaxRetry            *int  `yaml:"maxRetry" doc:"retries after the first attempt, instead of the channel's or defaults.maxRetry"`
+	RetryBackoffSeconds []int `yaml:"retryBackoffSeconds" doc:"wait before each retry; the last one repeats"`
+	TimeoutSeconds      *int  `yaml:"timeoutSeconds" doc:"longest provider call"`
+}
+
+// Or returns t with what it lacks taken from the other.
+func (t Tries) Or(other Tries) Tries {
+	if t.MaxRetry == nil {
+		t.MaxRetry = other.MaxRetry
+	}
+	if t.RetryBackoffSeconds == nil {
+		t.RetryBackoffSeconds = other.RetryBackoffSeconds
+	}
+	if t.TimeoutSeconds == nil {
+		t.TimeoutSeconds = other.TimeoutSeconds
+	}
+	return t
 }
 
 // RateLimit bounds the calls to a provider by all replicas together. 0 is no limit.

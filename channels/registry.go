@@ -1,11 +1,14 @@
 package channels
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Provider is an opened provider.
@@ -16,6 +19,9 @@ type Provider struct {
 	OnUncertain OnUncertain
 	Interval    time.Duration // from one call to the next, over all replicas; 0 for no limit
 	Apps        []string      // that may send through it; nil: all
+	Place       int           // in its channel's list, from 1; 0 for a spare
+	Weight      int           // its share of the channel's deliveries, beside the others'; see Registry.Order
+	Tries       Tries         // its own, and its channel's
 	Sender      Sender
 	Settings    []Setting // as they are in force
 }
@@ -23,6 +29,15 @@ type Provider struct {
 // Setting is a key of a provider's configuration with its value, as people may see it: no
 // secret is in it.
 type Setting struct{ Key, Value string }
+
+// Line returns the name by which the provider's deliveries wait apart from those of its channel's
+// first; empty for the first.
+func (p Provider) Line() string {
+	if p.Place == 1 {
+		return ""
+	}
+	return p.Name
+}
 
 // Admits reports whether an app may send through the provider.
 func (p Provider) Admits(app string) bool { return p.Apps == nil || slices.Contains(p.Apps, app) }
@@ -33,7 +48,9 @@ func OpenProvider(name string, t Type, c Config) (Provider, error) {
 	if err != nil {
 		return Provider{}, fmt.Errorf("provider %s: %w", name, err)
 	}
-	p := Provider{Name: name, Type: t, OnUncertain: t.OnUncertain, Interval: c.Common().RateLimit.Interval(), Sender: sender}
+	p := Provider{
+		Name: name, Type: t, OnUncertain: t.OnUncertain, Interval: c.Common().RateLimit.Interval(), Tries: c.Common().Tries, Sender: sender,
+	}
 	if o := c.Common().OnUncertain; o != "" {
 		p.OnUncertain = o
 	}
@@ -49,21 +66,49 @@ func OpenProvider(name string, t Type, c Config) (Provider, error) {
 // Registry holds the open providers, by channel and by name. It never changes: a
 // reload makes a new one.
 type Registry struct {
-	byChannel map[string]Provider
-	byName    map[string]Provider
+	lists  map[string][]Provider // by channel, never empty
+	byName map[string]Provider
 }
 
-// NewRegistry returns a registry of the provider of each enabled channel. Spares
-// serve no channel: deliveries are sent through them by hand.
-func NewRegistry(byChannel map[string]Provider, spares ...Provider) *Registry {
-	r := &Registry{byChannel: maps.Clone(byChannel), byName: map[string]Provider{}}
-	for _, p := range byChannel {
-		r.byName[p.Name] = p
+// NewRegistry returns a registry of the first provider of each enabled channel. Those of the
+// others that have a Place follow it in the channel's list. The rest are spares: they serve no
+// channel, and deliveries are sent through them by hand.
+func NewRegistry(first map[string]Provider, others ...Provider) *Registry {
+	r := &Registry{lists: map[string][]Provider{}, byName: map[string]Provider{}}
+	for channel, p := range first {
+		p.Place = 1
+		r.lists[channel], r.byName[p.Name] = []Provider{p}, p
 	}
-	for _, p := range spares {
+	for _, p := range slices.SortedStableFunc(slices.Values(others), func(a, b Provider) int { return a.Place - b.Place }) {
 		r.byName[p.Name] = p
+		if channel := p.Type.Channel; p.Place > 0 && r.lists[channel] != nil {
+			r.lists[channel] = append(r.lists[channel], p)
+		}
 	}
 	return r
+}
+
+// Order returns the providers that a delivery of the channel may go through by itself, in the
+// order of preference; none when the channel is disabled. The first is chosen by the weights, and
+// always the same one for the same id. Without weights it is the list's first. The others follow
+// as in the list.
+func (r *Registry) Order(channel string, delivery uuid.UUID) []Provider {
+	list, total := r.lists[channel], 0
+	for _, p := range list {
+		total += p.Weight
+	}
+	if total == 0 {
+		return list
+	}
+	share := int(binary.BigEndian.Uint32(delivery[12:]) % uint32(total)) //nolint:gosec // weights are small; these bits of a UUIDv7 are random
+	for i, p := range list {
+		if share -= p.Weight; share < 0 && i > 0 {
+			return slices.Concat(list[i:i+1], list[:i], list[i+1:])
+		} else if share < 0 {
+			break
+		}
+	}
+	return list
 }
 
 // Close closes the connections that senders keep for the next message. Calls in flight, and
@@ -76,17 +121,22 @@ func (r *Registry) Close() {
 	}
 }
 
-// Provider returns the provider of a channel; false when the channel is disabled.
+// Provider returns the first provider of a channel; false when the channel is disabled.
 func (r *Registry) Provider(channel string) (Provider, bool) {
-	p, ok := r.byChannel[channel]
-	return p, ok
+	if list := r.lists[channel]; len(list) > 0 {
+		return list[0], true
+	}
+	return Provider{}, false
 }
+
+// List returns the providers that a channel's deliveries go through by themselves, in their order.
+func (r *Registry) List(channel string) []Provider { return r.lists[channel] }
 
 // ProviderFor returns the provider that takes messages of a channel to a recipient: the one
 // that the recipient names, otherwise the channel's. It returns false when the channel is
 // disabled, or has no provider of that name.
 func (r *Registry) ProviderFor(channel string, to Recipient) (Provider, bool) {
-	p, on := r.byChannel[channel]
+	p, on := r.Provider(channel)
 	if !on || !p.Type.NamesProvider(to.Type) {
 		return p, on
 	}
@@ -106,7 +156,7 @@ func (r *Registry) InUse() []Provider {
 	var used []Provider
 	for _, channel := range r.Channels() {
 		for _, name := range r.Providers(channel) {
-			if p := r.byName[name]; p.Type.IsNamed() || name == r.byChannel[channel].Name {
+			if p := r.byName[name]; p.Type.IsNamed() || p.Place > 0 {
 				used = append(used, p)
 			}
 		}
@@ -128,5 +178,5 @@ func (r *Registry) Providers(channel string) []string {
 
 // Channels returns the names of the enabled channels, sorted.
 func (r *Registry) Channels() []string {
-	return slices.Sorted(maps.Keys(r.byChannel))
+	return slices.Sorted(maps.Keys(r.lists))
 }

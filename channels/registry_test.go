@@ -3,6 +3,7 @@ package channels_test
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
@@ -78,4 +79,42 @@ func TestWithMentions(t *testing.T) {
 	}
 	require.Equal(t, []int{1000 - 128 - 7, 1000 - 14, 1000, 0, 1}, most)
 	require.Equal(t, 1000, typ.MsgTypes[0].MaxBody)
+}
+
+// A delivery's provider is chosen by the weights and its id; the rest of the list follows.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	typ := channels.Type{Name: "smtp", Channel: "email"}
+	list := func(weights ...int) *channels.Registry {
+		others := []channels.Provider{{Name: "spare", Type: typ}}
+		for i := len(weights) - 1; i > 0; i-- {
+			others = append(others, channels.Provider{Name: string(rune('a' + i)), Type: typ, Place: i + 1, Weight: weights[i]})
+		}
+		return channels.NewRegistry(map[string]channels.Provider{"email": {Name: "a", Type: typ, Weight: weights[0]}}, others...)
+	}
+	orders := func(r *channels.Registry) map[string]int {
+		counts := map[string]int{}
+		for range 4000 {
+			id := uuid.Must(uuid.NewV7())
+			names := ""
+			for _, p := range r.Order("email", id) {
+				names += p.Name
+			}
+			again := r.Order("email", id)
+			require.Equal(t, names[:1], again[0].Name)
+			counts[names]++
+		}
+		return counts
+	}
+	require.Equal(t, map[string]int{"abc": 4000}, orders(list(0, 0, 0)), "without weights the first takes all")
+	require.Equal(t, map[string]int{"bac": 4000}, orders(list(0, 1, 0)))
+	shares := orders(list(3, 1, 0))
+	require.Len(t, shares, 2)
+	require.InDelta(t, 3000, shares["abc"], 150)
+	require.InDelta(t, 1000, shares["bac"], 150)
+	require.Empty(t, list(1).Order("sms", uuid.New()))
+	r := list(1, 0)
+	require.Equal(t, []string{"a", "b", "spare"}, r.Providers("email"))
+	require.Len(t, r.List("email"), 2)
+	require.Len(t, r.InUse(), 2, "a spare is not in use")
 }

@@ -13,7 +13,8 @@ type Delivery struct {
 	ID              string          `json:"id"`
 	NotificationID  string          `json:"notificationId"`
 	Channel         string          `json:"channel"`
-	Provider        string          `json:"provider"` // of the last attempt
+	Provider        string          `json:"provider"`               // of the last attempt
+	NextProvider    string          `json:"nextProvider,omitempty"` // that it was moved to, or a retry asked for; empty when it goes by the channel's list
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
 	Recipient       Recipient       `json:"recipient"`

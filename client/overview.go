@@ -11,7 +11,8 @@ import (
 type Channel struct {
 	Name      string     `json:"name"`
 	Enabled   bool       `json:"enabled"`
-	Provider  string     `json:"provider"`  // that new deliveries go through; empty when not enabled
+	Provider  string     `json:"provider"`  // the first of Order; empty when not enabled
+	Order     []Share    `json:"order"`     // the providers that deliveries go through by themselves
 	Providers []string   `json:"providers"` // all that a delivery can be sent through by hand
 	Waiting   int        `json:"waiting"`   // could be sent now
 	Running   int        `json:"running"`
@@ -19,6 +20,12 @@ type Channel struct {
 	Scheduled int        `json:"scheduled"`
 	Breakers  []Breaker  `json:"breakers"` // the open ones of Providers: what would go through these waits
 	Oldest    *time.Time `json:"oldest"`   // since when the first of Waiting could have been sent; nil when none waits
+}
+
+// Share is a provider of a channel's list.
+type Share struct {
+	Provider string `json:"provider"`
+	Weight   int    `json:"weight"` // beside the others; when all are 0, everything begins with the first
 }
 
 // Breaker is open: the deliveries of its provider wait.

@@ -13,13 +13,14 @@ type previewRequest struct {
 
 // Preview is a message as the provider would receive it.
 type Preview struct {
-	MsgType      string          `json:"msgType"`
-	Subject      string          `json:"subject"`
-	Body         string          `json:"body"`
-	TemplateCode string          `json:"templateCode"`
-	Params       json.RawMessage `json:"params"`  // for a vendor that renders: an object, or null
-	Missing      []string        `json:"missing"` // params that the template needs
-	Unused       []string        `json:"unused"`  // params that the template never mentions
+	MsgType       string            `json:"msgType"`
+	Subject       string            `json:"subject"`
+	Body          string            `json:"body"`
+	TemplateCode  string            `json:"templateCode"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty"` // by provider
+	Params        json.RawMessage   `json:"params"`                  // for a vendor that renders: an object, or null
+	Missing       []string          `json:"missing"`                 // params that the template needs
+	Unused        []string          `json:"unused"`                  // params that the template never mentions
 }
 
 // PreviewTemplate renders a template. Missing params are not an error.

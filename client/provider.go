@@ -11,9 +11,12 @@ type Provider struct {
 	Name        string    `json:"name"`
 	Type        string    `json:"type"`
 	Channel     string    `json:"channel"`
-	InUse       bool      `json:"inUse"`       // otherwise it is a spare
-	OnUncertain string    `json:"onUncertain"` // resend or hold
-	Connections int       `json:"connections"` // that all replicas have open together; 0 for a type that does not count them
+	InUse       bool      `json:"inUse"`             // otherwise it is a spare
+	Place       int       `json:"place"`             // in the channel's list, from 1; 0 for a spare
+	Weight      int       `json:"weight"`            // beside the others of the list
+	Breaker     *Breaker  `json:"breaker,omitempty"` // nil while it takes deliveries
+	OnUncertain string    `json:"onUncertain"`       // resend or hold
+	Connections int       `json:"connections"`       // that all replicas have open together; 0 for a type that does not count them
 	CanProbe    bool      `json:"canProbe"`
 	Settings    []Setting `json:"settings"`
 }

@@ -11,31 +11,33 @@ const templatesPath = "/api/v1/templates"
 
 // TemplateRequest is a template to store.
 type TemplateRequest struct {
-	Name         string `json:"name"`
-	Channel      string `json:"channel"`
-	Description  string `json:"description,omitempty"`
-	Subject      string `json:"subject,omitempty"`      // of an e-mail; a Go text/template
-	Body         string `json:"body,omitempty"`         // a Go text/template; required unless TemplateCode is given
-	MsgType      string `json:"msgType,omitempty"`      // the provider's default when empty
-	TemplateCode string `json:"templateCode,omitempty"` // the vendor's own template, for sms and voice
-	Owner        string `json:"owner,omitempty"`        // its app; as it is when empty. Only administrators may name another
-	Private      bool   `json:"private,omitempty"`      // only the owner and administrators may read and send it
+	Name          string            `json:"name"`
+	Channel       string            `json:"channel"`
+	Description   string            `json:"description,omitempty"`
+	Subject       string            `json:"subject,omitempty"`       // of an e-mail; a Go text/template
+	Body          string            `json:"body,omitempty"`          // a Go text/template; required unless TemplateCode is given
+	MsgType       string            `json:"msgType,omitempty"`       // the provider's default when empty
+	TemplateCode  string            `json:"templateCode,omitempty"`  // the vendor's own template, for sms and voice
+	TemplateCodes map[string]string `json:"templateCodes,omitempty"` // the same by provider
+	Owner         string            `json:"owner,omitempty"`         // its app; as it is when empty. Only administrators may name another
+	Private       bool              `json:"private,omitempty"`       // only the owner and administrators may read and send it
 }
 
 // Template is a stored template.
 type Template struct {
-	Name         string    `json:"name"`
-	Channel      string    `json:"channel"`
-	Owner        string    `json:"owner"`   // the app that may change it
-	Private      bool      `json:"private"` // only the owner and administrators may read and send it
-	Description  string    `json:"description"`
-	Subject      string    `json:"subject"`
-	Body         string    `json:"body"`
-	MsgType      string    `json:"msgType"`
-	TemplateCode string    `json:"templateCode"`
-	Version      int       `json:"version"` // 1 at first, one more with each write
-	CreatedAt    time.Time `json:"createdAt"`
-	UpdatedAt    time.Time `json:"updatedAt"`
+	Name          string            `json:"name"`
+	Channel       string            `json:"channel"`
+	Owner         string            `json:"owner"`   // the app that may change it
+	Private       bool              `json:"private"` // only the owner and administrators may read and send it
+	Description   string            `json:"description"`
+	Subject       string            `json:"subject"`
+	Body          string            `json:"body"`
+	MsgType       string            `json:"msgType"`
+	TemplateCode  string            `json:"templateCode"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty"` // by provider
+	Version       int               `json:"version"`                 // 1 at first, one more with each write
+	CreatedAt     time.Time         `json:"createdAt"`
+	UpdatedAt     time.Time         `json:"updatedAt"`
 }
 
 // ReplaceRequest is what a template becomes.

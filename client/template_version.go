@@ -10,19 +10,20 @@ import (
 
 // TemplateVersion is a template after one write, or as it was when it was deleted.
 type TemplateVersion struct {
-	Name         string    `json:"name"`
-	Version      int       `json:"version"`
-	Channel      string    `json:"channel"`
-	Description  string    `json:"description"`
-	Subject      string    `json:"subject"`
-	Body         string    `json:"body"`
-	MsgType      string    `json:"msgType"`
-	TemplateCode string    `json:"templateCode"`
-	Owner        string    `json:"owner"`
-	Private      bool      `json:"private"`
-	CreatedBy    string    `json:"createdBy"` // the app that wrote it, or deleted the template
-	CreatedAt    time.Time `json:"createdAt"`
-	Deleted      bool      `json:"deleted"` // this is the deletion of the template
+	Name          string            `json:"name"`
+	Version       int               `json:"version"`
+	Channel       string            `json:"channel"`
+	Description   string            `json:"description"`
+	Subject       string            `json:"subject"`
+	Body          string            `json:"body"`
+	MsgType       string            `json:"msgType"`
+	TemplateCode  string            `json:"templateCode"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty"` // by provider
+	Owner         string            `json:"owner"`
+	Private       bool              `json:"private"`
+	CreatedBy     string            `json:"createdBy"` // the app that wrote it, or deleted the template
+	CreatedAt     time.Time         `json:"createdAt"`
+	Deleted       bool              `json:"deleted"` // this is the deletion of the template
 }
 
 // VersionSummary is a version in a list.

@@ -43,7 +43,7 @@ var bad = map[string][]string{
 		":6: channels.feishu_app.provider: there is no provider of that name",
 	},
 	"channel-without-provider": {
-		":4: channels.feishu_app.provider: is required while the channel is enabled",
+		":4: channels.feishu_app.provider: is required while the channel is enabled (or providers)",
 	},
 	"colon-in-the-wrong-place": {
 		":4: database.(not a plain name): unknown key",
@@ -135,6 +135,32 @@ var bad = map[string][]string{
 	},
 	"short-lease": {
 		":4: dispatcher.leaseTimeout: must be at least defaults.timeoutSeconds + 10s",
+	},
+	"short-lease-of-provider": {
+		":4: dispatcher.leaseTimeout: must be at least providers.spare.timeoutSeconds + 10s",
+	},
+	"two-providers": {
+		":7: channels.feishu_app.providers: give provider or providers, not both",
+		":8: channels.sms.provider: is required while the channel is enabled (or providers)",
+	},
+	"list-of-providers": {
+		":12: channels.feishu_app.providers[5].share: unknown key",
+		":13: channels.feishu_app.providers[6]: must be a mapping of keys to values",
+		":8: channels.feishu_app.providers[1]: there is no provider of that name",
+		":9: channels.feishu_app.providers[2]: provider feishu is given twice",
+		":10: channels.feishu_app.providers[3].weight: must be from 0 to 1000",
+		":10: channels.feishu_app.providers[3]: provider sms is of type test_sms, which serves the channel sms",
+		":11: channels.feishu_app.providers[4].name: is required",
+	},
+	"tries": {
+		":11: channels.sms.maxRetry: must be a whole number",
+		": dispatcher.leaseTimeout: must be at least providers.feishu.timeoutSeconds + 10s",
+		":7: channels.feishu_app.maxRetry: must be from 0 to 20",
+		":8: channels.feishu_app.retryBackoffSeconds: must have at least one element",
+		":9: channels.feishu_app.timeoutSeconds: must be from 1 to 300",
+		":17: providers.feishu.maxRetry: must be from 0 to 20",
+		":18: providers.feishu.retryBackoffSeconds[1]: must be from 0 to 86400",
+		":19: providers.feishu.timeoutSeconds: must be from 1 to 300",
 	},
 	"sqlite-without-path": {
 		":3: database.path: is required",

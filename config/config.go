@@ -55,8 +55,30 @@ type Tracing struct {
 
 // Channel is one entry of the `channels` section.
 type Channel struct {
-	Enabled  bool   `yaml:"enabled" doc:"accept and deliver notifications for this channel"`
-	Provider string `yaml:"provider" doc:"name of the provider that sends; required when enabled"`
+	Enabled   bool    `yaml:"enabled" doc:"accept and deliver notifications for this channel"`
+	Provider  string  `yaml:"provider" doc:"name of the provider that sends; this or providers is required when enabled"`
+	Providers []Share `yaml:"providers" doc:"instead of provider: several, in order. Each is a name, or a name and a weight"`
+
+	channels.Tries `yaml:",inline"`
+}
+
+// Share is a provider of a channel's list. In the file it may be its name alone.
+type Share struct {
+	Name   string `yaml:"name" required:"true" doc:"of a provider"`
+	Weight int    `yaml:"weight" doc:"its part of the deliveries, beside the other weights; when all are 0, everything begins with the first"`
+}
+
+// List returns the channel's providers, in order.
+func (c Channel) List() []Share {
+	if c.Provider != "" {
+		return []Share{{Name: c.Provider}}
+	}
+	return c.Providers
+}
+
+// Uses reports whether deliveries of the channel go through the provider by themselves.
+func (c Channel) Uses(provider string) bool {
+	return c.Enabled && slices.ContainsFunc(c.List(), func(s Share) bool { return s.Name == provider })
 }
 
 // Provider is one entry of the `providers` section.

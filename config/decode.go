@@ -183,6 +183,10 @@ func (r *reader) value(e entry, v reflect.Value, provider bool) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
+		if name, ok := scalar(e.node); ok && v.Type() == reflect.TypeFor[Share]() {
+			v.Set(reflect.ValueOf(Share{Name: name}))
+			return
+		}
 		r.object(e, v, provider)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

@@ -66,8 +66,8 @@ func (l Loader) Check(running *Config) (*Checked, error) {
 	var restart []string
 	if running != nil {
 		restart = r.cfg.keep(running)
-		if !leaseCovers(r.cfg) {
-			r.problem("defaults.timeoutSeconds", "is too long for the running dispatcher.leaseTimeout: restart")
+		if key, covers := leaseCovers(r.cfg); !covers {
+			r.problem(key, "is too long for the running dispatcher.leaseTimeout: restart")
 			return nil, errors.Join(r.problems...)
 		}
 	}

@@ -56,6 +56,9 @@ func redactedValue(v reflect.Value) any {
 	case reflect.Struct:
 		doc := yaml.MapSlice{}
 		for _, f := range fieldsOf(v) {
+			if k := f.value.Kind(); (k == reflect.Pointer || k == reflect.Slice) && f.value.IsNil() {
+				continue // not given
+			}
 			value := redactedValue(f.value)
 			if f.secret && !f.value.IsZero() {
 				value = redacted

@@ -84,7 +84,7 @@ channels:
 		"    appId: cli_$$x\n    appSecret: \"***\"\n    receiveIdType: open_id\n    baseUrl: https://open.feishu.cn\n",
 		"    tokens: \"***\"\n    nested:\n      perSecond: 2.5\n      token: \"***\"\n      enabled: true\n",
 		"  sms:\n    type: test_sms\n    onUncertain: \"\"\n",
-		"          template: alert\n          recipients: []\n          mention: []\n      recipients:\n      - type: feishu_user_id\n        value: \"***\"\n",
+		"          template: alert\n      recipients:\n      - type: feishu_user_id\n        value: \"***\"\n",
 		"    key: \"***\"\n    port: 465\n    caFile: /etc/ca.pem\n    labels:\n      region: cli_$$x\n",
 	} {
 		require.Contains(t, providers, shown)
@@ -199,6 +199,9 @@ func setText(v reflect.Value, text string) {
 	case reflect.String:
 		v.SetString(text)
 	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.String {
+			return // numbers hold no text
+		}
 		v.Set(reflect.ValueOf([]string{text}).Convert(v.Type()))
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{"X-Name": text}).Convert(v.Type()))

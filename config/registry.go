@@ -14,46 +14,53 @@ import (
 // opened is left out, and leftOut is called: it may need what is not there, such as a
 // cluster.
 func (c *Config) Registry(leftOut func(provider string, err error)) (*channels.Registry, error) {
-	byChannel := map[string]channels.Provider{}
+	first := map[string]channels.Provider{}
+	var others []channels.Provider
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
-		if !c.Channels[name].Enabled {
+		channel := c.Channels[name]
+		if !channel.Enabled {
 			continue
 		}
-		p := c.Providers[c.Channels[name].Provider]
-		provider, err := open(p)
-		if err != nil {
-			problems = append(problems, err)
-			continue
+		for i, share := range channel.List() {
+			provider, err := open(c.Providers[share.Name], channel.Tries)
+			provider.Place, provider.Weight = i+1, share.Weight
+			switch {
+			case err != nil:
+				problems = append(problems, err)
+			case i == 0:
+				first[name] = provider
+			default:
+				others = append(others, provider)
+			}
 		}
-		byChannel[name] = provider
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	var spares []channels.Provider
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		p := c.Providers[name]
-		used, on := byChannel[p.Type.Channel]
-		if !on || used.Name == name {
+		channel := c.Channels[p.Type.Channel]
+		if !channel.Enabled || channel.Uses(name) {
 			continue
 		}
-		spare, err := open(p)
+		spare, err := open(p, channel.Tries)
 		if err != nil {
 			leftOut(name, err)
 			continue
 		}
-		spares = append(spares, spare)
+		others = append(others, spare)
 	}
-	return channels.NewRegistry(byChannel, spares...), nil
+	return channels.NewRegistry(first, others...), nil
 }
 
 // open opens a provider, which may read files.
-func open(p Provider) (channels.Provider, error) {
+func open(p Provider, ofChannel channels.Tries) (channels.Provider, error) {
 	provider, err := within(patience, "provider "+p.Name, func() (channels.Provider, error) {
 		return channels.OpenProvider(p.Name, p.Type, p.Config)
 	})
 	provider.Settings = settingsOf(p.Config)
+	provider.Tries = provider.Tries.Or(ofChannel)
 	if errors.Is(err, errNoAnswer) {
 		err = fmt.Errorf("providers.%s: a file that it names %w", p.Name, err)
 	}

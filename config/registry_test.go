@@ -2,11 +2,13 @@ package config_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/config"
+	"github.com/labring/sealos-notify/jobs/settings"
 )
 
 func TestRegistryHasTheProvidersOfEnabledChannels(t *testing.T) {
@@ -85,4 +87,43 @@ func TestRegistryOpensWhatEnabledChannelsUse(t *testing.T) {
 	require.NoError(t, err)
 	_, err = cfg.Registry(noneLeftOut(t))
 	require.EqualError(t, err, "provider spare: key cannot be used")
+}
+
+// A channel's list decides the order and the shares of its providers. What a provider says of
+// retries and times counts before what the channel says.
+func TestRegistryOfAList(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(write(t, `
+channels:
+  feishu_app:
+    enabled: true
+    providers: [b, {name: a, weight: 3}]
+    maxRetry: 5
+    timeoutSeconds: 20
+providers:
+  a: {type: feishu_app, appId: a, appSecret: b, timeoutSeconds: 7, retryBackoffSeconds: [1, 2]}
+  b: {type: feishu_app, appId: a, appSecret: b, maxRetry: 0}
+  spare: {type: feishu_app, appId: a, appSecret: b}
+`))
+	require.NoError(t, err)
+	registry, err := cfg.Registry(noneLeftOut(t))
+	require.NoError(t, err)
+	defaults := settings.Settings{Defaults: cfg.Defaults, Registry: registry}
+	for i, want := range []struct {
+		name                     string
+		weight, retries, timeout int
+		waits                    []int
+	}{{"b", 0, 0, 20, []int{30, 120, 300}}, {"a", 3, 5, 7, []int{1, 2}}} {
+		p := registry.List("feishu_app")[i]
+		tries := defaults.TriesOf(p)
+		require.Equal(t, want.name, p.Name)
+		require.Equal(t, want.weight, p.Weight)
+		require.Equal(t, want.retries, tries.MaxRetry)
+		require.Equal(t, want.timeout, tries.TimeoutSeconds)
+		require.Equal(t, want.waits, tries.RetryBackoffSeconds)
+	}
+	spare, _ := registry.Named("spare")
+	require.Equal(t, 5, defaults.TriesOf(spare).MaxRetry, "a spare is of the channel, too")
+	require.Equal(t, 30*time.Second, defaults.LongestTimeout())
+	require.Contains(t, cfg.Redacted(), "- name: a\n")
 }

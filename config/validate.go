@@ -97,28 +97,60 @@ func (r *reader) validateDispatcher() {
 		r.problem("dispatcher.interval", "must be at least %s", minInterval)
 	}
 	r.between("dispatcher.batchSize", d.BatchSize, 1, 1000)
-	if !leaseCovers(r.cfg) {
-		r.problem("dispatcher.leaseTimeout", "must be at least defaults.timeoutSeconds + %s", leaseMargin)
+	if key, covers := leaseCovers(r.cfg); !covers {
+		r.problem("dispatcher.leaseTimeout", "must be at least %s + %s", key, leaseMargin)
 	}
 }
 
-// leaseCovers reports whether the lease is longer than the longest provider call.
-func leaseCovers(c *Config) bool {
-	return c.Dispatcher.LeaseTimeout >= time.Duration(c.Defaults.TimeoutSeconds)*time.Second+leaseMargin
+// leaseCovers reports whether the lease is longer than the longest provider call, and returns the
+// key of that.
+func leaseCovers(c *Config) (key string, covers bool) {
+	key, longest := "defaults.timeoutSeconds", c.Defaults.TimeoutSeconds
+	look := func(section, name string, t channels.Tries) {
+		if t.TimeoutSeconds != nil && *t.TimeoutSeconds > longest {
+			key, longest = section+"."+name+".timeoutSeconds", *t.TimeoutSeconds
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
+		look("channels", name, c.Channels[name].Tries)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
+		if p := c.Providers[name]; p.Config != nil {
+			look("providers", name, p.Config.Common().Tries)
+		}
+	}
+	return key, c.Dispatcher.LeaseTimeout >= time.Duration(longest)*time.Second+leaseMargin
 }
 
 func (r *reader) validateDefaults() {
 	d := r.cfg.Defaults
 	r.between("defaults.maxRetry", d.MaxRetry, 0, 20)
-	if len(d.RetryBackoffSeconds) == 0 {
-		r.problem("defaults.retryBackoffSeconds", "must have at least one element")
-	}
-	for i, s := range d.RetryBackoffSeconds {
-		r.between(fmt.Sprintf("defaults.retryBackoffSeconds[%d]", i), s, 0, 86_400)
-	}
+	r.validateBackoff("defaults", d.RetryBackoffSeconds)
 	r.between("defaults.timeoutSeconds", d.TimeoutSeconds, 1, 300)
 	r.between("defaults.maxRecipients", d.MaxRecipients, 1, 10_000)
 	r.between("retention.days", r.cfg.Retention.Days, 0, 36_500)
+}
+
+func (r *reader) validateBackoff(section string, waits []int) {
+	if len(waits) == 0 {
+		r.problem(section+".retryBackoffSeconds", "must have at least one element")
+	}
+	for i, s := range waits {
+		r.between(fmt.Sprintf("%s.retryBackoffSeconds[%d]", section, i), s, 0, 86_400)
+	}
+}
+
+// validateTries checks how a channel or a provider is tried, in the ranges of the defaults.
+func (r *reader) validateTries(section string, t channels.Tries) {
+	if t.MaxRetry != nil {
+		r.between(section+".maxRetry", *t.MaxRetry, 0, 20)
+	}
+	if t.RetryBackoffSeconds != nil {
+		r.validateBackoff(section, t.RetryBackoffSeconds)
+	}
+	if t.TimeoutSeconds != nil {
+		r.between(section+".timeoutSeconds", *t.TimeoutSeconds, 1, 300)
+	}
 }
 
 func (r *reader) validateTelemetry() {
@@ -140,17 +172,36 @@ func (r *reader) validateChannel(name string, c Channel) {
 		r.problem(key, "unknown channel; there are: %s", channelNames(r.Types))
 		return
 	}
+	r.validateTries(key, c.Tries)
+	if c.Provider != "" && c.Providers != nil {
+		r.problem(key+".providers", "give provider or providers, not both")
+		return
+	}
 	if !c.Enabled {
 		return
 	}
-	p, ok := r.cfg.Providers[c.Provider]
-	switch {
-	case c.Provider == "":
-		r.problem(key+".provider", "is required while the channel is enabled")
-	case !ok:
-		r.problem(key+".provider", "there is no provider of that name")
-	case p.Config != nil && p.Type.Channel != name:
-		r.problem(key+".provider", "provider %s is of type %s, which serves the channel %s", p.Name, p.Type.Name, p.Type.Channel)
+	if len(c.List()) == 0 {
+		r.problem(key+".provider", "is required while the channel is enabled (or providers)")
+	}
+	for i, share := range c.List() {
+		at, place := key+".provider", key+".provider"
+		if c.Provider == "" {
+			place = fmt.Sprintf("%s.providers[%d]", key, i)
+			at = place + ".name"
+			r.between(place+".weight", share.Weight, 0, 1000)
+		}
+		p, ok := r.cfg.Providers[share.Name]
+		switch {
+		case r.reported[place]: // it is neither a name nor a mapping
+		case share.Name == "":
+			r.problem(at, "is required")
+		case slices.ContainsFunc(c.List()[:i], func(s Share) bool { return s.Name == share.Name }):
+			r.problem(place, "provider %s is given twice", printable(share.Name))
+		case !ok:
+			r.problem(place, "there is no provider of that name")
+		case p.Config != nil && p.Type.Channel != name:
+			r.problem(place, "provider %s is of type %s, which serves the channel %s", p.Name, p.Type.Name, p.Type.Channel)
+		}
 	}
 }
 
@@ -277,12 +328,32 @@ func (r *reader) validateReach(key, channel string, registry *channels.Registry,
 			r.problem(key, "there is no provider of that name for the channel %s", channel)
 			continue
 		}
-		if checker, checks := provider.Sender.(channels.RecipientChecker); checks {
-			if err := checker.CheckRecipient(to); err != nil {
-				r.problem(key, "%s: %w", channel, err)
-			}
+		candidates := []channels.Provider{provider}
+		if !provider.Type.NamesProvider(recipient.Type) {
+			candidates = registry.List(channel)
+		}
+		if err := reaches(candidates, to); err != nil {
+			r.problem(key, "%s: %w", channel, err)
 		}
 	}
+}
+
+// reaches returns nil when one of the providers takes the address, otherwise why the first does not.
+func reaches(providers []channels.Provider, to channels.Recipient) (first error) {
+	for _, p := range providers {
+		checker, checks := p.Sender.(channels.RecipientChecker)
+		if !checks {
+			return nil
+		}
+		err := checker.CheckRecipient(to)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // validateMention checks that a channel's messages to the recipients can mention the people.
@@ -315,6 +386,7 @@ func (r *reader) validateProvider(p Provider) {
 	common := p.Config.Common()
 	r.between(key+".rateLimit.perSecond", common.RateLimit.PerSecond, 0, 1_000_000)
 	r.between(key+".rateLimit.perMinute", common.RateLimit.PerMinute, 0, 1_000_000)
+	r.validateTries(key, common.Tries)
 	switch common.OnUncertain {
 	case "", channels.Resend, channels.Hold:
 	default:
@@ -328,7 +400,7 @@ func (r *reader) validateProvider(p Provider) {
 	if !complete {
 		return
 	}
-	if c := r.cfg.Channels[p.Type.Channel]; c.Enabled && (c.Provider == p.Name || p.Type.IsNamed()) {
+	if c := r.cfg.Channels[p.Type.Channel]; c.Uses(p.Name) || c.Enabled && p.Type.IsNamed() {
 		r.validateSecrets(key, config)
 	}
 	err := p.Config.Validate()

@@ -157,7 +157,7 @@ func (c *Client) StopTime() time.Duration {
 
 // patience returns how long Stop waits for running jobs.
 func (c *Client) patience() time.Duration {
-	return c.jobs.settings.Load().Defaults.Timeout() + stopGrace
+	return c.jobs.settings.Load().LongestTimeout() + stopGrace
 }
 
 // Stop fetches no more jobs and waits for the running ones, for their provider call and their

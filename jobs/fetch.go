@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/jobs/turns"
 	"github.com/labring/sealos-notify/store"
@@ -34,8 +35,8 @@ const (
 type fetcher struct {
 	jobs     *Jobs
 	engine   Engine
-	admits   func(ctx context.Context, provider string, most int) int // how many its breaker lets through
-	workers  int                                                      // of each channel
+	admits   func(ctx context.Context, p channels.Provider, most int) (n int, elsewhere bool) // Deliverer.Admits
+	workers  int                                                                              // of each channel
 	channels map[string]*channelFetcher
 }
 

@@ -151,11 +151,11 @@ func newSimulation(t *testing.T, interval time.Duration, replicas int) *simulati
 
 func (s *simulation) fetcher(workers int) *fetcher {
 	f := newFetcher(s.jobs, s.table, workers)
-	f.admits = func(_ context.Context, provider string, most int) int {
+	f.admits = func(_ context.Context, p channels.Provider, most int) (int, bool) {
 		if s.admitted == nil {
-			return most
+			return most, false
 		}
-		return s.admitted(provider, most)
+		return s.admitted(p.Name, most), false
 	}
 	return f
 }

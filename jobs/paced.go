@@ -33,6 +33,9 @@ type route struct {
 	lines    []store.BusyLine
 }
 
+// isSlow reports whether not all workers may take the jobs at once.
+func (r *route) isSlow(workers int) bool { return r.provider.Interval > 0 || r.most < workers }
+
 // routes returns the busy lines by the provider that their jobs go through. Those that a worker
 // may take at once, as far as providers are concerned, are free.
 func (c *channelFetcher) routes(ctx context.Context) (free []store.BusyLine, slow []*route) {
@@ -43,14 +46,17 @@ func (c *channelFetcher) routes(ctx context.Context) (free []store.BusyLine, slo
 		if r == nil {
 			r = &route{provider: provider, most: c.workers}
 			if provider.Name != "" {
-				r.most = c.admits(ctx, provider.Name, c.workers)
+				var elsewhere bool
+				if r.most, elsewhere = c.admits(ctx, provider, c.workers); elsewhere {
+					r.provider.Interval = 0 // they move, and wait there
+				}
 			}
 			known[provider.Name] = r
-			if provider.Interval > 0 || r.most < c.workers {
+			if r.isSlow(c.workers) {
 				slow = append(slow, r)
 			}
 		}
-		if provider.Interval > 0 || r.most < c.workers {
+		if r.isSlow(c.workers) {
 			r.lines = append(r.lines, line)
 		} else {
 			free = append(free, line)

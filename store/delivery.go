@@ -32,10 +32,11 @@ type Delivery struct {
 	JobID          int64 // of the River job that moves it; set by Accept and Requeue
 	Channel        string
 	Provider       string // of the last attempt; before the first, the channel's at acceptance
-	// ProviderOverride is the provider that a requeue asked for; empty for the
-	// channel's.
-	ProviderOverride string
-	TemplateName     string
+	// NextProvider is the provider that the delivery was moved to, or that a requeue asked for;
+	// empty for the first of its route.
+	NextProvider string
+	Pinned       bool // it goes through NextProvider and through no other
+	TemplateName string
 	// TemplateVersion is the message's.
 	TemplateVersion int
 	Recipient       Recipient
@@ -91,11 +92,25 @@ type Outcome struct {
 	// Unspent attempts are kept but not counted: the same number is used again. The vendor
 	// throttled them, or they tried a provider that did not work.
 	Unspent bool
+	// NextProvider is what the delivery is moved to; empty leaves it where it is. Pinned keeps it
+	// there.
+	NextProvider string
+	Pinned       bool
+	// Line is the queue that the job waits in from now on; empty: as before.
+	Line string
 	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
 	Took time.Duration
 	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a
 	// vendor may choose more codes than are worth a row.
 	CountAs string
+}
+
+// Move gives an open delivery another provider before an attempt.
+type Move struct {
+	DeliveryID   uuid.UUID
+	JobID        int64
+	NextProvider string
+	Line         string // the queue that the job waits in from now on
 }
 
 // DeadGroup counts the dead deliveries that one thing stopped.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,8 +90,17 @@ type Message struct {
 	Subject         string
 	Body            string
 	TemplateCode    string
+	TemplateCodes   Codes
 	Params          []byte // a JSON object, for vendors that render themselves
 	// Mention are people whom the message mentions. It is all of a Message that may change:
 	// addresses are erased.
 	Mention []Recipient
+}
+
+// HasCode reports whether a vendor renders the message.
+func (m Message) HasCode() bool { return m.TemplateCode != "" || len(m.TemplateCodes) > 0 }
+
+// Code returns the code of the vendor's template that the message is sent with through a provider.
+func (m Message) Code(provider string) string {
+	return cmp.Or(m.TemplateCodes[provider], m.TemplateCode)
 }

@@ -118,6 +118,10 @@ type Deliveries interface {
 	// success is final. An outcome that is stored already, by its attempt's id, counts as
 	// recorded: the reply to its commit was lost.
 	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
+	// MoveDeliveries gives open deliveries another provider, and their jobs another line, in one
+	// transaction. It returns false
+	// for one that is closed, or has another job by now. Delivery ids are unique in a batch.
+	MoveDeliveries(ctx context.Context, batch []Move) (moved []bool, err error)
 	// Reopen makes a dead or cancelled delivery pending again, with that many attempts
 	// recorded, and moves the counts, in one transaction. It returns false when there is
 	// no such delivery, or it belongs to another job.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -15,19 +16,51 @@ type Template struct {
 	Subject      string
 	Body         string
 	TemplateCode string
-	Version      int // from 1; each write counts it up
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	Owner        string // the app whose it is
-	Private      bool   // only its owner and administrators may read and send it
+	// TemplateCodes are the codes of the vendors' templates by provider, where TemplateCode is not
+	// the right one; nil for none.
+	TemplateCodes Codes
+	Version       int // from 1; each write counts it up
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	Owner         string // the app whose it is
+	Private       bool   // only its owner and administrators may read and send it
 }
+
+// Codes are codes of vendors' templates, by provider.
+type Codes map[string]string
+
+// JSON returns the codes as they are stored; nil for none.
+func (c Codes) JSON() []byte {
+	if len(c) == 0 {
+		return nil
+	}
+	encoded, _ := json.Marshal(c) // texts only
+	return encoded
+}
+
+// Scan implements sql.Scanner.
+func (c *Codes) Scan(value any) error {
+	*c = nil
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(v), c)
+	case []byte:
+		return json.Unmarshal(v, c)
+	}
+	return fmt.Errorf("codes are stored as %T", value)
+}
+
+// HasCode reports whether a vendor renders the template.
+func (t Template) HasCode() bool { return t.TemplateCode != "" || len(t.TemplateCodes) > 0 }
 
 // AsVersion returns the version that a write by an app made of the template; deleted: that a
 // deletion made.
 func (t Template) AsVersion(by string, deleted bool) TemplateVersion {
 	return TemplateVersion{
 		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
-		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, CreatedBy: by, CreatedAt: t.UpdatedAt,
+		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, CreatedBy: by, CreatedAt: t.UpdatedAt,
 		Owner: t.Owner, Private: t.Private, Deleted: deleted,
 	}
 }
@@ -71,17 +104,18 @@ type TemplateFilter struct {
 // never changes, and it stays when the template is deleted. The newest version of a template
 // is like the template.
 type TemplateVersion struct {
-	Name         string
-	Version      int
-	Channel      string
-	Description  string
-	MsgType      string
-	Subject      string
-	Body         string
-	TemplateCode string
-	CreatedBy    string // the app that wrote it
-	CreatedAt    time.Time
-	Owner        string
-	Private      bool
-	Deleted      bool // this version is the deletion
+	Name          string
+	Version       int
+	Channel       string
+	Description   string
+	MsgType       string
+	Subject       string
+	Body          string
+	TemplateCode  string
+	TemplateCodes Codes
+	CreatedBy     string // the app that wrote it
+	CreatedAt     time.Time
+	Owner         string
+	Private       bool
+	Deleted       bool // this version is the deletion
 }

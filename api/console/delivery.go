@@ -41,6 +41,7 @@ func showDelivery(v *visit) error {
 	if err != nil {
 		return err
 	}
+	m.TemplateCode = m.Code(of.Provider)
 	attempts, err := v.console.api.Attempts(v.ctx, of)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type param struct{ Name, Value string }
 func draw(m store.Message) drawing {
 	d := drawing{Message: m, Kind: "text"}
 	switch {
-	case m.TemplateCode != "":
+	case m.HasCode():
 		d.Kind, d.Named = "vendor", paramsOf(m.Params)
 	case m.Channel == "email" && m.MsgType == "html":
 		d.Kind, d.Raw = "html", m.Body
@@ -88,7 +88,7 @@ func firstLine(m store.Message) string {
 	if m.Subject != "" {
 		return shortened(m.Subject)
 	}
-	if m.TemplateCode == "" && m.MsgType != "interactive" && m.MsgType != "post" {
+	if !m.HasCode() && m.MsgType != "interactive" && m.MsgType != "post" {
 		line := shortened(m.Body) // before it is drawn: a list has many, and they may be long
 		switch {
 		case m.MsgType == "json": // of which the first line may be a brace

@@ -21,6 +21,7 @@ import (
 type templateData struct {
 	store.Template
 	Form      rendering.Form
+	Others    []string // providers that may have a code of their own
 	Channels  []string // to choose from, before there is a form
 	MayChange bool
 	MaySend   bool
@@ -39,6 +40,15 @@ func (v *visit) editorOf(t store.Template) templateData {
 	d := templateData{
 		Template: t, Form: v.console.api.TemplateForm(t.Channel), Params: sampleOf(t, ""),
 		MayChange: t.Version == 0 || v.console.api.MayChange(v.ctx, t.Owner), MaySend: t.Version > 0 && v.User.May(roleSend),
+	}
+	if d.Form.TemplateCode {
+		d.Others = v.console.api.Providers(t.Channel)
+		for provider := range t.TemplateCodes { // one may have left the configuration
+			if !slices.Contains(d.Others, provider) {
+				d.Others = append(d.Others, provider)
+			}
+		}
+		slices.Sort(d.Others)
 	}
 	if !slices.Contains(d.Form.MsgTypes, t.MsgType) && t.MsgType != "" { // this version of the service may not take it
 		d.Form.MsgTypes = append(d.Form.MsgTypes, t.MsgType)
@@ -66,7 +76,22 @@ func templateOf(form url.Values) store.Template {
 		Name: form.Get("name"), Channel: form.Get("channel"), Version: int(version), Owner: form.Get("owner"),
 		Private: form.Get("private") != "", Description: form.Get("description"), MsgType: form.Get("msgType"),
 		Subject: form.Get("subject"), Body: lines(form.Get("body")), TemplateCode: form.Get("templateCode"),
+		TemplateCodes: codesOf(form),
 	}
+}
+
+// codesOf returns the codes of a form, one field for each provider.
+func codesOf(form url.Values) store.Codes {
+	var codes store.Codes
+	for field := range form {
+		if provider, is := strings.CutPrefix(field, "templateCodes."); is && form.Get(field) != "" {
+			if codes == nil {
+				codes = store.Codes{}
+			}
+			codes[provider] = form.Get(field)
+		}
+	}
+	return codes
 }
 
 func saveTemplate(v *visit) error {
@@ -101,7 +126,7 @@ type triedData struct {
 
 // Empty reports whether nothing can be rendered without the params that are missing.
 func (d triedData) Empty() bool {
-	return len(d.Preview.Missing) > 0 && d.Message.TemplateCode == "" && d.Message.Body == "" && d.Message.Subject == ""
+	return len(d.Preview.Missing) > 0 && !d.Message.HasCode() && d.Message.Body == "" && d.Message.Subject == ""
 }
 
 // tryTemplate answers with a template as it renders, or with what is wrong with it.
@@ -112,7 +137,7 @@ func tryTemplate(v *visit) error {
 		return v.fragment("verdict", triedData{Problem: faultOf(v.console.api.Problem(err))})
 	}
 	return v.fragment("verdict", triedData{Preview: p, Message: draw(store.Message{
-		Channel: t.Channel, MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
+		Channel: t.Channel, MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, TemplateCodes: p.TemplateCodes, Params: p.Params,
 	})})
 }
 

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,12 +85,22 @@ type diffLine struct {
 	Text string
 }
 
+// codesText returns codes as one line.
+func codesText(codes store.Codes) string {
+	var texts []string
+	for _, provider := range slices.Sorted(maps.Keys(codes)) {
+		texts = append(texts, provider+": "+codes[provider])
+	}
+	return strings.Join(texts, ", ")
+}
+
 func compared(from, to store.TemplateVersion) *comparison {
 	c := &comparison{From: from, To: to}
 	yes := map[bool]string{true: "✓"}
 	for _, f := range []changedField{
 		{"channel", from.Channel, to.Channel}, {"msgType", from.MsgType, to.MsgType}, {"subject", from.Subject, to.Subject},
-		{"templateCode", from.TemplateCode, to.TemplateCode}, {"description", from.Description, to.Description},
+		{"templateCode", from.TemplateCode, to.TemplateCode},
+		{"templateCodes", codesText(from.TemplateCodes), codesText(to.TemplateCodes)}, {"description", from.Description, to.Description},
 		{"owner", from.Owner, to.Owner}, {"private", yes[from.Private], yes[to.Private]},
 	} {
 		if f.Before != f.After {

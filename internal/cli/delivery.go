@@ -114,6 +114,10 @@ func deliveryText(w io.Writer, d client.Delivery) {
 	row(w, "Notification", d.NotificationID)
 	row(w, "Recipient", d.Recipient.Type+":"+d.Recipient.Value)
 	row(w, "Channel", d.Channel)
+	row(w, "Provider", d.Provider)
+	if d.NextProvider != "" && d.Status != "success" {
+		row(w, "Goes next through", d.NextProvider)
+	}
 	row(w, "Template", fmt.Sprintf("%s, version %d", d.TemplateName, d.TemplateVersion))
 	if d.Test {
 		row(w, "Test", "yes: it reaches nobody")

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+
+	"github.com/labring/sealos-notify/client"
 )
 
 type providerCommands struct {
@@ -23,15 +26,30 @@ func (listProviders) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "CHANNEL", "PROVIDER", "TYPE", "IN USE", "CONNECTIONS", "SETTINGS")
+		row(w, "CHANNEL", "PROVIDER", "TYPE", "PLACE", "CONNECTIONS", "SETTINGS")
 		for _, p := range list.Providers {
 			settings := make([]string, len(p.Settings))
 			for i, one := range p.Settings {
 				settings[i] = one.Key + "=" + one.Value
 			}
-			row(w, p.Channel, p.Name, p.Type, yes(p.InUse), p.Connections, strings.Join(settings, "; "))
+			row(w, p.Channel, p.Name, p.Type, place(p), p.Connections, strings.Join(settings, "; "))
 		}
 	})
+}
+
+// place returns where a provider is in its channel's list, with its weight and its breaker.
+func place(p client.Provider) string {
+	text := "spare"
+	if p.Place > 0 {
+		text = strconv.Itoa(p.Place)
+	}
+	if p.Weight > 0 {
+		text += fmt.Sprintf(", weight %d", p.Weight)
+	}
+	if p.Breaker != nil {
+		text += " (open)"
+	}
+	return text
 }
 
 type probeProvider struct {

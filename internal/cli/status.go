@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labring/sealos-notify/client"
@@ -24,11 +26,7 @@ func (c statusCommand) Run(ctx context.Context, s *session) error {
 	return s.print(o, func(w io.Writer) {
 		row(w, "CHANNEL", "PROVIDER", "WAITING", "OLDEST", "SENDING", "RETRYING", "SCHEDULED")
 		for _, one := range o.Channels {
-			provider := one.Provider
-			if !one.Enabled {
-				provider = "off"
-			}
-			row(w, one.Name, provider, one.Waiting, waited(one), one.Running, one.Retrying, one.Scheduled)
+			row(w, one.Name, order(one), one.Waiting, waited(one), one.Running, one.Retrying, one.Scheduled)
 		}
 		showBreakers(w, o.Channels)
 		printRecent(w, o.Recent)
@@ -103,6 +101,29 @@ func waited(c client.Channel) string {
 		return "under 1s"
 	}
 	return since.String()
+}
+
+// order returns the providers of a channel as they are tried: each with its share, where there are
+// weights, and what its breaker does.
+func order(c client.Channel) string {
+	if !c.Enabled {
+		return "off"
+	}
+	total := 0
+	for _, s := range c.Order {
+		total += s.Weight
+	}
+	names := make([]string, len(c.Order))
+	for i, s := range c.Order {
+		names[i] = s.Provider
+		if s.Weight > 0 {
+			names[i] += fmt.Sprintf(" %d%%", (100*s.Weight+total/2)/total)
+		}
+		if slices.ContainsFunc(c.Breakers, func(b client.Breaker) bool { return b.Provider == s.Provider }) {
+			names[i] += " (open)"
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // showBreakers shows the providers that take no deliveries.

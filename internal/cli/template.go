@@ -59,7 +59,7 @@ func (c getTemplate) Run(ctx context.Context, s *session) error {
 		}
 		return s.printFile(v, templateFile{
 			Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
-			TemplateCode: v.TemplateCode, Subject: v.Subject, Body: v.Body, Private: v.Private,
+			TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, Subject: v.Subject, Body: v.Body, Private: v.Private,
 		})
 	}
 	t, err := s.api.Template(ctx, c.Name)

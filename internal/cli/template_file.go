@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -16,27 +17,31 @@ import (
 
 // templateFile is a template as a YAML file.
 type templateFile struct {
-	Name         string `yaml:"name" json:"name"`
-	Channel      string `yaml:"channel" json:"channel"`
-	Description  string `yaml:"description,omitempty" json:"description,omitempty"`
-	MsgType      string `yaml:"msgType,omitempty" json:"msgType,omitempty"`
-	TemplateCode string `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
-	Private      bool   `yaml:"private,omitempty" json:"private,omitempty"`
-	Subject      string `yaml:"subject,omitempty" json:"subject,omitempty"`
-	Body         string `yaml:"body,omitempty" json:"body,omitempty"`
+	Name          string            `yaml:"name" json:"name"`
+	Channel       string            `yaml:"channel" json:"channel"`
+	Description   string            `yaml:"description,omitempty" json:"description,omitempty"`
+	MsgType       string            `yaml:"msgType,omitempty" json:"msgType,omitempty"`
+	TemplateCode  string            `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
+	TemplateCodes map[string]string `yaml:"templateCodes,omitempty" json:"templateCodes,omitempty"`
+	Private       bool              `yaml:"private,omitempty" json:"private,omitempty"`
+	Subject       string            `yaml:"subject,omitempty" json:"subject,omitempty"`
+	Body          string            `yaml:"body,omitempty" json:"body,omitempty"`
 }
 
 func fileOf(t client.Template) templateFile {
 	return templateFile{
 		Name: t.Name, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
-		TemplateCode: t.TemplateCode, Subject: t.Subject, Body: t.Body, Private: t.Private,
+		TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Subject: t.Subject, Body: t.Body, Private: t.Private,
 	}
 }
+
+// equal reports whether both files are the same template.
+func (f templateFile) equal(other templateFile) bool { return reflect.DeepEqual(f, other) }
 
 func (f templateFile) request() client.TemplateRequest {
 	return client.TemplateRequest{
 		Name: f.Name, Channel: f.Channel, Description: f.Description, MsgType: f.MsgType,
-		TemplateCode: f.TemplateCode, Subject: f.Subject, Body: f.Body, Private: f.Private,
+		TemplateCode: f.TemplateCode, TemplateCodes: f.TemplateCodes, Subject: f.Subject, Body: f.Body, Private: f.Private,
 	}
 }
 
@@ -56,7 +61,7 @@ func (f templateFile) document() (string, error) {
 		return "", err
 	}
 	again, err := parseTemplateFile(content)
-	if err == nil && again.Template == f && bytes.Equal(content, cleaned(content)) {
+	if err == nil && again.Template.equal(f) && bytes.Equal(content, cleaned(content)) {
 		return string(content), nil
 	}
 	var document strings.Builder

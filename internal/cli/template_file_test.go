@@ -19,7 +19,7 @@ func TestTemplateFileRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := templateFile{
 			Name: "n", Channel: "c", Description: text.Draw(t, "description"), MsgType: text.Draw(t, "msgType"),
-			TemplateCode: text.Draw(t, "templateCode"), Subject: text.Draw(t, "subject"), Body: text.Draw(t, "body"),
+			TemplateCode: text.Draw(t, "templateCode"), TemplateCodes: map[string]string{"other": text.Draw(t, "code")}, Subject: text.Draw(t, "subject"), Body: text.Draw(t, "body"),
 		}
 		document, err := f.document()
 		require.NoError(t, err)
@@ -83,4 +83,12 @@ func TestFilesMayHaveAByteOrderMark(t *testing.T) {
 	files, err := readTemplates(dir)
 	require.NoError(t, err)
 	require.Equal(t, templateFile{Name: "a", Channel: "email", Body: "x"}, files["a"].Template)
+}
+
+// Vendors' codes are often numbers.
+func TestTemplateFileWithCodes(t *testing.T) {
+	t.Parallel()
+	f, err := parseTemplateFile([]byte("name: code\nchannel: sms\ntemplateCodes: {aliyun: SMS_1, other: 4711, third: \"007\"}\n"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"aliyun": "SMS_1", "other": "4711", "third": "007"}, f.Template.TemplateCodes)
 }

@@ -58,7 +58,7 @@ func (f folderFlags) changes(ctx context.Context, s *session) ([]change, error) 
 		case !wanted && f.Prune && t.Owner == s.appID:
 			changes[t.Name] = change{Name: t.Name, Action: deleted, before: before}
 		case !wanted:
-		case c.after == before:
+		case c.after.equal(before):
 			changes[t.Name] = change{Name: t.Name, Action: unchanged, before: before, after: before}
 		default:
 			changes[t.Name] = change{Name: t.Name, Action: updated, before: before, after: c.after, version: t.Version}
@@ -182,7 +182,7 @@ type difference struct {
 func (c change) diff() (string, error) {
 	var texts [2]string
 	for i, file := range []templateFile{c.before, c.after} {
-		if file == (templateFile{}) {
+		if file.equal(templateFile{}) {
 			continue
 		}
 		var err error

@@ -13,6 +13,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/routing"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
@@ -96,7 +97,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 		CreatedAt: now, UpdatedAt: now,
 	}
 	p.job = store.Job{
-		MaxAttempts: current.Defaults.MaxRetry + 1, Priority: p.Notification.Priority.InQueue(), Metadata: tracing.Metadata(ctx),
+		Priority: p.Notification.Priority.InQueue(), Metadata: tracing.Metadata(ctx),
 	}
 	if sendAt != nil {
 		p.job.Due = *sendAt
@@ -182,10 +183,11 @@ func in(channel string, err error) error {
 func (p *preparation) addDeliveries(message store.Message, t channels.Type, to []recipient) error {
 	before := len(p.Deliveries)
 	for _, r := range to {
-		provider, err := p.providerFor(t, r)
-		if err == nil {
-			err = checkAddress(provider, r)
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
 		}
+		provider, err := p.providerFor(t, r, id, message)
 		if err != nil {
 			if p.alerts != nil {
 				continue
@@ -197,7 +199,7 @@ func (p *preparation) addDeliveries(message store.Message, t channels.Type, to [
 			return refusal.New(refusal.TooManyDeliveries, "recipients",
 				"these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries)
 		}
-		if err := p.addDelivery(message, provider, r); err != nil {
+		if err := p.addDelivery(id, message, provider, r); err != nil {
 			return err
 		}
 	}
@@ -207,17 +209,26 @@ func (p *preparation) addDeliveries(message store.Message, t channels.Type, to [
 	return nil
 }
 
-// providerFor returns the provider that takes a channel's messages to a recipient. It returns a
-// *refusal.Error when there is none, or the app may not send through it.
-func (p *preparation) providerFor(t channels.Type, r recipient) (channels.Provider, error) {
+// providerFor returns the provider that a delivery begins with. It returns a *refusal.Error when
+// there is none, or the app may not send through it.
+func (p *preparation) providerFor(t channels.Type, r recipient, id uuid.UUID, m store.Message) (channels.Provider, error) {
 	provider, known := p.settings.Registry.ProviderFor(t.Channel, channels.Recipient{Type: r.Type, Value: r.Value})
 	switch {
 	case !known:
 		return provider, r.refuse(refusal.UnknownGroup, fmt.Sprintf("there is no group %q here", r.Value))
 	case !p.anyPrivate && !provider.Admits(p.owner):
 		return provider, r.refuse(refusal.GroupForbidden, fmt.Sprintf("this app may not send through %q, which names its apps", provider.Name))
+	case t.NamesProvider(r.Type):
+		return provider, checkAddress(provider, r)
 	}
-	return provider, nil
+	if route := routing.Route(p.settings.Registry, id, m, r.Recipient); len(route) > 0 {
+		return route[0], nil
+	}
+	if err := checkAddress(provider, r); err != nil {
+		return provider, err
+	}
+	return provider, refusal.New(refusal.TemplateCodeIsRequired, "channels."+m.Channel+".template",
+		"template %q has no code for provider %s, nor for another one of the channel", m.TemplateName, provider.Name)
 }
 
 // checkAddress returns a *refusal.Error when the provider does not take the address.
@@ -232,11 +243,8 @@ func checkAddress(provider channels.Provider, r recipient) error {
 	return nil
 }
 
-func (p *preparation) addDelivery(message store.Message, provider channels.Provider, r recipient) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
+func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider channels.Provider, r recipient) error {
+	tries := p.settings.TriesOf(provider)
 	if p.simulated { // the provider has checked the message as if it were real
 		provider.Name = channels.SimulatedProvider
 	}
@@ -244,13 +252,15 @@ func (p *preparation) addDelivery(message store.Message, provider channels.Provi
 	p.Deliveries = append(p.Deliveries, store.Delivery{
 		ID: id, NotificationID: n.ID, MessageID: message.ID, Channel: message.Channel, Provider: provider.Name,
 		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion,
-		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: p.settings.Defaults.MaxRetry,
+		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: tries.MaxRetry,
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 	})
 	job := p.job
-	job.DeliveryID, job.Queue, job.AppID = id, message.Channel, n.AppID
+	job.DeliveryID, job.Queue, job.AppID, job.MaxAttempts = id, message.Channel, n.AppID, tries.MaxRetry+1
 	if p.simulated || provider.Type.NamesProvider(r.Type) {
 		job.Provider = provider.Name
+	} else {
+		job.Provider = provider.Line()
 	}
 	p.Jobs = append(p.Jobs, job)
 	return nil

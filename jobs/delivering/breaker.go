@@ -28,42 +28,32 @@ const (
 	shortestHold, longestHold = time.Second, 30 * time.Second
 )
 
-// checkBreaker holds a delivery whose provider takes none now, unless it is the one that tries.
-// No attempt is spent. A delivery that has waited for long is sent all the same, so that it ends.
-func (d *Deliverer) checkBreaker(ctx context.Context, r *run) *Next {
-	if r.delivery.Test || r.probes {
-		return nil
+// Admits returns how many deliveries of a provider's line may be taken from where they wait, at most
+// most: all of them while it works, none while its breaker is open, and one at a time when a probe is
+// due. Those that are not taken keep their order. The other providers of the channel count like it,
+// because a delivery may move: elsewhere reports that only another one works. What waits behind a
+// breaker that has been open for long is taken, because some of it may have to end.
+func (d *Deliverer) Admits(ctx context.Context, p channels.Provider, most int) (n int, elsewhere bool) {
+	now, due := store.Now(), false
+	takes := func(provider string) bool {
+		b, open := d.breakers.of(ctx, provider)
+		due = due || open && !b.ByHand && !now.Before(b.ProbeAt)
+		return !open || !b.ByHand && now.Sub(b.OpenedAt) > waitLimit
 	}
-	b, open := d.breakers.of(ctx, r.provider.Name)
-	now := store.Now()
-	if !open || !b.ByHand && now.Sub(r.waitsSince()) > waitLimit {
-		return nil
+	if takes(p.Name) {
+		return most, false
 	}
-	if !b.ByHand && !now.Before(b.ProbeAt) && d.breakers.takeProbe(ctx, r.provider.Name, now) {
-		r.probes = true
-		return nil
+	if p.Place > 0 {
+		for _, other := range d.settings.Load().Registry.List(p.Type.Channel) {
+			if takes(other.Name) {
+				return most, true
+			}
+		}
 	}
-	wait := min(max(now.Sub(b.OpenedAt)/2, shortestHold), longestHold)
-	if r.delivery.ExpiresAt != nil {
-		wait = min(wait, max(0, r.delivery.ExpiresAt.Sub(now))) // it wakes to expire
+	if due && d.breakers.offerProbe(p.Name) {
+		return min(1, most), false
 	}
-	return snooze(wait)
-}
-
-// Admits returns how many of a provider's deliveries may be taken from where they wait, at most
-// most: all of them, none while its breaker is open, and one at a time when a probe is due. Those
-// that are not taken keep their order. What waits behind a breaker that has been open for long is
-// taken, because some of it may have to end.
-func (d *Deliverer) Admits(ctx context.Context, provider string, most int) int {
-	b, open := d.breakers.of(ctx, provider)
-	now := store.Now()
-	switch {
-	case !open || !b.ByHand && now.Sub(b.OpenedAt) > waitLimit:
-		return most
-	case b.ByHand || now.Before(b.ProbeAt) || !d.breakers.offerProbe(provider):
-		return 0
-	}
-	return min(1, most)
+	return 0, false
 }
 
 // breakers opens and closes the breakers of providers. What is open is in the database; the
@@ -76,13 +66,17 @@ type breakers struct {
 
 	mu       sync.Mutex
 	failures map[string]int           // in a row, by provider
+	until    map[string]time.Time     // by provider: it asked this replica to wait until then
 	open     map[string]store.Breaker // as read at readAt; replaced, never changed
 	readAt   time.Time
 	offered  map[string]time.Time // when a delivery was last admitted that may probe, by provider
 }
 
 func newBreakers(st Store, live *settings.Live, log *zap.Logger, m *metrics) *breakers {
-	return &breakers{store: st, settings: live, log: log, metrics: m, failures: map[string]int{}, offered: map[string]time.Time{}}
+	return &breakers{
+		store: st, settings: live, log: log, metrics: m,
+		failures: map[string]int{}, until: map[string]time.Time{}, offered: map[string]time.Time{},
+	}
 }
 
 // of returns the breaker of a provider, if it is open.
@@ -153,6 +147,9 @@ func (b *breakers) takeProbe(ctx context.Context, provider string, now time.Time
 func (b *breakers) learn(ctx context.Context, provider string, probe bool, err error) {
 	failed := isOutage(err)
 	b.mu.Lock()
+	if e := channels.AsError(err); err != nil && e.Class == channels.Throttled {
+		b.until[provider] = time.Now().Add(askedWait(e))
+	}
 	if failed {
 		b.failures[provider]++
 	} else {
@@ -174,6 +171,13 @@ func (b *breakers) learn(ctx context.Context, provider string, probe bool, err e
 			return b.store.CloseBreaker(ctx, provider, false, store.Actor{}.Did(store.AuditBreakerClose, provider))
 		})
 	}
+}
+
+// asked returns how long a provider still wants no calls, as far as this replica knows.
+func (b *breakers) asked(provider string) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(0, time.Until(b.until[provider]))
 }
 
 // change opens or closes a breaker, and reads all of them anew.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/routing"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -71,6 +72,11 @@ func (d *decision) byClass() *Next {
 		}
 	case channels.Transient, channels.Misconfigured:
 	}
+	moves := d.moves(0)
+	if moves && (d.run.other.ahead || d.run.probes) {
+		return d.moveAhead()
+	}
+	d.keep()
 	if d.run.probes && isOutage(d.err) {
 		return d.putOff(probePause, "the provider has failed for too long; ")
 	}
@@ -78,7 +84,43 @@ func (d *decision) byClass() *Next {
 		d.outcome.Status = store.DeliveryDead
 		return retryAt(time.Time{}, d.reason()) // River discards the job
 	}
-	return d.retry(max(d.run.settings.Defaults.Backoff(d.run.job.Attempt), d.shortened(d.err.RetryAfter)))
+	if moves { // back to one that it has been at
+		d.outcome.NextProvider, d.outcome.Line = d.run.other.provider, d.run.other.line
+		return d.retry(d.run.tries.Backoff(d.run.job.Attempt))
+	}
+	return d.retry(max(d.run.tries.Backoff(d.run.job.Attempt), d.shortened(d.err.RetryAfter)))
+}
+
+// moves reports whether the delivery leaves its provider, which asks for the wait if it throttles.
+func (d *decision) moves(wait time.Duration) bool {
+	r := d.run
+	return r.other != nil && routing.Failure{
+		Class:   d.err.Class,
+		Again:   r.delivery.Attempts > 0 && r.delivery.Provider == r.provider.Name,
+		Last:    r.job.Attempt >= r.job.MaxAttempts,
+		Open:    r.other.open,
+		Dedupes: r.provider.Type.Dedupes,
+		Wait:    wait, Other: r.other.wait,
+	}.Moves()
+}
+
+// moveAhead moves the delivery to a provider that it has not been at. It spends no attempt: one
+// attempt is one walk along the route, so more providers do not use up the retries sooner.
+func (d *decision) moveAhead() *Next {
+	next := d.retry(d.run.other.wait)
+	if next.Action == Retry {
+		d.outcome.NextProvider, d.outcome.Line, d.outcome.Unspent = d.run.other.provider, d.run.other.line, true
+		return snooze(d.run.other.wait)
+	}
+	return next
+}
+
+// keep binds a delivery that may have arrived to its provider, which drops the repetition.
+func (d *decision) keep() {
+	r := d.run
+	if r.keeps || d.err.Class == channels.Uncertain && r.provider.Type.Dedupes && len(r.route) > 1 {
+		d.outcome.NextProvider, d.outcome.Pinned = r.provider.Name, true
+	}
 }
 
 // describe sets what the attempt says about its failure.
@@ -105,13 +147,26 @@ func (d *decision) retry(wait time.Duration) *Next {
 
 // throttled puts the delivery off for as long as the vendor asks.
 func (d *decision) throttled() *Next {
-	wait := min(d.err.RetryAfter, waitLimit) // a vendor may name the year 9999
-	if wait <= 0 {
-		wait = throttleWait
+	wait := askedWait(d.err)
+	if d.moves(wait) {
+		if d.run.other.ahead {
+			return d.moveAhead()
+		}
+		wait = max(d.run.other.wait, time.Second)
+		d.outcome.NextProvider, d.outcome.Line = d.run.other.provider, d.run.other.line
 	}
+	d.keep()
 	// Those that were throttled together do not come back together.
 	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // not a secret
 	return d.putOff(wait, "throttled for too long; ")
+}
+
+// askedWait returns how long a provider that throttles asks for.
+func askedWait(e *channels.Error) time.Duration {
+	if e.RetryAfter <= 0 {
+		return throttleWait
+	}
+	return min(e.RetryAfter, waitLimit) // a vendor may name the year 9999
 }
 
 // putOff puts the delivery off without spending an attempt, or ends it when it was put off for

@@ -30,7 +30,7 @@ func TestThrottlingIsBounded(t *testing.T) {
 		"requeued long ago":          {Job{CreatedAt: ago(25 * time.Hour)}, store.Delivery{CreatedAt: ago(72 * time.Hour)}, store.DeliveryDead},
 	} {
 		c.job.Attempt, c.job.MaxAttempts = 1, 4
-		outcome, next := decide(&run{job: c.job, delivery: c.delivery, settings: &settings.Settings{}}, channels.Receipt{}, throttled)
+		outcome, next := decide(&run{job: c.job, delivery: c.delivery}, channels.Receipt{}, throttled)
 		require.Equal(t, c.want, outcome.Status, name)
 		require.Equal(t, c.want == store.DeliveryFailed, next.Action == Snooze, name)
 		require.Equal(t, c.want == store.DeliveryFailed, outcome.Unspent, name)
@@ -47,7 +47,7 @@ func TestLastTryOfAThrottledDelivery(t *testing.T) {
 	now := store.Now()
 	for _, asked := range []time.Duration{time.Hour, 1 << 62} {
 		delivery := store.Delivery{CreatedAt: now.Add(-waitLimit + time.Minute)}
-		outcome, next := decide(&run{job: Job{Attempt: 1, MaxAttempts: 4}, delivery: delivery, settings: &settings.Settings{}},
+		outcome, next := decide(&run{job: Job{Attempt: 1, MaxAttempts: 4}, delivery: delivery},
 			channels.Receipt{}, &channels.Error{Class: channels.Throttled, Code: "quota", RetryAfter: asked, QuotaSpent: true})
 		require.Equal(t, store.DeliveryFailed, outcome.Status)
 		require.Equal(t, Snooze, next.Action)
@@ -86,7 +86,7 @@ func TestAskedWaitLeavesOneMoreTry(t *testing.T) {
 		due := now.Add(-c.due)
 		r := &run{
 			job: Job{Attempt: 1, MaxAttempts: 4}, delivery: store.Delivery{CreatedAt: due},
-			settings: &settings.Settings{Defaults: settings.Defaults{RetryBackoffSeconds: []int{10}}},
+			tries: settings.Defaults{RetryBackoffSeconds: []int{10}},
 		}
 		if c.expires > 0 {
 			at := now.Add(c.expires)
@@ -137,7 +137,7 @@ func TestRestartedByOperator(t *testing.T) {
 func TestVendorsTextsAreCleaned(t *testing.T) {
 	t.Parallel()
 	const dirty, clean = "a\u009b2J\u202eb\u200bc\x00", "a 2Jbc "
-	r := &run{job: Job{Attempt: 1, MaxAttempts: 4}, settings: &settings.Settings{Defaults: settings.Defaults{RetryBackoffSeconds: []int{1}}}}
+	r := &run{job: Job{Attempt: 1, MaxAttempts: 4}, tries: settings.Defaults{RetryBackoffSeconds: []int{1}}}
 	outcome, next := decide(r, channels.Receipt{}, &channels.Error{Class: channels.Transient, Code: dirty, Message: dirty})
 	require.Equal(t, clean, outcome.Attempt.Error)
 	require.Equal(t, clean, outcome.Attempt.Code)

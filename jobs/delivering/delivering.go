@@ -38,6 +38,7 @@ type Store interface {
 	FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error)
 	FindMessages(ctx context.Context, ids []uuid.UUID) ([]store.Message, error)
 	Record(ctx context.Context, batch []store.Outcome) ([]bool, error)
+	MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
 	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (time.Duration, bool, error)
 	TakePlace(ctx context.Context, provider string, holder uuid.UUID, most int, lease time.Duration) (store.Place, bool, error)
@@ -53,6 +54,7 @@ type Deliverer struct {
 	settings *settings.Live
 	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records  *groupcommit.Committer[store.Outcome, bool]
+	moves    *groupcommit.Committer[store.Move, bool]
 	messages *otter.Cache[uuid.UUID, store.Message]
 	places   *places
 	rooms    sync.Map // by provider, a *room
@@ -95,6 +97,11 @@ func New(
 	}, func(ctx context.Context, gather func() []store.Outcome) ([]bool, error) {
 		return d.recordBatch(ctx, gather())
 	})
+	d.moves = groupcommit.New(groupcommit.Options[store.Move]{
+		Name: "move", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
+	}, func(ctx context.Context, gather func() []store.Move) ([]bool, error) {
+		return d.store.MoveDeliveries(ctx, gather())
+	})
 	return d
 }
 
@@ -107,6 +114,7 @@ func (d *Deliverer) Close() {
 	d.stop()
 	d.loads.Close()
 	d.records.Close()
+	d.moves.Close()
 	d.places.close()
 }
 
@@ -116,8 +124,12 @@ type run struct {
 	delivery store.Delivery
 	message  store.Message
 	settings *settings.Settings // those of chooseProvider: a reload must not mix two configurations
+	tries    settings.Defaults  // the provider's
 	provider channels.Provider
-	probes   bool // it tries whether the provider works again
+	route    []channels.Provider // those that it may move among
+	keeps    bool                // a lost attempt may have arrived: the delivery stays with the provider
+	probes   bool                // it tries whether the provider works again
+	other    *alternative        // where it can go after a failure
 
 	connection channels.Connection // nil when the provider has none, or it was released
 }
@@ -162,7 +174,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkJob,
 		d.chooseProvider,
 		d.checkExpiry,
-		d.checkBreaker,
+		d.passBreaker,
 		d.takeSlot,
 		d.checkLease,
 		d.connect,
@@ -208,57 +220,6 @@ func (d *Deliverer) reopen(ctx context.Context, r *run) *Next {
 	return nil
 }
 
-// chooseProvider sets the provider that the delivery goes through: the channel's, or the one
-// that a requeue asked for.
-func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
-	r.settings = d.settings.Load()
-	var unusable error
-	r.provider, unusable = d.providerOf(r.settings.Registry, r.delivery)
-	// River's attempt number is ahead of ours: a worker started an attempt and recorded
-	// nothing, so its request may have left. This is checked before unusable, because any
-	// record closes the gap.
-	if r.job.Attempt > r.delivery.Attempts+1 && r.provider.OnUncertain == channels.Hold {
-		return d.fail(ctx, r, &channels.Error{
-			Class: channels.Uncertain, Code: "worker_lost", Message: "an earlier attempt was started and its result was lost",
-		})
-	}
-	if unusable != nil {
-		return d.fail(ctx, r, unusable)
-	}
-	return nil
-}
-
-// providerOf returns the provider of a delivery: the one that its recipient names, otherwise the
-// channel's, or the one that a requeue asked for. For a test it is always the simulated one, whatever
-// a requeue asked for. With an error, OnUncertain is the only field that is set.
-func (d *Deliverer) providerOf(registry *channels.Registry, delivery store.Delivery) (channels.Provider, error) {
-	unknown := channels.Provider{OnUncertain: d.types[delivery.Channel].OnUncertain}
-	if _, on := registry.Provider(delivery.Channel); !on {
-		return unknown, &channels.Error{
-			Class: channels.Misconfigured, Code: "channel_off", Message: "the channel is not enabled any more",
-		}
-	}
-	provider, known := registry.ProviderFor(delivery.Channel, addressOf(delivery))
-	if !known {
-		return unknown, &channels.Error{
-			Class: channels.Misconfigured, Code: "group_gone", Message: "the group is not configured any more",
-		}
-	}
-	switch {
-	case delivery.Test:
-		return channels.Simulated(provider), nil
-	case delivery.ProviderOverride == "" || provider.Type.NamesProvider(delivery.Recipient.Type):
-		return provider, nil
-	}
-	named, known := registry.Named(delivery.ProviderOverride)
-	if !known || named.Type.Channel != delivery.Channel {
-		return unknown, &channels.Error{
-			Class: channels.Misconfigured, Code: "provider_gone", Message: "the provider it was to go through is not configured any more",
-		}
-	}
-	return named, nil
-}
-
 // checkExpiry ends a delivery whose expiresAt has passed.
 func (d *Deliverer) checkExpiry(ctx context.Context, r *run) *Next {
 	if !r.delivery.ExpiredAt(time.Now()) {
@@ -270,7 +231,7 @@ func (d *Deliverer) checkExpiry(ctx context.Context, r *run) *Next {
 // checkLease puts a send off that could outlive the job's lease: another worker would begin
 // its own.
 func (d *Deliverer) checkLease(ctx context.Context, r *run) *Next {
-	if !hasTime(ctx, r.settings.Defaults.Timeout()) {
+	if !hasTime(ctx, r.tries.Timeout()) {
 		return snooze(time.Second)
 	}
 	return nil
@@ -284,7 +245,7 @@ func hasTime(ctx context.Context, limit time.Duration) bool {
 
 // whenOver returns when an attempt is surely over that another worker may be making now.
 func (d *Deliverer) whenOver() time.Time {
-	return time.Now().Add(d.settings.Load().Defaults.Timeout() + recordTime)
+	return time.Now().Add(d.settings.Load().LongestTimeout() + recordTime)
 }
 
 // send makes the provider call and records its outcome.
@@ -317,7 +278,7 @@ func (d *Deliverer) fail(ctx context.Context, r *run, err error) *Next {
 func (d *Deliverer) call(
 	ctx context.Context, r *run, do func(context.Context) (channels.Receipt, error),
 ) (channels.Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.settings.Defaults.Timeout())
+	ctx, cancel := context.WithTimeout(ctx, r.tries.Timeout())
 	defer cancel()
 	receipt, err := channels.Call(ctx, func() (channels.Receipt, error) { return do(ctx) })
 	provider, delivery := zap.String("provider", r.provider.Name), zap.Stringer("delivery", r.delivery.ID)
@@ -345,7 +306,7 @@ func (r *run) outgoing() channels.Message {
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
 		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
-		TemplateCode: r.message.TemplateCode, Params: r.message.Params,
+		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt

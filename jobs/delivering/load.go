@@ -39,7 +39,7 @@ func (d *Deliverer) load(ctx context.Context, r *run) *Next {
 func (d *Deliverer) loadWhenAvailable(ctx context.Context, id uuid.UUID) (*loaded, error) {
 	for {
 		l, err := d.loads.Do(ctx, id)
-		if !errors.Is(err, store.ErrUnavailable) || !hasTime(ctx, d.settings.Load().Defaults.Timeout()+loadTime) {
+		if !errors.Is(err, store.ErrUnavailable) || !hasTime(ctx, d.settings.Load().LongestTimeout()+loadTime) {
 			return l, err
 		}
 		select {

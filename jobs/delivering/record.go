@@ -17,6 +17,7 @@ import (
 
 // conclude records the outcome of an attempt and returns what River does next.
 func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, receipt channels.Receipt, sendErr error) *Next {
+	d.findOther(ctx, r, sendErr)
 	outcome, next := decide(r, receipt, sendErr)
 	outcome.Attempt.StartedAt = started.UTC().Truncate(time.Microsecond)
 	outcome.CountAs = d.unlisted.countAs(r.delivery.Channel, sendErr, outcome.Attempt.Code)

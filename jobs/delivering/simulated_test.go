@@ -77,7 +77,7 @@ func TestATestUsesNothingOfItsProvider(t *testing.T) {
 		require.Equal(t, 1, done.Requeued)
 		attempts(3)
 		// As an operator does in River UI, and by hand in the table.
-		b.Exec("UPDATE deliveries SET provider_override = 'spare'")
+		b.Exec("UPDATE deliveries SET next_provider = 'spare'")
 		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": spare})
 		b.Jobs.Apply(settings)
 		require.Eventually(t, func() bool { return b.JobState(refused.JobID) == "cancelled" }, limit.Wait, 5*time.Millisecond)

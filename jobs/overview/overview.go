@@ -45,7 +45,8 @@ func New(st Store, channels []string, live *settings.Live) *Overview {
 type Channel struct {
 	Name      string
 	Enabled   bool
-	Provider  string   // that new deliveries go through; empty when the channel is not enabled
+	Provider  string   // the first of Order; empty when the channel is not enabled
+	Order     []Share  // the providers that deliveries go through by themselves
 	Providers []string // all that a delivery can be sent through by hand
 	Waiting   int      // could be sent now
 	Running   int
@@ -56,6 +57,12 @@ type Channel struct {
 	// Oldest is the time from which the first of Waiting could have been sent; nil when none
 	// waits.
 	Oldest *time.Time
+}
+
+// Share is a provider of a channel's list.
+type Share struct {
+	Provider string
+	Weight   int // beside the others'; when all are 0, everything begins with the first
 }
 
 // Channels returns all channels, those that are not enabled too, in the order of the types.
@@ -75,6 +82,9 @@ func (o *Overview) Channels(ctx context.Context) ([]Channel, error) {
 		c := Channel{Name: name, Providers: registry.Providers(name)}
 		if p, on := registry.Provider(name); on {
 			c.Enabled, c.Provider = true, p.Name
+		}
+		for _, p := range registry.List(name) {
+			c.Order = append(c.Order, Share{p.Name, p.Weight})
 		}
 		for _, d := range depths {
 			if d.Queue == name {

@@ -30,7 +30,8 @@ func TestChannels(t *testing.T) {
 		require.WithinDuration(t, time.Now(), *all[0].Oldest, time.Minute)
 		all[0].Oldest = nil
 		require.Equal(t, overview.Channel{
-			Name: "test", Enabled: true, Provider: "usual", Providers: []string{"spare", "usual"}, Waiting: 1, Scheduled: 1,
+			Name: "test", Enabled: true, Provider: "usual", Order: []overview.Share{{Provider: "usual"}}, Providers: []string{"spare", "usual"},
+			Waiting: 1, Scheduled: 1,
 		}, all[0])
 		require.Equal(t, overview.Channel{Name: "other"}, all[1])
 		require.Equal(t, []string{"test", "other"}, b.Jobs.Overview.Names())

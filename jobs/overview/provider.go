@@ -3,6 +3,7 @@ package overview
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
@@ -23,7 +24,9 @@ type Setting = channels.Setting
 // Provider is a provider of the configuration in force, with its limits.
 type Provider struct {
 	Name, Type, Channel string
-	InUse               bool // new deliveries of the channel go through it
+	InUse               bool           // deliveries of the channel go through it by themselves
+	Place, Weight       int            // in the channel's list: from 1, and beside the others'
+	Breaker             *store.Breaker // nil: closed
 	OnUncertain         channels.OnUncertain
 	Settings            []Setting
 	Connections         int // that are open, by all replicas; 0 for one that does not count them
@@ -36,17 +39,24 @@ func (o *Overview) Details(ctx context.Context) ([]Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	breakers, err := o.store.OpenBreakers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	registry := o.settings.Load().Registry
 	all := []Provider{}
 	for _, channel := range o.channels {
 		for _, name := range registry.Providers(channel) {
 			p, _ := registry.Named(name)
-			used, _ := registry.Provider(channel)
 			_, canProbe := p.Sender.(channels.Prober)
-			all = append(all, Provider{
-				Name: name, Type: p.Type.Name, Channel: channel, InUse: used.Name == name, OnUncertain: p.OnUncertain,
-				Settings: p.Settings, Connections: taken[name], CanProbe: canProbe,
-			})
+			details := Provider{
+				Name: name, Type: p.Type.Name, Channel: channel, InUse: p.Place > 0, Place: p.Place, Weight: p.Weight,
+				OnUncertain: p.OnUncertain, Settings: p.Settings, Connections: taken[name], CanProbe: canProbe,
+			}
+			if i := slices.IndexFunc(breakers, func(b store.Breaker) bool { return b.Provider == name }); i >= 0 {
+				details.Breaker = &breakers[i]
+			}
+			all = append(all, details)
 		}
 	}
 	return all, nil

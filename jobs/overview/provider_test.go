@@ -45,7 +45,7 @@ func TestDetails(t *testing.T) {
 		require.Equal(t, []overview.Provider{
 			{Name: "spare", Type: "test", Channel: "test", OnUncertain: channels.Resend},
 			{
-				Name: "usual", Type: "test", Channel: "test", InUse: true, OnUncertain: channels.Hold, Connections: 1, CanProbe: true,
+				Name: "usual", Type: "test", Channel: "test", InUse: true, Place: 1, OnUncertain: channels.Hold, Connections: 1, CanProbe: true,
 				Settings: []overview.Setting{{Key: "host", Value: "example.com"}},
 			},
 		}, all)

@@ -74,7 +74,7 @@ func (r *Renderer) Plain(
 			break
 		}
 	}
-	if provider.Type.TemplateCode && t.TemplateCode == "" {
+	if provider.Type.TemplateCode && !t.HasCode() {
 		return store.Message{}, refusal.New(refusal.RenderFailed, ".template", "%s", why)
 	}
 	t.Subject, t.Body = plainSubject, plainBody

@@ -11,13 +11,14 @@ import (
 
 // Preview is what a template sends with some params.
 type Preview struct {
-	MsgType      string
-	Subject      string
-	Body         string // missing params are shown by name; empty when nothing can be rendered without them
-	TemplateCode string
-	Params       []byte   // a JSON object for the vendor, or nil
-	Missing      []string // params that the template needs, in the order in which they were met
-	Unused       []string // params that the template does not mention, sorted
+	MsgType       string
+	Subject       string
+	Body          string // missing params are shown by name; empty when nothing can be rendered without them
+	TemplateCode  string
+	TemplateCodes store.Codes
+	Params        []byte   // a JSON object for the vendor, or nil
+	Missing       []string // params that the template needs, in the order in which they were met
+	Unused        []string // params that the template does not mention, sorted
 }
 
 // Form is what the templates of a channel have.
@@ -48,7 +49,7 @@ func (r *Renderer) PreviewTemplate(ctx context.Context, app string, t store.Temp
 	if err != nil {
 		return Preview{}, err
 	}
-	preview := Preview{MsgType: msgType.Name, TemplateCode: t.TemplateCode, Unused: slices.Sorted(maps.Keys(params))}
+	preview := Preview{MsgType: msgType.Name, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Unused: slices.Sorted(maps.Keys(params))}
 	turn := &turn{renderer: r, ctx: ctx, app: app}
 	defer turn.end()
 	var texts [2]string
@@ -77,7 +78,7 @@ func (r *Renderer) PreviewTemplate(ctx context.Context, app string, t store.Temp
 			return Preview{}, err
 		}
 	}
-	if t.TemplateCode != "" {
+	if t.HasCode() {
 		preview.Unused = nil // the vendor's template may use any of them
 		if preview.Params, err = vendorParams(t, params); err != nil {
 			return Preview{}, err

@@ -112,9 +112,12 @@ func (r *Renderer) CheckTemplate(ctx context.Context, app string, t store.Templa
 		}
 		return refusal.New(refusal.InvalidMsgType, "msgType", "channel %s takes %s", t.Channel, strings.Join(names, ", "))
 	}
-	if typ.TemplateCode && t.TemplateCode == "" {
+	if typ.TemplateCode && !t.HasCode() {
 		return refusal.New(refusal.TemplateCodeIsRequired, "templateCode",
 			"channel %s needs the code of the vendor's template", t.Channel)
+	}
+	if err := r.checkCodes(t); err != nil {
+		return err
 	}
 	turn := &turn{renderer: r, ctx: ctx, app: app}
 	defer turn.end()
@@ -128,6 +131,24 @@ func (r *Renderer) CheckTemplate(ctx context.Context, app string, t store.Templa
 		}
 		if err != nil {
 			return refusal.New(refusal.InvalidTemplate, p.name, "%s", err)
+		}
+	}
+	return nil
+}
+
+// checkCodes returns a *refusal.Error for a code at something that is no provider of the template's
+// channel. Of a channel that is not enabled no provider is known.
+func (r *Renderer) checkCodes(t store.Template) error {
+	registry := r.settings.Load().Registry
+	known := registry.Providers(t.Channel)
+	for _, name := range slices.Sorted(maps.Keys(t.TemplateCodes)) {
+		switch _, on := registry.Provider(t.Channel); {
+		case !r.types[t.Channel].TemplateCode:
+			return refusal.New(refusal.InvalidTemplate, "templateCodes", "no vendor of channel %s has templates", t.Channel)
+		case on && !slices.Contains(known, name):
+			return refusal.New(refusal.UnknownProvider, "templateCodes."+name, "is none of channel %s, which has: %s", t.Channel, strings.Join(known, ", "))
+		case t.TemplateCodes[name] == "":
+			return refusal.New(refusal.InvalidTemplate, "templateCodes."+name, "is empty; leave it out")
 		}
 	}
 	return nil
@@ -175,7 +196,7 @@ func (r *Renderer) Message(
 	}
 	m := store.Message{
 		ID: id, Channel: t.Channel, TemplateName: t.Name, TemplateVersion: t.Version,
-		MsgType: msgType.Name, TemplateCode: t.TemplateCode,
+		MsgType: msgType.Name, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes,
 	}
 	turn := &turn{renderer: r, ctx: ctx, app: app}
 	defer turn.end()
@@ -189,7 +210,7 @@ func (r *Renderer) Message(
 	if err := checkVendor(t, msgType, m.Body); err != nil {
 		return store.Message{}, err
 	}
-	if t.TemplateCode != "" {
+	if t.HasCode() {
 		if m.Params, err = vendorParams(t, params); err != nil {
 			return store.Message{}, err
 		}

@@ -108,3 +108,24 @@ func TestHeavyRenderingsTakeTurns(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, renderer.CheckTemplate(t.Context(), "app", light))
 }
+
+// A code at something that is no provider of the channel is a mistake that would be found in an
+// outage.
+func TestCheckTemplateCodes(t *testing.T) {
+	t.Parallel()
+	vendor := channels.Type{Name: "vendor", Channel: "sms", TemplateCode: true, MsgTypes: []channels.MsgType{{Name: "text", Format: channels.FormatText}}}
+	live := &settings.Live{}
+	live.Store(&settings.Settings{Registry: channels.NewRegistry(map[string]channels.Provider{"sms": {Name: "a", Type: vendor}},
+		channels.Provider{Name: "spare", Type: vendor})})
+	renderer := rendering.New([]channels.Type{vendor, jobstest.TestChannel}, live)
+	check := func(channel string, codes store.Codes) error {
+		return renderer.CheckTemplate(t.Context(), "app", store.Template{Name: "t", Channel: channel, TemplateCodes: codes})
+	}
+	require.NoError(t, check("sms", store.Codes{"spare": "1"}))
+	jobstest.RequireRefusal(t, check("sms", nil), refusal.TemplateCodeIsRequired, "templateCode")
+	jobstest.RequireRefusal(t, check("sms", store.Codes{"a": "1", "sparse": "1"}), refusal.UnknownProvider, "templateCodes.sparse")
+	jobstest.RequireRefusal(t, check("sms", store.Codes{"a": ""}), refusal.InvalidTemplate, "templateCodes.a")
+	jobstest.RequireRefusal(t, check("test", store.Codes{"a": "1"}), refusal.InvalidTemplate, "templateCodes")
+	live.Store(&settings.Settings{Registry: channels.NewRegistry(nil)})
+	require.NoError(t, check("sms", store.Codes{"later": "1"}), "the channel is off, so nobody knows")
+}

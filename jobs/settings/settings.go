@@ -42,6 +42,32 @@ func NewDefaults() Defaults {
 // NewRetention returns the documented values.
 func NewRetention() Retention { return Retention{Days: 90} }
 
+// TriesOf returns how deliveries are tried through a provider: by its own keys, its channel's or
+// the defaults.
+func (s *Settings) TriesOf(p channels.Provider) Defaults {
+	d := s.Defaults
+	if p.Tries.MaxRetry != nil {
+		d.MaxRetry = *p.Tries.MaxRetry
+	}
+	if p.Tries.RetryBackoffSeconds != nil {
+		d.RetryBackoffSeconds = p.Tries.RetryBackoffSeconds
+	}
+	if p.Tries.TimeoutSeconds != nil {
+		d.TimeoutSeconds = *p.Tries.TimeoutSeconds
+	}
+	return d
+}
+
+// LongestTimeout returns the longest time of a call to any provider.
+func (s *Settings) LongestTimeout() time.Duration {
+	longest := s.Defaults.Timeout()
+	for _, name := range s.Registry.Providers("") {
+		p, _ := s.Registry.Named(name)
+		longest = max(longest, s.TriesOf(p).Timeout())
+	}
+	return longest
+}
+
 // Timeout returns the longest time of a provider call.
 func (d Defaults) Timeout() time.Duration { return time.Duration(d.TimeoutSeconds) * time.Second }
 

@@ -200,7 +200,13 @@ func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Pr
 	}
 	now := store.Now()
 	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, Provider: provider, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
-	own, _ := c.settings.Load().Registry.Provider(d.Channel)
+	registry := c.settings.Load().Registry
+	own, _ := registry.Provider(d.Channel)
+	if named, known := registry.Named(provider); known {
+		job.Provider = named.Line()
+	} else if order := registry.Order(d.Channel, d.ID); len(order) > 0 {
+		job.Provider = order[0].Line()
+	}
 	switch {
 	case d.Test:
 		job.Provider = channels.SimulatedProvider

@@ -80,6 +80,7 @@ CREATE TABLE messages (
     subject          text NOT NULL,
     body             text NOT NULL,
     template_code    text NOT NULL,
+    template_codes   jsonb, -- object: the code by provider; NULL: none
     params           json, -- json, not jsonb: it is read back byte for byte
     mention          jsonb -- array of {type, value}; NULL: nobody
 );
@@ -120,7 +121,8 @@ CREATE TABLE deliveries (
     job_id            bigint NOT NULL,
     channel           text NOT NULL,
     provider          text NOT NULL,
-    provider_override text, -- the provider that a requeue asked for; NULL: the channel's
+    next_provider     text, -- that it was moved to, or that a requeue asked for; NULL: the first that can take it
+    pinned            boolean NOT NULL DEFAULT false, -- it goes through no other than next_provider
     template_name     text NOT NULL,
     template_version  integer NOT NULL,
     recipient_type    text NOT NULL,
@@ -182,6 +184,7 @@ CREATE TABLE templates (
     subject       text NOT NULL,
     body          text NOT NULL,
     template_code text NOT NULL,
+    template_codes jsonb, -- object: the code by provider; NULL: none
     version       integer NOT NULL, -- the newest of template_versions
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
@@ -200,6 +203,7 @@ CREATE TABLE template_versions (
     subject       text NOT NULL,
     body          text NOT NULL,
     template_code text NOT NULL,
+    template_codes jsonb, -- object: the code by provider; NULL: none
     created_by    text NOT NULL, -- app id
     created_at    timestamptz NOT NULL,
     owner         text NOT NULL,

@@ -74,6 +74,7 @@ CREATE TABLE messages (
     subject          TEXT NOT NULL,
     body             TEXT NOT NULL,
     template_code    TEXT NOT NULL,
+    template_codes   TEXT CHECK (json_valid(template_codes)),
     params           TEXT CHECK (json_valid(params)),
     mention          TEXT CHECK (json_valid(mention))
 ) STRICT;
@@ -116,7 +117,8 @@ CREATE TABLE deliveries (
     job_id            INTEGER NOT NULL,
     channel           TEXT NOT NULL,
     provider          TEXT NOT NULL,
-    provider_override TEXT,
+    next_provider     TEXT,
+    pinned            INTEGER NOT NULL DEFAULT 0,
     template_name     TEXT NOT NULL,
     template_version  INTEGER NOT NULL,
     recipient_type    TEXT NOT NULL,
@@ -167,6 +169,7 @@ CREATE TABLE templates (
     subject       TEXT NOT NULL,
     body          TEXT NOT NULL,
     template_code TEXT NOT NULL,
+    template_codes TEXT CHECK (json_valid(template_codes)),
     version       INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
@@ -183,6 +186,7 @@ CREATE TABLE template_versions (
     subject       TEXT NOT NULL,
     body          TEXT NOT NULL,
     template_code TEXT NOT NULL,
+    template_codes TEXT CHECK (json_valid(template_codes)),
     created_by    TEXT NOT NULL,
     created_at    INTEGER NOT NULL,
     owner         TEXT NOT NULL,

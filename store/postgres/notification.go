@@ -231,9 +231,9 @@ func insertMessages(queries *pgx.Batch, messages []store.Message) error {
 	}
 	queries.Queue(`
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
-			template_code, params, mention)
+			template_code, params, mention, template_codes)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[],
-			$8::text[], $9::text[], $10::json[], $11::jsonb[])`,
+			$8::text[], $9::text[], $10::json[], $11::jsonb[], $12::jsonb[])`,
 		column(messages, func(m *store.Message) [16]byte { return m.ID }),
 		column(messages, func(m *store.Message) [16]byte { return m.NotificationID }),
 		column(messages, func(m *store.Message) string { return m.Channel }),
@@ -244,6 +244,7 @@ func insertMessages(queries *pgx.Batch, messages []store.Message) error {
 		column(messages, func(m *store.Message) string { return m.Body }),
 		column(messages, func(m *store.Message) string { return m.TemplateCode }),
 		column(messages, func(m *store.Message) []byte { return m.Params }),
-		mention)
+		mention,
+		column(messages, func(m *store.Message) []byte { return m.TemplateCodes.JSON() }))
 	return nil
 }

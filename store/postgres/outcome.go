@@ -49,9 +49,9 @@ var record = `
 	WITH outcomes AS (
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
 			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
-			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[])
+			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[], $20::text[])
 		AS o (delivery_id, job_id, attempt, throttled, status, next_retry_at,
-			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took)
+			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line)
 	), changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, o.*
 		FROM outcomes o, ` + rowOf("deliveries", "o.delivery_id") + ` d
@@ -63,6 +63,8 @@ var record = `
 			status = c.status,
 			attempts = CASE WHEN c.throttled THEN d.attempts ELSE c.attempt END,
 			provider = c.provider,
+			next_provider = coalesce(nullif(c.next_provider, ''), d.next_provider),
+			pinned = d.pinned OR c.pinned,
 			next_retry_at = CASE WHEN c.status = 'failed' THEN c.next_retry_at END,
 			last_code = CASE WHEN c.status = 'success' THEN '' ELSE c.code END,
 			last_error = CASE WHEN c.status = 'success' THEN '' ELSE c.error END,
@@ -74,7 +76,7 @@ var record = `
 			started_at, finished_at)
 		SELECT attempt_id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, at
 		FROM changed_deliveries
-	), ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
+	), ` + moveJobs + `, ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
 	SELECT delivery_id FROM changed_deliveries`
 
 // Record implements store.Deliveries.
@@ -96,7 +98,10 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		column(batch, func(o *store.Outcome) time.Time { return o.Attempt.StartedAt }),
 		column(batch, func(o *store.Outcome) time.Time { return o.Attempt.FinishedAt }),
 		column(batch, func(o *store.Outcome) string { return o.CountedCode() }),
-		column(batch, func(o *store.Outcome) int { return o.TookBucket() }), s.writer)
+		column(batch, func(o *store.Outcome) int { return o.TookBucket() }), s.writer,
+		column(batch, func(o *store.Outcome) string { return o.NextProvider }),
+		column(batch, func(o *store.Outcome) bool { return o.Pinned }),
+		column(batch, func(o *store.Outcome) string { return o.Line }))
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
 	}
@@ -108,6 +113,30 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		changed = append(changed, before...)
 	}
 	return areIn(changed, ids), nil
+}
+
+// moveDeliveries moves the deliveries that are still open and have the same job, and returns them.
+var moveDeliveries = `
+	WITH changed_deliveries AS (
+		SELECT m.* FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS m (delivery_id, job_id, next_provider, line),
+			` + rowOf("deliveries", "m.delivery_id") + ` d
+		WHERE d.job_id = m.job_id AND d.status IN ('pending', 'failed')
+	), updated_deliveries AS (
+		UPDATE deliveries d SET next_provider = c.next_provider FROM changed_deliveries c WHERE d.id = c.delivery_id
+	), ` + moveJobs + `
+	SELECT delivery_id FROM changed_deliveries`
+
+// MoveDeliveries implements store.Deliveries.
+func (s *Store) MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error) {
+	ids := column(batch, func(m *store.Move) [16]byte { return m.DeliveryID })
+	moved, err := s.change(ctx, ids, moveDeliveries, ids,
+		column(batch, func(m *store.Move) int64 { return m.JobID }),
+		column(batch, func(m *store.Move) string { return m.NextProvider }),
+		column(batch, func(m *store.Move) string { return m.Line }))
+	if err != nil {
+		return nil, fmt.Errorf("move deliveries: %w", err)
+	}
+	return areIn(moved, ids), nil
 }
 
 // areIn reports for each id whether it is among the changed ones.

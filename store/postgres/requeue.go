@@ -29,7 +29,8 @@ var requeue = `
 			` + rowOf("deliveries", "r.delivery_id") + ` d
 	), updated_deliveries AS (
 		UPDATE deliveries d SET status = c.status, job_id = c.job_id, attempts = 0, next_retry_at = NULL,
-			provider = coalesce(nullif(c.provider, ''), d.provider), provider_override = nullif(c.provider, ''),
+			provider = coalesce(nullif(c.provider, ''), d.provider), next_provider = nullif(c.provider, ''),
+			pinned = c.provider <> '',
 			last_code = '', last_error = '', details = NULL, updated_at = c.at
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
 	), ` + moveCounts + `

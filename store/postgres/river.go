@@ -52,6 +52,11 @@ const (
 			SELECT j.id FROM deliveries d JOIN river_job j ON j.id = d.job_id
 			WHERE d.status IN ('pending', 'failed') AND d.expires_at <= now() AND j.state = 'available' AND strpos(j.queue, '|') > 0
 			LIMIT $1 FOR UPDATE OF j SKIP LOCKED)`
+	// moveJobs is the part of a statement that moves jobs to other lines. It reads the rows of
+	// changed_deliveries: job_id, line.
+	moveJobs = `moved_jobs AS (
+		UPDATE river_job j SET queue = c.line FROM changed_deliveries c WHERE j.id = c.job_id AND c.line <> ''
+	)`
 	// announce tells the workers of the queues $1 that there are jobs. River's client
 	// does so only once in its fetch cooldown, and jobs that are not announced wait for the
 	// workers' next poll. TestEveryAcceptanceNotifiesRiver listens with River's own listener.

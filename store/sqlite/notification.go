@@ -159,8 +159,8 @@ func jsonList(recipients []store.Recipient) ([]byte, error) {
 func insertMessages(ctx context.Context, tx *sql.Tx, messages []store.Message) error {
 	insert, err := tx.PrepareContext(ctx, `
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
-			template_code, params, mention)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			template_code, params, mention, template_codes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,8 @@ func insertMessages(ctx context.Context, tx *sql.Tx, messages []store.Message) e
 			return fmt.Errorf("mention: %w", err)
 		}
 		_, err = insert.ExecContext(ctx, m.ID, m.NotificationID, m.Channel, m.TemplateName, m.TemplateVersion, m.MsgType,
-			m.Subject, m.Body, m.TemplateCode, text(m.Params), text(mention))
+			m.Subject, m.Body, m.TemplateCode, text(m.Params), text(mention),
+			text(m.TemplateCodes.JSON()))
 		if err != nil {
 			return err
 		}

@@ -56,10 +56,12 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tal
 			last_code = CASE WHEN ?2 = 'success' THEN '' ELSE ?7 END,
 			last_error = CASE WHEN ?2 = 'success' THEN '' ELSE ?8 END,
 			details = ?9,
-			updated_at = ?10
+			updated_at = ?10,
+			next_provider = coalesce(nullif(?11, ''), next_provider),
+			pinned = pinned OR ?12
 		WHERE id = ?1`,
 		a.DeliveryID, o.Status, o.Unspent, a.Attempt, a.Provider, micros(o.NextRetryAt),
-		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro())
+		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro(), o.NextProvider, o.Pinned)
 	if err != nil {
 		return false, err
 	}
@@ -72,8 +74,35 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tal
 	if err != nil {
 		return false, err
 	}
+	if err := moveJob(ctx, tx, a.JobID, o.Line); err != nil {
+		return false, err
+	}
 	before.provider = a.Provider
 	return true, before.count(ctx, tx, tally, o.Status, o.CountedCode(), o.TookBucket(), a.FinishedAt)
+}
+
+// MoveDeliveries implements store.Deliveries.
+func (s *Store) MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error) {
+	moved := make([]bool, len(batch))
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		for i, m := range batch {
+			n, err := changed(ctx, tx, `UPDATE deliveries SET next_provider = ?
+				WHERE id = ? AND job_id = ? AND status IN ('pending', 'failed')`, m.NextProvider, m.DeliveryID, m.JobID)
+			if err != nil {
+				return err
+			}
+			if moved[i] = n > 0; moved[i] {
+				if err := moveJob(ctx, tx, m.JobID, m.Line); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("move deliveries: %w", err)
+	}
+	return moved, nil
 }
 
 // move is a delivery whose status is about to change.

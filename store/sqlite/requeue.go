@@ -68,7 +68,7 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 func requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE deliveries SET status = 'pending', job_id = ?2, attempts = 0, next_retry_at = NULL,
-			provider = coalesce(nullif(?3, ''), provider), provider_override = nullif(?3, ''),
+			provider = coalesce(nullif(?3, ''), provider), next_provider = nullif(?3, ''), pinned = ?3 <> '',
 			last_code = '', last_error = '', details = NULL, updated_at = ?4
 		WHERE id = ?1`, d.DeliveryID, job, d.Provider, d.At.UnixMicro())
 	if err != nil {

@@ -182,6 +182,15 @@ func (s *Store) stopWaiting(ctx context.Context, tx *sql.Tx, job int64) (bool, e
 	return deleted[job], err
 }
 
+// moveJob moves a job to another line; empty: it stays.
+func moveJob(ctx context.Context, tx *sql.Tx, job int64, line string) error {
+	if line == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE river_job SET queue = ? WHERE id = ?`, line, job)
+	return err
+}
+
 // AnnounceDue implements store.Queues.
 func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, error) {
 	names, err := json.Marshal(channels)

@@ -14,7 +14,7 @@ import (
 // DeliveryColumns are those that Delivery scans, of a table or alias d. The status,
 // stored or derived, comes last.
 const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider,
-	coalesce(d.provider_override, ''), d.template_name, d.template_version, d.recipient_type, d.recipient_value,
+	coalesce(d.next_provider, ''), d.pinned, d.template_name, d.template_version, d.recipient_type, d.recipient_value,
 	d.recipient_configured, d.attempts, d.max_retry, d.next_retry_at, d.last_code, d.last_error, d.details,
 	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test`
 
@@ -22,7 +22,7 @@ const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.chan
 func Delivery(row Row) (store.Delivery, error) {
 	var d store.Delivery
 	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
-		&d.ProviderOverride, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
+		&d.NextProvider, &d.Pinned, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
 		&d.Recipient.Configured, &d.Attempts, &d.MaxRetry, &d.NextRetryAt, &d.LastCode, &d.LastError, &d.Details,
 		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Status)
 	return d, err
@@ -126,13 +126,13 @@ func (c *conditions) status(status store.DeliveryStatus, ended string) {
 
 // MessageColumns are those that Message scans.
 const MessageColumns = `id, notification_id, channel, template_name, template_version, msg_type, subject, body,
-	template_code, params, mention`
+	template_code, template_codes, params, mention`
 
 // Message scans MessageColumns.
 func Message(row Row) (store.Message, error) {
 	var m store.Message
 	err := row.Scan(&m.ID, &m.NotificationID, &m.Channel, &m.TemplateName, &m.TemplateVersion, &m.MsgType, &m.Subject,
-		&m.Body, &m.TemplateCode, &m.Params, &m.Mention)
+		&m.Body, &m.TemplateCode, &m.TemplateCodes, &m.Params, &m.Mention)
 	return m, err
 }
 

@@ -39,7 +39,7 @@ func acceptKeepsFields(t *testing.T, b bundle) {
 	a.Notification.Unmatched = []store.Recipient{{Type: "phone", Value: "+8613800000000"}, {Type: "x", Value: `"<&'`, Configured: true}}
 	a.Messages[0].Subject = "磁盘已满 🚨"
 	a.Messages[0].Body = "line 1\r\n\tline 2 <b>&amp;</b> \\ \u2028"
-	a.Messages[0].TemplateCode = "SMS_1"
+	a.Messages[0].TemplateCode, a.Messages[0].TemplateCodes = "SMS_1", store.Codes{"other": "4711"}
 	a.Messages[0].Params = []byte(`{ "b":1.0, "a" : "x\u0041",  "a":null }`) // kept byte for byte
 	a.Deliveries[1].Recipient = store.Recipient{Type: "feishu_user_id", Value: "ou_ü", Configured: true}
 	a.Deliveries[1].Test = true

@@ -17,6 +17,8 @@ var recordCases = map[string]func(*testing.T, bundle){
 	"Record/attempts are kept":           recordAttempts,
 	"Record/throttled spends no attempt": recordThrottled,
 	"Record/many attempts":               recordManyAttempts,
+	"Record/moves":                       recordMoves,
+	"MoveDeliveries":                     moveDeliveries,
 	"Record/fence":                       recordFence,
 	"Record/repeated":                    recordAgain,
 	"Record/all or nothing":              recordAllOrNothing,
@@ -360,4 +362,53 @@ func rollUpLateSuccess(t *testing.T, b bundle) {
 	got := b.notification(t, n.ID)
 	require.Equal(t, store.Counts{Total: 1, Success: 1}, got.Counts)
 	require.Equal(t, store.NotificationSuccess, got.Status)
+}
+
+// An outcome may move the delivery to another provider, and bind it to one until it is requeued.
+func recordMoves(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 1)
+	d := deliveries[0]
+	require.Empty(t, d.NextProvider)
+	for i, c := range []struct {
+		to     string
+		pins   bool
+		want   string
+		pinned bool
+	}{{"", false, "", false}, {"second", false, "second", false}, {"", false, "second", false}, {"first", true, "first", true}, {"", false, "first", true}} {
+		o := outcome(d, i+1, store.DeliveryFailed)
+		if o.NextProvider, o.Pinned = c.to, c.pins; c.to != "" {
+			o.Line = "email|" + c.to + "|app"
+		}
+		require.Equal(t, []bool{true}, b.record(t.Context(), t, o))
+		got := b.delivery(t, d.ID)
+		require.Equal(t, c.want, got.NextProvider, i)
+		require.Equal(t, c.pinned, got.Pinned, i)
+		if c.want != "" {
+			require.Equal(t, "email|"+c.want+"|app", b.jobQueue(t, d.JobID))
+		}
+	}
+	b.record(t.Context(), t, outcome(d, 6, store.DeliveryDead))
+	require.Equal(t, []bool{true}, b.requeue(t, requeueOf(d)))
+	again := b.delivery(t, d.ID)
+	require.Empty(t, again.NextProvider)
+	require.False(t, again.Pinned)
+}
+
+func moveDeliveries(t *testing.T, b bundle) {
+	_, deliveries := b.acceptOne(t, 3)
+	move := func(d store.Delivery, job int64) store.Move {
+		return store.Move{DeliveryID: d.ID, JobID: job, NextProvider: "second", Line: "email|second|app"}
+	}
+	b.record(t.Context(), t, outcome(deliveries[1], 1, store.DeliverySuccess))
+	moved, err := b.MoveDeliveries(t.Context(), []store.Move{
+		move(deliveries[0], deliveries[0].JobID), move(deliveries[1], deliveries[1].JobID), move(deliveries[2], deliveries[0].JobID),
+	})
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, false, false}, moved, "one has arrived, one has another job")
+	got := b.delivery(t, deliveries[0].ID)
+	require.Equal(t, "second", got.NextProvider)
+	require.Equal(t, deliveries[0].Provider, got.Provider, "nothing was sent yet")
+	require.Empty(t, b.delivery(t, deliveries[2].ID).NextProvider)
+	require.Equal(t, "email|second|app", b.jobQueue(t, deliveries[0].JobID))
+	require.Equal(t, "email", b.jobQueue(t, deliveries[2].JobID))
 }

@@ -76,10 +76,10 @@ func requeueProvider(t *testing.T, b bundle) {
 		return d
 	}
 	require.Equal(t, "smtp", again("").Provider)
-	require.Empty(t, d.ProviderOverride)
+	require.Empty(t, d.NextProvider)
 	require.Equal(t, "spare", again("spare").Provider)
-	require.Equal(t, "spare", d.ProviderOverride)
-	require.Empty(t, again("").ProviderOverride, "the channel's own provider again")
+	require.Equal(t, "spare", d.NextProvider)
+	require.Empty(t, again("").NextProvider, "the channel's own provider again")
 }
 
 func requeueFence(t *testing.T, b bundle) {

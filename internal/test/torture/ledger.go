@@ -79,7 +79,7 @@ func (b books) dups() int {
 type delivery struct{ ID, Notification, Channel, Status string }
 
 // compare compares the ledgers. No delivery may be open.
-func compare(t *testing.T, told *ledger, db *pgxpool.Pool, received *vendors.Inbox) books {
+func compare(t *testing.T, told *ledger, db *pgxpool.Pool, inboxes ...*vendors.Inbox) books {
 	t.Helper()
 	rows, err := db.Query(context.Background(), `SELECT id::text, notification_id::text, channel, status FROM deliveries`)
 	require.NoError(t, err)
@@ -92,16 +92,24 @@ func compare(t *testing.T, told *ledger, db *pgxpool.Pool, received *vendors.Inb
 		b.accepted += n
 		b.lost += n
 	}
-	marks := received.Marks()
+	arrivals := map[string]int{}
+	for _, received := range inboxes {
+		if received == nil {
+			continue
+		}
+		for id, mark := range received.Marks() {
+			arrivals[id] += mark.Arrivals
+		}
+	}
 	for _, d := range deliveries {
 		ended := d.Status == "success" || d.Status == "dead" || d.Status == "cancelled"
 		if _, known := accepted[d.Notification]; known && ended {
 			b.lost--
 		}
-		if d.Status == "success" && marks[d.ID].Arrivals == 0 {
+		if d.Status == "success" && arrivals[d.ID] == 0 {
 			b.unsent++
 		}
-		b.dup[d.Channel] += max(0, marks[d.ID].Arrivals-1)
+		b.dup[d.Channel] += max(0, arrivals[d.ID]-1)
 		if b.ended[d.Channel] == nil {
 			b.ended[d.Channel] = map[string]int{}
 		}

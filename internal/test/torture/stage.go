@@ -44,6 +44,7 @@ type stage struct {
 	db     *pgxpool.Pool
 	ledger *ledger
 	fleet  fleet
+	also   *vendors.Inbox // of the second vendors; nil without any
 }
 
 // The timeout of a provider call is long enough for a busy machine. The lease is the
@@ -214,7 +215,7 @@ func (s *stage) drain() {
 func (s *stage) close() books {
 	s.t.Helper()
 	s.drain()
-	b := compare(s.t, s.ledger, s.db, s.Vendors.Inbox)
+	b := compare(s.t, s.ledger, s.db, s.Vendors.Inbox, s.also)
 	require.NotZero(s.t, b.accepted)
 	require.Zero(s.t, b.lost, "accepted and lost: %+v", b)
 	require.Zero(s.t, b.unsent, "success without an arrival: %+v", b)
