@@ -57,6 +57,23 @@
   });
   document.addEventListener("htmx:afterSettle", () => showTimes(document));
 
+  // The server tells by events when there is something new. What it does not tell of is found by the
+  // clock, which htmx follows. A hidden page has no stream: a browser opens six connections to a host.
+  let stream, again;
+  function listen() {
+    stream?.close();
+    clearTimeout(again);
+    const live = document.querySelector("#live[data-mark]");
+    if (!live || document.hidden) return;
+    stream = new EventSource(`${document.body.dataset.live}?since=${live.dataset.mark}`);
+    stream.addEventListener("changed", () => htmx.trigger("#live", "changed"));
+    stream.addEventListener("error", () => { // the browser itself tries again unless it was told not to
+      if (stream.readyState === EventSource.CLOSED) again = setTimeout(listen, 60_000);
+    });
+  }
+  document.addEventListener("visibilitychange", listen);
+  document.addEventListener("htmx:afterSettle", () => { if (!document.querySelector("#live[data-mark]")) listen(); });
+
   // River UI keeps its theme under this name, and follows it in its frame.
   const river = document.querySelector("iframe.river");
   if (river) {
@@ -120,5 +137,6 @@
   });
 
   showTimes(document);
+  listen();
   document.querySelectorAll("form[data-times]").forEach(bindTimes);
 })();
