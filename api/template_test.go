@@ -234,3 +234,26 @@ func TestListDeletedTemplates(t *testing.T) {
 	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/templates?deleted=true&channel=sms", app: "console"}).status)
 	require.Equal(t, store.TemplateFilter{Deleted: true, Channel: "sms", VisibleTo: "console"}, b.store.templateFilter)
 }
+
+// The answer of one template says what became of what was made from it: of the app's own deliveries,
+// to an administrator of all. Its page shows the same.
+func TestFiguresOfATemplate(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for _, name := range []string{"used", "unused"} {
+		b.store.templates[name] = store.Template{Name: name, Channel: "email", Body: "x", Version: 1, Owner: "editor"}
+	}
+	accepted := func(app, name string) any {
+		return b.call(t, request{method: "GET", path: "/api/v1/templates/" + name, app: app}).json(t)["lastDay"].(map[string]any)["accepted"]
+	}
+	require.EqualValues(t, 3, accepted("editor", "used"))
+	require.EqualValues(t, 30, accepted("root", "used"))
+	require.EqualValues(t, 0, accepted("editor", "unused"))
+	require.NotContains(t, b.call(t, request{method: "GET", path: "/api/v1/templates", app: "editor"}).text, "lastDay")
+
+	cookies := b.signIn(t, "root")
+	page := b.browse(t, http.MethodGet, "/console/templates/used", nil, cookies).text
+	require.Contains(t, page, "<dd>30</dd>")
+	require.Contains(t, page, `href="/console/notifications?template=used"`)
+	require.Contains(t, b.browse(t, http.MethodGet, "/console/templates/unused", nil, cookies).text, "Nothing was made from it in the last day.")
+}

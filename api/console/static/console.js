@@ -138,5 +138,6 @@
 
   showTimes(document);
   listen();
+  document.querySelector("nav.pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   document.querySelectorAll("form[data-times]").forEach(bindTimes);
 })();
