@@ -20,7 +20,7 @@ import (
 // serveConsole registers the pages, and sends browsers there from the root.
 func (s *Server) serveConsole() {
 	pages := console.New(consoleAPI{s}, s.log)
-	s.app.Add(fiber.MethodGet, console.LivePath, s.follow)
+	s.app.Get(console.LivePath, s.follow)
 	s.app.Use(console.Prefix, s.takeForm, func(c *fiber.Ctx) error {
 		c.Response().Header.Del(fiber.HeaderXFrameOptions) // the pages' policies say who may frame them
 		ctx := context.WithValue(c.UserContext(), requestKey{}, c)

@@ -175,8 +175,8 @@ func (s *Server) follow(c *fiber.Ctx) error {
 		pending: []byte(":\n\n"), // something, so that the headers leave
 	}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
-	// HTTP/1.0 has no chunks, so its answers would have to end.
-	if !c.Request().Header.IsHTTP11() || !s.streams.begin(o) {
+	// HTTP/1.0 has no chunks, and the answer to HEAD no body: both would have to end.
+	if !c.Request().Header.IsHTTP11() || c.Method() != fiber.MethodGet || !s.streams.begin(o) {
 		o.cancel()
 		return c.SendStatus(http.StatusNoContent)
 	}

@@ -261,7 +261,8 @@ func TestStreamsMakeRoom(t *testing.T) {
 	_, lines, _ := b.follow(t, cookies, "")
 	limit.Receive(t, lines, "its begin")
 	for range 3 {
-		b.dial(t, "GET /livez HTTP/1.1\r\n")
+		conn := b.dial(t, "GET /livez HTTP/1.1\r\n")
+		defer func() { _ = conn.Close() }()
 	}
 	awaitEnd(t, lines)
 }
