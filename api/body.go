@@ -102,11 +102,14 @@ func (s bodySchema) decode(body []byte, to any, take func(values int) error) err
 	if err := take(c.values); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, to, json.WithUnmarshalers(json.JoinUnmarshalers(exactNumbers, exactTimes))); err != nil {
+	if err := json.Unmarshal(body, to, exactly); err != nil {
 		return statusProblem(http.StatusBadRequest, undecodable)
 	}
 	return nil
 }
+
+// exactly is made once: it remembers which types it is for.
+var exactly = json.WithUnmarshalers(json.JoinUnmarshalers(exactNumbers, exactTimes))
 
 // exactNumbers decodes a number into an any as it is written, whatever its size.
 var exactNumbers = json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, to *any) error {

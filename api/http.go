@@ -42,7 +42,7 @@ func (s *Server) handler(route fasthttp.RequestHandler) fasthttp.RequestHandler 
 var host = regexp.MustCompile(`^(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[^\]]+\])(?::[0-9]*)?$`)
 
 // identity is a Transfer-Encoding that HTTP had once, and that fasthttp drops.
-var identity = regexp.MustCompile(`(?i)(?:^|\n)transfer-encoding:[ \t]*identity`)
+var identity = regexp.MustCompile(`(?:^|\n)transfer-encoding:[ \t]*identity`)
 
 // checkRequest returns what is wrong with a request's first line and headers, or nil.
 func checkRequest(h *fasthttp.RequestHeader) *Problem {
@@ -59,7 +59,7 @@ func checkRequest(h *fasthttp.RequestHeader) *Problem {
 		return statusProblem(http.StatusBadRequest, "the request's target must be a path or an http URL")
 	case !areLines(h.RawHeaders()):
 		return statusProblem(http.StatusBadRequest, "a header must be one line that ends with CR LF")
-	case identity.Match(h.RawHeaders()):
+	case isIdentity(h.RawHeaders()):
 		return statusProblem(http.StatusBadRequest, "the only known Transfer-Encoding is chunked")
 	}
 	return nil
@@ -70,6 +70,13 @@ func checkRequest(h *fasthttp.RequestHeader) *Problem {
 func areLines(headers []byte) bool {
 	return bytes.Count(headers, []byte("\n")) == bytes.Count(headers, []byte("\r\n")) &&
 		!bytes.Contains(headers, []byte("\n ")) && !bytes.Contains(headers, []byte("\n\t"))
+}
+
+// isIdentity reports whether the Transfer-Encoding is identity. The expression alone takes a
+// twentieth of the processor time of accepting a notification.
+func isIdentity(headers []byte) bool {
+	headers = bytes.ToLower(headers)
+	return bytes.Contains(headers, []byte("identity")) && identity.Match(headers)
 }
 
 // isTarget reports whether a request's target is a path, or a URL of this protocol.

@@ -23,8 +23,8 @@ const (
 	maxHeaderValue = 4000
 )
 
-// headerName matches a field's name (RFC 5322 section 3.6.8).
-var headerName = regexp.MustCompile(fmt.Sprintf("^[!-9;-~]{1,%d}$", maxHeaderName))
+// headerName matches a field's name (RFC 5322 section 3.6.8) of any length.
+var headerName = regexp.MustCompile("^[!-9;-~]+$")
 
 // reserved matches, in lower case, the fields that the service or a server writes, and
 // those that name recipients.
@@ -83,7 +83,7 @@ func (c *Config) header() (string, error) {
 // 8058). The errors do not repeat the value.
 func customField(name, value string) (string, error) {
 	switch {
-	case !headerName.MatchString(name):
+	case len(name) > maxHeaderName || !headerName.MatchString(name):
 		return "", fmt.Errorf("no header's name: visible ASCII characters without a colon, at most %d", maxHeaderName)
 	case reserved.MatchString(strings.ToLower(name)):
 		return "", errors.New("is written by the service or by mail servers")

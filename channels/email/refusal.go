@@ -5,6 +5,7 @@ import (
 	"net/textproto"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // subject is what a refusal is about. It decides the class.
@@ -19,10 +20,11 @@ const (
 	aboutNothing                // neither a refusal nor a success
 )
 
-// rule says what the replies are about that match.
+// rule says what the replies are about that match. Refusals are rare, and all expressions
+// together take half a megabyte, so they are compiled for the first one.
 type rule struct {
 	from, to stage // where the reply comes, both included
-	reply    *regexp.Regexp
+	reply    func() *regexp.Regexp
 	about    subject
 }
 
@@ -32,7 +34,7 @@ func anywhere(reply string, about subject) rule  { return at(opening, sent, repl
 func untilRCPT(reply string, about subject) rule { return at(opening, recipient, reply, about) }
 func fromRCPT(reply string, about subject) rule  { return at(recipient, sent, reply, about) }
 func at(from, to stage, reply string, about subject) rule {
-	return rule{from, to, regexp.MustCompile(reply), about}
+	return rule{from, to, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(reply) }), about}
 }
 
 // rules are tried in this order on the reply in lower case, with its code and on one line.
@@ -115,7 +117,7 @@ func subjectOf(at stage, reply *textproto.Error) subject {
 	text := strings.ToLower(strings.Join(strings.Fields(fmt.Sprintf("%d %s", reply.Code, reply.Msg)), " "))
 	about := aboutMoment
 	for _, rule := range rules {
-		if rule.from <= at && at <= rule.to && rule.reply.MatchString(text) {
+		if rule.from <= at && at <= rule.to && rule.reply().MatchString(text) {
 			about = rule.about
 			break
 		}

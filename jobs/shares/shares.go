@@ -35,9 +35,19 @@ func New(amount, share int64) *Pool {
 // called. The error is ErrBusy, or that of ctx.
 func (p *Pool) Take(ctx context.Context, app string, n int64) (giveBack func(), err error) {
 	n = min(n, p.share)
+	own := p.of(app)
+	giveBack = func() {
+		p.all.Release(n)
+		own.Release(n)
+	}
+	if ctx.Err() == nil && own.TryAcquire(n) { // most need not wait, and a timer costs more than all else here
+		if p.all.TryAcquire(n) {
+			return giveBack, nil
+		}
+		own.Release(n)
+	}
 	waiting, cancel := context.WithTimeoutCause(ctx, patience, ErrBusy)
 	defer cancel()
-	own := p.of(app)
 	if own.Acquire(waiting, n) != nil {
 		return nil, context.Cause(waiting)
 	}
@@ -45,10 +55,7 @@ func (p *Pool) Take(ctx context.Context, app string, n int64) (giveBack func(), 
 		own.Release(n)
 		return nil, context.Cause(waiting)
 	}
-	return func() {
-		p.all.Release(n)
-		own.Release(n)
-	}, nil
+	return giveBack, nil
 }
 
 // of returns the app's share.

@@ -124,6 +124,9 @@ CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 -- For orphans. It holds open deliveries only, so it stays small.
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
 
+-- For the open deliveries that have expired.
+CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;
+
 -- Lists are read by id, newest first. These indexes are for values that are rare there.
 -- The partial ones hold failures only: a delivery that arrives never touches them.
 CREATE INDEX deliveries_ended ON deliveries (status, id) WHERE status IN ('dead', 'cancelled');

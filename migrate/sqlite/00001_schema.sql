@@ -110,6 +110,7 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
+CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;
 CREATE INDEX deliveries_ended ON deliveries (status, id) WHERE status IN ('dead', 'cancelled');
 CREATE INDEX deliveries_code ON deliveries (last_code, id) WHERE last_code <> '';
 CREATE INDEX deliveries_recipient ON deliveries (recipient_value, id);

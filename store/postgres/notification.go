@@ -130,16 +130,9 @@ func (s *Store) insertAcceptances(
 	if len(batch) == 0 {
 		return nil
 	}
-	var (
-		jobs       []store.Job
-		messages   []store.Message
-		deliveries []store.Delivery
-	)
-	for _, a := range batch {
-		jobs = append(jobs, a.Jobs...)
-		messages = append(messages, a.Messages...)
-		deliveries = append(deliveries, a.Deliveries...)
-	}
+	jobs := slices.Concat(column(batch, func(a *store.Acceptance) []store.Job { return a.Jobs })...)
+	messages := slices.Concat(column(batch, func(a *store.Acceptance) []store.Message { return a.Messages })...)
+	deliveries := slices.Concat(column(batch, func(a *store.Acceptance) []store.Delivery { return a.Deliveries })...)
 	if err := s.assignJobs(ctx, tx, deliveries, jobs); err != nil {
 		return err
 	}

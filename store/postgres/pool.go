@@ -48,6 +48,10 @@ func poolConfig(c store.Config) (*pgxpool.Config, error) {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 
+	// The service has fewer statements than this. pgx makes room for 512 of each on every connection,
+	// which is 160 KB.
+	conn.StatementCacheCapacity, conn.DescriptionCacheCapacity = 128, 128
+
 	// After a failover a connection may lead to the old primary, which is read-only now.
 	// target_session_attrs refuses new connections to it. Open ones are closed when it
 	// refuses a write. A connection that has seen another schema has plans for it.

@@ -169,6 +169,12 @@ func (r Reader) Orphans(ctx context.Context, after uuid.UUID, limit int) ([]stor
 	return wrapped(orphans, err, "orphans")
 }
 
+// BusyLine scans a line's queue, priority and time.
+func BusyLine(row Row) (l store.BusyLine, err error) {
+	err = row.Scan(&l.Queue, &l.Priority, &l.Due)
+	return l, err
+}
+
 // RunningJob scans a job's id and attempt.
 func RunningJob(row Row) (j store.RunningJob, err error) {
 	err = row.Scan(&j.ID, &j.Attempt)
