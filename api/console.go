@@ -79,8 +79,11 @@ func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, t
 }
 
 func (c consoleAPI) SignOut(ctx context.Context, token string) error {
+	if err := c.s.store.DeleteSession(ctx, tokenDigest(token)); err != nil {
+		return err
+	}
 	c.s.streams.endSession(tokenDigest(token))
-	return c.s.store.DeleteSession(ctx, tokenDigest(token))
+	return nil
 }
 
 func (c consoleAPI) As(ctx context.Context, token string) (context.Context, console.User, error) {

@@ -48,7 +48,7 @@ func (w *changes) mark(ctx context.Context, caller Caller) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if time.Since(w.readAt) >= lookInterval {
-		w.err = w.look(ctx)
+		w.err = w.look(ctx) // an error serves all, too
 		w.readAt = time.Now()
 	}
 	sum := 0
@@ -65,8 +65,6 @@ func (w *changes) mark(ctx context.Context, caller Caller) (string, error) {
 // look reads the counts of the last hours, which every acceptance and outcome changes, and the
 // audit log, which has what people do to deliveries.
 func (w *changes) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout) // it serves others, too
-	defer cancel()
 	counted, err := w.store.CountsOfApps(ctx, time.Now().Truncate(time.Hour).Add(-time.Hour))
 	if err != nil {
 		return err
@@ -223,9 +221,11 @@ func (o *stream) Read(p []byte) (int, error) {
 // news returns what is to be written now, if anything; false when the session has ended. A
 // database that does not answer ends nothing.
 func (o *stream) news() (text []byte, goesOn bool) {
+	ctx, cancel := context.WithTimeout(o.ctx, handleTimeout)
+	defer cancel()
 	now := time.Now()
 	if now.Sub(o.checked) >= checkInterval {
-		_, signedIn, err := o.server.signedIn(o.ctx, o.token)
+		_, signedIn, err := o.server.signedIn(ctx, o.token)
 		if err == nil && !signedIn {
 			return nil, false
 		}
@@ -235,7 +235,7 @@ func (o *stream) news() (text []byte, goesOn bool) {
 	if now.Sub(o.told) < tellInterval {
 		return text, true
 	}
-	if mark, err := o.server.changes.mark(o.ctx, o.caller); err == nil && mark != o.seen {
+	if mark, err := o.server.changes.mark(ctx, o.caller); err == nil && mark != o.seen {
 		o.seen, o.told = mark, now
 		text = fmt.Appendf(text, "id: %s\nevent: changed\ndata: 1\n\n", mark)
 	}

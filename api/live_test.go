@@ -249,6 +249,34 @@ func TestShutdownEndsStreams(t *testing.T) { // not parallel: it looks at all go
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 }
 
+// A database that hangs does not hold up the end of streams.
+func TestShutdownEndsStreamsThatAsk(t *testing.T) {
+	t.Parallel()
+	hung := make(chan struct{})
+	b := start(t, func(o *api.Options) { o.Store = hangingStore{o.Store, hung} })
+	_, lines, _ := b.follow(t, b.signIn(t, "sender"), "")
+	limit.Receive(t, hung, "a look at the database")
+	began := time.Now()
+	require.NoError(t, b.server.Shutdown(limit.Context(t)))
+	require.Less(t, time.Since(began), time.Second)
+	awaitEnd(t, lines)
+}
+
+// hangingStore does not answer when it is asked for changes, and says once that it was.
+type hangingStore struct {
+	api.Store
+	hung chan struct{}
+}
+
+func (s hangingStore) CountsOfApps(ctx context.Context, _ time.Time) (map[string]int, error) {
+	select {
+	case s.hung <- struct{}{}:
+	case <-ctx.Done():
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
 // A stream is closed when a connection has no other place.
 func TestStreamsMakeRoom(t *testing.T) {
 	t.Parallel()
