@@ -43,11 +43,11 @@
   });
 
   // A refresh would take the focus or the selection of who is in the part that it replaces, when it
-  // is asked for and when its answer comes.
+  // is asked for and when its answer comes. What the server has opened, data-open, nobody reads yet.
   function isRead(part) {
     const selection = window.getSelection();
     return [part, document.getElementById("tried")].some((p) => p && (p.contains(document.activeElement) ||
-      p.querySelector("details[open]") !== null || (!selection.isCollapsed && p.contains(selection.anchorNode))));
+      p.querySelector("details[open]:not([data-open])") !== null || (!selection.isCollapsed && p.contains(selection.anchorNode))));
   }
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.id === "live" && (document.hidden || isRead(event.detail.elt))) event.preventDefault();
