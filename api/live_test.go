@@ -33,7 +33,7 @@ func (b *bench) follow(t *testing.T, cookies []*http.Cookie, query string) (stat
 	for _, c := range cookies {
 		req.AddCookie(c)
 	}
-	resp, err := (&http.Transport{}).RoundTrip(req)
+	resp, err := (&http.Transport{}).RoundTrip(req) //nolint:bodyclose // below, by its reader
 	require.NoError(t, err)
 	if resp.StatusCode != http.StatusOK {
 		require.NoError(t, resp.Body.Close())
@@ -58,7 +58,7 @@ func awaitEnd(t *testing.T, lines chan string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for range lines { //nolint:revive // what it tells does not matter
+		for range lines { // what it tells does not matter
 		}
 	}()
 	limit.Receive(t, ended, "the end of a stream")
@@ -122,7 +122,7 @@ func TestOneLookServesAllStreams(t *testing.T) {
 		for range 4 {
 			_, lines, _ := b.follow(t, cookies, "")
 			go func() {
-				for range lines { //nolint:revive // what it tells does not matter
+				for range lines { // what it tells does not matter
 				}
 			}()
 		}
