@@ -92,7 +92,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], engine Engine, j *Jobs, 
 // so that a provider that does not answer cannot hold up the other channels.
 func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.Config {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand, fetcher: f, log: j.log})
+	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand, fetcher: f})
 	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: func(ctx context.Context) (bool, error) {
 		return false, j.Orphans.CloseSparingly(ctx)
 	}})
@@ -106,6 +106,7 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 	return &river.Config{
 		Logger:            log,
 		Hooks:             []rivertype.Hook{j.river},
+		Middleware:        []rivertype.Middleware{recovering(j.log)},
 		Workers:           workers,
 		Queues:            queues,
 		FetchPollInterval: d.Interval,

@@ -14,25 +14,31 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
+// recovering makes a panic in a job of any kind a failure. River would log the panic's value and
+// keep it in the job, and the value may hold an address.
+func recovering(log *zap.Logger) river.WorkerMiddlewareFunc {
+	return func(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				log.Error("a job panicked", zap.String("kind", job.Kind), zap.ByteString("args", job.EncodedArgs),
+					zap.String("panicType", fmt.Sprintf("%T", r)), zap.Stack("stack"))
+				err = errors.New("it panicked: see the log")
+			}
+		}()
+		return work(ctx)
+	}
+}
+
 // deliverWorker runs the jobs of deliveries.
 type deliverWorker struct {
 	river.WorkerDefaults[store.JobArgs]
 	deliverer *delivering.Deliverer
 	hand      *hand
 	fetcher   *fetcher
-	log       *zap.Logger
 }
 
-// Work implements river.Worker. A panic is a failure: River would log its value and keep it in the
-// job, and the value may hold an address.
-func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			w.log.Error("delivering panicked", zap.Stringer("delivery", job.Args.DeliveryID),
-				zap.String("panicType", fmt.Sprintf("%T", r)), zap.Stack("stack"))
-			err = errors.New("it panicked: see the log")
-		}
-	}()
+// Work implements river.Worker.
+func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) error {
 	w.hand.take(job.ID)
 	next := w.deliverer.Deliver(ctx, w.jobOf(job))
 	if next.Action == delivering.Complete || next.Action == delivering.Cancel {
