@@ -20,6 +20,7 @@ import (
 // serveConsole registers the pages, and sends browsers there from the root.
 func (s *Server) serveConsole() {
 	pages := console.New(consoleAPI{s}, s.log)
+	s.app.Get(console.LivePath, s.follow)
 	s.app.Use(console.Prefix, s.takeForm, func(c *fiber.Ctx) error {
 		c.Response().Header.Del(fiber.HeaderXFrameOptions) // the pages' policies say who may frame them
 		ctx := context.WithValue(c.UserContext(), requestKey{}, c)
@@ -38,12 +39,17 @@ func (s *Server) serveConsole() {
 // sessionOf returns the caller of the session that a browser is signed in with; false without
 // one.
 func (s *Server) sessionOf(ctx context.Context, h *fasthttp.RequestHeader) (Caller, bool, error) {
+	return s.signedIn(ctx, tokenOf(h))
+}
+
+// tokenOf returns the token of a browser's session, or an empty one.
+func tokenOf(h *fasthttp.RequestHeader) string {
 	for _, cookie := range console.SessionCookies {
 		if token := h.Cookie(cookie); len(token) > 0 {
-			return s.signedIn(ctx, string(token))
+			return string(token)
 		}
 	}
-	return Caller{}, false, nil
+	return ""
 }
 
 // requestKey is the key of the request that a page answers, in its context.
@@ -73,7 +79,11 @@ func (c consoleAPI) SignIn(ctx context.Context, appID, secret string) (string, t
 }
 
 func (c consoleAPI) SignOut(ctx context.Context, token string) error {
-	return c.s.store.DeleteSession(ctx, tokenDigest(token))
+	if err := c.s.store.DeleteSession(ctx, tokenDigest(token)); err != nil {
+		return err
+	}
+	c.s.streams.endSession(tokenDigest(token))
+	return nil
 }
 
 func (c consoleAPI) As(ctx context.Context, token string) (context.Context, console.User, error) {
@@ -209,6 +219,14 @@ func (c consoleAPI) RetryMatching(ctx context.Context, r steering.RequeueRequest
 		return steering.Requeued{}, err
 	}
 	return c.s.requeueMatching(ctx, r)
+}
+
+func (c consoleAPI) Mark(ctx context.Context) string {
+	mark, err := c.s.changes.mark(ctx, callerOf(ctx))
+	if err != nil {
+		return ""
+	}
+	return mark
 }
 
 func (c consoleAPI) Channels(ctx context.Context) ([]overview.Channel, error) {

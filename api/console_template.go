@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -44,6 +45,13 @@ func (c consoleAPI) Template(ctx context.Context, name string) (store.Template, 
 		return store.Template{}, err
 	}
 	return c.s.templateOf(ctx, name)
+}
+
+func (c consoleAPI) TemplateFigures(ctx context.Context, name string) (overview.ChannelFigures, error) {
+	if err := mayTemplates(ctx); err != nil {
+		return overview.ChannelFigures{}, err
+	}
+	return c.s.figuresOf(ctx, name)
 }
 
 func (c consoleAPI) TemplateVersions(ctx context.Context, name string, before, limit int) ([]store.TemplateVersion, error) {

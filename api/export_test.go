@@ -1,6 +1,10 @@
 package api
 
-import "github.com/goccy/go-yaml"
+import (
+	"net"
+
+	"github.com/goccy/go-yaml"
+)
 
 // ParseCredentials lets the tests of the API write apps.yaml in place.
 var ParseCredentials = parseCredentials
@@ -21,3 +25,6 @@ func (s *Server) Routes() [][2]string {
 	}
 	return routes
 }
+
+// ServeMost is Serve with at most so many connections.
+func (s *Server) ServeMost(l net.Listener, most int) error { return s.serve(l, most) }

@@ -265,6 +265,17 @@ func (view) Recent(_ context.Context, app string) (overview.Recent, error) {
 	}
 	return recent, nil
 }
+func (v view) OfTemplate(ctx context.Context, app, template string) (overview.ChannelFigures, error) {
+	if template == "unused" {
+		return overview.ChannelFigures{}, nil
+	}
+	recent, err := v.Recent(ctx, app)
+	figures := recent.Channels[0]
+	if app == "" { // an administrator sees all
+		figures.Day.Accepted = 30
+	}
+	return figures, err
+}
 func (view) Names() []string { return []string{"email", "sms"} }
 func (view) Providers(channel string) []string {
 	if channel == "email" {
@@ -330,10 +341,12 @@ type memory struct {
 	templateFilter     store.TemplateFilter
 	uses               []store.Use
 	told               []store.Told
+	counted            map[string]int // by app
+	looks              int            // how often they were read
 }
 
 func newMemory() *memory {
-	return &memory{notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, sessions: map[string]store.Session{}}
+	return &memory{counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, sessions: map[string]store.Session{}}
 }
 
 func (m *memory) lock() func() {
@@ -490,6 +503,12 @@ func (m *memory) Audit(_ context.Context, entries ...store.AuditEntry) error {
 	defer m.lock()()
 	m.entries = append(m.entries, entries...)
 	return m.err
+}
+
+func (m *memory) CountsOfApps(context.Context, time.Time) (map[string]int, error) {
+	defer m.lock()()
+	m.looks++
+	return maps.Clone(m.counted), m.err
 }
 
 func (m *memory) Uses(_ context.Context, appID string) ([]store.Use, error) {

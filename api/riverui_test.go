@@ -11,14 +11,15 @@ import (
 	"github.com/labring/sealos-notify/api"
 )
 
-func startWithUI(t *testing.T) *bench {
-	return start(t, func(o *api.Options) {
-		o.RiverUI = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/riverui/panic" {
-				panic("boom")
-			}
-			_, _ = io.WriteString(w, r.Method+" "+r.URL.RequestURI())
-		})
+func startWithUI(t *testing.T) *bench { return start(t, withUI) }
+
+// withUI mounts a River UI that answers with what it was asked.
+func withUI(o *api.Options) {
+	o.RiverUI = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/riverui/panic" {
+			panic("boom")
+		}
+		_, _ = io.WriteString(w, r.Method+" "+r.URL.RequestURI())
 	})
 }
 

@@ -74,6 +74,8 @@ type Overview interface {
 	// Recent returns what happened lately to the deliveries of an app, of all apps when it is
 	// empty.
 	Recent(ctx context.Context, app string) (overview.Recent, error)
+	// OfTemplate returns the same for what was made from a template.
+	OfTemplate(ctx context.Context, app, template string) (overview.ChannelFigures, error)
 	Names() []string
 	Providers(channel string) []string
 	// Details returns the providers as they are configured.
@@ -96,6 +98,7 @@ type Store interface {
 	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
+	CountsOfApps(ctx context.Context, since time.Time) (map[string]int, error)
 	Ping(ctx context.Context) error
 }
 
@@ -142,6 +145,8 @@ type Server struct {
 	lists        *shares.Pool // lists that are answered at once
 	answers      *shares.Pool // bytes of large answers that are not written yet
 	lookups      *shares.Pool // sessions that are looked up at once
+	changes      changes
+	streams      streams
 	database     database
 	writeTimeout time.Duration
 	listener     atomic.Pointer[listener] // set by Serve
@@ -170,6 +175,7 @@ func New(o Options) (*Server, error) {
 	s.SetIntegrations(o.Integrations)
 	s.SetConsole(ConsoleConfig{})
 	s.receivers.server = s
+	s.changes.store, s.streams.open = s.store, map[*stream]struct{}{}
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(&s.receivers)
 	}
@@ -231,9 +237,10 @@ func (s *Server) serve(l net.Listener, most int) error {
 	return s.app.Listener(listener)
 }
 
-// Shutdown closes the listener and waits for the requests in flight, at most until
-// ctx ends.
+// Shutdown ends the streams, closes the listener and waits for the requests in flight, at most
+// until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.streams.close()
 	if l := s.listener.Load(); l != nil {
 		l.closeUnused()
 	}

@@ -20,9 +20,9 @@ import (
 const signOnCallback = "/console/sign-in/oidc/callback"
 
 // startOpenID starts a server whose people sign in at a real provider.
-func startOpenID(t *testing.T) (b *bench, c api.ConsoleConfig, stop func()) {
+func startOpenID(t *testing.T, change ...func(*api.Options)) (b *bench, c api.ConsoleConfig, stop func()) {
 	t.Helper()
-	b = start(t)
+	b = start(t, change...)
 	issuer, stop := openid.Start(t, b.url+signOnCallback)
 	c = api.DefaultConsoleConfig()
 	c.OIDC.Issuer, c.OIDC.ClientID, c.OIDC.ClientSecret = issuer, openid.ClientID, openid.ClientSecret
@@ -113,6 +113,22 @@ func TestSignOnIsAudited(t *testing.T) {
 	a := b.browse(t, http.MethodPost, "/console/deliveries/"+d.ID.String()+"/retry", url.Values{}, session, "User-Agent", "browser")
 	require.Equal(t, http.StatusSeeOther, a.status, a.text)
 	require.Equal(t, []store.Actor{{AppID: "sender", Person: "bob@example.com", Address: "127.0.0.1", Agent: "browser"}}, b.control.by)
+}
+
+// The person stands in the audit log for what is done in River UI, too, and on the log's page.
+func TestSignOnIsAuditedInRiverUI(t *testing.T) {
+	t.Parallel()
+	b, _, _ := startOpenID(t, withUI)
+	session := sessionOf(t, b.signOn(t, "alice", nil))
+	a := b.browse(t, http.MethodPut, "/riverui/api/queues/email/pause", nil, session, "Sec-Fetch-Site", "same-origin", "User-Agent", "browser")
+	require.Equal(t, http.StatusOK, a.status, a.text)
+	require.Len(t, b.store.entries, 1)
+	e := b.store.entries[0]
+	require.Equal(t, []string{"console", "alice@example.com", "queue.pause", "email", "127.0.0.1", "browser"},
+		[]string{e.AppID, e.Person, string(e.Action), e.ObjectID, e.Address, e.Agent})
+	page := b.browse(t, http.MethodGet, "/console/audit", nil, session)
+	require.Contains(t, page.text, "<bdi>alice@example.com</bdi> · <bdi>console</bdi></td>")
+	require.Contains(t, page.text, "Queue paused")
 }
 
 func TestSignOnIsRefused(t *testing.T) {

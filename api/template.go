@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -63,6 +64,8 @@ type templateView struct {
 	Version       int               `json:"version" doc:"from 1; each write adds one"`
 	CreatedAt     time.Time         `json:"createdAt"`
 	UpdatedAt     time.Time         `json:"updatedAt"`
+
+	LastDay *figuresView `json:"lastDay,omitempty" doc:"what became of the deliveries that were made from it in the present hour by the clock and the 24 before: the app's own, to an administrator all. Missing where templates are listed or written"`
 }
 
 func viewTemplate(t store.Template) templateView {
@@ -191,7 +194,23 @@ func (s *Server) getTemplate(ctx context.Context, in *getTemplateInput) (*templa
 	if err != nil {
 		return nil, err
 	}
-	return &templateOutput{viewTemplate(t)}, nil
+	figures, err := s.figuresOf(ctx, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	view, day := viewTemplate(t), viewFigures(figures.Day)
+	view.LastDay = &day
+	return &templateOutput{view}, nil
+}
+
+// figuresOf returns what happened lately to the deliveries that were made from a template, and that
+// the caller may see.
+func (s *Server) figuresOf(ctx context.Context, template string) (overview.ChannelFigures, error) {
+	app, err := scope(ctx, "")
+	if err != nil {
+		return overview.ChannelFigures{}, err
+	}
+	return s.overview.OfTemplate(ctx, app, template)
 }
 
 type replaceTemplateInput struct {

@@ -15,6 +15,15 @@ import (
 
 const goodTemplate = `{"name":"feishu-incident","channel":"feishu_app","description":"d","subject":"","body":"[{{ .severity }}]","msgType":"text","templateCode":""}`
 
+// requireSameTemplate compares what a write answered with what is read, which has figures, too.
+func requireSameTemplate(t *testing.T, written, read answer) {
+	t.Helper()
+	got := read.json(t)
+	require.Contains(t, got, "lastDay")
+	delete(got, "lastDay")
+	require.Equal(t, written.json(t), got)
+}
+
 func (b *bench) template(t *testing.T, method, name, body string) answer {
 	t.Helper()
 	path := "/api/v1/templates"
@@ -41,7 +50,7 @@ func TestTemplateLifeCycle(t *testing.T) {
 
 	got := b.template(t, "GET", "feishu-incident", "")
 	require.Equal(t, 200, got.status)
-	require.JSONEq(t, created.text, got.text)
+	requireSameTemplate(t, created, got)
 
 	again := b.template(t, "POST", "", goodTemplate)
 	require.Equal(t, http.StatusConflict, again.status)
@@ -263,4 +272,27 @@ func TestTemplateCodes(t *testing.T) {
 		_, field := a.problem(t)
 		require.Equal(t, c.field, field, name)
 	}
+}
+
+// The answer of one template says what became of what was made from it: of the app's own deliveries,
+// to an administrator of all. Its page shows the same.
+func TestFiguresOfATemplate(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for _, name := range []string{"used", "unused"} {
+		b.store.templates[name] = store.Template{Name: name, Channel: "email", Body: "x", Version: 1, Owner: "editor"}
+	}
+	accepted := func(app, name string) any {
+		return b.call(t, request{method: "GET", path: "/api/v1/templates/" + name, app: app}).json(t)["lastDay"].(map[string]any)["accepted"]
+	}
+	require.EqualValues(t, 3, accepted("editor", "used"))
+	require.EqualValues(t, 30, accepted("root", "used"))
+	require.EqualValues(t, 0, accepted("editor", "unused"))
+	require.NotContains(t, b.call(t, request{method: "GET", path: "/api/v1/templates", app: "editor"}).text, "lastDay")
+
+	cookies := b.signIn(t, "root")
+	page := b.browse(t, http.MethodGet, "/console/templates/used", nil, cookies).text
+	require.Contains(t, page, "<dd>30</dd>")
+	require.Contains(t, page, `href="/console/notifications?template=used"`)
+	require.Contains(t, b.browse(t, http.MethodGet, "/console/templates/unused", nil, cookies).text, "Nothing was made from it in the last day.")
 }

@@ -66,7 +66,7 @@ func TestRestoreTemplate(t *testing.T) {
 	require.Equal(t, "[{{ .severity }}]", v["body"])
 	require.Equal(t, "d", v["description"])
 	require.Equal(t, 3.0, v["version"])
-	require.JSONEq(t, a.text, b.template(t, "GET", "feishu-incident", "").text)
+	requireSameTemplate(t, a, b.template(t, "GET", "feishu-incident", ""))
 
 	require.Equal(t, 204, b.template(t, "DELETE", "feishu-incident", "").status)
 	versions := b.template(t, "GET", "feishu-incident/versions", "").json(t)["versions"].([]any)

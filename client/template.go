@@ -38,6 +38,7 @@ type Template struct {
 	Version       int               `json:"version"`                 // 1 at first, one more with each write
 	CreatedAt     time.Time         `json:"createdAt"`
 	UpdatedAt     time.Time         `json:"updatedAt"`
+	LastDay       *Figures          `json:"lastDay,omitempty"` // of the app's own deliveries from it, to an administrator of all; nil where templates are listed or written
 }
 
 // ReplaceRequest is what a template becomes.

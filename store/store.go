@@ -147,10 +147,13 @@ type Deliveries interface {
 // CountsByHour are kept for the figures over time. Accept, Record and CloseOrphans write them in their transactions,
 // so each event is counted exactly once.
 type CountsByHour interface {
-	// HourlyCounts returns the counts of the app, of all apps when it is empty, since the given
-	// begin of an hour, oldest first. They are summed over templates and apps. The error may be
-	// ErrTooBroad.
-	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]Count, error)
+	// HourlyCounts returns the counts of the app, of all apps when it is empty, and of the
+	// template, of all when it is empty, since the given begin of an hour, oldest first. They are
+	// summed over templates and apps. The error may be ErrTooBroad.
+	HourlyCounts(ctx context.Context, appID, template string, since time.Time) ([]Count, error)
+	// CountsOfApps returns how many events were counted of each app since the given begin of an
+	// hour. It is cheap enough for once a second.
+	CountsOfApps(ctx context.Context, since time.Time) (map[string]int, error)
 	// DeleteCounts deletes the counts of hours that began before the given time, and returns how
 	// many rows there were.
 	DeleteCounts(ctx context.Context, before time.Time) (int, error)

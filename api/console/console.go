@@ -26,6 +26,10 @@ import (
 // Prefix is where the pages are.
 const Prefix = "/console"
 
+// LivePath is where the server tells pages, by events, that there is something new to show. The
+// query's since is the mark that the page was made with.
+const LivePath = Prefix + "/live"
+
 // Roles that pages need, as the API names them.
 const (
 	roleSend      = "send"
@@ -107,6 +111,9 @@ type API interface {
 	// Recent returns what happened lately to the deliveries of the app, of all that the user may
 	// see when it is empty.
 	Recent(ctx context.Context, app string) (overview.Recent, error)
+	// Mark returns what stands for all that the user may see at most a second ago; empty when it
+	// is unknown.
+	Mark(ctx context.Context) string
 	// ChannelNames returns the names of all channels.
 	ChannelNames() []string
 	// Providers returns the names of a channel's providers.
@@ -189,6 +196,9 @@ func (c *Console) serve(r route, w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	v.ctx, v.User = ctx, user
+	if r.live && user != nil && user.May(roleSend) {
+		v.Mark = c.api.Mark(ctx) // before the page is read, so that it misses nothing
+	}
 	switch {
 	case !wellFormed(req):
 		err = v.show("problem", http.StatusBadRequest, Problem{Status: http.StatusBadRequest, Code: "invalid_request"})

@@ -77,6 +77,10 @@ func (nothing) Attempts(context.Context, store.Delivery) ([]store.Attempt, error
 func (nothing) DeadGroups(context.Context, string) ([]store.DeadGroup, bool, error) {
 	return nil, false, nil
 }
+func (nothing) Mark(context.Context) string { return "" }
+func (nothing) TemplateFigures(context.Context, string) (overview.ChannelFigures, error) {
+	return overview.ChannelFigures{}, nil
+}
 func (nothing) Cancel(context.Context, string) error        { return errNothing }
 func (nothing) Retry(context.Context, string, string) error { return errNothing }
 func (nothing) RetryMatching(context.Context, steering.RequeueRequest) (steering.Requeued, error) {
@@ -154,6 +158,10 @@ func TestTexts(t *testing.T) {
 		if !strings.HasSuffix(key, ".one") {
 			require.Equal(t, verbs.FindAllString(text, -1), verbs.FindAllString(chinese[key], -1), key)
 		}
+	}
+	narrow := regexp.MustCompile(`\p{Han}[,:;?!()]|[,:;?!()]\p{Han}`)
+	for key, text := range chinese {
+		require.NotRegexp(t, narrow, text, "%s: Chinese has wide marks", key)
 	}
 	files, err := templateFiles.ReadDir("templates")
 	require.NoError(t, err)

@@ -40,12 +40,6 @@ type channelTile struct {
 	Recent overview.ChannelFigures
 }
 
-// Happened reports whether anything happened to the channel's deliveries within the day.
-func (c channelTile) Happened() bool {
-	d := c.Recent.Day
-	return d.Accepted+d.Arrived+d.Retried+d.Dead > 0
-}
-
 // Late reports whether deliveries wait too long.
 func (c channelTile) Late() bool { return c.Waited > late }
 

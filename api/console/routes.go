@@ -13,6 +13,7 @@ type route struct {
 	nav     bool   // stands in the navigation
 	holds   []string
 	open    bool // without signing in
+	live    bool // refreshes itself
 	handle  func(*visit) error
 }
 
@@ -24,16 +25,15 @@ func (r route) path() string {
 
 // routes are all paths, in the order of the navigation.
 var routes = []route{
-	{pattern: "GET " + Prefix + "/{$}", view: "overview", nav: true, handle: showOverview},
-	{pattern: "GET " + Prefix + "/notifications", view: "notifications", role: roleSend, nav: true, holds: []string{"notification", "delivery"}, handle: listNotifications},
+	{pattern: "GET " + Prefix + "/{$}", view: "overview", nav: true, live: true, handle: showOverview},
+	{pattern: "GET " + Prefix + "/notifications", view: "notifications", role: roleSend, nav: true, holds: []string{"notification", "delivery"}, live: true, handle: listNotifications},
 	{pattern: "GET " + Prefix + "/dead", view: "dead", role: roleSend, nav: true, holds: []string{"deadgroup"}, handle: listDead},
+	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
 	{pattern: "GET " + Prefix + "/receivers", view: "receivers", role: roleSend, nav: true, holds: []string{"receiver"}, handle: listReceivers},
 	{pattern: "GET " + Prefix + "/providers", view: "providers", role: roleAdmin, nav: true, handle: listProviders},
 	{pattern: "GET " + Prefix + "/apps", view: "apps", role: roleAdmin, nav: true, handle: listApps},
 	{pattern: "GET " + Prefix + "/audit", view: "audit", role: roleAdmin, nav: true, handle: listAudit},
 	{pattern: "GET " + Prefix + "/queues", view: "queues", role: roleAdmin, nav: true, handle: showQueues},
-
-	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
 
 	{pattern: "GET " + Prefix + "/template", view: "template", role: roleTemplates, handle: newTemplate},
 	{pattern: "POST " + Prefix + "/template/try", view: "template", role: roleTemplates, handle: tryTemplate},
@@ -46,9 +46,9 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/templates/{name}/versions", view: "versions", role: roleTemplates, handle: listVersions},
 	{pattern: "POST " + Prefix + "/templates/{name}/restore", view: "versions", role: roleTemplates, handle: restoreTemplate},
 
-	{pattern: "GET " + Prefix + "/notifications/{id}", view: "notification", role: roleSend, handle: showNotification},
+	{pattern: "GET " + Prefix + "/notifications/{id}", view: "notification", role: roleSend, live: true, handle: showNotification},
 	{pattern: "POST " + Prefix + "/notifications/{id}/cancel", view: "notification", role: roleSend, handle: cancelNotification},
-	{pattern: "GET " + Prefix + "/deliveries/{id}", view: "delivery", role: roleSend, handle: showDelivery},
+	{pattern: "GET " + Prefix + "/deliveries/{id}", view: "delivery", role: roleSend, live: true, handle: showDelivery},
 	{pattern: "GET " + Prefix + "/deliveries/{id}/mail", view: "delivery", role: roleSend, handle: showMail},
 	{pattern: "POST " + Prefix + "/deliveries/{id}/retry", view: "delivery", role: roleSend, handle: retryDelivery},
 	{pattern: "GET " + Prefix + "/dead/group", view: "deadgroup", role: roleSend, handle: showDeadGroup},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/templates"
@@ -26,6 +27,7 @@ type templateData struct {
 	MayChange bool
 	MaySend   bool
 	Params    string
+	Lately    *overview.ChannelFigures // what became of what was made from it; nil for a new one
 	Problem   *fault
 	Newer     *comparison // what somebody else has saved meanwhile, and how this text differs
 }

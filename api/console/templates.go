@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -17,6 +18,9 @@ import (
 type Templates interface {
 	Templates(ctx context.Context, f store.TemplateFilter, after string, limit int) ([]store.Template, error)
 	Template(ctx context.Context, name string) (store.Template, error)
+	// TemplateFigures returns what happened lately to the deliveries that were made from a
+	// template, and that the user may see.
+	TemplateFigures(ctx context.Context, name string) (overview.ChannelFigures, error)
 	TemplateVersions(ctx context.Context, name string, before, limit int) ([]store.TemplateVersion, error)
 	TemplateVersion(ctx context.Context, name string, version int) (store.TemplateVersion, error)
 	// MayChange reports whether the user may change the templates of an owner.
@@ -130,6 +134,12 @@ func showTemplate(v *visit) error {
 		}
 		return err
 	}
+	figures, err := v.console.api.TemplateFigures(v.ctx, name)
+	if err != nil {
+		return err
+	}
 	v.Title = t.Name
-	return v.page(v.editorOf(t))
+	d := v.editorOf(t)
+	d.Lately = &figures
+	return v.page(d)
 }

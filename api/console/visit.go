@@ -18,6 +18,7 @@ type visit struct {
 	Theme    string // light, dark, or empty: as the browser has it
 	User     User   // nil when nobody is signed in
 	Title    string // of the page, when it is more than its name
+	Mark     string // of what a live page shows
 	Data     any    // what the handler gave
 
 	console *Console

@@ -29,6 +29,9 @@ type Figures struct {
 	took []int // by bucket
 }
 
+// Any reports whether anything happened.
+func (f Figures) Any() bool { return f.Accepted+f.Arrived+f.Retried+f.Dead > 0 }
+
 // Hour is what happened to a channel's deliveries in an hour by the clock.
 type Hour struct {
 	Start                            time.Time
@@ -58,11 +61,24 @@ type Recent struct {
 // Recent returns what happened lately to the deliveries of an app, of all apps when it is empty.
 func (o *Overview) Recent(ctx context.Context, app string) (Recent, error) {
 	now := store.Now()
-	counts, err := o.store.HourlyCounts(ctx, app, firstHour(now))
+	counts, err := o.store.HourlyCounts(ctx, app, "", firstHour(now))
 	if err != nil {
 		return Recent{}, err
 	}
 	return recentOf(o.channels, counts, now), nil
+}
+
+// OfTemplate returns what happened lately to the deliveries that were made from a template, to
+// those of an app unless it is empty. The figures name no channel.
+func (o *Overview) OfTemplate(ctx context.Context, app, template string) (ChannelFigures, error) {
+	now := store.Now()
+	figures := newFigures("", firstHour(now))
+	counts, err := o.store.HourlyCounts(ctx, app, template, firstHour(now))
+	for _, count := range counts {
+		figures.add(count)
+	}
+	figures.conclude(now)
+	return figures, err
 }
 
 // firstHour returns the begin of the first of the Hours.
@@ -75,21 +91,16 @@ func recentOf(channels []string, counts []store.Count, now time.Time) Recent {
 	recent := Recent{Channels: make([]ChannelFigures, len(channels)), Died: map[Kind][]int{}}
 	byName := map[string]*ChannelFigures{}
 	for i, name := range channels {
-		c := &recent.Channels[i]
-		*c = ChannelFigures{Channel: name, Hours: make([]Hour, Hours)}
-		c.Day.Since, c.Hour.Since = first, first.Add((Hours-2)*time.Hour)
-		for h := range c.Hours {
-			c.Hours[h].Start = first.Add(time.Duration(h) * time.Hour)
-		}
-		byName[name] = c
+		recent.Channels[i] = newFigures(name, first)
+		byName[name] = &recent.Channels[i]
 	}
 	for _, count := range counts {
-		c, hour := byName[count.Channel], int(count.Hour.Sub(first)/time.Hour)
-		if c == nil || hour < 0 || hour >= Hours { // a channel of another version, or another clock
+		c := byName[count.Channel]
+		if c == nil { // a channel of another version
 			continue
 		}
-		c.add(hour, count)
-		if count.Counted == store.CountedDead {
+		hour, counted := c.add(count)
+		if counted && count.Counted == store.CountedDead {
 			kind := Kind{count.Channel, count.Provider, count.Code}
 			if recent.Died[kind] == nil {
 				recent.Died[kind] = make([]int, Hours)
@@ -98,13 +109,27 @@ func recentOf(channels []string, counts []store.Count, now time.Time) Recent {
 		}
 	}
 	for i := range recent.Channels {
-		recent.Channels[i].Hour.conclude(now)
-		recent.Channels[i].Day.conclude(now)
+		recent.Channels[i].conclude(now)
 	}
 	return recent
 }
 
-func (c *ChannelFigures) add(hour int, count store.Count) {
+// newFigures returns figures of nothing yet.
+func newFigures(channel string, first time.Time) ChannelFigures {
+	c := ChannelFigures{Channel: channel, Hours: make([]Hour, Hours)}
+	c.Day.Since, c.Hour.Since = first, first.Add((Hours-2)*time.Hour)
+	for h := range c.Hours {
+		c.Hours[h].Start = first.Add(time.Duration(h) * time.Hour)
+	}
+	return c
+}
+
+// add adds a count to its hour; false when it is of none, by another clock.
+func (c *ChannelFigures) add(count store.Count) (hour int, counted bool) {
+	hour = int(count.Hour.Sub(c.Day.Since) / time.Hour)
+	if hour < 0 || hour >= Hours {
+		return 0, false
+	}
 	c.Day.add(count)
 	if !count.Hour.Before(c.Hour.Since) {
 		c.Hour.add(count)
@@ -120,6 +145,12 @@ func (c *ChannelFigures) add(hour int, count store.Count) {
 	case store.CountedDead:
 		h.Dead += count.Amount
 	}
+	return hour, true
+}
+
+func (c *ChannelFigures) conclude(now time.Time) {
+	c.Hour.conclude(now)
+	c.Day.conclude(now)
 }
 
 func (f *Figures) add(count store.Count) {

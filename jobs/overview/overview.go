@@ -19,7 +19,7 @@ const age = 5 * time.Second
 // Store is what Overview needs of the store.
 type Store interface {
 	QueueDepths(ctx context.Context) ([]store.QueueDepth, error)
-	HourlyCounts(ctx context.Context, appID string, since time.Time) ([]store.Count, error)
+	HourlyCounts(ctx context.Context, appID, template string, since time.Time) ([]store.Count, error)
 	OpenBreakers(ctx context.Context) ([]store.Breaker, error)
 	PlacesTaken(ctx context.Context) (map[string]int, error)
 	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (wait time.Duration, taken bool, err error)

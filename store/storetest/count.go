@@ -18,13 +18,15 @@ var countCases = map[string]func(*testing.T, bundle){
 	"Counts/closed orphans":             countClosed,
 	"Counts/deleted when old":           deleteCounts,
 	"Counts/no tests":                   countNoTests,
+	"Counts/of apps":                    countByApp,
+	"Counts/of a template":              countByTemplate,
 }
 
 // counts returns the counts of the app since the given time, summed over the hours: a test may
 // run into the next one.
 func (b bundle) counts(t *testing.T, app string, since time.Time) []store.Count {
 	t.Helper()
-	counts, err := b.HourlyCounts(t.Context(), app, since.UTC().Truncate(time.Hour))
+	counts, err := b.HourlyCounts(t.Context(), app, "", since.UTC().Truncate(time.Hour))
 	require.NoError(t, err)
 	sums := map[store.Count]int{}
 	for _, c := range counts {
@@ -156,7 +158,7 @@ func deleteCounts(t *testing.T, b bundle) {
 	deleted, err := b.DeleteCounts(t.Context(), store.Now().AddDate(0, 0, -1))
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
-	left, err := b.HourlyCounts(t.Context(), "", time.Unix(0, 0))
+	left, err := b.HourlyCounts(t.Context(), "", "", time.Unix(0, 0))
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 	require.WithinDuration(t, time.Now(), left[0].Hour, time.Hour+time.Minute)
@@ -168,4 +170,38 @@ func countNoTests(t *testing.T, b bundle) {
 	b.accept(t, a)
 	b.record(t.Context(), t, outcome(b.delivery(t, a.Deliveries[0].ID), 1, store.DeliverySuccess))
 	require.Empty(t, b.counts(t, "", a.Notification.CreatedAt))
+}
+
+// The counts of one template are read alone.
+func countByTemplate(t *testing.T, b bundle) {
+	one, other := Acceptance("app", "k", 2), Acceptance("app", "other", 1)
+	other.Deliveries[0].TemplateName = "other"
+	b.accept(t, one, other)
+	b.record(t.Context(), t, outcome(b.delivery(t, other.Deliveries[0].ID), 1, store.DeliveryDead))
+	amounts := map[store.Counted]int{}
+	counts, err := b.HourlyCounts(t.Context(), "", "other", store.Now().Add(-2*time.Hour).Truncate(time.Hour))
+	require.NoError(t, err)
+	for _, c := range counts {
+		amounts[c.Counted] += c.Amount
+	}
+	require.Equal(t, map[store.Counted]int{store.CountedAccepted: 1, store.CountedDead: 1}, amounts)
+}
+
+// Each acceptance and each outcome changes the sum of its app.
+func countByApp(t *testing.T, b bundle) {
+	since := store.Now().Truncate(time.Hour).Add(-time.Hour)
+	requireSums := func(want map[string]int) {
+		t.Helper()
+		sums, err := b.CountsOfApps(t.Context(), since)
+		require.NoError(t, err)
+		require.Equal(t, want, sums)
+	}
+	requireSums(map[string]int{})
+	old := Acceptance("mine", "old", 1)
+	old.Notification.CreatedAt = since.Add(-time.Second)
+	a := Acceptance("mine", "k", 3)
+	b.accept(t, old, a, Acceptance("theirs", "k", 2))
+	requireSums(map[string]int{"mine": 3, "theirs": 2})
+	b.record(t.Context(), t, outcome(b.delivery(t, a.Deliveries[0].ID), 1, store.DeliveryFailed))
+	requireSums(map[string]int{"mine": 4, "theirs": 2})
 }

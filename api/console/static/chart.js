@@ -8,6 +8,8 @@
   const amount = new Intl.NumberFormat(language, { notation: "compact" });
   const colorOf = (element) => getComputedStyle(element).color;
 
+  const height = 130;
+
   // atLeastOne keeps a chart of nothing from having an axis of nothing.
   const atLeastOne = (_, min, max) => [0, Math.max(max, 1)];
 
@@ -19,10 +21,10 @@
     const plot = figure.querySelector(".plot");
     const axis = { stroke: colorOf(figure), grid: { stroke: getComputedStyle(figure).borderTopColor, width: 1 }, ticks: { show: false }, font: "12px system-ui" };
     const chart = new uPlot({
-      width: plot.clientWidth, height: 150,
+      width: plot.clientWidth, height,
       scales: { y: { range: atLeastOne } },
       axes: [
-        { ...axis, grid: { show: false }, values: (_, at) => at.map((t) => hour.format(new Date(t * 1000))), space: 60 },
+        { ...axis, grid: { show: false }, values: (_, at) => at.map((t) => hour.format(new Date(t * 1000))), space: 60, size: 28 },
         { ...axis, size: 44, values: (_, at) => at.map((n) => (Number.isInteger(n) ? amount.format(n) : "")) },
       ],
       series: [
@@ -30,8 +32,12 @@
         ...heads.slice(1).map((head) => ({ label: head.textContent, stroke: colorOf(head), width: 2, points: { show: false } })),
       ],
       cursor: { drag: { x: false, y: false } },
+      hooks: { // the legend has the present hour unless somebody points at another
+        ready: [(u) => u.setLegend({ idx: times.length - 1 })],
+        setCursor: [(u) => { if (u.cursor.idx == null) u.setLegend({ idx: times.length - 1 }); }],
+      },
     }, [times, ...columns], plot);
-    new ResizeObserver(() => chart.setSize({ width: plot.clientWidth, height: 150 })).observe(plot);
+    new ResizeObserver(() => chart.setSize({ width: plot.clientWidth, height })).observe(plot);
   }
 
   function drawLine(line) {

@@ -43,11 +43,11 @@
   });
 
   // A refresh would take the focus or the selection of who is in the part that it replaces, when it
-  // is asked for and when its answer comes.
+  // is asked for and when its answer comes. What the server has opened, data-open, nobody reads yet.
   function isRead(part) {
     const selection = window.getSelection();
     return [part, document.getElementById("tried")].some((p) => p && (p.contains(document.activeElement) ||
-      p.querySelector("details[open]") !== null || (!selection.isCollapsed && p.contains(selection.anchorNode))));
+      p.querySelector("details[open]:not([data-open])") !== null || (!selection.isCollapsed && p.contains(selection.anchorNode))));
   }
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.id === "live" && (document.hidden || isRead(event.detail.elt))) event.preventDefault();
@@ -56,6 +56,23 @@
     if (event.detail.target.id === "live" && isRead(event.detail.target)) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:afterSettle", () => showTimes(document));
+
+  // The server tells by events when there is something new. What it does not tell of is found by the
+  // clock, which htmx follows. A hidden page has no stream: a browser opens six connections to a host.
+  let stream, again;
+  function listen() {
+    stream?.close();
+    clearTimeout(again);
+    const live = document.querySelector("#live[data-mark]");
+    if (!live || document.hidden) return;
+    stream = new EventSource(`${document.body.dataset.live}?since=${live.dataset.mark}`);
+    stream.addEventListener("changed", () => htmx.trigger("#live", "changed"));
+    stream.addEventListener("error", () => { // the browser itself tries again unless it was told not to
+      if (stream.readyState === EventSource.CLOSED) again = setTimeout(listen, 60_000);
+    });
+  }
+  document.addEventListener("visibilitychange", listen);
+  document.addEventListener("htmx:afterSettle", () => { if (!document.querySelector("#live[data-mark]")) listen(); });
 
   // River UI keeps its theme under this name, and follows it in its frame.
   const river = document.querySelector("iframe.river");
@@ -120,5 +137,7 @@
   });
 
   showTimes(document);
+  listen();
+  document.querySelector("nav.pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   document.querySelectorAll("form[data-times]").forEach(bindTimes);
 })();

@@ -217,11 +217,11 @@ func (b *tab) path() string {
 }
 
 // eval evaluates an expression on the page.
-func eval[T any](b *tab, expression string) T {
+func eval[T any](b *tab, expression string, options ...chromedp.EvaluateOption) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, limit.Wait)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, options...))
 	require.NoError(b.t, err, expression)
 	return value
 }

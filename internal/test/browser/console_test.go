@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -274,15 +275,61 @@ func TestKeyboard(t *testing.T) {
 	}
 }
 
-// What arrives while a list is open appears by itself.
+// What arrives while a list is open appears by itself, because the server tells of it: here no
+// clock refreshes the page. A hidden page does not listen, and catches up when it is seen again.
 func TestListIsLive(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		r := start(t, w)
+		b := open(t, r.Base, settings{})
+		command(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchStreams})
+		b.signIn(harness.AppID, harness.AppSecret)
+		b.visit("/console/notifications")
+		require.Contains(t, b.text(), "Nothing was sent yet")
+		b.picture("empty")
+		eval[bool](b, `(() => { const live = document.getElementById("live"); live.setAttribute("hx-trigger", "changed"); htmx.process(live); return true; })()`)
+		send(r, "email", "mail", "email", "a@example.com", "news")
+		b.await("【P0】news")
+		require.Equal(t, 1, eval[int](b, openStreams))
+
+		hide := func(hidden bool) {
+			eval[bool](b, fmt.Sprintf(`(() => { Object.defineProperty(document, "hidden", { value: %t, configurable: true });
+				document.dispatchEvent(new Event("visibilitychange")); return true; })()`, hidden))
+		}
+		hide(true)
+		require.Zero(t, eval[int](b, openStreams))
+		id := send(r, "email", "mail", "email", "a@example.com", "more news")
+		r.Until(id, "success")
+		hide(false)
+		b.await("【P0】more news")
+
+		b.visit("/console/notifications/" + id)
+		b.await("Arrived")
+		b.until(openStreams + ` === 0`) // nothing more can change there
+	})
+}
+
+// watchStreams makes a page keep its streams, and openStreams counts the open ones.
+const (
+	watchStreams = `window.streams = []; window.EventSource = class extends EventSource { constructor(url) { super(url); window.streams.push(this); } };`
+	openStreams  = `streams.filter(s => s.readyState !== EventSource.CLOSED).length`
+)
+
+// The navigation is on one line, beside the page or above it, also with a long name of a person.
+func TestNavigationFits(t *testing.T) {
 	t.Parallel()
 	r := start(t, harness.NewSQLite(t))
-	b := open(t, r.Base, settings{})
-	b.signIn(harness.AppID, harness.AppSecret)
-	b.visit("/console/notifications")
-	require.Contains(t, b.text(), "Nothing was sent yet")
-	b.picture("empty")
-	send(r, "email", "mail", "email", "a@example.com", "news")
-	b.await("【P0】news")
+	for _, s := range []settings{{}, {narrow: true}, {language: "zh-CN", narrow: true}} {
+		b := open(t, r.Base, s)
+		b.signIn(harness.AdminID, harness.AdminSecret)
+		b.visit("/console/queues") // the last one
+		eval[bool](b, `(document.querySelector(".who bdi").textContent = "somebody.with.a.long.name@subsidiary.example.com", true)`)
+		b.fits()
+		if s.narrow {
+			tops := eval[int](b, `new Set([...document.querySelectorAll("nav.pages a")].map(a => a.offsetTop)).size`)
+			require.Equal(t, 1, tops, "rows of links")
+			require.Less(t, eval[float64](b, `document.querySelector(".bar").offsetHeight`), 110.)
+		}
+		current := eval[bool](b, `(r => r.left >= 0 && r.right <= innerWidth)(document.querySelector("nav [aria-current]").getBoundingClientRect())`)
+		require.True(t, current, "the page's own link is seen")
+	}
 }

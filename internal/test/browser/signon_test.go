@@ -66,6 +66,14 @@ func TestSignInByOpenID(t *testing.T) {
 	entries := r.Call(harness.AdminID, harness.AdminSecret, http.MethodGet, "/api/v1/audit?action=delivery.retry", nil).Body["entries"].([]any)
 	require.Equal(t, "alice@example.com", entries[0].(map[string]any)["person"])
 
+	b.visit("/console/queues")
+	require.True(t, eval[bool](b, `fetch("/riverui/api/queues/email/pause", {method: "PUT"}).then(a => a.ok)`, chromedp.EvalAwaitPromise))
+	b.visit("/console/audit")
+	for _, action := range []string{"Queue paused", "Delivery sent again"} {
+		require.True(t, eval[bool](b, fmt.Sprintf(`[...document.querySelectorAll("main tbody tr")].some(row => row.textContent.includes(%q) && row.textContent.includes("alice@example.com"))`, action)), action)
+	}
+	b.picture("audit-oidc")
+
 	b.press("form[action$='/sign-out'] button")
 	b.visit(delivery)
 	require.Contains(t, b.path(), "/console/sign-in")
