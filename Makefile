@@ -17,6 +17,13 @@ help: ## Show what make can do
 build: ## Build the binary ./sealos-notify
 	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o sealos-notify .
 
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: platforms
+platforms: ## Build for every platform that the documentation names
+	@for platform in $(PLATFORMS); do echo $$platform; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 go build -tags $(TAGS) -o /dev/null . || exit 1; done
+
 .PHONY: run
 run: ## Run the service with config.yaml
 	go run . -c config.yaml
@@ -73,12 +80,12 @@ lint: ## Run the linters, which also check the table of allowed imports
 vulncheck: ## Look for known vulnerabilities in the code that the program calls (asks vuln.go.dev)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
-OUTDATED := go list -e -m -u -f '{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}} -> {{.Update.Version}}{{end}}'
-
 .PHONY: outdated
-outdated: ## Show which direct dependencies are behind (asks the module proxy)
-	@for module in . client internal/test/k8stest internal/test/promtest; do (cd $$module && $(OUTDATED) all); done | grep . || true
-	@cd internal/tools && go list -m -u github.com/golangci/golangci-lint/v2
+outdated: ## Show which direct dependencies and tools are behind, in every module (asks the module proxy)
+	@git ls-files '*go.mod' | while read -r file; do cd "$(CURDIR)/$$(dirname $$file)" && \
+		go list -e -m -u -f '{{with .Update}}{{$$.Path}} {{$$.Version}} -> {{.Version}}{{end}}' $$( \
+			go list -m -f '{{if not (or .Indirect .Main .Replace)}}{{.Path}}{{end}}' all; \
+			go list -f '{{if not .Module.Main}}{{.Module.Path}}{{end}}' tool 2>/dev/null); done | grep . | sort -u || true
 
 .PHONY: generate
 generate: ## Regenerate files (OpenAPI, configuration reference)

@@ -107,8 +107,18 @@ type auditListView struct {
 	Next    *uuid.UUID       `json:"next,omitempty" format:"uuid" doc:"after for the next page; missing on the last one"`
 }
 
+// auditEntries reads a page of the audit log.
+func (s *Server) auditEntries(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error) {
+	giveBack, err := s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
+	return s.store.ListAudit(ctx, f, after, limit)
+}
+
 func (s *Server) listAudit(ctx context.Context, in *listAuditInput) (*listAuditOutput, error) {
-	rows, err := s.store.ListAudit(ctx, store.AuditFilter{
+	rows, err := s.auditEntries(ctx, store.AuditFilter{
 		AppID: in.App, Action: store.AuditAction(in.Action), ObjectID: in.Object, Since: in.Since, Until: in.Until,
 	}, in.After, in.Limit+1)
 	if err != nil {

@@ -99,5 +99,5 @@ func (c consoleAPI) Audit(ctx context.Context, f store.AuditFilter, after uuid.U
 	if err := mayAdmin(ctx); err != nil {
 		return nil, err
 	}
-	return c.s.store.ListAudit(ctx, f, after, limit)
+	return c.s.auditEntries(ctx, f, after, limit)
 }

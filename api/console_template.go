@@ -31,6 +31,11 @@ func (c consoleAPI) Templates(ctx context.Context, f store.TemplateFilter, after
 	if err := mayTemplates(ctx); err != nil {
 		return nil, err
 	}
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	return c.s.visibleTemplates(ctx, f, after, limit)
 }
 
@@ -48,6 +53,11 @@ func (c consoleAPI) TemplateVersions(ctx context.Context, name string, before, l
 	if _, err := c.s.newestVersion(ctx, name); err != nil {
 		return nil, err
 	}
+	giveBack, err := c.s.takeList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	return c.s.store.TemplateVersions(ctx, name, before, limit)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -398,36 +399,56 @@ func TestConsoleLargeForms(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, a.status)
 }
 
-// The searches of an app's pages take its share of the lists, and leave the others theirs.
-func TestConsoleSearchesAreCountedAmongTheLists(t *testing.T) {
+// Whatever an app's pages and requests read many rows for takes its share of the lists, and leaves the others theirs.
+func TestWhatReadsManyRowsIsCountedAmongTheLists(t *testing.T) {
+	t.Parallel()
 	held := &heldLists{release: make(chan struct{})}
 	b := start(t, func(o *api.Options) {
 		held.memory = o.Store.(*memory)
-		o.Store = held
+		o.Store, o.Overview = held, heldOverview{o.Overview, held}
 	})
-	cookies := b.signIn(t, "console")
+	b.store.versions = []store.TemplateVersion{{Name: "t", Version: 1}}
+	cookies := b.signIn(t, "root")
+	paths := []string{
+		"/console/notifications", "/console/deliveries", "/console/dead", "/console/audit", "/console/templates", "/console/templates/t/versions",
+		"/api/v1/audit", "/api/v1/overview",
+	}
 	var searches sync.WaitGroup
-	for i := range 30 {
-		path := []string{"/console/notifications", "/console/deliveries", "/console/dead"}[i%3]
-		searches.Go(func() { b.browse(t, http.MethodGet, path, nil, cookies) })
+	for _, path := range paths {
+		for range 10 {
+			searches.Go(func() {
+				if strings.HasPrefix(path, "/console") {
+					b.browse(t, http.MethodGet, path, nil, cookies)
+				} else {
+					b.call(t, request{method: http.MethodGet, path: path, app: "root"})
+				}
+			})
+		}
 	}
 	require.Eventually(t, func() bool { return held.reading.Load() == 8 }, limit.Wait, time.Millisecond)
 	require.Never(t, func() bool { return held.reading.Load() > 8 }, 300*time.Millisecond, 10*time.Millisecond)
 	close(held.release)
 	limit.Group(t, &searches, "the searches")
+	require.Equal(t, int64(8), held.most.Load())
 }
 
 // heldLists is a store whose lists wait until release is closed.
 type heldLists struct {
 	*memory
 	reading atomic.Int64
+	most    atomic.Int64
 	release chan struct{}
 }
 
 func (h *heldLists) hold() {
-	h.reading.Add(1)
+	now := h.reading.Add(1)
 	defer h.reading.Add(-1)
-	<-h.release
+	for most := h.most.Load(); now > most && !h.most.CompareAndSwap(most, now); most = h.most.Load() {
+	}
+	select {
+	case <-h.release:
+	case <-time.After(limit.Wait):
+	}
 }
 
 func (h *heldLists) ListNotifications(context.Context, store.NotificationFilter, uuid.UUID, int) ([]store.Notification, error) {
@@ -443,6 +464,34 @@ func (h *heldLists) ListDeliveries(context.Context, store.DeliveryFilter, uuid.U
 func (h *heldLists) DeadGroups(context.Context, string, int) ([]store.DeadGroup, bool, error) {
 	h.hold()
 	return nil, false, nil
+}
+
+func (h *heldLists) ListAudit(context.Context, store.AuditFilter, uuid.UUID, int) ([]store.AuditEntry, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) ListTemplates(context.Context, store.TemplateFilter, string, int) ([]store.Template, error) {
+	h.hold()
+	return nil, nil
+}
+
+func (h *heldLists) TemplateVersions(ctx context.Context, name string, before, limit int) ([]store.TemplateVersion, error) {
+	if limit > 1 {
+		h.hold()
+	}
+	return h.memory.TemplateVersions(ctx, name, before, limit)
+}
+
+// heldOverview is an overview whose counts wait like its lists.
+type heldOverview struct {
+	api.Overview
+	lists *heldLists
+}
+
+func (h heldOverview) Recent(ctx context.Context, app string) (overview.Recent, error) {
+	h.lists.hold()
+	return h.Overview.Recent(ctx, app)
 }
 
 // lookedUp is a store that counts the sessions that are looked up, and answers when it is told to.

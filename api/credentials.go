@@ -24,6 +24,7 @@ type app struct {
 	enabled bool
 	roles   []Role
 	limits  Limits
+	weight  int
 	digests [][sha256.Size]byte // of the secrets
 	tests   [][sha256.Size]byte // of the test secrets
 }
@@ -43,6 +44,15 @@ func (c *Credentials) GoString() string { return c.String() }
 func (c *Credentials) Knows(appID string) bool {
 	_, known := c.apps[appID]
 	return known || c.unprotected
+}
+
+// Weights returns the weights of all apps, by id.
+func (c *Credentials) Weights() map[string]int {
+	weights := make(map[string]int, len(c.apps))
+	for id, a := range c.apps {
+		weights[id] = a.weight
+	}
+	return weights
 }
 
 // nobody stands for an unknown app, so that checking one takes as long as checking a
@@ -100,6 +110,8 @@ type App struct {
 	// TestSecrets do all the same, but what is sent with them reaches nobody.
 	TestSecrets []string `yaml:"testSecrets"`
 	Limits      Limits   `yaml:"limits"`
+	// Weight is how many turns the app has where others have one; 1 when left out.
+	Weight *int `yaml:"weight"`
 }
 
 // Limits are the most that an app may send. What is left out has no limit, and 0 is none at
@@ -124,9 +136,12 @@ func (l Limits) accepting() accepting.Limits {
 func NewCredentials(apps []App) *Credentials {
 	c := &Credentials{apps: make(map[string]app, len(apps))}
 	for _, a := range apps {
-		known := app{name: a.Name, enabled: a.Enabled == nil || *a.Enabled, roles: a.Roles, limits: a.Limits}
+		known := app{name: a.Name, enabled: a.Enabled == nil || *a.Enabled, roles: a.Roles, limits: a.Limits, weight: 1}
 		if a.Roles == nil {
 			known.roles = []Role{RoleSend, RoleTemplates}
+		}
+		if a.Weight != nil {
+			known.weight = *a.Weight
 		}
 		for _, secret := range append([]string{a.AppSecret}, a.AppSecrets...) {
 			if secret != "" {

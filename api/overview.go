@@ -119,6 +119,11 @@ func (s *Server) recent(ctx context.Context, app string) (overview.Recent, error
 	if err != nil {
 		return overview.Recent{}, err
 	}
+	giveBack, err := s.takeList(ctx)
+	if err != nil {
+		return overview.Recent{}, err
+	}
+	defer giveBack()
 	return s.overview.Recent(ctx, app)
 }
 

@@ -247,11 +247,18 @@ const (
 
 // routes registers every operation of the API.
 func (s *Server) routes(api huma.API) {
-	const (
-		notifications = apiPrefix + "/notifications"
-		deliveries    = apiPrefix + "/deliveries"
-		templates     = apiPrefix + "/templates"
-	)
+	s.notificationRoutes(api)
+	s.deliveryRoutes(api)
+	s.channelRoutes(api)
+	s.alertRoutes(api)
+	s.templateRoutes(api)
+	s.appRoutes(api)
+	s.healthRoutes(api)
+	describeRecipientTypes(api, s.recipientTypes)
+}
+
+func (s *Server) notificationRoutes(api huma.API) {
+	const notifications = apiPrefix + "/notifications"
 	addRoute(s, api, route{
 		method: http.MethodPost, path: notifications, id: "sendNotification", role: RoleSend, repeats: true,
 		summary: "Send a notification", description: sendDescription, status: http.StatusAccepted,
@@ -274,7 +281,10 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
 		summary: "Cancel the deliveries that were not sent", description: cancelDescription, errors: []int{404},
 	}, s.cancelNotification)
+}
 
+func (s *Server) deliveryRoutes(api huma.API) {
+	const deliveries = apiPrefix + "/deliveries"
 	addRoute(s, api, route{
 		method: http.MethodGet, path: deliveries, id: "findDeliveries", role: RoleSend,
 		summary: "List deliveries, newest first", description: listDescription,
@@ -294,12 +304,14 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send many deliveries again", description: retryManyDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.retryDeliveries)
-
 	addRoute(s, api, route{
 		method: http.MethodPost, path: apiPrefix + "/erase", id: "erase", role: RoleAdmin,
 		summary: "Make a person's addresses and texts unreadable, or a notification's", description: eraseDescription,
 		errors: []int{400, 404, 413, 415, 422},
 	}, s.erase)
+}
+
+func (s *Server) channelRoutes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/channels", id: "listChannels", role: RoleSend,
 		summary: "List the channels with their queues", description: channelsDescription,
@@ -314,7 +326,17 @@ func (s *Server) routes(api huma.API) {
 		summary: "Read how the channels stand and what is dead", description: overviewDescription,
 		strictQuery: true, errors: []int{400, 422},
 	}, s.getOverview)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/providers", id: "listProviders", role: RoleAdmin,
+		summary: "List the providers as they are configured", description: providersDescription,
+	}, s.listProviders)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/providers/{name}/probe", id: "probeProvider", role: RoleAdmin,
+		summary: "Probe a provider without sending anything", description: probeDescription, errors: []int{404, 422},
+	}, s.probeProvider)
+}
 
+func (s *Server) alertRoutes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodPost, path: integrationsPrefix + "/alertmanager", id: "sendAlertmanagerAlerts", role: RoleSend, repeats: true, basic: true,
 		summary: "Send the alerts that Alertmanager's webhook posts", description: alertsDescription, status: http.StatusAccepted,
@@ -325,7 +347,6 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send the alerts that Grafana's webhook contact point posts", description: alertsDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.sendAlerts(grafana))
-
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/receivers", id: "listReceivers", role: RoleSend,
 		summary: "List who gets alerts", description: receiversDescription,
@@ -339,15 +360,10 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send a test alert to a receiver", description: receiverTestDescription, status: http.StatusAccepted,
 		errors: []int{400, 413, 415, 422},
 	}, s.testReceiver)
-	addRoute(s, api, route{
-		method: http.MethodGet, path: apiPrefix + "/providers", id: "listProviders", role: RoleAdmin,
-		summary: "List the providers as they are configured", description: providersDescription,
-	}, s.listProviders)
-	addRoute(s, api, route{
-		method: http.MethodPost, path: apiPrefix + "/providers/{name}/probe", id: "probeProvider", role: RoleAdmin,
-		summary: "Probe a provider without sending anything", description: probeDescription, errors: []int{404, 422},
-	}, s.probeProvider)
+}
 
+func (s *Server) templateRoutes(api huma.API) {
+	const templates = apiPrefix + "/templates"
 	addRoute(s, api, route{
 		method: http.MethodPost, path: templates, id: "createTemplate", role: RoleTemplates,
 		summary: "Create a template", status: http.StatusCreated,
@@ -399,7 +415,9 @@ func (s *Server) routes(api huma.API) {
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
+}
 
+func (s *Server) appRoutes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/audit", id: "listAudit", role: RoleAdmin,
 		summary: "List the audit log, newest first", description: auditDescription,
@@ -413,7 +431,9 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: apiPrefix + "/apps", id: "listApps", role: RoleAdmin,
 		summary: "List the apps with their roles, limits and what they have used",
 	}, s.listApps)
+}
 
+func (s *Server) healthRoutes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health", probes: true,
 		summary: "Report whether the service and its database work",
@@ -426,5 +446,4 @@ func (s *Server) routes(api huma.API) {
 		method: http.MethodGet, path: "/readyz", id: "ready", probes: true,
 		summary: "Report whether this replica accepts requests",
 	}, s.ready)
-	describeRecipientTypes(api, s.recipientTypes)
 }

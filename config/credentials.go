@@ -82,6 +82,9 @@ func (r *reader) validateApps(apps []api.App) {
 			r.headerText(fmt.Sprintf("%s.appSecrets[%d]", key, j), secret)
 		}
 		r.limits(key+".limits", app.Limits)
+		if app.Weight != nil {
+			r.between(key+".weight", *app.Weight, 1, maxWeight)
+		}
 	}
 	r.testSecrets(apps)
 }
@@ -105,7 +108,10 @@ func (r *reader) testSecrets(apps []api.App) {
 	}
 }
 
-const maxLimit = 1_000_000_000
+const (
+	maxLimit  = 1_000_000_000
+	maxWeight = 100
+)
 
 func (r *reader) limits(key string, l api.Limits) {
 	if l.RequestsPerMinute != nil {

@@ -135,3 +135,13 @@ func TestUser(t *testing.T) {
 	require.Equal(t, user, image(t)["USER"])
 	require.Equal(t, user, readCompose(t).Services["notify"].User)
 }
+
+// A pod asks for what it needs, and what it may take is bounded.
+func TestPodIsBounded(t *testing.T) {
+	t.Parallel()
+	resources := readDeployment(t).Spec.Template.Spec.Containers[0].Resources
+	for _, resource := range []string{"cpu", "memory", "ephemeral-storage"} {
+		require.Contains(t, resources.Requests, resource)
+		require.Contains(t, resources.Limits, resource)
+	}
+}

@@ -52,6 +52,9 @@ type pod struct {
 		Lifecycle struct {
 			PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
 		}
+		Resources struct {
+			Requests, Limits map[string]string
+		}
 		VolumeMounts []struct {
 			Name      string
 			MountPath string `yaml:"mountPath"`

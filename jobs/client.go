@@ -65,12 +65,14 @@ type worker interface {
 	StopAndCancel(ctx context.Context) error
 }
 
-// NewClient makes the River client of this replica. With d.Enabled false it works nothing.
-// A database that cannot announce jobs is polled.
-func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, announces bool, log *slog.Logger) (*Client, error) {
+// NewClient makes the River client of this replica, with the driver of the engine. With d.Enabled
+// false it works nothing. A database that cannot announce jobs is polled.
+func NewClient[TTx any](driver riverdriver.Driver[TTx], engine Engine, j *Jobs, d Dispatcher, announces bool, log *slog.Logger) (*Client, error) {
 	config := &river.Config{Logger: log}
 	if d.Enabled {
-		config = workingConfig(j, d, log)
+		fetcher := newFetcher(j, engine, d.BatchSize)
+		driver = fairDriver[TTx]{driver, fetcher}
+		config = workingConfig(j, d, fetcher, log)
 		if !announces {
 			config.PollOnly, config.FetchPollInterval = true, min(d.Interval, pollInterval)
 		}
@@ -88,9 +90,9 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], j *Jobs, d Dispatcher, a
 
 // workingConfig returns the configuration of a client that works: one queue for each channel,
 // so that a provider that does not answer cannot hold up the other channels.
-func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
+func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.Config {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand, log: j.log})
+	river.AddWorker(workers, &deliverWorker{deliverer: j.Deliverer, hand: &j.hand, fetcher: f})
 	river.AddWorker(workers, &upkeepWorker[orphansArgs]{log: j.log, run: func(ctx context.Context) (bool, error) {
 		return false, j.Orphans.CloseSparingly(ctx)
 	}})
@@ -104,6 +106,7 @@ func workingConfig(j *Jobs, d Dispatcher, log *slog.Logger) *river.Config {
 	return &river.Config{
 		Logger:            log,
 		Hooks:             []rivertype.Hook{j.river},
+		Middleware:        []rivertype.Middleware{recovering(j.log)},
 		Workers:           workers,
 		Queues:            queues,
 		FetchPollInterval: d.Interval,

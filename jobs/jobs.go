@@ -5,6 +5,7 @@ package jobs
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -42,7 +43,8 @@ type Jobs struct {
 	channels []string
 	settings *settings.Live
 	queues   store.Queues
-	ping     func(context.Context) error // of the database
+	weights  atomic.Pointer[map[string]int] // by app, as store.LinePart has it
+	ping     func(context.Context) error    // of the database
 	hand     hand
 	river    *riverMetrics
 	log      *zap.Logger
@@ -73,12 +75,20 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 
 // Apply puts settings in force. Work in flight finishes with the old ones.
 func (j *Jobs) Apply(s settings.Settings) {
+	weights := make(map[string]int, 2*len(s.Weights))
+	for app, weight := range s.Weights {
+		weights[store.LinePart(app)], weights[store.LinePart(app+accepting.TestSuffix)] = weight, weight
+	}
+	j.weights.Store(&weights)
 	j.Accepter.Expect(s.Registry)
 	j.Deliverer.Expect(s.Registry)
 	if old := j.settings.Swap(&s); old.Registry != s.Registry {
 		old.Registry.Close() // its idle connections would keep their places from the new ones
 	}
 }
+
+// weight returns the weight of an app, as store.LinePart has it.
+func (j *Jobs) weight(app string) int { return max(1, (*j.weights.Load())[app]) }
 
 // Close commits what is queued.
 func (j *Jobs) Close() {

@@ -62,7 +62,7 @@ func (m *riverMetrics) MetricEmit(_ context.Context, params *rivertype.HookMetri
 
 // WorkBegin implements rivertype.HookWorkBegin.
 func (m *riverMetrics) WorkBegin(_ context.Context, job *rivertype.JobRow) error {
-	m.waits.WithLabelValues(job.Queue).Observe(queueWait(job).Seconds())
+	m.waits.WithLabelValues(channelOf(job)).Observe(queueWait(job).Seconds())
 	return nil
 }
 
@@ -81,6 +81,6 @@ func (m *riverMetrics) WorkEnd(_ context.Context, job *rivertype.JobRow, err err
 	case err != nil:
 		result = "failed"
 	}
-	m.worked.WithLabelValues(job.Queue, job.Kind, result).Inc()
+	m.worked.WithLabelValues(channelOf(job), job.Kind, result).Inc()
 	return err
 }

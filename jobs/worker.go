@@ -14,26 +14,33 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
+// recovering makes a panic in a job of any kind a failure. River would log the panic's value and
+// keep it in the job, and the value may hold an address.
+func recovering(log *zap.Logger) river.WorkerMiddlewareFunc {
+	return func(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				log.Error("a job panicked", zap.String("kind", job.Kind), zap.ByteString("args", job.EncodedArgs),
+					zap.String("panicType", fmt.Sprintf("%T", r)), zap.Stack("stack"))
+				err = errors.New("it panicked: see the log")
+			}
+		}()
+		return work(ctx)
+	}
+}
+
 // deliverWorker runs the jobs of deliveries.
 type deliverWorker struct {
 	river.WorkerDefaults[store.JobArgs]
 	deliverer *delivering.Deliverer
 	hand      *hand
-	log       *zap.Logger
+	fetcher   *fetcher
 }
 
-// Work implements river.Worker. A panic is a failure: River would log its value and keep it in the
-// job, and the value may hold an address.
-func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			w.log.Error("delivering panicked", zap.Stringer("delivery", job.Args.DeliveryID),
-				zap.String("panicType", fmt.Sprintf("%T", r)), zap.Stack("stack"))
-			err = errors.New("it panicked: see the log")
-		}
-	}()
+// Work implements river.Worker.
+func (w *deliverWorker) Work(ctx context.Context, job *river.Job[store.JobArgs]) error {
 	w.hand.take(job.ID)
-	next := w.deliverer.Deliver(ctx, jobOf(job))
+	next := w.deliverer.Deliver(ctx, w.jobOf(job))
 	if next.Action == delivering.Complete || next.Action == delivering.Cancel {
 		// Otherwise the outcome may be lost, or River may yet note an earlier end: the job must not
 		// look as if it was never begun.
@@ -62,16 +69,27 @@ func (w *deliverWorker) NextRetry(job *river.Job[store.JobArgs]) time.Time {
 }
 
 // jobOf returns a job as the Deliverer takes it.
-func jobOf(job *river.Job[store.JobArgs]) delivering.Job {
+func (w *deliverWorker) jobOf(job *river.Job[store.JobArgs]) delivering.Job {
 	j := delivering.Job{
-		ID: job.ID, DeliveryID: job.Args.DeliveryID, Queue: job.Queue, Priority: job.Priority,
+		ID: job.ID, DeliveryID: job.Args.DeliveryID, Line: job.Queue, Priority: job.Priority,
 		Attempt: job.Attempt, MaxAttempts: job.MaxAttempts, CreatedAt: job.CreatedAt, Waited: queueWait(job.JobRow),
 		Metadata: job.Metadata,
+	}
+	channel, _, app := store.SplitQueue(job.Queue)
+	j.Queue, j.Weight = channel, w.fetcher.jobs.weight(app)
+	if c := w.fetcher.channels[channel]; c != nil {
+		j.Slot = c.slot(job.ID)
 	}
 	for _, e := range job.Errors {
 		j.Errors = append(j.Errors, delivering.JobError{Attempt: e.Attempt, Text: e.Error})
 	}
 	return j
+}
+
+// channelOf returns the channel of a job: the queue that is worked, of which its own is a line.
+func channelOf(job *rivertype.JobRow) string {
+	channel, _, _ := store.SplitQueue(job.Queue)
+	return channel
 }
 
 // queueWait returns the time from when a job was due until a worker took it.

@@ -1,25 +1,28 @@
-package jobs
+package jobs_test
 
 import (
 	"testing"
+	"time"
 
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 )
 
 // River would write a panic's value into its log and its job.
-func TestAPanicInADeliveryIsAFailureWithoutItsValue(t *testing.T) {
-	t.Parallel()
-	core, logs := observer.New(zap.ErrorLevel)
-	w := &deliverWorker{deliverer: nil /* it panics */, hand: &hand{}, log: zap.New(core)}
-	err := w.Work(t.Context(), &river.Job[store.JobArgs]{JobRow: &rivertype.JobRow{ID: 1}})
-	require.EqualError(t, err, "it panicked: see the log")
-	line := logs.All()[0].ContextMap()
-	require.Equal(t, "runtime.errorString", line["panicType"])
-	require.Contains(t, line["stack"], "Deliver")
+func TestAPanicInAPeriodicJobIsAFailureWithoutItsValue(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		b.Jobs.Orphans, b.Jobs.Retention = nil, nil // they panic
+		b.Start()
+		for _, kind := range []string{"orphans", "retention"} {
+			var noted string
+			require.Eventually(t, func() bool {
+				noted = b.QueryText(`SELECT CAST(errors AS TEXT) FROM river_job WHERE kind = $1 AND errors IS NOT NULL`, kind)
+				return noted != ""
+			}, limit.Wait, 5*time.Millisecond, "%s did not fail", kind)
+			require.Contains(t, noted, "it panicked: see the log", kind)
+			require.NotContains(t, noted, "nil pointer", kind)
+		}
+	})
 }

@@ -24,9 +24,9 @@ type Erasures interface {
 	// in one transaction, and returns in how many there were some; 0 means that none is left.
 	// e.After does not matter.
 	EraseUnmatched(ctx context.Context, e Erasure) (int, error)
-	// EraseMentions erases the recipient among the people whom messages mention, and returns in
-	// how many messages it was.
-	EraseMentions(ctx context.Context, r Recipient) (int, error)
+	// EraseMentions erases e.Recipient among the people whom messages mention, in at most e.Limit
+	// messages, in one transaction, and returns in how many it was; 0 means that none is left.
+	EraseMentions(ctx context.Context, e Erasure) (int, error)
 }
 
 // Erasure chooses what is erased: all that went to one recipient, or one notification.
@@ -34,7 +34,7 @@ type Erasure struct {
 	Recipient      Recipient // the zero value: see NotificationID
 	NotificationID uuid.UUID
 	After          uuid.UUID // the page begins after this delivery
-	Limit          int       // deliveries in the page, or notifications
+	Limit          int       // deliveries in the page, notifications, or messages
 	Code           string    // that the cancelled deliveries get
 	At             time.Time
 	Audit          []AuditEntry

@@ -10,11 +10,16 @@ import (
 type Job struct {
 	DeliveryID  uuid.UUID
 	Queue       string    // the delivery's channel
+	Provider    string    // that the delivery must go through; empty: the channel's
+	AppID       string    // Requeue sets it
 	Priority    int       // 1 is worked first, 4 last
 	MaxAttempts int       // the first attempt included
 	Due         time.Time // the zero value: at once
 	Metadata    []byte    // a JSON object, or nil
 }
+
+// Line returns the line that the job waits in.
+func (j Job) Line() Line { return Line{Channel: j.Queue, Provider: j.Provider, AppID: j.AppID} }
 
 // Args returns what River keeps of the job.
 func (j Job) Args() JobArgs { return JobArgs{DeliveryID: j.DeliveryID} }

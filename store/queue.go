@@ -7,10 +7,15 @@ import (
 
 // Queues are River's queues, over all replicas.
 type Queues interface {
-	// AnnounceDue announces to the workers those of the queues that have a job which is due
-	// and not begun, and returns them. Scheduled jobs that are due become available first.
-	AnnounceDue(ctx context.Context, queues []string) ([]string, error)
-	// QueueDepths counts the jobs that have not ended, by queue and state. Queues and
+	// AnnounceDue announces to the workers the queues of the channels that have a job which is
+	// due and not begun, and returns what it has Announced. Scheduled jobs that are due become
+	// available first, and jobs whose delivery has expired leave their lines for the one with the
+	// channel's name.
+	AnnounceDue(ctx context.Context, channels []string) ([]string, error)
+	// BusyLines returns the lines of a channel that have a job which is available and due, in
+	// no order. A job without a line is in one that has the channel's name.
+	BusyLines(ctx context.Context, channel string) ([]BusyLine, error)
+	// QueueDepths counts the jobs that have not ended, by channel and state. Channels and
 	// states without jobs are left out.
 	QueueDepths(ctx context.Context) ([]QueueDepth, error)
 	// CountRunning counts the running jobs that were started before the given time.
@@ -33,9 +38,9 @@ type RunningJob struct {
 // ScheduleBatch is the most jobs that one AnnounceDue makes available, as in River.
 const ScheduleBatch = 10_000
 
-// QueueDepth is the number of jobs of a queue that are in one state.
+// QueueDepth is the number of jobs of a channel that are in one state.
 type QueueDepth struct {
-	Queue string
+	Queue string // the channel, or a queue that is none's
 	State JobState
 	Jobs  int
 	Due   time.Time // the earliest time at which one of them is, or was, due

@@ -53,9 +53,9 @@ func newClient(db *Database, j *jobs.Jobs, d jobs.Dispatcher, log *zap.Logger) (
 	riverLog := libraryLogger(log, "river")
 	switch engine := db.Store.(type) {
 	case *postgres.Store:
-		return jobs.NewClient(riverpgxv5.New(engine.Pool()), j, d, db.announces, riverLog)
+		return jobs.NewClient(riverpgxv5.New(engine.Pool()), engine, j, d, db.announces, riverLog)
 	case *sqlite.Store:
-		return jobs.NewClient(riversqlite.New(engine.DB()), j, d, db.announces, riverLog)
+		return jobs.NewClient(riversqlite.New(engine.DB()), engine, j, d, db.announces, riverLog)
 	default:
 		return nil, fmt.Errorf("no River driver for %T", engine)
 	}
@@ -63,7 +63,7 @@ func newClient(db *Database, j *jobs.Jobs, d jobs.Dispatcher, log *zap.Logger) (
 
 // apply puts a configuration into effect. Work in flight finishes with the one before.
 func (s *service) apply(c *config.Checked) {
-	s.jobs.Apply(settings.Settings{Defaults: c.Defaults, Retention: c.Retention, Registry: c.Registry})
+	s.jobs.Apply(settings.Settings{Defaults: c.Defaults, Retention: c.Retention, Registry: c.Registry, Weights: c.Credentials.Weights()})
 }
 
 // serveWith adds to the server's options what the API calls.

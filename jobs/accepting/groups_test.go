@@ -31,6 +31,10 @@ func TestAcceptForGroups(t *testing.T) {
 		providers, err := accept(jobstest.GroupRequest("1", "team-a", "own", "team-a"))
 		require.NoError(t, err)
 		require.Equal(t, []string{"team-a", "own"}, providers)
+		for _, group := range providers {
+			require.Equal(t, "1", b.QueryText("SELECT CAST(count(*) AS text) FROM river_job WHERE queue = $1", "bots|"+group+"|app"),
+				"each group has lines of its own")
+		}
 
 		for group, code := range map[string]string{"team-b": refusal.GroupForbidden, "team-x": refusal.UnknownGroup, "team-c": refusal.UnknownGroup} {
 			_, err := accept(jobstest.GroupRequest("2", "team-a", group))

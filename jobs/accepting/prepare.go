@@ -295,7 +295,10 @@ func (p *preparation) addDelivery(message store.Message, provider channels.Provi
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 	})
 	job := p.job
-	job.DeliveryID, job.Queue = id, message.Channel
+	job.DeliveryID, job.Queue, job.AppID = id, message.Channel, n.AppID
+	if p.simulated || provider.Type.NamesProvider(r.Type) {
+		job.Provider = provider.Name
+	}
 	p.Jobs = append(p.Jobs, job)
 	return nil
 }

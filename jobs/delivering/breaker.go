@@ -31,7 +31,7 @@ const (
 // checkBreaker holds a delivery whose provider takes none now, unless it is the one that tries.
 // No attempt is spent. A delivery that has waited for long is sent all the same, so that it ends.
 func (d *Deliverer) checkBreaker(ctx context.Context, r *run) *Next {
-	if r.delivery.Test {
+	if r.delivery.Test || r.probes {
 		return nil
 	}
 	b, open := d.breakers.of(ctx, r.provider.Name)
@@ -50,6 +50,22 @@ func (d *Deliverer) checkBreaker(ctx context.Context, r *run) *Next {
 	return snooze(wait)
 }
 
+// Admits returns how many of a provider's deliveries may be taken from where they wait, at most
+// most: all of them, none while its breaker is open, and one at a time when a probe is due. Those
+// that are not taken keep their order. What waits behind a breaker that has been open for long is
+// taken, because some of it may have to end.
+func (d *Deliverer) Admits(ctx context.Context, provider string, most int) int {
+	b, open := d.breakers.of(ctx, provider)
+	now := store.Now()
+	switch {
+	case !open || !b.ByHand && now.Sub(b.OpenedAt) > waitLimit:
+		return most
+	case b.ByHand || now.Before(b.ProbeAt) || !d.breakers.offerProbe(provider):
+		return 0
+	}
+	return min(1, most)
+}
+
 // breakers opens and closes the breakers of providers. What is open is in the database; the
 // failures in a row are counted by each replica.
 type breakers struct {
@@ -62,10 +78,11 @@ type breakers struct {
 	failures map[string]int           // in a row, by provider
 	open     map[string]store.Breaker // as read at readAt; replaced, never changed
 	readAt   time.Time
+	offered  map[string]time.Time // when a delivery was last admitted that may probe, by provider
 }
 
 func newBreakers(st Store, live *settings.Live, log *zap.Logger, m *metrics) *breakers {
-	return &breakers{store: st, settings: live, log: log, metrics: m, failures: map[string]int{}}
+	return &breakers{store: st, settings: live, log: log, metrics: m, failures: map[string]int{}, offered: map[string]time.Time{}}
 }
 
 // of returns the breaker of a provider, if it is open.
@@ -106,6 +123,18 @@ func (b *breakers) read(ctx context.Context) map[string]store.Breaker {
 	}
 	b.open, b.readAt = open, time.Now()
 	return open
+}
+
+// offerProbe reports whether the caller may admit a delivery that takes the probe. It may not take
+// it after all, so another is admitted soon.
+func (b *breakers) offerProbe(provider string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.offered[provider]) < breakersAge {
+		return false
+	}
+	b.offered[provider] = time.Now()
+	return true
 }
 
 // takeProbe reports whether the caller's delivery tries the provider.

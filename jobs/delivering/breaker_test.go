@@ -10,6 +10,7 @@ import (
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -59,6 +60,8 @@ func TestBreakerHoldsInAnOutage(t *testing.T) {
 					require.NoError(t, err)
 					require.Zero(t, d.Attempts)
 				}
+				require.Equal(t, "few", b.QueryText(`SELECT CASE WHEN count(*) <= 16 THEN 'few' ELSE CAST(count(*) AS text) END
+					FROM river_job WHERE attempted_at IS NOT NULL`), "what is held is not taken, but for those that try")
 
 				b.Provider.Fail(nil)
 				b.Exec(`UPDATE provider_breakers SET probe_at = opened_at`)
@@ -121,9 +124,10 @@ func TestBreakerByHand(t *testing.T) {
 		require.NoError(t, b.Jobs.Control.SetBreaker(t.Context(), provider, true, by))
 		b.Start()
 		d := b.Accept("k")
-		require.Eventually(t, func() bool {
-			return b.QueryText(`SELECT metadata->>'snoozes' FROM river_job`) != ""
-		}, limit.Wait, 5*time.Millisecond)
+		test := b.AcceptWith("test", func(r *accepting.Request) { r.Simulated = true })
+		b.WaitFor(test.ID, store.DeliverySuccess) // its line is not held
+		require.Equal(t, "available", b.JobState(d.JobID), "it is not taken")
+		require.Equal(t, "0", b.QueryText(`SELECT CAST(attempt AS text) FROM river_job WHERE id = $1`, d.JobID))
 		require.Empty(t, b.Provider.Calls)
 		require.NoError(t, b.Jobs.Control.SetBreaker(t.Context(), provider, false, by))
 		b.WaitFor(d.ID, store.DeliverySuccess)

@@ -28,7 +28,7 @@ func (d *Deliverer) connect(ctx context.Context, r *run) *Next {
 	defer context.AfterFunc(d.running, cancel)()
 	waiting, stopWaiting := context.WithTimeout(untilStop, connectionWait)
 	defer stopWaiting()
-	connection, err := connector.Reserve(waiting, placesOf{d.places, r.provider.Name})
+	connection, err := d.reserve(waiting, r, connector)
 	if err != nil {
 		if !errors.Is(err, channels.ErrBusy) {
 			d.log.Warn("no connection could be reserved", zap.String("provider", r.provider.Name), zap.Error(err))
@@ -48,6 +48,18 @@ func (d *Deliverer) connect(ctx context.Context, r *run) *Next {
 	}
 	r.release()
 	return d.called(ctx, r, started, channels.Receipt{}, err)
+}
+
+// reserve asks for a connection when it is the turn of the run's app.
+func (d *Deliverer) reserve(ctx context.Context, r *run, connector channels.Connector) (channels.Connection, error) {
+	waiting, _ := d.rooms.LoadOrStore(r.provider.Name, &room{})
+	leave, err := waiting.(*room).enter(ctx, r.job)
+	if err != nil {
+		return nil, channels.ErrBusy
+	}
+	connection, err := connector.Reserve(ctx, placesOf{d.places, r.provider.Name})
+	leave(err == nil)
+	return connection, err
 }
 
 // sleepForConnection returns how long a job sleeps that found no connection. Those that

@@ -5,6 +5,7 @@ package delivering
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,8 +54,8 @@ type Deliverer struct {
 	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records  *groupcommit.Committer[store.Outcome, bool]
 	messages *otter.Cache[uuid.UUID, store.Message]
-	pacing   pacing
 	places   *places
+	rooms    sync.Map // by provider, a *room
 	breakers *breakers
 	running  context.Context // until Stop
 	stopping <-chan struct{} // closed by Stop
@@ -166,6 +167,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkLease,
 		d.connect,
 		d.checkExpiry, // the slot and the connection may have taken seconds
+		d.checkBreaker,
 		d.checkLease,
 	} {
 		if next := step(ctx, r); next != nil {

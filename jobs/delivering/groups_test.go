@@ -53,7 +53,7 @@ func TestErasedMentionIsNotSent(t *testing.T) {
 		require.Equal(t, []channels.Recipient{{Type: alice.Type, Value: alice.Value}, {Type: bob.Type, Value: bob.Value}}, b.NextCall().Mention)
 		d := b.WaitFor(b.Deliveries(a.NotificationID)[0].ID, store.DeliveryDead)
 
-		n, err := b.Store.EraseMentions(t.Context(), alice)
+		n, err := b.Store.EraseMentions(t.Context(), store.Erasure{Recipient: alice, Limit: 10})
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		b.Provider.Fail(nil)

@@ -11,6 +11,8 @@ type Job struct {
 	ID          int64
 	DeliveryID  uuid.UUID
 	Queue       string
+	Line        string // that it waited in
+	Weight      int    // of its app
 	Priority    int
 	Attempt     int // from 1; River counts it up when a worker takes the job
 	MaxAttempts int
@@ -18,6 +20,13 @@ type Job struct {
 	Waited      time.Duration // from when the job was due until a worker took it
 	Errors      []JobError    // of earlier attempts
 	Metadata    []byte        // a JSON object
+	Slot        Slot          // that was reserved when it was taken
+}
+
+// Slot is when a provider with a rate limit may be called. The zero value is no slot.
+type Slot struct {
+	Provider string
+	At       time.Time
 }
 
 // JobError is what River noted of an attempt that failed.

@@ -52,27 +52,30 @@ func TestPaceOverReplicas(t *testing.T) {
 	})
 }
 
-// Normal jobs reserve slots up to their horizon. An urgent job gets the next slot, even if many
-// normal jobs wait.
-func TestPaceOfUrgentJobs(t *testing.T) {
+// A job whose slot is far away is not taken, so it keeps its place.
+func TestPaceLeavesJobsWithADistantSlot(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		p := channels.Provider{Name: "p", Interval: (delivering.SlotHorizon + delivering.UrgentHorizon) / 2}
-		_, taken, err := b.Store.TakeSlot(t.Context(), p.Name, p.Interval, 0)
+		settings := b.Settings(channels.Resend)
+		provider, _ := settings.Registry.Provider("test")
+		provider.Interval = time.Hour
+		settings.Registry = channels.NewRegistry(map[string]channels.Provider{"test": provider})
+		b.Jobs.Apply(settings)
+		first := b.Accept("first")
+		b.Start()
+		b.WaitFor(first.ID, store.DeliverySuccess)
+		second := b.Accept("second")
+		b.Start() // it fetches, too
+		time.Sleep(1500 * time.Millisecond)
+		require.Equal(t, "available", b.JobState(second.JobID))
+		require.Equal(t, "0", b.QueryText("SELECT CAST(attempt AS text) FROM river_job WHERE id = $1", second.JobID))
+		d, err := b.Store.Delivery(t.Context(), second.ID)
 		require.NoError(t, err)
-		require.True(t, taken, "the next slot is beyond the horizon of normal jobs")
-		for range 1000 {
-			b.Jobs.Deliverer.LineUp(p, store.PriorityNormal.InQueue(), p.Interval)
-		}
-		wait, reserved := b.Jobs.Deliverer.ReserveSlot(t.Context(), p, store.PriorityHigh.InQueue())
-		require.True(t, reserved)
-		require.LessOrEqual(t, wait, p.Interval)
-		next, taken, err := b.Store.TakeSlot(t.Context(), p.Name, p.Interval, -time.Hour)
-		require.NoError(t, err)
-		require.False(t, taken)
-		require.Greater(t, next, p.Interval, "the slot is reserved")
+		require.Equal(t, store.DeliveryPending, d.Status)
+		require.Len(t, b.Provider.Calls, 1)
 	})
 }
 
+// A job in no line of its provider is snoozed when its slot is far away.
 func TestPaceSnoozesJobsWithADistantSlot(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		settings := b.Settings(channels.Resend)
@@ -84,7 +87,7 @@ func TestPaceSnoozesJobsWithADistantSlot(t *testing.T) {
 		b.Start()
 		b.WaitFor(first.ID, store.DeliverySuccess)
 		second := b.Accept("second")
-		// The job is snoozed, and the delivery does not change.
+		b.Exec("UPDATE river_job SET queue = 'test' WHERE id = $1", second.JobID)
 		require.Eventually(t, func() bool { return b.JobState(second.JobID) == "scheduled" }, limit.Wait, 5*time.Millisecond)
 		d, err := b.Store.Delivery(t.Context(), second.ID)
 		require.NoError(t, err)

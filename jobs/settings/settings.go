@@ -14,6 +14,7 @@ type Settings struct {
 	Defaults  Defaults
 	Retention Retention
 	Registry  *channels.Registry
+	Weights   map[string]int // by app; 1 for those that are not there
 }
 
 // Live holds the settings in force. A reload stores new ones; work in flight finishes with

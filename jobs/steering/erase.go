@@ -16,9 +16,9 @@ const CodeErased = "erased"
 const (
 	// eraseBatch is how many deliveries one transaction erases at most.
 	eraseBatch = 500
-	// unmatchedBatch is in how many notifications one transaction erases unmatched addresses:
-	// each may have thousands, which are written anew.
-	unmatchedBatch = 100
+	// listBatch is in how many lists one transaction erases an address, those of unmatched
+	// recipients and of mentions: each may have thousands, which are written anew.
+	listBatch = 100
 	// eraseTime is after how long Erase begins no further transaction. It is well within the
 	// time of a request.
 	eraseTime = 5 * time.Second
@@ -74,11 +74,11 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	}
 	until := time.Now().Add(eraseTime)
 	if done, err = c.eraseDeliveries(ctx, page, until); err == nil && !done.More {
-		page.Limit = unmatchedBatch
-		done.Unmatched, done.More, err = c.eraseUnmatched(ctx, page, until)
+		page.Limit = listBatch
+		done.Unmatched, done.More, err = erasePages(ctx, page, until, c.store.EraseUnmatched)
 	}
 	if err == nil && !done.More && r.NotificationID == uuid.Nil {
-		done.Mentions, err = c.store.EraseMentions(ctx, r.Recipient)
+		done.Mentions, done.More, err = erasePages(ctx, page, until, c.store.EraseMentions)
 	}
 	if err != nil {
 		return Erased{}, err
@@ -112,11 +112,13 @@ func (c *Control) eraseDeliveries(ctx context.Context, page store.Erasure, until
 	}
 }
 
-// eraseUnmatched erases addresses that fitted no channel, and begins no page after the given
-// time. It returns in how many notifications there were some.
-func (c *Control) eraseUnmatched(ctx context.Context, page store.Erasure, until time.Time) (total int, more bool, err error) {
+// erasePages erases pages until one is empty, and begins none after the given time. It returns in
+// how many rows something was erased.
+func erasePages(
+	ctx context.Context, page store.Erasure, until time.Time, erase func(context.Context, store.Erasure) (int, error),
+) (total int, more bool, err error) {
 	for time.Now().Before(until) {
-		n, err := c.store.EraseUnmatched(ctx, page)
+		n, err := erase(ctx, page)
 		if total += n; err != nil || n == 0 {
 			return total, false, err
 		}

@@ -54,6 +54,33 @@ func (m *manyUnmatched) EraseUnmatched(context.Context, store.Erasure) (int, err
 	return page.(int), nil
 }
 
+// A person who is mentioned often is erased in pages, too.
+func TestMentionsAreErasedInPages(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		st := &manyMentions{Store: b.Store, pages: []int{100, 20, 0}}
+		b.Rebuild(st)
+		done, err := b.Jobs.Control.Erase(t.Context(), steering.EraseRequest{Recipient: store.Recipient{Type: "email", Value: "a@example.com"}}, store.Actor{})
+		require.NoError(t, err)
+		require.Equal(t, steering.Erased{Mentions: 120}, done)
+		require.Empty(t, st.pages)
+	})
+}
+
+// manyMentions is a store whose pages of mentions have these sizes.
+type manyMentions struct {
+	store.Store
+	pages []int
+}
+
+func (m *manyMentions) EraseMentions(_ context.Context, e store.Erasure) (int, error) {
+	page := m.pages[0]
+	m.pages = m.pages[1:]
+	if page > e.Limit {
+		return 0, errors.New("too much")
+	}
+	return page, nil
+}
+
 // Deliveries that were erased cannot be sent again, so a request for all dead ones comes to its end.
 func TestErasedDeliveriesAreNotRequeued(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {

@@ -34,7 +34,7 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 	if err != nil {
 		return err
 	}
-	requeued, err := c.store.Requeue(ctx, []store.Requeue{requeueOf(d, provider, n.Priority, by)})
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{c.requeueOf(d, provider, n.Priority, by)})
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 		if asked.Type.NamesProvider(d.Recipient.Type) {
 			through = "" // the delivery stays with its group
 		}
-		batch[i] = requeueOf(d, through, store.PriorityLow, by)
+		batch[i] = c.requeueOf(d, through, store.PriorityLow, by)
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
 	n := 0
@@ -194,12 +194,19 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	return n, err
 }
 
-func requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
+func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
 	if d.Test { // it stays with the simulated provider
 		provider = ""
 	}
 	now := store.Now()
-	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
+	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, Provider: provider, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
+	own, _ := c.settings.Load().Registry.Provider(d.Channel)
+	switch {
+	case d.Test:
+		job.Provider = channels.SimulatedProvider
+	case own.Type.NamesProvider(d.Recipient.Type):
+		job.Provider = d.Recipient.Value
+	}
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
 		job.Due = *d.SendAt
 	}

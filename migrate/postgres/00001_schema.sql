@@ -84,8 +84,34 @@ CREATE TABLE messages (
     mention          jsonb -- array of {type, value}; NULL: nobody
 );
 
--- For erasing an address that messages mention, which is rare.
-CREATE INDEX messages_mention ON messages (id) WHERE mention IS NOT NULL;
+-- The addresses in messages.mention, for erasing one, as unmatched_recipients.
+CREATE TABLE mentioned_recipients (
+    value      text COLLATE "C" NOT NULL,
+    type       text NOT NULL,
+    message_id uuid NOT NULL,
+    PRIMARY KEY (value, type, message_id)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION index_mention() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM mentioned_recipients WHERE (value, type, message_id) IN (
+            SELECT r ->> 'value', r ->> 'type', OLD.id FROM jsonb_array_elements(OLD.mention) AS u (r));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO mentioned_recipients
+            SELECT DISTINCT r ->> 'value', r ->> 'type', NEW.id FROM jsonb_array_elements(NEW.mention) AS u (r);
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER mention_inserted AFTER INSERT ON messages
+    FOR EACH ROW WHEN (NEW.mention IS NOT NULL) EXECUTE FUNCTION index_mention();
+CREATE TRIGGER mention_updated AFTER UPDATE OF mention ON messages
+    FOR EACH ROW WHEN (OLD.mention IS NOT NULL) EXECUTE FUNCTION index_mention();
+CREATE TRIGGER mention_deleted AFTER DELETE ON messages
+    FOR EACH ROW WHEN (OLD.mention IS NOT NULL) EXECUTE FUNCTION index_mention();
 
 CREATE TABLE deliveries (
     id                uuid PRIMARY KEY,
@@ -123,6 +149,9 @@ CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 
 -- For orphans. It holds open deliveries only, so it stays small.
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
+
+-- For the open deliveries that have expired.
+CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;
 
 -- Lists are read by id, newest first. These indexes are for values that are rare there.
 -- The partial ones hold failures only: a delivery that arrives never touches them.
@@ -316,6 +345,8 @@ DROP TABLE templates;
 DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
+DROP FUNCTION index_mention;
+DROP TABLE mentioned_recipients;
 DROP TABLE notifications;
 DROP FUNCTION index_unmatched;
 DROP TABLE unmatched_recipients;

@@ -78,7 +78,36 @@ CREATE TABLE messages (
     mention          TEXT CHECK (json_valid(mention))
 ) STRICT;
 
-CREATE INDEX messages_mention ON messages (id) WHERE mention IS NOT NULL;
+CREATE TABLE mentioned_recipients (
+    value      TEXT NOT NULL,
+    type       TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    PRIMARY KEY (value, type, message_id)
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER mention_inserted AFTER INSERT ON messages WHEN NEW.mention IS NOT NULL
+BEGIN
+    INSERT INTO mentioned_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.mention);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER mention_updated AFTER UPDATE OF mention ON messages WHEN OLD.mention IS NOT NULL
+BEGIN
+    DELETE FROM mentioned_recipients WHERE (value, type, message_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.mention));
+    INSERT INTO mentioned_recipients
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.id FROM json_each(NEW.mention);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER mention_deleted AFTER DELETE ON messages WHEN OLD.mention IS NOT NULL
+BEGIN
+    DELETE FROM mentioned_recipients WHERE (value, type, message_id) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.id FROM json_each(OLD.mention));
+END;
+-- +goose StatementEnd
 
 CREATE TABLE deliveries (
     id                TEXT PRIMARY KEY,
@@ -110,6 +139,7 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
+CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;
 CREATE INDEX deliveries_ended ON deliveries (status, id) WHERE status IN ('dead', 'cancelled');
 CREATE INDEX deliveries_code ON deliveries (last_code, id) WHERE last_code <> '';
 CREATE INDEX deliveries_recipient ON deliveries (recipient_value, id);
@@ -262,5 +292,6 @@ DROP TABLE templates;
 DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE messages;
+DROP TABLE mentioned_recipients;
 DROP TABLE notifications;
 DROP TABLE unmatched_recipients;

@@ -151,10 +151,14 @@ func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error
 	return len(ids), nil
 }
 
+// eraseMentions erases the recipient in messages that mention it. The array is read first, so that
+// the messages are looked up.
+var eraseMentions = eraseIn("messages", "mention") + `id = ANY (ARRAY(
+	SELECT message_id FROM mentioned_recipients WHERE value = $3 AND type = $2 AND value <> $1 ORDER BY message_id LIMIT $4))`
+
 // EraseMentions implements store.Erasures.
-func (s *Store) EraseMentions(ctx context.Context, r store.Recipient) (int, error) {
-	changed, err := s.pool.Exec(ctx, eraseIn("messages", "mention")+
-		`mention IS NOT NULL AND EXISTS (SELECT FROM jsonb_array_elements(mention) AS u (r) WHERE `+chosenAddress+`)`, store.ErasedText, r.Type, r.Value)
+func (s *Store) EraseMentions(ctx context.Context, e store.Erasure) (int, error) {
+	changed, err := s.pool.Exec(ctx, eraseMentions, store.ErasedText, e.Recipient.Type, e.Recipient.Value, e.Limit)
 	if err != nil {
 		return 0, fmt.Errorf("erase mentions: %w", marked(err))
 	}

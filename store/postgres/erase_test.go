@@ -33,3 +33,28 @@ func TestUnmatchedAddressesAreFoundByAnIndex(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 50, n)
 }
+
+// The messages that mention a recipient are looked up, however many mention others.
+func TestMentionsAreFoundByAnIndex(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), testdb.New(t))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	_, err = s.pool.Exec(t.Context(), `
+		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body, template_code, mention)
+		SELECT gen_random_uuid(), gen_random_uuid(), 'feishu_webhook', '', 0, 'text', '', 'text', '',
+			jsonb_build_array(jsonb_build_object('type', 'feishu_user_id', 'value', (i % 100)::text)) FROM generate_series(1, 5000) i`)
+	require.NoError(t, err)
+	rows, err := s.pool.Query(t.Context(), "EXPLAIN "+eraseMentions, pgx.QueryExecModeExec, store.ErasedText, "feishu_user_id", "7", 10)
+	require.NoError(t, err)
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for _, index := range []string{"mentioned_recipients_pkey", "messages_pkey"} {
+		require.Contains(t, strings.Join(plan, "\n"), index)
+	}
+	require.NotContains(t, strings.Join(plan, "\n"), "Seq Scan")
+
+	n, err := s.EraseMentions(t.Context(), store.Erasure{Recipient: store.Recipient{Type: "feishu_user_id", Value: "7"}, Limit: 30})
+	require.NoError(t, err)
+	require.Equal(t, 30, n)
+}

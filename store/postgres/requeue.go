@@ -12,12 +12,13 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// requeuable returns the positions in the batch of the deliveries that may be requeued, and
-// whether their job still waits. The locks on the notifications keep that true until the end
-// of the transaction.
+// requeuable returns the positions in the batch of the deliveries that may be requeued, whether
+// their job still waits, and their apps. The locks on the notifications keep that true until the
+// end of the transaction.
 var requeuable = `
-	SELECT r.position - 1, d.status = 'failed'
-	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, position), ` + rowOf("deliveries", "r.delivery_id") + ` d
+	SELECT r.position - 1, d.status = 'failed', n.app_id
+	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, position), ` + rowOf("deliveries", "r.delivery_id") + ` d,
+		` + rowOf("notifications", "d.notification_id") + ` n
 	WHERE d.job_id = r.job_id AND d.status IN ('dead', 'cancelled', 'failed')
 	ORDER BY r.position`
 
@@ -75,15 +76,20 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 }
 
 // requeuable returns the positions in the batch of the deliveries that may be requeued and
-// have no job any more that could send them.
+// have no job any more that could send them. It sets the apps of their new jobs.
 func (s *Store) requeuable(ctx context.Context, tx pgx.Tx, batch []store.Requeue, deliveries [][16]byte) ([]int, error) {
 	var waiting []int64 // jobs
 	positions, err := query(ctx, tx, func(row sqlread.Row) (position int, err error) {
 		var waits bool
-		if err = row.Scan(&position, &waits); waits {
+		var app string
+		if err = row.Scan(&position, &waits, &app); err != nil {
+			return 0, err
+		}
+		batch[position].Job.AppID = app
+		if waits {
 			waiting = append(waiting, batch[position].JobID)
 		}
-		return position, err
+		return position, nil
 	}, requeuable, deliveries, column(batch, func(r *store.Requeue) int64 { return r.JobID }))
 	if err != nil || len(waiting) == 0 {
 		return positions, err

@@ -39,21 +39,19 @@ const (
 	// queueDepths reads only the index that River fetches by: it has all columns, and
 	// finished jobs, of which there are many, are not read.
 	queueDepths = `
-		SELECT queue, state::text, count(*), min(scheduled_at)
-		FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
-		GROUP BY state, queue`
-	// dueQueues returns those of the queues $1 that have a job which is due and not begun, and
-	// whether one of these is not available yet. It reads one entry of the index that River
-	// fetches by for each state, queue and priority: a million jobs do not make it slower.
-	// River's list of jobs would read them all. Without ORDER BY the planner reads the table.
-	dueQueues = `
-		SELECT q.queue, bool_or(s.state <> 'available')
-		FROM unnest($1::text[]) AS q(queue), generate_series(1, 4) AS p(priority),
-			unnest('{available,retryable,scheduled}'::river_job_state[]) AS s(state),
-			LATERAL (SELECT j.scheduled_at FROM river_job j WHERE j.state = s.state AND j.queue = q.queue
-				AND j.priority = p.priority ORDER BY j.scheduled_at LIMIT 1) AS next
-		WHERE next.scheduled_at <= now()
-		GROUP BY q.queue`
+		SELECT split_part(queue, '|', 1) AS channel, state::text, sum(jobs)::bigint, min(due) FROM (
+			SELECT queue, state, count(*) AS jobs, min(scheduled_at) AS due
+			FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+			GROUP BY state, queue
+		) lines
+		GROUP BY state, channel`
+	// leaveLine moves the waiting jobs of expired deliveries to the line that has no limit: what is not
+	// sent waits for no slot.
+	leaveLine = `
+		UPDATE river_job SET queue = split_part(queue, '|', 1) WHERE id IN (
+			SELECT j.id FROM deliveries d JOIN river_job j ON j.id = d.job_id
+			WHERE d.status IN ('pending', 'failed') AND d.expires_at <= now() AND j.state = 'available' AND strpos(j.queue, '|') > 0
+			LIMIT $1 FOR UPDATE OF j SKIP LOCKED)`
 	// announce tells the workers of the queues $1 that there are jobs. River's client
 	// does so only once in its fetch cooldown, and jobs that are not announced wait for the
 	// workers' next poll. TestEveryAcceptanceNotifiesRiver listens with River's own listener.
@@ -64,6 +62,37 @@ const (
 	// runningJobs are the jobs that run with the client $1, which is the last that took them.
 	runningJobs = `SELECT id, attempt FROM river_job
 		WHERE state = 'running' AND kind = 'deliver' AND attempted_by[array_upper(attempted_by, 1)] = $1`
+)
+
+// lines is the part of a statement that finds the queues of the channels $1 which have jobs that
+// are due and in one of the states, with the first job of each priority. It goes from one entry
+// of the index that River fetches by to the first of the next queue: a million jobs do not make
+// it slower. Without ORDER BY the planner reads the table.
+func lines(states string) string {
+	return `
+		WITH RECURSIVE lines AS (
+			SELECT s.state, first.queue FROM unnest('{` + states + `}'::river_job_state[]) AS s(state),
+				LATERAL (SELECT j.queue FROM river_job j WHERE j.state = s.state ORDER BY j.queue LIMIT 1) AS first
+			UNION ALL
+			SELECT l.state, next.queue FROM lines l,
+				LATERAL (SELECT j.queue FROM river_job j WHERE j.state = l.state AND j.queue > l.queue ORDER BY j.queue LIMIT 1) AS next
+		), due AS (
+			SELECT l.state, l.queue, split_part(l.queue, '|', 1) AS channel, p.priority, head.scheduled_at
+			FROM lines l, generate_series(1, 4) AS p(priority),
+				LATERAL (SELECT j.scheduled_at FROM river_job j WHERE j.state = l.state AND j.queue = l.queue
+					AND j.priority = p.priority ORDER BY j.scheduled_at LIMIT 1) AS head
+			WHERE split_part(l.queue, '|', 1) = ANY ($1::text[]) AND head.scheduled_at <= now()
+		)`
+}
+
+var (
+	// dueQueues returns the queues of the channels $1 that have a job which is due and not begun,
+	// and whether one of these is not available yet.
+	dueQueues = lines("available,retryable,scheduled") + `
+		SELECT queue, bool_or(state <> 'available') FROM due GROUP BY queue`
+	// busyLines is BusyLines.
+	busyLines = lines("available") + `
+		SELECT queue, min(priority), min(scheduled_at) FROM due GROUP BY queue`
 )
 
 // riverClient inserts jobs and works none.
@@ -78,7 +107,7 @@ func newRiverClient(pool *pgxpool.Pool) (riverClient, error) {
 func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (map[uuid.UUID]int64, error) {
 	results, err := s.river.InsertManyTx(ctx, tx, column(jobs, func(j *store.Job) river.InsertManyParams {
 		return river.InsertManyParams{Args: j.Args(), InsertOpts: &river.InsertOpts{
-			Queue: j.Queue, Priority: j.Priority, MaxAttempts: j.MaxAttempts, ScheduledAt: j.Due, Metadata: j.Metadata,
+			Queue: j.Line().Queue(), Priority: j.Priority, MaxAttempts: j.MaxAttempts, ScheduledAt: j.Due, Metadata: j.Metadata,
 		}}
 	}))
 	if err != nil {
@@ -97,7 +126,7 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (ma
 
 // queuesOf returns the argument of announce.
 func queuesOf(jobs []store.Job) []string {
-	return column(jobs, func(j *store.Job) string { return j.Queue })
+	return column(jobs, func(j *store.Job) string { return j.Line().Queue() })
 }
 
 // stopping runs a transaction that calls stopJobs, and once more when it ended in a deadlock: River
@@ -156,14 +185,18 @@ func (s *Store) deleteWaiting(ctx context.Context, tx pgx.Tx, jobs []int64) (map
 }
 
 // AnnounceDue implements store.Queues.
-func (s *Store) AnnounceDue(ctx context.Context, queues []string) ([]string, error) {
+func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, error) {
+	if _, err := s.pool.Exec(ctx, leaveLine, pgx.QueryExecModeExec, store.ScheduleBatch); err != nil {
+		return nil, fmt.Errorf("announce expired jobs: %w", marked(err))
+	}
 	var waiting bool // some are not available yet
 	due, err := query(ctx, s.pool, func(row sqlread.Row) (queue string, err error) {
 		var some bool
 		err = row.Scan(&queue, &some)
 		waiting = waiting || some
 		return queue, err
-	}, dueQueues, pgx.QueryExecModeExec, queues) // a cached plan of an empty table would read all of it when it has grown
+	}, dueQueues, pgx.QueryExecModeExec, channels) // a cached plan of an empty table would read all of it when it has grown
+	due = store.Announced(due)
 	if err == nil && len(due) > 0 {
 		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 			if waiting {
@@ -180,6 +213,55 @@ func (s *Store) AnnounceDue(ctx context.Context, queues []string) ([]string, err
 		return nil, fmt.Errorf("announce due jobs: %w", marked(err))
 	}
 	return due, nil
+}
+
+// BusyLines implements store.Queues.
+func (s *Store) BusyLines(ctx context.Context, channel string) ([]store.BusyLine, error) {
+	busy, err := query(ctx, s.pool, sqlread.BusyLine, busyLines, pgx.QueryExecModeExec, []string{channel})
+	if err != nil {
+		return nil, fmt.Errorf("lines of %s: %w", channel, err)
+	}
+	return busy, nil
+}
+
+// takeSlots locks the provider's row and returns how many slots are free until the horizon, and
+// the seconds until the first.
+const takeSlots = `
+	WITH provider AS (
+		INSERT INTO provider_slots AS s (provider, next_at) VALUES ($1, clock_timestamp())
+		ON CONFLICT (provider) DO UPDATE SET next_at = greatest(s.next_at, clock_timestamp())
+		RETURNING extract(epoch FROM next_at - clock_timestamp())::float8 AS wait
+	)
+	SELECT wait, greatest(0, 1 + floor((extract(epoch FROM $3::interval) - wait) / extract(epoch FROM $2::interval)))::int FROM provider`
+
+// FetchPaced calls fetch with the number of the provider's slots that are free until the horizon,
+// if there are any, and reserves as many as fetch returns. Both are one transaction, so no slot is
+// lost when other replicas fetch at the same time. first is the time until the first slot, also
+// when none is free until the horizon.
+func (s *Store) FetchPaced(
+	ctx context.Context, p store.Pace, fetch func(ctx context.Context, in riverdriver.Executor, slots int) (int, error),
+) (first time.Duration, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var wait float64
+		var slots int
+		if err := tx.QueryRow(ctx, takeSlots, p.Provider, p.Interval, p.Horizon).Scan(&wait, &slots); err != nil {
+			return err
+		}
+		first = max(0, time.Duration(wait*float64(time.Second)))
+		if slots == 0 {
+			return nil
+		}
+		n, err := fetch(ctx, riverpgxv5.New(s.pool).UnwrapExecutor(tx), slots)
+		if err != nil || n == 0 {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE provider_slots SET next_at = next_at + $2 WHERE provider = $1`, p.Provider, time.Duration(n)*p.Interval)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("fetch for %s: %w", p.Provider, marked(err))
+	}
+	return first, nil
 }
 
 // QueueDepths implements store.Queues.

@@ -127,12 +127,13 @@ func (s *Store) EraseUnmatched(ctx context.Context, e store.Erasure) (int, error
 	return n, nil
 }
 
+// eraseMentions erases the recipient in messages that mention it.
+var eraseMentions = eraseIn("messages", "mention") + ` AND id IN (
+	SELECT message_id FROM mentioned_recipients WHERE value = $3 AND type = $2 ORDER BY message_id LIMIT $4)`
+
 // EraseMentions implements store.Erasures.
-func (s *Store) EraseMentions(ctx context.Context, r store.Recipient) (n int, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
-		n, err = changed(ctx, tx, eraseIn("messages", "mention"), store.ErasedText, r.Type, r.Value)
-		return err
-	})
+func (s *Store) EraseMentions(ctx context.Context, e store.Erasure) (int, error) {
+	n, err := s.execute(ctx, eraseMentions, store.ErasedText, e.Recipient.Type, e.Recipient.Value, e.Limit)
 	if err != nil {
 		return 0, fmt.Errorf("erase mentions: %w", err)
 	}

@@ -15,25 +15,40 @@ import (
 // TakeSlot implements store.Limits.
 func (s *Store) TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (wait time.Duration, taken bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		now := time.Now().UnixMicro()
-		var next int64
-		err := tx.QueryRowContext(ctx, `SELECT next_at FROM provider_slots WHERE provider = ?`, provider).Scan(&next)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		slot, now, err := nextSlot(ctx, tx, provider)
+		if err != nil {
 			return err
 		}
-		slot := max(next, now)
-		wait = time.Duration(slot-now) * time.Microsecond
+		wait = slot.Sub(now)
 		if taken = wait <= horizon; !taken {
 			return nil
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO provider_slots (provider, next_at) VALUES (?, ?)
-			ON CONFLICT (provider) DO UPDATE SET next_at = excluded.next_at`, provider, slot+interval.Microseconds())
-		return err
+		return setNextSlot(ctx, tx, provider, slot.Add(interval))
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("take a slot: %w", err)
 	}
 	return wait, taken, nil
+}
+
+// nextSlot returns the provider's next free slot, and the time.
+func nextSlot(ctx context.Context, tx *sql.Tx, provider string) (slot, now time.Time, err error) {
+	var next int64
+	err = tx.QueryRowContext(ctx, `SELECT next_at FROM provider_slots WHERE provider = ?`, provider).Scan(&next)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	now = time.Now()
+	if slot = time.UnixMicro(next); slot.Before(now) {
+		slot = now
+	}
+	return slot, now, err
+}
+
+func setNextSlot(ctx context.Context, tx *sql.Tx, provider string, next time.Time) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO provider_slots (provider, next_at) VALUES (?, ?)
+		ON CONFLICT (provider) DO UPDATE SET next_at = excluded.next_at`, provider, next.UnixMicro())
+	return err
 }
 
 // TakePlace implements store.Limits.

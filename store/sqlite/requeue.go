@@ -36,6 +36,9 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 					continue // a worker has it
 				}
 			}
+			if err := tx.QueryRowContext(ctx, `SELECT app_id FROM notifications WHERE id = ?`, before.notification).Scan(&r.Job.AppID); err != nil {
+				return err
+			}
 			requeued[i] = true
 			ended, jobs = append(ended, endedDelivery{r, before}), append(jobs, r.Job)
 		}

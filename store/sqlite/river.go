@@ -38,23 +38,54 @@ const (
 	// queueDepths reads only the index that River fetches by: it has all columns, and
 	// finished jobs, of which there are many, are not read.
 	queueDepths = `
-		SELECT queue, state, count(*), cast(1e6 * unixepoch(min(scheduled_at), 'subsec') AS INTEGER)
-		FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
-		GROUP BY state, queue`
-	// dueQueues returns those of the queues in the JSON array $1 that have a job which is due
-	// and not begun, and whether one of these is not available yet. It reads one entry of the
-	// index that River fetches by for each state, queue and priority: a million jobs do not
-	// make it slower. River's list of jobs would read them all.
-	dueQueues = `
-		SELECT q.value, max(s.value <> 'available')
-		FROM json_each($1) q, json_each('[1, 2, 3, 4]') p, json_each('["available", "retryable", "scheduled"]') s
-		WHERE EXISTS (SELECT 1 FROM river_job j WHERE j.state = s.value AND j.queue = q.value
-			AND j.priority = p.value AND j.scheduled_at <= datetime('now', 'subsec'))
-		GROUP BY q.value`
+		SELECT substr(queue, 1, instr(queue || '|', '|') - 1) AS channel, state, sum(jobs), cast(1e6 * unixepoch(min(due), 'subsec') AS INTEGER)
+		FROM (
+			SELECT queue, state, count(*) AS jobs, min(scheduled_at) AS due
+			FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+			GROUP BY state, queue
+		)
+		GROUP BY state, channel`
+	// leaveLine moves the waiting jobs $1 of expired deliveries to the line that has no limit: what
+	// is not sent waits for no slot.
+	leaveLine = `
+		UPDATE river_job SET queue = substr(queue, 1, instr(queue, '|') - 1)
+		WHERE state = 'available' AND instr(queue, '|') > 0 AND id IN (SELECT value FROM json_each($1))`
 	countRunning = `SELECT count(*) FROM river_job WHERE state = 'running' AND unixepoch(attempted_at, 'subsec') < $1`
 	// runningJobs are the jobs that run with the client $1, which is the last that took them.
 	runningJobs = `SELECT id, attempt FROM river_job
 		WHERE state = 'running' AND kind = 'deliver' AND json_extract(attempted_by, '$[#-1]') = $1`
+)
+
+// lines is the part of a statement that finds the queues of the channels in the JSON array $1
+// which have jobs that are due and in one of the states, with the first job of each priority. It
+// goes from one entry of the index that River fetches by to the first of the next queue: a
+// million jobs do not make it slower.
+func lines(states string) string {
+	return `
+		WITH RECURSIVE lines AS (
+			SELECT s.value AS state, (SELECT min(j.queue) FROM river_job j WHERE j.state = s.value) AS queue FROM json_each('` + states + `') s
+			UNION ALL
+			SELECT l.state, (SELECT min(j.queue) FROM river_job j WHERE j.state = l.state AND j.queue > l.queue) FROM lines l
+			WHERE l.queue IS NOT NULL
+		), heads AS (
+			SELECT l.state, l.queue, substr(l.queue, 1, instr(l.queue || '|', '|') - 1) AS channel, p.value AS priority,
+				(SELECT min(j.scheduled_at) FROM river_job j WHERE j.state = l.state AND j.queue = l.queue
+					AND j.priority = p.value) AS scheduled_at
+			FROM lines l, json_each('[1, 2, 3, 4]') p
+			WHERE l.queue IS NOT NULL
+		), due AS (
+			SELECT * FROM heads WHERE channel IN (SELECT value FROM json_each($1)) AND scheduled_at <= datetime('now', 'subsec')
+		)`
+}
+
+var (
+	// dueQueues returns the queues that have a job which is due and not begun, and whether one
+	// of these is not available yet.
+	dueQueues = lines(`["available", "retryable", "scheduled"]`) + `
+		SELECT queue, max(state <> 'available') FROM due GROUP BY queue`
+	// busyLines is BusyLines.
+	busyLines = lines(`["available"]`) + `
+		SELECT queue, min(priority), cast(1e6 * unixepoch(min(scheduled_at), 'subsec') AS INTEGER) FROM due GROUP BY queue`
 )
 
 // riverClient returns a River client that inserts and works nothing. It is made for one
@@ -73,7 +104,7 @@ func (s *Store) insertJobs(ctx context.Context, tx *sql.Tx, jobs []store.Job) (m
 	params := make([]river.InsertManyParams, len(jobs))
 	for i, j := range jobs {
 		params[i] = river.InsertManyParams{Args: j.Args(), InsertOpts: &river.InsertOpts{
-			Queue: j.Queue, Priority: j.Priority, MaxAttempts: j.MaxAttempts, ScheduledAt: j.Due, Metadata: j.Metadata,
+			Queue: j.Line().Queue(), Priority: j.Priority, MaxAttempts: j.MaxAttempts, ScheduledAt: j.Due, Metadata: j.Metadata,
 		}}
 	}
 	results, err := client.InsertManyTx(ctx, tx, params)
@@ -152,10 +183,13 @@ func (s *Store) stopWaiting(ctx context.Context, tx *sql.Tx, job int64) (bool, e
 }
 
 // AnnounceDue implements store.Queues.
-func (s *Store) AnnounceDue(ctx context.Context, queues []string) ([]string, error) {
-	names, err := json.Marshal(queues)
+func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, error) {
+	names, err := json.Marshal(channels)
 	if err != nil {
 		return nil, fmt.Errorf("announce due jobs: %w", err)
+	}
+	if err := s.leaveLines(ctx); err != nil {
+		return nil, fmt.Errorf("announce expired jobs: %w", marked(err))
 	}
 	var waiting bool // some are not available yet
 	due, err := query(ctx, s.read, func(row sqlread.Row) (queue string, err error) {
@@ -164,6 +198,7 @@ func (s *Store) AnnounceDue(ctx context.Context, queues []string) ([]string, err
 		waiting = waiting || some
 		return queue, err
 	}, dueQueues, string(names))
+	due = store.Announced(due)
 	if err == nil && len(due) > 0 {
 		err = s.inTx(ctx, func(tx *sql.Tx) error { return s.announce(ctx, tx, due, waiting) })
 	}
@@ -171,6 +206,25 @@ func (s *Store) AnnounceDue(ctx context.Context, queues []string) ([]string, err
 		return nil, fmt.Errorf("announce due jobs: %w", marked(err))
 	}
 	return due, nil
+}
+
+// leaveLines moves the waiting jobs of expired deliveries. It writes only when there are some.
+func (s *Store) leaveLines(ctx context.Context) error {
+	expired, err := query(ctx, s.read, func(row sqlread.Row) (job int64, err error) { return job, row.Scan(&job) }, `
+		SELECT d.job_id FROM deliveries d JOIN river_job j ON j.id = d.job_id AND j.state = 'available' AND instr(j.queue, '|') > 0
+		WHERE d.status IN ('pending', 'failed') AND d.expires_at <= ? ORDER BY d.expires_at LIMIT ?`,
+		time.Now().UnixMicro(), store.ScheduleBatch)
+	if err != nil || len(expired) == 0 {
+		return err
+	}
+	jobs, err := json.Marshal(expired)
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, leaveLine, string(jobs))
+		return err
+	})
 }
 
 // announce tells the workers of the queues that there are jobs. With schedule it makes the
@@ -187,6 +241,45 @@ func (s *Store) announce(ctx context.Context, tx *sql.Tx, queues []string, sched
 		notifications.Payload = append(notifications.Payload, fmt.Sprintf(`{"queue": %q}`, queue))
 	}
 	return river.NotifyMany(ctx, notifications)
+}
+
+// BusyLines implements store.Queues.
+func (s *Store) BusyLines(ctx context.Context, channel string) ([]store.BusyLine, error) {
+	channels, err := json.Marshal([]string{channel})
+	if err != nil {
+		return nil, fmt.Errorf("lines of %s: %w", channel, err)
+	}
+	busy, err := query(ctx, s.read, sqlread.BusyLine, busyLines, string(channels))
+	if err != nil {
+		return nil, fmt.Errorf("lines of %s: %w", channel, err)
+	}
+	return busy, nil
+}
+
+// FetchPaced calls fetch with the number of the provider's slots that are free until the horizon,
+// if there are any, and reserves as many as fetch returns. Both are one transaction. first is the
+// time until the first slot, also when none is free until the horizon.
+func (s *Store) FetchPaced(
+	ctx context.Context, p store.Pace, fetch func(ctx context.Context, in riverdriver.Executor, slots int) (int, error),
+) (first time.Duration, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		slot, now, err := nextSlot(ctx, tx, p.Provider)
+		if err != nil {
+			return err
+		}
+		if first = slot.Sub(now); first > p.Horizon {
+			return nil
+		}
+		n, err := fetch(ctx, riversqlite.New(s.write).UnwrapExecutor(tx), 1+int((p.Horizon-first)/p.Interval))
+		if err != nil || n == 0 {
+			return err
+		}
+		return setNextSlot(ctx, tx, p.Provider, slot.Add(time.Duration(n)*p.Interval))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("fetch for %s: %w", p.Provider, err)
+	}
+	return first, nil
 }
 
 // QueueDepths implements store.Queues.

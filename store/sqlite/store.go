@@ -52,8 +52,8 @@ func Open(ctx context.Context, c store.Config) (*Store, error) {
 	return &Store{write: write, read: read, Reader: sqlread.Reader{
 		DB: reader{read}, RunningJob: runningJob, OrphanedJobs: orphanedJobs,
 		Now:   `CAST(unixepoch('subsec') * 1e6 AS INTEGER)`,
-		Dead:  `d.status IN ('dead', 'cancelled') AND d.status = 'dead'`, // SQLite proves no implication
-		AppID: `+n.app_id`,                                               // the + keeps SQLite from sorting everything that the app has ever sent
+		Ended: `d.status IN ('dead', 'cancelled') AND `, // SQLite proves no implication
+		AppID: `+n.app_id`,                              // the + keeps SQLite from sorting everything that the app has ever sent
 	}}, nil
 }
 

@@ -71,7 +71,7 @@ func (r Reader) ListDeliveries(
 	if f.NotErased {
 		c.terms = append(c.terms, notErased)
 	}
-	c.status(f.Status)
+	c.status(f.Status, r.Ended)
 	if f.Code != "" {
 		c.and(`d.last_code <> '' AND d.last_code = $`, f.Code) // the index holds no others
 	}
@@ -101,7 +101,7 @@ func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store
 		FROM (
 			SELECT d.channel, d.provider, d.last_code, d.updated_at, CASE WHEN $1 IN ('', n.app_id) THEN 1 ELSE 0 END AS counts
 			FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-			WHERE `+r.Dead+` AND `+notErased+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(most)+`
+			WHERE `+r.Ended+`d.status = 'dead' AND `+notErased+` ORDER BY d.id DESC LIMIT `+strconv.Itoa(most)+`
 		) newest
 		GROUP BY channel, provider, last_code ORDER BY sum(counts) DESC, channel, provider, last_code`, []any{appID})
 	groups = slices.DeleteFunc(groups, func(g store.DeadGroup) bool { return g.Count == 0 })
@@ -109,9 +109,8 @@ func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store
 	return groups, looked == most, err
 }
 
-// status adds the status that is shown. The terms repeat the predicates of the partial
-// indexes, which are not used otherwise.
-func (c *conditions) status(status store.DeliveryStatus) {
+// status adds the status that is shown.
+func (c *conditions) status(status store.DeliveryStatus, ended string) {
 	switch status {
 	case "":
 	case store.DeliveryProcessing:
@@ -119,7 +118,7 @@ func (c *conditions) status(status store.DeliveryStatus) {
 	case store.DeliveryPending, store.DeliveryFailed:
 		c.and(`d.status IN ('pending', 'failed') AND j.id IS NULL AND d.status = $`, status)
 	case store.DeliveryDead, store.DeliveryCancelled:
-		c.and(`d.status IN ('dead', 'cancelled') AND d.status = $`, status)
+		c.and(ended+`d.status = $`, status)
 	default:
 		c.and(`d.status = $`, status)
 	}
@@ -167,6 +166,12 @@ func (r Reader) Orphans(ctx context.Context, after uuid.UUID, limit int) ([]stor
 		return o, err
 	}, r.OrphanedJobs, after, limit)
 	return wrapped(orphans, err, "orphans")
+}
+
+// BusyLine scans a line's queue, priority and time.
+func BusyLine(row Row) (l store.BusyLine, err error) {
+	err = row.Scan(&l.Queue, &l.Priority, &l.Due)
+	return l, err
 }
 
 // RunningJob scans a job's id and attempt.

@@ -37,9 +37,9 @@ type Reader struct {
 	AppID string
 	// Now is the present time by the database's clock.
 	Now string
-	// Dead chooses the dead deliveries d so that the engine reads them by their partial index, in
-	// the order of ids.
-	Dead string
+	// Ended comes before a comparison of d.status with dead or cancelled, where the engine reads
+	// the partial index of these otherwise not.
+	Ended string
 }
 
 // all returns the rows of a statement.

@@ -18,6 +18,7 @@ var eraseCases = map[string]func(*testing.T, bundle){
 	"EraseUnmatched":                 eraseUnmatched,
 	"EraseUnmatched/pages":           eraseUnmatchedPages,
 	"EraseMentions":                  eraseMentions,
+	"EraseMentions/pages":            eraseMentionsPages,
 }
 
 // erasure returns an erasure of one page.
@@ -228,7 +229,7 @@ func eraseMentions(t *testing.T, b bundle) {
 	require.Empty(t, mention(none))
 
 	for _, want := range []int{2, 0} {
-		n, err := b.EraseMentions(t.Context(), alice)
+		n, err := b.EraseMentions(t.Context(), erasure(alice, uuid.Nil))
 		require.NoError(t, err)
 		require.Equal(t, want, n)
 	}
@@ -240,4 +241,43 @@ func eraseMentions(t *testing.T, b bundle) {
 	m, err := b.Message(t.Context(), both.Messages[0].ID)
 	require.NoError(t, err)
 	require.Empty(t, m.Mention, "with the text go the mentions")
+}
+
+// A page is a few messages, however many mention the recipient, and the mentions of deleted ones are gone.
+func eraseMentionsPages(t *testing.T, b bundle) {
+	alice, bob := store.Recipient{Type: "feishu_user_id", Value: "ou_alice"}, store.Recipient{Type: "feishu_user_id", Value: "ou_bob"}
+	var all []store.Acceptance
+	for _, key := range []string{"1", "2", "3"} {
+		a := Acceptance("app", key, 1)
+		a.Messages[0].Mention = []store.Recipient{alice, bob, alice}
+		all = append(all, a)
+	}
+	b.accept(t, append(all, Acceptance("app", "4", 1))...)
+	require.Equal(t, 6, b.count(t, "mentioned_recipients"))
+	e := erasure(alice, uuid.Nil)
+	e.Limit = 2
+	for _, want := range []int{2, 1, 0} {
+		n, err := b.EraseMentions(t.Context(), e)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	gone := store.Recipient{Type: alice.Type, Value: store.ErasedText}
+	for _, r := range []store.Recipient{gone, {Type: "email", Value: bob.Value}, {Type: bob.Type, Value: "ou_carol"}} {
+		n, err := b.EraseMentions(t.Context(), erasure(r, uuid.Nil))
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}
+	m, err := b.Message(t.Context(), all[2].Messages[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, []store.Recipient{gone, bob, gone}, m.Mention)
+
+	b.erase(t, erasure(store.Recipient{}, all[0].Notification.ID)) // which erases the list
+	require.Equal(t, 4, b.count(t, "mentioned_recipients"))
+	for _, a := range all[1:] {
+		b.close(t, a)
+	}
+	deleted, err := b.DeleteClosed(t.Context(), store.Now().AddDate(0, 0, 1), 100)
+	require.NoError(t, err)
+	require.Equal(t, 3, deleted)
+	require.Zero(t, b.count(t, "mentioned_recipients"))
 }

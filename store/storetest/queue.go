@@ -18,6 +18,11 @@ var queueCases = map[string]func(*testing.T, bundle){
 	"CountRunning/by start time":     countRunning,
 	"AnnounceDue/due jobs":           announceDue,
 	"AnnounceDue/at once":            announceDueAtOnce,
+	"AnnounceDue/by lines":           announceDueByLines,
+	"AnnounceDue/expired":            announceDueExpired,
+	"BusyLines":                      busyLines,
+	"BusyLines/of a requeue":         busyLinesOfARequeue,
+	"QueueDepths/by lines":           queueDepthsByLines,
 	"GiveBack/not begun":             giveBack,
 }
 
@@ -168,4 +173,121 @@ func giveBack(t *testing.T, b bundle) {
 	require.Equal(t, 1, attempt)
 	require.NoError(t, b.GiveBack(t.Context(), "me", want), "again")
 	require.Equal(t, store.JobAvailable, b.jobState(t, deliveries[1].JobID))
+}
+
+// lined returns an acceptance of an app whose jobs wait in its line for the provider.
+func lined(app, key, provider string, recipients int) store.Acceptance {
+	a := Acceptance(app, key, recipients)
+	for i := range a.Jobs {
+		a.Jobs[i].Provider, a.Jobs[i].AppID = provider, app
+	}
+	return a
+}
+
+// jobQueue returns the queue of a job.
+func (b bundle) jobQueue(t *testing.T, job int64) (queue string) {
+	t.Helper()
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT queue FROM river_job WHERE id = $1`, job).Scan(&queue))
+	return queue
+}
+
+// A line is busy when one of its jobs can be taken. Its priority is that of the most urgent of
+// them, and the lines of other channels are not looked at.
+func busyLines(t *testing.T, b bundle) {
+	busy := func() map[string]int {
+		lines, err := b.BusyLines(t.Context(), "email")
+		require.NoError(t, err)
+		found := map[string]int{}
+		for _, l := range lines {
+			require.WithinDuration(t, time.Now(), l.Due, time.Minute)
+			found[l.Queue] = l.Priority
+		}
+		require.Len(t, found, len(lines))
+		return found
+	}
+	require.Empty(t, busy())
+
+	first, later, other := lined("a", "1", "smtp", 3), lined("later", "1", "smtp", 1), lined("b", "1", "smtp", 2)
+	first.Jobs[0].Priority, first.Jobs[1].Priority, first.Jobs[2].Priority = 3, 1, 2
+	first.Jobs[1].Due = store.Now().Add(time.Hour)
+	later.Jobs[0].Due = store.Now().Add(time.Hour)
+	other.Jobs[1].Queue = "sms"
+	plain := Acceptance("c", "1", 1)
+	plain.Jobs[0].Priority = 4
+	b.accept(t, first, later, other, lined("b", "2", "relay", 1), lined("Team.A", "1", "smtp", 1), plain)
+	want := map[string]int{
+		"email|smtp|a": 2, "email|smtp|b": 1, "email|relay|b": 1, "email|smtp|" + store.LinePart("Team.A"): 1, "email": 4,
+	}
+	require.Equal(t, want, busy())
+
+	deliveries, err := b.DeliveriesOf(t.Context(), first.Notification.ID, uuid.Nil, 3)
+	require.NoError(t, err)
+	b.setJobDue(t, deliveries[1].JobID, store.Now().Add(-time.Second))
+	b.setJobState(t, deliveries[1].JobID, store.JobAvailable)
+	want["email|smtp|a"] = 1
+	require.Equal(t, want, busy())
+	for _, d := range deliveries {
+		b.setJobState(t, d.JobID, store.JobRunning)
+	}
+	delete(want, "email|smtp|a")
+	require.Equal(t, want, busy())
+}
+
+// The job of a requeue waits in the line of the app that sent the notification.
+func busyLinesOfARequeue(t *testing.T, b bundle) {
+	n, deliveries := b.acceptOne(t, 1)
+	b.record(t.Context(), t, outcome(deliveries[0], 1, store.DeliveryDead))
+	r := requeueOf(deliveries[0])
+	r.Job.Provider = "smtp"
+	require.Equal(t, []bool{true}, b.requeue(t, r))
+	require.Equal(t, "email|smtp|"+n.AppID, b.jobQueue(t, b.delivery(t, deliveries[0].ID).JobID))
+}
+
+func queueDepthsByLines(t *testing.T, b bundle) {
+	b.accept(t, lined("a", "1", "smtp", 2), lined("b", "1", "smtp", 3), lined("b", "2", "relay", 4), Acceptance("c", "1", 1))
+	depths, err := b.QueueDepths(t.Context())
+	require.NoError(t, err)
+	require.Len(t, depths, 1)
+	require.Equal(t, "email", depths[0].Queue)
+	require.Equal(t, 10, depths[0].Jobs)
+	require.WithinDuration(t, time.Now(), depths[0].Due, time.Minute)
+}
+
+func announceDueByLines(t *testing.T, b bundle) {
+	waits := lined("b", "1", "smtp", 1)
+	waits.Jobs[0].Due = store.Now().Add(time.Hour)
+	b.accept(t, waits)
+	channels := []string{"email", "sms"}
+	due, err := b.AnnounceDue(t.Context(), channels)
+	require.NoError(t, err)
+	require.Empty(t, due)
+	b.accept(t, lined("a", "1", "smtp", 1))
+	due, err = b.AnnounceDue(t.Context(), channels)
+	require.NoError(t, err)
+	require.Equal(t, []string{"email|smtp|a"}, due)
+	for i := range 30 {
+		b.accept(t, lined(fmt.Sprint("app", i), "1", "smtp", 1))
+	}
+	due, err = b.AnnounceDue(t.Context(), channels)
+	require.NoError(t, err)
+	require.Equal(t, []string{"email"}, due, "they are many")
+}
+
+// A delivery that has expired does not wait for its turn: it is not sent.
+func announceDueExpired(t *testing.T, b bundle) {
+	expired, good, taken := lined("a", "1", "smtp", 1), lined("a", "2", "smtp", 1), lined("a", "3", "smtp", 1)
+	past, future := store.Now().Add(-time.Second), store.Now().Add(time.Hour)
+	expired.Deliveries[0].ExpiresAt, good.Deliveries[0].ExpiresAt, taken.Deliveries[0].ExpiresAt = &past, &future, &past
+	b.accept(t, expired, good, taken)
+	job := func(a store.Acceptance) int64 {
+		return b.delivery(t, a.Deliveries[0].ID).JobID
+	}
+	b.setJobState(t, job(taken), store.JobRunning)
+	for range 2 {
+		_, err := b.AnnounceDue(t.Context(), []string{"email"})
+		require.NoError(t, err)
+		require.Equal(t, "email", b.jobQueue(t, job(expired)))
+		require.Equal(t, "email|smtp|a", b.jobQueue(t, job(good)))
+		require.Equal(t, "email|smtp|a", b.jobQueue(t, job(taken)))
+	}
 }

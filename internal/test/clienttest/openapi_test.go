@@ -365,3 +365,11 @@ func fill(v reflect.Value) {
 		v.SetBool(true)
 	}
 }
+
+// A program that imports the client gets no other module with it.
+func TestClientBringsNoOtherModule(t *testing.T) {
+	t.Parallel()
+	module, err := os.ReadFile("../../../client/go.mod")
+	require.NoError(t, err)
+	require.Regexp(t, `^module github\.com/labring/sealos-notify/client\n\ngo [\d.]+\n$`, string(module))
+}

@@ -57,9 +57,9 @@ var Misbehaviours = []Misbehaviour{
 	{"a million objects of the vendors'", text(body(200, members(100_000))), channels.Uncertain, false},
 	{"deep lists", text(body(200, strings.Repeat("[", 500_000)+strings.Repeat("]", 500_000))), channels.Uncertain, false},
 
-	{"302 to itself", text("HTTP/1.1 302 X\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), channels.Misconfigured, false},
+	{"302 to itself", text("HTTP/1.1 302 X\r\nLocation: /\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), channels.Misconfigured, false},
 	{"307 to itself with an endless body", then("HTTP/1.1 307 X\r\nLocation: /\r\n\r\n", flood("x")), channels.Misconfigured, false},
-	{"429 for a thousand years", text("HTTP/1.1 429 X\r\nRetry-After: 31536000000\r\nContent-Length: 0\r\n\r\n"), channels.Throttled, false},
+	{"429 for a thousand years", text("HTTP/1.1 429 X\r\nRetry-After: 31536000000\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), channels.Throttled, false},
 	{"HTTP/2", text("\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"), channels.Uncertain, true},
 	{"HTTP/0.9", then("{}", flood(" ")), channels.Uncertain, false},
 	{"two answers", text(body(503, "busy") + body(200, "{}")), channels.Transient, false},

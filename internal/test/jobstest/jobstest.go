@@ -149,7 +149,7 @@ func onPostgres(t *testing.T) *Bundle {
 	}
 	b.Open = func(d jobs.Dispatcher) *jobs.Client {
 		t.Helper()
-		c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), b.Jobs, d, true, slog.New(slog.DiscardHandler))
+		c, err := jobs.NewClient(riverpgxv5.New(st.Pool()), st, b.Jobs, d, true, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		return c
 	}
@@ -173,7 +173,7 @@ func onSQLite(t *testing.T) *Bundle {
 	}
 	b.Open = func(d jobs.Dispatcher) *jobs.Client {
 		t.Helper()
-		c, err := jobs.NewClient(riversqlite.New(st.DB()), b.Jobs, d, true, slog.New(slog.DiscardHandler))
+		c, err := jobs.NewClient(riversqlite.New(st.DB()), st, b.Jobs, d, true, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		return c
 	}

@@ -41,6 +41,7 @@ var tortures = []struct{ done, shows string }{
 	{"mail server with three places for connections", "each mail arrives once; no attempt is spent; the server turns few connections away"},
 	{"slow mail server: seconds at the end of each mail", "each mail arrives once; no attempt is spent; never more connections than `maxConnections` over all replicas"},
 	{"every provider is away for minutes, and has no second one", "its breaker opens; LOST 0, DUP 0, nothing dead or held; all goes on when it is back"},
+	{"another app's crowd waits at a fast vendor, at a slow one, behind a rate limit and for a few connections", "a single message arrives within 2 s on the fast one, within two turns and 5 s at the next two, and within a minute where replicas share few connections; LOST 0, DUP 0"},
 }
 
 // report collects the figures of all tortures, by number.
