@@ -27,8 +27,8 @@ func TestRecipientsOfAChannel(t *testing.T) {
 	require.Equal(t, 202, b.call(t, post("console", body)).status)
 	require.Nil(t, b.accepter.requests[0].Recipients)
 	require.Equal(t, map[string]accepting.ChannelRequest{
-		"email":          {Template: "t", Recipients: []store.Recipient{{Type: "email", Value: "a@b.c"}}},
-		"feishu_webhook": {Template: "t", Recipients: []store.Recipient{{Type: "email", Value: "d@e.f"}}, Mention: []store.Recipient{{Type: "feishu_user_id", Value: "ou_1"}}},
+		"email":          {Template: "t", Recipients: accepting.To(store.Recipient{Type: "email", Value: "a@b.c"})},
+		"feishu_webhook": {Template: "t", Recipients: accepting.To(store.Recipient{Type: "email", Value: "d@e.f"}), Mention: []store.Recipient{{Type: "feishu_user_id", Value: "ou_1"}}},
 	}, b.accepter.requests[0].Channels)
 
 	for code, status := range map[string]int{refusal.UnknownGroup: 422, refusal.GroupForbidden: 403, refusal.InvalidMention: 422} {

@@ -107,10 +107,10 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 	}
 	for name, channel := range r.Channels {
 		request.Channels[name] = accepting.ChannelRequest{
-			Template: channel.Template, Recipients: configured(channel.Recipients), Mention: configured(channel.Mention),
+			Template: channel.Template, Recipients: accepting.To(configured(channel.Recipients)...), Mention: configured(channel.Mention),
 		}
 	}
-	request.Recipients = configured(r.Recipients)
+	request.Recipients = accepting.To(configured(r.Recipients)...)
 	return request, nil
 }
 

@@ -113,7 +113,7 @@ func TestGrafanaAlertsBecomeANotification(t *testing.T) {
 	b := startIntegrations(t)
 	sent := b.sendAlerts(t, "grafana", recorded(t, "grafana-firing"))
 	require.Regexp(t, `^grafana-[0-9a-f-]{36}$`, sent.IdempotencyKey)
-	require.Equal(t, []store.Recipient{{Type: "feishu_user_id", Value: "ou_b", Configured: true}}, sent.Recipients)
+	require.Equal(t, accepting.To(store.Recipient{Type: "feishu_user_id", Value: "ou_b", Configured: true}), sent.Recipients)
 	group := paramsOf(sent)
 	require.Equal(t, "[FIRING:1, RESOLVED:1] (Platform blue)", group["title"])
 	require.True(t, strings.HasPrefix(group["message"].(string), "**Firing**\n"))

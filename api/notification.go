@@ -16,6 +16,7 @@ import (
 const sendDescription = "After a 202 the notification and all its deliveries are stored. " +
 	"The same request with the same idempotencyKey answers 200 with the same id; another request with that key is refused. " +
 	"A channel sends to its own `recipients`, and without them to those of the request that fit it. " +
+	"The `params` of a recipient go before those of the channel. " +
 	"Recipients that fit none of the channels are listed as unmatched. " +
 	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
 
@@ -26,7 +27,7 @@ const readDescription = "The tasks are all deliveries, oldest first. They are wr
 type notificationRequest struct {
 	IdempotencyKey string                    `json:"idempotencyKey" minLength:"1" maxLength:"255" doc:"identifies the notification among those of the app" example:"incident-001"`
 	Channels       map[string]channelRequest `json:"channels" minProperties:"1" doc:"what is sent over each channel, by channel name" example:"{\"feishu_app\": {\"template\": \"feishu-alert\", \"params\": {\"incident\": \"database down\", \"severity\": \"P0\"}}}"`
-	Recipients     []recipientView           `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over the channels that have no recipients of their own; may be left out when all have; duplicates count once"`
+	Recipients     []recipientRequest        `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over the channels that have no recipients of their own; may be left out when all have; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
 	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications"`
@@ -35,9 +36,15 @@ type notificationRequest struct {
 type channelRequest struct {
 	Template string         `json:"template" minLength:"1" maxLength:"64" doc:"name of the template" example:"feishu-alert"`
 	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
-	// Recipients and Mention are in the same form as the recipients of the request.
-	Recipients []recipientView `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over this channel, and nobody else; each must fit the channel"`
-	Mention    []recipientView `json:"mention,omitempty" minItems:"1" maxItems:"50" nullable:"false" doc:"who is mentioned in each message to a group over this channel"`
+	// Recipients are in the same form as those of the request.
+	Recipients []recipientRequest `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over this channel, and nobody else; each must fit the channel"`
+	Mention    []recipientView    `json:"mention,omitempty" minItems:"1" maxItems:"50" nullable:"false" doc:"who is mentioned in each message to a group over this channel"`
+}
+
+type recipientRequest struct {
+	Type   string         `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
+	Value  string         `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
+	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the templates that go before those of the channel, for this recipient only"`
 }
 
 type recipientView struct {
@@ -90,22 +97,31 @@ func (r notificationRequest) request() accepting.Request {
 	}
 	for name, c := range r.Channels {
 		request.Channels[name] = accepting.ChannelRequest{
-			Template: c.Template, Params: c.Params, Recipients: recipientsOf(c.Recipients), Mention: recipientsOf(c.Mention),
+			Template: c.Template, Params: c.Params, Recipients: recipientsOf(c.Recipients), Mention: peopleOf(c.Mention),
 		}
 	}
 	return request
 }
 
-// recipientsOf returns the addresses of a request; nil when there are none.
-func recipientsOf(views []recipientView) []store.Recipient {
-	if views == nil {
+// recipientsOf returns the recipients of a request; nil when there are none.
+func recipientsOf(requested []recipientRequest) []accepting.Recipient {
+	if requested == nil {
 		return nil
 	}
-	recipients := make([]store.Recipient, len(views))
-	for i, v := range views {
-		recipients[i] = store.Recipient{Type: v.Type, Value: v.Value}
+	recipients := make([]accepting.Recipient, len(requested))
+	for i, r := range requested {
+		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params}
 	}
 	return recipients
+}
+
+// peopleOf returns the addresses of a request; nil when there are none.
+func peopleOf(views []recipientView) []store.Recipient {
+	var people []store.Recipient
+	for _, v := range views {
+		people = append(people, store.Recipient{Type: v.Type, Value: v.Value})
+	}
+	return people
 }
 
 // checkRecipients returns a *Problem when a channel has nobody to send to.

@@ -54,7 +54,7 @@ func TestSendNotificationIsAccepted(t *testing.T) {
 			}},
 			"inapp": {Template: "plain"}, "email": {Template: "plain"},
 		},
-		Recipients: []store.Recipient{{Type: "email", Value: "alice@example.com"}, {Type: "user_id", Value: "u1"}},
+		Recipients: accepting.To(store.Recipient{Type: "email", Value: "alice@example.com"}, store.Recipient{Type: "user_id", Value: "u1"}),
 	}}, b.accepter.requests)
 }
 

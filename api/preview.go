@@ -87,7 +87,7 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 		key = "test-" + uuid.NewString()
 	}
 	out, err := s.send(ctx, accepting.Request{
-		IdempotencyKey: key, Test: true, Recipients: []store.Recipient{{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}},
+		IdempotencyKey: key, Test: true, Recipients: []accepting.Recipient{{Recipient: store.Recipient{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}}},
 		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {

@@ -70,7 +70,7 @@ func TestTestTemplate(t *testing.T) {
 	want := accepting.Request{
 		AppID: "console", IdempotencyKey: "k", Test: true,
 		Channels:   map[string]accepting.ChannelRequest{"feishu_app": {Template: "feishu-incident", Params: map[string]any{"severity": "P0"}}},
-		Recipients: []store.Recipient{{Type: "feishu_user_id", Value: "ou_alice"}},
+		Recipients: accepting.To(store.Recipient{Type: "feishu_user_id", Value: "ou_alice"}),
 	}
 	require.Equal(t, want, b.accepter.requests[0])
 

@@ -50,6 +50,9 @@ type Message struct {
 type Recipient struct {
 	Type  string `json:"type"` // such as email, phone, user_id, feishu_user_id or feishu_group
 	Value string `json:"value"`
+	// Params go before those of the channel, for this recipient only. Only recipients of a
+	// SendRequest and of its messages have them.
+	Params map[string]any `json:"params,omitempty"`
 }
 
 // Accepted is the answer to a SendRequest. All of it is stored.

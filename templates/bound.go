@@ -5,7 +5,7 @@ import (
 	"runtime"
 )
 
-// Bounds of one rendering. They count work and not time, so that a rendering ends the same
+// Bounds of one rendering; those of one request share a Work. They count work and not time, so that a rendering ends the same
 // on a busy machine. Together they keep the worst template to a fraction of a second and a
 // few MiB beyond its params: maxProduced bounds the values that functions make, maxNesting ×
 // maxDepth the stack, maxSteps the rest.
@@ -36,20 +36,66 @@ const (
 	writtenPerStep = 64   // bytes of a list or an object as JSON
 )
 
+// maxTogether bounds the steps of all renderings of one Work: 10,000 renderings of a hundred steps.
+const maxTogether = 10 * maxSteps
+
+// lightSteps is how many steps a Work may take before it is heavy: some 1 ms.
+const lightSteps = 200
+
+// Work is what several renderings may still do together. It is not safe for concurrent use.
+// A nil Work has no bound.
+type Work struct {
+	steps   int
+	heavy   Heavy // nil once it was called
+	refused error // what it returned
+}
+
+// NewWork returns the work of the renderings of one request.
+func NewWork(heavy Heavy) *Work { return &Work{steps: maxTogether, heavy: heavy} }
+
+// spend counts steps.
+func (w *Work) spend(steps int) error {
+	if w == nil {
+		return nil
+	}
+	if w.steps -= steps; w.steps < 0 {
+		return &LimitError{fmt.Sprintf("the renderings of one request do more than %d steps together", maxTogether)}
+	}
+	if maxTogether-w.steps > lightSteps {
+		return w.beHeavy()
+	}
+	return nil
+}
+
+// beHeavy calls heavy, once.
+func (w *Work) beHeavy() error {
+	if w == nil {
+		return nil
+	}
+	if w.heavy != nil {
+		w.refused, w.heavy = w.heavy(), nil
+	}
+	return w.refused
+}
+
 // budget is what one rendering may still use.
 type budget struct {
 	steps    int
 	produced int
 	depth    int
-	heavy    Heavy // nil once it was called
-	refused  error // what it returned
+	work     *Work
 }
 
-// lightSteps is how many steps a rendering may take before it is heavy: some 1 ms.
-const lightSteps = 200
+func newBudget(work *Work) budget {
+	return budget{steps: maxSteps, produced: maxProduced, depth: maxDepth, work: work}
+}
 
-func newBudget(heavy Heavy) budget {
-	return budget{steps: maxSteps, produced: maxProduced, depth: maxDepth, heavy: heavy}
+// refused returns what heavy returned when it was called.
+func (b *budget) refused() error {
+	if b.work == nil {
+		return nil
+	}
+	return b.work.refused
 }
 
 // step counts a step. Every function begins with it.
@@ -63,10 +109,7 @@ func (b *budget) spend(steps int) error {
 	if b.steps/lightSteps != (b.steps+steps)/lightSteps {
 		runtime.Gosched() // else everybody else waits for the scheduler, 10 ms each time
 	}
-	if b.heavy != nil && maxSteps-b.steps > lightSteps {
-		b.refused, b.heavy = b.heavy(), nil
-	}
-	return b.refused
+	return b.work.spend(steps)
 }
 
 // produce counts and returns the text that a function made.

@@ -98,9 +98,9 @@ func Parse(format Format, source string, heavy Heavy) (*Template, error) {
 // Render renders the template. The params are JSON values: nil, bool, json.Number,
 // float64, string, []any and map[string]any; others are an error where they are read. The
 // errors of a rendering are *MissingParamError, *LimitError, *ExecError, ErrInvalidJSON,
-// ErrUnsafeHTML and ErrLineBreak, and that of heavy.
-func (t *Template) Render(params map[string]any, heavy Heavy) (string, error) {
-	i, err := t.instance(heavy)
+// ErrUnsafeHTML and ErrLineBreak, and that of the work's Heavy.
+func (t *Template) Render(params map[string]any, work *Work) (string, error) {
+	i, err := t.instance(work)
 	if err != nil {
 		return "", err
 	}
@@ -120,29 +120,29 @@ type instance struct {
 }
 
 // instance returns an idle instance, or makes one.
-func (t *Template) instance(heavy Heavy) (*instance, error) {
+func (t *Template) instance(work *Work) (*instance, error) {
 	if idle, ok := t.idle.Get().(*instance); ok {
-		*idle.rendering = *newRendering(t.format, heavy)
+		*idle.rendering = *newRendering(t.format, work)
 		return idle, nil
 	}
-	return t.newInstance(heavy)
+	return t.newInstance(work)
 }
 
-func (t *Template) newInstance(heavy Heavy) (*instance, error) {
+func (t *Template) newInstance(work *Work) (*instance, error) {
 	if t.heavy {
-		if err := heavy.call(); err != nil {
+		if err := work.beHeavy(); err != nil {
 			return nil, err
 		}
 	}
-	r := newRendering(t.format, heavy)
+	r := newRendering(t.format, work)
 	return &instance{r, t.bind(r)}, nil
 }
 
 // Preview renders like Render, but prints ‹name› for a missing param and goes on. It
 // returns the missing params in the order they were met. When params are missing and
 // the rendering fails, the text is empty and the error is nil. It stops at the 100th.
-func (t *Template) Preview(params map[string]any, heavy Heavy) (text string, missing []string, err error) {
-	r, err := t.newInstance(heavy)
+func (t *Template) Preview(params map[string]any, work *Work) (text string, missing []string, err error) {
+	r, err := t.newInstance(work)
 	if err != nil {
 		return "", nil, err
 	}
@@ -153,7 +153,7 @@ func (t *Template) Preview(params map[string]any, heavy Heavy) (text string, mis
 	} else {
 		err = r.errorOf(t, err)
 	}
-	if len(r.missing) > 0 && r.refused == nil {
+	if len(r.missing) > 0 && r.refused() == nil {
 		err = nil // the missing params may be its cause
 	}
 	return text, r.missing, err
@@ -206,14 +206,14 @@ func (r *rendering) paramMissing(param string) error {
 
 // errorOf returns the error of a failed execution.
 func (r *rendering) errorOf(t *Template, err error) error {
-	if r.refused != nil {
-		return r.refused
+	if err := r.refused(); err != nil {
+		return err
 	}
 	return t.renderError(err)
 }
 
-func newRendering(format Format, heavy Heavy) *rendering {
-	return &rendering{budget: newBudget(heavy), output: newOutput(format)}
+func newRendering(format Format, work *Work) *rendering {
+	return &rendering{budget: newBudget(work), output: newOutput(format)}
 }
 
 // dependsOnMissing reports whether the value called name is a missing param, a part of

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/labring/sealos-notify/client"
@@ -17,13 +20,22 @@ type sendCommand struct {
 	Template  string            `arg:"" optional:"" help:"Template; looking up its channel needs the role templates."`
 	Templates map[string]string `name:"template" short:"t" mapsep:"none" placeholder:"CHANNEL=TEMPLATE" help:"Template for a channel; may be repeated."`
 	paramFlags
-	To        []string `required:"" sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. With a channel (feishu_webhook=feishu_group:team-a) that channel goes to its own recipients only. Types: ${recipient_types}."`
+	To        []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. With a channel (feishu_webhook=feishu_group:team-a) that channel goes to its own recipients only. Types: ${recipient_types}."`
+	ToFile    string   `type:"existingfile" placeholder:"FILE" help:"Recipients as a JSON list, as in the API: objects with type, value and, for values of their own, params."`
 	Mention   []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Somebody to mention in each message to a group, such as feishu_user_id:ou_x; may be repeated. The channel may be left out when there is only one."`
 	Key       string   `placeholder:"KEY" help:"Idempotency key: the same key is the same notification, however often it is sent. Random when left out."`
 	SendAt    future   `placeholder:"TIME" help:"Not before this time: RFC 3339, or how long from now, such as 2h or 7d."`
 	ExpiresAt future   `placeholder:"TIME" help:"Not after this time: RFC 3339, or how long from now."`
 	Priority  string   `enum:",high,normal,low" default:"" placeholder:"PRIORITY" help:"high, normal or low."`
 	waitFlags
+}
+
+// Validate implements kong.Validatable.
+func (c sendCommand) Validate() error {
+	if len(c.To) == 0 && c.ToFile == "" {
+		return errors.New("name a recipient with --to TYPE:VALUE, or many with --to-file FILE")
+	}
+	return nil
 }
 
 // Run sends the notification.
@@ -94,7 +106,12 @@ func (c sendCommand) request(ctx context.Context, s *session) (client.SendReques
 }
 
 // address adds the recipients and those whom messages mention.
-func (c sendCommand) address(r *client.SendRequest) error {
+func (c sendCommand) address(r *client.SendRequest) (err error) {
+	if c.ToFile != "" {
+		if r.Recipients, err = readRecipients(c.ToFile); err != nil {
+			return fmt.Errorf("--to-file %s: %w", c.ToFile, err)
+		}
+	}
 	for _, to := range c.To {
 		channel, recipient, err := parseAddress("--to", to)
 		if err != nil {
@@ -123,6 +140,25 @@ func (c sendCommand) address(r *client.SendRequest) error {
 		}
 	}
 	return nil
+}
+
+// readRecipients reads a JSON list of recipients.
+func readRecipients(path string) ([]client.Recipient, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber() // keeps all digits of large numbers
+	decoder.DisallowUnknownFields()
+	var list []client.Recipient
+	if err := decoder.Decode(&list); err != nil {
+		return nil, fmt.Errorf("not a list of recipients: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || len(list) == 0 {
+		return nil, errors.New("not one list of recipients")
+	}
+	return list, nil
 }
 
 // inChannel changes the message of a channel that has one.

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,5 +45,25 @@ func TestAddresses(t *testing.T) {
 	} {
 		r := request()
 		require.ErrorContains(t, c.command.address(&r), c.text)
+	}
+}
+
+func TestRecipientsOfAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "users.json")
+	read := func(content string) (r client.SendRequest, err error) {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		err = sendCommand{To: []string{"email:c@example.com"}, ToFile: path}.address(&r)
+		return r, err
+	}
+	r, err := read(`[{"type": "email", "value": "a@example.com", "params": {"amount": 12.50}}, {"type": "email", "value": "b@example.com"}]`)
+	require.NoError(t, err)
+	require.Equal(t, []client.Recipient{
+		{Type: "email", Value: "a@example.com", Params: map[string]any{"amount": json.Number("12.50")}},
+		{Type: "email", Value: "b@example.com"}, {Type: "email", Value: "c@example.com"},
+	}, r.Recipients)
+	for _, bad := range []string{``, `[]`, `{}`, `[{"type": "email", "address": "x"}]`, `[{"type": "email", "value": "x"}] []`} {
+		_, err := read(bad)
+		require.ErrorContains(t, err, "--to-file "+path+": not ", bad)
 	}
 }

@@ -39,7 +39,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"template", "list", "-o", "yaml"}, "--output must be one of text, json, not \"yaml\"\nHelp: sealos-notify template list --help"},
 		{[]string{"deliveries", "retry", "--status"}, "--status needs a value\nHelp: sealos-notify deliveries retry --help"},
 		{[]string{"send", "--to"}, "--to needs a value\nHelp: sealos-notify send --help"},
-		{[]string{"send", "x"}, "--to=[CHANNEL=]TYPE:VALUE is missing\nHelp: sealos-notify send --help"},
+		{[]string{"send", "x"}, "send: name a recipient with --to TYPE:VALUE, or many with --to-file FILE\nHelp: sealos-notify send --help"},
 		{[]string{"notifications", "show"}, "<id> is missing\nHelp: sealos-notify notifications show --help"},
 		{[]string{"notifications", "list", "--limit", "many"}, "--limit must be a whole number, not \"many\"\nHelp: sealos-notify notifications list --help"},
 		{[]string{"notifications"}, "notifications needs a command: list, show, cancel\nHelp: sealos-notify notifications --help"},

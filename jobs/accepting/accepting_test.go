@@ -19,9 +19,9 @@ import (
 func TestAccept(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		req := jobstest.Request("k", 2)
-		req.Recipients = append(req.Recipients,
+		req.Recipients = append(req.Recipients, accepting.To(
 			store.Recipient{Type: channels.RecipientPhone, Value: "+8613800000000"},
-			store.Recipient{Type: channels.RecipientEmail, Value: "user0@example.com"}) // repeated
+			store.Recipient{Type: channels.RecipientEmail, Value: "user0@example.com"})...) // repeated
 		a, err := b.Jobs.Accepter.Accept(t.Context(), req)
 		require.NoError(t, err)
 		require.Equal(t, 2, a.Deliveries)
@@ -111,7 +111,7 @@ func TestAcceptRefusals(t *testing.T) {
 		"NUL made by the template": {func(r *accepting.Request) { r.Channels["test"] = accepting.ChannelRequest{Template: "nul"} },
 			refusal.RenderFailed, "channels.test.params"},
 		"no recipient fits": {func(r *accepting.Request) {
-			r.Recipients = []store.Recipient{{Type: channels.RecipientPhone, Value: "+8613800000000"}}
+			r.Recipients = accepting.To(store.Recipient{Type: channels.RecipientPhone, Value: "+8613800000000"})
 		},
 			refusal.NoRecipients, "recipients"},
 		"no recipients": {func(r *accepting.Request) { r.Recipients = nil }, refusal.NoRecipients, "recipients"},
@@ -175,7 +175,7 @@ func TestAcceptRefusesControlCharactersInMailFields(t *testing.T) {
 		accept := func(incident, address string) error {
 			req := jobstest.Request("k", 0)
 			req.Channels["test"] = accepting.ChannelRequest{Template: "mail", Params: map[string]any{"incident": incident}}
-			req.Recipients = []store.Recipient{{Type: channels.RecipientEmail, Value: address}}
+			req.Recipients = accepting.To(store.Recipient{Type: channels.RecipientEmail, Value: address})
 			_, err := b.Jobs.Accepter.Accept(t.Context(), req)
 			return err
 		}

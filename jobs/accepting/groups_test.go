@@ -40,7 +40,7 @@ func TestAcceptForGroups(t *testing.T) {
 			_, err := accept(jobstest.GroupRequest("2", "team-a", group))
 			jobstest.RequireRefusal(t, err, code, "channels.bots.recipients[1].value")
 			req := jobstest.GroupRequest("2")
-			req.Recipients = []store.Recipient{{Type: channels.RecipientEmail, Value: "a@example.com"}, {Type: channels.RecipientFeishuGroup, Value: group}}
+			req.Recipients = accepting.To(store.Recipient{Type: channels.RecipientEmail, Value: "a@example.com"}, store.Recipient{Type: channels.RecipientFeishuGroup, Value: group})
 			_, err = accept(req)
 			jobstest.RequireRefusal(t, err, code, "recipients[1].value")
 		}
@@ -93,7 +93,7 @@ func TestAcceptWithRecipientsOfAChannel(t *testing.T) {
 		request := func(key string, own ...store.Recipient) accepting.Request {
 			req := jobstest.Request(key, 2)
 			c := jobstest.GroupRequest(key, "team-a").Channels["bots"]
-			c.Recipients = append(c.Recipients, own...)
+			c.Recipients = append(c.Recipients, accepting.To(own...)...)
 			req.Channels["bots"] = c
 			return req
 		}
@@ -111,7 +111,7 @@ func TestAcceptWithRecipientsOfAChannel(t *testing.T) {
 
 		only := request("2", mail("x"))
 		delete(only.Channels, "test")
-		only.Recipients = []store.Recipient{mail("x"), mail("z")}
+		only.Recipients = accepting.To(mail("x"), mail("z"))
 		a, err = b.Jobs.Accepter.Accept(t.Context(), only)
 		require.NoError(t, err)
 		require.Equal(t, 2, a.Deliveries)
@@ -170,7 +170,7 @@ func TestAcceptWithMention(t *testing.T) {
 
 		private := request("2", alice)
 		c = private.Channels["bots"]
-		c.Recipients = append(c.Recipients, bob) // not a group
+		c.Recipients = append(c.Recipients, accepting.To(bob)...) // not a group
 		private.Channels["bots"] = c
 		_, err = b.Jobs.Accepter.Accept(t.Context(), private)
 		jobstest.RequireRefusal(t, err, refusal.InvalidMention, "channels.bots.mention[0].value")

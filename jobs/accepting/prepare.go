@@ -13,6 +13,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/routing"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/tracing"
@@ -23,12 +24,16 @@ import (
 // well within itemTime, on either engine and on a slow machine.
 const maxDeliveries = 30_000
 
+// maxTexts bounds the texts of all messages of one request, in bytes.
+const maxTexts = 16 << 20
+
 // preparation builds the acceptance of one request, channel by channel.
 type preparation struct {
 	store.Acceptance
 	settings   *settings.Settings
 	lists      lists
 	reached    map[store.Recipient]struct{}
+	texts      int       // bytes of the messages
 	job        store.Job // what all jobs have in common
 	simulated  bool
 	alerts     *Alerts // nil: not from a source of alerts
@@ -43,16 +48,11 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 	if err != nil {
 		return nil, err
 	}
+	turn := a.renderer.Begin(ctx, req.AppID)
+	defer turn.End()
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
-		message, provider, to, err := a.message(ctx, p, channel, req.Channels[channel], find)
-		if errors.Is(err, errLeftOut) {
-			continue
-		}
-		if err != nil {
+		if err := a.addChannel(ctx, p, turn, channel, req.Channels[channel], find); err != nil {
 			return nil, in(channel, err)
-		}
-		if err := p.addDeliveries(message, provider.Type, to); err != nil {
-			return nil, err
 		}
 	}
 	p.Notification.Unmatched = p.lists.unmatched(p.reached)
@@ -108,13 +108,12 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	return p, nil
 }
 
-// message renders the message of one channel. It returns the channel's provider and the
-// recipients, too.
-func (a *Accepter) message(
-	ctx context.Context, p *preparation, channel string, req ChannelRequest, find findTemplate,
-) (message store.Message, provider channels.Provider, to []recipient, err error) {
+// addChannel adds the messages and deliveries of one channel.
+func (a *Accepter) addChannel(
+	ctx context.Context, p *preparation, turn *rendering.Turn, channel string, req ChannelRequest, find findTemplate,
+) error {
 	provider, t, err := a.template(ctx, p, channel, req.Template, find)
-	var mention []recipient
+	var to, mention []recipient
 	if provider.Type.Name != "" { // the channel is on
 		var refused error
 		if to, refused = p.lists.of(provider.Type, p.alerts != nil); refused == nil {
@@ -126,16 +125,67 @@ func (a *Accepter) message(
 	}
 	d := draft{mention: stored(mention), to: to, provider: provider}
 	d.provider.Type = provider.Type.WithMentions(d.addresses())
-	switch {
-	case p.alerts != nil:
-		message, err = a.alertMessage(ctx, p, channel, t, d, err)
-	case err == nil:
-		if message, err = a.renderer.Message(ctx, p.Notification.AppID, t, d.provider, req.Params); err == nil {
+	if p.alerts != nil {
+		message, err := a.alertMessage(ctx, p, channel, t, d, err)
+		if errors.Is(err, errLeftOut) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		before := len(p.Deliveries)
+		if err := p.addDeliveries(message, provider.Type, to); err != nil {
+			return err
+		}
+		if len(p.Deliveries) > before {
+			p.addMessage(message, d)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return p.addMessages(turn, t, d, req.Params)
+}
+
+// addMessages renders the template for each group of recipients with the same params, and adds
+// the messages, each once, and their deliveries.
+func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draft, params map[string]any) error {
+	added := map[string]uuid.UUID{} // ids of messages by their texts
+	laid := layer{under: params}
+	for _, group := range byParams(d.to) {
+		message, err := turn.Message(t, d.provider, laid.over(group.params))
+		if err == nil {
 			err = d.check(message)
 		}
+		if err != nil {
+			return group.refusal(err)
+		}
+		if len(group.to) == 0 {
+			return nil
+		}
+		text := message.Subject + "\x00" + message.Body + "\x00" + string(message.Params)
+		first, isAdded := added[text]
+		if isAdded {
+			message.ID = first
+		} else {
+			added[text] = message.ID
+			if p.addMessage(message, d); p.texts > maxTexts {
+				return refusal.New(refusal.TooManyDeliveries, group.to[0].path()+".params",
+					"the messages of this request have more than %d bytes together; send several requests", maxTexts)
+			}
+		}
+		if err := p.addDeliveries(message, d.provider.Type, group.to); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (p *preparation) addMessage(message store.Message, d draft) {
 	message.NotificationID, message.Mention = p.Notification.ID, d.mention
-	return message, provider, to, err
+	p.Messages = append(p.Messages, message)
+	p.texts += len(message.Subject) + len(message.Body) + len(message.Params)
 }
 
 // template returns the provider of a channel and the template for it. It returns what there
@@ -169,19 +219,19 @@ func (a *Accepter) template(
 	return provider, t, nil
 }
 
-// in places the field of a refusal in the channel of the request, unless it is there already.
+// in places the field of a refusal in the channel of the request, unless it is a place in the
+// request already.
 func in(channel string, err error) error {
 	var refused *refusal.Error
-	if !errors.As(err, &refused) || strings.HasPrefix(refused.Field, "channels.") {
+	if !errors.As(err, &refused) || refused.Field != "" && !strings.HasPrefix(refused.Field, ".") {
 		return err
 	}
 	return &refusal.Error{Code: refused.Code, Field: "channels." + channel + refused.Field, Message: refused.Message}
 }
 
-// addDeliveries adds a channel's message with a delivery and a job for each recipient that
+// addDeliveries adds a message of a channel with a delivery and a job for each recipient that
 // its provider takes.
 func (p *preparation) addDeliveries(message store.Message, t channels.Type, to []recipient) error {
-	before := len(p.Deliveries)
 	for _, r := range to {
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -202,9 +252,6 @@ func (p *preparation) addDeliveries(message store.Message, t channels.Type, to [
 		if err := p.addDelivery(id, message, provider, r); err != nil {
 			return err
 		}
-	}
-	if len(p.Deliveries) > before {
-		p.Messages = append(p.Messages, message)
 	}
 	return nil
 }

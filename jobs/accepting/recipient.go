@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,15 +18,19 @@ import (
 // recipient is one of a list of a request, with its place there.
 type recipient struct {
 	store.Recipient
-	list  string // such as "recipients" or "channels.email.recipients"
-	index int
+	params map[string]any // nil when it has none of its own
+	list   string         // such as "recipients" or "channels.email.recipients"
+	index  int
 }
 
 func (r recipient) refuse(code, why string) error { return r.refuseField(code, "value", why) }
 
 func (r recipient) refuseField(code, field, why string) error {
-	return refusal.New(code, fmt.Sprintf("%s[%d].%s", r.list, r.index, field), "%s", why)
+	return refusal.New(code, r.path()+"."+field, "%s", why)
 }
+
+// path returns where it is in the request.
+func (r recipient) path() string { return fmt.Sprintf("%s[%d]", r.list, r.index) }
 
 // lists are the recipients of a request.
 type lists struct {
@@ -50,7 +55,7 @@ func (a *Accepter) checkLists(req Request, most int) (l lists, err error) {
 			}
 		}
 		if len(c.Mention) > 0 {
-			if err := a.addList(&l.mention, channel, key+".mention", c.Mention); err != nil {
+			if err := a.addList(&l.mention, channel, key+".mention", To(c.Mention...)); err != nil {
 				return l, err
 			}
 		}
@@ -74,7 +79,7 @@ func checkNumber(req Request, most int) error {
 }
 
 // addList checks a list of a channel and adds it to the others.
-func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in []store.Recipient) (err error) {
+func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in []Recipient) (err error) {
 	if *to == nil {
 		*to = map[string][]recipient{}
 	}
@@ -82,19 +87,23 @@ func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in 
 	return err
 }
 
-// checkList checks the addresses of a list, and drops repeated ones.
-func (a *Accepter) checkList(list string, in []store.Recipient) ([]recipient, error) {
-	seen := make(map[store.Recipient]struct{}, len(in))
+// checkList checks the addresses of a list, and drops repeated ones. The same address cannot get
+// two messages: whether the second one was meant to replace the first is not known.
+func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
+	seen := make(map[store.Recipient]map[string]any, len(in))
 	out := make([]recipient, 0, len(in))
 	for i := range in {
-		r := recipient{in[i], list, i}
+		r := recipient{in[i].Recipient, in[i].Params, list, i}
 		if err := CheckRecipient(a.recipientTypes, r.Recipient); err != nil {
 			return nil, r.refuse(refusal.InvalidRecipient, err.Error())
 		}
-		if _, repeated := seen[r.Recipient]; repeated {
+		if before, repeated := seen[r.Recipient]; repeated {
+			if !reflect.DeepEqual(before, r.params) {
+				return nil, r.refuseField(refusal.InvalidRecipient, "params", "differ from those that this recipient has further up")
+			}
 			continue
 		}
-		seen[r.Recipient] = struct{}{}
+		seen[r.Recipient] = r.params
 		out = append(out, r)
 	}
 	return out, nil

@@ -1,9 +1,8 @@
 package accepting
 
 import (
+	"cmp"
 	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ type Request struct {
 	AppID          string // with TestSuffix when it is simulated
 	IdempotencyKey string
 	Channels       map[string]ChannelRequest // by channel name
-	Recipients     []store.Recipient         // of the channels that have none of their own
+	Recipients     []Recipient               // of the channels that have none of their own
 	SendAt         *time.Time                // at most 90 days ahead; nil or past: at once
 	ExpiresAt      *time.Time                // later than SendAt; nil: never
 	Priority       store.Priority
@@ -38,9 +37,24 @@ type ChannelRequest struct {
 	Template string
 	Params   map[string]any // JSON values: nil, bool, json.Number, string, []any, map[string]any
 	// Recipients are all that the channel sends to; nil: those of the Request that it takes.
-	Recipients []store.Recipient `json:",omitempty"`
+	Recipients []Recipient `json:",omitempty"`
 	// Mention are people whom each message mentions.
 	Mention []store.Recipient `json:",omitempty"`
+}
+
+// Recipient is who gets what a channel sends.
+type Recipient struct {
+	store.Recipient
+	Params map[string]any `json:",omitempty"` // JSON values, which go before those of the channel
+}
+
+// To returns recipients without params of their own; nil when there are none.
+func To(addresses ...store.Recipient) []Recipient {
+	var list []Recipient
+	for _, a := range addresses {
+		list = append(list, Recipient{Recipient: a})
+	}
+	return list
 }
 
 // Accepted is the answer to a Request that was accepted.
@@ -65,28 +79,28 @@ func (r Request) recipients() int {
 func (r Request) hash() []byte {
 	byName := make(map[string]ChannelRequest, len(r.Channels))
 	for name, c := range r.Channels {
-		c.Recipients, c.Mention = inOrder(c.Recipients), inOrder(c.Mention)
+		c.Recipients = inOrder(c.Recipients, address)
+		c.Mention = inOrder(c.Mention, func(r store.Recipient) store.Recipient { return r })
 		byName[name] = c
 	}
-	canonical, err := json.Marshal(struct {
+	sum := sha256.Sum256(canonical(struct {
 		Channels          map[string]ChannelRequest
-		Recipients        []store.Recipient
+		Recipients        []Recipient
 		SendAt, ExpiresAt *time.Time
 		Priority          int
 		Test              bool
-	}{byName, inOrder(r.Recipients), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test})
-	if err != nil {
-		panic(fmt.Sprintf("accepting: params are not JSON values: %v", err)) // Request says that they are
-	}
-	sum := sha256.Sum256(canonical)
+	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test}))
 	return sum[:]
 }
 
-// inOrder returns the addresses sorted, each once.
-func inOrder(list []store.Recipient) []store.Recipient {
+// inOrder returns a list sorted by address, each once.
+func inOrder[T any](list []T, address func(T) store.Recipient) []T {
 	sorted := slices.Clone(list)
-	slices.SortFunc(sorted, func(a, b store.Recipient) int {
-		return strings.Compare(a.Type+"\x00"+a.Value, b.Type+"\x00"+b.Value)
+	slices.SortFunc(sorted, func(a, b T) int {
+		x, y := address(a), address(b)
+		return cmp.Or(strings.Compare(x.Type, y.Type), strings.Compare(x.Value, y.Value))
 	})
-	return slices.Compact(sorted)
+	return slices.CompactFunc(sorted, func(a, b T) bool { return address(a) == address(b) })
 }
+
+func address(r Recipient) store.Recipient { return r.Recipient }

@@ -124,12 +124,12 @@ func (r *Renderer) alert(
 ) (store.Message, error) {
 	subject := part{"subject", source{templates.Text, t.Subject}}
 	t.Subject = ""
-	m, err := r.Message(ctx, app, t, provider, params)
+	turn := r.Begin(ctx, app)
+	defer turn.End()
+	m, err := turn.Message(t, provider, params)
 	if err != nil {
 		return m, err
 	}
-	turn := &turn{renderer: r, ctx: ctx, app: app}
-	defer turn.end()
 	if m.Subject, err = turn.render(t.Name, subject, params); err != nil {
 		return m, err
 	}

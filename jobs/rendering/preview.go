@@ -50,8 +50,8 @@ func (r *Renderer) PreviewTemplate(ctx context.Context, app string, t store.Temp
 		return Preview{}, err
 	}
 	preview := Preview{MsgType: msgType.Name, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Unused: slices.Sorted(maps.Keys(params))}
-	turn := &turn{renderer: r, ctx: ctx, app: app}
-	defer turn.end()
+	turn := r.Begin(ctx, app)
+	defer turn.End()
 	var texts [2]string
 	for i, p := range partsOf(t, msgType) {
 		if p.text == "" {
@@ -61,7 +61,7 @@ func (r *Renderer) PreviewTemplate(ctx context.Context, app string, t store.Temp
 		if err != nil {
 			return Preview{}, err
 		}
-		text, missing, err := parsed.Preview(params, turn.heavy)
+		text, missing, err := parsed.Preview(params, turn.work)
 		if texts[i], err = checked(t.Name, p.name, text, err); err != nil {
 			return Preview{}, err
 		}

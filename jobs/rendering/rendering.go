@@ -70,16 +70,24 @@ func (r *Renderer) CheckChannel(channel, field string) error {
 // turns is how many processors do heavy work at once.
 func turns() int64 { return int64(max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// turn is the work of one call for an app.
-type turn struct {
+// Turn is the work of one request for an app. End it. It is not safe for concurrent use.
+type Turn struct {
 	renderer *Renderer
 	ctx      context.Context
 	app      string
+	work     *templates.Work
 	giveBack func() // nil while the work is light
 }
 
+// Begin begins the work of a request.
+func (r *Renderer) Begin(ctx context.Context, app string) *Turn {
+	t := &Turn{renderer: r, ctx: ctx, app: app}
+	t.work = templates.NewWork(t.heavy)
+	return t
+}
+
 // heavy is a templates.Heavy: it waits until the work may go on.
-func (t *turn) heavy() (err error) {
+func (t *Turn) heavy() (err error) {
 	if t.giveBack == nil {
 		t.giveBack, err = t.renderer.turns.Take(t.ctx, t.app, 1)
 	}
@@ -91,7 +99,8 @@ func isPutOff(err error) bool {
 	return errors.Is(err, shares.ErrBusy) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func (t *turn) end() {
+// End gives back what the work has taken.
+func (t *Turn) End() {
 	if t.giveBack != nil {
 		t.giveBack()
 	}
@@ -119,8 +128,8 @@ func (r *Renderer) CheckTemplate(ctx context.Context, app string, t store.Templa
 	if err := r.checkCodes(t); err != nil {
 		return err
 	}
-	turn := &turn{renderer: r, ctx: ctx, app: app}
-	defer turn.end()
+	turn := r.Begin(ctx, app)
+	defer turn.End()
 	if err := turn.heavy(); err != nil { // checking a body may take long, and cannot be known before
 		return err
 	}
@@ -183,10 +192,8 @@ func partsOf(t store.Template, msgType channels.MsgType) []part {
 // Message renders a template for its channel's provider. The Field of a *refusal.Error
 // starts at the channel (".params.name", ".template"). An error of package shares means that
 // it could not be rendered now.
-func (r *Renderer) Message(
-	ctx context.Context, app string, t store.Template, provider channels.Provider, params map[string]any,
-) (store.Message, error) {
-	msgType, err := msgTypeOf(t, provider.Type, provider)
+func (t *Turn) Message(template store.Template, provider channels.Provider, params map[string]any) (store.Message, error) {
+	msgType, err := msgTypeOf(template, provider.Type, provider)
 	if err != nil {
 		return store.Message{}, err
 	}
@@ -195,23 +202,21 @@ func (r *Renderer) Message(
 		return store.Message{}, err
 	}
 	m := store.Message{
-		ID: id, Channel: t.Channel, TemplateName: t.Name, TemplateVersion: t.Version,
-		MsgType: msgType.Name, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes,
+		ID: id, Channel: template.Channel, TemplateName: template.Name, TemplateVersion: template.Version,
+		MsgType: msgType.Name, TemplateCode: template.TemplateCode, TemplateCodes: template.TemplateCodes,
 	}
-	turn := &turn{renderer: r, ctx: ctx, app: app}
-	defer turn.end()
 	var texts [2]string
-	for i, p := range partsOf(t, msgType) {
-		if texts[i], err = turn.render(t.Name, p, params); err != nil {
+	for i, p := range partsOf(template, msgType) {
+		if texts[i], err = t.render(template.Name, p, params); err != nil {
 			return store.Message{}, err
 		}
 	}
 	m.Subject, m.Body = texts[0], texts[1]
-	if err := checkVendor(t, msgType, m.Body); err != nil {
+	if err := checkVendor(template, msgType, m.Body); err != nil {
 		return store.Message{}, err
 	}
-	if t.HasCode() {
-		if m.Params, err = vendorParams(t, params); err != nil {
+	if template.HasCode() {
+		if m.Params, err = vendorParams(template, params); err != nil {
 			return store.Message{}, err
 		}
 	}
@@ -277,7 +282,7 @@ func msgTypeOf(t store.Template, typ channels.Type, provider channels.Provider) 
 	return msgType, nil
 }
 
-func (t *turn) render(template string, p part, params map[string]any) (string, error) {
+func (t *Turn) render(template string, p part, params map[string]any) (string, error) {
 	if p.text == "" {
 		return "", nil
 	}
@@ -285,13 +290,13 @@ func (t *turn) render(template string, p part, params map[string]any) (string, e
 	if err != nil {
 		return "", err
 	}
-	text, err := parsed.Render(params, t.heavy)
+	text, err := parsed.Render(params, t.work)
 	return checked(template, p.name, text, err)
 }
 
 // parse returns a parsed text. A stored template was checked, but may fail all the same:
 // the rules of this version may be others.
-func (t *turn) parse(template string, p part) (*templates.Template, error) {
+func (t *Turn) parse(template string, p part) (*templates.Template, error) {
 	cache := t.renderer.parsed
 	if parsed, ok := cache.GetIfPresent(p.source); ok {
 		return parsed, nil

@@ -37,10 +37,10 @@ func TestBodyThatTheVendorRefuses(t *testing.T) {
 			template := store.Template{Name: "t", Channel: typ.Channel, MsgType: c.msgType, Body: c.body}
 			require.NoError(t, renderer.CheckTemplate(t.Context(), "app", template), "it depends on the params")
 			params := map[string]any{"text": "good"}
-			_, err := renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, params)
+			_, err := renderer.Begin(t.Context(), "app").Message(template, channels.Provider{Type: typ}, params)
 			require.NoError(t, err)
 			params["text"] = c.text
-			_, err = renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, params)
+			_, err = renderer.Begin(t.Context(), "app").Message(template, channels.Provider{Type: typ}, params)
 			jobstest.RequireRefusal(t, err, refusal.RenderFailed, ".params")
 			require.ErrorContains(t, err, c.wrong)
 			_, err = renderer.PreviewTemplate(t.Context(), "app", template, params)
@@ -62,7 +62,7 @@ func TestLengthAsTheVendorCounts(t *testing.T) {
 		}
 		template := store.Template{Name: "t", Channel: typ.Channel, MsgType: "text", Body: "{{ .text }}"}
 		for text, long := range map[string]bool{strings.Repeat("\n", most): false, strings.Repeat("\n", most+200): true} {
-			_, err := renderer.Message(t.Context(), "app", template, channels.Provider{Type: typ}, map[string]any{"text": text})
+			_, err := renderer.Begin(t.Context(), "app").Message(template, channels.Provider{Type: typ}, map[string]any{"text": text})
 			require.Equal(t, long, err != nil, "%s: %v", typ.Channel, err)
 		}
 	}

@@ -73,7 +73,7 @@ func (b *Bundle) UseGroups(removed ...string) {
 func GroupRequest(key string, groups ...string) accepting.Request {
 	c := accepting.ChannelRequest{Template: "bots", Params: map[string]any{"name": "world"}}
 	for _, group := range groups {
-		c.Recipients = append(c.Recipients, store.Recipient{Type: channels.RecipientFeishuGroup, Value: group})
+		c.Recipients = append(c.Recipients, accepting.To(store.Recipient{Type: channels.RecipientFeishuGroup, Value: group})...)
 	}
 	return accepting.Request{AppID: "app", IdempotencyKey: key, Channels: map[string]accepting.ChannelRequest{"bots": c}}
 }

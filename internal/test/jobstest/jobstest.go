@@ -245,7 +245,7 @@ func Request(key string, n int) accepting.Request {
 		Channels: map[string]accepting.ChannelRequest{"test": {Template: "hello", Params: map[string]any{"name": "world"}}},
 	}
 	for i := range n {
-		r.Recipients = append(r.Recipients, store.Recipient{Type: channels.RecipientEmail, Value: fmt.Sprintf("user%d@example.com", i)})
+		r.Recipients = append(r.Recipients, accepting.To(store.Recipient{Type: channels.RecipientEmail, Value: fmt.Sprintf("user%d@example.com", i)})...)
 	}
 	return r
 }
