@@ -408,10 +408,11 @@ func TestWhatReadsManyRowsIsCountedAmongTheLists(t *testing.T) {
 		o.Store, o.Overview = held, heldOverview{o.Overview, held}
 	})
 	b.store.versions = []store.TemplateVersion{{Name: "t", Version: 1}}
+	b.store.templates["one"] = store.Template{Name: "one", Channel: "email", Body: "x", Version: 1, Owner: "root"}
 	cookies := b.signIn(t, "root")
 	paths := []string{
 		"/console/notifications", "/console/deliveries", "/console/dead", "/console/audit", "/console/templates", "/console/templates/t/versions",
-		"/api/v1/audit", "/api/v1/overview",
+		"/api/v1/audit", "/api/v1/overview", "/api/v1/templates/one",
 	}
 	var searches sync.WaitGroup
 	for _, path := range paths {
@@ -492,6 +493,11 @@ type heldOverview struct {
 func (h heldOverview) Recent(ctx context.Context, app string) (overview.Recent, error) {
 	h.lists.hold()
 	return h.Overview.Recent(ctx, app)
+}
+
+func (h heldOverview) OfTemplate(ctx context.Context, app, template string) (overview.ChannelFigures, error) {
+	h.lists.hold()
+	return h.Overview.OfTemplate(ctx, app, template)
 }
 
 // lookedUp is a store that counts the sessions that are looked up, and answers when it is told to.

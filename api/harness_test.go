@@ -505,6 +505,14 @@ func (m *memory) Audit(_ context.Context, entries ...store.AuditEntry) error {
 	return m.err
 }
 
+func (m *memory) NewestAudit(context.Context) (uuid.UUID, error) {
+	defer m.lock()()
+	if len(m.entries) == 0 {
+		return uuid.Nil, m.err
+	}
+	return m.entries[len(m.entries)-1].ID, m.err
+}
+
 func (m *memory) CountsOfApps(context.Context, time.Time) (map[string]int, error) {
 	defer m.lock()()
 	m.looks++

@@ -13,8 +13,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
-
-	"github.com/labring/sealos-notify/store"
 )
 
 const (
@@ -69,14 +67,11 @@ func (w *changes) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	newest, err := w.store.ListAudit(ctx, store.AuditFilter{}, uuid.Nil, 1)
+	audited, err := w.store.NewestAudit(ctx)
 	if err != nil {
 		return err
 	}
-	w.counted = counted
-	if len(newest) > 0 {
-		w.audited = newest[0].ID
-	}
+	w.counted, w.audited = counted, audited
 	return nil
 }
 

@@ -98,6 +98,7 @@ type Store interface {
 	store.Sessions
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
+	NewestAudit(ctx context.Context) (uuid.UUID, error)
 	CountsOfApps(ctx context.Context, since time.Time) (map[string]int, error)
 	Ping(ctx context.Context) error
 }

@@ -210,6 +210,11 @@ func (s *Server) figuresOf(ctx context.Context, template string) (overview.Chann
 	if err != nil {
 		return overview.ChannelFigures{}, err
 	}
+	giveBack, err := s.takeList(ctx)
+	if err != nil {
+		return overview.ChannelFigures{}, err
+	}
+	defer giveBack()
 	return s.overview.OfTemplate(ctx, app, template)
 }
 

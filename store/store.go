@@ -178,6 +178,9 @@ type Auditor interface {
 	// ListAudit returns a page of at most limit entries, newest first. The page begins after
 	// the given id; uuid.Nil is the start. The error may be ErrTooBroad.
 	ListAudit(ctx context.Context, f AuditFilter, after uuid.UUID, limit int) ([]AuditEntry, error)
+	// NewestAudit returns the id of the newest entry, uuid.Nil when there is none. It is cheap
+	// enough for once a second.
+	NewestAudit(ctx context.Context) (uuid.UUID, error)
 	// DeleteAudit deletes the entries that were written before the given time, and returns how
 	// many there were.
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)

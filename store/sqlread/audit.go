@@ -2,6 +2,7 @@ package sqlread
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -22,6 +23,18 @@ func (r Reader) ListAudit(ctx context.Context, f store.AuditFilter, after uuid.U
 	entries, err := listed(ctx, r.DB, auditEntry,
 		`SELECT `+AuditColumns+` FROM audit`+c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), c.args)
 	return wrapped(entries, err, "list the audit log")
+}
+
+// NewestAudit implements store.Auditor.
+func (r Reader) NewestAudit(ctx context.Context) (id uuid.UUID, err error) {
+	id, err = one(ctx, r.DB, func(row Row) (id uuid.UUID, err error) {
+		err = row.Scan(&id)
+		return id, err
+	}, `SELECT id FROM audit ORDER BY id DESC LIMIT 1`)
+	if errors.Is(err, store.ErrNotFound) {
+		return uuid.Nil, nil
+	}
+	return wrapped(id, err, "newest entry of the audit log")
 }
 
 func auditEntry(row Row) (store.AuditEntry, error) {
