@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
 	"unicode/utf8"
 
-	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/store"
 )
@@ -46,6 +46,9 @@ type TemplateContent struct {
 	TemplateCode  string            `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice, at the first provider of the channel. Required unless body or templateCodes is given"`
 	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"the vendors' own templates by provider; through a provider without a code the message does not go by itself" example:"{\"aliyun\":\"SMS_1\",\"other\":\"4711\"}"`
 }
+
+// providerName matches what a provider can be called.
+var providerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // Bounds of templateCodes: how many, and how long one is.
 const maxCodes, maxCode = 16, 128
@@ -93,7 +96,7 @@ func (c TemplateContent) check() error {
 	}
 	for _, provider := range slices.Sorted(maps.Keys(c.TemplateCodes)) {
 		switch code := c.TemplateCodes[provider]; {
-		case !channels.ProviderName.MatchString(provider):
+		case !providerName.MatchString(provider):
 			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes", "has a key that is no provider's name")
 		case utf8.RuneCountInString(code) > maxCode:
 			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes."+provider, fmt.Sprintf("has more than %d characters", maxCode))

@@ -100,7 +100,7 @@ func (r *Registry) Order(channel string, delivery uuid.UUID) []Provider {
 	if total == 0 {
 		return list
 	}
-	share := int(binary.BigEndian.Uint32(delivery[12:]) % uint32(total)) //nolint:gosec // weights are small; these bits of a UUIDv7 are random
+	share := int(binary.BigEndian.Uint32(delivery[12:]) % uint32(total)) // these bits of a UUIDv7 are random
 	for i, p := range list {
 		if share -= p.Weight; share < 0 && i > 0 {
 			return slices.Concat(list[i:i+1], list[:i], list[i+1:])
