@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/labring/sealos-notify/client"
@@ -144,7 +143,7 @@ func (c sendCommand) address(r *client.SendRequest) (err error) {
 
 // readRecipients reads a JSON list of recipients.
 func readRecipients(path string) ([]client.Recipient, error) {
-	content, err := os.ReadFile(path)
+	content, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
