@@ -97,7 +97,8 @@ func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, err
 	return rate, stop(services...)
 }
 
-// acceptTenThousand measures the time of one request with 10,000 recipients.
+// acceptTenThousand measures the time of one request with 10,000 recipients, who share their
+// params or have their own.
 func (b *bench) acceptTenThousand(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -107,15 +108,22 @@ func (b *bench) acceptTenThousand(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	var took []float64
-	for i := range 5 {
+	const rounds = 5
+	var shared, own []float64
+	for i := range rounds {
 		start := time.Now()
 		if err := r.post(i, 10_000); err != nil {
 			return err
 		}
-		took = append(took, time.Since(start).Seconds())
+		between := time.Now()
+		if err := r.postOwn(rounds+i, 10_000); err != nil {
+			return err
+		}
+		shared = append(shared, between.Sub(start).Seconds())
+		own = append(own, time.Since(between).Seconds())
 	}
-	record("accept-10000", median(took))
+	record("accept-10000", median(shared))
+	record("accept-10000-own", median(own))
 	return r.stop()
 }
 

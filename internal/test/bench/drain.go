@@ -7,7 +7,6 @@ import (
 
 	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
-	"github.com/labring/sealos-notify/store"
 )
 
 // replicas is the number of processes in measures with several.
@@ -22,6 +21,17 @@ func (b *bench) drainBacklog(ctx context.Context, record record) error {
 	d, err := b.drain(ctx, setup{database: config}, 1, b.backlog)
 	record("drain", d.rate)
 	record("drain-memory", d.memory)
+	return err
+}
+
+// drainOwn is drainBacklog of recipients with params of their own.
+func (b *bench) drainOwn(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := b.drain(ctx, setup{database: config, own: true}, 1, b.backlog)
+	record("drain-own", d.rate)
 	return err
 }
 
@@ -58,7 +68,7 @@ type drained struct {
 
 // drain makes a backlog of n deliveries and lets replicas deliver it.
 func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, error) {
-	if err := b.makeBacklog(ctx, s.database, n); err != nil {
+	if err := b.makeBacklog(ctx, s, n); err != nil {
 		return drained{}, err
 	}
 	look, err := openForLook(s.database)
@@ -119,14 +129,18 @@ func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, e
 
 // makeBacklog accepts n deliveries, in notifications to 1,000 people each, and
 // delivers none.
-func (b *bench) makeBacklog(ctx context.Context, database store.Config, n int) error {
+func (b *bench) makeBacklog(ctx context.Context, s setup, n int) error {
 	const recipients = 1000
-	r, err := b.start(ctx, setup{database: database})
+	r, err := b.start(ctx, setup{database: s.database})
 	if err != nil {
 		return err
 	}
+	post := r.post
+	if s.own {
+		post = r.postOwn
+	}
 	for i := range n / recipients {
-		if err := r.post(i, recipients); err != nil {
+		if err := post(i, recipients); err != nil {
 			return err
 		}
 	}

@@ -161,6 +161,7 @@ var measures = slices.Concat([]measure{
 	{"latency", (*bench).postToVendor},
 	{"history-latency", (*bench).latencyWithHistory},
 	{"drain", (*bench).drainBacklog},
+	{"drain-own", (*bench).drainOwn},
 	{"drain-info", (*bench).drainAtInfo},
 	{"river-replicas-work", (*bench).riverWorkOnReplicas},
 	{"replicas-drain", (*bench).drainOnReplicas},

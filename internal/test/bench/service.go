@@ -33,6 +33,7 @@ type setup struct {
 	database store.Config
 	vendor   string // URL; empty for an API-only replica
 	level    string // of the log; empty for warn, which logs nothing here
+	own      bool   // recipients of a backlog have params of their own
 }
 
 // service is one running replica: the real binary.
@@ -192,15 +193,25 @@ func (r *service) template() error {
 
 // post sends a notification to n people. The first is recipient(i).
 func (r *service) post(i, n int) error {
-	return r.call("POST", "/api/v1/notifications", notification(r.run, i, n), fasthttp.StatusAccepted)
+	return r.call("POST", "/api/v1/notifications", notification(r.run, i, n, false), fasthttp.StatusAccepted)
 }
 
-// notification returns the body of a request. Its key consists of run and i.
-func notification(run, i, n int) []byte {
+// postOwn is post with params of its own for each recipient but the first.
+func (r *service) postOwn(i, n int) error {
+	return r.call("POST", "/api/v1/notifications", notification(r.run, i, n, true), fasthttp.StatusAccepted)
+}
+
+// notification returns the body of a request. Its key consists of run and i. With own, each recipient
+// but the first has params of its own.
+func notification(run, i, n int, own bool) []byte {
 	var body bytes.Buffer
 	fmt.Fprintf(&body, `{"idempotencyKey":"k-%d-%d","channels":{"feishu_app":{"template":"alert","params":{"incident":"the primary database is down","severity":"P0"}}},"recipients":[{"type":"feishu_user_id","value":%q}`, run, i, recipient(i))
 	for j := range n - 1 {
-		fmt.Fprintf(&body, `,{"type":"feishu_user_id","value":"ou_of_%d_%d"}`, i, j)
+		fmt.Fprintf(&body, `,{"type":"feishu_user_id","value":"ou_of_%d_%d"`, i, j)
+		if own {
+			fmt.Fprintf(&body, `,"params":{"severity":"P%d"}`, j)
+		}
+		body.WriteString("}")
 	}
 	body.WriteString("]}")
 	return body.Bytes()
