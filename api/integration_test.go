@@ -68,9 +68,10 @@ func TestAlertmanagerAlertsBecomeANotification(t *testing.T) {
 	require.Equal(t, "sender", sent.AppID)
 	require.Regexp(t, `^alertmanager-[0-9a-f-]{36}$`, sent.IdempotencyKey)
 	require.Equal(t, "team-a", sent.Alerts.Receiver)
-	require.Equal(t, []store.Recipient{
-		{Type: "feishu_user_id", Value: "ou_a", Configured: true}, {Type: "email", Value: "a@example.com", Configured: true},
-	}, sent.Recipients)
+	require.Equal(t, accepting.To(
+		store.Recipient{Type: "feishu_user_id", Value: "ou_a", Configured: true},
+		store.Recipient{Type: "email", Value: "a@example.com", Configured: true},
+	), sent.Recipients)
 	require.Len(t, sent.Channels, 2)
 	require.Equal(t, "card", sent.Channels["feishu_app"].Template)
 	require.Equal(t, "mail", sent.Channels["email"].Template)

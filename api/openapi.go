@@ -181,9 +181,12 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 
 // describeRecipientTypes makes the recipient types the values that a recipient's type takes.
 func describeRecipientTypes(api huma.API, types []string) {
-	schema := api.OpenAPI().Components.Schemas.Map()["Recipient"].Properties["type"]
-	for _, name := range types {
-		schema.Enum = append(schema.Enum, name)
+	schemas := api.OpenAPI().Components.Schemas.Map()
+	for _, recipient := range []string{"Recipient", "RecipientRequest"} {
+		schema := schemas[recipient].Properties["type"]
+		for _, name := range types {
+			schema.Enum = append(schema.Enum, name)
+		}
 	}
 }
 
