@@ -25,7 +25,7 @@ type SendRequest struct {
 	Channels       map[string]Message `json:"channels"` // by channel name
 	// Recipients are those of the channels that have none of their own. Repeated ones count
 	// once.
-	Recipients []Recipient `json:"recipients,omitempty"`
+	Recipients []RecipientRequest `json:"recipients,omitempty"`
 
 	// SendAt is when to start, at most 90 days ahead; at once when nil or past.
 	SendAt *time.Time `json:"sendAt,omitempty"`
@@ -41,7 +41,7 @@ type Message struct {
 	Params   map[string]any `json:"params,omitempty"`
 	// Recipients are all that the channel sends to; when empty those of the SendRequest that
 	// fit it.
-	Recipients []Recipient `json:"recipients,omitempty"`
+	Recipients []RecipientRequest `json:"recipients,omitempty"`
 	// Mention is who is mentioned in each message to a group, at most 50.
 	Mention []Recipient `json:"mention,omitempty"`
 }
@@ -50,9 +50,13 @@ type Message struct {
 type Recipient struct {
 	Type  string `json:"type"` // such as email, phone, user_id, feishu_user_id or feishu_group
 	Value string `json:"value"`
-	// Params go before those of the channel, for this recipient only. Only recipients of a
-	// SendRequest and of its messages have them.
-	Params map[string]any `json:"params,omitempty"`
+}
+
+// RecipientRequest is who gets what a channel sends.
+type RecipientRequest struct {
+	Type   string         `json:"type"` // as in Recipient
+	Value  string         `json:"value"`
+	Params map[string]any `json:"params,omitempty"` // go before those of the channel, for this recipient only
 }
 
 // Accepted is the answer to a SendRequest. All of it is stored.

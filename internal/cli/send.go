@@ -117,10 +117,12 @@ func (c sendCommand) address(r *client.SendRequest) (err error) {
 			return err
 		}
 		if channel == "" {
-			r.Recipients = append(r.Recipients, recipient)
+			r.Recipients = append(r.Recipients, client.RecipientRequest{Type: recipient.Type, Value: recipient.Value})
 			continue
 		}
-		if err := inChannel(r, channel, "--to "+to, func(m *client.Message) { m.Recipients = append(m.Recipients, recipient) }); err != nil {
+		if err := inChannel(r, channel, "--to "+to, func(m *client.Message) {
+			m.Recipients = append(m.Recipients, client.RecipientRequest{Type: recipient.Type, Value: recipient.Value})
+		}); err != nil {
 			return err
 		}
 	}
@@ -142,7 +144,7 @@ func (c sendCommand) address(r *client.SendRequest) (err error) {
 }
 
 // readRecipients reads a JSON list of recipients.
-func readRecipients(path string) ([]client.Recipient, error) {
+func readRecipients(path string) ([]client.RecipientRequest, error) {
 	content, err := readFile(path)
 	if err != nil {
 		return nil, err
@@ -150,7 +152,7 @@ func readRecipients(path string) ([]client.Recipient, error) {
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.UseNumber() // keeps all digits of large numbers
 	decoder.DisallowUnknownFields()
-	var list []client.Recipient
+	var list []client.RecipientRequest
 	if err := decoder.Decode(&list); err != nil {
 		return nil, fmt.Errorf("not a list of recipients: %w", err)
 	}

@@ -21,11 +21,11 @@ func TestAddresses(t *testing.T) {
 		To:      []string{"email:a=b@example.com", "feishu_webhook=feishu_group:team-a", "feishu_webhook=email:c=d@example.com"},
 		Mention: []string{"feishu_webhook=feishu_user_id:ou_1"},
 	}.address(&r))
-	require.Equal(t, []client.Recipient{{Type: "email", Value: "a=b@example.com"}}, r.Recipients)
+	require.Equal(t, []client.RecipientRequest{{Type: "email", Value: "a=b@example.com"}}, r.Recipients)
 	require.Equal(t, client.Message{Template: "mail"}, r.Channels["email"])
 	require.Equal(t, client.Message{
 		Template:   "card",
-		Recipients: []client.Recipient{{Type: "feishu_group", Value: "team-a"}, {Type: "email", Value: "c=d@example.com"}},
+		Recipients: []client.RecipientRequest{{Type: "feishu_group", Value: "team-a"}, {Type: "email", Value: "c=d@example.com"}},
 		Mention:    []client.Recipient{{Type: "feishu_user_id", Value: "ou_1"}},
 	}, r.Channels["feishu_webhook"])
 
@@ -58,7 +58,7 @@ func TestRecipientsOfAFile(t *testing.T) {
 	}
 	r, err := read(`[{"type": "email", "value": "a@example.com", "params": {"amount": 12.50}}, {"type": "email", "value": "b@example.com"}]`)
 	require.NoError(t, err)
-	require.Equal(t, []client.Recipient{
+	require.Equal(t, []client.RecipientRequest{
 		{Type: "email", Value: "a@example.com", Params: map[string]any{"amount": json.Number("12.50")}},
 		{Type: "email", Value: "b@example.com"}, {Type: "email", Value: "c@example.com"},
 	}, r.Recipients)

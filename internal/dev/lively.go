@@ -100,7 +100,7 @@ func (s scene) play(ctx context.Context, api *client.Client, vendors *world.Worl
 	_, err := api.Send(ctx, client.SendRequest{
 		IdempotencyKey: fmt.Sprintf("dev-%s-%d", s.template, time.Now().UnixNano()),
 		Channels:       map[string]client.Message{s.channel: {Template: s.template, Params: s.params}},
-		Recipients:     []client.Recipient{s.to},
+		Recipients:     []client.RecipientRequest{{Type: s.to.Type, Value: s.to.Value}},
 	})
 	if err != nil {
 		return err

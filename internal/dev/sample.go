@@ -39,7 +39,7 @@ var sampleTemplates = []client.TemplateRequest{
 }
 
 // sampleRecipients are one recipient for each channel.
-var sampleRecipients = []client.Recipient{
+var sampleRecipients = []client.RecipientRequest{
 	{Type: "user_id", Value: "alice"},
 	{Type: "email", Value: "alice@example.com"},
 	{Type: "phone", Value: "+8613800000000"},

@@ -69,7 +69,7 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-var request = client.SendRequest{IdempotencyKey: "k", Recipients: []client.Recipient{{Type: "email", Value: "a@example.com"}}}
+var request = client.SendRequest{IdempotencyKey: "k", Recipients: []client.RecipientRequest{{Type: "email", Value: "a@example.com"}}}
 
 func TestSend(t *testing.T) {
 	bubble(t, func(t *testing.T) {

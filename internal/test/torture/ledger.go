@@ -67,6 +67,15 @@ type books struct {
 	ended    map[string]map[string]int // deliveries by channel and status
 }
 
+// twice returns the arrivals beyond the first over the channels.
+func (b books) twice(channels ...string) int {
+	n := 0
+	for _, channel := range channels {
+		n += b.dup[channel]
+	}
+	return n
+}
+
 func (b books) dups() int {
 	n := 0
 	for _, d := range b.dup {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
-	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 	"github.com/labring/sealos-notify/internal/vendors/smtp"
 	"github.com/labring/sealos-notify/internal/vendors/volcengine"
@@ -64,23 +63,16 @@ func TestProvidersAreAway(t *testing.T) {
 	s.open(2)
 	load := s.load(1, 100*time.Millisecond)
 	s.run(length(time.Second, 10*time.Second))
-	unavailable := vendors.Fault{HTTPStatus: http.StatusServiceUnavailable}
-	away := []*vendors.Injection{
-		s.Vendors.Cluster.Fail(unavailable), s.Vendors.SMS.Fail(unavailable), s.Vendors.Voice.Fail(unavailable),
-		s.Vendors.Bot.Fail(unavailable), s.Vendors.Feishu.Fail(unavailable), s.Vendors.Mail.Fail(smtp.Fault{Where: smtp.Mail, Code: "421"}),
-		s.Vendors.DingTalk.Fail(unavailable), s.Vendors.WeCom.Fail(unavailable), s.Vendors.Webhook.Fail(unavailable),
-	}
+	back := s.refuse(true)
 	outage := length(20*time.Second, 5*time.Minute)
 	s.run(outage)
 	require.Equal(t, len(all), s.count(`SELECT count(*) FROM provider_breakers`))
-	for _, one := range away {
-		one.Lift()
-	}
-	back := time.Now()
+	back()
+	over := time.Now()
 	s.run(length(time.Second, 10*time.Second))
 	load.stop()
 	b := s.close()
-	results.add(19, outage.String(), b, "all had arrived %s after they were back", time.Since(back).Round(time.Second))
+	results.add(19, outage.String(), b, "all had arrived %s after they were back", time.Since(over).Round(time.Second))
 	requireNoDup(t, b, all...)
 	for _, channel := range all {
 		require.Len(t, b.ended[channel], 1, "%s: nothing but success: %+v", channel, b)

@@ -37,10 +37,7 @@ func TestKill(t *testing.T) {
 	load.stop()
 	s.rescue()
 	b := s.close()
-	inFlight, twice := s.count(lostSends, resent), 0
-	for _, channel := range resent {
-		twice += b.dup[channel]
-	}
+	inFlight, twice := s.count(lostSends, resent), b.twice(resent...)
 	results.add(1, fmt.Sprintf("%d kills", kills), b, "e-mail, Feishu's and WeCom's bots: %d twice, of %d in flight; SMS and voice: %d held",
 		twice, inFlight, b.ended["sms"]["dead"]+b.ended["voice"]["dead"])
 	requireNoDup(t, b, once...)
