@@ -265,7 +265,7 @@ func TestClientsThatAreWaitedForMakeRoom(t *testing.T) {
 					attack()
 				}
 				// Requests that have arrived are at work for a moment, and then wait.
-				require.Eventually(t, func() bool { return live(t, l.Addr().String()) == 200 }, time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return live(t, l.Addr().String()) == 200 }, patience, time.Millisecond)
 			}
 			limit.Client.CloseIdleConnections()
 			require.Eventually(t, func() bool { return server.app.Server().GetCurrentConcurrency() <= most+1 }, patience, time.Millisecond,
