@@ -39,15 +39,23 @@ const (
 		)
 		SELECT count(*) FROM erased_deliveries`
 	// eraseMessages erases the messages of the erased ones of the deliveries $1, unless another
-	// delivery needs them. It returns how many it erased, and how many not.
+	// delivery needs them. It returns how many it erased, and how many not. Of a shared message the
+	// next delivery is found at once. Where each recipient has an own one, all deliveries of the
+	// notification would be read for each, so those are read once.
 	eraseMessages = `
 		WITH wanted_messages AS (
 			SELECT DISTINCT message_id, notification_id FROM deliveries WHERE id = ANY ($1) AND job_id = 0
+		), with_many AS (
+			SELECT notification_id FROM wanted_messages GROUP BY notification_id HAVING count(*) > 10
+		), needed_of_many AS (
+			SELECT d.message_id FROM deliveries d WHERE d.notification_id IN (SELECT notification_id FROM with_many) AND d.job_id <> 0
 		), erased_messages AS (
 			UPDATE messages m SET subject = '', body = $2, params = NULL, mention = NULL
 			FROM wanted_messages w
-			WHERE m.id = w.message_id AND NOT EXISTS (SELECT FROM deliveries d
-				WHERE d.notification_id = w.notification_id AND d.message_id = w.message_id AND d.job_id <> 0)
+			WHERE m.id = w.message_id AND CASE WHEN w.notification_id IN (SELECT notification_id FROM with_many)
+				THEN m.id NOT IN (SELECT message_id FROM needed_of_many)
+				ELSE NOT EXISTS (SELECT FROM deliveries d
+					WHERE d.notification_id = w.notification_id AND d.message_id = w.message_id AND d.job_id <> 0) END
 			RETURNING m.id
 		)
 		SELECT (SELECT count(*) FROM erased_messages), (SELECT count(*) FROM wanted_messages) - (SELECT count(*) FROM erased_messages)`

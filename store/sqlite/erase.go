@@ -28,6 +28,24 @@ func (s *Store) CountErasable(ctx context.Context, e store.Erasure) (n int, err 
 	return n, nil
 }
 
+// eraseMessages erases the messages of the erased ones of the deliveries $1, unless another
+// delivery needs them. Of a shared message the next delivery is found at once. Where each
+// recipient has an own one, all deliveries of the notification would be read for each, so those
+// are read once.
+const eraseMessages = `
+	WITH with_many AS MATERIALIZED (
+		SELECT notification_id FROM deliveries WHERE id IN ` + erased + `
+		GROUP BY notification_id HAVING count(DISTINCT message_id) > 10
+	), needed_of_many AS MATERIALIZED (
+		SELECT message_id FROM deliveries WHERE notification_id IN (SELECT notification_id FROM with_many) AND job_id <> 0
+	)
+	UPDATE messages SET subject = '', body = $2, params = NULL, mention = NULL
+	WHERE id IN (SELECT message_id FROM deliveries WHERE id IN ` + erased + `)
+		AND CASE WHEN notification_id IN (SELECT notification_id FROM with_many)
+			THEN id NOT IN (SELECT message_id FROM needed_of_many)
+			ELSE NOT EXISTS (SELECT 1 FROM deliveries d
+				WHERE d.notification_id = messages.notification_id AND d.message_id = messages.id AND d.job_id <> 0) END`
+
 // erased are the erased ones of the deliveries $1.
 const erased = `(SELECT id FROM deliveries WHERE job_id = 0 AND id IN ` + listed + `)`
 
@@ -63,10 +81,7 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if err := tx.QueryRowContext(ctx, `SELECT count(DISTINCT message_id) FROM deliveries WHERE id IN `+erased, page).Scan(&messages); err != nil {
 			return err
 		}
-		done.Messages, err = changed(ctx, tx, `
-			UPDATE messages SET subject = '', body = $2, params = NULL, mention = NULL
-			WHERE id IN (SELECT message_id FROM deliveries WHERE id IN `+erased+`) AND NOT EXISTS (SELECT 1 FROM deliveries d
-				WHERE d.notification_id = messages.notification_id AND d.message_id = messages.id AND d.job_id <> 0)`, page, store.ErasedText)
+		done.Messages, err = changed(ctx, tx, eraseMessages, page, store.ErasedText)
 		done.Shared = messages - done.Messages
 		return err
 	})

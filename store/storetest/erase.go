@@ -13,6 +13,7 @@ var eraseCases = map[string]func(*testing.T, bundle){
 	"Erase/a recipient":              eraseRecipient,
 	"Erase/a notification":           eraseNotification,
 	"Erase/what waits and what runs": eraseOpen,
+	"Erase/own messages":             eraseOwnMessages,
 	"Erase/nothing is written later": eraseIsFinal,
 	"Erase/pages":                    erasePages,
 	"EraseUnmatched":                 eraseUnmatched,
@@ -112,6 +113,31 @@ func eraseOpen(t *testing.T, b bundle) {
 	done = b.erase(t, erasure(store.Recipient{}, n.ID))
 	require.Equal(t, store.Erased{Deliveries: 1, Messages: 1, Last: deliveries[0].ID}, done)
 	require.Equal(t, store.Counts{Total: 2, Success: 1, Cancelled: 1}, b.notification(t, n.ID).Counts)
+}
+
+// Where recipients have messages of their own, those are erased too, but for one that a running
+// delivery needs.
+func eraseOwnMessages(t *testing.T, b bundle) {
+	const own = 20
+	a := Acceptance("app", "key", own+1)
+	for i := 1; i < own; i++ { // the last two share the last one
+		m := a.Messages[0]
+		m.ID, m.Body = uuid.Must(uuid.NewV7()), "own"
+		a.Messages = append(a.Messages, m)
+		a.Deliveries[i].MessageID = m.ID
+	}
+	a.Deliveries[own].MessageID = a.Messages[own-1].ID
+	b.accept(t, a)
+	deliveries, err := b.DeliveriesOf(t.Context(), a.Notification.ID, uuid.Nil, own+1)
+	require.NoError(t, err)
+	b.setJobState(t, deliveries[own].JobID, store.JobRunning)
+	done := b.erase(t, erasure(store.Recipient{}, a.Notification.ID))
+	require.Equal(t, store.Erased{Deliveries: own, Cancelled: own, Running: 1, Messages: own - 1, Shared: 1, Last: deliveries[own].ID}, done)
+	for i, m := range a.Messages {
+		stored, err := b.Message(t.Context(), m.ID)
+		require.NoError(t, err)
+		require.Equal(t, i == own-1, stored.Body != store.ErasedText, i)
+	}
 }
 
 // A late outcome and a retry would bring back what was erased.
