@@ -97,8 +97,7 @@ verify: ## Check that generated files and go.mod are current
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
 	go test ./api/console -run '^TestVendoredFiles$$' -count=1
-	go mod tidy -diff
-	cd client && go mod tidy -diff
+	@git ls-files '*go.mod' | while read -r file; do (cd $$(dirname $$file) && echo "tidy $$file" && go mod tidy -diff) || exit 1; done
 	go mod verify
 
 .PHONY: docker-build

@@ -140,10 +140,7 @@ func (s *Server) authenticateAdmin(c *fiber.Ctx) error {
 func (s *Server) riverUICaller(c *fiber.Ctx) (Caller, error) {
 	appID, secret, _ := credentialsOf(&c.Request().Header, true)
 	if secret == "" {
-		awaiting(c.Context().Conn()) // it may be a stranger's
-		caller, signedIn, err := s.sessionOf(c.UserContext(), &c.Request().Header)
-		handling(c.Context().Conn())
-		if signedIn || err != nil {
+		if caller, signedIn, err := s.holderOf(c, tokenOf(&c.Request().Header)); signedIn || err != nil {
 			return caller, err
 		}
 	}

@@ -119,7 +119,7 @@ func (s *Server) takeBody(c *fiber.Ctx) error {
 func (s *Server) takeForm(c *fiber.Ctx) error {
 	h := &c.Request().Header
 	if c.Request().BodyStream() != nil && (h.ContentLength() < 0 || h.ContentLength() > maxSignIn) {
-		caller, known, err := s.sessionOf(c.UserContext(), h)
+		caller, known, err := s.signedIn(c.UserContext(), tokenOf(h))
 		if err != nil {
 			return err
 		}

@@ -36,12 +36,6 @@ func (s *Server) serveConsole() {
 	})
 }
 
-// sessionOf returns the caller of the session that a browser is signed in with; false without
-// one.
-func (s *Server) sessionOf(ctx context.Context, h *fasthttp.RequestHeader) (Caller, bool, error) {
-	return s.signedIn(ctx, tokenOf(h))
-}
-
 // tokenOf returns the token of a browser's session, or an empty one.
 func tokenOf(h *fasthttp.RequestHeader) string {
 	for _, cookie := range console.SessionCookies {
@@ -88,9 +82,7 @@ func (c consoleAPI) SignOut(ctx context.Context, token string) error {
 
 func (c consoleAPI) As(ctx context.Context, token string) (context.Context, console.User, error) {
 	request := ctx.Value(requestKey{}).(*fiber.Ctx)
-	awaiting(request.Context().Conn()) // it may be a stranger's
-	caller, ok, err := c.s.signedIn(ctx, token)
-	handling(request.Context().Conn())
+	caller, ok, err := c.s.holderOf(request, token)
 	if err != nil || !ok {
 		return ctx, nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
+
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -95,6 +97,14 @@ func (s *Server) signedIn(ctx context.Context, token string) (Caller, bool, erro
 	}
 	caller, ok := credentials.holder(session, token)
 	return caller, ok, nil
+}
+
+// holderOf is signedIn for a request that has arrived. Its connection may be a stranger's, so it
+// waits until the answer is known.
+func (s *Server) holderOf(c *fiber.Ctx, token string) (Caller, bool, error) {
+	awaiting(c.Context().Conn())
+	defer handling(c.Context().Conn())
+	return s.signedIn(c.UserContext(), token)
 }
 
 // lookUp returns the session of a token, when there is room for the question.

@@ -97,6 +97,8 @@ type Type struct {
 	// MsgTypes are the kinds of body that the channel accepts. The first is used
 	// when neither the template nor the provider names one.
 	MsgTypes []MsgType
+	// Subject is true when messages have a subject beside their body.
+	Subject bool
 	// TemplateCode is true when the vendor renders a template of its own. Templates
 	// of the channel then need a templateCode, and their body is not sent.
 	TemplateCode bool

@@ -32,11 +32,6 @@ type templateData struct {
 	Newer     *comparison // what somebody else has saved meanwhile, and how this text differs
 }
 
-// HasSubject reports whether the channel shows a subject.
-func (d templateData) HasSubject() bool {
-	return slices.Contains([]string{"email", "inapp", "dingtalk_group", "webhook"}, d.Channel) || d.Subject != ""
-}
-
 // editorOf returns the editor of a template.
 func (v *visit) editorOf(t store.Template) templateData {
 	d := templateData{

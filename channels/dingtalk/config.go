@@ -12,6 +12,7 @@ var Type = channels.Type{
 	Name:           "dingtalk_group",
 	Channel:        "dingtalk_group",
 	RecipientTypes: []*channels.RecipientType{channels.DingTalkGroup, channels.DingTalkUserID},
+	Subject:        true,
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText, MaxBody: maxBody - envelope, MentionRoom: mentionRoom},
 		{Name: msgMarkdown, Format: channels.FormatText, MaxBody: maxBody - envelope, MentionRoom: mentionRoom},

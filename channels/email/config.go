@@ -21,6 +21,7 @@ var Type = channels.Type{
 	Name:           "smtp",
 	Channel:        "email",
 	RecipientTypes: []*channels.RecipientType{channels.Email},
+	Subject:        true,
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
 		{Name: msgHTML, Format: channels.FormatHTML},

@@ -16,6 +16,7 @@ var Type = channels.Type{
 	Name:           "inapp_crd",
 	Channel:        "inapp",
 	RecipientTypes: []*channels.RecipientType{channels.UserID},
+	Subject:        true,
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
 		{Name: msgJSON, Format: channels.FormatJSON},

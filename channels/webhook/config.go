@@ -21,6 +21,7 @@ var Type = channels.Type{
 	Name:           "webhook",
 	Channel:        "webhook",
 	RecipientTypes: []*channels.RecipientType{channels.Webhook},
+	Subject:        true,
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText},
 		{Name: msgJSON, Format: channels.FormatJSON},

@@ -304,11 +304,7 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider 
 	})
 	job := p.job
 	job.DeliveryID, job.Queue, job.AppID, job.MaxAttempts = id, message.Channel, n.AppID, tries.MaxRetry+1
-	if p.simulated || provider.Type.NamesProvider(r.Type) {
-		job.Provider = provider.Name
-	} else {
-		job.Provider = provider.Line()
-	}
+	job.Provider = routing.Line(provider, r.Type, p.simulated)
 	p.Jobs = append(p.Jobs, job)
 	return nil
 }

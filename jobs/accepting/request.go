@@ -3,6 +3,7 @@ package accepting
 import (
 	"cmp"
 	"crypto/sha256"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -93,14 +94,14 @@ func (r Request) hash() []byte {
 	return sum[:]
 }
 
-// inOrder returns a list sorted by address, each once.
+// inOrder returns a list sorted by address, without repetitions.
 func inOrder[T any](list []T, address func(T) store.Recipient) []T {
 	sorted := slices.Clone(list)
 	slices.SortFunc(sorted, func(a, b T) int {
 		x, y := address(a), address(b)
 		return cmp.Or(strings.Compare(x.Type, y.Type), strings.Compare(x.Value, y.Value))
 	})
-	return slices.CompactFunc(sorted, func(a, b T) bool { return address(a) == address(b) })
+	return slices.CompactFunc(sorted, func(a, b T) bool { return address(a) == address(b) && reflect.DeepEqual(a, b) })
 }
 
 func address(r Recipient) store.Recipient { return r.Recipient }

@@ -17,7 +17,7 @@ const (
 	GroupForbidden      = "group_forbidden" // to this app
 	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"
-	TooManyDeliveries   = "too_many_deliveries" // recipients × channels
+	TooManyDeliveries   = "too_many_deliveries" // recipients × channels, or their texts
 	LargerThanLimit     = "larger_than_limit"   // than a limit of the app
 	PriorityForbidden   = "priority_forbidden"  // to this app
 	InvalidSendAt       = "invalid_send_at"

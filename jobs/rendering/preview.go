@@ -25,6 +25,7 @@ type Preview struct {
 type Form struct {
 	MsgTypes       []string // the first is the channel's default
 	RecipientTypes []string
+	Subject        bool
 	TemplateCode   bool // the vendor renders: a body is not sent
 }
 
@@ -35,7 +36,7 @@ func (r *Renderer) Form(channel string) Form {
 	if !known {
 		return Form{}
 	}
-	f := Form{TemplateCode: typ.TemplateCode, RecipientTypes: channels.RecipientTypeNames(typ)}
+	f := Form{Subject: typ.Subject, TemplateCode: typ.TemplateCode, RecipientTypes: channels.RecipientTypeNames(typ)}
 	for _, m := range typ.MsgTypes {
 		f.MsgTypes = append(f.MsgTypes, m.Name)
 	}

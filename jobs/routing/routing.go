@@ -30,6 +30,18 @@ func Route(registry *channels.Registry, delivery uuid.UUID, m store.Message, to 
 	return route
 }
 
+// Line returns the provider's name in the line of a delivery (store.Line). Those that name their
+// provider wait apart from those of their channel's first.
+func Line(p channels.Provider, recipientType string, test bool) string {
+	switch {
+	case test:
+		return channels.SimulatedProvider
+	case p.Type.NamesProvider(recipientType):
+		return p.Name
+	}
+	return p.Line()
+}
+
 // canTake reports whether a provider can take a message. A vendor's template means nothing at
 // another account, so a template's own code counts at the channel's first provider only. A group's
 // bot that lists its apps is for those that name it.

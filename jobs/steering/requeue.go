@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/routing"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -199,20 +200,17 @@ func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Pr
 		provider = ""
 	}
 	now := store.Now()
-	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, Provider: provider, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
+	job := store.Job{DeliveryID: d.ID, Queue: d.Channel, MaxAttempts: d.MaxRetry + 1, Priority: priority.InQueue()}
 	registry := c.settings.Load().Registry
-	own, _ := registry.Provider(d.Channel)
-	if named, known := registry.Named(provider); known {
-		job.Provider = named.Line()
-	} else if order := registry.Order(d.Channel, d.ID); len(order) > 0 {
-		job.Provider = order[0].Line()
+	through, _ := registry.ProviderFor(d.Channel, channels.Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value})
+	if !through.Type.NamesProvider(d.Recipient.Type) {
+		if named, known := registry.Named(provider); known {
+			through = named
+		} else if order := registry.Order(d.Channel, d.ID); len(order) > 0 {
+			through = order[0]
+		}
 	}
-	switch {
-	case d.Test:
-		job.Provider = channels.SimulatedProvider
-	case own.Type.NamesProvider(d.Recipient.Type):
-		job.Provider = d.Recipient.Value
-	}
+	job.Provider = routing.Line(through, d.Recipient.Type, d.Test)
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
 		job.Due = *d.SendAt
 	}
