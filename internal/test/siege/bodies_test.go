@@ -51,6 +51,24 @@ func widest(key string) []byte {
 	})
 }
 
+// ownBody is nearly as long, for 30,000 messages, as all texts of a request may be, and takes as
+// many steps.
+var ownBody = "{{range 12}}{{end}}{{.n}}" + strings.Repeat("x", 520)
+
+// widestOwn is widest with params for each recipient.
+func widestOwn(key string) []byte {
+	recipients := make([]map[string]any, 10_000)
+	for i := range recipients {
+		recipients[i] = map[string]any{"type": "email", "value": fmt.Sprintf("%d@example.com", i), "params": map[string]any{"n": i}}
+	}
+	return encoded(map[string]any{
+		"idempotencyKey": key, "recipients": recipients,
+		"channels": map[string]any{
+			"email": map[string]any{"template": "own-mail"}, "feishu_app": map[string]any{"template": "own-app"}, "feishu_webhook": map[string]any{"template": "own-bot"},
+		},
+	})
+}
+
 func templateBody(source string) []byte {
 	return encoded(map[string]any{"msgType": "html", "subject": "s", "body": source})
 }

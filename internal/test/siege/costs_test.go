@@ -39,12 +39,16 @@ var costs = []cost{
 	{"one request", "has the largest body, of one text", 200 * mebibyte, time.Second, func(a *attacker) { a.post(longest("text")) }, []int{202}},
 	{"one request", "has more values than it may", 40 * mebibyte, time.Second, func(a *attacker) { a.post(tooMany) }, []int{400}},
 	{"one request", "makes 30,000 deliveries", 250 * mebibyte, 15 * time.Second, func(a *attacker) { a.post(widest("wide")) }, []int{202}},
+	{"one request", "makes 30,000 deliveries, each with a text of its own", 400 * mebibyte, 20 * time.Second, func(a *attacker) { a.post(widestOwn("own")) }, []int{202}},
 	{"one request", "reads 30,000 deliveries", 30 * mebibyte, 5 * time.Second, func(a *attacker) { a.get("/api/v1/notifications/" + a.wide) }, []int{200}},
 	{"one request", "saves the template that takes longest", 60 * mebibyte, time.Second, func(a *attacker) { a.save(slowestSources[0]) }, []int{200, 201, 400}},
 	{"one request", "renders the template that takes longest", 60 * mebibyte, 1500 * time.Millisecond, func(a *attacker) { a.preview("slowest") }, []int{422}},
 
 	{"one app", "sends 50 of the largest bodies at once", 420 * mebibyte, 60 * time.Second, func(a *attacker) {
 		a.atOnce(50, func(i int) { a.post(densest(fmt.Sprint("crowd-", i))) })
+	}, []int{202, 503}},
+	{"one app", "makes 30,000 deliveries, each with a text of its own, 10 times at once", 420 * mebibyte, 60 * time.Second, func(a *attacker) {
+		a.atOnce(10, func(i int) { a.post(widestOwn(fmt.Sprint("own-", i))) })
 	}, []int{202, 503}},
 	{"one app", "sends 500 of the densest small bodies at once", 250 * mebibyte, 30 * time.Second, func(a *attacker) {
 		a.atOnce(500, func(i int) { a.post(small(fmt.Sprint("small-", i))) })
@@ -137,6 +141,9 @@ func newAttacker(t *testing.T, c *cage) *attacker {
 	for _, template := range []map[string]any{
 		{"name": "mail", "channel": "email", "msgType": "text", "subject": "s", "body": `{{ len .l }}`},
 		{"name": "app", "channel": "feishu_app", "msgType": "text", "body": "b"},
+		{"name": "own-mail", "channel": "email", "msgType": "text", "subject": "s", "body": ownBody},
+		{"name": "own-app", "channel": "feishu_app", "msgType": "text", "body": ownBody},
+		{"name": "own-bot", "channel": "feishu_webhook", "msgType": "text", "body": ownBody},
 		{"name": "bot", "channel": "feishu_webhook", "msgType": "text", "body": "b"},
 		{"name": "dingtalk", "channel": "dingtalk_group", "msgType": "markdown", "body": "b"},
 		{"name": "wecom", "channel": "wecom_group", "msgType": "text", "body": "b"},
