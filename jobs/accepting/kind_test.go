@@ -211,4 +211,3 @@ func TestKindOfAlerts(t *testing.T) {
 		require.Equal(t, "channels.test", problems[len(problems)-1].Field)
 	})
 }
-
