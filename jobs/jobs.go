@@ -59,7 +59,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	j := &Jobs{
 		Renderer:  renderer,
 		Accepter:  accepting.New(st, types, renderer, live, log, telemetry.Metrics, batches),
-		Deliverer: delivering.New(st, types, live, log, telemetry.Metrics, batches, telemetry.Tracer),
+		Deliverer: delivering.New(st, types, renderer, live, log, telemetry.Metrics, batches, telemetry.Tracer),
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log),

@@ -87,6 +87,9 @@ func CountAccepted(news []Acceptance) []Count {
 			continue
 		}
 		for _, d := range a.Deliveries {
+			if d.IsItem() {
+				continue // its digest is counted
+			}
 			c := Count{AppID: a.Notification.AppID, Channel: d.Channel, Template: d.TemplateName, Counted: CountedAccepted}
 			t.Add(a.Notification.CreatedAt, c)
 			if d.Status == DeliveryCancelled {

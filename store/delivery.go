@@ -47,16 +47,17 @@ type Delivery struct {
 	LastCode        string // of the last failure
 	LastError       string
 	Details         []byte     // JSON object of the last attempt, or nil
-	SendAt          *time.Time // the notification's
+	SendAt          *time.Time // the notification's; of an item, its digest's
 	ExpiresAt       *time.Time // the notification's
 	Kind            string     // the notification's
 	Quiet           string     // QuietHours in which it is not sent; empty: none
+	DigestID        uuid.UUID  // of the digest that it is an item of, or that it is: then its own ID; uuid.Nil: none
 	Test            bool       // it was sent with a test secret and reaches nobody, also when it is retried
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }
 
-// NoJob is the JobID of a delivery that was withheld: it never had a job.
+// NoJob is the JobID of a delivery that was withheld, and of an item of a digest: it never had a job.
 const NoJob = -1
 
 // Due is the time from which the delivery may be sent, after quiet hours.
@@ -78,9 +79,17 @@ func (d Delivery) Wakes(t time.Time) time.Time {
 }
 
 // HeldUntil returns when the quiet hours end that keep an open delivery from being sent at now, or
-// when it is due after that; nil when none do.
+// when it is due after that; of a digest and its items, when the digest is due. It returns nil when
+// nothing of this holds it.
 func (d Delivery) HeldUntil(now time.Time) *time.Time {
-	if d.Quiet == "" || !d.Status.Open() || d.Status == DeliveryProcessing {
+	if !d.Status.Open() || d.Status == DeliveryProcessing {
+		return nil
+	}
+	if d.IsHeldByDigest(now) {
+		until := d.Due()
+		return &until
+	}
+	if d.Quiet == "" {
 		return nil
 	}
 	for _, at := range []*time.Time{d.SendAt, d.NextRetryAt} {
@@ -92,6 +101,11 @@ func (d Delivery) HeldUntil(now time.Time) *time.Time {
 		return &until
 	}
 	return nil
+}
+
+// IsHeldByDigest reports whether a digest, or its item, waits for its window to end.
+func (d Delivery) IsHeldByDigest(now time.Time) bool {
+	return d.DigestID != uuid.Nil && d.SendAt != nil && d.SendAt.After(now)
 }
 
 // Awake returns the first time, from the given one on, that is not in the delivery's quiet hours.
@@ -144,6 +158,8 @@ type Outcome struct {
 	Line string
 	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
 	Took time.Duration
+	// Digest reports whether the delivery is a digest's: its items end with it.
+	Digest bool
 	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a
 	// vendor may choose more codes than are worth a row.
 	CountAs string

@@ -10,6 +10,7 @@ import (
 type DeliveryFilter struct {
 	ID             uuid.UUID
 	NotificationID uuid.UUID
+	DigestID       uuid.UUID      // the digest and its items
 	AppID          string         // the app that sent the notification
 	Status         DeliveryStatus // as in DeliveriesOf: DeliveryProcessing is one
 	Channel        string
@@ -25,7 +26,7 @@ type DeliveryFilter struct {
 	NotConfigured bool
 	// Unexpired leaves out deliveries whose expiresAt has passed by that time.
 	Unexpired time.Time
-	// NotErased leaves out deliveries whose address was erased.
+	// NotErased leaves out deliveries whose address was erased, and items of digests.
 	NotErased bool
 }
 

@@ -18,6 +18,7 @@ type Kind struct {
 	Critical    bool     // it passes quiet hours and caps; not together with Optional
 	Quiet       *Quiet   // nil: none
 	Caps        map[string]Cap
+	Digest      *Digest // nil: none
 	UpdatedAt   time.Time
 	UpdatedBy   string // app id
 }

@@ -41,6 +41,7 @@ type Store interface {
 	Quotas
 	Kinds
 	RecipientUses
+	Digests
 	Auditor
 	Limits
 	Breakers
@@ -64,7 +65,8 @@ type Notifications interface {
 	// is the notification that told the same; only its id is set when that was deleted. One
 	// that is new and beyond a quota of its app writes nothing, and its result says so; what
 	// is written is counted, exactly over all replicas. Deliveries that Withhold withholds are
-	// written as cancelled, without a job.
+	// written as cancelled, without a job, and those that Gather gathers as items of a digest, which
+	// it opens when none is open.
 	// ErrStale is the result of the whole batch when one of its templates or kinds was changed or
 	// deleted since it was read; every write that returned before gather was called is
 	// seen.
@@ -227,15 +229,16 @@ type TemplateHistory interface {
 // Acceptance is everything that is written when a notification is accepted.
 type Acceptance struct {
 	Notification Notification
-	Telling      *Telling   // nil: not the state of a group of alerts
-	Quotas       []Quota    // of the app, as far as this uses them
-	Templates    []Template // as they were read; Accept checks that they are still stored so
-	Kind         *Kind      // nil: none
-	CheckKind    bool       // Accept checks that Kind is still stored as it was read
-	Passes       bool       // nothing of it is withheld
+	Telling      *Telling                 // nil: not the state of a group of alerts
+	Quotas       []Quota                  // of the app, as far as this uses them
+	Templates    []Template               // as they were read; Accept checks that they are still stored so
+	Kind         *Kind                    // nil: none
+	CheckKind    bool                     // Accept checks that Kind is still stored as it was read
+	Passes       bool                     // nothing of it is withheld
+	Digests      map[uuid.UUID]DigestPlan // by delivery, of those that go into a digest
 	Messages     []Message
 	Deliveries   []Delivery
-	Jobs         []Job // one for each delivery that is not withheld
+	Jobs         []Job // one for each delivery, in the same order; not of those that Withhold and Gather take it from
 }
 
 // Written returns the notification as it is stored right after Accept.

@@ -108,15 +108,15 @@ func (a Acceptance) IsCapped() bool {
 	return a.Kind != nil && len(a.Kind.Caps) > 0 && !a.Passes
 }
 
-// counterOf returns the counter of a delivery and its limit; 0 when it is not counted. The day is
-// that on which the delivery is due.
+// counterOf returns the counter of a delivery and its limit; 0 when it is not counted: what would be
+// beyond the cap goes into the digest, as all does. The day is that on which the delivery is due.
 func (a Acceptance) counterOf(i int) (RecipientCounter, int) {
 	if !a.IsCapped() {
 		return RecipientCounter{}, 0
 	}
 	d := a.Deliveries[i]
 	limited, is := a.Kind.Caps[d.Channel]
-	if !is {
+	if _, gathered := a.Digests[d.ID]; !is || gathered {
 		return RecipientCounter{}, 0
 	}
 	day := d.Due().In(a.Kind.Zone()).Format(time.DateOnly)

@@ -40,6 +40,7 @@ type preparation struct {
 	owner      string  // of the private templates that may be sent; the app that sends into groups
 	anyPrivate bool    // also private templates of other apps, and any group
 	fallbacks  []fallback
+	digest     *digest // nil: none
 }
 
 // prepare returns all rows of a notification. It writes nothing.
@@ -49,6 +50,9 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, from s
 		return nil, err
 	}
 	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
+		return nil, err
+	}
+	if err := p.addDigest(ctx, from.template); err != nil {
 		return nil, err
 	}
 	turn := a.renderer.Begin(ctx, req.AppID)
@@ -160,7 +164,7 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 	added := map[string]uuid.UUID{} // ids of messages by their texts
 	laid := layer{under: params}
 	for _, group := range byParams(d.to) {
-		message, err := turn.Message(t, d.provider, laid.over(group.params))
+		message, err := p.render(turn, t, d, laid.over(group.params))
 		if err == nil {
 			err = d.check(message)
 		}
@@ -186,6 +190,18 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 		}
 	}
 	return nil
+}
+
+// render renders a message, which may be an item of a digest.
+func (p *preparation) render(turn *rendering.Turn, t store.Template, d draft, params map[string]any) (store.Message, error) {
+	if !p.gathers(t.Channel) {
+		return turn.Message(t, d.provider, params)
+	}
+	m, err := turn.Item(t, d.provider, p.digest.template, params)
+	if err == nil && p.Kind.Digest.Key != "" {
+		p.digest.keys[m.ID] = p.digestKey(params)
+	}
+	return m, err
 }
 
 func (p *preparation) addMessage(message store.Message, d draft) {
@@ -310,6 +326,9 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider 
 		Kind: n.Kind, Quiet: p.quiet(message.Channel, r),
 	}
 	p.Deliveries = append(p.Deliveries, d)
+	if p.gathers(d.Channel) {
+		p.gather(d)
+	}
 	job := p.job
 	if due := d.Wakes(d.Due()); due.After(d.CreatedAt) {
 		job.Due = due

@@ -17,6 +17,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
@@ -38,6 +39,10 @@ type Store interface {
 	FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error)
 	FindMessages(ctx context.Context, ids []uuid.UUID) ([]store.Message, error)
 	Record(ctx context.Context, batch []store.Outcome) ([]bool, error)
+	CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error)
+	Template(ctx context.Context, name string) (store.Template, error)
+	TemplateVersion(ctx context.Context, name string, version int) (store.TemplateVersion, error)
+	store.Digests
 	MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
 	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (time.Duration, bool, error)
@@ -51,6 +56,7 @@ type Store interface {
 type Deliverer struct {
 	store    Store
 	types    map[string]channels.Type // by channel
+	renderer *rendering.Renderer
 	settings *settings.Live
 	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records  *groupcommit.Committer[store.Outcome, bool]
@@ -70,11 +76,11 @@ type Deliverer struct {
 
 // New starts a Deliverer. types is the table of provider types, one for each channel.
 func New(
-	st Store, types []channels.Type, live *settings.Live, log *zap.Logger,
+	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
 	registry prometheus.Registerer, batches *groupcommit.Metrics, tracer trace.Tracer,
 ) *Deliverer {
 	d := &Deliverer{
-		store: st, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
+		store: st, renderer: renderer, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
 		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
 	}
@@ -123,7 +129,7 @@ type run struct {
 	job      Job
 	delivery store.Delivery
 	message  store.Message
-	settings *settings.Settings // those of chooseProvider: a reload must not mix two configurations
+	settings *settings.Settings // those of load: a reload must not mix two configurations
 	tries    settings.Defaults  // the provider's
 	provider channels.Provider
 	route    []channels.Provider // those that it may move among
@@ -172,6 +178,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 	for _, step := range []func(context.Context, *run) *Next{
 		d.load,
 		d.checkJob,
+		d.closeDigest,
 		d.chooseProvider,
 		d.checkExpiry,
 		d.checkQuiet,

@@ -29,7 +29,7 @@ func (d *Deliverer) load(ctx context.Context, r *run) *Next {
 	if l == nil {
 		return cancel("the delivery does not exist any more")
 	}
-	r.delivery, r.message = l.delivery, l.message
+	r.delivery, r.message, r.settings = l.delivery, l.message, d.settings.Load()
 	return nil
 }
 
@@ -63,7 +63,7 @@ func (d *Deliverer) loadBatch(ctx context.Context, ids []uuid.UUID) ([]*loaded, 
 	}
 	byID := make(map[uuid.UUID]*loaded, len(deliveries))
 	for _, delivery := range deliveries {
-		if m, ok := messages[delivery.MessageID]; ok { // retention deletes both at once
+		if m, ok := messages[delivery.MessageID]; ok || delivery.IsDigest() { // retention deletes both at once
 			byID[delivery.ID] = &loaded{delivery, m}
 		}
 	}

@@ -23,6 +23,9 @@ type metrics struct {
 	urgent   *prometheus.CounterVec   // by channel, provider, class
 	quotas   *prometheus.CounterVec   // by channel, provider
 	breakers *prometheus.CounterVec   // by provider
+
+	digests     *prometheus.CounterVec // by channel
+	digestItems *prometheus.CounterVec // by channel
 }
 
 // newMetrics registers the metrics. With nil nothing is shown.
@@ -51,6 +54,14 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_quota_spent_total",
 			Help: "Calls that a vendor refused because a quota for a day or a month is used up.",
 		}, []string{"channel", "provider"}),
+		digests: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_digests_total",
+			Help: "Digests that were closed and rendered.",
+		}, []string{"channel"}),
+		digestItems: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_digest_items_total",
+			Help: "Items of the digests that were closed and rendered.",
+		}, []string{"channel"}),
 		breakers: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_breaker_changes_total",
 			Help: "How often this replica opened or closed a provider's breaker.",
@@ -63,6 +74,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (d *Deliverer) Expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
 		d.unlisted.expect(channel)
+		d.metrics.digests.WithLabelValues(channel)
+		d.metrics.digestItems.WithLabelValues(channel)
 		for _, provider := range registry.Providers(channel) {
 			d.metrics.expect(channel, provider, d.types[channel].Urgent)
 		}

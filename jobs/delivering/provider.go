@@ -13,7 +13,6 @@ import (
 
 // chooseProvider sets the provider that the delivery goes through, and those that it may move to.
 func (d *Deliverer) chooseProvider(ctx context.Context, r *run) *Next {
-	r.settings = d.settings.Load()
 	var unusable error
 	r.provider, r.route, unusable = d.providerOf(r.settings.Registry, r.delivery, r.message)
 	r.tries = r.settings.TriesOf(r.provider)

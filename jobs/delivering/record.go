@@ -20,6 +20,7 @@ func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, rec
 	d.findOther(ctx, r, sendErr)
 	outcome, next := decide(r, receipt, sendErr)
 	outcome.Attempt.StartedAt = started.UTC().Truncate(time.Microsecond)
+	outcome.Digest = r.delivery.IsDigest()
 	outcome.CountAs = d.unlisted.countAs(r.delivery.Channel, sendErr, outcome.Attempt.Code)
 	d.logAttempt(ctx, r, outcome)
 	traceOutcome(ctx, r.delivery, outcome)

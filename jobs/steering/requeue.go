@@ -53,6 +53,9 @@ func (c *Control) checkRequeue(d store.Delivery, provider string) error {
 	if d.IsErased() {
 		return refusal.New(refusal.Erased, "", "the address of this delivery was erased")
 	}
+	if d.IsItem() {
+		return refusal.New(refusal.DeliveryOpen, "", "this delivery is an item of digest %s, which can be sent again", d.DigestID)
+	}
 	if provider != "" {
 		if _, err := c.channelOf(provider, d.Channel); err != nil {
 			return err

@@ -120,7 +120,7 @@ CREATE TABLE deliveries (
     id                uuid PRIMARY KEY,
     notification_id   uuid NOT NULL,
     message_id        uuid NOT NULL,
-    job_id            bigint NOT NULL, -- 0: erased; -1: it was withheld and never had one
+    job_id            bigint NOT NULL, -- 0: erased; -1: it was withheld, or is an item of a digest, and never had one
     channel           text NOT NULL,
     provider          text NOT NULL,
     next_provider     text, -- that it was moved to, or that a requeue asked for; NULL: the first that can take it
@@ -144,11 +144,15 @@ CREATE TABLE deliveries (
     expires_at        timestamptz,
     kind              text NOT NULL DEFAULT '',
     quiet             text NOT NULL DEFAULT '', -- hours and zone in which it is not sent; empty: none
+    digest_id         uuid, -- the digest that it is an item of; its own id: it is the digest; NULL: none
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 )
 -- Each row is updated soon after it was written.
 WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
+
+-- For the items of a digest.
+CREATE INDEX deliveries_digest ON deliveries (digest_id, id) WHERE digest_id IS NOT NULL;
 
 -- For the deliveries of a notification.
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
@@ -242,6 +246,20 @@ CREATE TABLE recipient_use (
     PRIMARY KEY (recipient_value, recipient_type, kind, channel, day)
 )
 WITH (fillfactor = 50);
+
+-- Digests that take items. The row goes when the digest is closed.
+CREATE TABLE digests (
+    recipient_value text COLLATE "C" NOT NULL,
+    recipient_type  text COLLATE "C" NOT NULL,
+    kind            text COLLATE "C" NOT NULL,
+    channel         text COLLATE "C" NOT NULL,
+    app_id          text COLLATE "C" NOT NULL,
+    key             text COLLATE "C" NOT NULL, -- hash of a param's value; empty: none
+    id              uuid NOT NULL UNIQUE, -- of its notification and its delivery
+    send_at         timestamptz NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel, app_id, key)
+)
+WITH (fillfactor = 50); -- updated for each item
 
 -- What the apps that have limits have used.
 CREATE TABLE app_use (
@@ -374,6 +392,7 @@ DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP FUNCTION audit_never_changes;
 DROP TABLE app_use;
+DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;

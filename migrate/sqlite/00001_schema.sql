@@ -139,10 +139,12 @@ CREATE TABLE deliveries (
     expires_at        INTEGER,
     kind              TEXT NOT NULL DEFAULT '',
     quiet             TEXT NOT NULL DEFAULT '',
+    digest_id         TEXT,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX deliveries_digest ON deliveries (digest_id, id) WHERE digest_id IS NOT NULL;
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
 CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;
@@ -221,6 +223,18 @@ CREATE TABLE recipient_use (
     day             TEXT NOT NULL,
     used            INTEGER NOT NULL,
     PRIMARY KEY (recipient_value, recipient_type, kind, channel, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE digests (
+    recipient_value TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    app_id          TEXT NOT NULL,
+    key             TEXT NOT NULL,
+    id              TEXT NOT NULL UNIQUE,
+    send_at         INTEGER NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel, app_id, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_use (
@@ -318,6 +332,7 @@ DROP TABLE provider_slots;
 DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP TABLE app_use;
+DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;

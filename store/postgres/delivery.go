@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
@@ -17,11 +18,11 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 	queries.Queue(`
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
-			recipient_configured, test, kind, quiet, status, last_code, last_error)
+			recipient_configured, test, kind, quiet, status, last_code, last_error, digest_id)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
 			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::integer[],
 			$14::timestamptz[], $15::timestamptz[], $16::boolean[], $17::boolean[],
-			$18::text[], $19::text[], $20::text[], $21::text[], $22::text[])`,
+			$18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::uuid[])`,
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.ID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.NotificationID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.MessageID }),
@@ -43,7 +44,10 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 		column(deliveries, func(d *store.Delivery) string { return d.Quiet }),
 		column(deliveries, func(d *store.Delivery) string { return string(d.Status) }),
 		column(deliveries, func(d *store.Delivery) string { return d.LastCode }),
-		column(deliveries, func(d *store.Delivery) string { return d.LastError }))
+		column(deliveries, func(d *store.Delivery) string { return d.LastError }),
+		column(deliveries, func(d *store.Delivery) pgtype.UUID {
+			return pgtype.UUID{Bytes: d.DigestID, Valid: d.DigestID != uuid.Nil}
+		}))
 }
 
 // FindDeliveries implements store.Deliveries.

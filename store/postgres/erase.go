@@ -7,15 +7,18 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/labring/sealos-notify/store"
-	"github.com/labring/sealos-notify/store/sqlread"
 )
+
+// digestsWith are the digests that have sent deliveries of the notification $1.
+const digestsWith = `SELECT digest_id FROM deliveries
+	WHERE notification_id = $1 AND digest_id IS NOT NULL AND status NOT IN ('pending', 'failed')`
 
 // erasable returns the condition on deliveries that an erasure chooses, and its arguments.
 func erasable(e store.Erasure) (string, []any) {
 	if e.Recipient != (store.Recipient{}) {
 		return `recipient_value = $1 AND recipient_type = $2 AND job_id <> 0`, []any{e.Recipient.Value, e.Recipient.Type}
 	}
-	return `notification_id = $1 AND job_id <> 0`, []any{e.NotificationID}
+	return `(notification_id = $1 OR id IN (` + digestsWith + `)) AND job_id <> 0`, []any{e.NotificationID}
 }
 
 // CountErasable implements store.Erasures.
@@ -76,9 +79,6 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 			return err
 		}
 		done.Last = ids[len(ids)-1]
-		if _, err := tx.Exec(ctx, lockNotifications, ids); err != nil {
-			return err
-		}
 		if done.Cancelled, done.Running, err = s.cancelErased(ctx, tx, ids, e); err != nil {
 			return err
 		}
@@ -93,13 +93,10 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 	return done, nil
 }
 
-// cancelErased cancels those of the deliveries that wait, and returns how many there were, and
-// how many are running. Their notifications are locked.
+// cancelErased locks the notifications of the deliveries, cancels those that wait, and returns how many
+// there were, and how many are running.
 func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e store.Erasure) (cancelled, running int, err error) {
-	open, err := query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {
-		err = row.Scan(&d.ID, &d.JobID)
-		return d, err
-	}, `SELECT id, job_id FROM deliveries WHERE id = ANY ($1) AND status IN ('pending', 'failed')`, ids)
+	open, err := lockOpen(ctx, tx, ids)
 	if err != nil || len(open) == 0 {
 		return 0, 0, err
 	}
@@ -107,10 +104,9 @@ func (s *Store) cancelErased(ctx context.Context, tx pgx.Tx, ids [][16]byte, e s
 	if err != nil {
 		return 0, 0, err
 	}
-	_, err = tx.Exec(ctx, closeDeliveries, s.closeArgs(column(stopped, func(d *openDelivery) store.Closing {
+	return len(stopped), len(open) - len(stopped), s.closeStopped(ctx, tx, ids, column(stopped, func(d *openDelivery) store.Closing {
 		return store.Closing{DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At}
-	}))...)
-	return len(stopped), len(open) - len(stopped), err
+	}))
 }
 
 // chosenAddress is the condition on an element r of a list that an erasure chooses: with the type

@@ -40,7 +40,11 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 			return err
 		}
 		withheld, used := store.Withhold(decision.News, known)
-		created = inOrderOfKeys(withheld)
+		open, err := lockDigests(ctx, tx, withheld)
+		if err != nil {
+			return err
+		}
+		created = inOrderOfKeys(store.Gather(withheld, open))
 		return s.insertAcceptances(ctx, tx, created, store.ToldOf(decision.News), decision.Used, used)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {

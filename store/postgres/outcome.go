@@ -13,14 +13,16 @@ import (
 )
 
 // lockNotifications is the first statement of every transaction that changes the
-// deliveries $1. It locks their notifications in the order of ids, so that replicas whose
+// deliveries $1. It locks their notifications, and those of the items of the digests $2, in the order of ids, so that replicas whose
 // batches touch the same notifications wait for each other and cannot deadlock. The next
 // statement of the transaction sees everything that was recorded before.
 var lockNotifications = `
 	SELECT FROM (
-		SELECT DISTINCT d.notification_id
+		SELECT d.notification_id
 		FROM unnest($1::uuid[]) AS wanted (key), ` + rowOf("deliveries", "key") + ` d
-		ORDER BY d.notification_id
+		UNION
+		SELECT i.notification_id FROM deliveries i WHERE i.digest_id = ANY ($2::uuid[])
+		ORDER BY notification_id
 	) notification, LATERAL (
 		SELECT FROM notifications WHERE id = notification.notification_id LIMIT 1 FOR NO KEY UPDATE
 	) locked`
@@ -82,7 +84,7 @@ var record = `
 // Record implements store.Deliveries.
 func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, error) {
 	ids := column(batch, func(o *store.Outcome) [16]byte { return o.Attempt.DeliveryID })
-	changed, err := s.change(ctx, ids, record,
+	changed, err := s.change(ctx, ids, digestsOf(batch), record,
 		ids,
 		column(batch, func(o *store.Outcome) int64 { return o.Attempt.JobID }),
 		column(batch, func(o *store.Outcome) int { return o.Attempt.Attempt }),
@@ -129,7 +131,7 @@ var moveDeliveries = `
 // MoveDeliveries implements store.Deliveries.
 func (s *Store) MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error) {
 	ids := column(batch, func(m *store.Move) [16]byte { return m.DeliveryID })
-	moved, err := s.change(ctx, ids, moveDeliveries, ids,
+	moved, err := s.change(ctx, ids, nil, moveDeliveries, ids,
 		column(batch, func(m *store.Move) int64 { return m.JobID }),
 		column(batch, func(m *store.Move) string { return m.NextProvider }),
 		column(batch, func(m *store.Move) string { return m.Line }))
@@ -171,7 +173,7 @@ const reopen = `
 // Reopen implements store.Deliveries.
 func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error) {
 	ids := [][16]byte{id}
-	changed, err := s.change(ctx, ids, reopen, ids, jobID, attempts, store.Now())
+	changed, err := s.change(ctx, ids, nil, reopen, ids, jobID, attempts, store.Now())
 	if err != nil {
 		return false, fmt.Errorf("reopen delivery %s: %w", id, err)
 	}
@@ -179,7 +181,7 @@ func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts 
 }
 
 // closeDeliveries closes the deliveries that are still open and have the same job, and
-// returns them.
+// returns them. Items leave their digest.
 var closeDeliveries = `
 	WITH closings AS (
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
@@ -191,7 +193,8 @@ var closeDeliveries = `
 		WHERE d.job_id = s.job_id AND d.status IN ('pending', 'failed')
 	), updated_deliveries AS (
 		UPDATE deliveries d SET status = c.status, next_retry_at = NULL,
-			last_code = c.code, last_error = c.error, updated_at = c.at
+			last_code = c.code, last_error = c.error, updated_at = c.at,
+			digest_id = CASE WHEN d.digest_id = d.id THEN d.id END
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
 	), ` + moveCounts + `, ` + countOutcomes("$7::smallint") + `
 	SELECT delivery_id FROM changed_deliveries`
@@ -212,7 +215,7 @@ func (s *Store) closeArgs(batch []store.Closing) []any {
 // CloseOrphans implements store.Deliveries.
 func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error) {
 	ids := column(batch, func(c *store.Closing) [16]byte { return c.DeliveryID })
-	changed, err := s.change(ctx, ids, closeDeliveries, s.closeArgs(batch)...)
+	changed, err := s.change(ctx, ids, ids, closeDeliveries, s.closeArgs(batch)...)
 	if err != nil {
 		return nil, fmt.Errorf("close orphans: %w", err)
 	}
@@ -220,15 +223,22 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 }
 
 // change locks the notifications of the deliveries and runs a statement that returns the
-// ids of those that it changed. Both are sent at once, as one implicit transaction.
-func (s *Store) change(ctx context.Context, deliveries [][16]byte, sql string, args ...any) ([][16]byte, error) {
+// ids of those that it changed. The items of those of the digests that have ended then end with them.
+// All are sent at once, as one implicit transaction.
+func (s *Store) change(ctx context.Context, deliveries, digests [][16]byte, sql string, args ...any) ([][16]byte, error) {
 	var changed [][16]byte
 	var queries pgx.Batch
-	queries.Queue(lockNotifications, deliveries)
+	if len(digests) > 0 {
+		queries.Queue(lockOpenDigests, digests)
+	}
+	queries.Queue(lockNotifications, deliveries, digests)
 	queries.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
 		changed, err = collect(rows, scanID)
 		return err
 	})
+	if len(digests) > 0 {
+		queries.Queue(endItems, digests)
+	}
 	// Close reads all answers, that of the commit included.
 	if err := s.pool.SendBatch(ctx, &queries).Close(); err != nil {
 		return nil, marked(err)

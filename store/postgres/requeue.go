@@ -20,6 +20,7 @@ var requeuable = `
 	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, position), ` + rowOf("deliveries", "r.delivery_id") + ` d,
 		` + rowOf("notifications", "d.notification_id") + ` n
 	WHERE d.job_id = r.job_id AND (d.status IN ('dead', 'cancelled', 'failed') OR d.status = 'pending' AND d.quiet <> '')
+		AND (d.digest_id IS NULL OR d.digest_id = d.id)
 	ORDER BY r.position`
 
 var requeue = `
@@ -41,7 +42,7 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 	requeued := make([]bool, len(batch))
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		deliveries := column(batch, func(r *store.Requeue) [16]byte { return r.DeliveryID })
-		if _, err := tx.Exec(ctx, lockNotifications, deliveries); err != nil {
+		if _, err := tx.Exec(ctx, lockNotifications, deliveries, nil); err != nil {
 			return err
 		}
 		positions, err := s.requeuable(ctx, tx, batch, deliveries)

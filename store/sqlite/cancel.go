@@ -13,20 +13,26 @@ import (
 
 // openDelivery is a delivery that may still be sent.
 type openDelivery struct {
-	ID    uuid.UUID
-	JobID int64
+	ID     uuid.UUID
+	JobID  int64
+	Leaves bool // it is an item of a digest that is open
+}
+
+// openDeliveries selects open deliveries d, with the condition on them.
+const openDeliveries = `SELECT d.id, d.job_id, EXISTS (SELECT 1 FROM digests o WHERE o.id = d.digest_id) FROM deliveries d
+	WHERE d.status IN ('pending', 'failed') AND `
+
+func scanOpen(row sqlread.Row) (d openDelivery, err error) {
+	err = row.Scan(&d.ID, &d.JobID, &d.Leaves)
+	return d, err
 }
 
 // Cancel implements store.Deliveries.
 func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error) {
 	var result store.Cancelled
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		open, err := query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {
-			err = row.Scan(&d.ID, &d.JobID)
-			return d, err
-		}, `SELECT id, job_id FROM deliveries
-			WHERE notification_id = ? AND id > ? AND status IN ('pending', 'failed')
-			ORDER BY id LIMIT ?`, c.NotificationID, c.After, c.Limit)
+		open, err := query(ctx, tx, scanOpen, openDeliveries+`d.notification_id = ? AND d.id > ? ORDER BY d.id LIMIT ?`,
+			c.NotificationID, c.After, c.Limit)
 		if err != nil || len(open) == 0 {
 			return err
 		}

@@ -11,12 +11,16 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
+// digestsWith are the digests that have sent deliveries of the notification ?1.
+const digestsWith = `SELECT digest_id FROM deliveries
+	WHERE notification_id = ?1 AND digest_id IS NOT NULL AND status NOT IN ('pending', 'failed')`
+
 // erasable returns the condition on deliveries that an erasure chooses, and its arguments.
 func erasable(e store.Erasure) (string, []any) {
 	if e.Recipient != (store.Recipient{}) {
 		return `recipient_value = ? AND recipient_type = ? AND job_id <> 0`, []any{e.Recipient.Value, e.Recipient.Type}
 	}
-	return `notification_id = ? AND job_id <> 0`, []any{e.NotificationID}
+	return `(notification_id = ?1 OR id IN (` + digestsWith + `)) AND job_id <> 0`, []any{e.NotificationID}
 }
 
 // CountErasable implements store.Erasures.
@@ -94,10 +98,7 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 // cancelErased cancels those of the deliveries, a JSON array of ids, that wait, and returns how
 // many there were, and how many are running.
 func (s *Store) cancelErased(ctx context.Context, tx *sql.Tx, ids string, e store.Erasure) (cancelled, running int, err error) {
-	open, err := query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {
-		err = row.Scan(&d.ID, &d.JobID)
-		return d, err
-	}, `SELECT id, job_id FROM deliveries WHERE status IN ('pending', 'failed') AND id IN `+listed, ids)
+	open, err := query(ctx, tx, scanOpen, openDeliveries+`d.id IN `+listed, ids)
 	if err != nil || len(open) == 0 {
 		return 0, 0, err
 	}

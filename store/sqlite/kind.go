@@ -12,13 +12,13 @@ import (
 
 // PutKind implements store.Kinds.
 func (s *Store) PutKind(ctx context.Context, k store.Kind, audit store.AuditEntry) error {
-	channels, quiet, caps := sqlread.KindJSON(k)
+	channels, quiet, caps, digest := sqlread.KindJSON(k)
 	_, err := s.audited(ctx, audit, `
-		INSERT INTO kinds (`+sqlread.KindColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO kinds (`+sqlread.KindColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET description = excluded.description, channels = excluded.channels,
-			optional = excluded.optional, critical = excluded.critical, quiet = excluded.quiet, caps = excluded.caps,
+			optional = excluded.optional, critical = excluded.critical, quiet = excluded.quiet, caps = excluded.caps, digest = excluded.digest,
 			updated_at = excluded.updated_at, updated_by = excluded.updated_by`,
-		k.Name, k.Description, text(channels), k.Optional, k.Critical, text(quiet), text(caps), k.UpdatedAt, k.UpdatedBy)
+		k.Name, k.Description, text(channels), k.Optional, k.Critical, text(quiet), text(caps), text(digest), k.UpdatedAt, k.UpdatedBy)
 	if err != nil {
 		return fmt.Errorf("write kind %q: %w", k.Name, err)
 	}

@@ -33,8 +33,13 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 			return err
 		}
 		withheld, used := store.Withhold(decision.News, known)
-		byID := make(map[uuid.UUID]store.Acceptance, len(withheld))
-		for _, a := range withheld {
+		open, err := openDigests(ctx, tx, withheld)
+		if err != nil {
+			return err
+		}
+		gathered := store.Gather(withheld, open)
+		byID := make(map[uuid.UUID]store.Acceptance, len(gathered))
+		for _, a := range gathered {
 			byID[a.Notification.ID] = a
 		}
 		var created []store.Acceptance
@@ -59,6 +64,12 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 				created = append(created, a)
 			}
 		}
+		for _, a := range store.OpenedOf(gathered) {
+			if _, err := insertNotification(ctx, tx, a); err != nil {
+				return err
+			}
+			created = append(created, a)
+		}
 		if err := writeTold(ctx, tx, store.ToldOf(decision.News)); err != nil {
 			return err
 		}
@@ -79,7 +90,7 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	return accepted, nil
 }
 
-// decide decides what of a batch is written. The keys of acceptances that have quotas or caps, or
+// decide decides what of a batch is written. The keys of acceptances that have quotas, caps or digests, or
 // tell of a group of alerts, are looked up: what was accepted before uses none, and tells nothing.
 func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.Decision, error) {
 	last, err := lockGroups(ctx, tx, store.ToldOf(batch))
@@ -92,7 +103,7 @@ func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.De
 	}
 	taken := map[store.Key]bool{}
 	for _, a := range batch {
-		if len(a.Quotas) == 0 && a.Telling == nil && !a.IsCapped() {
+		if len(a.Quotas) == 0 && a.Telling == nil && !a.IsCapped() && len(a.Digests) == 0 {
 			continue
 		}
 		key := a.Notification.Key()

@@ -77,6 +77,11 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tal
 	if err := moveJob(ctx, tx, a.JobID, o.Line); err != nil {
 		return false, err
 	}
+	if o.Digest {
+		if err := endItems(ctx, tx, a.DeliveryID); err != nil {
+			return false, err
+		}
+	}
 	before.provider = a.Provider
 	return true, before.count(ctx, tx, tally, o.Status, o.CountedCode(), o.TookBucket(), a.FinishedAt)
 }
@@ -173,7 +178,7 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 }
 
 // closeDelivery closes a delivery that is still open and has the same job, and adds it to the
-// tally; a cancelled one is not counted.
+// tally; a cancelled one is not counted. An item leaves its digest, and a digest ends its items.
 func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing, tally store.Tally) (bool, error) {
 	before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND status IN ('pending', 'failed')`, c.DeliveryID, c.JobID)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -183,9 +188,13 @@ func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing, tally store
 		return false, err
 	}
 	_, err = tx.ExecContext(ctx, `
-		UPDATE deliveries SET status = ?, next_retry_at = NULL, last_code = ?, last_error = ?, updated_at = ?
+		UPDATE deliveries SET status = ?, next_retry_at = NULL, last_code = ?, last_error = ?, updated_at = ?,
+			digest_id = CASE WHEN digest_id = id THEN id END
 		WHERE id = ?`, c.Status, c.Code, c.Error, c.At.UnixMicro(), c.DeliveryID)
 	if err != nil {
+		return false, err
+	}
+	if err := endItems(ctx, tx, c.DeliveryID); err != nil {
 		return false, err
 	}
 	return true, before.count(ctx, tx, tally, c.Status, c.Code, 0, c.At)

@@ -22,7 +22,8 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		var ended []endedDelivery
 		var jobs []store.Job
 		for i, r := range batch {
-			before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND (status IN ('dead', 'cancelled', 'failed') OR status = 'pending' AND quiet <> '')`, r.DeliveryID, r.JobID)
+			before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND (status IN ('dead', 'cancelled', 'failed') OR status = 'pending' AND quiet <> '')
+				AND (digest_id IS NULL OR digest_id = id)`, r.DeliveryID, r.JobID)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}

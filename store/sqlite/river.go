@@ -33,7 +33,7 @@ const (
 		SELECT d.id, d.job_id, coalesce(j.state, ''), coalesce(j.attempt, 0), d.attempts
 		FROM deliveries d LEFT JOIN river_job j ON j.id = d.job_id
 		WHERE d.status IN ('pending', 'failed') AND d.id > $1
-			AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))
+			AND d.job_id <> -1 AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))
 		ORDER BY d.id LIMIT $2`
 	// queueDepths reads only the index that River fetches by: it has all columns, and
 	// finished jobs, of which there are many, are not read.
@@ -139,7 +139,10 @@ func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) (
 	}
 	var stopped []openDelivery
 	for _, d := range open {
-		if !deleted[d.JobID] {
+		if d.JobID == store.NoJob && !d.Leaves {
+			continue // its digest is being sent
+		}
+		if !deleted[d.JobID] && d.JobID != store.NoJob {
 			// It is running or has ended. One call for each: they are few.
 			job, err := client.JobCancelTx(ctx, tx, d.JobID)
 			if errors.Is(err, rivertype.ErrNotFound) {

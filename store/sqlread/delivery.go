@@ -16,15 +16,19 @@ import (
 const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider,
 	coalesce(d.next_provider, ''), d.pinned, d.template_name, d.template_version, d.recipient_type, d.recipient_value,
 	d.recipient_configured, d.attempts, d.max_retry, d.next_retry_at, d.last_code, d.last_error, d.details,
-	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test, d.kind, d.quiet`
+	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test, d.kind, d.quiet, d.digest_id`
 
 // Delivery scans DeliveryColumns and a status.
 func Delivery(row Row) (store.Delivery, error) {
 	var d store.Delivery
+	var digest *uuid.UUID
 	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
 		&d.NextProvider, &d.Pinned, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
 		&d.Recipient.Configured, &d.Attempts, &d.MaxRetry, &d.NextRetryAt, &d.LastCode, &d.LastError, &d.Details,
-		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Kind, &d.Quiet, &d.Status)
+		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Kind, &d.Quiet, &digest, &d.Status)
+	if digest != nil {
+		d.DigestID = *digest
+	}
 	return d, err
 }
 
@@ -64,6 +68,9 @@ func (r Reader) ListDeliveries(
 	if f.NotificationID != uuid.Nil {
 		c.and(`d.notification_id = $`, f.NotificationID)
 	}
+	if f.DigestID != uuid.Nil {
+		c.and(`d.digest_id = $`, f.DigestID)
+	}
 	c.page(`d.id`, after, f.Since, f.Until)
 	if !f.Unexpired.IsZero() {
 		c.and(`coalesce(d.expires_at > $, true)`, f.Unexpired)
@@ -83,8 +90,9 @@ func (r Reader) ListDeliveries(
 	return wrapped(deliveries, err, "list deliveries")
 }
 
-// notErased chooses the deliveries that can be sent again, see store.Delivery.IsErased.
-const notErased = `d.job_id <> 0`
+// notErased chooses the deliveries that can be sent again, see store.Delivery.IsErased. An item goes
+// again with its digest.
+const notErased = `d.job_id <> 0 AND (d.digest_id IS NULL OR d.digest_id = d.id)`
 
 // DeadGroups implements store.Deliveries.
 func (r Reader) DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error) {

@@ -1,0 +1,92 @@
+package delivering
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/store"
+)
+
+// Codes of digests that are not sent.
+const (
+	CodeDigestFailed = "digest_failed" // its template could not be rendered with its items
+	CodeDigestEmpty  = "digest_empty"  // all of its items were cancelled
+)
+
+// mostItems is how many items of a digest its template gets. The others are counted.
+const mostItems = 100
+
+// closeDigest closes a digest that is due and renders its message. After a crash the message is
+// rendered again from the same items, unless it was written: so all attempts send the same.
+func (d *Deliverer) closeDigest(ctx context.Context, r *run) *Next {
+	if !r.delivery.IsDigest() || r.message.ID != uuid.Nil {
+		return nil
+	}
+	provider, on := r.settings.Registry.Provider(r.delivery.Channel)
+	if !on {
+		return nil // chooseProvider fails the attempt
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	items, count, err := d.store.CloseDigest(ctx, r.delivery.ID, mostItems)
+	if err == nil && count == 0 {
+		return d.endDigest(ctx, r, store.DeliveryCancelled, CodeDigestEmpty, "all of its items were cancelled")
+	}
+	var t store.Template
+	if err == nil {
+		t, err = d.digestTemplate(ctx, r.delivery)
+	}
+	var m store.Message
+	if err == nil {
+		_, _, app := store.SplitQueue(r.job.Line)
+		m, err = d.renderer.Digest(ctx, app, t, provider, items, count)
+	}
+	if err == nil {
+		m.ID, m.NotificationID = r.delivery.MessageID, r.delivery.NotificationID
+		r.message, err = d.store.WriteDigest(ctx, m)
+	}
+	var refused *refusal.Error
+	switch {
+	case errors.As(err, &refused):
+		return d.endDigest(ctx, r, store.DeliveryDead, CodeDigestFailed, refused.Message)
+	case errors.Is(err, store.ErrNotFound):
+		return d.endDigest(ctx, r, store.DeliveryDead, CodeDigestFailed, "its template was deleted")
+	case err != nil:
+		d.log.Warn("digest could not be closed", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
+		return snooze(time.Second)
+	}
+	d.metrics.digests.WithLabelValues(r.delivery.Channel).Inc()
+	d.metrics.digestItems.WithLabelValues(r.delivery.Channel).Add(float64(count))
+	return nil
+}
+
+// digestTemplate returns the template of a digest as it was when the digest was opened, or else as it
+// is now: replaced versions are deleted in time.
+func (d *Deliverer) digestTemplate(ctx context.Context, of store.Delivery) (store.Template, error) {
+	version, err := d.store.TemplateVersion(ctx, of.TemplateName, of.TemplateVersion)
+	if errors.Is(err, store.ErrNotFound) {
+		return d.store.Template(ctx, of.TemplateName)
+	}
+	return store.Template{
+		Name: version.Name, Version: version.Version, Channel: version.Channel, MsgType: version.MsgType, Subject: version.Subject,
+		Body: version.Body, TemplateCode: version.TemplateCode, TemplateCodes: version.TemplateCodes,
+	}, err
+}
+
+// endDigest ends a digest, and its items, without an attempt.
+func (d *Deliverer) endDigest(ctx context.Context, r *run, status store.DeliveryStatus, code, text string) *Next {
+	closed, err := d.store.CloseOrphans(ctx, []store.Closing{{
+		DeliveryID: r.delivery.ID, JobID: r.job.ID, Status: status, Code: code, Error: text, At: store.Now(),
+	}})
+	if err != nil || !closed[0] {
+		d.log.Warn("digest could not be ended", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
+		return snooze(time.Second) // its state is read again then
+	}
+	d.log.Warn("digest was not sent", zap.Stringer("delivery", r.delivery.ID), zap.String("code", code))
+	return cancel(code)
+}

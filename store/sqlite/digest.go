@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
+)
+
+// openDigests returns the open digests that the deliveries of acceptances go into, and opens those
+// that are not.
+func openDigests(ctx context.Context, tx *sql.Tx, news []store.Acceptance) ([]store.OpenDigest, error) {
+	var open []store.OpenDigest
+	for _, p := range store.DigestPlans(news) {
+		found, err := query(ctx, tx, sqlread.OpenDigest, `
+			INSERT INTO digests (`+sqlread.DigestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (recipient_value, recipient_type, kind, channel, app_id, key) DO UPDATE SET send_at = send_at
+			RETURNING `+sqlread.DigestColumns,
+			p.Value, p.Type, p.Kind, p.Channel, p.AppID, p.Key, p.ID, p.SendAt)
+		if err != nil {
+			return nil, fmt.Errorf("open digests: %w", err)
+		}
+		open = append(open, found...)
+	}
+	return open, nil
+}
+
+// endItems closes a digest that has ended, and ends its items as it did. It does nothing for any
+// other delivery. An item that had ended with its digest before ends again: the digest was sent again.
+func endItems(ctx context.Context, tx *sql.Tx, id uuid.UUID) error {
+	var (
+		status                store.DeliveryStatus
+		provider, code, cause string
+		at                    int64
+	)
+	err := tx.QueryRowContext(ctx, `SELECT status, provider, last_code, last_error, updated_at FROM deliveries
+		WHERE id = ? AND digest_id = id AND status IN ('success', 'dead', 'cancelled')`, id).
+		Scan(&status, &provider, &code, &cause, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if status == store.DeliverySuccess {
+		code = store.CodeDigested
+	}
+	if _, err := changed(ctx, tx, `DELETE FROM digests WHERE id = ?`, id); err != nil {
+		return err
+	}
+	items, err := query(ctx, tx, func(row sqlread.Row) (m move, err error) {
+		err = row.Scan(&m.notification, &m.status)
+		return m, err
+	}, `UPDATE deliveries SET provider = ?2, last_code = ?3, last_error = ?4, updated_at = ?5
+		WHERE digest_id = ?1 AND id <> ?1 AND status <> 'success' AND job_id <> 0 RETURNING notification_id, status`,
+		id, provider, code, cause, at)
+	if err != nil {
+		return err
+	}
+	for _, item := range items { // their status is the old one
+		if _, err := item.moveCounts(ctx, tx, status, time.UnixMicro(at)); err != nil {
+			return err
+		}
+	}
+	_, err = changed(ctx, tx, `UPDATE deliveries SET status = ?2 WHERE digest_id = ?1 AND id <> ?1 AND status <> 'success' AND job_id <> 0`, id, status)
+	return err
+}
+
+// CloseDigest implements store.Digests.
+func (s *Store) CloseDigest(ctx context.Context, id uuid.UUID, most int) (items [][]byte, count int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		if _, err := changed(ctx, tx, `DELETE FROM digests WHERE id = ?`, id); err != nil {
+			return err
+		}
+		items, err = query(ctx, tx, func(row sqlread.Row) (params []byte, err error) {
+			err = row.Scan(&params, &count)
+			return params, err
+		}, sqlread.DigestItems, id, most)
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("close digest %s: %w", id, err)
+	}
+	slices.Reverse(items)
+	return items, count, nil
+}
+
+// WriteDigest implements store.Digests.
+func (s *Store) WriteDigest(ctx context.Context, m store.Message) (store.Message, error) {
+	_, err := s.execute(ctx, `
+		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
+			template_code, template_codes, params)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		m.ID, m.NotificationID, m.Channel, m.TemplateName, m.TemplateVersion, m.MsgType, m.Subject, m.Body,
+		m.TemplateCode, text(m.TemplateCodes.JSON()), text(m.Params))
+	if err != nil {
+		return store.Message{}, fmt.Errorf("write digest %s: %w", m.NotificationID, err)
+	}
+	return s.Message(ctx, m.ID)
+}
