@@ -166,6 +166,9 @@ func (c consoleAPI) Message(ctx context.Context, of store.Delivery) (store.Messa
 		return store.Message{}, err
 	}
 	m, err := c.s.store.Message(ctx, of.MessageID)
+	if isUnwritten(of, err) {
+		return m, nil
+	}
 	for i, r := range m.Mention {
 		m.Mention[i].Value = viewRecipient(ctx, r).Value
 	}

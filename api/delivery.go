@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,8 +15,11 @@ import (
 // 20 KiB, with its details and its last error.
 const deliveryPage = 50
 
-// heldByQuietHours is why a delivery is held.
-const heldByQuietHours = "quiet_hours"
+// Why a delivery is held.
+const (
+	heldByQuietHours = "quiet_hours"
+	heldByDigest     = "digest"
+)
 
 type deliveryView struct {
 	ID              uuid.UUID       `json:"id" format:"uuid"`
@@ -33,7 +37,8 @@ type deliveryView struct {
 	NextRetryAt     *time.Time      `json:"nextRetryAt" doc:"null when no retry is scheduled"`
 	Kind            string          `json:"kind" doc:"name of the notification's kind; empty: none"`
 	HeldUntil       *time.Time      `json:"heldUntil,omitempty" doc:"it is not sent before; left out when nothing holds it but sendAt and retries"`
-	HeldWhy         string          `json:"heldWhy,omitempty" enum:"quiet_hours" doc:"what holds it until then"`
+	HeldWhy         string          `json:"heldWhy,omitempty" enum:"quiet_hours,digest" doc:"what holds it until then"`
+	DigestID        *uuid.UUID      `json:"digestId,omitempty" format:"uuid" doc:"the digest that it is an item of: a notification whose one delivery has the same id. The digest itself has its own id. Left out when there is none"`
 	LastCode        string          `json:"lastCode" doc:"code of the last failure, or empty"`
 	LastError       string          `json:"lastError" doc:"text of the last failure, or empty"`
 	Details         json.RawMessage `json:"details" doc:"the provider's answer to the last attempt: an object, or null"`
@@ -76,6 +81,12 @@ func viewDelivery(ctx context.Context, d store.Delivery) deliveryView {
 	}
 	if view.HeldUntil != nil {
 		view.HeldWhy = heldByQuietHours
+		if d.IsHeldByDigest(time.Now()) {
+			view.HeldWhy = heldByDigest
+		}
+	}
+	if d.DigestID != uuid.Nil {
+		view.DigestID = &d.DigestID
 	}
 	return view
 }
@@ -119,7 +130,7 @@ func (s *Server) getDelivery(ctx context.Context, in *getDeliveryInput) (*delive
 		return nil, err
 	}
 	message, err := s.store.Message(ctx, d.MessageID)
-	if err != nil {
+	if err != nil && !isUnwritten(d, err) {
 		return nil, err
 	}
 	attempts, err := s.store.Attempts(ctx, d.ID)
@@ -133,6 +144,11 @@ func (s *Server) getDelivery(ctx context.Context, in *getDeliveryInput) (*delive
 		v.Message.Mention = viewRecipients(ctx, message.Mention)
 	}
 	return &deliveryOutput{v}, nil
+}
+
+// isUnwritten reports whether a message was not found because its digest is not closed yet.
+func isUnwritten(d store.Delivery, err error) bool {
+	return d.IsDigest() && errors.Is(err, store.ErrNotFound)
 }
 
 // deliveryOf returns a delivery that the caller may see, or errNotFound.

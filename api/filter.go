@@ -67,6 +67,7 @@ type findDeliveriesInput struct {
 	Template     string    `query:"template" maxLength:"64"`
 	Test         string    `query:"test" enum:"true,false" doc:"whether it was sent with a test secret"`
 	Notification uuid.UUID `query:"notification" format:"uuid"`
+	Digest       uuid.UUID `query:"digest" format:"uuid" doc:"the digest of this id, and its items"`
 	App          string    `query:"app" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 	Since        time.Time `query:"since" doc:"accepted at this time or later"`
 	Until        time.Time `query:"until" doc:"accepted before this time"`
@@ -76,7 +77,7 @@ type findDeliveriesInput struct {
 
 func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*listOutput, error) {
 	filter, err := seenDeliveries(ctx, store.DeliveryFilter{
-		NotificationID: in.Notification, AppID: in.App, Status: store.DeliveryStatus(in.Status),
+		NotificationID: in.Notification, DigestID: in.Digest, AppID: in.App, Status: store.DeliveryStatus(in.Status),
 		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
 		Test: truth(in.Test), Since: in.Since, Until: in.Until,
 	})

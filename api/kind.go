@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -31,6 +32,13 @@ type KindContent struct {
 	Critical    bool               `json:"critical,omitempty" doc:"it passes quiet hours and caps; not together with optional"`
 	Quiet       *quietView         `json:"quiet,omitempty" nullable:"false" doc:"hours in which deliveries wait; none when left out"`
 	Caps        map[string]capView `json:"caps,omitempty" doc:"by channel, the most deliveries of the kind that one recipient gets over it; more are cancelled with the code capped" example:"{\"sms\": {\"limit\": 5, \"per\": \"day\"}}"`
+	Digest      *digestView        `json:"digest,omitempty" nullable:"false" doc:"what is sent to one recipient over the channel of the template, within the window, is one message; left out: each is sent by itself. Requests with priority high, a sendAt or an expiresAt are sent by themselves, as are alerts and trials of a template. Caps cancel nothing that goes into a digest"`
+}
+
+type digestView struct {
+	Key      string `json:"key,omitempty" maxLength:"128" doc:"name of a param: items with another value go into another digest" example:"workspace"`
+	Window   string `json:"window" maxLength:"32" doc:"from the first item until the digest is sent, from 1s to 168h; after quiet hours" example:"1h"`
+	Template string `json:"template" minLength:"1" maxLength:"64" doc:"of the message. Its params are items (a list of the items' params: the newest 100, oldest first), count, and rest (how many items are not in the list). A vendor that renders the text itself gets the params of the newest item, and count" example:"billing-digest"`
 }
 
 type quietView struct {
@@ -66,6 +74,10 @@ func viewKind(k store.Kind) kindView {
 		quiet := quietView(*k.Quiet)
 		view.Quiet = &quiet
 	}
+	if k.Digest != nil {
+		digest := digestView(*k.Digest)
+		view.Digest = &digest
+	}
 	for channel, c := range k.Caps {
 		if view.Caps == nil {
 			view.Caps = map[string]capView{}
@@ -83,6 +95,10 @@ func (c KindContent) kind(name string) store.Kind {
 	if c.Quiet != nil {
 		quiet := store.Quiet(*c.Quiet)
 		k.Quiet = &quiet
+	}
+	if c.Digest != nil {
+		digest := store.Digest(*c.Digest)
+		k.Digest = &digest
 	}
 	for channel, limited := range c.Caps {
 		if k.Caps == nil {
@@ -133,6 +149,34 @@ func (c KindContent) check(known []string) error {
 		if !slices.Contains(known, channel) || len(c.Channels) > 0 && !slices.Contains(c.Channels, channel) {
 			return unfit("caps."+channel, "is none of the kind's channels")
 		}
+	}
+	if d := c.Digest; d != nil {
+		if window, err := time.ParseDuration(d.Window); err != nil || window < time.Second || window > longestWindow {
+			return unfit("digest.window", "must be a duration from 1s to 168h, such as 1h30m")
+		}
+		if c.Critical {
+			return unfit("digest", "cannot be together with critical: what is critical is sent at once")
+		}
+	}
+	return nil
+}
+
+// longestWindow bounds the window of a digest.
+const longestWindow = 7 * 24 * time.Hour
+
+// checkDigest returns a *Problem unless the template of the kind's digest is one of its channels'.
+func (s *Server) checkDigest(ctx context.Context, c KindContent) error {
+	if c.Digest == nil {
+		return nil
+	}
+	t, err := s.store.Template(ctx, c.Digest.Template)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fieldProblem(http.StatusUnprocessableEntity, refusal.UnknownTemplate, "digest.template", fmt.Sprintf("there is no template %q", c.Digest.Template))
+	case err != nil:
+		return err
+	case len(c.Channels) > 0 && !slices.Contains(c.Channels, t.Channel):
+		return fieldProblem(http.StatusUnprocessableEntity, codeInvalidKind, "digest.template", "belongs to channel "+t.Channel+", which is none of channels")
 	}
 	return nil
 }
@@ -187,6 +231,9 @@ func (s *Server) putKind(ctx context.Context, in *putKindInput) (*kindOutput, er
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "is another one than in the path")
 	}
 	if err := in.body.check(s.overview.Names()); err != nil {
+		return nil, err
+	}
+	if err := s.checkDigest(ctx, in.body.KindContent); err != nil {
 		return nil, err
 	}
 	k := in.body.kind(in.Name)

@@ -25,7 +25,8 @@ type Delivery struct {
 	NextRetryAt     *time.Time      `json:"nextRetryAt"`         // nil when no retry is scheduled
 	Kind            string          `json:"kind"`                // the notification's; empty: none
 	HeldUntil       *time.Time      `json:"heldUntil,omitempty"` // it is not sent before; nil when only SendAt or a retry holds it
-	HeldWhy         string          `json:"heldWhy,omitempty"`   // quiet_hours
+	HeldWhy         string          `json:"heldWhy,omitempty"`   // quiet_hours or digest
+	DigestID        string          `json:"digestId,omitempty"`  // of the digest that it is an item of, its own ID when it is one; empty: none
 	LastCode        string          `json:"lastCode"`            // of the last failure, or empty
 	LastError       string          `json:"lastError"`           // text of the last failure, or empty
 	Details         json.RawMessage `json:"details"`             // the provider's answer: an object, or null
@@ -73,9 +74,10 @@ type DeliveryFilter struct {
 type DeliveryQuery struct {
 	DeliveryFilter
 
-	Test  string // true or false: sent with a test secret or not
-	Limit int    // 1 to 500; 50 when 0
-	After string // DeliveryList.Next of the page before
+	Test   string // true or false: sent with a test secret or not
+	Digest string // the digest of this id, and its items
+	Limit  int    // 1 to 500; 50 when 0
+	After  string // DeliveryList.Next of the page before
 }
 
 // Deliveries lists deliveries, newest first.
@@ -89,6 +91,7 @@ func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryList,
 	values.text("template", q.Template)
 	values.text("test", q.Test)
 	values.text("notification", q.Notification)
+	values.text("digest", q.Digest)
 	values.text("app", q.App)
 	values.time("since", q.Since)
 	values.time("until", q.Until)

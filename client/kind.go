@@ -18,6 +18,14 @@ type KindRequest struct {
 	Critical    bool               `json:"critical,omitempty"` // it passes quiet hours and caps; not together with Optional
 	Quiet       *QuietHours        `json:"quiet,omitempty"`    // nil: none
 	Caps        map[string]KindCap `json:"caps,omitempty"`     // by channel
+	Digest      *KindDigest        `json:"digest,omitempty"`   // nil: each is sent by itself
+}
+
+// KindDigest makes what a kind sends to one recipient, over the channel of the template, one message.
+type KindDigest struct {
+	Key      string `json:"key,omitempty"` // name of a param: items with another value go into another digest
+	Window   string `json:"window"`        // from the first item until it is sent, such as 1h30m
+	Template string `json:"template"`      // gets items, count and rest
 }
 
 // QuietHours are hours of each day in which deliveries wait.

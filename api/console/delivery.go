@@ -26,12 +26,12 @@ func (d deliveryData) Open() bool { return d.Status.Open() }
 
 // CanGoAgain reports whether somebody may send the delivery again.
 func (d deliveryData) CanGoAgain() bool {
-	return d.Status == store.DeliveryDead || d.Status == store.DeliveryCancelled
+	return !d.IsItem() && (d.Status == store.DeliveryDead || d.Status == store.DeliveryCancelled)
 }
 
 // CanGoNow reports whether the delivery waits for its retry, or for the end of quiet hours.
 func (d deliveryData) CanGoNow() bool {
-	return d.Status == store.DeliveryFailed || d.Status == store.DeliveryPending && d.HeldUntil(time.Now()) != nil
+	return d.Status == store.DeliveryFailed || d.Status == store.DeliveryPending && d.HeldUntil(time.Now()) != nil && !d.IsItem() && !d.IsHeldByDigest(time.Now())
 }
 
 func showDelivery(v *visit) error {

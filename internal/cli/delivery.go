@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/labring/sealos-notify/client"
@@ -73,7 +74,7 @@ func deliveryTable(w io.Writer, deliveries []client.Delivery) {
 func deliveryStatus(d client.Delivery) string {
 	switch {
 	case d.HeldUntil != nil:
-		return d.Status + " (held by quiet hours)"
+		return d.Status + " (held by " + strings.ReplaceAll(d.HeldWhy, "_", " ") + ")"
 	case d.Status == client.StatusFailed:
 		return d.Status + " (waits for a retry)"
 	}

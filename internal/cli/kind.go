@@ -31,6 +31,13 @@ type kindFile struct {
 	Critical    bool               `yaml:"critical,omitempty"`
 	Quiet       *quietFile         `yaml:"quiet,omitempty"`
 	Caps        map[string]capFile `yaml:"caps,omitempty"`
+	Digest      *digestFile        `yaml:"digest,omitempty"`
+}
+
+type digestFile struct {
+	Key      string `yaml:"key,omitempty"`
+	Window   string `yaml:"window"`
+	Template string `yaml:"template"`
 }
 
 type quietFile struct {
@@ -51,6 +58,10 @@ func kindFileOf(k client.Kind) kindFile {
 		quiet := quietFile(*k.Quiet)
 		f.Quiet = &quiet
 	}
+	if k.Digest != nil {
+		digest := digestFile(*k.Digest)
+		f.Digest = &digest
+	}
 	for channel, c := range k.Caps {
 		if f.Caps == nil {
 			f.Caps = map[string]capFile{}
@@ -65,6 +76,10 @@ func (f kindFile) request() client.KindRequest {
 	if f.Quiet != nil {
 		quiet := client.QuietHours(*f.Quiet)
 		r.Quiet = &quiet
+	}
+	if f.Digest != nil {
+		digest := client.KindDigest(*f.Digest)
+		r.Digest = &digest
 	}
 	for channel, c := range f.Caps {
 		if r.Caps == nil {
@@ -84,13 +99,13 @@ func (listKinds) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.print(list, func(w io.Writer) {
-		row(w, "KIND", "CHANNELS", "QUIET", "CAPS", "PASSES", "UPDATED", "DESCRIPTION")
+		row(w, "KIND", "CHANNELS", "QUIET", "CAPS", "DIGEST", "PASSES", "UPDATED", "DESCRIPTION")
 		for _, k := range list.Kinds {
 			passes := ""
 			if k.Critical {
 				passes = "critical"
 			}
-			row(w, k.Name, channelsText(k.Channels), quietText(k.Quiet), capsText(k.Caps), passes, k.UpdatedAt, k.Description)
+			row(w, k.Name, channelsText(k.Channels), quietText(k.Quiet), capsText(k.Caps), digestText(k.Digest), passes, k.UpdatedAt, k.Description)
 		}
 	})
 }
@@ -115,6 +130,13 @@ func capsText(caps map[string]client.KindCap) string {
 		texts = append(texts, fmt.Sprintf("%s: %d a %s", channel, caps[channel].Limit, caps[channel].Per))
 	}
 	return strings.Join(texts, ", ")
+}
+
+func digestText(d *client.KindDigest) string {
+	if d == nil {
+		return ""
+	}
+	return d.Window + " with " + d.Template
 }
 
 type showKind struct {

@@ -179,6 +179,9 @@ func (s *Store) stopJobs(ctx context.Context, tx pgx.Tx, open []openDelivery) ([
 
 // deleteWaiting deletes those of the jobs that wait, and returns them.
 func (s *Store) deleteWaiting(ctx context.Context, tx pgx.Tx, jobs []int64) (map[int64]bool, error) {
+	if len(jobs) == 0 { // River refuses to delete none
+		return nil, nil
+	}
 	waiting, err := s.river.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().IDs(jobs...).
 		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable).
 		First(len(jobs)))
