@@ -74,6 +74,9 @@ func kindOf(form url.Values, channels []string) store.Kind {
 	if form.Get("from") != "" || form.Get("to") != "" || len(form["quiet"]) > 0 {
 		k.Quiet = &store.Quiet{From: form.Get("from"), To: form.Get("to"), TimeZone: form.Get("timeZone"), Channels: form["quiet"]}
 	}
+	if form.Get("window") != "" || form.Get("digest") != "" {
+		k.Digest = &store.Digest{Window: form.Get("window"), Template: form.Get("digest"), Key: form.Get("key")}
+	}
 	for _, channel := range channels {
 		typed := form.Get("cap." + channel)
 		if typed == "" {
