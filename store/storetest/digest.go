@@ -406,13 +406,13 @@ func digestCancelConcurrently(t *testing.T, b bundle) {
 }
 
 func digestErased(t *testing.T, b bundle) {
-	item, sent := b.item(t, "1"), store.Delivery{}
-	b.closeDigest(t, item.DigestID)
-	digest := b.delivery(t, item.DigestID)
+	sent := b.item(t, "1")
+	b.closeDigest(t, sent.DigestID)
+	digest := b.delivery(t, sent.DigestID)
 	_, err := b.WriteDigest(t.Context(), store.Message{ID: digest.MessageID, NotificationID: digest.ID, Channel: "email", Body: "secret"})
 	require.NoError(t, err)
 	b.record(t.Context(), t, digestOutcome(digest, 1, store.DeliverySuccess))
-	sent, item = item, b.item(t, "2")
+	item := b.item(t, "2")
 	done := b.erase(t, erasure(item.Recipient, uuid.Nil))
 	require.Equal(t, 4, done.Deliveries, "two digests with an item each")
 	for _, id := range []uuid.UUID{item.ID, item.DigestID, sent.ID, sent.DigestID} {
