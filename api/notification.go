@@ -126,8 +126,11 @@ func peopleOf(views []recipientView) []store.Recipient {
 
 // checkRecipients returns a *Problem when a channel has nobody to send to.
 func (r notificationRequest) checkRecipients() error {
+	if r.Recipients != nil {
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Channels)) {
-		if r.Recipients == nil && r.Channels[name].Recipients == nil {
+		if r.Channels[name].Recipients == nil {
 			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "recipients",
 				"is required, because the channel "+name+" has none of its own")
 		}

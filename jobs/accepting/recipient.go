@@ -66,16 +66,16 @@ func (a *Accepter) checkLists(req Request, most int) (l lists, err error) {
 // checkNumber returns a *refusal.Error when a request has more recipients than it may, in all
 // its lists together.
 func checkNumber(req Request, most int) error {
+	if req.recipients() <= most {
+		return nil
+	}
 	total, list := len(req.Recipients), "recipients"
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		if n := len(req.Channels[channel].Recipients); n > 0 && total <= most {
 			total, list = total+n, "channels."+channel+".recipients"
 		}
 	}
-	if total > most {
-		return refusal.New(refusal.TooManyRecipients, list, "%d recipients; at most %d in one request", total, most)
-	}
-	return nil
+	return refusal.New(refusal.TooManyRecipients, list, "%d recipients; at most %d in one request", total, most)
 }
 
 // addList checks a list of a channel and adds it to the others.
