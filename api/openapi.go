@@ -84,6 +84,8 @@ var tags = []*huma.Tag{
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "receivers", Description: "Who gets alerts."},
 	{Name: "providers", Description: "The vendors, as they are configured; let their deliveries wait, or go on."},
+	{Name: "preferences", Description: "What recipients have switched off."},
+	{Name: "suppressions", Description: "Addresses that a vendor refused for good."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},
 	{Name: "apps", Description: "Who may call, and how much."},

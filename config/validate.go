@@ -128,6 +128,7 @@ func (r *reader) validateDefaults() {
 	r.validateBackoff("defaults", d.RetryBackoffSeconds)
 	r.between("defaults.timeoutSeconds", d.TimeoutSeconds, 1, 300)
 	r.between("defaults.maxRecipients", d.MaxRecipients, 1, 10_000)
+	r.between("defaults.suppressDays", d.SuppressDays, 0, 3650)
 	r.between("retention.days", r.cfg.Retention.Days, 0, 36_500)
 }
 

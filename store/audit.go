@@ -61,6 +61,9 @@ const (
 	AuditBreakerClose       AuditAction = "breaker.close"
 	AuditProviderProbe      AuditAction = "provider.probe"
 	AuditReceiverTest       AuditAction = "receiver.test"
+	AuditSuppressionDelete  AuditAction = "suppression.delete"
+	AuditPreferenceUpdate   AuditAction = "preference.update" // without an object, which would be the address
+	AuditLinkKeyCreate      AuditAction = "linkkey.create"
 )
 
 // AuditOutcome is how an action ended.

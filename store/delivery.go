@@ -98,6 +98,8 @@ type Outcome struct {
 	Pinned       bool
 	// Line is the queue that the job waits in from now on; empty: as before.
 	Line string
+	// SuppressUntil is set when the vendor refuses the address for good.
+	SuppressUntil *time.Time
 	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
 	Took time.Duration
 	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a

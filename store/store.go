@@ -42,6 +42,9 @@ type Store interface {
 	Auditor
 	Limits
 	Breakers
+	Suppressions
+	Preferences
+	LinkKeys
 	Queues
 	Sessions
 	CountsByHour
@@ -116,7 +119,8 @@ type Deliveries interface {
 	// fenced (false, and nothing is written) when the delivery has another job by now,
 	// when the same or a later attempt was recorded, or when the delivery has arrived:
 	// success is final. An outcome that is stored already, by its attempt's id, counts as
-	// recorded: the reply to its commit was lost.
+	// recorded: the reply to its commit was lost. An outcome with SuppressUntil suppresses the
+	// delivery's address on its channel; a success, unless it is a test, ends that.
 	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
 	// MoveDeliveries gives open deliveries another provider, and their jobs another line, in one
 	// transaction. It returns false

@@ -70,7 +70,7 @@ func (s *service) apply(c *config.Checked) {
 func (s *service) serveWith(o api.Options) api.Options {
 	o.Accepter, o.DeliveryControl, o.Templates, o.RiverUI = s.jobs.Accepter, s.jobs.Control, s.jobs.Renderer, s.riverUI
 	o.RecipientTypes = channels.RecipientTypeNames(builtin.Types()...)
-	o.Overview = s.jobs.Overview
+	o.Overview, o.OptOut = s.jobs.Overview, s.jobs.OptOut
 	return o
 }
 

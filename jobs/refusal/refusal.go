@@ -33,6 +33,10 @@ const (
 	UnknownProvider = "unknown_provider" // of that name, for that channel
 	Expired         = "expired"          // expiresAt has passed
 	Erased          = "erased"           // the address is gone
+	InvalidPreference = "invalid_preference"
+	UnknownKind       = "unknown_kind"
+	KindNotOptional   = "kind_not_optional" // nobody may switch it off
+
 	CannotProbe     = "cannot_probe"     // the provider's type has no probe
 )
 

@@ -319,6 +319,36 @@ CREATE TABLE sessions (
     expires_at timestamptz NOT NULL
 );
 
+-- Addresses that a vendor refused for good. Nothing is sent there over the channel until then.
+CREATE TABLE suppressions (
+    id              uuid PRIMARY KEY, -- of the last attempt that was refused
+    channel         text NOT NULL,
+    recipient_type  text NOT NULL,
+    recipient_value text COLLATE "C" NOT NULL,
+    code            text NOT NULL,
+    error           text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    until           timestamptz NOT NULL,
+    CONSTRAINT suppressions_address UNIQUE (recipient_value, recipient_type, channel)
+);
+
+-- What people have switched off.
+CREATE TABLE preferences (
+    recipient_value text COLLATE "C" NOT NULL,
+    recipient_type  text NOT NULL, -- contact: the value is its owner, a slash and its name
+    kind            text COLLATE "C" NOT NULL, -- empty: all that may be switched off
+    channel         text COLLATE "C" NOT NULL, -- empty: all
+    source          text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel)
+);
+
+-- The keys of the links that switch something off.
+CREATE TABLE link_keys (
+    id  uuid PRIMARY KEY, -- the highest is used for new links
+    key bytea NOT NULL
+);
+
 -- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
 -- two indexes are half of what a job writes, again at each change of its state: without them
 -- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
@@ -335,6 +365,9 @@ ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
+DROP TABLE link_keys;
+DROP TABLE preferences;
+DROP TABLE suppressions;
 DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;

@@ -282,7 +282,37 @@ CREATE TABLE sessions (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE suppressions (
+    id              TEXT PRIMARY KEY,
+    channel         TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    recipient_value TEXT NOT NULL,
+    code            TEXT NOT NULL,
+    error           TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    until           INTEGER NOT NULL,
+    UNIQUE (recipient_value, recipient_type, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE preferences (
+    recipient_value TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    source          TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE link_keys (
+    id  TEXT PRIMARY KEY,
+    key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE link_keys;
+DROP TABLE preferences;
+DROP TABLE suppressions;
 DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// CodeOptedOut is the code of a delivery that was not sent because its recipient has switched its
+// kind off.
+const CodeOptedOut = "opted_out"
+
+// RecipientContact is the type of a Preference's recipient that is a contact. Its value is the
+// contact's owner, a slash and its name.
+const RecipientContact = "contact"
+
+// Preference is what somebody has switched off.
+type Preference struct {
+	Recipient Recipient // an address, or a contact
+	Kind      string    // empty: all kinds that may be switched off
+	Channel   string    // empty: all channels
+	Source    PreferenceSource
+	CreatedAt time.Time
+}
+
+// PreferenceSource is who has switched something off.
+type PreferenceSource string
+
+// Sources.
+const (
+	SourceAPI  PreferenceSource = "api"  // an app
+	SourceLink PreferenceSource = "link" // the person, by the link of a mail
+)
+
+// Preferences keeps what people have switched off. Accept obeys it.
+type Preferences interface {
+	// Preferences returns what the recipient has switched off, by kind and channel.
+	Preferences(ctx context.Context, r Recipient) ([]Preference, error)
+	// SetPreferences replaces what the recipient has switched off. What was off before and stays
+	// off keeps its source and its time. Of off, the kind and the channel count.
+	SetPreferences(ctx context.Context, r Recipient, off []Preference, audit AuditEntry) error
+	// SwitchOff adds a preference, unless it is there.
+	SwitchOff(ctx context.Context, p Preference) error
+	// SwitchOn removes the preference with the recipient, the kind and the channel, if it is there.
+	SwitchOn(ctx context.Context, p Preference) error
+}
+
+// LinkKeys keeps the keys of the links by which people switch something off.
+type LinkKeys interface {
+	// LinkKeys returns the keys, the newest first. When there is none it keeps first and returns it.
+	LinkKeys(ctx context.Context, first []byte) ([][]byte, error)
+	// AddLinkKey adds a key, and with alone deletes the others: links that were made with them are
+	// dead from then on.
+	AddLinkKey(ctx context.Context, key []byte, alone bool, audit AuditEntry) error
+}

@@ -1,0 +1,29 @@
+package sqlread
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// ListSuppressions implements store.Suppressions.
+func (r Reader) ListSuppressions(ctx context.Context, f store.SuppressionFilter, after uuid.UUID, limit int) ([]store.Suppression, error) {
+	c := conditions{terms: []string{`until > ` + r.Now}}
+	c.equal(`channel`, f.Channel)
+	c.equal(`recipient_value`, f.Recipient)
+	c.page(`id`, after, time.Time{}, time.Time{})
+	found, err := listed(ctx, r.DB, suppression,
+		`SELECT id, channel, recipient_type, recipient_value, code, error, created_at, until FROM suppressions`+
+			c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), c.args)
+	return wrapped(found, err, "list suppressions")
+}
+
+func suppression(row Row) (store.Suppression, error) {
+	var s store.Suppression
+	err := row.Scan(&s.ID, &s.Channel, &s.Recipient.Type, &s.Recipient.Value, &s.Code, &s.Error, &s.CreatedAt, &s.Until)
+	return s, err
+}
