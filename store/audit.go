@@ -52,6 +52,8 @@ const (
 	AuditTemplateDelete     AuditAction = "template.delete"
 	AuditTemplateRestore    AuditAction = "template.restore"
 	AuditTemplateOwner      AuditAction = "template.owner"
+	AuditKindWrite          AuditAction = "kind.write"
+	AuditKindDelete         AuditAction = "kind.delete"
 	AuditDeliveryRetry      AuditAction = "delivery.retry" // one entry for each delivery, of a retry of many, too
 	AuditNotificationCancel AuditAction = "notification.cancel"
 	AuditNotificationErase  AuditAction = "notification.erase"

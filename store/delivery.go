@@ -29,7 +29,7 @@ type Delivery struct {
 	ID             uuid.UUID // UUIDv7; every attempt presents it to the vendor
 	NotificationID uuid.UUID
 	MessageID      uuid.UUID
-	JobID          int64 // of the River job that moves it; set by Accept and Requeue
+	JobID          int64 // of the River job that moves it; set by Accept and Requeue; NoJob
 	Channel        string
 	Provider       string // of the last attempt; before the first, the channel's at acceptance
 	// NextProvider is the provider that the delivery was moved to, or that a requeue asked for;
@@ -49,17 +49,35 @@ type Delivery struct {
 	Details         []byte     // JSON object of the last attempt, or nil
 	SendAt          *time.Time // the notification's
 	ExpiresAt       *time.Time // the notification's
+	Kind            string     // the notification's
+	Quiet           string     // QuietHours in which it is not sent; empty: none
 	Test            bool       // it was sent with a test secret and reaches nobody, also when it is retried
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }
 
-// Due is the time from which the delivery may be sent.
+// NoJob is the JobID of a delivery that was withheld: it never had a job.
+const NoJob = -1
+
+// Due is the time from which the delivery may be sent, after quiet hours.
 func (d Delivery) Due() time.Time {
+	due := d.CreatedAt
 	if d.SendAt != nil {
-		return *d.SendAt
+		due = *d.SendAt
 	}
-	return d.CreatedAt
+	return d.Awake(due)
+}
+
+// Awake returns the first time, from the given one on, that is not in the delivery's quiet hours.
+func (d Delivery) Awake(t time.Time) time.Time {
+	if d.Quiet == "" {
+		return t
+	}
+	hours, err := ParseQuietHours(d.Quiet)
+	if err != nil {
+		return t // of a zone that this program does not know: it is sent rather than lost
+	}
+	return hours.Until(t)
 }
 
 // ExpiredAt reports whether the delivery must no longer be sent at that time.
