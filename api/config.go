@@ -8,6 +8,7 @@ type ServerConfig struct {
 	ReadTimeout  time.Duration `yaml:"readTimeout" env:"READ_TIMEOUT" doc:"longest time to read a request"`
 	WriteTimeout time.Duration `yaml:"writeTimeout" env:"WRITE_TIMEOUT" doc:"longest time to write an answer"`
 	IdleTimeout  time.Duration `yaml:"idleTimeout" env:"IDLE_TIMEOUT" doc:"longest idle time of a kept connection"`
+	PublicURL    string        `yaml:"publicUrl" env:"PUBLIC_URL" doc:"https address at which people reach the service, such as https://notify.example.com; mails of optional kinds get an unsubscribe link there; empty: none"`
 	// TrustedProxies are parsed by ParseNetwork.
 	TrustedProxies []string `yaml:"trustedProxies" env:"TRUSTED_PROXIES" doc:"networks (such as 10.0.0.0/8) or addresses of proxies whose X-Forwarded-For names the caller; without them the header is not read"`
 }

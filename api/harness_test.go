@@ -27,6 +27,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
@@ -76,7 +77,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	b.ready.Store(true)
 	o := api.Options{
 		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Overview: view{}, Store: b.store,
-		RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
+		OptOut: optout.New(b.store, builtin.Types()), RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
 		f(&o)
@@ -343,10 +344,15 @@ type memory struct {
 	told               []store.Told
 	counted            map[string]int // by app
 	looks              int            // how often they were read
+	suppressions       []store.Suppression
+	suppressionFilter  store.SuppressionFilter
+	kinds              map[string]store.Kind
+	off                map[store.Recipient][]store.Preference
+	keys               [][]byte // of links, the newest first
 }
 
 func newMemory() *memory {
-	return &memory{counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, sessions: map[string]store.Session{}}
+	return &memory{kinds: map[string]store.Kind{}, off: map[store.Recipient][]store.Preference{}, counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, sessions: map[string]store.Session{}}
 }
 
 func (m *memory) lock() func() {

@@ -85,6 +85,7 @@ var tags = []*huma.Tag{
 	{Name: "receivers", Description: "Who gets alerts."},
 	{Name: "providers", Description: "The vendors, as they are configured; let their deliveries wait, or go on."},
 	{Name: "preferences", Description: "What recipients have switched off."},
+	{Name: "link-keys", Description: "What the unsubscribe links of mails are made with."},
 	{Name: "suppressions", Description: "Addresses that a vendor refused for good."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},

@@ -170,7 +170,7 @@ func New(o Options) (*Server, error) {
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
 		lookups: shares.New(maxLookups, maxLookups), switching: shares.New(maxSwitching, maxSwitching), forgeries: newThrottle(),
-		database: database{store: o.Store, schema: o.Schema, log: o.Log},
+		database:     database{store: o.Store, schema: o.Schema, log: o.Log},
 		writeTimeout: o.Config.WriteTimeout,
 	}
 	for _, text := range o.Config.TrustedProxies {
@@ -447,7 +447,7 @@ func (s *Server) peopleRoutes(api huma.API) {
 		errors: []int{400, 404, 413, 415, 422},
 	}, s.setPreferences)
 	addRoute(s, api, route{
-		method: http.MethodPost, path: preferences + "/link-key", id: "makeLinkKey", role: RoleAdmin,
+		method: http.MethodPost, path: apiPrefix + "/link-keys", id: "makeLinkKey", role: RoleAdmin,
 		summary: "Make a new key for the unsubscribe links of mails", description: linkKeyDescription,
 		errors: []int{400, 413, 415},
 	}, s.makeLinkKey)

@@ -41,6 +41,6 @@ func (c *Client) SetPreferences(ctx context.Context, p Preferences) (Preferences
 // NewLinkKey makes a new key for the unsubscribe links of mails. Links that were made before stay
 // good, unless forget is true. The app needs the role admin.
 func (c *Client) NewLinkKey(ctx context.Context, forget bool) error {
-	_, err := c.do(ctx, call{method: http.MethodPost, path: "/api/v1/preferences/link-key", body: map[string]bool{"forget": forget}}, nil)
+	_, err := c.do(ctx, call{method: http.MethodPost, path: "/api/v1/link-keys", body: map[string]bool{"forget": forget}}, nil)
 	return err
 }

@@ -65,7 +65,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log), OptOut: optOut,
-		settings:  live, queues: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
+		settings: live, queues: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)

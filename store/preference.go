@@ -52,3 +52,44 @@ type LinkKeys interface {
 	// dead from then on.
 	AddLinkKey(ctx context.Context, key []byte, alone bool, audit AuditEntry) error
 }
+
+// OptionalOf returns the addresses of acceptances whose kind may be switched off, and the contacts that they are of.
+func OptionalOf(news []Acceptance) []string {
+	var values []string
+	for _, a := range news {
+		if a.isOptional() {
+			for i := range a.Deliveries {
+				values = append(values, a.Deliveries[i].Recipient.Value)
+			}
+		}
+	}
+	return values
+}
+
+func (a Acceptance) isOptional() bool { return a.Kind != nil && a.Kind.Optional && !a.Passes }
+
+// off returns what is switched off.
+func (k Known) off() map[Preference]bool {
+	off := make(map[Preference]bool, len(k.Off))
+	for _, p := range k.Off {
+		off[Preference{Recipient: p.Recipient, Kind: p.Kind, Channel: p.Channel}] = true
+	}
+	return off
+}
+
+// optedOut returns why a delivery is withheld that its recipient has switched off; the zero value for
+// others.
+func (a Acceptance) optedOut(d Delivery, off map[Preference]bool) reason {
+	if len(off) == 0 || !a.isOptional() {
+		return reason{}
+	}
+	who := Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value}
+	for _, kind := range []string{a.Kind.Name, ""} {
+		for _, channel := range []string{d.Channel, ""} {
+			if off[Preference{Recipient: who, Kind: kind, Channel: channel}] {
+				return reason{CodeOptedOut, "the recipient has switched off kind " + a.Kind.Name}
+			}
+		}
+	}
+	return reason{}
+}

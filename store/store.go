@@ -235,6 +235,7 @@ type Acceptance struct {
 	Templates    []Template // as they were read; Accept checks that they are still stored so
 	Kind         *Kind      // as Templates; nil: none
 	Passes       bool       // nothing of it is withheld
+	Suppressible bool       // suppressed addresses are left out
 	Messages     []Message
 	Deliveries   []Delivery
 	Jobs         []Job // one for each delivery that is not withheld

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,4 +41,40 @@ type Suppressions interface {
 	// ForgetSuppressions deletes those that had ended by the given time, and returns how many
 	// there were.
 	ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error)
+}
+
+// SuppressibleOf returns the addresses of acceptances that may be suppressed.
+func SuppressibleOf(news []Acceptance) []string {
+	var values []string
+	for _, a := range news {
+		if a.isSuppressible() {
+			for i := range a.Deliveries {
+				values = append(values, a.Deliveries[i].Recipient.Value)
+			}
+		}
+	}
+	return values
+}
+
+func (a Acceptance) isSuppressible() bool { return a.Suppressible && !a.Passes }
+
+// place is where a suppression holds.
+type place struct{ channel, recipientType, recipientValue string }
+
+func (k Known) suppressed() map[place]Suppression {
+	found := make(map[place]Suppression, len(k.Suppressed))
+	for _, s := range k.Suppressed {
+		found[place{s.Channel, s.Recipient.Type, s.Recipient.Value}] = s
+	}
+	return found
+}
+
+// suppressed returns why a delivery to a suppressed address is withheld; the zero value for others.
+func (a Acceptance) suppressed(d Delivery, known map[place]Suppression) reason {
+	s, is := known[place{d.Channel, d.Recipient.Type, d.Recipient.Value}]
+	if !is || !a.isSuppressible() {
+		return reason{}
+	}
+	return reason{CodeSuppressed, fmt.Sprintf("the vendor has refused this address for good (%s): nothing is sent there until %s",
+		s.Code, s.Until.UTC().Format(time.DateOnly))}
 }

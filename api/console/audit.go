@@ -19,6 +19,7 @@ func (s auditSearch) Narrow() bool { return s != auditSearch{} }
 var actions = []store.AuditAction{
 	store.AuditTemplateCreate, store.AuditTemplateUpdate, store.AuditTemplateDelete, store.AuditTemplateRestore, store.AuditTemplateOwner,
 	store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditNotificationErase, store.AuditRecipientErase,
+	store.AuditPreferenceUpdate, store.AuditSuppressionDelete, store.AuditLinkKeyCreate,
 	store.AuditConfigReload, store.AuditProviderProbe, store.AuditReceiverTest,
 	"job.retry", "job.cancel", "job.delete", "queue.pause", "queue.resume", "queue.update",
 }

@@ -101,7 +101,18 @@ func (nothing) ProbeProvider(context.Context, string) (overview.Probed, error) {
 func (nothing) Recent(context.Context, string) (overview.Recent, error) {
 	return overview.Recent{}, nil
 }
-func (nothing) Apps(context.Context) ([]App, error) { return nil, nil }
+func (nothing) RecipientTypes() []string { return nil }
+func (nothing) Preferences(context.Context, store.Recipient) ([]store.Preference, error) {
+	return nil, nil
+}
+func (nothing) SetPreferences(context.Context, store.Recipient, []store.Preference) error {
+	return errNothing
+}
+func (nothing) Suppressions(context.Context, store.SuppressionFilter, uuid.UUID, int) ([]store.Suppression, error) {
+	return nil, nil
+}
+func (nothing) DeleteSuppression(context.Context, string) error { return errNothing }
+func (nothing) Apps(context.Context) ([]App, error)             { return nil, nil }
 func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]store.AuditEntry, error) {
 	return nil, nil
 }

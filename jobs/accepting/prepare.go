@@ -96,6 +96,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test || req.Simulated,
 		CreatedAt: now, UpdatedAt: now,
 	}
+	p.Suppressible = current.Defaults.SuppressDays > 0 && req.Alerts == nil // who gets alerts is for an operator to decide
 	p.job = store.Job{
 		Priority: p.Notification.Priority.InQueue(), Metadata: tracing.Metadata(ctx),
 	}

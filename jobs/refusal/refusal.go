@@ -28,16 +28,16 @@ const (
 	InvalidTemplate        = "invalid_template" // does not parse; the message has line and column
 	TemplateCodeIsRequired = "template_code_required"
 
-	DeliveryOpen    = "delivery_open"    // it will be sent without a requeue
-	DeliveryArrived = "delivery_arrived" // success is final
-	UnknownProvider = "unknown_provider" // of that name, for that channel
-	Expired         = "expired"          // expiresAt has passed
-	Erased          = "erased"           // the address is gone
+	DeliveryOpen      = "delivery_open"    // it will be sent without a requeue
+	DeliveryArrived   = "delivery_arrived" // success is final
+	UnknownProvider   = "unknown_provider" // of that name, for that channel
+	Expired           = "expired"          // expiresAt has passed
+	Erased            = "erased"           // the address is gone
 	InvalidPreference = "invalid_preference"
 	UnknownKind       = "unknown_kind"
 	KindNotOptional   = "kind_not_optional" // nobody may switch it off
 
-	CannotProbe     = "cannot_probe"     // the provider's type has no probe
+	CannotProbe = "cannot_probe" // the provider's type has no probe
 )
 
 // Error says why a request was refused. Nothing was changed.

@@ -15,6 +15,7 @@ type Settings struct {
 	Retention Retention
 	Registry  *channels.Registry
 	Weights   map[string]int // by app; 1 for those that are not there
+	PublicURL string         // of the service, for links in mails; empty: none are made
 }
 
 // Live holds the settings in force. A reload stores new ones; work in flight finishes with

@@ -35,19 +35,20 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if told, err = readTold(ctx, tx, batch, decision.Repeated); err != nil {
 			return err
 		}
-		known, err := lockKnown(ctx, tx, decision.News)
+		asked := s.suppressing.Load()
+		known, err := lockKnown(ctx, tx, decision.News, asked)
 		if err != nil {
 			return err
 		}
 		withheld, used := store.Withhold(decision.News, known)
 		created = inOrderOfKeys(withheld)
-		return s.insertAcceptances(ctx, tx, created, store.ToldOf(decision.News), decision.Used, used)
+		return s.insertAcceptances(ctx, tx, created, asked, store.ToldOf(decision.News), decision.Used, used)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		batch = gather()
 		return insert(tx)
 	})
-	for errors.Is(err, errRepeated) {
+	for errors.Is(err, errRepeated) || errors.Is(err, errNotAsked) {
 		if err = readByKey(ctx, s.pool, created, byKey); err == nil {
 			err = pgx.BeginFunc(ctx, s.pool, insert)
 		}
@@ -130,10 +131,10 @@ func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey 
 
 // insertAcceptances inserts all that belongs to acceptances, what they tell of groups of
 // alerts, and what their apps and recipients have used. It returns store.ErrStale when a template
-// or a kind has changed, and errRepeated when a key is taken. River's jobs are first, so that everything
+// or a kind has changed, errRepeated when a key is taken, and errNotAsked. River's jobs are first, so that everything
 // else is one round trip: callers wait for each of them.
 func (s *Store) insertAcceptances(
-	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told, uses []store.Use, used []store.RecipientUse,
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, asked bool, told []store.Told, uses []store.Use, used []store.RecipientUse,
 ) error {
 	if len(batch) == 0 {
 		return nil
@@ -147,6 +148,7 @@ func (s *Store) insertAcceptances(
 	var queries pgx.Batch
 	checkTemplates(&queries, batch)
 	checkKinds(&queries, batch)
+	s.checkSuppressions(&queries, batch, asked)
 	if err := insertNotifications(&queries, batch); err != nil {
 		return err
 	}

@@ -11,6 +11,14 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
+// readOff queues the look-up of what recipients of optional kinds have switched off.
+func readOff(queries *pgx.Batch, news []store.Acceptance, to *[]store.Preference) {
+	if values := store.OptionalOf(news); len(values) > 0 {
+		into(queries, to, sqlread.Preference,
+			`SELECT `+sqlread.PreferenceColumns+` FROM preferences WHERE recipient_value = ANY ($1)`, values)
+	}
+}
+
 // SetPreferences implements store.Preferences.
 func (s *Store) SetPreferences(ctx context.Context, r store.Recipient, off []store.Preference, audit store.AuditEntry) error {
 	kinds := column(off, func(p *store.Preference) string { return p.Kind })

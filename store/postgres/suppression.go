@@ -2,12 +2,16 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
 )
 
 // suppress is the part of a statement that suppresses the addresses which vendors refused, and ends
@@ -31,6 +35,38 @@ const suppress = `reached_addresses AS (
 		ON CONFLICT (recipient_value, recipient_type, channel) DO UPDATE SET
 			id = excluded.id, code = excluded.code, error = excluded.error, created_at = excluded.created_at, until = excluded.until
 	)`
+
+// errNotAsked is the error of an insert that found suppressions where the replica knew of none.
+// Nothing is written then.
+var errNotAsked = errors.New("there are suppressions")
+
+// readSuppressed queues the look-up of the suppressed ones among the addresses of acceptances.
+func readSuppressed(queries *pgx.Batch, news []store.Acceptance, to *[]store.Suppression) {
+	if values := store.SuppressibleOf(news); len(values) > 0 {
+		into(queries, to, sqlread.Suppression,
+			`SELECT `+sqlread.SuppressionColumns+` FROM suppressions WHERE recipient_value = ANY ($1) AND until > clock_timestamp()`, values)
+	}
+}
+
+// checkSuppressions queues a statement that notes whether there are suppressions at all. It fails
+// with errNotAsked when there are some and they were not looked up. So an installation without
+// suppressions looks none up, and no replica misses one that another has written.
+func (s *Store) checkSuppressions(queries *pgx.Batch, batch []store.Acceptance, asked bool) {
+	if !slices.ContainsFunc(batch, func(a store.Acceptance) bool { return a.Suppressible }) {
+		return
+	}
+	queries.Queue(`SELECT EXISTS (SELECT FROM suppressions)`).QueryRow(func(row pgx.Row) error {
+		var some bool
+		if err := row.Scan(&some); err != nil {
+			return err
+		}
+		s.suppressing.Store(some)
+		if some && !asked {
+			return errNotAsked
+		}
+		return nil
+	})
+}
 
 // DeleteSuppression implements store.Suppressions.
 func (s *Store) DeleteSuppression(ctx context.Context, id uuid.UUID, audit store.AuditEntry) error {

@@ -18,6 +18,20 @@ const addPreference = `INSERT INTO preferences (recipient_value, recipient_type,
 
 const deletePreference = `DELETE FROM preferences WHERE recipient_value = ? AND recipient_type = ? AND kind = ? AND channel = ?`
 
+// readOff returns what recipients of optional kinds have switched off.
+func readOff(ctx context.Context, tx *sql.Tx, news []store.Acceptance) ([]store.Preference, error) {
+	values := store.OptionalOf(news)
+	if len(values) == 0 {
+		return nil, nil
+	}
+	off, err := query(ctx, tx, sqlread.Preference,
+		`SELECT `+sqlread.PreferenceColumns+` FROM preferences WHERE recipient_value IN `+listed, array(values))
+	if err != nil {
+		return nil, fmt.Errorf("read preferences: %w", err)
+	}
+	return off, nil
+}
+
 // SetPreferences implements store.Preferences.
 func (s *Store) SetPreferences(ctx context.Context, r store.Recipient, off []store.Preference, audit store.AuditEntry) error {
 	before, err := s.Preferences(ctx, r)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/store"
+	"github.com/labring/sealos-notify/store/sqlread"
 )
 
 // suppress suppresses the address of an outcome that was refused for good, and ends the suppression
@@ -29,6 +30,26 @@ func suppress(ctx context.Context, tx *sql.Tx, of move, o store.Outcome) error {
 			a.ID, of.channel, r.Type, r.Value, a.Code, a.Error, a.FinishedAt.UnixMicro(), o.SuppressUntil.UnixMicro())
 	}
 	return err
+}
+
+// readSuppressed returns the suppressions in force of the addresses of acceptances. Where there are
+// none at all, no address is looked up.
+func readSuppressed(ctx context.Context, tx *sql.Tx, news []store.Acceptance) ([]store.Suppression, error) {
+	values := store.SuppressibleOf(news)
+	if len(values) == 0 {
+		return nil, nil
+	}
+	var some bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM suppressions)`).Scan(&some)
+	if err != nil || !some {
+		return nil, err
+	}
+	found, err := query(ctx, tx, sqlread.Suppression,
+		`SELECT `+sqlread.SuppressionColumns+` FROM suppressions WHERE recipient_value IN `+listed+` AND until > $2`, array(values), store.Now())
+	if err != nil {
+		return nil, fmt.Errorf("read suppressions: %w", err)
+	}
+	return found, nil
 }
 
 // DeleteSuppression implements store.Suppressions.
