@@ -83,9 +83,10 @@ type Overview interface {
 	Probe(ctx context.Context, provider string) (overview.Probed, error)
 }
 
-// Store is what the API reads, and where it keeps templates.
+// Store is what the API reads, and where it keeps templates and kinds.
 type Store interface {
 	store.Templates
+	store.Kinds
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
 	ListNotifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
@@ -268,6 +269,7 @@ func (s *Server) routes(api huma.API) {
 	s.channelRoutes(api)
 	s.alertRoutes(api)
 	s.templateRoutes(api)
+	s.kindRoutes(api)
 	s.peopleRoutes(api)
 	s.appRoutes(api)
 	s.healthRoutes(api)
@@ -432,6 +434,25 @@ func (s *Server) templateRoutes(api huma.API) {
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
+}
+
+func (s *Server) kindRoutes(api huma.API) {
+	const kinds = apiPrefix + "/kinds"
+	addRoute(s, api, route{
+		method: http.MethodGet, path: kinds, id: "listKinds",
+		summary: "List the kinds of notifications by name", answer: kindListView{}, errors: []int{400},
+	}, s.listKinds)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: kinds + "/{name}", id: "getKind", summary: "Read a kind", errors: []int{404},
+	}, s.getKind)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: kinds + "/{name}", id: "putKind", role: RoleAdmin,
+		summary: "Create a kind, or replace it", description: putKindDescription, errors: []int{400, 413, 415, 422},
+	}, s.putKind)
+	addRoute(s, api, route{
+		method: http.MethodDelete, path: kinds + "/{name}", id: "deleteKind", role: RoleAdmin,
+		summary: "Delete a kind", description: "Accepted notifications stay as they are; a request that names the kind is refused from now on.", errors: []int{404},
+	}, s.deleteKind)
 }
 
 // peopleRoutes are about recipients beyond what was sent to them.

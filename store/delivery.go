@@ -68,6 +68,33 @@ func (d Delivery) Due() time.Time {
 	return d.Awake(due)
 }
 
+// Wakes is the time at which a job begins to move the delivery: when it is due, or has expired.
+func (d Delivery) Wakes() time.Time { return d.notAfterExpiry(d.Due()) }
+
+func (d Delivery) notAfterExpiry(t time.Time) time.Time {
+	if d.ExpiredAt(t) {
+		return *d.ExpiresAt
+	}
+	return t
+}
+
+// HeldUntil returns when the quiet hours end that keep an open delivery from being sent at now, or
+// when it is due after that; nil when none do.
+func (d Delivery) HeldUntil(now time.Time) *time.Time {
+	if d.Quiet == "" || !d.Status.Open() || d.Status == DeliveryProcessing {
+		return nil
+	}
+	for _, at := range []*time.Time{d.SendAt, d.NextRetryAt} {
+		if at != nil && at.After(now) {
+			now = *at
+		}
+	}
+	if until := d.Awake(now); until.After(now) {
+		return &until
+	}
+	return nil
+}
+
 // Awake returns the first time, from the given one on, that is not in the delivery's quiet hours.
 func (d Delivery) Awake(t time.Time) time.Time {
 	if d.Quiet == "" {

@@ -66,6 +66,10 @@ type Kinds interface {
 	Kind(ctx context.Context, name string) (Kind, error)
 	// ListKinds returns a page of at most limit kinds by name, after the given name.
 	ListKinds(ctx context.Context, after string, limit int) ([]Kind, error)
+}
+
+// RecipientUses keeps what recipients have used of the caps of kinds. Accept counts it.
+type RecipientUses interface {
 	// ForgetRecipientUses deletes the counters of days before the given one, and returns how many
 	// there were.
 	ForgetRecipientUses(ctx context.Context, before time.Time) (int, error)
@@ -73,22 +77,22 @@ type Kinds interface {
 	EraseRecipientUses(ctx context.Context, r Recipient) (int, error)
 }
 
-// KindNames returns the names of the kinds of the acceptances, each once.
+// KindNames returns the names of the kinds of the acceptances that are checked, each once.
 func KindNames(batch []Acceptance) []string {
 	var names []string
 	for _, a := range batch {
-		if a.Kind != nil && !slices.Contains(names, a.Kind.Name) {
+		if a.CheckKind && !slices.Contains(names, a.Kind.Name) {
 			names = append(names, a.Kind.Name)
 		}
 	}
 	return names
 }
 
-// CheckKinds returns ErrStale unless every kind of the acceptances is among the stored ones as it
-// was read.
+// CheckKinds returns ErrStale unless every kind that is checked is among the stored ones as it was
+// read.
 func CheckKinds(batch []Acceptance, stored []Kind) error {
 	for _, a := range batch {
-		if a.Kind != nil && !slices.ContainsFunc(stored, func(s Kind) bool {
+		if a.CheckKind && !slices.ContainsFunc(stored, func(s Kind) bool {
 			return s.Name == a.Kind.Name && s.UpdatedAt.Equal(a.Kind.UpdatedAt)
 		}) {
 			return fmt.Errorf("kind %q: %w", a.Kind.Name, ErrStale)

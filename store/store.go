@@ -40,6 +40,7 @@ type Store interface {
 	AlertGroups
 	Quotas
 	Kinds
+	RecipientUses
 	Auditor
 	Limits
 	Breakers
@@ -139,8 +140,8 @@ type Deliveries interface {
 	// and moves the counts, in one transaction. It returns false for the others.
 	CloseOrphans(ctx context.Context, batch []Closing) (closed []bool, err error)
 	// Requeue gives deliveries a new job and makes them pending with no attempts recorded;
-	// the old attempts are kept. It takes those that are dead or cancelled, and the failed
-	// ones whose job waits, which it deletes. It moves the counts. One transaction: all or
+	// the old attempts are kept. It takes those that are dead or cancelled, and those
+	// whose job waits, which it deletes: the failed ones, and the pending ones with quiet hours. It moves the counts. One transaction: all or
 	// nothing. Delivery ids are unique in a batch. It returns false for a delivery that is
 	// otherwise, or has another job by now.
 	Requeue(ctx context.Context, batch []Requeue) (requeued []bool, err error)
@@ -233,7 +234,8 @@ type Acceptance struct {
 	Telling      *Telling   // nil: not the state of a group of alerts
 	Quotas       []Quota    // of the app, as far as this uses them
 	Templates    []Template // as they were read; Accept checks that they are still stored so
-	Kind         *Kind      // as Templates; nil: none
+	Kind         *Kind      // nil: none
+	CheckKind    bool       // Accept checks that Kind is still stored as it was read
 	Passes       bool       // nothing of it is withheld
 	Suppressible bool       // suppressed addresses are left out
 	Messages     []Message

@@ -77,7 +77,11 @@ func (nothing) Attempts(context.Context, store.Delivery) ([]store.Attempt, error
 func (nothing) DeadGroups(context.Context, string) ([]store.DeadGroup, bool, error) {
 	return nil, false, nil
 }
-func (nothing) Mark(context.Context) string { return "" }
+func (nothing) Kinds(context.Context, string, int) ([]store.Kind, error) { return nil, nil }
+func (nothing) Kind(context.Context, string) (store.Kind, error)         { return store.Kind{}, errNothing }
+func (nothing) SaveKind(context.Context, store.Kind) error               { return errNothing }
+func (nothing) DeleteKind(context.Context, string) error                 { return errNothing }
+func (nothing) Mark(context.Context) string                              { return "" }
 func (nothing) TemplateFigures(context.Context, string) (overview.ChannelFigures, error) {
 	return overview.ChannelFigures{}, nil
 }

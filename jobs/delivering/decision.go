@@ -143,9 +143,9 @@ func (d *decision) dead() *Next {
 	return cancel(d.reason())
 }
 
-// retry schedules the next attempt, unless the delivery expires before.
+// retry schedules the next attempt, outside of quiet hours, unless the delivery expires before.
 func (d *decision) retry(wait time.Duration) *Next {
-	at := d.now.Add(wait)
+	at := d.run.delivery.Awake(d.now.Add(wait))
 	if d.run.delivery.ExpiredAt(at) {
 		d.describe(CodeExpired, d.err.Code+": "+d.err.Message)
 		return d.dead()

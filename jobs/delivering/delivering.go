@@ -142,7 +142,7 @@ func (r *run) waitsSince() time.Time {
 	if due := r.delivery.Due(); due.After(r.job.CreatedAt) {
 		return due
 	}
-	return r.job.CreatedAt
+	return r.delivery.Awake(r.job.CreatedAt)
 }
 
 // release gives the connection back.
@@ -177,6 +177,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkJob,
 		d.chooseProvider,
 		d.checkExpiry,
+		d.checkQuiet,
 		d.passBreaker,
 		d.takeSlot,
 		d.checkLease,
@@ -229,7 +230,24 @@ func (d *Deliverer) checkExpiry(ctx context.Context, r *run) *Next {
 	if !r.delivery.ExpiredAt(time.Now()) {
 		return nil
 	}
-	return d.fail(ctx, r, &channels.Error{Class: channels.Permanent, Code: CodeExpired, Message: "expiresAt has passed"})
+	why := "expiresAt has passed"
+	if r.delivery.Awake(*r.delivery.ExpiresAt).After(*r.delivery.ExpiresAt) {
+		why += ", in quiet hours"
+	}
+	return d.fail(ctx, r, &channels.Error{Class: channels.Permanent, Code: CodeExpired, Message: why})
+}
+
+// checkQuiet puts a delivery off until its quiet hours end, or it expires. It spends no attempt.
+func (d *Deliverer) checkQuiet(_ context.Context, r *run) *Next {
+	now := time.Now()
+	until := r.delivery.Awake(now)
+	if !until.After(now) {
+		return nil
+	}
+	if expires := r.delivery.ExpiresAt; expires != nil && expires.Before(until) {
+		until = *expires
+	}
+	return snooze(until.Sub(now))
 }
 
 // checkLease puts a send off that could outlive the job's lease: another worker would begin

@@ -13,8 +13,10 @@ const (
 	RenderFailed        = "render_failed"
 	NoRecipients        = "no_matching_recipient"
 	InvalidRecipient    = "invalid_recipient"
-	UnknownGroup        = "unknown_group"   // no provider of that name
-	GroupForbidden      = "group_forbidden" // to this app
+	UnknownKind         = "unknown_kind"
+	KindChannel         = "channel_of_another_kind" // the kind does not send over it
+	UnknownGroup        = "unknown_group"           // no provider of that name
+	GroupForbidden      = "group_forbidden"         // to this app
 	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"
 	TooManyDeliveries   = "too_many_deliveries" // recipients × channels, or their texts
@@ -34,7 +36,6 @@ const (
 	Expired           = "expired"          // expiresAt has passed
 	Erased            = "erased"           // the address is gone
 	InvalidPreference = "invalid_preference"
-	UnknownKind       = "unknown_kind"
 	KindNotOptional   = "kind_not_optional" // nobody may switch it off
 
 	CannotProbe = "cannot_probe" // the provider's type has no probe

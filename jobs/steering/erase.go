@@ -81,6 +81,9 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	if err == nil && !done.More && r.NotificationID == uuid.Nil {
 		done.Mentions, done.More, err = erasePages(ctx, page, until, c.store.EraseMentions)
 	}
+	if err == nil && r.NotificationID == uuid.Nil {
+		_, err = c.store.EraseRecipientUses(ctx, r.Recipient)
+	}
 	if err == nil && !done.More && r.NotificationID == uuid.Nil {
 		done.Forgotten, err = c.store.ForgetRecipient(ctx, r.Recipient)
 	}

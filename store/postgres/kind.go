@@ -118,7 +118,7 @@ func writeRecipientUses(queries *pgx.Batch, uses []store.RecipientUse) {
 		column(uses, func(u *store.RecipientUse) int { return u.Used }))
 }
 
-// ForgetRecipientUses implements store.Kinds. It skips the counters that an Accept has locked.
+// ForgetRecipientUses implements store.RecipientUses. It skips the counters that an Accept has locked.
 func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time) (int, error) {
 	tag, err := s.pool.Exec(ctx, `
 		DELETE FROM recipient_use WHERE (recipient_value, recipient_type, kind, channel, day) IN (
@@ -130,7 +130,7 @@ func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time) (int,
 	return int(tag.RowsAffected()), nil
 }
 
-// EraseRecipientUses implements store.Kinds. It locks the counters in the order of the key, as
+// EraseRecipientUses implements store.RecipientUses. It locks the counters in the order of the key, as
 // lockKnown does.
 func (s *Store) EraseRecipientUses(ctx context.Context, r store.Recipient) (int, error) {
 	tag, err := s.pool.Exec(ctx, `

@@ -16,10 +16,10 @@ import (
 // their job still waits, and their apps. The locks on the notifications keep that true until the
 // end of the transaction.
 var requeuable = `
-	SELECT r.position - 1, d.status = 'failed', n.app_id
+	SELECT r.position - 1, d.status IN ('failed', 'pending'), n.app_id
 	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, position), ` + rowOf("deliveries", "r.delivery_id") + ` d,
 		` + rowOf("notifications", "d.notification_id") + ` n
-	WHERE d.job_id = r.job_id AND d.status IN ('dead', 'cancelled', 'failed')
+	WHERE d.job_id = r.job_id AND (d.status IN ('dead', 'cancelled', 'failed') OR d.status = 'pending' AND d.quiet <> '')
 	ORDER BY r.position`
 
 var requeue = `

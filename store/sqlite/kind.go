@@ -101,7 +101,7 @@ func writeRecipientUses(ctx context.Context, tx *sql.Tx, uses []store.RecipientU
 	return nil
 }
 
-// ForgetRecipientUses implements store.Kinds.
+// ForgetRecipientUses implements store.RecipientUses.
 func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time) (int, error) {
 	forgotten, err := s.execute(ctx, `DELETE FROM recipient_use WHERE day < ?`, before.Format(time.DateOnly))
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time) (int,
 	return forgotten, nil
 }
 
-// EraseRecipientUses implements store.Kinds.
+// EraseRecipientUses implements store.RecipientUses.
 func (s *Store) EraseRecipientUses(ctx context.Context, r store.Recipient) (int, error) {
 	erased, err := s.execute(ctx, `DELETE FROM recipient_use WHERE recipient_value = ? AND recipient_type = ?`, r.Value, r.Type)
 	if err != nil {

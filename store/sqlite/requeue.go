@@ -22,14 +22,14 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		var ended []endedDelivery
 		var jobs []store.Job
 		for i, r := range batch {
-			before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND status IN ('dead', 'cancelled', 'failed')`, r.DeliveryID, r.JobID)
+			before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND (status IN ('dead', 'cancelled', 'failed') OR status = 'pending' AND quiet <> '')`, r.DeliveryID, r.JobID)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			if before.status == store.DeliveryFailed {
+			if before.status.Open() {
 				if stopped, err := s.stopWaiting(ctx, tx, r.JobID); err != nil {
 					return err
 				} else if !stopped {

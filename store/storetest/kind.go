@@ -102,7 +102,7 @@ func kindList(t *testing.T, b bundle) {
 func kindStale(t *testing.T, b bundle) {
 	of := func(k store.Kind) store.Acceptance {
 		a := Acceptance("app", uuid.NewString(), 1)
-		a.Kind, a.Notification.Kind = &k, k.Name
+		a.Kind, a.CheckKind, a.Notification.Kind = &k, true, k.Name
 		return a
 	}
 	k := billing()
