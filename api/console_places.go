@@ -101,21 +101,14 @@ func (c consoleAPI) Preferences(ctx context.Context, r store.Recipient) ([]store
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	whose, err := c.s.personOf(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return c.s.optOut.Preferences(ctx, whose)
+	return c.s.optOut.Preferences(ctx, r)
 }
 
 func (c consoleAPI) SetPreferences(ctx context.Context, r store.Recipient, off []store.Preference) error {
 	if err := maySend(ctx); err != nil {
 		return err
 	}
-	whose, err := c.s.personOf(ctx, r)
-	if err == nil {
-		_, err = c.s.optOut.Set(ctx, whose, off, actorOf(ctx))
-	}
+	_, err := c.s.optOut.Set(ctx, r, off, actorOf(ctx))
 	return err
 }
 

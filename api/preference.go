@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	preferencesDescription = "An address, or a contact by its name. What is off is not sent: those deliveries are `cancelled` with the code `opted_out`. " +
+	preferencesDescription = "Of an address. What is off is not sent: those deliveries are `cancelled` with the code `opted_out`. " +
 		"It counts for kinds that are `optional`, and not with high priority."
 	setPreferencesDescription = "The whole list; an empty one switches everything on. Only kinds that are `optional` can be switched off."
 	linkKeyDescription        = "Links in mails that are sent from now on have the new key; all replicas use it within a minute. " +
@@ -34,16 +34,22 @@ type preferenceView struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
+// personView is whose preferences are read or set.
+type personView struct {
+	Type  string `json:"type" minLength:"1" maxLength:"64" doc:"of the address" example:"email"`
+	Value string `json:"value" minLength:"1" maxLength:"320" doc:"the exact address" example:"alice@example.com"`
+}
+
 type preferencesView struct {
-	Recipient recipientView    `json:"recipient"`
+	Recipient personView       `json:"recipient"`
 	Off       []preferenceView `json:"off" doc:"what is switched off, by kind and channel"`
 }
 
 type preferencesOutput struct{ Body preferencesView }
 
 type getPreferencesInput struct {
-	Type  string `query:"type" required:"true" maxLength:"64" doc:"of the address; or contact" example:"email"`
-	Value string `query:"value" required:"true" maxLength:"320" doc:"the exact address; or the name of the contact" example:"alice@example.com"`
+	Type  string `query:"type" required:"true" maxLength:"64" doc:"of the address" example:"email"`
+	Value string `query:"value" required:"true" maxLength:"320" doc:"the exact address" example:"alice@example.com"`
 }
 
 // switchRequest is what is to be switched off.
@@ -56,7 +62,7 @@ type switchRequest struct {
 
 // preferencesRequest is the body of a request to set preferences.
 type preferencesRequest struct {
-	Recipient recipientView   `json:"recipient"`
+	Recipient personView      `json:"recipient"`
 	Off       []switchRequest `json:"off" doc:"all that is to be off"`
 }
 
@@ -64,11 +70,7 @@ type setPreferencesInput struct{ jsonBody[preferencesRequest] }
 
 func (s *Server) getPreferences(ctx context.Context, in *getPreferencesInput) (*preferencesOutput, error) {
 	of := store.Recipient{Type: in.Type, Value: in.Value}
-	whose, err := s.personOf(ctx, of)
-	if err != nil {
-		return nil, err
-	}
-	off, err := s.optOut.Preferences(ctx, whose)
+	off, err := s.optOut.Preferences(ctx, of)
 	if err != nil {
 		return nil, err
 	}
@@ -77,27 +79,19 @@ func (s *Server) getPreferences(ctx context.Context, in *getPreferencesInput) (*
 
 func (s *Server) setPreferences(ctx context.Context, in *setPreferencesInput) (*preferencesOutput, error) {
 	of := store.Recipient{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}
-	whose, err := s.personOf(ctx, of)
-	if err != nil {
-		return nil, err
-	}
 	off := make([]store.Preference, len(in.body.Off))
 	for i, r := range in.body.Off {
 		off[i] = store.Preference{Kind: r.Kind, Channel: r.Channel}
 	}
-	if off, err = s.optOut.Set(ctx, whose, off, actorOf(ctx)); err != nil {
+	off, err := s.optOut.Set(ctx, of, off, actorOf(ctx))
+	if err != nil {
 		return nil, err
 	}
 	return viewPreferences(of, off), nil
 }
 
-// personOf returns whose preferences a recipient of a request has.
-func (s *Server) personOf(_ context.Context, r store.Recipient) (store.Recipient, error) {
-	return r, nil
-}
-
 func viewPreferences(of store.Recipient, off []store.Preference) *preferencesOutput {
-	view := preferencesView{Recipient: recipientView{of.Type, of.Value}, Off: make([]preferenceView, len(off))}
+	view := preferencesView{Recipient: personView{of.Type, of.Value}, Off: make([]preferenceView, len(off))}
 	for i, p := range off {
 		view.Off[i] = preferenceView{Kind: p.Kind, Channel: p.Channel, Source: string(p.Source), CreatedAt: p.CreatedAt.UTC()}
 	}

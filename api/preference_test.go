@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"testing"
 
@@ -165,7 +166,8 @@ func TestPreferences(t *testing.T) {
 		{body + `[{"kind":"news"},{"kind":"x"}]}`, "unknown_kind", "off[1].kind", 422},
 		{body + `[{"kind":"news","channel":"x"}]}`, "unknown_channel", "off[0].channel", 422},
 		{`{"recipient":{"type":"email","value":"x"},"off":[]}`, "invalid_recipient", "recipient", 422},
-		{`{"recipient":{"type":"x","value":"x"},"off":[]}`, "invalid_request", "recipient.type", 400},
+		{`{"recipient":{"type":"x","value":"x"},"off":[]}`, "invalid_recipient", "recipient", 422},
+		{`{"recipient":{"type":"email"},"off":[]}`, "invalid_request", "recipient.value", 400},
 		{`{"recipient":{"type":"email","value":"a@example.com"}}`, "invalid_request", "off", 400},
 		{body + `null}`, "invalid_request", "off", 400},
 		{body + `[{"kinds":"news"}]}`, "invalid_request", "off[0].kinds", 400},
@@ -193,4 +195,42 @@ func TestLinkKeys(t *testing.T) {
 	}
 	require.Len(t, b.store.keys, 1)
 	require.Len(t, b.store.entries, 3)
+}
+
+func TestConsoleRecipients(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.store.kinds["news"], b.store.kinds["security"] = store.Kind{Name: "news", Optional: true}, store.Kind{Name: "security"}
+	b.store.suppressions = []store.Suppression{{
+		ID: uuid.Must(uuid.NewV7()), Channel: "email", Recipient: store.Recipient{Type: "email", Value: "gone@example.com"}, Code: "smtp_5.1.1", Until: store.Now(),
+	}}
+	admin, sender := b.signIn(t, "root"), b.signIn(t, "sender")
+	const page = "/console/recipients?type=email&value=alice@example.com"
+	require.NotContains(t, b.browse(t, http.MethodGet, page, nil, sender).text, "gone@example.com")
+	require.Contains(t, b.browse(t, http.MethodGet, "/console/recipients", nil, admin).text, "gone@example.com")
+	require.Equal(t, http.StatusForbidden, b.browse(t, http.MethodGet, page, nil, b.signIn(t, "editor")).status)
+
+	form := url.Values{"type": {"email"}, "value": {"alice@example.com"}, "kind": {"news"}, "channel": {"email"}, "do": {"off"}}
+	a := b.browse(t, http.MethodPost, "/console/recipients/switch", form, sender)
+	require.Equal(t, http.StatusSeeOther, a.status, a.text)
+	require.Contains(t, b.browse(t, http.MethodGet, a.header.Get("Location"), nil, sender).text, "by an app")
+	require.Len(t, b.store.off[store.Recipient{Type: "email", Value: "alice@example.com"}], 1)
+	form.Set("do", "on")
+	require.Equal(t, http.StatusSeeOther, b.browse(t, http.MethodPost, "/console/recipients/switch", form, sender).status)
+	require.Empty(t, b.store.off[store.Recipient{Type: "email", Value: "alice@example.com"}])
+
+	form.Set("do", "off")
+	form.Set("kind", "security")
+	a = b.browse(t, http.MethodPost, "/console/recipients/switch", form, sender)
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	require.Contains(t, a.text, "cannot be switched off")
+	require.Contains(t, a.text, "alice@example.com", "what was typed stays")
+	form.Set("value", "nonsense")
+	require.Contains(t, b.browse(t, http.MethodPost, "/console/recipients/switch", form, sender).text, "This is no address of that type.")
+
+	path := "/console/recipients/suppressions/" + b.store.suppressions[0].ID.String() + "/delete"
+	require.Equal(t, http.StatusForbidden, b.browse(t, http.MethodPost, path, url.Values{}, sender).status)
+	require.Equal(t, http.StatusSeeOther, b.browse(t, http.MethodPost, path, url.Values{}, admin).status)
+	require.Empty(t, b.store.suppressions)
+	require.Equal(t, http.StatusNotFound, b.browse(t, http.MethodPost, path, url.Values{}, admin).status)
 }

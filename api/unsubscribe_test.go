@@ -96,7 +96,7 @@ func TestForgedUnsubscribeLinks(t *testing.T) {
 	path := b.link(t)
 	foreign := start(t).link(t)
 	for _, forged := range []string{
-		foreign, path[:len(path)-1], path + "A", path + "/", optout.Path + "x", optout.Path + base64.RawURLEncoding.EncodeToString([]byte(alice.Value)),
+		foreign, path[:len(path)-1], path + "A", path + "%0A", optout.Path + "x", optout.Path + base64.RawURLEncoding.EncodeToString([]byte(alice.Value)),
 		strings.Replace(path, "_", "-", 1) + "B",
 	} {
 		for _, method := range []string{"GET", "POST"} {

@@ -9,7 +9,7 @@ import (
 
 // Preferences are what a recipient has switched off.
 type Preferences struct {
-	Recipient Recipient `json:"recipient"` // an address; or a contact, by its name
+	Recipient Recipient `json:"recipient"`
 	Off       []Switch  `json:"off"`
 }
 

@@ -9,15 +9,11 @@ import (
 // kind off.
 const CodeOptedOut = "opted_out"
 
-// RecipientContact is the type of a Preference's recipient that is a contact. Its value is the
-// contact's owner, a slash and its name.
-const RecipientContact = "contact"
-
 // Preference is what somebody has switched off.
 type Preference struct {
-	Recipient Recipient // an address, or a contact
-	Kind      string    // empty: all kinds that may be switched off
-	Channel   string    // empty: all channels
+	Recipient Recipient
+	Kind      string // empty: all kinds that may be switched off
+	Channel   string // empty: all channels
 	Source    PreferenceSource
 	CreatedAt time.Time
 }
@@ -53,7 +49,7 @@ type LinkKeys interface {
 	AddLinkKey(ctx context.Context, key []byte, alone bool, audit AuditEntry) error
 }
 
-// OptionalOf returns the addresses of acceptances whose kind may be switched off, and the contacts that they are of.
+// OptionalOf returns the addresses of acceptances whose kind may be switched off.
 func OptionalOf(news []Acceptance) []string {
 	var values []string
 	for _, a := range news {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/labring/sealos-notify/store"
 )
 
 //go:embed templates/*.html

@@ -17,7 +17,7 @@ type preferenceCommands struct {
 
 type showPreferences struct {
 	Remote
-	Recipient string `arg:"" placeholder:"TYPE:VALUE" help:"An address, such as email:alice@example.com, or contact:NAME."`
+	Recipient string `arg:"" placeholder:"TYPE:VALUE" help:"An address, such as email:alice@example.com."`
 }
 
 // Run shows the preferences of a recipient.
@@ -35,7 +35,7 @@ func (c showPreferences) Run(ctx context.Context, s *session) error {
 
 type setPreferences struct {
 	Remote
-	Recipient string   `arg:"" placeholder:"TYPE:VALUE" help:"An address, such as email:alice@example.com, or contact:NAME."`
+	Recipient string   `arg:"" placeholder:"TYPE:VALUE" help:"An address, such as email:alice@example.com."`
 	Off       []string `sep:"none" placeholder:"KIND[@CHANNEL]" xor:"off" required:"" help:"Switch this kind off, over this channel or all; * for all kinds that may be switched off. May be repeated."`
 	AllOn     bool     `xor:"off" required:"" help:"Switch nothing off."`
 }

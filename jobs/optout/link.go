@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/labring/sealos-notify/store"
@@ -60,7 +61,7 @@ func (o *OptOut) Token(ctx context.Context, c Choice) (string, error) {
 
 // Read returns the choice of a token, or ErrForged.
 func (o *OptOut) Read(ctx context.Context, token string) (Choice, error) {
-	if len(token) > maxToken {
+	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // which the decoder would ignore
 		return Choice{}, ErrForged
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
@@ -148,10 +149,7 @@ func (o *OptOut) NewKey(ctx context.Context, forget bool, by store.Actor) error 
 
 // Describe returns what a kind is about, for the person; empty when that is not known.
 func (o *OptOut) Describe(ctx context.Context, kind string) (string, error) {
-	k, err := o.store.Kind(ctx, kind)
-	if isNotFound(err) {
-		return "", nil
-	}
+	k, err := o.kind(ctx, kind)
 	return k.Description, err
 }
 

@@ -258,7 +258,6 @@ func TestOptionalKindsAreKnownForAWhile(t *testing.T) {
 			require.NoError(t, err)
 			return optional
 		}
-		require.False(t, is(""))
 		require.False(t, is("news"))
 		st.kinds["news"] = store.Kind{Name: "news", Optional: true}
 		require.False(t, is("news"))

@@ -82,9 +82,6 @@ func (o *OptOut) Set(ctx context.Context, r store.Recipient, off []store.Prefere
 
 // check returns a *refusal.Error unless the recipient may have switched something off.
 func (o *OptOut) check(r store.Recipient) error {
-	if r.Type == store.RecipientContact {
-		return nil // the API has looked it up
-	}
 	if err := accepting.CheckRecipient(channels.RecipientTypesOf(o.types...), r); err != nil {
 		return refusal.New(refusal.InvalidRecipient, "recipient", "%s", err)
 	}
@@ -108,23 +105,28 @@ func (o *OptOut) checkKind(ctx context.Context, field, name string) error {
 // kindAge is how long a kind is known: so long mails have the link after it is not optional any more.
 const kindAge = 10 * time.Second
 
+// knownKind is a kind as it was read; the zero Kind when there was none.
 type knownKind struct {
-	optional bool
-	at       time.Time
+	store.Kind
+	at time.Time
 }
 
-// IsOptional reports whether people may switch a kind off. It is cheap enough for each mail.
-func (o *OptOut) IsOptional(ctx context.Context, name string) (bool, error) {
-	if name == "" {
-		return false, nil
-	}
+// kind returns a kind as it was at most kindAge ago. It is cheap enough for each mail, and for each
+// look at a link.
+func (o *OptOut) kind(ctx context.Context, name string) (store.Kind, error) {
 	if known, is := o.kinds.Load(name); is && time.Since(known.(knownKind).at) < kindAge {
-		return known.(knownKind).optional, nil
+		return known.(knownKind).Kind, nil
 	}
 	kind, err := o.store.Kind(ctx, name)
 	if err != nil && !isNotFound(err) {
-		return false, err
+		return store.Kind{}, err
 	}
-	o.kinds.Store(name, knownKind{kind.Optional, time.Now()})
-	return kind.Optional, nil
+	o.kinds.Store(name, knownKind{kind, time.Now()})
+	return kind, nil
+}
+
+// IsOptional reports whether people may switch a kind off.
+func (o *OptOut) IsOptional(ctx context.Context, name string) (bool, error) {
+	kind, err := o.kind(ctx, name)
+	return kind.Optional, err
 }

@@ -366,7 +366,7 @@ CREATE TABLE suppressions (
 -- What people have switched off.
 CREATE TABLE preferences (
     recipient_value text COLLATE "C" NOT NULL,
-    recipient_type  text NOT NULL, -- contact: the value is its owner, a slash and its name
+    recipient_type  text NOT NULL,
     kind            text COLLATE "C" NOT NULL, -- empty: all that may be switched off
     channel         text COLLATE "C" NOT NULL, -- empty: all
     source          text NOT NULL,
