@@ -394,7 +394,7 @@ func TestGetNotification(t *testing.T) {
 	a := b.call(t, request{method: "GET", path: "/api/v1/notifications/" + n.ID.String(), app: "sender"})
 	require.Equal(t, 200, a.status)
 	require.JSONEq(t, fmt.Sprintf(`{
-		"id": %[1]q, "idempotencyKey": "k", "senderAppId": "sender", "status": "processing",
+		"id": %[1]q, "idempotencyKey": "k", "kind": "", "senderAppId": "sender", "status": "processing",
 		"counts": {"total":1,"pending":1,"failed":0,"success":0,"dead":0,"cancelled":0}, "unmatched": [],
 		"sendAt": "2026-01-01T19:04:05.678901Z", "expiresAt": null, "priority": "high", "test": true,
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z",

@@ -79,6 +79,7 @@ var tags = []*huma.Tag{
 	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
 	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
+	{Name: "kinds", Description: "Where, when and how often sorts of notifications may reach somebody."},
 	{Name: "channels", Description: "The channels, their providers and queues."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},

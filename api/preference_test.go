@@ -36,15 +36,6 @@ func (m *memory) DeleteSuppression(_ context.Context, id uuid.UUID, audit store.
 	return m.err
 }
 
-func (m *memory) Kind(_ context.Context, name string) (store.Kind, error) {
-	defer m.lock()()
-	k, is := m.kinds[name]
-	if m.err == nil && !is {
-		return k, store.ErrNotFound
-	}
-	return k, m.err
-}
-
 func (m *memory) Preferences(_ context.Context, r store.Recipient) ([]store.Preference, error) {
 	defer m.lock()()
 	return slices.Clone(m.off[r]), m.err

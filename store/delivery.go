@@ -68,14 +68,13 @@ func (d Delivery) Due() time.Time {
 	return d.Awake(due)
 }
 
-// Wakes is the time at which a job begins to move the delivery: when it is due, or has expired.
-func (d Delivery) Wakes() time.Time { return d.notAfterExpiry(d.Due()) }
-
-func (d Delivery) notAfterExpiry(t time.Time) time.Time {
-	if d.ExpiredAt(t) {
-		return *d.ExpiresAt
+// Wakes returns when a job that is to begin at t begins: after quiet hours, or when the delivery
+// expires before their end.
+func (d Delivery) Wakes(t time.Time) time.Time {
+	if awake := d.Awake(t); !d.ExpiredAt(awake) || awake.Equal(t) {
+		return awake
 	}
-	return t
+	return *d.ExpiresAt
 }
 
 // HeldUntil returns when the quiet hours end that keep an open delivery from being sent at now, or

@@ -118,7 +118,7 @@ func TestQuietHoursAtAcceptance(t *testing.T) {
 			state := "available"
 			if c.due != nil {
 				state = "scheduled"
-				require.WithinDuration(t, *c.due, d.Wakes(), time.Second, name)
+				require.WithinDuration(t, *c.due, d.Wakes(d.Due()), time.Second, name)
 			}
 			require.Equal(t, state, b.JobState(d.JobID), name)
 		}

@@ -312,7 +312,7 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider 
 	}
 	p.Deliveries = append(p.Deliveries, d)
 	job := p.job
-	if due := d.Wakes(); due.After(d.CreatedAt) {
+	if due := d.Wakes(d.Due()); due.After(d.CreatedAt) {
 		job.Due = due
 	}
 	job.DeliveryID, job.Queue, job.AppID, job.MaxAttempts = id, message.Channel, n.AppID, tries.MaxRetry+1

@@ -240,14 +240,10 @@ func (d *Deliverer) checkExpiry(ctx context.Context, r *run) *Next {
 // checkQuiet puts a delivery off until its quiet hours end, or it expires. It spends no attempt.
 func (d *Deliverer) checkQuiet(_ context.Context, r *run) *Next {
 	now := time.Now()
-	until := r.delivery.Awake(now)
-	if !until.After(now) {
-		return nil
+	if until := r.delivery.Wakes(now); until.After(now) {
+		return snooze(until.Sub(now))
 	}
-	if expires := r.delivery.ExpiresAt; expires != nil && expires.Before(until) {
-		until = *expires
-	}
-	return snooze(until.Sub(now))
+	return nil
 }
 
 // checkLease puts a send off that could outlive the job's lease: another worker would begin

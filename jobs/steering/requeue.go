@@ -218,7 +218,7 @@ func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Pr
 		due = *d.SendAt
 	}
 	if quiet {
-		due = d.Awake(due)
+		due = d.Wakes(due)
 	}
 	if due.After(now) {
 		job.Due = due

@@ -132,6 +132,21 @@ var operations = map[string]struct {
 	"deleteTemplate": {func(ctx context.Context, c *client.Client) error {
 		return c.DeleteTemplate(ctx, "X")
 	}, nil},
+	"listKinds": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Kinds(ctx, 1, "X")
+		return err
+	}, client.KindList{}},
+	"getKind": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Kind(ctx, "X")
+		return err
+	}, client.Kind{}},
+	"putKind": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutKind(ctx, filled[client.KindRequest]())
+		return err
+	}, client.Kind{}},
+	"deleteKind": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteKind(ctx, "X")
+	}, nil},
 	"listTemplateVersions": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.TemplateVersions(ctx, "X", 1, 1)
 		return err

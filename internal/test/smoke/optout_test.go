@@ -108,7 +108,7 @@ func TestUnsubscribe(t *testing.T) {
 		require.Len(t, raw, 3)
 		links := 0
 		for _, mail := range raw {
-			links += bytes.Count(mail, []byte("List-Unsubscribe"))
+			links += bytes.Count(mail, []byte("\nList-Unsubscribe"))
 		}
 		require.Equal(t, 2, links, "only a kind that may be switched off has the two fields")
 		m, err := smtp.Parse(raw[0])
