@@ -180,6 +180,9 @@ func (s *Server) getKind(ctx context.Context, in *kindInput) (*kindOutput, error
 }
 
 func (s *Server) putKind(ctx context.Context, in *putKindInput) (*kindOutput, error) {
+	if !providerName.MatchString(in.Name) { // a page has no pattern for the path
+		return nil, fieldProblem(http.StatusBadRequest, codeInvalidRequest, "name", "must be letters, digits, dots, dashes and underscores, and begin with a letter or a digit")
+	}
 	if in.body.Name != "" && in.body.Name != in.Name {
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "name", "is another one than in the path")
 	}

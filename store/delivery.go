@@ -71,10 +71,10 @@ func (d Delivery) Due() time.Time {
 // Wakes returns when a job that is to begin at t begins: after quiet hours, or when the delivery
 // expires before their end.
 func (d Delivery) Wakes(t time.Time) time.Time {
-	if awake := d.Awake(t); !d.ExpiredAt(awake) || awake.Equal(t) {
-		return awake
+	if t = d.Awake(t); d.ExpiredAt(t) {
+		return *d.ExpiresAt
 	}
-	return *d.ExpiresAt
+	return t
 }
 
 // HeldUntil returns when the quiet hours end that keep an open delivery from being sent at now, or

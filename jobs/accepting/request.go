@@ -92,7 +92,7 @@ func (r Request) hash() []byte {
 		Recipients        []Recipient
 		SendAt, ExpiresAt *time.Time
 		Priority          int
-		Kind              string
+		Kind              string `json:",omitempty"`
 		Test              bool
 	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test}))
 	return sum[:]

@@ -63,6 +63,7 @@ func TestQuietHoursBeforeARetry(t *testing.T) {
 		b.Start()
 		d = b.WaitFor(d.ID, store.DeliveryFailed)
 		require.WithinDuration(t, time.Now().Add(time.Hour), *d.NextRetryAt, time.Minute)
+		waitForJob(t, b, d, "retryable")
 
 		// One that waits for its retry is held when that is in the night.
 		b.Exec(`UPDATE deliveries SET quiet = $1`, quiet)
