@@ -125,9 +125,9 @@ func TestPreferences(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.store.kinds["news"], b.store.kinds["security"] = store.Kind{Name: "news", Optional: true}, store.Kind{Name: "security"}
-	const path, body = "/api/v1/preferences", `{"recipient":{"type":"email","value":"alice@example.com"},"off":`
+	const path, body = "/api/v1/preferences", `{"recipient":{"type":"email","value":"canary@example.com"},"off":`
 	read := func() []any {
-		a := b.call(t, request{method: "GET", path: path + "?type=email&value=alice@example.com", app: "sender"})
+		a := b.call(t, request{method: "GET", path: path + "?type=email&value=canary@example.com", app: "sender"})
 		require.Equal(t, 200, a.status, a.text)
 		return a.json(t)["off"].([]any)
 	}
@@ -167,13 +167,13 @@ func TestPreferences(t *testing.T) {
 		require.Equal(t, c.status, a.status, c.body)
 		code, field := a.problem(t)
 		require.Equal(t, []string{c.code, c.field}, []string{code, field}, c.body)
-		require.NotContains(t, a.text, "alice")
+		require.NotContains(t, a.text, "canary")
 	}
 	for _, query := range []string{"", "?type=email", "?value=a@example.com", "?type=&value=", "?type=email&value=x", "?type=x&value=x", "?type=email&value=a@example.com&x=1"} {
 		require.Contains(t, []int{400, 422}, b.call(t, request{method: "GET", path: path + query, app: "sender"}).status, query)
 	}
 	for _, entry := range b.logs.All() {
-		require.NotContains(t, entry.Message+entry.ContextMap()["path"].(string), "alice")
+		require.NotContains(t, entry.Message+entry.ContextMap()["path"].(string), "canary")
 	}
 }
 

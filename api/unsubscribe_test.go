@@ -127,12 +127,11 @@ func TestUnsubscribeWithoutDatabase(t *testing.T) {
 	b.store.mu.Lock()
 	b.store.err = store.ErrUnavailable
 	b.store.mu.Unlock()
-	for _, method := range []string{"GET", "POST"} {
-		a := b.door(t, method, path, form, "")
-		require.Equal(t, 503, a.status)
-		require.NotEmpty(t, a.header.Get("Retry-After"))
-		require.Contains(t, a.text, "Try again")
-	}
+	require.Equal(t, 200, b.door(t, "GET", path, form, "").status, "a look asks nothing more of the database")
+	a := b.door(t, "POST", path, form, "")
+	require.Equal(t, 503, a.status)
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	require.Contains(t, a.text, "Try again")
 }
 
 // The same link used by many at once takes few of the database's connections.
