@@ -244,6 +244,9 @@ func TestOnlyOptionalKindsAreSwitchedOff(t *testing.T) {
 		require.Equal(t, []string{c.code, c.field}, []string{refused.Code, refused.Field})
 		require.NotContains(t, refused.Message, "爱丽丝")
 	}
+	delete(st.kinds, "news")
+	_, err = o.Set(t.Context(), alice, []store.Preference{{Kind: "news"}, {Channel: "email"}}, by)
+	require.NoError(t, err, "what is off may stay off")
 	_, err = o.Set(t.Context(), alice, make([]store.Preference, 501), by)
 	require.ErrorContains(t, err, "at most 500")
 }

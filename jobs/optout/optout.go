@@ -50,7 +50,7 @@ func (o *OptOut) Preferences(ctx context.Context, r store.Recipient) ([]store.Pr
 }
 
 // Set replaces what a recipient has switched off, and returns it. It returns a *refusal.Error for
-// what cannot be switched off.
+// what cannot be switched off, unless it is off already: a kind may have changed since.
 func (o *OptOut) Set(ctx context.Context, r store.Recipient, off []store.Preference, by store.Actor) ([]store.Preference, error) {
 	if err := o.check(r); err != nil {
 		return nil, err
@@ -58,7 +58,14 @@ func (o *OptOut) Set(ctx context.Context, r store.Recipient, off []store.Prefere
 	if len(off) > maxOff {
 		return nil, refusal.New(refusal.InvalidPreference, "off", "has %d entries; at most %d", len(off), maxOff)
 	}
-	known := map[string]bool{"": true} // names of kinds that may be switched off
+	before, err := o.store.Preferences(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{"": true} // names of kinds that may be off
+	for _, p := range before {
+		known[p.Kind] = true
+	}
 	for i, p := range off {
 		field := fmt.Sprintf("off[%d]", i)
 		if p.Channel != "" && !slices.ContainsFunc(o.types, func(t channels.Type) bool { return t.Channel == p.Channel }) {
