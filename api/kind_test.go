@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/store"
 )
@@ -113,4 +114,17 @@ func TestKindOfANotification(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, until.After(now) && until.Before(now.Add(2*time.Hour+time.Second)))
 	require.NotContains(t, strings.Split(b.call(t, request{method: http.MethodGet, path: "/api/v1/notifications/" + n.ID.String(), app: "sender"}).text, `"tasks"`)[0], "withheld")
+}
+
+func TestKindOfAReceiver(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(o *api.Options) {
+		o.Integrations = api.IntegrationsConfig{Receivers: map[string]api.Receiver{"team-a": {
+			Kind: "alert", Channels: map[string]api.ReceiverChannel{"email": {Template: "mail"}},
+			Recipients: []api.ReceiverRecipient{{Type: "email", Value: "a@example.com"}},
+		}}}
+	})
+	a := b.call(t, request{method: http.MethodPost, path: "/api/v1/receivers/test", app: "sender", body: `{"receiver": "team-a"}`})
+	require.Equal(t, 202, a.status, a.text)
+	require.Equal(t, "alert", b.accepter.requests[0].Kind)
 }

@@ -401,7 +401,7 @@ func TestGetNotification(t *testing.T) {
 		"tasks": [{
 			"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3, "test": false,
 			"recipient": {"type":"email","value":"a@b.c"}, "status": "pending", "retryCount": 0, "maxRetry": 3,
-			"nextRetryAt": null, "lastCode": "", "lastError": "", "details": null,
+			"nextRetryAt": null, "kind": "", "lastCode": "", "lastError": "", "details": null,
 			"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z"}]
 	}`, n.ID, b.store.deliveries[0].ID), a.text)
 }

@@ -81,14 +81,15 @@ func readKnown(ctx context.Context, tx *sql.Tx, news []store.Acceptance) (known 
 	return known, nil
 }
 
+const writeRecipientUse = `INSERT INTO recipient_use (` + sqlread.RecipientUseColumns + `) VALUES (?, ?, ?, ?, ?, ?)
+	ON CONFLICT (recipient_value, recipient_type, kind, channel, day) DO UPDATE SET used = excluded.used`
+
 // writeRecipientUses writes counters.
 func writeRecipientUses(ctx context.Context, tx *sql.Tx, uses []store.RecipientUse) error {
 	if len(uses) == 0 {
 		return nil
 	}
-	write, err := tx.PrepareContext(ctx, `
-		INSERT INTO recipient_use (`+sqlread.RecipientUseColumns+`) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (recipient_value, recipient_type, kind, channel, day) DO UPDATE SET used = excluded.used`)
+	write, err := tx.PrepareContext(ctx, writeRecipientUse)
 	if err != nil {
 		return err
 	}
