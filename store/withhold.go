@@ -24,6 +24,9 @@ type Known struct {
 // acceptances as they are to be written, in their order, and the counters that have changed. It
 // changes nothing of the given acceptances, which may be tried again.
 func Withhold(news []Acceptance, known Known) (written []Acceptance, used []RecipientUse) {
+	if len(known.Uses)+len(known.Off)+len(known.Suppressed) == 0 {
+		return news, nil
+	}
 	uses := make(map[RecipientCounter]int, len(known.Uses))
 	for _, u := range known.Uses {
 		uses[u.RecipientCounter] = u.Used
