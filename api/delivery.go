@@ -14,6 +14,9 @@ import (
 // 20 KiB, with its details and its last error.
 const deliveryPage = 50
 
+// heldByQuietHours is why a delivery is held.
+const heldByQuietHours = "quiet_hours"
+
 type deliveryView struct {
 	ID              uuid.UUID       `json:"id" format:"uuid"`
 	NotificationID  uuid.UUID       `json:"notificationId" format:"uuid"`
@@ -28,6 +31,9 @@ type deliveryView struct {
 	RetryCount      int             `json:"retryCount" doc:"retries so far"`
 	MaxRetry        int             `json:"maxRetry"`
 	NextRetryAt     *time.Time      `json:"nextRetryAt" doc:"null when no retry is scheduled"`
+	Kind            string          `json:"kind" doc:"name of the notification's kind; empty: none"`
+	HeldUntil       *time.Time      `json:"heldUntil,omitempty" doc:"it is not sent before; left out when nothing holds it but sendAt and retries"`
+	HeldWhy         string          `json:"heldWhy,omitempty" enum:"quiet_hours" doc:"what holds it until then"`
 	LastCode        string          `json:"lastCode" doc:"code of the last failure, or empty"`
 	LastError       string          `json:"lastError" doc:"text of the last failure, or empty"`
 	Details         json.RawMessage `json:"details" doc:"the provider's answer to the last attempt: an object, or null"`
@@ -61,12 +67,17 @@ type attemptView struct {
 
 func viewDelivery(ctx context.Context, d store.Delivery) deliveryView {
 	lastError, details := viewFailure(ctx, d.Recipient, d.LastError, d.Details)
-	return deliveryView{
+	view := deliveryView{
 		ID: d.ID, NotificationID: d.NotificationID, Channel: d.Channel, Provider: d.Provider, NextProvider: d.NextProvider,
 		TemplateName: d.TemplateName, TemplateVersion: d.TemplateVersion, Recipient: viewRecipient(ctx, d.Recipient), Test: d.Test, Status: string(d.Status),
 		RetryCount: max(d.Attempts-1, 0), MaxRetry: d.MaxRetry, LastCode: d.LastCode, LastError: lastError,
 		NextRetryAt: utc(d.NextRetryAt), Details: details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
+		Kind: d.Kind, HeldUntil: utc(d.HeldUntil(time.Now())),
 	}
+	if view.HeldUntil != nil {
+		view.HeldWhy = heldByQuietHours
+	}
+	return view
 }
 
 // utc returns a time in UTC, or nil.

@@ -25,7 +25,7 @@ func TestDeliveryIsShownAsItIs(t *testing.T) {
 	require.JSONEq(t, fmt.Sprintf(`{"deliveries":[{
 		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3, "test": false,
 		"recipient": {"type":"email","value":"a@b.c"}, "status": "failed", "retryCount": 2, "maxRetry": 3,
-		"nextRetryAt": "2026-01-02T00:00:00Z", "lastCode": "feishu_230001", "lastError": "bad parameter",
+		"nextRetryAt": "2026-01-02T00:00:00Z", "kind": "", "lastCode": "feishu_230001", "lastError": "bad parameter",
 		"details": {"message_id":"om_1","n":12345678901234567890},
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z"}]
 	}`, n.ID, d.ID), a.text)

@@ -228,7 +228,7 @@ func TestGetDelivery(t *testing.T) {
 	require.JSONEq(t, fmt.Sprintf(`{
 		"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3, "test": false,
 		"recipient": {"type":"email","value":"a@b.c"}, "status": "pending", "retryCount": 0, "maxRetry": 3,
-		"nextRetryAt": null, "lastCode": "", "lastError": "", "details": null,
+		"nextRetryAt": null, "kind": "", "lastCode": "", "lastError": "", "details": null,
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z",
 		"message": {"templateVersion":2,"msgType":"text","subject":"s","body":"b <1>","templateCode":"SMS_1","params":{"n":12345678901234567890}},
 		"attempts": [

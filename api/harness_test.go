@@ -27,6 +27,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
@@ -76,7 +77,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	b.ready.Store(true)
 	o := api.Options{
 		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Overview: view{}, Store: b.store,
-		RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
+		OptOut: optout.New(b.store, builtin.Types()), RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
 		f(&o)
@@ -329,6 +330,7 @@ type memory struct {
 	attempts      []store.Attempt
 	templates     map[string]store.Template
 	versions      []store.TemplateVersion // oldest first
+	kinds         map[string]store.Kind
 	sessions      map[string]store.Session
 	deleted       int // sessions
 	deadGroups    []store.DeadGroup
@@ -343,10 +345,14 @@ type memory struct {
 	told               []store.Told
 	counted            map[string]int // by app
 	looks              int            // how often they were read
+	suppressions       []store.Suppression
+	suppressionFilter  store.SuppressionFilter
+	off                map[store.Recipient][]store.Preference
+	keys               [][]byte // of links, the newest first
 }
 
 func newMemory() *memory {
-	return &memory{counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, sessions: map[string]store.Session{}}
+	return &memory{counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, kinds: map[string]store.Kind{}, off: map[store.Recipient][]store.Preference{}, sessions: map[string]store.Session{}}
 }
 
 func (m *memory) lock() func() {
@@ -553,6 +559,43 @@ func (m *memory) TemplateVersions(_ context.Context, name string, before, limit 
 	for _, v := range slices.Backward(m.versions) {
 		if v.Name == name && (before == 0 || v.Version < before) && len(rows) < limit {
 			rows = append(rows, v)
+		}
+	}
+	return rows, m.err
+}
+
+func (m *memory) PutKind(_ context.Context, k store.Kind, audit store.AuditEntry) error {
+	defer m.lock()()
+	m.kinds[k.Name] = k
+	m.entries = append(m.entries, audit)
+	return m.err
+}
+
+func (m *memory) DeleteKind(_ context.Context, name string, audit store.AuditEntry) error {
+	defer m.lock()()
+	if _, ok := m.kinds[name]; !ok && m.err == nil {
+		return store.ErrNotFound
+	}
+	delete(m.kinds, name)
+	m.entries = append(m.entries, audit)
+	return m.err
+}
+
+func (m *memory) Kind(_ context.Context, name string) (store.Kind, error) {
+	defer m.lock()()
+	k, ok := m.kinds[name]
+	if !ok && m.err == nil {
+		return k, store.ErrNotFound
+	}
+	return k, m.err
+}
+
+func (m *memory) ListKinds(_ context.Context, after string, limit int) ([]store.Kind, error) {
+	defer m.lock()()
+	var rows []store.Kind
+	for _, name := range slices.Sorted(maps.Keys(m.kinds)) {
+		if name > after && len(rows) < limit {
+			rows = append(rows, m.kinds[name])
 		}
 	}
 	return rows, m.err

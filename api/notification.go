@@ -30,7 +30,8 @@ type notificationRequest struct {
 	Recipients     []recipientRequest        `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over the channels that have no recipients of their own; may be left out when all have; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
-	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications"`
+	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications; high passes quiet hours and caps"`
+	Kind           string                    `json:"kind,omitempty" maxLength:"64" doc:"name of a kind, which decides over which channels, when and how often it may reach somebody; none when left out" example:"billing"`
 }
 
 type channelRequest struct {
@@ -42,9 +43,10 @@ type channelRequest struct {
 }
 
 type recipientRequest struct {
-	Type   string         `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
-	Value  string         `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
-	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the templates that go before those of the channel, for this recipient only"`
+	Type     string         `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
+	Value    string         `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
+	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the templates that go before those of the channel, for this recipient only"`
+	TimeZone string         `json:"timeZone,omitempty" maxLength:"64" doc:"IANA name of the zone in which the kind's quiet hours hold for this recipient; the kind's own when left out" example:"Europe/Berlin"`
 }
 
 type recipientView struct {
@@ -57,6 +59,7 @@ type acceptedView struct {
 	Status         string          `json:"status" enum:"accepted"`
 	Deliveries     int             `json:"deliveries" doc:"recipient × channel"`
 	Unmatched      []recipientView `json:"unmatched" doc:"recipients that fit none of the channels"`
+	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many of the deliveries were cancelled at once, by code (capped); left out when none was" example:"{\"capped\": 2}"`
 }
 
 type notificationView struct {
@@ -69,6 +72,8 @@ type notificationView struct {
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
+	Kind           string          `json:"kind" doc:"name of the kind; empty: none"`
+	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many deliveries were cancelled when it was accepted, by code (capped); left out when none was"`
 	Test           bool            `json:"test" doc:"true when it tests a template, or was sent with a test secret"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
@@ -94,6 +99,7 @@ func (r notificationRequest) request() accepting.Request {
 		SendAt:         microseconds(r.SendAt),
 		ExpiresAt:      microseconds(r.ExpiresAt),
 		Priority:       store.Priority(r.Priority),
+		Kind:           r.Kind,
 	}
 	for name, c := range r.Channels {
 		request.Channels[name] = accepting.ChannelRequest{
@@ -110,7 +116,7 @@ func recipientsOf(requested []recipientRequest) []accepting.Recipient {
 	}
 	recipients := make([]accepting.Recipient, len(requested))
 	for i, r := range requested {
-		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params}
+		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params, TimeZone: r.TimeZone}
 	}
 	return recipients
 }
@@ -174,6 +180,7 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 		Status:         "accepted",
 		Deliveries:     accepted.Deliveries,
 		Unmatched:      viewRecipients(ctx, accepted.Unmatched),
+		Withheld:       accepted.Withheld,
 	}}
 	if accepted.Replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
@@ -206,6 +213,8 @@ func viewNotification(ctx context.Context, n store.Notification) notificationVie
 		SendAt:         utc(n.SendAt),
 		ExpiresAt:      utc(n.ExpiresAt),
 		Priority:       string(n.Priority),
+		Kind:           n.Kind,
+		Withheld:       n.Withheld,
 		Test:           n.Test,
 		CreatedAt:      n.CreatedAt.UTC(),
 		UpdatedAt:      n.UpdatedAt.UTC(),

@@ -394,14 +394,14 @@ func TestGetNotification(t *testing.T) {
 	a := b.call(t, request{method: "GET", path: "/api/v1/notifications/" + n.ID.String(), app: "sender"})
 	require.Equal(t, 200, a.status)
 	require.JSONEq(t, fmt.Sprintf(`{
-		"id": %[1]q, "idempotencyKey": "k", "senderAppId": "sender", "status": "processing",
+		"id": %[1]q, "idempotencyKey": "k", "kind": "", "senderAppId": "sender", "status": "processing",
 		"counts": {"total":1,"pending":1,"failed":0,"success":0,"dead":0,"cancelled":0}, "unmatched": [],
 		"sendAt": "2026-01-01T19:04:05.678901Z", "expiresAt": null, "priority": "high", "test": true,
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z",
 		"tasks": [{
 			"id": %[2]q, "notificationId": %[1]q, "channel": "email", "provider": "mail", "templateName": "t", "templateVersion": 3, "test": false,
 			"recipient": {"type":"email","value":"a@b.c"}, "status": "pending", "retryCount": 0, "maxRetry": 3,
-			"nextRetryAt": null, "lastCode": "", "lastError": "", "details": null,
+			"nextRetryAt": null, "kind": "", "lastCode": "", "lastError": "", "details": null,
 			"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z"}]
 	}`, n.ID, b.store.deliveries[0].ID), a.text)
 }

@@ -58,6 +58,7 @@ type deadGroupView struct {
 type figuresView struct {
 	Since             time.Time `json:"since"`
 	Accepted          int       `json:"accepted" doc:"deliveries"`
+	Withheld          int       `json:"withheld" doc:"of the accepted ones, those that were cancelled at once, such as capped ones"`
 	Arrived           int       `json:"arrived"`
 	Retried           int       `json:"retried" doc:"attempts after which another one was scheduled"`
 	Dead              int       `json:"dead" doc:"deliveries that were given up"`
@@ -158,7 +159,7 @@ func viewRecent(recent overview.Recent) []recentView {
 
 func viewFigures(f overview.Figures) figuresView {
 	return figuresView{
-		Since: f.Since, Accepted: f.Accepted, Arrived: f.Arrived, Retried: f.Retried, Dead: f.Dead, Success: f.Success,
+		Since: f.Since, Accepted: f.Accepted, Withheld: f.Withheld, Arrived: f.Arrived, Retried: f.Retried, Dead: f.Dead, Success: f.Success,
 		P50: f.P50, P99: f.P99, AcceptedPerMinute: f.AcceptedPerMinute, ArrivedPerMinute: f.ArrivedPerMinute,
 	}
 }

@@ -33,6 +33,7 @@ const (
 	codeImmutableField  = "immutable_field"
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
+	codeInvalidKind     = "invalid_kind"     // 422: a kind that means nothing
 	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
 	codeProbedJustNow   = "probed_just_now"  // 429: a provider's probes have a pause between them

@@ -30,6 +30,7 @@ type receiverView struct {
 	Channels           []receiverChannelView `json:"channels"`
 	Recipients         []recipientView       `json:"recipients"`
 	Apps               []string              `json:"apps" doc:"that may post to it, besides administrators; empty: every app with the role send"`
+	Kind               string                `json:"kind" doc:"name of the kind of its notifications; empty: none"`
 	RemindAfterSeconds int                   `json:"remindAfterSeconds" doc:"0: never"`
 	Problems           []FieldError          `json:"problems" doc:"what keeps it from sending as it is configured; empty: nothing"`
 }
@@ -102,7 +103,7 @@ func (s *Server) listReceivers(ctx context.Context, _ *struct{}) (*listReceivers
 func viewReceiver(ctx context.Context, name string, r Receiver, wrong []*refusal.Error) receiverView {
 	view := receiverView{
 		Name: name, Channels: []receiverChannelView{}, Recipients: []recipientView{}, Apps: []string{}, Problems: []FieldError{},
-		RemindAfterSeconds: int(r.RemindAfter.Seconds()),
+		Kind: r.Kind, RemindAfterSeconds: int(r.RemindAfter.Seconds()),
 	}
 	for _, channel := range slices.Sorted(maps.Keys(r.Channels)) {
 		view.Channels = append(view.Channels, receiverChannelView{channel, r.Channels[channel].Template})

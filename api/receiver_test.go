@@ -49,7 +49,7 @@ func TestReceivers(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"name": "On call / 值班", "channels": []any{map[string]any{"channel": "feishu_app", "template": "card"}},
 		"recipients": []any{map[string]any{"type": "feishu_user_id", "value": "ou_b"}}, "apps": []any{"console"},
-		"remindAfterSeconds": float64(3600), "problems": []any{},
+		"kind": "", "remindAfterSeconds": float64(3600), "problems": []any{},
 	}, all[0])
 
 	b = startReceivers(t)

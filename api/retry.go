@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	retryDescription = "For a delivery that is dead or cancelled, or that waits for a retry (`failed`), which then starts at once. The message is sent exactly as it was rendered, with a new count of attempts; the old attempts are kept. " +
+	retryDescription = "For a delivery that is dead or cancelled, or that waits for a retry (`failed`) or for the end of quiet hours, which then starts at once: it passes quiet hours and caps. The message is sent exactly as it was rendered, with a new count of attempts; the old attempts are kept. " +
 		"A delivery that arrived is never sent again (`delivery_arrived`), one that is being sent or has not been tried yet needs no retry (`delivery_open`), " +
 		"and one past its `expiresAt` is not sent (`expired`)."
-	retryManyDescription = "All dead ones that the filter selects or, with the status `failed`, all that wait for a retry. The newest are retried first, with the priority `low`. " +
+	retryManyDescription = "All dead ones that the filter selects or, with the status `failed`, all that wait for a retry. The newest are retried first, with the priority `low`; quiet hours hold for them. " +
 		"Deliveries past their `expiresAt` are left out. Deliveries that matched and were not retried changed in the meantime. " +
 		"While `more` is true, repeat the request with `after` for the rest: without it, those that died again are taken again."
 )

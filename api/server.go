@@ -83,9 +83,10 @@ type Overview interface {
 	Probe(ctx context.Context, provider string) (overview.Probed, error)
 }
 
-// Store is what the API reads, and where it keeps templates.
+// Store is what the API reads, and where it keeps templates and kinds.
 type Store interface {
 	store.Templates
+	store.Kinds
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
 	ListNotifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
@@ -96,6 +97,8 @@ type Store interface {
 	DeadGroups(ctx context.Context, appID string, most int) ([]store.DeadGroup, bool, error)
 	LastTold(ctx context.Context, receiver, appID string, limit int) ([]store.Told, error)
 	store.Sessions
+	ListSuppressions(ctx context.Context, f store.SuppressionFilter, after uuid.UUID, limit int) ([]store.Suppression, error)
+	DeleteSuppression(ctx context.Context, id uuid.UUID, audit store.AuditEntry) error
 	Audit(ctx context.Context, entries ...store.AuditEntry) error
 	ListAudit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	NewestAudit(ctx context.Context) (uuid.UUID, error)
@@ -114,6 +117,7 @@ type Options struct {
 	DeliveryControl DeliveryControl
 	Templates       TemplateRules
 	Overview        Overview
+	OptOut          OptOut
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
 	RecipientTypes  []string              // that a request may name; any when empty
@@ -133,6 +137,7 @@ type Server struct {
 	control      DeliveryControl
 	rules        TemplateRules
 	overview     Overview
+	optOut       OptOut
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
 	signOn       atomic.Pointer[signOn]
@@ -146,6 +151,8 @@ type Server struct {
 	lists        *shares.Pool // lists that are answered at once
 	answers      *shares.Pool // bytes of large answers that are not written yet
 	lookups      *shares.Pool // sessions that are looked up at once
+	switching    *shares.Pool // links of mails that are used at once
+	forgeries    *throttle    // of those links
 	changes      changes
 	streams      streams
 	database     database
@@ -159,11 +166,12 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, store: o.Store,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, optOut: o.OptOut, store: o.Store,
 		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),
-		lookups: shares.New(maxLookups, maxLookups), database: database{store: o.Store, schema: o.Schema, log: o.Log},
+		lookups: shares.New(maxLookups, maxLookups), switching: shares.New(maxSwitching, maxSwitching), forgeries: newThrottle(),
+		database:     database{store: o.Store, schema: o.Schema, log: o.Log},
 		writeTimeout: o.Config.WriteTimeout,
 	}
 	for _, text := range o.Config.TrustedProxies {
@@ -207,6 +215,7 @@ func New(o Options) (*Server, error) {
 	s.serveSpec(spec)
 	s.serveDocs(spec)
 	s.serveConsole()
+	s.serveUnsubscribe()
 	if o.RiverUI != nil {
 		s.app.Use(riverUIPrefix, letConsoleFrame, s.authenticateAdmin, s.takeBody, s.auditRiverUI, refuseForeignPages, adaptor.HTTPHandler(o.RiverUI))
 	}
@@ -260,6 +269,8 @@ func (s *Server) routes(api huma.API) {
 	s.channelRoutes(api)
 	s.alertRoutes(api)
 	s.templateRoutes(api)
+	s.kindRoutes(api)
+	s.peopleRoutes(api)
 	s.appRoutes(api)
 	s.healthRoutes(api)
 	describeRecipientTypes(api, s.recipientTypes)
@@ -423,6 +434,52 @@ func (s *Server) templateRoutes(api huma.API) {
 		summary: "Send a template to one recipient", description: testDescription, status: http.StatusAccepted,
 		errors: []int{400, 404, 409, 413, 415, 422},
 	}, s.testTemplate)
+}
+
+func (s *Server) kindRoutes(api huma.API) {
+	const kinds = apiPrefix + "/kinds"
+	addRoute(s, api, route{
+		method: http.MethodGet, path: kinds, id: "listKinds",
+		summary: "List the kinds of notifications by name", answer: kindListView{}, errors: []int{400},
+	}, s.listKinds)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: kinds + "/{name}", id: "getKind", summary: "Read a kind", errors: []int{404},
+	}, s.getKind)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: kinds + "/{name}", id: "putKind", role: RoleAdmin,
+		summary: "Create a kind, or replace it", description: putKindDescription, errors: []int{400, 413, 415, 422},
+	}, s.putKind)
+	addRoute(s, api, route{
+		method: http.MethodDelete, path: kinds + "/{name}", id: "deleteKind", role: RoleAdmin,
+		summary: "Delete a kind", description: "Accepted notifications stay as they are; a request that names the kind is refused from now on.", errors: []int{404},
+	}, s.deleteKind)
+}
+
+// peopleRoutes are about recipients beyond what was sent to them.
+func (s *Server) peopleRoutes(api huma.API) {
+	const preferences, suppressions = apiPrefix + "/preferences", apiPrefix + "/suppressions"
+	addRoute(s, api, route{
+		method: http.MethodGet, path: preferences, id: "getPreferences", role: RoleSend,
+		summary: "Read what a recipient has switched off", description: preferencesDescription, strictQuery: true, errors: []int{400, 404, 422},
+	}, s.getPreferences)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: preferences, id: "setPreferences", role: RoleSend,
+		summary: "Replace what a recipient has switched off", description: setPreferencesDescription,
+		errors: []int{400, 404, 413, 415, 422},
+	}, s.setPreferences)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: apiPrefix + "/link-keys", id: "makeLinkKey", role: RoleAdmin,
+		summary: "Make a new key for the unsubscribe links of mails", description: linkKeyDescription,
+		errors: []int{400, 413, 415},
+	}, s.makeLinkKey)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: suppressions, id: "listSuppressions", role: RoleAdmin,
+		summary: "List the addresses that nothing is sent to", description: suppressionsDescription, strictQuery: true, errors: []int{400, 422},
+	}, s.listSuppressions)
+	addRoute(s, api, route{
+		method: http.MethodDelete, path: suppressions + "/{id}", id: "deleteSuppression", role: RoleAdmin,
+		summary: "Let an address be sent to again", description: unsuppressDescription, errors: []int{400, 404},
+	}, s.deleteSuppression)
 }
 
 func (s *Server) appRoutes(api huma.API) {

@@ -34,6 +34,9 @@ type Message struct {
 	// voice). Params is a JSON object.
 	TemplateCode string
 	Params       json.RawMessage
+	// Unsubscribe is an https address at which one POST, which needs nothing else, switches such
+	// messages off for the recipient; empty: none.
+	Unsubscribe string
 	// ExpiresAt is when the message is of no use any more; zero: never.
 	ExpiresAt time.Time
 }

@@ -22,10 +22,13 @@ type Delivery struct {
 	Status          string          `json:"status"`
 	RetryCount      int             `json:"retryCount"` // retries made so far
 	MaxRetry        int             `json:"maxRetry"`
-	NextRetryAt     *time.Time      `json:"nextRetryAt"` // nil when no retry is scheduled
-	LastCode        string          `json:"lastCode"`    // of the last failure, or empty
-	LastError       string          `json:"lastError"`   // text of the last failure, or empty
-	Details         json.RawMessage `json:"details"`     // the provider's answer: an object, or null
+	NextRetryAt     *time.Time      `json:"nextRetryAt"`         // nil when no retry is scheduled
+	Kind            string          `json:"kind"`                // the notification's; empty: none
+	HeldUntil       *time.Time      `json:"heldUntil,omitempty"` // it is not sent before; nil when only SendAt or a retry holds it
+	HeldWhy         string          `json:"heldWhy,omitempty"`   // quiet_hours
+	LastCode        string          `json:"lastCode"`            // of the last failure, or empty
+	LastError       string          `json:"lastError"`           // text of the last failure, or empty
+	Details         json.RawMessage `json:"details"`             // the provider's answer: an object, or null
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
 	Message         *Rendered       `json:"message,omitempty"`  // only in the answer of Client.Delivery

@@ -33,6 +33,7 @@ type SendRequest struct {
 	// code "expired".
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 	Priority  string     `json:"priority,omitempty"` // high, normal or low; normal when empty
+	Kind      string     `json:"kind,omitempty"`     // name of a Kind; empty: none
 }
 
 // Message is the template and the params for a channel.
@@ -54,17 +55,19 @@ type Recipient struct {
 
 // RecipientRequest is who gets what a channel sends.
 type RecipientRequest struct {
-	Type   string         `json:"type"` // as in Recipient
-	Value  string         `json:"value"`
-	Params map[string]any `json:"params,omitempty"` // go before those of the channel, for this recipient only
+	Type     string         `json:"type"` // as in Recipient
+	Value    string         `json:"value"`
+	Params   map[string]any `json:"params,omitempty"`   // go before those of the channel, for this recipient only
+	TimeZone string         `json:"timeZone,omitempty"` // IANA name, for quiet hours; the kind's when empty
 }
 
 // Accepted is the answer to a SendRequest. All of it is stored.
 type Accepted struct {
-	NotificationID string      `json:"notificationId"`
-	Status         string      `json:"status"`     // "accepted"
-	Deliveries     int         `json:"deliveries"` // recipient × channel
-	Unmatched      []Recipient `json:"unmatched"`  // recipients that fit none of the channels
+	NotificationID string         `json:"notificationId"`
+	Status         string         `json:"status"`             // "accepted"
+	Deliveries     int            `json:"deliveries"`         // recipient × channel
+	Unmatched      []Recipient    `json:"unmatched"`          // recipients that fit none of the channels
+	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled at once, by code
 
 	// Replayed is true when the request was accepted before.
 	Replayed bool `json:"-"`
@@ -72,19 +75,21 @@ type Accepted struct {
 
 // Notification is an accepted request and its state.
 type Notification struct {
-	ID             string      `json:"id"`
-	IdempotencyKey string      `json:"idempotencyKey"`
-	SenderAppID    string      `json:"senderAppId"`
-	Status         string      `json:"status"` // pending, processing, success, failed or cancelled
-	Counts         Counts      `json:"counts"`
-	Unmatched      []Recipient `json:"unmatched"`
-	SendAt         *time.Time  `json:"sendAt"`    // nil: at once
-	ExpiresAt      *time.Time  `json:"expiresAt"` // nil: never
-	Priority       string      `json:"priority"`
-	Test           bool        `json:"test"` // made by Client.TestTemplate, or with a test secret
-	CreatedAt      time.Time   `json:"createdAt"`
-	UpdatedAt      time.Time   `json:"updatedAt"`
-	Tasks          []Delivery  `json:"tasks,omitempty"` // the deliveries; only in the answer of Client.Notification
+	ID             string         `json:"id"`
+	IdempotencyKey string         `json:"idempotencyKey"`
+	SenderAppID    string         `json:"senderAppId"`
+	Status         string         `json:"status"` // pending, processing, success, failed or cancelled
+	Counts         Counts         `json:"counts"`
+	Unmatched      []Recipient    `json:"unmatched"`
+	SendAt         *time.Time     `json:"sendAt"`    // nil: at once
+	ExpiresAt      *time.Time     `json:"expiresAt"` // nil: never
+	Priority       string         `json:"priority"`
+	Kind           string         `json:"kind"`               // empty: none
+	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when it was accepted, by code
+	Test           bool           `json:"test"`               // made by Client.TestTemplate, or with a test secret
+	CreatedAt      time.Time      `json:"createdAt"`
+	UpdatedAt      time.Time      `json:"updatedAt"`
+	Tasks          []Delivery     `json:"tasks,omitempty"` // the deliveries; only in the answer of Client.Notification
 }
 
 // Ended reports whether no delivery of the notification is open any more.

@@ -58,6 +58,7 @@ type DeadGroup struct {
 type Figures struct {
 	Since    time.Time `json:"since"`
 	Accepted int       `json:"accepted"` // deliveries
+	Withheld int       `json:"withheld"` // of them, those that were cancelled at once, such as capped ones
 	Arrived  int       `json:"arrived"`
 	Retried  int       `json:"retried"` // attempts after which another one was scheduled
 	Dead     int       `json:"dead"`    // deliveries that were given up

@@ -13,6 +13,7 @@ type Receiver struct {
 	Channels           []ReceiverChannel `json:"channels"`
 	Recipients         []Recipient       `json:"recipients"`         // addresses are "***" except for administrators
 	Apps               []string          `json:"apps"`               // that may post to it; empty: all, or not for the caller to see
+	Kind               string            `json:"kind"`               // of its notifications; empty: none
 	RemindAfterSeconds int               `json:"remindAfterSeconds"` // 0: never
 	Problems           []FieldError      `json:"problems"`           // what keeps it from sending as it is configured
 }

@@ -57,10 +57,27 @@ func (r *reader) validateServer() {
 	r.positive("server.readTimeout", s.ReadTimeout)
 	r.positive("server.writeTimeout", s.WriteTimeout)
 	r.positive("server.idleTimeout", s.IdleTimeout)
+	r.validatePublicURL(s.PublicURL)
 	for i, network := range s.TrustedProxies {
 		if _, err := api.ParseNetwork(network); err != nil {
 			r.problem(fmt.Sprintf("server.trustedProxies[%d]", i), "%w", err)
 		}
+	}
+}
+
+// maxPublicURL bounds server.publicUrl, in bytes: a link with it is one line of a mail's header.
+const maxPublicURL = 200
+
+func (r *reader) validatePublicURL(text string) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.Contains(text, "#") ||
+		strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`<>"`, c) }) {
+		r.problem("server.publicUrl", "must be an https URL in ASCII such as https://notify.example.com")
+	} else if len(text) > maxPublicURL {
+		r.problem("server.publicUrl", "must have at most %d characters", maxPublicURL)
 	}
 }
 
@@ -128,6 +145,7 @@ func (r *reader) validateDefaults() {
 	r.validateBackoff("defaults", d.RetryBackoffSeconds)
 	r.between("defaults.timeoutSeconds", d.TimeoutSeconds, 1, 300)
 	r.between("defaults.maxRecipients", d.MaxRecipients, 1, 10_000)
+	r.between("defaults.suppressDays", d.SuppressDays, 0, 3650)
 	r.between("retention.days", r.cfg.Retention.Days, 0, 36_500)
 }
 

@@ -52,6 +52,8 @@ const (
 	AuditTemplateDelete     AuditAction = "template.delete"
 	AuditTemplateRestore    AuditAction = "template.restore"
 	AuditTemplateOwner      AuditAction = "template.owner"
+	AuditKindWrite          AuditAction = "kind.write"
+	AuditKindDelete         AuditAction = "kind.delete"
 	AuditDeliveryRetry      AuditAction = "delivery.retry" // one entry for each delivery, of a retry of many, too
 	AuditNotificationCancel AuditAction = "notification.cancel"
 	AuditNotificationErase  AuditAction = "notification.erase"
@@ -61,6 +63,9 @@ const (
 	AuditBreakerClose       AuditAction = "breaker.close"
 	AuditProviderProbe      AuditAction = "provider.probe"
 	AuditReceiverTest       AuditAction = "receiver.test"
+	AuditSuppressionDelete  AuditAction = "suppression.delete"
+	AuditPreferenceUpdate   AuditAction = "preference.update" // without an object, which would be the address
+	AuditLinkKeyCreate      AuditAction = "linkkey.create"
 )
 
 // AuditOutcome is how an action ended.

@@ -9,10 +9,11 @@ import (
 // Counted says what a Count counts.
 type Counted string
 
-// What is counted: deliveries that were accepted, and outcomes by the status that they gave the
-// delivery. A failed one is tried again.
+// What is counted: deliveries that were accepted, those of them that were withheld, and outcomes by
+// the status that they gave the delivery. A failed one is tried again.
 const (
 	CountedAccepted Counted = "accepted"
+	CountedWithheld Counted = "withheld"
 	CountedSuccess          = Counted(DeliverySuccess)
 	CountedFailed           = Counted(DeliveryFailed)
 	CountedDead             = Counted(DeliveryDead)
@@ -86,9 +87,12 @@ func CountAccepted(news []Acceptance) []Count {
 			continue
 		}
 		for _, d := range a.Deliveries {
-			t.Add(a.Notification.CreatedAt, Count{
-				AppID: a.Notification.AppID, Channel: d.Channel, Template: d.TemplateName, Counted: CountedAccepted,
-			})
+			c := Count{AppID: a.Notification.AppID, Channel: d.Channel, Template: d.TemplateName, Counted: CountedAccepted}
+			t.Add(a.Notification.CreatedAt, c)
+			if d.Status == DeliveryCancelled {
+				c.Counted, c.Code = CountedWithheld, d.LastCode
+				t.Add(a.Notification.CreatedAt, c)
+			}
 		}
 	}
 	return t.Counts()

@@ -29,7 +29,7 @@ type Delivery struct {
 	ID             uuid.UUID // UUIDv7; every attempt presents it to the vendor
 	NotificationID uuid.UUID
 	MessageID      uuid.UUID
-	JobID          int64 // of the River job that moves it; set by Accept and Requeue
+	JobID          int64 // of the River job that moves it; set by Accept and Requeue; NoJob
 	Channel        string
 	Provider       string // of the last attempt; before the first, the channel's at acceptance
 	// NextProvider is the provider that the delivery was moved to, or that a requeue asked for;
@@ -49,17 +49,61 @@ type Delivery struct {
 	Details         []byte     // JSON object of the last attempt, or nil
 	SendAt          *time.Time // the notification's
 	ExpiresAt       *time.Time // the notification's
+	Kind            string     // the notification's
+	Quiet           string     // QuietHours in which it is not sent; empty: none
 	Test            bool       // it was sent with a test secret and reaches nobody, also when it is retried
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }
 
-// Due is the time from which the delivery may be sent.
+// NoJob is the JobID of a delivery that was withheld: it never had a job.
+const NoJob = -1
+
+// Due is the time from which the delivery may be sent, after quiet hours.
 func (d Delivery) Due() time.Time {
+	due := d.CreatedAt
 	if d.SendAt != nil {
-		return *d.SendAt
+		due = *d.SendAt
 	}
-	return d.CreatedAt
+	return d.Awake(due)
+}
+
+// Wakes returns when a job that is to begin at t begins: after quiet hours, or when the delivery
+// expires before their end.
+func (d Delivery) Wakes(t time.Time) time.Time {
+	if t = d.Awake(t); d.ExpiredAt(t) {
+		return *d.ExpiresAt
+	}
+	return t
+}
+
+// HeldUntil returns when the quiet hours end that keep an open delivery from being sent at now, or
+// when it is due after that; nil when none do.
+func (d Delivery) HeldUntil(now time.Time) *time.Time {
+	if d.Quiet == "" || !d.Status.Open() || d.Status == DeliveryProcessing {
+		return nil
+	}
+	for _, at := range []*time.Time{d.SendAt, d.NextRetryAt} {
+		if at != nil && at.After(now) {
+			now = *at
+		}
+	}
+	if until := d.Awake(now); until.After(now) {
+		return &until
+	}
+	return nil
+}
+
+// Awake returns the first time, from the given one on, that is not in the delivery's quiet hours.
+func (d Delivery) Awake(t time.Time) time.Time {
+	if d.Quiet == "" {
+		return t
+	}
+	hours, err := ParseQuietHours(d.Quiet)
+	if err != nil {
+		return t // of a zone that this program does not know: it is sent rather than lost
+	}
+	return hours.Until(t)
 }
 
 // ExpiredAt reports whether the delivery must no longer be sent at that time.
@@ -98,6 +142,8 @@ type Outcome struct {
 	Pinned       bool
 	// Line is the queue that the job waits in from now on; empty: as before.
 	Line string
+	// SuppressUntil is set when the vendor refuses the address for good.
+	SuppressUntil *time.Time
 	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
 	Took time.Duration
 	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a

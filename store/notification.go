@@ -32,11 +32,14 @@ type Notification struct {
 	SendAt         *time.Time  // nil: at once
 	ExpiresAt      *time.Time  // nothing is sent from then on; nil: never
 	Priority       Priority
-	Test           bool // a template is being tried, or it was sent with a test secret
-	Counts         Counts
-	Status         NotificationStatus // read only
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	Test           bool   // a template is being tried, or it was sent with a test secret
+	Kind           string // name of the kind; empty: none
+	// Withheld are the deliveries that were not sent when it was accepted, by code.
+	Withheld  Amounts
+	Counts    Counts
+	Status    NotificationStatus // read only
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Priority orders the deliveries that wait in a queue.

@@ -13,6 +13,7 @@ type Requeue struct {
 	JobID      int64  // of the job that ended or waits
 	Provider   string // the one to send through from now on; empty for the channel's
 	Job        Job
+	Quiet      bool // its quiet hours still hold
 	At         time.Time
 	Audit      AuditEntry // is written when the delivery is requeued
 }

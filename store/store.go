@@ -21,8 +21,8 @@ var (
 	// ErrUnavailable: the database cannot do it now and may later. It cannot be
 	// reached, is starting or stopping, is read-only, or has no room.
 	ErrUnavailable = errors.New("database unavailable")
-	// ErrStale: a template was changed or deleted since it was read.
-	ErrStale = errors.New("the template has changed")
+	// ErrStale: a template or a kind was changed or deleted since it was read.
+	ErrStale = errors.New("it has changed")
 	// ErrTooBroad: a list read rows for ListTime and did not fill its page.
 	ErrTooBroad = errors.New("too much to look through")
 )
@@ -39,9 +39,14 @@ type Store interface {
 	TemplateHistory
 	AlertGroups
 	Quotas
+	Kinds
+	RecipientUses
 	Auditor
 	Limits
 	Breakers
+	Suppressions
+	Preferences
+	LinkKeys
 	Queues
 	Sessions
 	CountsByHour
@@ -61,8 +66,9 @@ type Notifications interface {
 	// that has the key. One whose Telling is no news writes nothing either, and its result
 	// is the notification that told the same; only its id is set when that was deleted. One
 	// that is new and beyond a quota of its app writes nothing, and its result says so; what
-	// is written is counted, exactly over all replicas.
-	// ErrStale is the result of the whole batch when one of its templates was changed or
+	// is written is counted, exactly over all replicas. Deliveries that Withhold withholds are
+	// written as cancelled, without a job.
+	// ErrStale is the result of the whole batch when one of its templates or kinds was changed or
 	// deleted since it was read; every write that returned before gather was called is
 	// seen.
 	Accept(ctx context.Context, gather func() []Acceptance) ([]Accepted, error)
@@ -116,7 +122,8 @@ type Deliveries interface {
 	// fenced (false, and nothing is written) when the delivery has another job by now,
 	// when the same or a later attempt was recorded, or when the delivery has arrived:
 	// success is final. An outcome that is stored already, by its attempt's id, counts as
-	// recorded: the reply to its commit was lost.
+	// recorded: the reply to its commit was lost. An outcome with SuppressUntil suppresses the
+	// delivery's address on its channel; a success, unless it is a test, ends that.
 	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
 	// MoveDeliveries gives open deliveries another provider, and their jobs another line, in one
 	// transaction. It returns false
@@ -133,8 +140,8 @@ type Deliveries interface {
 	// and moves the counts, in one transaction. It returns false for the others.
 	CloseOrphans(ctx context.Context, batch []Closing) (closed []bool, err error)
 	// Requeue gives deliveries a new job and makes them pending with no attempts recorded;
-	// the old attempts are kept. It takes those that are dead or cancelled, and the failed
-	// ones whose job waits, which it deletes. It moves the counts. One transaction: all or
+	// the old attempts are kept. It takes those that are dead or cancelled, and those
+	// whose job waits, which it deletes: the failed ones, and the pending ones with quiet hours. It moves the counts. One transaction: all or
 	// nothing. Delivery ids are unique in a batch. It returns false for a delivery that is
 	// otherwise, or has another job by now.
 	Requeue(ctx context.Context, batch []Requeue) (requeued []bool, err error)
@@ -227,17 +234,31 @@ type Acceptance struct {
 	Telling      *Telling   // nil: not the state of a group of alerts
 	Quotas       []Quota    // of the app, as far as this uses them
 	Templates    []Template // as they were read; Accept checks that they are still stored so
+	Kind         *Kind      // nil: none
+	CheckKind    bool       // Accept checks that Kind is still stored as it was read
+	Passes       bool       // nothing of it is withheld
+	Suppressible bool       // suppressed addresses are left out
 	Messages     []Message
 	Deliveries   []Delivery
-	Jobs         []Job // one for each delivery
+	Jobs         []Job // one for each delivery that is not withheld
 }
 
-// Written returns the notification as it is stored right after Accept: all its
-// deliveries are pending.
+// Written returns the notification as it is stored right after Accept.
 func (a Acceptance) Written() Notification {
 	n := a.Notification
-	n.Status = NotificationPending
-	n.Counts = Counts{Total: len(a.Deliveries), Pending: len(a.Deliveries)}
+	n.Counts = Counts{Total: len(a.Deliveries)}
+	for _, amount := range n.Withheld {
+		n.Counts.Cancelled += amount
+	}
+	n.Counts.Pending = n.Counts.Total - n.Counts.Cancelled
+	switch n.Counts.Cancelled {
+	case 0:
+		n.Status = NotificationPending
+	case n.Counts.Total:
+		n.Status = NotificationCancelled
+	default:
+		n.Status = NotificationProcessing
+	}
 	return n
 }
 
@@ -248,6 +269,8 @@ type Accepted struct {
 	// Replayed reports whether nothing was written: the key was taken, or the Telling is
 	// no news.
 	Replayed bool
+	// Withheld are the deliveries that were written as cancelled; nil: none.
+	Withheld map[Withheld]int
 	// Beyond is the quota that has no room for it; nothing was written then. Otherwise nil.
 	Beyond *QuotaError
 }

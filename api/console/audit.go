@@ -18,7 +18,8 @@ func (s auditSearch) Narrow() bool { return s != auditSearch{} }
 // actions are those that the form offers. River UI's are job.… and queue.….
 var actions = []store.AuditAction{
 	store.AuditTemplateCreate, store.AuditTemplateUpdate, store.AuditTemplateDelete, store.AuditTemplateRestore, store.AuditTemplateOwner,
-	store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditNotificationErase, store.AuditRecipientErase,
+	store.AuditKindWrite, store.AuditKindDelete, store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditNotificationErase, store.AuditRecipientErase,
+	store.AuditPreferenceUpdate, store.AuditSuppressionDelete, store.AuditLinkKeyCreate,
 	store.AuditConfigReload, store.AuditProviderProbe, store.AuditReceiverTest,
 	"job.retry", "job.cancel", "job.delete", "queue.pause", "queue.resume", "queue.update",
 }

@@ -77,7 +77,11 @@ func (nothing) Attempts(context.Context, store.Delivery) ([]store.Attempt, error
 func (nothing) DeadGroups(context.Context, string) ([]store.DeadGroup, bool, error) {
 	return nil, false, nil
 }
-func (nothing) Mark(context.Context) string { return "" }
+func (nothing) Kinds(context.Context, string, int) ([]store.Kind, error) { return nil, nil }
+func (nothing) Kind(context.Context, string) (store.Kind, error)         { return store.Kind{}, errNothing }
+func (nothing) SaveKind(context.Context, store.Kind) error               { return errNothing }
+func (nothing) DeleteKind(context.Context, string) error                 { return errNothing }
+func (nothing) Mark(context.Context) string                              { return "" }
 func (nothing) TemplateFigures(context.Context, string) (overview.ChannelFigures, error) {
 	return overview.ChannelFigures{}, nil
 }
@@ -101,7 +105,18 @@ func (nothing) ProbeProvider(context.Context, string) (overview.Probed, error) {
 func (nothing) Recent(context.Context, string) (overview.Recent, error) {
 	return overview.Recent{}, nil
 }
-func (nothing) Apps(context.Context) ([]App, error) { return nil, nil }
+func (nothing) RecipientTypes() []string { return nil }
+func (nothing) Preferences(context.Context, store.Recipient) ([]store.Preference, error) {
+	return nil, nil
+}
+func (nothing) SetPreferences(context.Context, store.Recipient, []store.Preference) error {
+	return errNothing
+}
+func (nothing) Suppressions(context.Context, store.SuppressionFilter, uuid.UUID, int) ([]store.Suppression, error) {
+	return nil, nil
+}
+func (nothing) DeleteSuppression(context.Context, string) error { return errNothing }
+func (nothing) Apps(context.Context) ([]App, error)             { return nil, nil }
 func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]store.AuditEntry, error) {
 	return nil, nil
 }

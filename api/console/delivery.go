@@ -29,8 +29,10 @@ func (d deliveryData) CanGoAgain() bool {
 	return d.Status == store.DeliveryDead || d.Status == store.DeliveryCancelled
 }
 
-// CanGoNow reports whether the delivery waits for its retry.
-func (d deliveryData) CanGoNow() bool { return d.Status == store.DeliveryFailed }
+// CanGoNow reports whether the delivery waits for its retry, or for the end of quiet hours.
+func (d deliveryData) CanGoNow() bool {
+	return d.Status == store.DeliveryFailed || d.Status == store.DeliveryPending && d.HeldUntil(time.Now()) != nil
+}
 
 func showDelivery(v *visit) error {
 	of, err := v.console.api.Delivery(v.ctx, v.r.PathValue("id"))

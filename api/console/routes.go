@@ -29,7 +29,9 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/notifications", view: "notifications", role: roleSend, nav: true, holds: []string{"notification", "delivery"}, live: true, handle: listNotifications},
 	{pattern: "GET " + Prefix + "/dead", view: "dead", role: roleSend, nav: true, holds: []string{"deadgroup"}, handle: listDead},
 	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
+	{pattern: "GET " + Prefix + "/kinds", view: "kinds", nav: true, holds: []string{"kind"}, handle: listKinds},
 	{pattern: "GET " + Prefix + "/receivers", view: "receivers", role: roleSend, nav: true, holds: []string{"receiver"}, handle: listReceivers},
+	{pattern: "GET " + Prefix + "/recipients", view: "recipients", role: roleSend, nav: true, handle: listRecipients},
 	{pattern: "GET " + Prefix + "/providers", view: "providers", role: roleAdmin, nav: true, handle: listProviders},
 	{pattern: "GET " + Prefix + "/apps", view: "apps", role: roleAdmin, nav: true, handle: listApps},
 	{pattern: "GET " + Prefix + "/audit", view: "audit", role: roleAdmin, nav: true, handle: listAudit},
@@ -55,8 +57,14 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/dead/count", view: "deadgroup", role: roleSend, handle: countDead},
 	{pattern: "POST " + Prefix + "/dead/retry", view: "deadgroup", role: roleSend, handle: retryDead},
 
+	{pattern: "GET " + Prefix + "/kind", view: "kind", role: roleAdmin, handle: showKind},
+	{pattern: "POST " + Prefix + "/kind", view: "kind", role: roleAdmin, handle: saveKind},
+	{pattern: "POST " + Prefix + "/kind/delete", view: "kinds", role: roleAdmin, handle: deleteKind},
+
 	{pattern: "GET " + Prefix + "/receivers/one", view: "receiver", role: roleSend, handle: showReceiver},
 	{pattern: "POST " + Prefix + "/receivers/test", view: "receiver", role: roleSend, handle: testReceiver},
+	{pattern: "POST " + Prefix + "/recipients/switch", view: "recipients", role: roleSend, handle: switchKind},
+	{pattern: "POST " + Prefix + "/recipients/suppressions/{id}/delete", view: "recipients", role: roleAdmin, handle: deleteSuppression},
 	{pattern: "POST " + Prefix + "/providers/{name}/probe", view: "providers", role: roleAdmin, handle: probeProvider},
 
 	{pattern: "GET " + Prefix + "/sign-in", view: "signin", open: true, handle: showSignIn},

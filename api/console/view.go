@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/labring/sealos-notify/store"
 )
 
 //go:embed templates/*.html
@@ -69,7 +71,8 @@ func parseViews(l lang) views {
 	texts := readTexts(l)
 	base := template.Must(template.New("").Funcs(template.FuncMap{
 		"t": texts.text, "known": texts.known, "time": timeElement, "visible": visible, "asset": Asset, "indented": indented,
-		"took": took, "rate": rate, "share": share, "seconds": seconds, "prefix": func() string { return Prefix }, "live": func() string { return LivePath },
+		"took": took, "rate": rate, "share": share, "seconds": seconds, "prefix": func() string { return Prefix },
+		"held": func(d store.Delivery) *time.Time { return d.HeldUntil(time.Now()) }, "live": func() string { return LivePath },
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {

@@ -47,7 +47,8 @@ func (v *visit) Notice() []any {
 // notices are the texts that a link may ask for.
 var notices = map[string]bool{
 	"cancelled": true, "retried": true, "retriedMany": true, "retriedSome": true, "tested": true,
-	"templateSaved": true, "templateDeleted": true,
+	"templateSaved": true, "templateDeleted": true, "kindSaved": true, "kindDeleted": true,
+	"switched": true, "unsuppressed": true,
 }
 
 // page writes the answer of a view.

@@ -71,7 +71,10 @@ func deliveryTable(w io.Writer, deliveries []client.Delivery) {
 // deliveryStatus returns a delivery's status. "failed" has another meaning for a notification,
 // so it is explained.
 func deliveryStatus(d client.Delivery) string {
-	if d.Status == client.StatusFailed {
+	switch {
+	case d.HeldUntil != nil:
+		return d.Status + " (held by quiet hours)"
+	case d.Status == client.StatusFailed:
 		return d.Status + " (waits for a retry)"
 	}
 	return d.Status
@@ -125,13 +128,19 @@ func deliveryText(w io.Writer, d client.Delivery) {
 	row(w, "Status", deliveryStatus(d))
 	row(w, "Retries", fmt.Sprintf("%d of %d", d.RetryCount, d.MaxRetry))
 	row(w, "Next retry", d.NextRetryAt)
+	if d.Kind != "" {
+		row(w, "Kind", d.Kind)
+	}
+	if d.HeldUntil != nil {
+		row(w, "Held until", text(d.HeldUntil)+" (quiet hours)")
+	}
 	row(w, "Accepted", d.CreatedAt)
 	row(w, "Updated", d.UpdatedAt)
 }
 
 // renderedText writes a message as the provider receives it.
 func renderedText(w io.Writer, r client.Rendered) {
-	for _, line := range [][2]string{{"Kind", r.MsgType}, {"Subject", r.Subject}, {"Vendor's template", r.TemplateCode}} {
+	for _, line := range [][2]string{{"Message type", r.MsgType}, {"Subject", r.Subject}, {"Vendor's template", r.TemplateCode}} {
 		if line[1] != "" {
 			row(w, line[0], line[1])
 		}
@@ -146,7 +155,7 @@ func renderedText(w io.Writer, r client.Rendered) {
 }
 
 type retryDeliveries struct {
-	IDs    []string `arg:"" optional:"" name:"id" help:"Deliveries that are dead or cancelled, or wait for a retry."`
+	IDs    []string `arg:"" optional:"" name:"id" help:"Deliveries that are dead or cancelled, or wait for a retry or for the end of quiet hours."`
 	Status string   `placeholder:"STATUS" enum:",dead,failed" default:"" help:"Select the dead ones (the default), or the failed ones, which wait for a retry."`
 	deliveryFilter
 	timeFlags

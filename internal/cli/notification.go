@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/labring/sealos-notify/client"
 )
@@ -91,12 +93,26 @@ func notificationText(w io.Writer, n client.Notification) {
 	row(w, "Send at", n.SendAt)
 	row(w, "Expires", n.ExpiresAt)
 	row(w, "Priority", n.Priority)
+	if n.Kind != "" {
+		row(w, "Kind", n.Kind)
+	}
+	for _, code := range slices.Sorted(maps.Keys(n.Withheld)) {
+		row(w, "Not sent", fmt.Sprintf("%s (%s)", count(n.Withheld[code], "delivery"), withheldText(code)))
+	}
 	if n.Test {
 		row(w, "Test", "yes")
 	}
 	for _, r := range n.Unmatched {
 		row(w, "Unmatched", r.Type+":"+r.Value)
 	}
+}
+
+// withheldText returns the code of deliveries that were cancelled at once, with what it means.
+func withheldText(code string) string {
+	if code == "capped" {
+		return "capped: the recipient has had as many of this kind as it allows"
+	}
+	return code
 }
 
 // statusText returns a notification's status with its counts. "failed" has another meaning

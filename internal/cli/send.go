@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labring/sealos-notify/client"
@@ -20,12 +22,13 @@ type sendCommand struct {
 	Templates map[string]string `name:"template" short:"t" mapsep:"none" placeholder:"CHANNEL=TEMPLATE" help:"Template for a channel; may be repeated."`
 	paramFlags
 	To        []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. With a channel (feishu_webhook=feishu_group:team-a) that channel goes to its own recipients only. Types: ${recipient_types}."`
-	ToFile    string   `type:"existingfile" placeholder:"FILE" help:"Recipients as a JSON list, as in the API: objects with type, value and, for values of their own, params."`
+	ToFile    string   `type:"existingfile" placeholder:"FILE" help:"Recipients as a JSON list, as in the API: objects with type, value and, if they have their own, params and timeZone."`
 	Mention   []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Somebody to mention in each message to a group, such as feishu_user_id:ou_x; may be repeated. The channel may be left out when there is only one."`
 	Key       string   `placeholder:"KEY" help:"Idempotency key: the same key is the same notification, however often it is sent. Random when left out."`
 	SendAt    future   `placeholder:"TIME" help:"Not before this time: RFC 3339, or how long from now, such as 2h or 7d."`
 	ExpiresAt future   `placeholder:"TIME" help:"Not after this time: RFC 3339, or how long from now."`
 	Priority  string   `enum:",high,normal,low" default:"" placeholder:"PRIORITY" help:"high, normal or low."`
+	Kind      string   `placeholder:"NAME" help:"Kind of the notification, which has quiet hours and caps."`
 	waitFlags
 }
 
@@ -71,6 +74,9 @@ func announce(w io.Writer, a client.Accepted, key string) {
 		verb = "Accepted before:"
 	}
 	fmt.Fprintf(w, "%s notification %s with %s (key %s).\n", verb, a.NotificationID, count(a.Deliveries, "delivery"), key)
+	for _, code := range slices.Sorted(maps.Keys(a.Withheld)) {
+		fmt.Fprintf(w, "Not sent: %s (%s)\n", count(a.Withheld[code], "delivery"), withheldText(code))
+	}
 	for _, r := range a.Unmatched {
 		fmt.Fprintf(w, "Not reached by any of the channels: %s:%s\n", r.Type, r.Value)
 	}
@@ -79,7 +85,7 @@ func announce(w io.Writer, a client.Accepted, key string) {
 func (c sendCommand) request(ctx context.Context, s *session) (client.SendRequest, error) {
 	r := client.SendRequest{
 		IdempotencyKey: c.Key, Channels: map[string]client.Message{},
-		SendAt: c.SendAt.orNil(), ExpiresAt: c.ExpiresAt.orNil(), Priority: c.Priority,
+		SendAt: c.SendAt.orNil(), ExpiresAt: c.ExpiresAt.orNil(), Priority: c.Priority, Kind: c.Kind,
 	}
 	if r.IdempotencyKey == "" {
 		r.IdempotencyKey = "cli-" + rand.Text()

@@ -39,6 +39,7 @@ type Store interface {
 	Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error)
 	NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error)
 	Template(ctx context.Context, name string) (store.Template, error)
+	Kind(ctx context.Context, name string) (store.Kind, error)
 }
 
 // Accepter accepts notifications. Close it after the last Accept.
@@ -46,7 +47,8 @@ type Accepter struct {
 	store     Store
 	renderer  *rendering.Renderer
 	settings  *settings.Live
-	templates *templateCache
+	templates *cache[store.Template]
+	kinds     *cache[store.Kind]
 	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
 	metrics   *metrics
 	log       *zap.Logger
@@ -62,7 +64,8 @@ func New(
 	return &Accepter{
 		recipientTypes: channels.RecipientTypesOf(types...),
 
-		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry), log: log,
+		store: st, renderer: renderer, settings: live, metrics: newMetrics(registry), log: log,
+		templates: newTemplateCache(st), kinds: newKindCache(st),
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
 			Weight: func(a store.Acceptance) int { return len(a.Deliveries) }, Metrics: batches, Log: log,
@@ -88,7 +91,7 @@ func (a *Accepter) Accept(ctx context.Context, req Request) (Accepted, error) {
 
 func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 	if req.Alerts != nil { // they are few, so their templates are read anew
-		accepted, err := a.commit(ctx, req, notCompared, a.templates.stored)
+		accepted, err := a.commit(ctx, req, notCompared, a.stored())
 		return result(accepted, notCompared, err)
 	}
 	hash := req.hash()
@@ -97,14 +100,14 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 			return result(accepted, hash, err)
 		}
 	}
-	accepted, err := a.commit(ctx, req, hash, a.templates.cached)
+	accepted, err := a.commit(ctx, req, hash, a.cached())
 	var refused *refusal.Error
 	if errors.As(err, &refused) || errors.Is(err, store.ErrStale) {
-		// A cached template may be stale: only the stored one can refuse.
-		accepted, err = a.commit(ctx, req, hash, a.templates.stored)
+		// A cached template or kind may be stale: only the stored one can refuse.
+		accepted, err = a.commit(ctx, req, hash, a.stored())
 	}
 	if errors.As(err, &refused) {
-		// It may have been accepted before its template was deleted, or its channel was
+		// It may have been accepted before its template or kind was deleted, or its channel was
 		// switched off.
 		if accepted, err = a.replay(ctx, req); errors.Is(err, store.ErrNotFound) {
 			err = refused
@@ -116,10 +119,10 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 // notCompared is the hash of alerts: a repetition need not be the same request.
 var notCompared = []byte{}
 
-// commit renders a notification with the templates that find returns, and commits it. It
-// returns store.ErrStale when a cached template has changed.
-func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find findTemplate) (store.Accepted, error) {
-	p, err := a.prepare(ctx, req, hash, find)
+// commit renders a notification with what the sources return, and commits it. It returns
+// store.ErrStale when a cached template or kind has changed.
+func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, from sources) (store.Accepted, error) {
+	p, err := a.prepare(ctx, req, hash, from)
 	if err != nil {
 		return store.Accepted{}, err
 	}
@@ -132,7 +135,7 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find fi
 		return store.Accepted{}, accepted.Beyond
 	}
 	if !accepted.Replayed {
-		a.metrics.countAccepted(p.Acceptance)
+		a.metrics.countAccepted(p.Acceptance, accepted.Withheld)
 		a.noteFallbacks(req.Alerts, p.fallbacks)
 	}
 	return accepted, nil
@@ -155,6 +158,7 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 		NotificationID: a.Notification.ID,
 		Deliveries:     a.Notification.Counts.Total,
 		Unmatched:      a.Notification.Unmatched,
+		Withheld:       a.Notification.Withheld,
 		Replayed:       a.Replayed,
 	}, nil
 }

@@ -88,15 +88,33 @@ func (a *Accepter) CheckAlerts(ctx context.Context, req Request) ([]*refusal.Err
 	p := &preparation{settings: a.settings.Load(), anyPrivate: true}
 	params := req.Alerts.Content.Params(req.Alerts.Content.Items, false)
 	var problems []*refusal.Error
+	note := func(err error) error {
+		var refused *refusal.Error
+		if errors.As(err, &refused) {
+			problems, err = append(problems, refused), nil
+		}
+		return err
+	}
+	if req.Kind != "" {
+		kind, _, err := a.kinds.stored(ctx, req.Kind)
+		if errors.Is(err, store.ErrNotFound) {
+			err = unknownKind(req.Kind)
+		} else if err == nil {
+			p.Kind = &kind
+		}
+		if err := note(err); err != nil {
+			return nil, err
+		}
+	}
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		_, t, err := a.template(ctx, p, channel, req.Channels[channel].Template, a.templates.stored)
 		if err == nil {
 			err = a.checkAlertTemplate(ctx, t, params)
 		}
-		var refused *refusal.Error
-		if errors.As(in(channel, err), &refused) {
-			problems = append(problems, refused)
-		} else if err != nil {
+		if err == nil {
+			err = p.checkKind(channel)
+		}
+		if err := note(in(channel, err)); err != nil {
 			return nil, err
 		}
 	}

@@ -12,7 +12,7 @@ func (r Request) Hash() []byte { return r.hash() }
 
 // Prepare returns how many deliveries a request makes.
 func (a *Accepter) Prepare(ctx context.Context, req Request) (int, error) {
-	p, err := a.prepare(ctx, req, nil, a.templates.stored)
+	p, err := a.prepare(ctx, req, nil, a.stored())
 	if err != nil {
 		return 0, err
 	}

@@ -14,6 +14,7 @@ type metrics struct {
 	accepted   prometheus.Counter
 	replayed   prometheus.Counter
 	deliveries *prometheus.CounterVec // by channel
+	withheld   *prometheus.CounterVec // by channel, code
 	fallbacks  *prometheus.CounterVec // by channel, sent
 	limited    *prometheus.CounterVec // by app, limit, channel
 }
@@ -34,6 +35,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_deliveries_accepted_total",
 			Help: "Deliveries (recipient and channel) of accepted notifications.",
 		}, []string{"channel"}),
+		withheld: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_deliveries_withheld_total",
+			Help: "Deliveries of accepted notifications that were cancelled at once, by code (capped).",
+		}, []string{"channel", "code"}),
 		fallbacks: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_alert_fallbacks_total",
 			Help: "Alerts that a channel did not send as their receiver is configured, by what it sent instead (plain, nothing).",
@@ -50,13 +55,14 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (a *Accepter) Expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
 		a.metrics.deliveries.WithLabelValues(channel)
+		a.metrics.withheld.WithLabelValues(channel, store.CodeCapped)
 		a.metrics.fallbacks.WithLabelValues(channel, sentPlain)
 		a.metrics.fallbacks.WithLabelValues(channel, sentNothing)
 	}
 }
 
-// countAccepted counts a notification that was just written.
-func (m *metrics) countAccepted(a store.Acceptance) {
+// countAccepted counts a notification that was just written, and what was withheld of it.
+func (m *metrics) countAccepted(a store.Acceptance, withheld map[store.Withheld]int) {
 	m.accepted.Inc()
 	byChannel := map[string]int{}
 	for _, d := range a.Deliveries {
@@ -64,6 +70,9 @@ func (m *metrics) countAccepted(a store.Acceptance) {
 	}
 	for channel, n := range byChannel {
 		m.deliveries.WithLabelValues(channel).Add(float64(n))
+	}
+	for why, n := range withheld {
+		m.withheld.WithLabelValues(why.Channel, why.Code).Add(float64(n))
 	}
 }
 

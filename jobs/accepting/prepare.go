@@ -43,15 +43,18 @@ type preparation struct {
 }
 
 // prepare returns all rows of a notification. It writes nothing.
-func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find findTemplate) (*preparation, error) {
+func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, from sources) (*preparation, error) {
 	p, err := a.begin(ctx, req, hash)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
 		return nil, err
 	}
 	turn := a.renderer.Begin(ctx, req.AppID)
 	defer turn.End()
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
-		if err := a.addChannel(ctx, p, turn, channel, req.Channels[channel], find); err != nil {
+		if err := a.addChannel(ctx, p, turn, channel, req.Channels[channel], from.template); err != nil {
 			return nil, in(channel, err)
 		}
 	}
@@ -96,11 +99,9 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test || req.Simulated,
 		CreatedAt: now, UpdatedAt: now,
 	}
+	p.Suppressible = current.Defaults.SuppressDays > 0 && req.Alerts == nil // who gets alerts is for an operator to decide
 	p.job = store.Job{
 		Priority: p.Notification.Priority.InQueue(), Metadata: tracing.Metadata(ctx),
-	}
-	if sendAt != nil {
-		p.job.Due = *sendAt
 	}
 	if req.Alerts != nil {
 		p.Telling = &req.Alerts.Telling
@@ -110,8 +111,14 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 
 // addChannel adds the messages and deliveries of one channel.
 func (a *Accepter) addChannel(
-	ctx context.Context, p *preparation, turn *rendering.Turn, channel string, req ChannelRequest, find findTemplate,
+	ctx context.Context, p *preparation, turn *rendering.Turn, channel string, req ChannelRequest, find lookUp[store.Template],
 ) error {
+	if err := p.checkKind(channel); err != nil {
+		if errors.Is(err, errLeftOut) {
+			return nil
+		}
+		return err
+	}
 	provider, t, err := a.template(ctx, p, channel, req.Template, find)
 	var to, mention []recipient
 	if provider.Type.Name != "" { // the channel is on
@@ -191,7 +198,7 @@ func (p *preparation) addMessage(message store.Message, d draft) {
 // template returns the provider of a channel and the template for it. It returns what there
 // is of them with a *refusal.Error, too.
 func (a *Accepter) template(
-	ctx context.Context, p *preparation, channel, name string, find findTemplate,
+	ctx context.Context, p *preparation, channel, name string, find lookUp[store.Template],
 ) (channels.Provider, store.Template, error) {
 	if err := a.renderer.CheckChannel(channel, ""); err != nil {
 		return channels.Provider{}, store.Template{}, err
@@ -296,13 +303,18 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider 
 		provider.Name = channels.SimulatedProvider
 	}
 	n := p.Notification
-	p.Deliveries = append(p.Deliveries, store.Delivery{
+	d := store.Delivery{
 		ID: id, NotificationID: n.ID, MessageID: message.ID, Channel: message.Channel, Provider: provider.Name,
 		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion,
 		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: tries.MaxRetry,
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
-	})
+		Kind: n.Kind, Quiet: p.quiet(message.Channel, r),
+	}
+	p.Deliveries = append(p.Deliveries, d)
 	job := p.job
+	if due := d.Wakes(d.Due()); due.After(d.CreatedAt) {
+		job.Due = due
+	}
 	job.DeliveryID, job.Queue, job.AppID, job.MaxAttempts = id, message.Channel, n.AppID, tries.MaxRetry+1
 	job.Provider = routing.Line(provider, r.Type, p.simulated)
 	p.Jobs = append(p.Jobs, job)

@@ -19,6 +19,7 @@ import (
 type recipient struct {
 	store.Recipient
 	params map[string]any // nil when it has none of its own
+	zone   string         // empty: the kind's
 	list   string         // such as "recipients" or "channels.email.recipients"
 	index  int
 }
@@ -90,20 +91,28 @@ func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in 
 // checkList checks the addresses of a list, and drops repeated ones. The same address cannot get
 // two messages: whether the second one was meant to replace the first is not known.
 func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
-	seen := make(map[store.Recipient]map[string]any, len(in))
+	seen := make(map[store.Recipient]recipient, len(in))
 	out := make([]recipient, 0, len(in))
 	for i := range in {
-		r := recipient{in[i].Recipient, in[i].Params, list, i}
+		r := recipient{in[i].Recipient, in[i].Params, in[i].TimeZone, list, i}
 		if err := CheckRecipient(a.recipientTypes, r.Recipient); err != nil {
 			return nil, r.refuse(refusal.InvalidRecipient, err.Error())
 		}
+		if r.zone != "" {
+			if _, err := store.LoadZone(r.zone); err != nil {
+				return nil, r.refuseField(refusal.InvalidRecipient, "timeZone", err.Error())
+			}
+		}
 		if before, repeated := seen[r.Recipient]; repeated {
-			if !reflect.DeepEqual(before, r.params) {
+			if !reflect.DeepEqual(before.params, r.params) {
 				return nil, r.refuseField(refusal.InvalidRecipient, "params", "differ from those that this recipient has further up")
+			}
+			if before.zone != r.zone {
+				return nil, r.refuseField(refusal.InvalidRecipient, "timeZone", "differs from the one that this recipient has further up")
 			}
 			continue
 		}
-		seen[r.Recipient] = r.params
+		seen[r.Recipient] = r
 		out = append(out, r)
 	}
 	return out, nil

@@ -22,6 +22,7 @@ type Request struct {
 	SendAt         *time.Time                // at most 90 days ahead; nil or past: at once
 	ExpiresAt      *time.Time                // later than SendAt; nil: never
 	Priority       store.Priority
+	Kind           string  // name of a kind; empty: none
 	Test           bool    // a template is being tried
 	Simulated      bool    // reaches nobody: the deliveries go through channels.Simulated
 	Admin          bool    // may send the private templates of other apps
@@ -46,7 +47,8 @@ type ChannelRequest struct {
 // Recipient is who gets what a channel sends.
 type Recipient struct {
 	store.Recipient
-	Params map[string]any `json:",omitempty"` // JSON values, which go before those of the channel
+	Params   map[string]any `json:",omitempty"` // JSON values, which go before those of the channel
+	TimeZone string         `json:",omitempty"` // IANA name; empty: the kind's
 }
 
 // To returns recipients without params of their own; nil when there are none.
@@ -63,6 +65,7 @@ type Accepted struct {
 	NotificationID uuid.UUID
 	Deliveries     int
 	Unmatched      []store.Recipient // fit none of the request's channels
+	Withheld       store.Amounts     // deliveries that were not sent, by code; nil: none
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 
@@ -89,8 +92,9 @@ func (r Request) hash() []byte {
 		Recipients        []Recipient
 		SendAt, ExpiresAt *time.Time
 		Priority          int
+		Kind              string `json:",omitempty"`
 		Test              bool
-	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test}))
+	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test}))
 	return sum[:]
 }
 

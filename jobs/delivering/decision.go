@@ -62,6 +62,7 @@ func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Ne
 func (d *decision) byClass() *Next {
 	switch d.err.Class {
 	case channels.Permanent:
+		d.suppress()
 		return d.dead()
 	case channels.Throttled:
 		return d.throttled()
@@ -128,14 +129,23 @@ func (d *decision) describe(code, text string) {
 	d.outcome.Attempt.Code, d.outcome.Attempt.Error = channels.CleanText(code), channels.CleanText(text)
 }
 
+// suppress keeps further deliveries from an address that does not exist.
+func (d *decision) suppress() {
+	days := d.run.tries.SuppressDays
+	if d.err.AddressGone && days > 0 && !d.run.delivery.Test {
+		until := d.now.AddDate(0, 0, days)
+		d.outcome.SuppressUntil = &until
+	}
+}
+
 func (d *decision) dead() *Next {
 	d.outcome.Status = store.DeliveryDead
 	return cancel(d.reason())
 }
 
-// retry schedules the next attempt, unless the delivery expires before.
+// retry schedules the next attempt, outside of quiet hours, unless the delivery expires before.
 func (d *decision) retry(wait time.Duration) *Next {
-	at := d.now.Add(wait)
+	at := d.run.delivery.Awake(d.now.Add(wait))
 	if d.run.delivery.ExpiredAt(at) {
 		d.describe(CodeExpired, d.err.Code+": "+d.err.Message)
 		return d.dead()

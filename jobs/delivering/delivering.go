@@ -17,6 +17,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
@@ -52,6 +53,7 @@ type Deliverer struct {
 	store    Store
 	types    map[string]channels.Type // by channel
 	settings *settings.Live
+	links    *optout.OptOut
 	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records  *groupcommit.Committer[store.Outcome, bool]
 	moves    *groupcommit.Committer[store.Move, bool]
@@ -70,11 +72,11 @@ type Deliverer struct {
 
 // New starts a Deliverer. types is the table of provider types, one for each channel.
 func New(
-	st Store, types []channels.Type, live *settings.Live, log *zap.Logger,
+	st Store, types []channels.Type, live *settings.Live, links *optout.OptOut, log *zap.Logger,
 	registry prometheus.Registerer, batches *groupcommit.Metrics, tracer trace.Tracer,
 ) *Deliverer {
 	d := &Deliverer{
-		store: st, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
+		store: st, types: make(map[string]channels.Type, len(types)), settings: live, links: links, messages: newMessageCache(),
 		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
 	}
@@ -130,6 +132,7 @@ type run struct {
 	keeps    bool                // a lost attempt may have arrived: the delivery stays with the provider
 	probes   bool                // it tries whether the provider works again
 	other    *alternative        // where it can go after a failure
+	link     string              // that switches off such mails; empty: none
 
 	connection channels.Connection // nil when the provider has none, or it was released
 }
@@ -139,7 +142,7 @@ func (r *run) waitsSince() time.Time {
 	if due := r.delivery.Due(); due.After(r.job.CreatedAt) {
 		return due
 	}
-	return r.job.CreatedAt
+	return r.delivery.Awake(r.job.CreatedAt)
 }
 
 // release gives the connection back.
@@ -174,6 +177,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkJob,
 		d.chooseProvider,
 		d.checkExpiry,
+		d.checkQuiet,
 		d.passBreaker,
 		d.takeSlot,
 		d.checkLease,
@@ -181,6 +185,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkExpiry, // the slot and the connection may have taken seconds
 		d.checkBreaker,
 		d.checkLease,
+		d.addLink,
 	} {
 		if next := step(ctx, r); next != nil {
 			return next
@@ -225,7 +230,20 @@ func (d *Deliverer) checkExpiry(ctx context.Context, r *run) *Next {
 	if !r.delivery.ExpiredAt(time.Now()) {
 		return nil
 	}
-	return d.fail(ctx, r, &channels.Error{Class: channels.Permanent, Code: CodeExpired, Message: "expiresAt has passed"})
+	why := "expiresAt has passed"
+	if r.delivery.Awake(*r.delivery.ExpiresAt).After(*r.delivery.ExpiresAt) {
+		why += ", in quiet hours"
+	}
+	return d.fail(ctx, r, &channels.Error{Class: channels.Permanent, Code: CodeExpired, Message: why})
+}
+
+// checkQuiet puts a delivery off until its quiet hours end, or it expires. It spends no attempt.
+func (d *Deliverer) checkQuiet(_ context.Context, r *run) *Next {
+	now := time.Now()
+	if until := r.delivery.Wakes(now); until.After(now) {
+		return snooze(until.Sub(now))
+	}
+	return nil
 }
 
 // checkLease puts a send off that could outlive the job's lease: another worker would begin
@@ -306,7 +324,7 @@ func (r *run) outgoing() channels.Message {
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
 		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
-		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params,
+		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params, Unsubscribe: r.link,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt

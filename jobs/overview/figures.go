@@ -15,6 +15,7 @@ const Hours = 25
 type Figures struct {
 	Since    time.Time
 	Accepted int // deliveries
+	Withheld int // of them, those that were cancelled at once
 	Arrived  int
 	Retried  int // attempts after which another one was scheduled
 	Dead     int // deliveries that were given up
@@ -157,6 +158,8 @@ func (f *Figures) add(count store.Count) {
 	switch count.Counted {
 	case store.CountedAccepted:
 		f.Accepted += count.Amount
+	case store.CountedWithheld:
+		f.Withheld += count.Amount
 	case store.CountedSuccess:
 		f.Arrived += count.Amount
 		if f.took == nil {

@@ -19,6 +19,7 @@ func TestRecent(t *testing.T) {
 	counts := []store.Count{
 		{Hour: at(24), Channel: "email", Counted: store.CountedAccepted, Amount: 100},
 		{Hour: at(1), Channel: "email", Counted: store.CountedAccepted, Amount: 90},
+		{Hour: at(1), Channel: "email", Counted: store.CountedWithheld, Code: "capped", Amount: 3},
 		{Hour: at(1), Channel: "email", Provider: "smtp", Counted: store.CountedSuccess, Took: second, Amount: 98},
 		{Hour: at(0), Channel: "email", Provider: "smtp", Counted: store.CountedSuccess, Took: minute, Amount: 2},
 		{Hour: at(0), Channel: "email", Provider: "smtp", Counted: store.CountedFailed, Code: "timeout", Amount: 7},
@@ -40,6 +41,7 @@ func TestRecent(t *testing.T) {
 
 	require.Equal(t, at(24), email.Day.Since)
 	require.Equal(t, []int{190, 100, 7, 5}, []int{email.Day.Accepted, email.Day.Arrived, email.Day.Retried, email.Day.Dead})
+	require.Equal(t, 3, email.Day.Withheld)
 	require.Len(t, email.Hours, Hours)
 	require.Equal(t, Hour{Start: at(24), Accepted: 100, Dead: 4}, email.Hours[0])
 	require.Equal(t, Hour{Start: at(0), Arrived: 2, Retried: 7, Dead: 1}, email.Hours[Hours-1])

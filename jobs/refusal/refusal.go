@@ -13,8 +13,10 @@ const (
 	RenderFailed        = "render_failed"
 	NoRecipients        = "no_matching_recipient"
 	InvalidRecipient    = "invalid_recipient"
-	UnknownGroup        = "unknown_group"   // no provider of that name
-	GroupForbidden      = "group_forbidden" // to this app
+	UnknownKind         = "unknown_kind"
+	KindChannel         = "channel_of_another_kind" // the kind does not send over it
+	UnknownGroup        = "unknown_group"           // no provider of that name
+	GroupForbidden      = "group_forbidden"         // to this app
 	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"
 	TooManyDeliveries   = "too_many_deliveries" // recipients × channels, or their texts
@@ -28,12 +30,15 @@ const (
 	InvalidTemplate        = "invalid_template" // does not parse; the message has line and column
 	TemplateCodeIsRequired = "template_code_required"
 
-	DeliveryOpen    = "delivery_open"    // it will be sent without a requeue
-	DeliveryArrived = "delivery_arrived" // success is final
-	UnknownProvider = "unknown_provider" // of that name, for that channel
-	Expired         = "expired"          // expiresAt has passed
-	Erased          = "erased"           // the address is gone
-	CannotProbe     = "cannot_probe"     // the provider's type has no probe
+	DeliveryOpen      = "delivery_open"    // it will be sent without a requeue
+	DeliveryArrived   = "delivery_arrived" // success is final
+	UnknownProvider   = "unknown_provider" // of that name, for that channel
+	Expired           = "expired"          // expiresAt has passed
+	Erased            = "erased"           // the address is gone
+	InvalidPreference = "invalid_preference"
+	KindNotOptional   = "kind_not_optional" // nobody may switch it off
+
+	CannotProbe = "cannot_probe" // the provider's type has no probe
 )
 
 // Error says why a request was refused. Nothing was changed.

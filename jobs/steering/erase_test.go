@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -96,5 +97,26 @@ func TestErasedDeliveriesAreNotRequeued(t *testing.T) {
 		got, err := b.Store.Delivery(t.Context(), kept.ID)
 		require.NoError(t, err)
 		require.Equal(t, store.DeliveryPending, got.Status)
+	})
+}
+
+// What a person has used of caps is under the address, too.
+func TestEraseReachesCaps(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		k := store.Kind{Name: "billing", Caps: map[string]store.Cap{"test": {Limit: 1, Per: store.PerDay}}, UpdatedAt: store.Now()}
+		require.NoError(t, b.Store.PutKind(t.Context(), k, jobstest.By("operator", store.AuditKindWrite, k.Name)))
+		used := func() string { return b.QueryText(`SELECT CAST(count(*) AS text) FROM recipient_use`) }
+		b.AcceptWith("1", func(r *accepting.Request) { r.Kind = "billing" })
+		capped := b.AcceptWith("2", func(r *accepting.Request) { r.Kind = "billing" })
+		require.Equal(t, store.CodeCapped, capped.LastCode)
+		request := steering.EraseRequest{Recipient: capped.Recipient, DryRun: true}
+		_, err := b.Jobs.Control.Erase(t.Context(), request, store.Actor{})
+		require.NoError(t, err)
+		require.Equal(t, "1", used())
+		request.DryRun = false
+		done, err := b.Jobs.Control.Erase(t.Context(), request, store.Actor{})
+		require.NoError(t, err)
+		require.Equal(t, 2, done.Deliveries)
+		require.Equal(t, "0", used())
 	})
 }

@@ -25,7 +25,8 @@ const (
 )
 
 // Requeue sends a delivery again, exactly as it was rendered, with all its attempts and its
-// notification's priority: one that is dead or cancelled, or that waits for a retry. It goes
+// notification's priority: one that is dead or cancelled, or that waits for a retry or for the end
+// of quiet hours. It is sent in quiet hours, too, and beyond a cap: somebody has decided that. It goes
 // through the named provider of its channel, or through the channel's own when the name is empty. A *refusal.Error says why not.
 func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string, by store.Actor) error {
 	if err := c.checkRequeue(d, provider); err != nil {
@@ -35,7 +36,7 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 	if err != nil {
 		return err
 	}
-	requeued, err := c.store.Requeue(ctx, []store.Requeue{c.requeueOf(d, provider, n.Priority, by)})
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{c.requeueOf(d, provider, n.Priority, false, by)})
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ type Requeued struct {
 
 // RequeueMatching requeues all deliveries that the request chooses and that are neither expired
 // nor erased, newest first, in transactions of a few hundred. They get the lowest priority, so
-// that they do not delay new ones. What is done stays done when a later transaction fails, and
+// that they do not delay new ones, and wait for the end of their quiet hours. What is done stays done when a later transaction fails, and
 // the same request then goes on with the rest.
 func (c *Control) RequeueMatching(ctx context.Context, r RequeueRequest) (Requeued, error) {
 	r.Filter.NotErased = true
@@ -183,7 +184,7 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 		if asked.Type.NamesProvider(d.Recipient.Type) {
 			through = "" // the delivery stays with its group
 		}
-		batch[i] = c.requeueOf(d, through, store.PriorityLow, by)
+		batch[i] = c.requeueOf(d, through, store.PriorityLow, true, by)
 	}
 	requeued, err := c.store.Requeue(ctx, batch)
 	n := 0
@@ -195,7 +196,8 @@ func (c *Control) requeuePage(ctx context.Context, page []store.Delivery, provid
 	return n, err
 }
 
-func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Priority, by store.Actor) store.Requeue {
+// requeueOf returns the requeue of a delivery; quiet: its quiet hours still hold.
+func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Priority, quiet bool, by store.Actor) store.Requeue {
 	if d.Test { // it stays with the simulated provider
 		provider = ""
 	}
@@ -211,14 +213,21 @@ func (c *Control) requeueOf(d store.Delivery, provider string, priority store.Pr
 		}
 	}
 	job.Provider = routing.Line(through, d.Recipient.Type, d.Test)
+	due := now
 	if d.SendAt != nil && d.SendAt.After(now) { // it was cancelled before it was due
-		job.Due = *d.SendAt
+		due = *d.SendAt
+	}
+	if quiet {
+		due = d.Wakes(due)
+	}
+	if due.After(now) {
+		job.Due = due
 	}
 	audit := by.Did(store.AuditDeliveryRetry, d.ID.String())
 	if provider != "" {
 		audit.Detail = "through " + provider
 	}
-	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, Provider: provider, Job: job, At: now, Audit: audit}
+	return store.Requeue{DeliveryID: d.ID, JobID: d.JobID, Provider: provider, Job: job, Quiet: quiet, At: now, Audit: audit}
 }
 
 // channelOf returns the channel of a provider. It returns a *refusal.Error unless deliveries of

@@ -21,6 +21,7 @@ type Store interface {
 	Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error)
 	store.Breakers
 	store.Erasures
+	EraseRecipientUses(ctx context.Context, r store.Recipient) (int, error)
 }
 
 // Control cancels, requeues and erases deliveries.

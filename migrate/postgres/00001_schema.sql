@@ -30,6 +30,8 @@ CREATE TABLE notifications (
     expires_at      timestamptz, -- NULL: never
     priority        text NOT NULL,
     test            boolean NOT NULL,
+    kind            text NOT NULL DEFAULT '', -- empty: none
+    withheld        jsonb, -- object: how many deliveries were withheld, by code; NULL: none
     CONSTRAINT notifications_key UNIQUE (app_id, idempotency_key),
     CONSTRAINT notifications_counts CHECK (failed + success + dead + cancelled <= total)
 )
@@ -118,7 +120,7 @@ CREATE TABLE deliveries (
     id                uuid PRIMARY KEY,
     notification_id   uuid NOT NULL,
     message_id        uuid NOT NULL,
-    job_id            bigint NOT NULL,
+    job_id            bigint NOT NULL, -- 0: erased; -1: it was withheld and never had one
     channel           text NOT NULL,
     provider          text NOT NULL,
     next_provider     text, -- that it was moved to, or that a requeue asked for; NULL: the first that can take it
@@ -140,6 +142,8 @@ CREATE TABLE deliveries (
     -- The notification's, here too: a worker reads this row only.
     send_at           timestamptz,
     expires_at        timestamptz,
+    kind              text NOT NULL DEFAULT '',
+    quiet             text NOT NULL DEFAULT '', -- hours and zone in which it is not sent; empty: none
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 )
@@ -212,6 +216,33 @@ CREATE TABLE template_versions (
     PRIMARY KEY (name, version)
 );
 
+-- Sorts of notifications, and when and how often they may reach somebody.
+CREATE TABLE kinds (
+    name        text COLLATE "C" PRIMARY KEY,
+    description text NOT NULL,
+    channels    jsonb NOT NULL, -- array of names; empty: all
+    optional    boolean NOT NULL,
+    critical    boolean NOT NULL,
+    quiet       jsonb, -- object: from, to, timeZone, channels
+    caps        jsonb NOT NULL, -- object by channel: limit, per
+    digest      jsonb, -- object: key, window, template
+    updated_at  timestamptz NOT NULL,
+    updated_by  text NOT NULL, -- app id
+    CONSTRAINT kinds_optional CHECK (NOT (optional AND critical))
+);
+
+-- How much of a kind's cap each recipient has used, by the day in the kind's zone.
+CREATE TABLE recipient_use (
+    recipient_value text COLLATE "C" NOT NULL,
+    recipient_type  text COLLATE "C" NOT NULL,
+    kind            text COLLATE "C" NOT NULL,
+    channel         text COLLATE "C" NOT NULL,
+    day             text COLLATE "C" NOT NULL, -- 2006-01-02
+    used            integer NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel, day)
+)
+WITH (fillfactor = 50);
+
 -- What the apps that have limits have used.
 CREATE TABLE app_use (
     app_id  text NOT NULL,
@@ -273,7 +304,7 @@ CREATE TABLE hourly_counts (
     app_id   text NOT NULL,
     template text NOT NULL,
     provider text NOT NULL, -- empty for accepted ones
-    outcome  text NOT NULL, -- accepted, success, failed or dead
+    outcome  text NOT NULL, -- accepted, withheld, success, failed or dead
     code     text NOT NULL,
     took     smallint NOT NULL, -- the bucket of the time until success; 0 for the others
     writer   smallint NOT NULL,
@@ -319,6 +350,36 @@ CREATE TABLE sessions (
     expires_at timestamptz NOT NULL
 );
 
+-- Addresses that a vendor refused for good. Nothing is sent there over the channel until then.
+CREATE TABLE suppressions (
+    id              uuid PRIMARY KEY, -- of the last attempt that was refused
+    channel         text NOT NULL,
+    recipient_type  text NOT NULL,
+    recipient_value text COLLATE "C" NOT NULL,
+    code            text NOT NULL,
+    error           text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    until           timestamptz NOT NULL,
+    CONSTRAINT suppressions_address UNIQUE (recipient_value, recipient_type, channel)
+);
+
+-- What people have switched off.
+CREATE TABLE preferences (
+    recipient_value text COLLATE "C" NOT NULL,
+    recipient_type  text NOT NULL,
+    kind            text COLLATE "C" NOT NULL, -- empty: all that may be switched off
+    channel         text COLLATE "C" NOT NULL, -- empty: all
+    source          text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel)
+);
+
+-- The keys of the links that switch something off.
+CREATE TABLE link_keys (
+    id  uuid PRIMARY KEY, -- the highest is used for new links
+    key bytea NOT NULL
+);
+
 -- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
 -- two indexes are half of what a job writes, again at each change of its state: without them
 -- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
@@ -335,6 +396,9 @@ ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
+DROP TABLE link_keys;
+DROP TABLE preferences;
+DROP TABLE suppressions;
 DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;
@@ -343,6 +407,8 @@ DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP FUNCTION audit_never_changes;
 DROP TABLE app_use;
+DROP TABLE recipient_use;
+DROP TABLE kinds;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;

@@ -26,6 +26,8 @@ CREATE TABLE notifications (
     expires_at      INTEGER,
     priority        TEXT NOT NULL,
     test            INTEGER NOT NULL,
+    kind            TEXT NOT NULL DEFAULT '',
+    withheld        TEXT CHECK (json_valid(withheld)),
     UNIQUE (app_id, idempotency_key),
     CHECK (failed + success + dead + cancelled <= total)
 ) STRICT, WITHOUT ROWID;
@@ -135,6 +137,8 @@ CREATE TABLE deliveries (
     details           TEXT CHECK (json_valid(details)),
     send_at           INTEGER,
     expires_at        INTEGER,
+    kind              TEXT NOT NULL DEFAULT '',
+    quiet             TEXT NOT NULL DEFAULT '',
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -193,6 +197,30 @@ CREATE TABLE template_versions (
     private       INTEGER NOT NULL,
     deleted       INTEGER NOT NULL,
     PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE kinds (
+    name        TEXT PRIMARY KEY,
+    description TEXT NOT NULL,
+    channels    TEXT NOT NULL CHECK (json_valid(channels)),
+    optional    INTEGER NOT NULL,
+    critical    INTEGER NOT NULL,
+    quiet       TEXT CHECK (json_valid(quiet)),
+    caps        TEXT NOT NULL CHECK (json_valid(caps)),
+    digest      TEXT CHECK (json_valid(digest)),
+    updated_at  INTEGER NOT NULL,
+    updated_by  TEXT NOT NULL,
+    CHECK (NOT (optional AND critical))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recipient_use (
+    recipient_value TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    day             TEXT NOT NULL,
+    used            INTEGER NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel, day)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_use (
@@ -282,7 +310,37 @@ CREATE TABLE sessions (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE suppressions (
+    id              TEXT PRIMARY KEY,
+    channel         TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    recipient_value TEXT NOT NULL,
+    code            TEXT NOT NULL,
+    error           TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    until           INTEGER NOT NULL,
+    UNIQUE (recipient_value, recipient_type, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE preferences (
+    recipient_value TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    source          TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE link_keys (
+    id  TEXT PRIMARY KEY,
+    key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE link_keys;
+DROP TABLE preferences;
+DROP TABLE suppressions;
 DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;
@@ -290,6 +348,8 @@ DROP TABLE provider_slots;
 DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP TABLE app_use;
+DROP TABLE recipient_use;
+DROP TABLE kinds;
 DROP TABLE alert_groups;
 DROP TABLE template_versions;
 DROP TABLE templates;

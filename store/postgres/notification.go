@@ -35,14 +35,20 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if told, err = readTold(ctx, tx, batch, decision.Repeated); err != nil {
 			return err
 		}
-		created = inOrderOfKeys(decision.News)
-		return s.insertAcceptances(ctx, tx, created, store.ToldOf(decision.News), decision.Used)
+		asked := s.suppressing.Load()
+		known, err := lockKnown(ctx, tx, decision.News, asked)
+		if err != nil {
+			return err
+		}
+		withheld, used := store.Withhold(decision.News, known)
+		created = inOrderOfKeys(withheld)
+		return s.insertAcceptances(ctx, tx, created, asked, store.ToldOf(decision.News), decision.Used, used)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		batch = gather()
 		return insert(tx)
 	})
-	for errors.Is(err, errRepeated) {
+	for errors.Is(err, errRepeated) || errors.Is(err, errNotAsked) {
 		if err = readByKey(ctx, s.pool, created, byKey); err == nil {
 			err = pgx.BeginFunc(ctx, s.pool, insert)
 		}
@@ -50,10 +56,10 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
 	}
-	isNew := make(map[uuid.UUID]bool, len(created))
+	written := make(map[uuid.UUID]store.Accepted, len(created))
 	for _, a := range created {
+		written[a.Notification.ID] = store.Accepted{Notification: a.Written(), Withheld: a.Withheld()}
 		byKey[a.Notification.Key()] = a.Written()
-		isNew[a.Notification.ID] = true
 	}
 	return column(batch, func(a *store.Acceptance) store.Accepted {
 		if n, isTold := told[a.Notification.ID]; isTold {
@@ -62,7 +68,10 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if beyond := decision.Beyond[a.Notification.ID]; beyond != nil {
 			return store.Accepted{Beyond: beyond}
 		}
-		return store.Accepted{Notification: byKey[a.Notification.Key()], Replayed: !isNew[a.Notification.ID]}
+		if accepted, isNew := written[a.Notification.ID]; isNew {
+			return accepted
+		}
+		return store.Accepted{Notification: byKey[a.Notification.Key()], Replayed: true}
 	}), nil
 }
 
@@ -121,11 +130,11 @@ func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey 
 }
 
 // insertAcceptances inserts all that belongs to acceptances, what they tell of groups of
-// alerts, and what their apps have used. It returns store.ErrStale when a template has
-// changed, and errRepeated when a key is taken. River's jobs are first, so that everything
+// alerts, and what their apps and recipients have used. It returns store.ErrStale when a template
+// or a kind has changed, errRepeated when a key is taken, and errNotAsked. River's jobs are first, so that everything
 // else is one round trip: callers wait for each of them.
 func (s *Store) insertAcceptances(
-	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told, uses []store.Use,
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, asked bool, told []store.Told, uses []store.Use, used []store.RecipientUse,
 ) error {
 	if len(batch) == 0 {
 		return nil
@@ -138,6 +147,8 @@ func (s *Store) insertAcceptances(
 	}
 	var queries pgx.Batch
 	checkTemplates(&queries, batch)
+	checkKinds(&queries, batch)
+	s.checkSuppressions(&queries, batch, asked)
 	if err := insertNotifications(&queries, batch); err != nil {
 		return err
 	}
@@ -147,6 +158,7 @@ func (s *Store) insertAcceptances(
 	insertDeliveries(&queries, deliveries)
 	writeTold(&queries, told)
 	writeUses(&queries, uses)
+	writeRecipientUses(&queries, used)
 	s.writeCounts(&queries, store.CountAccepted(batch))
 	queries.Queue(announce, queuesOf(jobs))
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
@@ -157,14 +169,17 @@ func (s *Store) insertAcceptances(
 
 // assignJobs inserts jobs and writes their ids into their deliveries.
 func (s *Store) assignJobs(ctx context.Context, tx pgx.Tx, deliveries []store.Delivery, jobs []store.Job) error {
-	if len(jobs) == 0 {
-		return nil // River refuses to insert none
-	}
-	ids, err := s.insertJobs(ctx, tx, jobs)
-	if err != nil {
-		return err
+	var ids map[uuid.UUID]int64
+	if len(jobs) > 0 { // River refuses to insert none
+		var err error
+		if ids, err = s.insertJobs(ctx, tx, jobs); err != nil {
+			return err
+		}
 	}
 	for i, d := range deliveries {
+		if d.JobID == store.NoJob {
+			continue
+		}
 		var found bool
 		if deliveries[i].JobID, found = ids[d.ID]; !found {
 			return fmt.Errorf("delivery %s has no job", d.ID)
@@ -182,9 +197,10 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	}
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test)
+			send_at, expires_at, priority, test, kind, withheld, cancelled)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
-			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[])
+			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
+			$13::text[], $14::jsonb[], $15::integer[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -197,7 +213,10 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.SendAt }),
 		column(batch, func(a *store.Acceptance) *time.Time { return a.Notification.ExpiresAt }),
 		column(batch, func(a *store.Acceptance) string { return string(a.Notification.Priority) }),
-		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test })).
+		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test }),
+		column(batch, func(a *store.Acceptance) string { return a.Notification.Kind }),
+		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Withheld.JSON() }),
+		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() })).
 		Exec(func(inserted pgconn.CommandTag) error {
 			if int(inserted.RowsAffected()) < len(batch) {
 				return errRepeated

@@ -16,21 +16,21 @@ import (
 // their job still waits, and their apps. The locks on the notifications keep that true until the
 // end of the transaction.
 var requeuable = `
-	SELECT r.position - 1, d.status = 'failed', n.app_id
+	SELECT r.position - 1, d.status IN ('failed', 'pending'), n.app_id
 	FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS r (delivery_id, job_id, position), ` + rowOf("deliveries", "r.delivery_id") + ` d,
 		` + rowOf("notifications", "d.notification_id") + ` n
-	WHERE d.job_id = r.job_id AND d.status IN ('dead', 'cancelled', 'failed')
+	WHERE d.job_id = r.job_id AND (d.status IN ('dead', 'cancelled', 'failed') OR d.status = 'pending' AND d.quiet <> '')
 	ORDER BY r.position`
 
 var requeue = `
 	WITH changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, 'pending' AS status, r.*
-		FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[]) AS r (delivery_id, job_id, provider, at),
+		FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::boolean[]) AS r (delivery_id, job_id, provider, at, quiet),
 			` + rowOf("deliveries", "r.delivery_id") + ` d
 	), updated_deliveries AS (
 		UPDATE deliveries d SET status = c.status, job_id = c.job_id, attempts = 0, next_retry_at = NULL,
 			provider = coalesce(nullif(c.provider, ''), d.provider), next_provider = nullif(c.provider, ''),
-			pinned = c.provider <> '',
+			pinned = c.provider <> '', quiet = CASE WHEN c.quiet THEN d.quiet ELSE '' END,
 			last_code = '', last_error = '', details = NULL, updated_at = c.at
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
 	), ` + moveCounts + `
@@ -61,7 +61,8 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 			column(chosen, func(r *store.Requeue) [16]byte { return r.DeliveryID }),
 			column(chosen, func(r *store.Requeue) int64 { return ids[r.DeliveryID] }),
 			column(chosen, func(r *store.Requeue) string { return r.Provider }),
-			column(chosen, func(r *store.Requeue) time.Time { return r.At }))
+			column(chosen, func(r *store.Requeue) time.Time { return r.At }),
+			column(chosen, func(r *store.Requeue) bool { return r.Quiet }))
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
 )
@@ -19,12 +21,27 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := checkTemplates(ctx, tx, batch); err != nil {
 			return err
 		}
+		if err := checkKinds(ctx, tx, batch); err != nil {
+			return err
+		}
 		decision, err := decide(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
+		known, err := readKnown(ctx, tx, decision.News)
+		if err != nil {
+			return err
+		}
+		withheld, used := store.Withhold(decision.News, known)
+		byID := make(map[uuid.UUID]store.Acceptance, len(withheld))
+		for _, a := range withheld {
+			byID[a.Notification.ID] = a
+		}
 		var created []store.Acceptance
 		for i, a := range batch {
+			if kept, isNew := byID[a.Notification.ID]; isNew {
+				a = kept
+			}
 			told, isRepeated := decision.Repeated[a.Notification.ID]
 			beyond, isBeyond := decision.Beyond[a.Notification.ID]
 			switch {
@@ -48,6 +65,9 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := writeUses(ctx, tx, decision.Used); err != nil {
 			return err
 		}
+		if err := writeRecipientUses(ctx, tx, used); err != nil {
+			return err
+		}
 		if err := writeCounts(ctx, tx, store.CountAccepted(created)); err != nil {
 			return err
 		}
@@ -59,8 +79,8 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	return accepted, nil
 }
 
-// decide decides what of a batch is written. The keys of acceptances that have quotas or tell of a
-// group of alerts are looked up: what was accepted before uses none, and tells nothing.
+// decide decides what of a batch is written. The keys of acceptances that have quotas or caps, or
+// tell of a group of alerts, are looked up: what was accepted before uses none, and tells nothing.
 func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.Decision, error) {
 	last, err := lockGroups(ctx, tx, store.ToldOf(batch))
 	if err != nil {
@@ -72,7 +92,7 @@ func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.De
 	}
 	taken := map[store.Key]bool{}
 	for _, a := range batch {
-		if len(a.Quotas) == 0 && a.Telling == nil {
+		if len(a.Quotas) == 0 && a.Telling == nil && !a.IsCapped() {
 			continue
 		}
 		key := a.Notification.Key()
@@ -95,17 +115,18 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 	}
 	written, err := query(ctx, tx, sqlread.Notification, `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			send_at, expires_at, priority, test, kind, withheld, cancelled)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
-		n.SendAt, n.ExpiresAt, n.Priority, n.Test)
+		n.SendAt, n.ExpiresAt, n.Priority, n.Test,
+		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum())
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}
 	if len(written) == 1 {
-		return store.Accepted{Notification: written[0]}, nil
+		return store.Accepted{Notification: written[0], Withheld: a.Withheld()}, nil
 	}
 	existing, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, n.AppID, n.IdempotencyKey)
 	if err != nil {
@@ -129,11 +150,17 @@ func (s *Store) insertContents(ctx context.Context, tx *sql.Tx, batch []store.Ac
 	if len(deliveries) == 0 {
 		return nil
 	}
-	ids, err := s.insertJobs(ctx, tx, jobs)
-	if err != nil {
-		return err
+	var ids map[uuid.UUID]int64
+	if len(jobs) > 0 { // River refuses to insert none
+		var err error
+		if ids, err = s.insertJobs(ctx, tx, jobs); err != nil {
+			return err
+		}
 	}
 	for i, d := range deliveries {
+		if d.JobID == store.NoJob {
+			continue
+		}
 		var found bool
 		if deliveries[i].JobID, found = ids[d.ID]; !found {
 			return fmt.Errorf("delivery %s has no job", d.ID)

@@ -22,14 +22,14 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 		var ended []endedDelivery
 		var jobs []store.Job
 		for i, r := range batch {
-			before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND status IN ('dead', 'cancelled', 'failed')`, r.DeliveryID, r.JobID)
+			before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND (status IN ('dead', 'cancelled', 'failed') OR status = 'pending' AND quiet <> '')`, r.DeliveryID, r.JobID)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			if before.status == store.DeliveryFailed {
+			if before.status.Open() {
 				if stopped, err := s.stopWaiting(ctx, tx, r.JobID); err != nil {
 					return err
 				} else if !stopped {
@@ -69,8 +69,9 @@ func requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64
 	_, err := tx.ExecContext(ctx, `
 		UPDATE deliveries SET status = 'pending', job_id = ?2, attempts = 0, next_retry_at = NULL,
 			provider = coalesce(nullif(?3, ''), provider), next_provider = nullif(?3, ''), pinned = ?3 <> '',
+			quiet = CASE WHEN ?5 THEN quiet ELSE '' END,
 			last_code = '', last_error = '', details = NULL, updated_at = ?4
-		WHERE id = ?1`, d.DeliveryID, job, d.Provider, d.At.UnixMicro())
+		WHERE id = ?1`, d.DeliveryID, job, d.Provider, d.At.UnixMicro(), d.Quiet)
 	if err != nil {
 		return err
 	}

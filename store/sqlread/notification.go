@@ -17,14 +17,14 @@ const NotificationColumns = `id, app_id, idempotency_key, request_hash, unmatche
 const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN total < 0 THEN unmatched END, ` + otherColumns
 
 const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
-	status, created_at, updated_at, send_at, expires_at, priority, test`
+	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld`
 
 // Notification scans NotificationColumns.
 func Notification(row Row) (store.Notification, error) {
 	var n store.Notification
 	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
-		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test)
+		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld)
 	return n, err
 }
 

@@ -203,6 +203,11 @@ func TestEveryPage(t *testing.T) {
 	alert := send(r, "feishu_app", "card", "feishu_user_id", "ou_alice", "DB 主节点不可用")
 	text := send(r, "feishu_app", "text", "feishu_user_id", "ou_bob", "DB 主节点不可用")
 	sms := send(r, "sms", "code", "phone", "+8613800000000", "DB 主节点不可用")
+	kind := r.Call(harness.AdminID, harness.AdminSecret, http.MethodPut, "/api/v1/kinds/billing", map[string]any{
+		"description": "欠费提醒", "channels": []string{"sms", "email"}, "optional": true, "caps": map[string]any{"sms": map[string]any{"limit": 5, "per": "day"}},
+		"quiet": map[string]any{"from": "22:00", "to": "08:00", "timeZone": "Asia/Shanghai", "channels": []string{"sms"}},
+	})
+	require.Equal(t, http.StatusOK, kind.Status, kind.Raw)
 	delivery := func(id, status string) string { return "/console/deliveries/" + r.Until(id, status)[0].ID }
 	pages := map[string]string{
 		"overview": "/console/", "notifications": "/console/notifications", "nothing": "/console/notifications?recipient=nobody",
@@ -210,7 +215,7 @@ func TestEveryPage(t *testing.T) {
 		"text": delivery(text, "success"), "sms": delivery(sms, "failed"), "dead": "/console/dead",
 		"deadgroup": "/console/dead/group?channel=sms&code=aliyun_isv.AMOUNT_NOT_ENOUGH", "notfound": "/console/none",
 		"receivers": "/console/receivers", "receiver": "/console/receivers/one?name=team-a%20%2F%20%E5%80%BC%E7%8F%AD", "providers": "/console/providers",
-		"apps": "/console/apps", "audit": "/console/audit", "queues": "/console/queues",
+		"kinds": "/console/kinds", "kind": "/console/kind?name=billing", "apps": "/console/apps", "audit": "/console/audit", "queues": "/console/queues",
 	}
 	for name, path := range map[string]string{
 		"templates": "/console/templates", "templates-deleted": "/console/templates?deleted=true", "template-new": "/console/template",

@@ -79,6 +79,24 @@ var operations = map[string]struct {
 		_, err := c.Overview(ctx, "X")
 		return err
 	}, client.Overview{}},
+	"getPreferences": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Preferences(ctx, filled[client.Recipient]())
+		return err
+	}, client.Preferences{}},
+	"setPreferences": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.SetPreferences(ctx, filled[client.Preferences]())
+		return err
+	}, client.Preferences{}},
+	"makeLinkKey": {func(ctx context.Context, c *client.Client) error {
+		return c.NewLinkKey(ctx, true)
+	}, nil},
+	"listSuppressions": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Suppressions(ctx, filled[client.SuppressionQuery]())
+		return err
+	}, client.SuppressionList{}},
+	"deleteSuppression": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteSuppression(ctx, "X")
+	}, nil},
 	"listAudit": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Audit(ctx, filled[client.AuditQuery]())
 		return err
@@ -113,6 +131,21 @@ var operations = map[string]struct {
 	}, client.Template{}},
 	"deleteTemplate": {func(ctx context.Context, c *client.Client) error {
 		return c.DeleteTemplate(ctx, "X")
+	}, nil},
+	"listKinds": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Kinds(ctx, 1, "X")
+		return err
+	}, client.KindList{}},
+	"getKind": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Kind(ctx, "X")
+		return err
+	}, client.Kind{}},
+	"putKind": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutKind(ctx, filled[client.KindRequest]())
+		return err
+	}, client.Kind{}},
+	"deleteKind": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteKind(ctx, "X")
 	}, nil},
 	"listTemplateVersions": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.TemplateVersions(ctx, "X", 1, 1)

@@ -135,7 +135,16 @@ var commandArgs = map[string][]string{
 	"template restore":     {"x", "1"},
 	"template delete":      {"x"},
 	"template owner":       {"x", "app"},
+	"kind list":            nil,
+	"kind show":            {"x"},
+	"kind push":            {"kind.yaml"},
+	"kind rm":              {"x", "--yes"},
 	"audit":                nil,
+	"preference show":      {"email:a@example.com"},
+	"preference set":       {"email:a@example.com", "--off", "x"},
+	"preference new-key":   {"--forget", "--yes"},
+	"suppression list":     nil,
+	"suppression rm":       {"id"},
 	"breaker open":         {"x"},
 	"breaker close":        {"x"},
 	"erase":                {"--notification", "id", "--yes"},
@@ -150,6 +159,7 @@ func TestNoCommandPrintsControlCharacters(t *testing.T) {
 	w := harness.NewSQLite(t)
 	require.NoError(t, os.MkdirAll(w.Path("templates"), 0o700))
 	require.NoError(t, os.WriteFile(w.Path("templates/new.yaml"), []byte("name: new\nchannel: email\nbody: x\n"), 0o600))
+	require.NoError(t, os.WriteFile(w.Path("kind.yaml"), []byte("name: x\n"), 0o600))
 	problem := map[string]any{
 		"title": hostileText, "status": 422, "code": hostileText, "detail": hostileText,
 		"errors": []any{map[string]any{"field": hostileText, "message": hostileText}, map[string]any{"field": hostileText, "message": hostileText}},
