@@ -56,6 +56,7 @@ type Receiver struct {
 	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"by channel name; each has the name of a template, template, and may have recipients of its own and people to mention"`
 	Recipients []ReceiverRecipient        `yaml:"recipients" doc:"of the channels that have none of their own; each has a type and a value; the value is secret"`
 	Apps       []string                   `yaml:"apps" doc:"ids of the apps that may post alerts to it, besides administrators; left out: every app with the role send"`
+	Locale     string                     `yaml:"locale" doc:"language of the alerts (BCP 47), which chooses among the templates' texts; empty: each template's own"`
 	// RemindAfter must be shorter than the sender's repeat interval.
 	RemindAfter time.Duration `yaml:"remindAfter" doc:"tell again what still fires, when the sender repeats it and the last telling is that old; 0: never"`
 }

@@ -30,6 +30,7 @@ type notificationRequest struct {
 	Recipients     []recipientRequest        `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over the channels that have no recipients of their own; may be left out when all have; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
+	Locale         string                    `json:"locale,omitempty" maxLength:"64" doc:"language of the recipients that have none (BCP 47)" example:"zh"`
 	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications"`
 }
 
@@ -45,6 +46,7 @@ type recipientRequest struct {
 	Type   string         `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
 	Value  string         `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
 	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the templates that go before those of the channel, for this recipient only"`
+	Locale string         `json:"locale,omitempty" maxLength:"64" doc:"the recipient's language (BCP 47), which chooses among a template's texts; the request's when left out" example:"en"`
 }
 
 type recipientView struct {
@@ -94,6 +96,7 @@ func (r notificationRequest) request() accepting.Request {
 		SendAt:         microseconds(r.SendAt),
 		ExpiresAt:      microseconds(r.ExpiresAt),
 		Priority:       store.Priority(r.Priority),
+		Locale:         r.Locale,
 	}
 	for name, c := range r.Channels {
 		request.Channels[name] = accepting.ChannelRequest{
@@ -110,7 +113,7 @@ func recipientsOf(requested []recipientRequest) []accepting.Recipient {
 	}
 	recipients := make([]accepting.Recipient, len(requested))
 	for i, r := range requested {
-		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params}
+		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params, Locale: r.Locale}
 	}
 	return recipients
 }

@@ -32,7 +32,9 @@ type SendRequest struct {
 	// ExpiresAt is when sending ends. Deliveries that are left become dead with the
 	// code "expired".
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-	Priority  string     `json:"priority,omitempty"` // high, normal or low; normal when empty
+	// Locale is the language (BCP 47) of the recipients that have none.
+	Locale   string `json:"locale,omitempty"`
+	Priority string `json:"priority,omitempty"` // high, normal or low; normal when empty
 }
 
 // Message is the template and the params for a channel.
@@ -57,6 +59,7 @@ type RecipientRequest struct {
 	Type   string         `json:"type"` // as in Recipient
 	Value  string         `json:"value"`
 	Params map[string]any `json:"params,omitempty"` // go before those of the channel, for this recipient only
+	Locale string         `json:"locale,omitempty"` // the recipient's language (BCP 47), which chooses among a template's texts
 }
 
 // Accepted is the answer to a SendRequest. All of it is stored.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -19,6 +20,7 @@ import (
 type recipient struct {
 	store.Recipient
 	params map[string]any // nil when it has none of its own
+	locale string         // empty when it has none of its own
 	list   string         // such as "recipients" or "channels.email.recipients"
 	index  int
 }
@@ -90,20 +92,26 @@ func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in 
 // checkList checks the addresses of a list, and drops repeated ones. The same address cannot get
 // two messages: whether the second one was meant to replace the first is not known.
 func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
-	seen := make(map[store.Recipient]map[string]any, len(in))
+	seen := make(map[store.Recipient]int, len(in)) // places in out
 	out := make([]recipient, 0, len(in))
 	for i := range in {
-		r := recipient{in[i].Recipient, in[i].Params, list, i}
+		r := recipient{in[i].Recipient, in[i].Params, in[i].Locale, list, i}
 		if err := CheckRecipient(a.recipientTypes, r.Recipient); err != nil {
 			return nil, r.refuse(refusal.InvalidRecipient, err.Error())
 		}
-		if before, repeated := seen[r.Recipient]; repeated {
-			if !reflect.DeepEqual(before, r.params) {
+		if _, err := rendering.ParseLocale(r.locale); r.locale != "" && err != nil {
+			return nil, r.refuseField(refusal.InvalidLocale, "locale", err.Error())
+		}
+		if first, repeated := seen[r.Recipient]; repeated {
+			switch before := out[first]; {
+			case !reflect.DeepEqual(before.params, r.params):
 				return nil, r.refuseField(refusal.InvalidRecipient, "params", "differ from those that this recipient has further up")
+			case before.locale != r.locale:
+				return nil, r.refuseField(refusal.InvalidRecipient, "locale", "differs from the one that this recipient has further up")
 			}
 			continue
 		}
-		seen[r.Recipient] = r.params
+		seen[r.Recipient] = len(out)
 		out = append(out, r)
 	}
 	return out, nil

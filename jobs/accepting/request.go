@@ -22,6 +22,7 @@ type Request struct {
 	SendAt         *time.Time                // at most 90 days ahead; nil or past: at once
 	ExpiresAt      *time.Time                // later than SendAt; nil: never
 	Priority       store.Priority
+	Locale         string  // of recipients that have none; empty: none
 	Test           bool    // a template is being tried
 	Simulated      bool    // reaches nobody: the deliveries go through channels.Simulated
 	Admin          bool    // may send the private templates of other apps
@@ -47,6 +48,7 @@ type ChannelRequest struct {
 type Recipient struct {
 	store.Recipient
 	Params map[string]any `json:",omitempty"` // JSON values, which go before those of the channel
+	Locale string         `json:",omitempty"` // chooses among a template's texts; empty: the Request's
 }
 
 // To returns recipients without params of their own; nil when there are none.
@@ -90,7 +92,8 @@ func (r Request) hash() []byte {
 		SendAt, ExpiresAt *time.Time
 		Priority          int
 		Test              bool
-	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test}))
+		Locale            string `json:",omitempty"`
+	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Test, r.Locale}))
 	return sum[:]
 }
 
