@@ -67,6 +67,10 @@ defaults:
   maxRecipients: 100
 retention:
   days: 30
+templates:
+  requiredLocales:
+  - zh
+  - en
 metrics:
   address: 127.0.0.1:9091
 tracing:

@@ -174,8 +174,7 @@ func TestLocaleOfAlerts(t *testing.T) {
 
 // A template with one text costs a request nothing for the languages of others: its recipients are
 // not looked at one by one.
-func TestOneTextCostsNoGroups(t *testing.T) {
-	t.Parallel()
+func TestOneTextCostsNoGroups(t *testing.T) { // not parallel: it counts allocations
 	plain := jobstest.Request("1", 10_000).Recipients
 	spoken := jobstest.Request("1", 10_000).Recipients
 	for i := range spoken {

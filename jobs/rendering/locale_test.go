@@ -39,7 +39,7 @@ func TestChoose(t *testing.T) {
 	}{
 		{inLocales("zh", "en"), map[string]string{
 			"": "zh", "zh": "zh", "en": "en", "zh-CN": "zh", "zh-Hans": "zh", "zh-TW": "zh", "zh-Hant-HK": "zh", "en-US": "en", "en-GB": "en",
-			"EN": "en", "zh_CN": "zh", "en_us": "en", "de": "zh", "fr-CA": "zh", "ja": "zh", "und": "zh", "xx": "zh", "en-ZZ-x-y": "en", "tlh": "zh", "mul": "zh",
+			"EN": "en", "zh_CN": "zh", "en_us": "en", "de": "zh", "fr-CA": "zh", "ja": "zh", "und": "zh", "xx": "zh", "en-ZZ-x-y": "en", "tlh": "en", "mul": "zh",
 		}},
 		{inLocales("en", "zh", "zh-Hant"), map[string]string{
 			"zh-TW": "zh-Hant", "zh-HK": "zh-Hant", "zh-Hant": "zh-Hant", "zh-CN": "zh", "zh-SG": "zh", "zh": "zh", "de": "en", "en-AU": "en",

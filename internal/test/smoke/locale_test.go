@@ -123,8 +123,8 @@ func TestTextsOfATemplate(t *testing.T) {
 			require.Equal(t, map[string]any{"en": map[string]any{"subject": "Debt", "body": "You owe {{ .amount }}"}}, a.Body["texts"])
 		}
 		preview := r.Do(http.StatusOK, http.MethodPost, path+"/debt/preview", map[string]any{"params": map[string]any{}})
-		require.JSONEq(t, `{"locale": "zh", "msgType": "html", "subject": "欠费", "body": "欠 ‹amount›", "templateCode": "", "params": null, "missing": ["amount"], "unused": [],
-			"texts": {"en": {"locale": "en", "msgType": "html", "subject": "Debt", "body": "You owe ‹amount›", "templateCode": "", "params": null, "missing": ["amount"], "unused": []}}}`, preview.Raw)
+		require.JSONEq(t, `{"locale": "zh", "msgType": "text", "subject": "欠费", "body": "欠 ‹amount›", "templateCode": "", "params": null, "missing": ["amount"], "unused": [],
+			"texts": {"en": {"locale": "en", "msgType": "text", "subject": "Debt", "body": "You owe ‹amount›", "templateCode": "", "params": null, "missing": ["amount"], "unused": []}}}`, preview.Raw)
 		tested := r.Do(http.StatusAccepted, http.MethodPost, path+"/debt/test", map[string]any{
 			"params": map[string]any{"amount": "5"}, "recipient": address("email", "a@example.com"), "locale": "en",
 		})
