@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/client"
 	"github.com/labring/sealos-notify/internal/test/harness"
 	"github.com/labring/sealos-notify/internal/test/limit"
 )
@@ -212,4 +216,56 @@ func TestAlertsInTheLanguageOfTheirReceiver(t *testing.T) {
 			require.Contains(t, shown.Body["message"].(map[string]any)["body"], want[1])
 		}
 	})
+}
+
+// A folder keeps the texts of a template, and the commands show them.
+func TestTextsFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	c := openTerminal(t, w, w.Start())
+	const file = `name: debt
+channel: feishu_app
+msgType: text
+locale: zh
+body: 欠 {{ .amount }}
+texts:
+  en:
+    body: You owe {{ .amount }} by {{ .due }}
+sampleParams: {amount: 5}
+`
+	folder := w.Path("templates")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	write := func(content string) {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "debt.yaml"), []byte(content), 0o600))
+	}
+	write(file)
+	out, said := c.run(2, "template", "check", folder)
+	require.Contains(t, out, "sampleParams lack en: due")
+	require.Contains(t, said, "params are missing in 1 template")
+	c.run(0, "template", "push", folder)
+	out, _ = c.run(0, "template", "diff", folder)
+	require.Empty(t, out)
+	out, _ = c.run(0, "template", "get", "debt")
+	require.Contains(t, file, out)
+	out, said = c.run(2, "template", "preview", "debt", "-p", "amount=5")
+	require.Regexp(t, `(?s)Language +zh\n.*\n欠 5\n\nLanguage +en\n.*\nYou owe 5 by ‹due›\n`, out)
+	require.Contains(t, said, "params are missing: en: due")
+
+	write(strings.Replace(file, "You owe", "You still owe", 1))
+	out, _ = c.run(2, "template", "diff", folder)
+	require.Contains(t, out, "-    body: You owe {{ .amount }} by {{ .due }}\n+    body: You still owe")
+	write(strings.Replace(file, "{{ .due }}", "{{ .due", 1))
+	_, said = c.run(1, "template", "push", folder)
+	require.Contains(t, said, "texts.en.body: line 1")
+
+	w.Write("people.json", `[{"type": "feishu_user_id", "value": "ou_zh", "locale": "zh-CN"}, {"type": "feishu_user_id", "value": "ou_any"}]`)
+	accepted := runJSON[client.Accepted](c, 0, "send", "-t", "feishu_app=debt", "-p", "amount=5", "-p", "due=May", "--to-file", w.Path("people.json"), "--locale", "en")
+	n := runJSON[client.Notification](c, 0, "notifications", "show", accepted.NotificationID)
+	require.Equal(t, []string{"zh", "en"}, []string{n.Tasks[0].Locale, n.Tasks[1].Locale})
+	out, _ = c.run(0, "notifications", "show", accepted.NotificationID)
+	require.Regexp(t, `ou_any +en `, out)
+	out, _ = c.run(0, "deliveries", "show", n.Tasks[1].ID)
+	require.Regexp(t, `Language +en\n`, out)
+	tested := runJSON[client.Accepted](c, 0, "template", "test", "debt", "-p", "amount=5", "-p", "due=May", "--to", "feishu_user_id:ou_me", "--locale", "en-GB")
+	require.Equal(t, "en", runJSON[client.Notification](c, 0, "notifications", "show", tested.NotificationID).Tasks[0].Locale)
 }
