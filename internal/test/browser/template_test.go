@@ -223,6 +223,9 @@ func TestTemplateInTwoLanguages(t *testing.T) {
 		b.fill("#params", `{"amount": "5"}`)
 		b.awaitThat(`document.querySelectorAll("#drawn iframe.mail").length === 2 && document.querySelector("form[data-frame]") === null`)
 		b.awaitThat(`document.querySelector("#verdict").innerText.match(/en\s+Missing\s+due/) && true`)
+		before := b.mails()
+		b.fill("#params", `{"amount": "6"}`)
+		require.Eventually(t, func() bool { return b.mails() == before+2 }, limit.Wait, 50*time.Millisecond, "each text has its frame")
 		b.isTame()
 		b.isAccessible()
 		b.picture("template-languages")
@@ -242,6 +245,18 @@ func TestTemplateInTwoLanguages(t *testing.T) {
 		require.Contains(t, b.text(), "−<p>You owe")
 		b.isAccessible()
 	})
+}
+
+// mails returns how many mails were shown in frames.
+func (b *tab) mails() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, answer := range b.answers {
+		if answer == b.base+"/console/template/mail" {
+			n++
+		}
+	}
+	return n
 }
 
 // awaitFrame waits until the frame of a mail has its document.
