@@ -128,19 +128,11 @@
     window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
   }
 
-  // A mail that was just rendered goes into the new frame beside it. Of several that are asked for at
-  // once Chromium shows only the last, so each waits for the one before.
-  let framed = Promise.resolve();
+  // A mail that was just rendered goes into the new frame beside it.
   document.addEventListener("htmx:afterSettle", () => {
     for (const form of document.querySelectorAll("form[data-frame]")) {
       delete form.dataset.frame;
-      framed = framed.then(() => new Promise((done) => {
-        const frame = form.isConnected && document.getElementsByName(form.target)[0];
-        if (!frame) return done();
-        frame.addEventListener("load", done, { once: true });
-        setTimeout(done, 2000); // the frame may be replaced meanwhile
-        form.submit();
-      }));
+      form.submit();
     }
   });
 

@@ -225,7 +225,7 @@ func TestTemplateInTwoLanguages(t *testing.T) {
 		b.awaitThat(`document.querySelector("#verdict").innerText.match(/en\s+Missing\s+due/) && true`)
 		before := b.mails()
 		b.fill("#params", `{"amount": "6"}`)
-		require.Eventually(t, func() bool { return b.mails() == before+2 }, limit.Wait, 50*time.Millisecond, "each text has its frame")
+		require.Eventually(t, func() bool { return b.mails() >= before+2 }, limit.Wait, 50*time.Millisecond, "each text has its frame")
 		b.isTame()
 		b.isAccessible()
 		b.picture("template-languages")
