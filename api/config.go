@@ -58,6 +58,7 @@ type Receiver struct {
 	Recipients []ReceiverRecipient        `yaml:"recipients" doc:"of the channels that have none of their own; each has a type and a value; the value is secret"`
 	Apps       []string                   `yaml:"apps" doc:"ids of the apps that may post alerts to it, besides administrators; left out: every app with the role send"`
 	Kind       string                     `yaml:"kind" doc:"name of a kind, which decides over which channels, when and how often the alerts may reach somebody; left out: none"`
+	Locale     string                     `yaml:"locale" doc:"language of the alerts (BCP 47), which chooses among the templates' texts; empty: each template's own"`
 	// RemindAfter must be shorter than the sender's repeat interval.
 	RemindAfter time.Duration `yaml:"remindAfter" doc:"tell again what still fires, when the sender repeats it and the last telling is that old; 0: never"`
 }

@@ -30,6 +30,7 @@ type notificationRequest struct {
 	Recipients     []recipientRequest        `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over the channels that have no recipients of their own; may be left out when all have; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
+	Locale         string                    `json:"locale,omitempty" maxLength:"64" doc:"language of the recipients that have none (BCP 47)" example:"zh"`
 	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications; high passes quiet hours and caps"`
 	Kind           string                    `json:"kind,omitempty" maxLength:"64" doc:"name of a kind, which decides over which channels, when and how often it may reach somebody; none when left out" example:"billing"`
 }
@@ -46,6 +47,7 @@ type recipientRequest struct {
 	Type     string         `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
 	Value    string         `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
 	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the templates that go before those of the channel, for this recipient only"`
+	Locale   string         `json:"locale,omitempty" maxLength:"64" doc:"the recipient's language (BCP 47), which chooses among a template's texts; the request's when left out" example:"en"`
 	TimeZone string         `json:"timeZone,omitempty" maxLength:"64" doc:"IANA name of the zone in which the kind's quiet hours hold for this recipient; the kind's own when left out" example:"Europe/Berlin"`
 }
 
@@ -100,6 +102,7 @@ func (r notificationRequest) request() accepting.Request {
 		ExpiresAt:      microseconds(r.ExpiresAt),
 		Priority:       store.Priority(r.Priority),
 		Kind:           r.Kind,
+		Locale:         r.Locale,
 	}
 	for name, c := range r.Channels {
 		request.Channels[name] = accepting.ChannelRequest{
@@ -116,7 +119,7 @@ func recipientsOf(requested []recipientRequest) []accepting.Recipient {
 	}
 	recipients := make([]accepting.Recipient, len(requested))
 	for i, r := range requested {
-		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params, TimeZone: r.TimeZone}
+		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params, Locale: r.Locale, TimeZone: r.TimeZone}
 	}
 	return recipients
 }

@@ -32,6 +32,7 @@ type SendRequest struct {
 	// ExpiresAt is when sending ends. Deliveries that are left become dead with the
 	// code "expired".
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	Locale    string     `json:"locale,omitempty"`   // language (BCP 47) of the recipients that have none
 	Priority  string     `json:"priority,omitempty"` // high, normal or low; normal when empty
 	Kind      string     `json:"kind,omitempty"`     // name of a Kind; empty: none
 }
@@ -58,6 +59,7 @@ type RecipientRequest struct {
 	Type     string         `json:"type"` // as in Recipient
 	Value    string         `json:"value"`
 	Params   map[string]any `json:"params,omitempty"`   // go before those of the channel, for this recipient only
+	Locale   string         `json:"locale,omitempty"`   // language (BCP 47), which chooses among a template's texts; the request's when empty
 	TimeZone string         `json:"timeZone,omitempty"` // IANA name, for quiet hours; the kind's when empty
 }
 

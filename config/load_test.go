@@ -56,6 +56,7 @@ func TestLoadsEveryKey(t *testing.T) {
 	require.Equal(t, settings.Defaults{
 		MaxRetry: 0, RetryBackoffSeconds: []int{0, 60}, TimeoutSeconds: 31, MaxRecipients: 100, SuppressDays: 0,
 	}, cfg.Defaults)
+	require.Equal(t, settings.Templates{RequiredLocales: []string{"zh", "en"}}, cfg.Templates)
 	require.Equal(t, config.Metrics{Address: "127.0.0.1:9091"}, cfg.Metrics)
 	require.Equal(t, config.Tracing{Endpoint: "https://collector:4318"}, cfg.Tracing)
 	require.Equal(t, map[string]config.Channel{
@@ -290,6 +291,8 @@ func TestReceiversAreCheckedByTheirProviders(t *testing.T) {
 			"integrations.receivers.x.recipients[1].value: sms: is in another country"},
 		"reminders": {`{remindAfter: -1s, channels: {sms: {template: t}}, recipients: [{type: phone, value: "+8613800000000"}]}`,
 			"integrations.receivers.x.remindAfter: must not be negative"},
+		"language": {`{locale: EN, channels: {sms: {template: t}}, recipients: [{type: phone, value: "+8613800000000"}]}`,
+			"integrations.receivers.x.locale: must be written as en"},
 		"recipients": {`{channels: {feishu_app: {template: t}}, recipients: [{type: email, value: a@example.com}, {type: email, value: b@example.com},
 			{type: email, value: c@example.com}]}`, "integrations.receivers.x.recipients: are 3; at most 2 (defaults.maxRecipients)"},
 		"recipients of all lists": {`{channels: {feishu_app: {template: t}, sms: {template: t, recipients: [{type: phone, value: "+8613800000000"}]}},

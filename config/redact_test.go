@@ -69,6 +69,10 @@ defaults:
   suppressDays: 0
 retention:
   days: 30
+templates:
+  requiredLocales:
+  - zh
+  - en
 metrics:
   address: 127.0.0.1:9091
 tracing:

@@ -15,6 +15,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -34,6 +35,9 @@ func (r *reader) validate() {
 	r.validateDispatcher()
 	r.validateDefaults()
 	r.validateTelemetry()
+	for i, locale := range r.cfg.Templates.RequiredLocales {
+		r.locale(fmt.Sprintf("templates.requiredLocales[%d]", i), locale)
+	}
 	if a := r.cfg.Auth; a.Enabled && a.CredentialsFilePath == "" {
 		r.problem("auth.credentialsFilePath", "is required while auth.enabled is true")
 	}
@@ -49,6 +53,13 @@ func (r *reader) validate() {
 		r.validateReceiver(join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name])
 	}
 	r.validateSignOn()
+}
+
+// locale checks the name of a language.
+func (r *reader) locale(key, locale string) {
+	if err := rendering.CheckLocale(locale); err != nil {
+		r.problem(key, "%w", err)
+	}
 }
 
 func (r *reader) validateServer() {
@@ -228,6 +239,9 @@ func (r *reader) validateChannel(name string, c Channel) {
 func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if len(receiver.Channels) == 0 {
 		r.problem(key+".channels", "is required")
+	}
+	if receiver.Locale != "" {
+		r.locale(key+".locale", receiver.Locale)
 	}
 	if receiver.RemindAfter < 0 {
 		r.problem(key+".remindAfter", "must not be negative")

@@ -39,6 +39,7 @@ type Delivery struct {
 	TemplateName string
 	// TemplateVersion is the message's.
 	TemplateVersion int
+	Locale          string // of the template's text that fits the recipient; empty when the template names none
 	Recipient       Recipient
 	Status          DeliveryStatus
 	Attempts        int // recorded attempts of this job; throttled ones do not count

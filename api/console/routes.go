@@ -41,6 +41,7 @@ var routes = []route{
 	{pattern: "POST " + Prefix + "/template/try", view: "template", role: roleTemplates, handle: tryTemplate},
 	{pattern: "POST " + Prefix + "/template/mail", view: "template", role: roleTemplates, handle: showTriedMail},
 	{pattern: "POST " + Prefix + "/template/sample", view: "template", role: roleTemplates, handle: fillSample},
+	{pattern: "POST " + Prefix + "/template/text", view: "template", role: roleTemplates, handle: addText},
 	{pattern: "POST " + Prefix + "/template/save", view: "template", role: roleTemplates, handle: saveTemplate},
 	{pattern: "GET " + Prefix + "/templates/{name}", view: "template", role: roleTemplates, handle: showTemplate},
 	{pattern: "POST " + Prefix + "/templates/{name}/test", view: "template", role: roleSend, handle: testTemplate},

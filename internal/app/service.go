@@ -63,7 +63,7 @@ func newClient(db *Database, j *jobs.Jobs, d jobs.Dispatcher, log *zap.Logger) (
 
 // apply puts a configuration into effect. Work in flight finishes with the one before.
 func (s *service) apply(c *config.Checked) {
-	s.jobs.Apply(settings.Settings{Defaults: c.Defaults, Retention: c.Retention, Registry: c.Registry, Weights: c.Credentials.Weights(), PublicURL: c.Server.PublicURL})
+	s.jobs.Apply(settings.Settings{Defaults: c.Defaults, Retention: c.Retention, Templates: c.Templates, Registry: c.Registry, Weights: c.Credentials.Weights(), PublicURL: c.Server.PublicURL})
 }
 
 // serveWith adds to the server's options what the API calls.

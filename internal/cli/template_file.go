@@ -17,21 +17,24 @@ import (
 
 // templateFile is a template as a YAML file.
 type templateFile struct {
-	Name          string            `yaml:"name" json:"name"`
-	Channel       string            `yaml:"channel" json:"channel"`
-	Description   string            `yaml:"description,omitempty" json:"description,omitempty"`
-	MsgType       string            `yaml:"msgType,omitempty" json:"msgType,omitempty"`
-	TemplateCode  string            `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
-	TemplateCodes map[string]string `yaml:"templateCodes,omitempty" json:"templateCodes,omitempty"`
-	Private       bool              `yaml:"private,omitempty" json:"private,omitempty"`
-	Subject       string            `yaml:"subject,omitempty" json:"subject,omitempty"`
-	Body          string            `yaml:"body,omitempty" json:"body,omitempty"`
+	Name          string                 `yaml:"name" json:"name"`
+	Channel       string                 `yaml:"channel" json:"channel"`
+	Description   string                 `yaml:"description,omitempty" json:"description,omitempty"`
+	MsgType       string                 `yaml:"msgType,omitempty" json:"msgType,omitempty"`
+	TemplateCode  string                 `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
+	TemplateCodes map[string]string      `yaml:"templateCodes,omitempty" json:"templateCodes,omitempty"`
+	Private       bool                   `yaml:"private,omitempty" json:"private,omitempty"`
+	Locale        string                 `yaml:"locale,omitempty" json:"locale,omitempty"`
+	Subject       string                 `yaml:"subject,omitempty" json:"subject,omitempty"`
+	Body          string                 `yaml:"body,omitempty" json:"body,omitempty"`
+	Texts         map[string]client.Text `yaml:"texts,omitempty" json:"texts,omitempty"`
 }
 
 func fileOf(t client.Template) templateFile {
 	return templateFile{
 		Name: t.Name, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
 		TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Subject: t.Subject, Body: t.Body, Private: t.Private,
+		Locale: t.Locale, Texts: t.Texts,
 	}
 }
 
@@ -42,6 +45,7 @@ func (f templateFile) request() client.TemplateRequest {
 	return client.TemplateRequest{
 		Name: f.Name, Channel: f.Channel, Description: f.Description, MsgType: f.MsgType,
 		TemplateCode: f.TemplateCode, TemplateCodes: f.TemplateCodes, Subject: f.Subject, Body: f.Body, Private: f.Private,
+		Locale: f.Locale, Texts: f.Texts,
 	}
 }
 

@@ -36,6 +36,7 @@ type preparation struct {
 	texts      int       // bytes of the messages
 	job        store.Job // what all jobs have in common
 	simulated  bool
+	locale     string  // of recipients that have none
 	alerts     *Alerts // nil: not from a source of alerts
 	owner      string  // of the private templates that may be sent; the app that sends into groups
 	anyPrivate bool    // also private templates of other apps, and any group
@@ -80,6 +81,9 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if req.Limits.NoHigh && req.Priority == store.PriorityHigh {
 		return nil, refusal.New(refusal.PriorityForbidden, "priority", "this app may not send with high priority (limits.highPriority)")
 	}
+	if _, err := rendering.ParseLocale(req.Locale); req.Locale != "" && err != nil {
+		return nil, refusal.New(refusal.InvalidLocale, "locale", "%s", err)
+	}
 	now := store.Now()
 	sendAt, err := req.due(now)
 	if err != nil {
@@ -91,7 +95,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	}
 	p := &preparation{
 		settings: current, lists: recipients, reached: map[store.Recipient]struct{}{},
-		simulated: req.Simulated, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
+		simulated: req.Simulated, locale: req.Locale, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
 		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates and groups of alerts
 	}
 	p.Notification = store.Notification{
@@ -133,6 +137,7 @@ func (a *Accepter) addChannel(
 	d := draft{mention: stored(mention), to: to, provider: provider}
 	d.provider.Type = provider.Type.WithMentions(d.addresses())
 	if p.alerts != nil {
+		t, fellBack := *rendering.Choose(t).For(p.locale), len(p.fallbacks)
 		message, err := a.alertMessage(ctx, p, channel, t, d, err)
 		if errors.Is(err, errLeftOut) {
 			return nil
@@ -140,8 +145,11 @@ func (a *Accepter) addChannel(
 		if err != nil {
 			return err
 		}
+		if len(p.fallbacks) > fellBack {
+			t.Locale = "" // it is plain text, and not the template's
+		}
 		before := len(p.Deliveries)
-		if err := p.addDeliveries(message, provider.Type, to); err != nil {
+		if err := p.addDeliveries(message, t.Locale, provider.Type, to); err != nil {
 			return err
 		}
 		if len(p.Deliveries) > before {
@@ -155,13 +163,13 @@ func (a *Accepter) addChannel(
 	return p.addMessages(turn, t, d, req.Params)
 }
 
-// addMessages renders the template for each group of recipients with the same params, and adds
-// the messages, each once, and their deliveries.
+// addMessages renders the template for each group of recipients with the same params and text, and
+// adds the messages, each once, and their deliveries.
 func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draft, params map[string]any) error {
 	added := map[string]uuid.UUID{} // ids of messages by their texts
 	laid := layer{under: params}
-	for _, group := range byParams(d.to) {
-		message, err := turn.Message(t, d.provider, laid.over(group.params))
+	for _, group := range byRendering(t, p.locale, d.to) {
+		message, err := turn.Message(*group.template, d.provider, laid.over(group.params))
 		if err == nil {
 			err = d.check(message)
 		}
@@ -171,7 +179,7 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 		if len(group.to) == 0 {
 			return nil
 		}
-		text := message.Subject + "\x00" + message.Body + "\x00" + string(message.Params)
+		text := strings.Join([]string{message.Subject, message.Body, string(message.Params), message.TemplateCode, string(message.TemplateCodes.JSON())}, "\x00")
 		first, isAdded := added[text]
 		if isAdded {
 			message.ID = first
@@ -182,7 +190,7 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 					"the messages of this request have more than %d bytes together; send several requests", maxTexts)
 			}
 		}
-		if err := p.addDeliveries(message, d.provider.Type, group.to); err != nil {
+		if err := p.addDeliveries(message, group.template.Locale, d.provider.Type, group.to); err != nil {
 			return err
 		}
 	}
@@ -237,8 +245,8 @@ func in(channel string, err error) error {
 }
 
 // addDeliveries adds a message of a channel with a delivery and a job for each recipient that
-// its provider takes.
-func (p *preparation) addDeliveries(message store.Message, t channels.Type, to []recipient) error {
+// its provider takes. The locale is that of the text.
+func (p *preparation) addDeliveries(message store.Message, locale string, t channels.Type, to []recipient) error {
 	for _, r := range to {
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -256,7 +264,7 @@ func (p *preparation) addDeliveries(message store.Message, t channels.Type, to [
 			return refusal.New(refusal.TooManyDeliveries, "recipients",
 				"these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries)
 		}
-		if err := p.addDelivery(id, message, provider, r); err != nil {
+		if err := p.addDelivery(id, message, locale, provider, r); err != nil {
 			return err
 		}
 	}
@@ -297,7 +305,7 @@ func checkAddress(provider channels.Provider, r recipient) error {
 	return nil
 }
 
-func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider channels.Provider, r recipient) error {
+func (p *preparation) addDelivery(id uuid.UUID, message store.Message, locale string, provider channels.Provider, r recipient) error {
 	tries := p.settings.TriesOf(provider)
 	if p.simulated { // the provider has checked the message as if it were real
 		provider.Name = channels.SimulatedProvider
@@ -305,7 +313,7 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider 
 	n := p.Notification
 	d := store.Delivery{
 		ID: id, NotificationID: n.ID, MessageID: message.ID, Channel: message.Channel, Provider: provider.Name,
-		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion,
+		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion, Locale: locale,
 		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: tries.MaxRetry,
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 		Kind: n.Kind, Quiet: p.quiet(message.Channel, r),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -19,6 +20,7 @@ import (
 type recipient struct {
 	store.Recipient
 	params map[string]any // nil when it has none of its own
+	locale string         // empty when it has none of its own
 	zone   string         // empty: the kind's
 	list   string         // such as "recipients" or "channels.email.recipients"
 	index  int
@@ -94,9 +96,12 @@ func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
 	seen := make(map[store.Recipient]recipient, len(in))
 	out := make([]recipient, 0, len(in))
 	for i := range in {
-		r := recipient{in[i].Recipient, in[i].Params, in[i].TimeZone, list, i}
+		r := recipient{in[i].Recipient, in[i].Params, in[i].Locale, in[i].TimeZone, list, i}
 		if err := CheckRecipient(a.recipientTypes, r.Recipient); err != nil {
 			return nil, r.refuse(refusal.InvalidRecipient, err.Error())
+		}
+		if _, err := rendering.ParseLocale(r.locale); r.locale != "" && err != nil {
+			return nil, r.refuseField(refusal.InvalidLocale, "locale", err.Error())
 		}
 		if r.zone != "" {
 			if _, err := store.LoadZone(r.zone); err != nil {
@@ -104,10 +109,12 @@ func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
 			}
 		}
 		if before, repeated := seen[r.Recipient]; repeated {
-			if !reflect.DeepEqual(before.params, r.params) {
+			switch {
+			case !reflect.DeepEqual(before.params, r.params):
 				return nil, r.refuseField(refusal.InvalidRecipient, "params", "differ from those that this recipient has further up")
-			}
-			if before.zone != r.zone {
+			case before.locale != r.locale:
+				return nil, r.refuseField(refusal.InvalidRecipient, "locale", "differs from the one that this recipient has further up")
+			case before.zone != r.zone:
 				return nil, r.refuseField(refusal.InvalidRecipient, "timeZone", "differs from the one that this recipient has further up")
 			}
 			continue

@@ -29,6 +29,8 @@ const (
 	InvalidMsgType         = "invalid_msg_type"
 	InvalidTemplate        = "invalid_template" // does not parse; the message has line and column
 	TemplateCodeIsRequired = "template_code_required"
+	InvalidLocale          = "invalid_locale" // no language tag, or not as it must be written
+	MissingLocale          = "missing_locale" // of templates.requiredLocales
 
 	DeliveryOpen      = "delivery_open"    // it will be sent without a requeue
 	DeliveryArrived   = "delivery_arrived" // success is final

@@ -13,6 +13,7 @@ import (
 type Settings struct {
 	Defaults  Defaults
 	Retention Retention
+	Templates Templates
 	Registry  *channels.Registry
 	Weights   map[string]int // by app; 1 for those that are not there
 	PublicURL string         // of the service, for links in mails; empty: none are made
@@ -34,6 +35,11 @@ type Defaults struct {
 // Retention is the `retention` section: how long finished notifications are kept.
 type Retention struct {
 	Days int `yaml:"days" env:"DAYS" doc:"days after which a finished notification is deleted, what it left in a cluster, an entry of the audit log, and an hour of the counts; 0 keeps all"`
+}
+
+// Templates is the `templates` section: what templates must have to be saved.
+type Templates struct {
+	RequiredLocales []string `yaml:"requiredLocales" env:"REQUIRED_LOCALES" doc:"languages (such as zh, en) that each template must have a text in when it is saved, written exactly so"`
 }
 
 // NewDefaults returns the documented values.

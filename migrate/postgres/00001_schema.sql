@@ -127,6 +127,7 @@ CREATE TABLE deliveries (
     pinned            boolean NOT NULL DEFAULT false, -- it goes through no other than next_provider
     template_name     text NOT NULL,
     template_version  integer NOT NULL,
+    locale            text NOT NULL DEFAULT '', -- of the text that the message has; empty: the template names none
     recipient_type    text NOT NULL,
     recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
     recipient_configured boolean NOT NULL DEFAULT false, -- from the configuration
@@ -189,6 +190,8 @@ CREATE TABLE templates (
     body          text NOT NULL,
     template_code text NOT NULL,
     template_codes jsonb, -- object: the code by provider; NULL: none
+    locale        text NOT NULL, -- of the texts above; empty: none is named
+    texts         jsonb, -- object: the texts in other languages, by locale; NULL: none
     version       integer NOT NULL, -- the newest of template_versions
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
@@ -208,6 +211,8 @@ CREATE TABLE template_versions (
     body          text NOT NULL,
     template_code text NOT NULL,
     template_codes jsonb, -- object: the code by provider; NULL: none
+    locale        text NOT NULL,
+    texts         jsonb,
     created_by    text NOT NULL, -- app id
     created_at    timestamptz NOT NULL,
     owner         text NOT NULL,
