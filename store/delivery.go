@@ -40,6 +40,7 @@ type Delivery struct {
 	// TemplateVersion is the message's.
 	TemplateVersion int
 	Recipient       Recipient
+	Contact         string // whose address it is, as ContactKey.String; empty: nobody's
 	Status          DeliveryStatus
 	Attempts        int // recorded attempts of this job; throttled ones do not count
 	MaxRetry        int // retries after the first attempt

@@ -17,10 +17,10 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 	queries.Queue(`
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
-			recipient_configured, test)
+			recipient_configured, test, contact)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
 			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::integer[],
-			$14::timestamptz[], $15::timestamptz[], $16::boolean[], $17::boolean[])`,
+			$14::timestamptz[], $15::timestamptz[], $16::boolean[], $17::boolean[], $18::text[])`,
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.ID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.NotificationID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.MessageID }),
@@ -37,7 +37,8 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 		column(deliveries, func(d *store.Delivery) *time.Time { return d.SendAt }),
 		column(deliveries, func(d *store.Delivery) *time.Time { return d.ExpiresAt }),
 		column(deliveries, func(d *store.Delivery) bool { return d.Recipient.Configured }),
-		column(deliveries, func(d *store.Delivery) bool { return d.Test }))
+		column(deliveries, func(d *store.Delivery) bool { return d.Test }),
+		column(deliveries, func(d *store.Delivery) string { return d.Contact }))
 }
 
 // FindDeliveries implements store.Deliveries.

@@ -15,8 +15,8 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 	insert, err := tx.PrepareContext(ctx, `
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
-			recipient_configured, test)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			recipient_configured, test, contact)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 		_, err := insert.ExecContext(ctx, d.ID, d.NotificationID, d.MessageID, d.JobID, d.Channel, d.Provider,
 			d.TemplateName, d.Recipient.Type, d.Recipient.Value, d.MaxRetry,
 			d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(),
-			d.TemplateVersion, micros(d.SendAt), micros(d.ExpiresAt), d.Recipient.Configured, d.Test)
+			d.TemplateVersion, micros(d.SendAt), micros(d.ExpiresAt), d.Recipient.Configured, d.Test, d.Contact)
 		if err != nil {
 			return err
 		}
