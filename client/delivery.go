@@ -18,7 +18,8 @@ type Delivery struct {
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
 	Recipient       Recipient       `json:"recipient"`
-	Test            bool            `json:"test"` // sent with a test secret: it reaches nobody
+	Contact         string          `json:"contact,omitempty"` // whose address it is; empty when the request named the address
+	Test            bool            `json:"test"`              // sent with a test secret: it reaches nobody
 	Status          string          `json:"status"`
 	RetryCount      int             `json:"retryCount"` // retries made so far
 	MaxRetry        int             `json:"maxRetry"`

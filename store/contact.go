@@ -170,9 +170,6 @@ type Contacts interface {
 	// ContactsWith returns a page of at most limit contacts of the owner that have all the labels,
 	// of which there is at least one, by name, after the given name.
 	ContactsWith(ctx context.Context, owner string, labels Labels, after string, limit int) ([]Contact, error)
-	// EraseAddress removes e.Recipient from at most e.Limit contacts, in one transaction, and
-	// returns how many they were; 0 means that none is left. The contacts stay.
-	EraseAddress(ctx context.Context, e Erasure) (int, error)
 
 	// PutGroup creates a group, or replaces everything but CreatedAt of one that exists. One that
 	// would stay as it is is not written.

@@ -92,6 +92,7 @@ type SignOn interface {
 type API interface {
 	Sessions
 	Templates
+	Contacts
 	SignOn
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)

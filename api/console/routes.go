@@ -29,6 +29,7 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/notifications", view: "notifications", role: roleSend, nav: true, holds: []string{"notification", "delivery"}, live: true, handle: listNotifications},
 	{pattern: "GET " + Prefix + "/dead", view: "dead", role: roleSend, nav: true, holds: []string{"deadgroup"}, handle: listDead},
 	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
+	{pattern: "GET " + Prefix + "/contacts", view: "contacts", role: roleSend, nav: true, holds: []string{"contact", "groups", "group"}, handle: listContacts},
 	{pattern: "GET " + Prefix + "/receivers", view: "receivers", role: roleSend, nav: true, holds: []string{"receiver"}, handle: listReceivers},
 	{pattern: "GET " + Prefix + "/providers", view: "providers", role: roleAdmin, nav: true, handle: listProviders},
 	{pattern: "GET " + Prefix + "/apps", view: "apps", role: roleAdmin, nav: true, handle: listApps},
@@ -54,6 +55,10 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/dead/group", view: "deadgroup", role: roleSend, handle: showDeadGroup},
 	{pattern: "GET " + Prefix + "/dead/count", view: "deadgroup", role: roleSend, handle: countDead},
 	{pattern: "POST " + Prefix + "/dead/retry", view: "deadgroup", role: roleSend, handle: retryDead},
+
+	{pattern: "GET " + Prefix + "/contacts/one", view: "contact", role: roleSend, handle: showContact},
+	{pattern: "GET " + Prefix + "/groups", view: "groups", role: roleSend, handle: listGroups},
+	{pattern: "GET " + Prefix + "/groups/one", view: "group", role: roleSend, handle: showGroup},
 
 	{pattern: "GET " + Prefix + "/receivers/one", view: "receiver", role: roleSend, handle: showReceiver},
 	{pattern: "POST " + Prefix + "/receivers/test", view: "receiver", role: roleSend, handle: testReceiver},

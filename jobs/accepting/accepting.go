@@ -20,6 +20,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
 )
@@ -39,6 +40,9 @@ type Store interface {
 	Accept(ctx context.Context, gather func() []store.Acceptance) ([]store.Accepted, error)
 	NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error)
 	Template(ctx context.Context, name string) (store.Template, error)
+	FindContacts(ctx context.Context, owner string, names []string) ([]store.Contact, error)
+	FindGroups(ctx context.Context, owner string, names []string) ([]store.Group, error)
+	ContactsWith(ctx context.Context, owner string, labels store.Labels, after string, limit int) ([]store.Contact, error)
 }
 
 // Accepter accepts notifications. Close it after the last Accept.
@@ -47,6 +51,7 @@ type Accepter struct {
 	renderer  *rendering.Renderer
 	settings  *settings.Live
 	templates *templateCache
+	large     *shares.Pool // requests with many contacts that are worked on at once
 	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
 	metrics   *metrics
 	log       *zap.Logger
@@ -62,6 +67,7 @@ func New(
 	return &Accepter{
 		recipientTypes: channels.RecipientTypesOf(types...),
 
+		large: shares.New(maxLarge, largeOfApp),
 		store: st, renderer: renderer, settings: live, templates: newTemplateCache(st), metrics: newMetrics(registry), log: log,
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
@@ -92,7 +98,7 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 		return result(accepted, notCompared, err)
 	}
 	hash := req.hash()
-	if req.recipients() >= manyRecipients {
+	if req.recipients() >= manyRecipients || req.namesGroup() {
 		if accepted, err := a.replay(ctx, req); !errors.Is(err, store.ErrNotFound) {
 			return result(accepted, hash, err)
 		}
@@ -123,6 +129,7 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, find fi
 	if err != nil {
 		return store.Accepted{}, err
 	}
+	defer p.giveBack()
 	accepted, err := a.commits.Do(ctx, p.Acceptance)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
@@ -155,6 +162,7 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 		NotificationID: a.Notification.ID,
 		Deliveries:     a.Notification.Counts.Total,
 		Unmatched:      a.Notification.Unmatched,
+		Reach:          a.Notification.Reach,
 		Replayed:       a.Replayed,
 	}, nil
 }

@@ -63,6 +63,7 @@ type Accepted struct {
 	NotificationID uuid.UUID
 	Deliveries     int
 	Unmatched      []store.Recipient // fit none of the request's channels
+	Reach          *store.Reach      // nil: it names no contact and no group
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 

@@ -14,6 +14,7 @@ const (
 	NoRecipients        = "no_matching_recipient"
 	InvalidRecipient    = "invalid_recipient"
 	UnknownGroup        = "unknown_group"   // no provider of that name
+	UnknownContact      = "unknown_contact" // no contact, or no group of contacts, of that name
 	GroupForbidden      = "group_forbidden" // to this app
 	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"

@@ -164,7 +164,7 @@ const eraseAddress = `
 	) locked
 	WHERE contacts.owner = locked.owner AND contacts.name = locked.name`
 
-// EraseAddress implements store.Contacts.
+// EraseAddress implements store.Erasures.
 func (s *Store) EraseAddress(ctx context.Context, e store.Erasure) (int, error) {
 	changed, err := s.pool.Exec(ctx, eraseAddress, e.Recipient.Value, e.Recipient.Type, e.Limit, e.At)
 	if err != nil {

@@ -155,7 +155,7 @@ const eraseAddress = `
 		FROM json_each(addresses))
 	WHERE (owner, name) IN (SELECT owner, name FROM contact_addresses WHERE value = ?1 AND type = ?2 ORDER BY owner, name LIMIT ?3)`
 
-// EraseAddress implements store.Contacts.
+// EraseAddress implements store.Erasures.
 func (s *Store) EraseAddress(ctx context.Context, e store.Erasure) (int, error) {
 	n, err := s.execute(ctx, eraseAddress, e.Recipient.Value, e.Recipient.Type, e.Limit, e.At)
 	if err != nil {
