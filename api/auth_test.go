@@ -98,6 +98,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"DELETE kinds":  "admin",
 		"apps":          "admin",
 		"receivers":     "send",
+		"contacts":      "send",
+		"groups":        "send",
 		"providers":     "admin",
 		"preferences":   "send",
 		"link-keys":     "admin",
@@ -164,7 +166,7 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 		method, path := route[0], route[1]
 		elements, theirs, nobodys := strings.Split(path, "/"), path, path
 		for i, element := range elements {
-			if !strings.HasPrefix(element, ":") || elements[i-1] == "providers" || elements[i-1] == "kinds" || elements[i-1] == "suppressions" || elements[i-1] == "unsubscribe" { // those are the installation's
+			if !strings.HasPrefix(element, ":") || slices.Contains([]string{"providers", "kinds", "suppressions", "unsubscribe", "contacts", "groups"}, elements[i-1]) { // the installation's, and each app's own
 				continue
 			}
 			require.Contains(t, owned, elements[i-1], "whose is the id in %s?", path)

@@ -101,14 +101,22 @@ func (c consoleAPI) Preferences(ctx context.Context, r store.Recipient) ([]store
 	if err := maySend(ctx); err != nil {
 		return nil, err
 	}
-	return c.s.optOut.Preferences(ctx, r)
+	person, err := c.s.person(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return c.s.optOut.Preferences(ctx, person)
 }
 
 func (c consoleAPI) SetPreferences(ctx context.Context, r store.Recipient, off []store.Preference) error {
 	if err := maySend(ctx); err != nil {
 		return err
 	}
-	_, err := c.s.optOut.Set(ctx, r, off, actorOf(ctx))
+	person, err := c.s.person(ctx, r)
+	if err != nil {
+		return err
+	}
+	_, err = c.s.optOut.Set(ctx, person, off, actorOf(ctx))
 	return err
 }
 

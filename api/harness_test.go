@@ -194,6 +194,10 @@ type accepter struct {
 	panics   bool
 }
 
+func (a *accepter) CheckAddress(r store.Recipient) error {
+	return accepting.CheckRecipient(channels.RecipientTypesOf(builtin.Types()...), r)
+}
+
 func (a *accepter) CheckAlerts(context.Context, accepting.Request) ([]*refusal.Error, error) {
 	return a.problems, nil
 }
@@ -323,6 +327,8 @@ func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, p
 
 // memory is a store in memory. When err is set, every call returns it.
 type memory struct {
+	store.Contacts // a real store, in the tests that need it
+
 	mu            sync.Mutex
 	notifications map[uuid.UUID]store.Notification
 	deliveries    []store.Delivery
@@ -352,7 +358,38 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, kinds: map[string]store.Kind{}, off: map[store.Recipient][]store.Preference{}, sessions: map[string]store.Session{}}
+	return &memory{Contacts: noContacts{}, counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, kinds: map[string]store.Kind{}, off: map[store.Recipient][]store.Preference{}, sessions: map[string]store.Session{}}
+}
+
+// noContacts is a store without contacts.
+type noContacts struct{}
+
+func (noContacts) PutContacts(_ context.Context, c []store.Contact, _ store.Actor) ([]store.Change, error) {
+	return store.ContactChanges(nil, c), nil
+}
+func (noContacts) DeleteContact(context.Context, store.ContactKey, store.Actor) error {
+	return store.ErrNotFound
+}
+func (noContacts) FindContacts(context.Context, string, []string) ([]store.Contact, error) {
+	return nil, nil
+}
+func (noContacts) ListContacts(context.Context, store.ContactFilter, store.ContactKey, int) ([]store.Contact, error) {
+	return nil, nil
+}
+func (noContacts) ContactsWith(context.Context, string, store.Labels, string, int) ([]store.Contact, error) {
+	return nil, nil
+}
+func (noContacts) PutGroup(context.Context, store.Group, store.Actor) (store.Change, error) {
+	return store.Created, nil
+}
+func (noContacts) DeleteGroup(context.Context, store.ContactKey, store.Actor) error {
+	return store.ErrNotFound
+}
+func (noContacts) FindGroups(context.Context, string, []string) ([]store.Group, error) {
+	return nil, nil
+}
+func (noContacts) ListGroups(context.Context, store.ContactFilter, store.ContactKey, int) ([]store.Group, error) {
+	return nil, nil
 }
 
 func (m *memory) lock() func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
@@ -80,6 +82,8 @@ var tags = []*huma.Tag{
 	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
 	{Name: "kinds", Description: "Where, when and how often sorts of notifications may reach somebody."},
+	{Name: "contacts", Description: "People and teams by name, with their addresses."},
+	{Name: "groups", Description: "Contacts that are sent to by one name."},
 	{Name: "channels", Description: "The channels, their providers and queues."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
@@ -188,6 +192,9 @@ func describeRecipientTypes(api huma.API, types []string) {
 	schemas := api.OpenAPI().Components.Schemas.Map()
 	for _, recipient := range []string{"Recipient", "RecipientRequest"} {
 		schema := schemas[recipient].Properties["type"]
+		if recipient == "RecipientRequest" && len(types) > 0 {
+			types = append(slices.Clone(types), accepting.RecipientContact, accepting.RecipientGroup)
+		}
 		for _, name := range types {
 			schema.Enum = append(schema.Enum, name)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	preferencesDescription = "Of an address. What is off is not sent: those deliveries are `cancelled` with the code `opted_out`. " +
+	preferencesDescription = "Of an address, or of a `contact` by its name: those of the app, or else the shared ones. What is off is not sent: those deliveries are `cancelled` with the code `opted_out`. " +
 		"It counts for kinds that are `optional`, and not with high priority."
 	setPreferencesDescription = "The whole list; an empty one switches everything on. Only kinds that are `optional` can be switched off."
 	linkKeyDescription        = "Links in mails that are sent from now on have the new key; all replicas use it within a minute. " +
@@ -36,8 +36,8 @@ type preferenceView struct {
 
 // personView is whose preferences are read or set.
 type personView struct {
-	Type  string `json:"type" minLength:"1" maxLength:"64" doc:"of the address" example:"email"`
-	Value string `json:"value" minLength:"1" maxLength:"320" doc:"the exact address" example:"alice@example.com"`
+	Type  string `json:"type" minLength:"1" maxLength:"64" doc:"of the address, or contact" example:"email"`
+	Value string `json:"value" minLength:"1" maxLength:"320" doc:"the exact address, or the name of the contact" example:"alice@example.com"`
 }
 
 type preferencesView struct {
@@ -48,8 +48,8 @@ type preferencesView struct {
 type preferencesOutput struct{ Body preferencesView }
 
 type getPreferencesInput struct {
-	Type  string `query:"type" required:"true" maxLength:"64" doc:"of the address" example:"email"`
-	Value string `query:"value" required:"true" maxLength:"320" doc:"the exact address" example:"alice@example.com"`
+	Type  string `query:"type" required:"true" maxLength:"64" doc:"of the address, or contact" example:"email"`
+	Value string `query:"value" required:"true" maxLength:"320" doc:"the exact address, or the name of the contact" example:"alice@example.com"`
 }
 
 // switchRequest is what is to be switched off.
@@ -70,7 +70,11 @@ type setPreferencesInput struct{ jsonBody[preferencesRequest] }
 
 func (s *Server) getPreferences(ctx context.Context, in *getPreferencesInput) (*preferencesOutput, error) {
 	of := store.Recipient{Type: in.Type, Value: in.Value}
-	off, err := s.optOut.Preferences(ctx, of)
+	person, err := s.person(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	off, err := s.optOut.Preferences(ctx, person)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +87,25 @@ func (s *Server) setPreferences(ctx context.Context, in *setPreferencesInput) (*
 	for i, r := range in.body.Off {
 		off[i] = store.Preference{Kind: r.Kind, Channel: r.Channel}
 	}
-	off, err := s.optOut.Set(ctx, of, off, actorOf(ctx))
+	person, err := s.person(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	off, err = s.optOut.Set(ctx, person, off, actorOf(ctx))
 	if err != nil {
 		return nil, err
 	}
 	return viewPreferences(of, off), nil
+}
+
+// person returns whose preferences are meant: the address, or the contact that its name means to the
+// caller's app.
+func (s *Server) person(ctx context.Context, r store.Recipient) (store.Recipient, error) {
+	if r.Type != store.RecipientContact {
+		return r, nil
+	}
+	c, err := s.contactOf(ctx, callerOf(ctx).app(), r.Value, false)
+	return store.Recipient{Type: r.Type, Value: c.String()}, err
 }
 
 func viewPreferences(of store.Recipient, off []store.Preference) *preferencesOutput {

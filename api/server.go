@@ -42,9 +42,11 @@ const (
 )
 
 // Accepter accepts notifications. It returns a *refusal.Error for a request that
-// cannot be accepted. CheckAlerts returns what keeps sample alerts from being sent as
+// cannot be accepted. CheckAddress returns what is wrong with an address, and does not repeat it.
+// CheckAlerts returns what keeps sample alerts from being sent as
 // their receiver is configured.
 type Accepter interface {
+	CheckAddress(r store.Recipient) error
 	Accept(ctx context.Context, req accepting.Request) (accepting.Accepted, error)
 	CheckAlerts(ctx context.Context, req accepting.Request) ([]*refusal.Error, error)
 }
@@ -87,6 +89,7 @@ type Overview interface {
 type Store interface {
 	store.Templates
 	store.Kinds
+	store.Contacts
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
 	ListNotifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
@@ -271,6 +274,7 @@ func (s *Server) routes(api huma.API) {
 	s.templateRoutes(api)
 	s.kindRoutes(api)
 	s.peopleRoutes(api)
+	s.contactRoutes(api)
 	s.appRoutes(api)
 	s.healthRoutes(api)
 	describeRecipientTypes(api, s.recipientTypes)
@@ -480,6 +484,51 @@ func (s *Server) peopleRoutes(api huma.API) {
 		method: http.MethodDelete, path: suppressions + "/{id}", id: "deleteSuppression", role: RoleAdmin,
 		summary: "Let an address be sent to again", description: unsuppressDescription, errors: []int{400, 404},
 	}, s.deleteSuppression)
+}
+
+func (s *Server) contactRoutes(api huma.API) {
+	const contacts, groups = apiPrefix + "/contacts", apiPrefix + "/groups"
+	addRoute(s, api, route{
+		method: http.MethodGet, path: contacts, id: "listContacts", role: RoleSend,
+		summary: "List contacts by owner and name", description: contactsDescription,
+		strictQuery: true, answer: contactListView{}, errors: []int{400, 422},
+	}, s.listContacts)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: contacts, id: "putContacts", role: RoleSend,
+		summary: "Create and replace many contacts, all or none", description: putDescription,
+		strictQuery: true, errors: []int{400, 413, 415, 422},
+	}, s.putContacts)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: contacts + "/{name}", id: "getContact", role: RoleSend,
+		summary: "Read a contact", description: ownOrShared, strictQuery: true, errors: []int{400, 404, 422},
+	}, s.getContact)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: contacts + "/{name}", id: "putContact", role: RoleSend,
+		summary: "Create or replace a contact", description: putDescription,
+		strictQuery: true, errors: []int{400, 404, 413, 415, 422},
+	}, s.putContact)
+	addRoute(s, api, route{
+		method: http.MethodDelete, path: contacts + "/{name}", id: "deleteContact", role: RoleSend,
+		summary: "Delete a contact", description: "What was accepted stays.", strictQuery: true, errors: []int{400, 404, 422},
+	}, s.deleteContact)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: groups, id: "listGroups", role: RoleSend,
+		summary: "List groups of contacts by owner and name", description: contactsDescription + groupDescription,
+		strictQuery: true, answer: groupListView{}, errors: []int{400, 422},
+	}, s.listGroups)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: groups + "/{name}", id: "getGroup", role: RoleSend,
+		summary: "Read a group", description: ownOrShared, strictQuery: true, errors: []int{400, 404, 422},
+	}, s.getGroup)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: groups + "/{name}", id: "putGroup", role: RoleSend,
+		summary: "Create or replace a group", description: putDescription + groupDescription,
+		strictQuery: true, errors: []int{400, 413, 415, 422},
+	}, s.putGroup)
+	addRoute(s, api, route{
+		method: http.MethodDelete, path: groups + "/{name}", id: "deleteGroup", role: RoleSend,
+		summary: "Delete a group; its contacts stay", strictQuery: true, errors: []int{400, 404, 422},
+	}, s.deleteGroup)
 }
 
 func (s *Server) appRoutes(api huma.API) {

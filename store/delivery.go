@@ -41,6 +41,7 @@ type Delivery struct {
 	TemplateVersion int
 	Locale          string // of the template's text that fits the recipient; empty when the template names none
 	Recipient       Recipient
+	Contact         string // whose address it is, as ContactKey.String; empty: nobody's
 	Status          DeliveryStatus
 	Attempts        int // recorded attempts of this job; throttled ones do not count
 	MaxRetry        int // retries after the first attempt

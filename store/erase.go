@@ -30,6 +30,9 @@ type Erasures interface {
 	// ForgetRecipient deletes what is kept of an address beside what was sent: its suppressions
 	// and preferences. It returns how many rows there were.
 	ForgetRecipient(ctx context.Context, r Recipient) (int, error)
+	// EraseAddress removes e.Recipient from at most e.Limit contacts, in one transaction, and
+	// returns how many they were; 0 means that none is left. The contacts stay.
+	EraseAddress(ctx context.Context, e Erasure) (int, error)
 }
 
 // Erasure chooses what is erased: all that went to one recipient, or one notification.

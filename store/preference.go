@@ -49,13 +49,17 @@ type LinkKeys interface {
 	AddLinkKey(ctx context.Context, key []byte, alone bool, audit AuditEntry) error
 }
 
-// OptionalOf returns the addresses of acceptances whose kind may be switched off.
+// OptionalOf returns the addresses of acceptances whose kind may be switched off, and the contacts whose
+// they are.
 func OptionalOf(news []Acceptance) []string {
 	var values []string
 	for _, a := range news {
 		if a.isOptional() {
 			for i := range a.Deliveries {
 				values = append(values, a.Deliveries[i].Recipient.Value)
+				if contact := a.Deliveries[i].Contact; contact != "" {
+					values = append(values, contact)
+				}
 			}
 		}
 	}
@@ -79,11 +83,12 @@ func (a Acceptance) optedOut(d Delivery, off map[Preference]bool) reason {
 	if len(off) == 0 || !a.isOptional() {
 		return reason{}
 	}
-	who := Recipient{Type: d.Recipient.Type, Value: d.Recipient.Value}
-	for _, kind := range []string{a.Kind.Name, ""} {
-		for _, channel := range []string{d.Channel, ""} {
-			if off[Preference{Recipient: who, Kind: kind, Channel: channel}] {
-				return reason{CodeOptedOut, "the recipient has switched off kind " + a.Kind.Name}
+	for _, who := range []Recipient{{Type: d.Recipient.Type, Value: d.Recipient.Value}, {Type: RecipientContact, Value: d.Contact}} {
+		for _, kind := range []string{a.Kind.Name, ""} {
+			for _, channel := range []string{d.Channel, ""} {
+				if off[Preference{Recipient: who, Kind: kind, Channel: channel}] {
+					return reason{CodeOptedOut, "the recipient has switched off kind " + a.Kind.Name}
+				}
 			}
 		}
 	}

@@ -37,6 +37,7 @@ type Store interface {
 	Erasures
 	Templates
 	TemplateHistory
+	Contacts
 	AlertGroups
 	Quotas
 	Kinds

@@ -93,6 +93,7 @@ type API interface {
 	Sessions
 	Templates
 	Kinds
+	Contacts
 	SignOn
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)

@@ -30,6 +30,7 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/dead", view: "dead", role: roleSend, nav: true, holds: []string{"deadgroup"}, handle: listDead},
 	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
 	{pattern: "GET " + Prefix + "/kinds", view: "kinds", nav: true, holds: []string{"kind"}, handle: listKinds},
+	{pattern: "GET " + Prefix + "/contacts", view: "contacts", role: roleSend, nav: true, holds: []string{"contact", "groups", "group"}, handle: listContacts},
 	{pattern: "GET " + Prefix + "/receivers", view: "receivers", role: roleSend, nav: true, holds: []string{"receiver"}, handle: listReceivers},
 	{pattern: "GET " + Prefix + "/recipients", view: "recipients", role: roleSend, nav: true, handle: listRecipients},
 	{pattern: "GET " + Prefix + "/providers", view: "providers", role: roleAdmin, nav: true, handle: listProviders},
@@ -61,6 +62,9 @@ var routes = []route{
 	{pattern: "GET " + Prefix + "/kind", view: "kind", role: roleAdmin, handle: showKind},
 	{pattern: "POST " + Prefix + "/kind", view: "kind", role: roleAdmin, handle: saveKind},
 	{pattern: "POST " + Prefix + "/kind/delete", view: "kinds", role: roleAdmin, handle: deleteKind},
+	{pattern: "GET " + Prefix + "/contacts/one", view: "contact", role: roleSend, handle: showContact},
+	{pattern: "GET " + Prefix + "/groups", view: "groups", role: roleSend, handle: listGroups},
+	{pattern: "GET " + Prefix + "/groups/one", view: "group", role: roleSend, handle: showGroup},
 
 	{pattern: "GET " + Prefix + "/receivers/one", view: "receiver", role: roleSend, handle: showReceiver},
 	{pattern: "POST " + Prefix + "/receivers/test", view: "receiver", role: roleSend, handle: testReceiver},

@@ -49,6 +49,7 @@ func (c eraseCommand) Run(ctx context.Context, s *session) error {
 		row(w, "Notifications with unmatched addresses", total.Unmatched)
 		row(w, "Messages that mentioned the address", total.Mentions)
 		row(w, "Suppressions and preferences of the address", total.Forgotten)
+		row(w, "Contacts that had the address", total.Contacts)
 	})
 }
 
@@ -66,6 +67,7 @@ func (s *session) erase(ctx context.Context, request client.EraseRequest) (total
 		total.Unmatched += done.Unmatched
 		total.Mentions += done.Mentions
 		total.Forgotten += done.Forgotten
+		total.Contacts += done.Contacts
 		if !done.More {
 			return total, nil
 		}

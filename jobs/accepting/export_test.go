@@ -21,6 +21,7 @@ func (a *Accepter) Prepare(ctx context.Context, req Request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer p.giveBack()
 	return len(p.Deliveries), nil
 }
 

@@ -32,6 +32,8 @@ type preparation struct {
 	store.Acceptance
 	settings   *settings.Settings
 	lists      lists
+	reach      *reach // nil: the request names no contact and no group
+	large      func() // gives back what takeLarge has taken; nil: nothing
 	reached    map[store.Recipient]struct{}
 	texts      int       // bytes of the messages
 	job        store.Job // what all jobs have in common
@@ -43,32 +45,44 @@ type preparation struct {
 	fallbacks  []fallback
 }
 
-// prepare returns all rows of a notification. It writes nothing.
+// prepare returns all rows of a notification, which is to be given back. It writes nothing.
 func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, from sources) (*preparation, error) {
 	p, err := a.begin(ctx, req, hash)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
+	if err := a.fill(ctx, p, req, from); err != nil {
+		p.giveBack()
 		return nil, err
+	}
+	return p, nil
+}
+
+// fill adds all messages and deliveries to what begin has made.
+func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from sources) error {
+	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
+		return err
+	}
+	if err := p.resolve(ctx, a); err != nil {
+		return err
 	}
 	turn := a.renderer.Begin(ctx, req.AppID)
 	defer turn.End()
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		if err := a.addChannel(ctx, p, turn, channel, req.Channels[channel], from.template); err != nil {
-			return nil, in(channel, err)
+			return in(channel, err)
 		}
 	}
-	p.Notification.Unmatched = p.lists.unmatched(p.reached)
+	p.Notification.Unmatched, p.Notification.Reach = p.lists.unmatched(p.reached), p.reach.stored()
 	if len(p.Deliveries) == 0 {
 		if len(p.fallbacks) > 0 {
 			a.noteFallbacks(req.Alerts, p.fallbacks)
-			return nil, in(p.fallbacks[0].channel, p.fallbacks[0].why)
+			return in(p.fallbacks[0].channel, p.fallbacks[0].why)
 		}
-		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
+		return refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}
-	return p, p.addQuotas(req.Limits)
+	return p.addQuotas(req.Limits)
 }
 
 // begin checks the recipients and times of a request and makes its notification.
@@ -127,7 +141,7 @@ func (a *Accepter) addChannel(
 	var to, mention []recipient
 	if provider.Type.Name != "" { // the channel is on
 		var refused error
-		if to, refused = p.lists.of(provider.Type, p.alerts != nil); refused == nil {
+		if to, refused = p.taken(provider.Type); refused == nil {
 			mention, refused = p.mention(provider, to)
 		}
 		if err == nil {
@@ -183,15 +197,18 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 		first, isAdded := added[text]
 		if isAdded {
 			message.ID = first
-		} else {
-			added[text] = message.ID
-			if p.addMessage(message, d); p.texts > maxTexts {
-				return refusal.New(refusal.TooManyDeliveries, group.to[0].path()+".params",
-					"the messages of this request have more than %d bytes together; send several requests", maxTexts)
-			}
 		}
+		before := len(p.Deliveries)
 		if err := p.addDeliveries(message, group.template.Locale, d.provider.Type, group.to); err != nil {
 			return err
+		}
+		if isAdded || len(p.Deliveries) == before {
+			continue
+		}
+		added[text] = message.ID
+		if p.addMessage(message, d); p.texts > maxTexts {
+			return refusal.New(refusal.TooManyDeliveries, group.to[0].path()+".params",
+				"the messages of this request have more than %d bytes together; send several requests", maxTexts)
 		}
 	}
 	return nil
@@ -244,6 +261,13 @@ func in(channel string, err error) error {
 	return &refusal.Error{Code: refused.Code, Field: "channels." + channel + refused.Field, Message: refused.Message}
 }
 
+// isOfAddress reports whether an error is about the address alone: it cannot be sent to, or it names a
+// group that the app does not reach.
+func isOfAddress(err error, t channels.Type, r recipient) bool {
+	var refused *refusal.Error
+	return errors.As(err, &refused) && (refused.Code == refusal.InvalidRecipient || t.NamesProvider(r.Type))
+}
+
 // addDeliveries adds a message of a channel with a delivery and a job for each recipient that
 // its provider takes. The locale is that of the text.
 func (p *preparation) addDeliveries(message store.Message, locale string, t channels.Type, to []recipient) error {
@@ -253,11 +277,13 @@ func (p *preparation) addDeliveries(message store.Message, locale string, t chan
 			return err
 		}
 		provider, err := p.providerFor(t, r, id, message)
-		if err != nil {
-			if p.alerts != nil {
-				continue
-			}
+		// What is wrong with an address of a contact is no fault of the request.
+		if err != nil && p.alerts == nil && (r.origin == byAddress || !isOfAddress(err, t, r)) {
 			return err
+		}
+		p.noteAll(r, t.Channel, err == nil)
+		if err != nil {
+			continue
 		}
 		p.reached[r.Recipient] = struct{}{}
 		if len(p.Deliveries) == maxDeliveries {
@@ -314,7 +340,7 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, locale st
 	d := store.Delivery{
 		ID: id, NotificationID: n.ID, MessageID: message.ID, Channel: message.Channel, Provider: provider.Name,
 		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion, Locale: locale,
-		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: tries.MaxRetry,
+		Recipient: r.Recipient, Contact: r.contactKey(), Status: store.DeliveryPending, MaxRetry: tries.MaxRetry,
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 		Kind: n.Kind, Quiet: p.quiet(message.Channel, r),
 	}

@@ -16,6 +16,7 @@ const (
 	UnknownKind         = "unknown_kind"
 	KindChannel         = "channel_of_another_kind" // the kind does not send over it
 	UnknownGroup        = "unknown_group"           // no provider of that name
+	UnknownContact      = "unknown_contact"         // no contact, or no group of contacts, of that name
 	GroupForbidden      = "group_forbidden"         // to this app
 	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"

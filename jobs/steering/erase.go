@@ -51,6 +51,7 @@ type Erased struct {
 	Unmatched      int // notifications with addresses that fitted no channel
 	Mentions       int // messages that mentioned the recipient
 	Forgotten      int // suppressions and preferences of the recipient
+	Contacts       int // that had the address
 	Sending        int // deliveries that are being sent, and were left
 	More           bool
 }
@@ -80,6 +81,9 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	}
 	if err == nil && !done.More && r.NotificationID == uuid.Nil {
 		done.Mentions, done.More, err = erasePages(ctx, page, until, c.store.EraseMentions)
+	}
+	if err == nil && !done.More && r.NotificationID == uuid.Nil {
+		done.Contacts, done.More, err = erasePages(ctx, page, until, c.store.EraseAddress)
 	}
 	if err == nil && r.NotificationID == uuid.Nil {
 		_, err = c.store.EraseRecipientUses(ctx, r.Recipient)

@@ -11,6 +11,7 @@ CREATE TABLE notifications (
     idempotency_key text NOT NULL,
     request_hash    bytea NOT NULL,
     unmatched       jsonb, -- array of {type, value}; NULL when all recipients matched
+    contacts        json, -- object: which contacts it reaches; NULL when it names none
     -- Deliveries by stored status. The rest of total is pending.
     total           integer NOT NULL CHECK (total > 0),
     failed          integer NOT NULL DEFAULT 0 CHECK (failed >= 0),
@@ -131,6 +132,7 @@ CREATE TABLE deliveries (
     recipient_type    text NOT NULL,
     recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
     recipient_configured boolean NOT NULL DEFAULT false, -- from the configuration
+    contact           text COLLATE "C" NOT NULL DEFAULT '', -- whose address it is, as owner/name; empty: nobody's
     test              boolean NOT NULL DEFAULT false, -- it reaches nobody
     status            text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
@@ -247,6 +249,70 @@ CREATE TABLE recipient_use (
     PRIMARY KEY (recipient_value, recipient_type, kind, channel, day)
 )
 WITH (fillfactor = 50);
+
+-- People and teams by name, with their addresses.
+CREATE TABLE contacts (
+    owner      text COLLATE "C" NOT NULL, -- app id; empty: shared by all apps
+    name       text COLLATE "C" NOT NULL,
+    addresses  jsonb NOT NULL, -- array of {type, value}, the preferred one first
+    locale     text NOT NULL,
+    time_zone  text NOT NULL,
+    labels     jsonb, -- object of texts; NULL: none
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (owner, name)
+);
+
+-- The addresses in contacts, for finding and erasing one, and the labels, for the contacts of a
+-- group in the order of names: indexes over the two columns, which triggers keep.
+CREATE TABLE contact_addresses (
+    value text COLLATE "C" NOT NULL,
+    type  text NOT NULL,
+    owner text COLLATE "C" NOT NULL,
+    name  text COLLATE "C" NOT NULL,
+    PRIMARY KEY (value, type, owner, name)
+);
+CREATE TABLE contact_labels (
+    owner text COLLATE "C" NOT NULL,
+    label text COLLATE "C" NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    name  text COLLATE "C" NOT NULL, -- of the contact
+    PRIMARY KEY (owner, label, value, name)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION index_contact() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM contact_addresses WHERE (value, type, owner, name) IN (
+            SELECT a ->> 'value', a ->> 'type', OLD.owner, OLD.name FROM jsonb_array_elements(OLD.addresses) AS u (a));
+        DELETE FROM contact_labels WHERE (owner, label, value, name) IN (
+            SELECT OLD.owner, l.key, l.value, OLD.name FROM jsonb_each_text(OLD.labels) AS l);
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM preferences WHERE recipient_value = OLD.owner || '/' || OLD.name AND recipient_type = 'contact';
+    ELSE
+        INSERT INTO contact_addresses
+            SELECT DISTINCT a ->> 'value', a ->> 'type', NEW.owner, NEW.name FROM jsonb_array_elements(NEW.addresses) AS u (a);
+        INSERT INTO contact_labels SELECT NEW.owner, l.key, l.value, NEW.name FROM jsonb_each_text(NEW.labels) AS l;
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER contact_written AFTER INSERT OR DELETE OR UPDATE OF addresses, labels ON contacts
+    FOR EACH ROW EXECUTE FUNCTION index_contact();
+
+-- Contacts that are sent to by one name: those that are listed, and those of the owner that have
+-- all the labels.
+CREATE TABLE contact_groups (
+    owner      text COLLATE "C" NOT NULL, -- as in contacts
+    name       text COLLATE "C" NOT NULL,
+    contacts   jsonb NOT NULL, -- array of names
+    labels     jsonb, -- object of texts; NULL: only those that are listed
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (owner, name)
+);
 
 -- What the apps that have limits have used.
 CREATE TABLE app_use (
@@ -415,6 +481,11 @@ DROP TABLE app_use;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;
+DROP TABLE contact_groups;
+DROP TABLE contacts;
+DROP FUNCTION index_contact;
+DROP TABLE contact_labels;
+DROP TABLE contact_addresses;
 DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;

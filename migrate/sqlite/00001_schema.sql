@@ -9,6 +9,7 @@ CREATE TABLE notifications (
     idempotency_key TEXT NOT NULL,
     request_hash    BLOB NOT NULL,
     unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
+    contacts        TEXT CHECK (json_valid(contacts)),
     total           INTEGER NOT NULL CHECK (total > 0),
     failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
@@ -127,6 +128,7 @@ CREATE TABLE deliveries (
     recipient_type    TEXT NOT NULL,
     recipient_value   TEXT NOT NULL,
     recipient_configured INTEGER NOT NULL DEFAULT 0,
+    contact           TEXT NOT NULL DEFAULT '',
     test              INTEGER NOT NULL DEFAULT 0,
     status            TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
@@ -226,6 +228,74 @@ CREATE TABLE recipient_use (
     day             TEXT NOT NULL,
     used            INTEGER NOT NULL,
     PRIMARY KEY (recipient_value, recipient_type, kind, channel, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contacts (
+    owner      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    addresses  TEXT NOT NULL CHECK (json_valid(addresses)),
+    locale     TEXT NOT NULL,
+    time_zone  TEXT NOT NULL,
+    labels     TEXT CHECK (json_valid(labels)),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact_addresses (
+    value TEXT NOT NULL,
+    type  TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    PRIMARY KEY (value, type, owner, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE contact_labels (
+    owner TEXT NOT NULL,
+    label TEXT NOT NULL,
+    value TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    PRIMARY KEY (owner, label, value, name)
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER contact_inserted AFTER INSERT ON contacts
+BEGIN
+    INSERT INTO contact_addresses
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.owner, NEW.name FROM json_each(NEW.addresses);
+    INSERT INTO contact_labels SELECT NEW.owner, key, value, NEW.name FROM json_each(NEW.labels);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER contact_updated AFTER UPDATE OF addresses, labels ON contacts
+BEGIN
+    DELETE FROM contact_addresses WHERE (value, type, owner, name) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.owner, OLD.name FROM json_each(OLD.addresses));
+    DELETE FROM contact_labels WHERE (owner, label, value, name) IN (
+        SELECT OLD.owner, key, value, OLD.name FROM json_each(OLD.labels));
+    INSERT INTO contact_addresses
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.owner, NEW.name FROM json_each(NEW.addresses);
+    INSERT INTO contact_labels SELECT NEW.owner, key, value, NEW.name FROM json_each(NEW.labels);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER contact_deleted AFTER DELETE ON contacts
+BEGIN
+    DELETE FROM contact_addresses WHERE (value, type, owner, name) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.owner, OLD.name FROM json_each(OLD.addresses));
+    DELETE FROM contact_labels WHERE (owner, label, value, name) IN (
+        SELECT OLD.owner, key, value, OLD.name FROM json_each(OLD.labels));
+    DELETE FROM preferences WHERE recipient_value = OLD.owner || '/' || OLD.name AND recipient_type = 'contact';
+END;
+-- +goose StatementEnd
+
+CREATE TABLE contact_groups (
+    owner      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    contacts   TEXT NOT NULL CHECK (json_valid(contacts)),
+    labels     TEXT CHECK (json_valid(labels)),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, name)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_use (
@@ -356,6 +426,10 @@ DROP TABLE app_use;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;
+DROP TABLE contact_groups;
+DROP TABLE contacts;
+DROP TABLE contact_labels;
+DROP TABLE contact_addresses;
 DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;

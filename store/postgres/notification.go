@@ -197,10 +197,10 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	}
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
-			$13::text[], $14::jsonb[], $15::integer[])
+			$13::text[], $14::jsonb[], $15::integer[], $16::json[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -216,7 +216,8 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.Kind }),
 		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Withheld.JSON() }),
-		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() })).
+		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() }),
+		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Reach.JSON() })).
 		Exec(func(inserted pgconn.CommandTag) error {
 			if int(inserted.RowsAffected()) < len(batch) {
 				return errRepeated

@@ -167,6 +167,40 @@ var operations = map[string]struct {
 		_, err := c.TestTemplate(ctx, "X", filled[client.TestRequest]())
 		return err
 	}, client.Accepted{}},
+	"listContacts": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Contacts(ctx, filled[client.ContactQuery]())
+		return err
+	}, client.ContactList{}},
+	"putContacts": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutContacts(ctx, filled[client.ContactsRequest](), filled[client.Whose]())
+		return err
+	}, client.ContactsWritten{}},
+	"getContact": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Contact(ctx, "X", filled[client.Whose]())
+		return err
+	}, client.Contact{}},
+	"putContact": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutContact(ctx, filled[client.ContactRequest](), filled[client.Whose]())
+		return err
+	}, client.Contact{}},
+	"deleteContact": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteContact(ctx, "X", filled[client.Whose]())
+	}, nil},
+	"listGroups": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Groups(ctx, filled[client.GroupQuery]())
+		return err
+	}, client.GroupList{}},
+	"getGroup": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Group(ctx, "X", filled[client.Whose]())
+		return err
+	}, client.Group{}},
+	"putGroup": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutGroup(ctx, "X", filled[client.GroupRequest](), filled[client.Whose]())
+		return err
+	}, client.GroupWritten{}},
+	"deleteGroup": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteGroup(ctx, "X", filled[client.Whose]())
+	}, nil},
 	"listReceivers": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Receivers(ctx)
 		return err

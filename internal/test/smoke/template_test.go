@@ -109,4 +109,13 @@ func TestDocumentedSending(t *testing.T) {
 	require.NotEmpty(t, n.SendAt)
 	require.NotEmpty(t, n.ExpiresAt)
 	require.Equal(t, "high", n.Priority)
+
+	answers = curls(t, w, r, shellBlocksOf(t, "docs/sending.md", "## Contacts and groups")[0])
+	require.Len(t, answers, 3)
+	require.Equal(t, http.StatusAccepted, answers[2].Status, answers[2].Raw)
+	require.EqualValues(t, 1, answers[2].Body["deliveries"], answers[2].Raw)
+	r.Until(answers[2].Body["notificationId"].(string), "success")
+	arrival := w.Vendors.Feishu.Inbox().Arrivals()[0]
+	require.Equal(t, "ou_alice", arrival.To)
+	require.Contains(t, arrival.Text, "P0")
 }
