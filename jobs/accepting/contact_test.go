@@ -338,3 +338,31 @@ func TestContactsWithAddressesOfGroups(t *testing.T) {
 		jobstest.RequireRefusal(t, err, refusal.GroupForbidden, "recipients[0].value")
 	})
 }
+
+// A contact's language and time zone count where the request gives the recipient none.
+func TestContactsLanguageAndZone(t *testing.T) {
+	eachDirectory(t, func(t *testing.T, d directory) {
+		storeTexts(t, d.Bundle)
+		putKind(t, d.Bundle, store.Kind{Name: "billing", Quiet: quietNow()})
+		for _, name := range []string{"alice", "bob", "carol"} {
+			_, err := d.Store.PutContacts(t.Context(), []store.Contact{{
+				ContactKey: key("app", name), Addresses: []store.Recipient{{Type: channels.RecipientEmail, Value: name + "@example.com"}},
+				Locale: "en", TimeZone: "Etc/GMT+9", CreatedAt: store.Now(), UpdatedAt: store.Now(),
+			}}, store.Actor{})
+			require.NoError(t, err)
+		}
+		d.group("app", "all", nil, "alice", "bob", "carol")
+		bob := toContact("bob")
+		bob.Locale, bob.TimeZone = "zh", "Europe/Berlin"
+		req := textsRequest("k", toGroup("all"), bob, accepting.Recipient{Recipient: store.Recipient{Type: channels.RecipientEmail, Value: "carol@example.com"}})
+		req.Kind = "billing"
+		a, err := d.Jobs.Accepter.Accept(t.Context(), req)
+		require.NoError(t, err)
+		texts, _ := locales(d.Bundle, a.NotificationID)
+		require.Equal(t, map[string]string{"alice@example.com": "en", "bob@example.com": "zh", "carol@example.com": "en"}, texts)
+		for _, delivery := range d.Deliveries(a.NotificationID) {
+			zone := map[string]string{"app/alice": "Etc/GMT+9", "app/bob": "Europe/Berlin", "app/carol": "Etc/GMT+9"}[delivery.Contact]
+			require.Contains(t, delivery.Quiet, " "+zone, delivery.Contact)
+		}
+	})
+}

@@ -14,6 +14,7 @@ var preferenceCases = map[string]func(*testing.T, bundle){
 	"Preferences/switched off and on by a link": preferenceLink,
 	"Accept/opted out":                          optedOut,
 	"Accept/opted out uses no cap":              optedOutUncounted,
+	"Accept/a contact has opted out":            contactOptedOut,
 	"LinkKeys/first, next, alone":               linkKeys,
 }
 
@@ -118,6 +119,34 @@ func optedOut(t *testing.T, b bundle) {
 		require.Contains(t, deliveries[0].LastError, "news")
 		require.Equal(t, store.Amounts{store.CodeOptedOut: 1}, b.notification(t, a.Notification.ID).Withheld)
 	}
+}
+
+// What a contact has switched off is off at whatever address of it, and is on again for another
+// contact of that name.
+func contactOptedOut(t *testing.T, b bundle) {
+	b.withKind(t, optional("", 1))
+	alice := store.ContactKey{Owner: "app", Name: "alice"}
+	put := func() {
+		_, err := b.PutContacts(t.Context(), []store.Contact{{ContactKey: alice, CreatedAt: store.Now(), UpdatedAt: store.Now()}}, actor)
+		require.NoError(t, err)
+	}
+	send := func(key string) []store.Delivery {
+		a := optional(key, 3)
+		a.Deliveries[0].Contact, a.Deliveries[1].Contact = alice.String(), store.ContactKey{Name: "alice"}.String()
+		return b.acceptSuppressible(t, a)
+	}
+	put()
+	of := store.Recipient{Type: store.RecipientContact, Value: alice.String()}
+	require.NoError(t, b.SetPreferences(t.Context(), of, off([2]string{"news", ""}), preferenceUpdate))
+	deliveries := send("off")
+	require.Equal(t, store.CodeOptedOut, deliveries[0].LastCode)
+	require.Equal(t, store.DeliveryPending, deliveries[1].Status, "another contact of that name")
+	require.Equal(t, store.DeliveryPending, deliveries[2].Status, "nobody's address")
+
+	require.NoError(t, b.DeleteContact(t.Context(), alice, actor))
+	require.Empty(t, b.pairs(t, of))
+	put()
+	require.Equal(t, store.DeliveryPending, send("on")[0].Status)
 }
 
 func optedOutUncounted(t *testing.T, b bundle) {
