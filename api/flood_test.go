@@ -177,7 +177,7 @@ func inUse() int64 {
 	runtime.ReadMemStats(&m)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // without what was allocated since: much, on a busy machine
 	metrics.Read(live)
-	return int64(live[0].Value.Uint64() + m.StackInuse) //nolint:gosec // less than a machine has
+	return int64(live[0].Value.Uint64() + m.StackInuse)
 }
 
 // allocated returns how much memory was allocated since the start, in bytes.
