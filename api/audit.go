@@ -22,19 +22,23 @@ const maxText = 64
 
 type originKey struct{}
 
-// noteOrigin is the middleware that keeps where a request comes from, for the audit log.
+// noteOrigin is the middleware that keeps where a request comes from, for the audit log. Few
+// requests are noted there, so it is found out when it is asked for.
 func (s *Server) noteOrigin(c *fiber.Ctx) error {
 	c.Locals(originKey{}, s.originOf(c))
 	return c.Next()
 }
 
-func (s *Server) originOf(c *fiber.Ctx) store.Actor {
-	var origin store.Actor
-	if address := s.peer(c); address.IsValid() {
-		origin.Address = address.String()
+// originOf returns a function for the life of the request.
+func (s *Server) originOf(c *fiber.Ctx) func() store.Actor {
+	return func() store.Actor {
+		var origin store.Actor
+		if address := s.peer(c); address.IsValid() {
+			origin.Address = address.String()
+		}
+		origin.Agent = plain(c.Get(fiber.HeaderUserAgent))
+		return origin
 	}
-	origin.Agent = plain(c.Get(fiber.HeaderUserAgent))
-	return origin
 }
 
 // plain returns the beginning of a text that a caller chose, without what is not printable
@@ -50,7 +54,10 @@ func plain(text string) string {
 
 // actorOf returns who makes a request, and from where.
 func actorOf(ctx context.Context) store.Actor {
-	actor, _ := ctx.Value(originKey{}).(store.Actor)
+	var actor store.Actor
+	if origin, is := ctx.Value(originKey{}).(func() store.Actor); is {
+		actor = origin()
+	}
 	caller := callerOf(ctx)
 	actor.AppID, actor.Person = caller.AppID, caller.person
 	return actor
@@ -143,7 +150,7 @@ func (s *Server) auditRiverUI(c *fiber.Ctx) error {
 	if c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead {
 		return c.Next()
 	}
-	actor, caller := s.originOf(c), c.Locals(callerKey{}).(Caller)
+	actor, caller := s.originOf(c)(), c.Locals(callerKey{}).(Caller)
 	actor.AppID, actor.Person = caller.AppID, caller.person
 	entries := riverUIEntries(actor, strings.TrimPrefix(c.Path(), riverUIPrefix+"/api/"), c.BodyRaw())
 	err := c.Next()

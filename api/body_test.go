@@ -6,10 +6,16 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/channels/builtin"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/store"
 )
 
 // FuzzNotificationBody checks that a body is either a notification whose texts can
@@ -92,6 +98,52 @@ func FuzzAlertGroupBody(f *testing.F) {
 		require.NoError(t, err)
 		require.True(t, utf8.Valid(encoded))
 	})
+}
+
+// FuzzContactsBody checks that what a body of contacts becomes can be stored, and that a refusal has
+// bounded size and repeats no address.
+func FuzzContactsBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"contacts":[{"name":"alice","addresses":[{"type":"email","value":"canary@example.com"}],"locale":"zh-hans-CN","timeZone":"Asia/Shanghai","labels":{"a":"b"}}]}`,
+		`{"contacts":[{"name":"a"},{"name":"a"}],"dryRun":true}`, `{"contacts":[{"name":"a","labels":{"a.b":"c\nd"}}]}`,
+		`{"contacts":[{"name":"a","locale":"x-y","timeZone":"../UTC"}]}`, `{"contacts":[{"name":"a","addresses":[{"type":"phone","value":"canary"}]}]}`,
+		`{"contacts":[{"name":"a","labels":{"":""}}]}`, `{"contacts":null}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	s := &Server{accepter: addresses{}}
+	schema := schemaOf[contactsRequest]()
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var decoded contactsRequest
+		if err := schema.decode(body, &decoded, noWeight); err != nil {
+			requireBadRequest(t, err)
+			return
+		}
+		contacts, err := s.contactsOf("app", decoded.Contacts)
+		if err != nil {
+			require.Less(t, len(err.Error()), 4<<10)
+			require.NotContains(t, err.Error(), "canary")
+			return
+		}
+		for _, c := range contacts {
+			require.LessOrEqual(t, len(c.Addresses), 16)
+			require.LessOrEqual(t, len(c.Labels), maxLabels)
+			require.NotContains(t, c.String()[len("app/"):], "/")
+			_, err := time.LoadLocation(c.TimeZone)
+			require.NoError(t, err)
+			encoded, err := json.Marshal(c)
+			require.NoError(t, err)
+			require.True(t, utf8.Valid(encoded))
+			require.NotContains(t, string(encoded), `\u0000`)
+		}
+	})
+}
+
+// addresses is an Accepter that only checks addresses.
+type addresses struct{ Accepter }
+
+func (addresses) CheckAddress(r store.Recipient) error {
+	return accepting.CheckRecipient(channels.RecipientTypesOf(builtin.Types()...), r)
 }
 
 func BenchmarkNotificationBody(b *testing.B) {

@@ -8,6 +8,7 @@ type ServerConfig struct {
 	ReadTimeout  time.Duration `yaml:"readTimeout" env:"READ_TIMEOUT" doc:"longest time to read a request"`
 	WriteTimeout time.Duration `yaml:"writeTimeout" env:"WRITE_TIMEOUT" doc:"longest time to write an answer"`
 	IdleTimeout  time.Duration `yaml:"idleTimeout" env:"IDLE_TIMEOUT" doc:"longest idle time of a kept connection"`
+	PublicURL    string        `yaml:"publicUrl" env:"PUBLIC_URL" doc:"https address at which people reach the service, such as https://notify.example.com; mails of optional kinds get an unsubscribe link there; empty: none"`
 	// TrustedProxies are parsed by ParseNetwork.
 	TrustedProxies []string `yaml:"trustedProxies" env:"TRUSTED_PROXIES" doc:"networks (such as 10.0.0.0/8) or addresses of proxies whose X-Forwarded-For names the caller; without them the header is not read"`
 }
@@ -57,6 +58,7 @@ type Receiver struct {
 	Recipients []ReceiverRecipient        `yaml:"recipients" doc:"of the channels that have none of their own; each has a type and a value; the value is secret"`
 	Apps       []string                   `yaml:"apps" doc:"ids of the apps that may post alerts to it, besides administrators; left out: every app with the role send"`
 	Kind       string                     `yaml:"kind" doc:"name of a kind, which decides over which channels, when and how often the alerts may reach somebody; left out: none"`
+	Locale     string                     `yaml:"locale" doc:"language of the alerts (BCP 47), which chooses among the templates' texts; empty: each template's own"`
 	// RemindAfter must be shorter than the sender's repeat interval.
 	RemindAfter time.Duration `yaml:"remindAfter" doc:"tell again what still fires, when the sender repeats it and the last telling is that old; 0: never"`
 }

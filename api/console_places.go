@@ -95,6 +95,50 @@ func (c consoleAPI) Apps(ctx context.Context) ([]console.App, error) {
 	return apps, nil
 }
 
+func (c consoleAPI) RecipientTypes() []string { return c.s.recipientTypes }
+
+func (c consoleAPI) Preferences(ctx context.Context, r store.Recipient) ([]store.Preference, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
+	person, err := c.s.person(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return c.s.optOut.Preferences(ctx, person)
+}
+
+func (c consoleAPI) SetPreferences(ctx context.Context, r store.Recipient, off []store.Preference) error {
+	if err := maySend(ctx); err != nil {
+		return err
+	}
+	person, err := c.s.person(ctx, r)
+	if err != nil {
+		return err
+	}
+	_, err = c.s.optOut.Set(ctx, person, off, actorOf(ctx))
+	return err
+}
+
+func (c consoleAPI) Suppressions(ctx context.Context, f store.SuppressionFilter, after uuid.UUID, limit int) ([]store.Suppression, error) {
+	if err := mayAdmin(ctx); err != nil {
+		return nil, err
+	}
+	return c.s.suppressions(ctx, f, after, limit)
+}
+
+func (c consoleAPI) DeleteSuppression(ctx context.Context, id string) error {
+	if err := mayAdmin(ctx); err != nil {
+		return err
+	}
+	which, err := uuid.Parse(id)
+	if err != nil {
+		return errNotFound
+	}
+	_, err = c.s.deleteSuppression(ctx, &deleteSuppressionInput{ID: which})
+	return err
+}
+
 func (c consoleAPI) Audit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error) {
 	if err := mayAdmin(ctx); err != nil {
 		return nil, err

@@ -157,7 +157,7 @@ func writtenVersion(out *templateOutput, err error) (int, error) {
 	return out.Body.Version, nil
 }
 
-func (c consoleAPI) TestTemplate(ctx context.Context, name, params string, to store.Recipient) (uuid.UUID, error) {
+func (c consoleAPI) TestTemplate(ctx context.Context, name, params, locale string, to store.Recipient) (uuid.UUID, error) {
 	if err := errors.Join(mayTemplates(ctx), maySend(ctx)); err != nil {
 		return uuid.Nil, err
 	}
@@ -166,7 +166,7 @@ func (c consoleAPI) TestTemplate(ctx context.Context, name, params string, to st
 		return uuid.Nil, err
 	}
 	r, err := decoded[testRequest](ctx, c.s, map[string]any{
-		"params": given, "recipient": map[string]string{"type": to.Type, "value": to.Value},
+		"params": given, "locale": locale, "recipient": map[string]string{"type": to.Type, "value": to.Value},
 	})
 	if err != nil {
 		return uuid.Nil, err
@@ -187,6 +187,10 @@ func contentOf(t store.Template) map[string]any {
 	}
 	if len(t.TemplateCodes) > 0 {
 		content["templateCodes"] = t.TemplateCodes
+	}
+	content["locale"] = t.Locale
+	if len(t.Texts) > 0 {
+		content["texts"] = t.Texts
 	}
 	return content
 }

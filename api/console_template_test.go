@@ -11,6 +11,7 @@ import (
 
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/store"
 )
 
 // The pages take what the API takes, and refuse the rest in its words.
@@ -132,4 +133,44 @@ func TestConsoleMailIsHarmless(t *testing.T) {
 	require.Contains(t, a.header.Get("Content-Security-Policy"), "sandbox;")
 	a = b.browse(t, http.MethodPost, "/console/template/mail", url.Values{"body": {"x"}}, b.signIn(t, "editor"), "Sec-Fetch-Site", "cross-site")
 	require.Equal(t, 403, a.status)
+}
+
+// The editor has the fields of each language. One is added by its name, and one that is left
+// empty is not saved.
+func TestConsoleEditsTexts(t *testing.T) {
+	b := start(t)
+	cookies := b.signIn(t, "console")
+	form := url.Values{
+		"name": {"debt"}, "channel": {"email"}, "subject": {"欠费"}, "body": {"欠 {{ .amount }}"}, "locale": {"zh"},
+		"texts.en.subject": {"Debt"}, "texts.en.body": {"You owe\r\n{{ .amount }}"}, "texts.ja.subject": {""}, "texts.ja.body": {""},
+	}
+	form.Set("addLocale", "de")
+	a := b.browse(t, http.MethodPost, "/console/template/text", form, cookies)
+	require.Equal(t, 200, a.status)
+	for _, want := range []string{`name="texts.de.body"`, `name="texts.en.body"`, "You owe\n{{ .amount }}</textarea>", "Text in de", "data-changed"} {
+		require.Contains(t, a.text, want)
+	}
+	require.NotContains(t, a.text, "texts.ja.")
+	require.Empty(t, b.store.templates)
+
+	require.Equal(t, 303, b.browse(t, http.MethodPost, "/console/template/save", form, cookies).status)
+	saved := b.store.templates["debt"]
+	require.Equal(t, "zh", saved.Locale)
+	require.Equal(t, store.Texts{"en": {Subject: "Debt", Body: "You owe\n{{ .amount }}"}}, saved.Texts)
+	a = b.browse(t, http.MethodGet, "/console/templates/debt", nil, cookies)
+	require.Contains(t, a.text, `<select id="testLocale" name="locale"><option>zh</option><option>en</option>`)
+
+	b.rules.preview = rendering.Preview{Locale: "zh", MsgType: "text", Body: "欠 5", Texts: map[string]rendering.Preview{
+		"en": {Locale: "en", MsgType: "text", Body: "You owe ‹amount›", Missing: []string{"amount"}},
+	}}
+	a = b.browse(t, http.MethodPost, "/console/template/try", form, cookies)
+	for _, want := range []string{"Text in zh", "欠 5", "Text in en", "You owe ‹amount›", "Missing"} {
+		require.Contains(t, a.text, want)
+	}
+	b.rules.err = refusal.New(refusal.InvalidTemplate, "texts.en.body", "line 3, column 5: no")
+	require.Contains(t, b.browse(t, http.MethodPost, "/console/template/try", form, cookies).text, `data-field="texts.en.body" data-line="3"`)
+
+	test := url.Values{"type": {"email"}, "to": {"a@example.com"}, "params": {"{}"}, "locale": {"en"}}
+	require.Equal(t, 303, b.browse(t, http.MethodPost, "/console/templates/debt/test", test, cookies).status)
+	require.Equal(t, "en", b.accepter.requests[0].Locale)
 }

@@ -29,7 +29,9 @@ type deliveryView struct {
 	NextProvider    string          `json:"nextProvider,omitempty" doc:"the provider that it was moved to by itself, or that a retry asked for; left out when it goes by the channel's list"`
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
+	Locale          string          `json:"locale,omitempty" doc:"the language of the template's text that was chosen; left out when the template names none"`
 	Recipient       recipientView   `json:"recipient"`
+	Contact         string          `json:"contact,omitempty" doc:"name of the contact whose address it is; left out when the request named the address"`
 	Test            bool            `json:"test" doc:"true when it was sent with a test secret: a simulated provider takes it, and it reaches nobody"`
 	Status          string          `json:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed: it waits for a retry; dead: no more retries. A notification's own failed means that a delivery is dead"`
 	RetryCount      int             `json:"retryCount" doc:"retries so far"`
@@ -74,7 +76,7 @@ func viewDelivery(ctx context.Context, d store.Delivery) deliveryView {
 	lastError, details := viewFailure(ctx, d.Recipient, d.LastError, d.Details)
 	view := deliveryView{
 		ID: d.ID, NotificationID: d.NotificationID, Channel: d.Channel, Provider: d.Provider, NextProvider: d.NextProvider,
-		TemplateName: d.TemplateName, TemplateVersion: d.TemplateVersion, Recipient: viewRecipient(ctx, d.Recipient), Test: d.Test, Status: string(d.Status),
+		TemplateName: d.TemplateName, TemplateVersion: d.TemplateVersion, Locale: d.Locale, Recipient: viewRecipient(ctx, d.Recipient), Contact: store.NameOf(d.Contact), Test: d.Test, Status: string(d.Status),
 		RetryCount: max(d.Attempts-1, 0), MaxRetry: d.MaxRetry, LastCode: d.LastCode, LastError: lastError,
 		NextRetryAt: utc(d.NextRetryAt), Details: details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
 		Kind: d.Kind, HeldUntil: utc(d.HeldUntil(time.Now())),

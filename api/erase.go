@@ -13,7 +13,7 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const eraseDescription = "By `recipient`: that address, in all apps' deliveries and among those whom messages mention, what vendors answered, " +
+const eraseDescription = "By `recipient`: that address, in all apps' deliveries and contacts, and among those whom messages mention, its suppressions and preferences, what vendors answered, " +
 	"and the messages that nobody else got. By `notification`: all addresses, texts and answers of that notification. Counts, states, times and codes " +
 	"stay, and the idempotency keys still answer. Deliveries that wait are cancelled first (`erased`). It cannot be undone. " +
 	"While `more` is true, repeat the request for the rest."
@@ -32,6 +32,8 @@ type erasedView struct {
 	SharedMessages int  `json:"sharedMessages" doc:"messages whose text stays, because others got them, too; erase their notifications to erase it"`
 	Unmatched      int  `json:"unmatched" doc:"notifications with erased addresses that fitted no channel"`
 	Mentions       int  `json:"mentions" doc:"messages that mentioned the recipient"`
+	Forgotten      int  `json:"forgotten" doc:"suppressions and preferences of the recipient that were deleted"`
+	Contacts       int  `json:"contacts" doc:"contacts that had the address, and stay without it"`
 	Sending        int  `json:"sending" doc:"deliveries that are being sent, and are left to the next request"`
 	More           bool `json:"more" doc:"something is left"`
 	DryRun         bool `json:"dryRun"`
@@ -58,6 +60,6 @@ func (s *Server) erase(ctx context.Context, in *eraseInput) (*eraseOutput, error
 	}
 	return &eraseOutput{erasedView{
 		Deliveries: done.Deliveries, Cancelled: done.Cancelled, Messages: done.Messages, SharedMessages: done.SharedMessages,
-		Unmatched: done.Unmatched, Mentions: done.Mentions, Sending: done.Sending, More: done.More, DryRun: r.DryRun,
+		Unmatched: done.Unmatched, Mentions: done.Mentions, Forgotten: done.Forgotten, Contacts: done.Contacts, Sending: done.Sending, More: done.More, DryRun: r.DryRun,
 	}}, nil
 }

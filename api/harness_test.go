@@ -27,6 +27,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/apitest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
@@ -76,7 +77,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	b.ready.Store(true)
 	o := api.Options{
 		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Overview: view{}, Store: b.store,
-		RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
+		OptOut: optout.New(b.store, builtin.Types()), RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
 		f(&o)
@@ -191,6 +192,10 @@ type accepter struct {
 	problems []*refusal.Error // of receivers
 	err      error
 	panics   bool
+}
+
+func (a *accepter) CheckAddress(r store.Recipient) error {
+	return accepting.CheckRecipient(channels.RecipientTypesOf(builtin.Types()...), r)
 }
 
 func (a *accepter) CheckAlerts(context.Context, accepting.Request) ([]*refusal.Error, error) {
@@ -322,6 +327,8 @@ func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, p
 
 // memory is a store in memory. When err is set, every call returns it.
 type memory struct {
+	store.Contacts // a real store, in the tests that need it
+
 	mu            sync.Mutex
 	notifications map[uuid.UUID]store.Notification
 	deliveries    []store.Delivery
@@ -344,10 +351,45 @@ type memory struct {
 	told               []store.Told
 	counted            map[string]int // by app
 	looks              int            // how often they were read
+	suppressions       []store.Suppression
+	suppressionFilter  store.SuppressionFilter
+	off                map[store.Recipient][]store.Preference
+	keys               [][]byte // of links, the newest first
 }
 
 func newMemory() *memory {
-	return &memory{counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, kinds: map[string]store.Kind{}, sessions: map[string]store.Session{}}
+	return &memory{Contacts: noContacts{}, counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, kinds: map[string]store.Kind{}, off: map[store.Recipient][]store.Preference{}, sessions: map[string]store.Session{}}
+}
+
+// noContacts is a store without contacts.
+type noContacts struct{}
+
+func (noContacts) PutContacts(_ context.Context, c []store.Contact, _ store.Actor) ([]store.Change, error) {
+	return store.ContactChanges(nil, c), nil
+}
+func (noContacts) DeleteContact(context.Context, store.ContactKey, store.Actor) error {
+	return store.ErrNotFound
+}
+func (noContacts) FindContacts(context.Context, string, []string) ([]store.Contact, error) {
+	return nil, nil
+}
+func (noContacts) ListContacts(context.Context, store.ContactFilter, store.ContactKey, int) ([]store.Contact, error) {
+	return nil, nil
+}
+func (noContacts) ContactsWith(context.Context, string, store.Labels, string, int) ([]store.Contact, error) {
+	return nil, nil
+}
+func (noContacts) PutGroup(context.Context, store.Group, store.Actor) (store.Change, error) {
+	return store.Created, nil
+}
+func (noContacts) DeleteGroup(context.Context, store.ContactKey, store.Actor) error {
+	return store.ErrNotFound
+}
+func (noContacts) FindGroups(context.Context, string, []string) ([]store.Group, error) {
+	return nil, nil
+}
+func (noContacts) ListGroups(context.Context, store.ContactFilter, store.ContactKey, int) ([]store.Group, error) {
+	return nil, nil
 }
 
 func (m *memory) lock() func() {

@@ -100,6 +100,7 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 		IdempotencyKey: source + "-" + id.String(), // what was last told decides what is a repetition
 		Channels:       map[string]accepting.ChannelRequest{},
 		Kind:           r.Kind,
+		Locale:         r.Locale,
 		Alerts: &accepting.Alerts{
 			Receiver: group.Receiver,
 			Telling:  store.Telling{Receiver: group.Receiver, Group: group.group(source), State: group.state(), Again: r.again(group)},

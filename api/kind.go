@@ -15,7 +15,7 @@ import (
 )
 
 const putKindDescription = "All fields are replaced. What was accepted before keeps its quiet hours. " +
-	"Notifications with priority `high` and those of critical kinds pass quiet hours and caps."
+	"Notifications with priority `high` and those of critical kinds pass quiet hours, caps, what people have switched off, and suppressions."
 
 // kindRequest is the body of a request to create or replace a kind.
 type kindRequest struct {
@@ -28,8 +28,8 @@ type kindRequest struct {
 type KindContent struct {
 	Description string             `json:"description,omitempty" maxLength:"1024" example:"debts and invoices"`
 	Channels    []string           `json:"channels,omitempty" nullable:"false" maxItems:"64" doc:"that may send it; all when left out. A request of this kind for another channel is refused"`
-	Optional    bool               `json:"optional,omitempty" doc:"a person may switch it off"`
-	Critical    bool               `json:"critical,omitempty" doc:"it passes quiet hours and caps; not together with optional"`
+	Optional    bool               `json:"optional,omitempty" doc:"a person may switch it off; its mails have an unsubscribe link when server.publicUrl is set"`
+	Critical    bool               `json:"critical,omitempty" doc:"it passes quiet hours, caps, what people have switched off, and suppressions; not together with optional"`
 	Quiet       *quietView         `json:"quiet,omitempty" nullable:"false" doc:"hours in which deliveries wait; none when left out"`
 	Caps        map[string]capView `json:"caps,omitempty" doc:"by channel, the most deliveries of the kind that one recipient gets over it; more are cancelled with the code capped" example:"{\"sms\": {\"limit\": 5, \"per\": \"day\"}}"`
 	Digest      *digestView        `json:"digest,omitempty" nullable:"false" doc:"what is sent to one recipient over the channel of the template, within the window, is one message; left out: each is sent by itself. Requests with priority high, a sendAt or an expiresAt are sent by themselves, as are alerts and trials of a template. Caps cancel nothing that goes into a digest"`

@@ -17,7 +17,8 @@ const sendDescription = "After a 202 the notification and all its deliveries are
 	"The same request with the same idempotencyKey answers 200 with the same id; another request with that key is refused. " +
 	"A channel sends to its own `recipients`, and without them to those of the request that fit it. " +
 	"The `params` of a recipient go before those of the channel. " +
-	"Recipients that fit none of the channels are listed as unmatched. " +
+	"Addresses that fit none of the channels are listed as unmatched. " +
+	"A `contact` gets one delivery over each channel that fits one of its addresses, a `group` stands for all its contacts: those of the app, or else the shared ones. " +
 	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
 
 const readDescription = "The tasks are all deliveries, oldest first. They are written while they are read, each as it is then; " +
@@ -30,6 +31,7 @@ type notificationRequest struct {
 	Recipients     []recipientRequest        `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"who gets it over the channels that have no recipients of their own; may be left out when all have; duplicates count once"`
 	SendAt         *time.Time                `json:"sendAt,omitempty" nullable:"false" doc:"when to send, within some 5 seconds; at most 90 days ahead; at once when left out or past"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitempty" nullable:"false" doc:"deliveries not sent by then are dead (expired); must be later than sendAt"`
+	Locale         string                    `json:"locale,omitempty" maxLength:"64" doc:"language of the recipients that have none (BCP 47)" example:"zh"`
 	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications; high passes quiet hours and caps"`
 	Kind           string                    `json:"kind,omitempty" maxLength:"64" doc:"name of a kind, which decides over which channels, when and how often it may reach somebody; none when left out" example:"billing"`
 }
@@ -43,9 +45,10 @@ type channelRequest struct {
 }
 
 type recipientRequest struct {
-	Type     string         `json:"type" doc:"decides which channels fit" example:"feishu_user_id"`
-	Value    string         `json:"value" minLength:"1" maxLength:"320" doc:"the address" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
+	Type     string         `json:"type" doc:"decides which channels fit; contact and group are looked up when the request is accepted" example:"feishu_user_id"`
+	Value    string         `json:"value" minLength:"1" maxLength:"320" doc:"the address, or the name of the contact or the group" example:"ou_7d8a6e6df7621556ce0d21922b676706ccs"`
 	Params   map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the templates that go before those of the channel, for this recipient only"`
+	Locale   string         `json:"locale,omitempty" maxLength:"64" doc:"the recipient's language (BCP 47), which chooses among a template's texts; the request's when left out" example:"en"`
 	TimeZone string         `json:"timeZone,omitempty" maxLength:"64" doc:"IANA name of the zone in which the kind's quiet hours hold for this recipient; the kind's own when left out" example:"Europe/Berlin"`
 }
 
@@ -58,8 +61,33 @@ type acceptedView struct {
 	NotificationID uuid.UUID       `json:"notificationId" format:"uuid"`
 	Status         string          `json:"status" enum:"accepted"`
 	Deliveries     int             `json:"deliveries" doc:"recipient × channel"`
-	Unmatched      []recipientView `json:"unmatched" doc:"recipients that fit none of the channels"`
-	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many of the deliveries were cancelled at once, by code (capped); left out when none was" example:"{\"capped\": 2}"`
+	Unmatched      []recipientView `json:"unmatched" doc:"addresses that fit none of the channels"`
+	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many of the deliveries were cancelled at once, by code (capped, opted_out, suppressed); left out when none was" example:"{\"capped\": 2}"`
+	Contacts       *reachView      `json:"contacts,omitempty" doc:"what the contacts and groups among the recipients came to; missing when there are none"`
+}
+
+type reachView struct {
+	Total    int                `json:"total" doc:"contacts, each once"`
+	Reached  int                `json:"reached" doc:"of them, those that are reached on one channel at least"`
+	Contacts []contactReachView `json:"contacts" doc:"of up to 200 contacts, each; of more, the first 200 that are not reached on all their channels"`
+	Unknown  []string           `json:"unknown" doc:"names that groups list and no contact has, at most 200"`
+}
+
+type contactReachView struct {
+	Name     string   `json:"name"`
+	Channels []string `json:"channels" doc:"on which it is reached"`
+	Without  []string `json:"without" doc:"channels on which it has no address that can be sent to"`
+}
+
+func viewReach(r *store.Reach) *reachView {
+	if r == nil {
+		return nil
+	}
+	v := &reachView{Total: r.Contacts, Reached: r.Reached, Contacts: make([]contactReachView, len(r.Each)), Unknown: append([]string{}, r.Missing...)}
+	for i, c := range r.Each {
+		v.Contacts[i] = contactReachView{Name: c.Name, Channels: append([]string{}, c.Channels...), Without: append([]string{}, c.Without...)}
+	}
+	return v
 }
 
 type notificationView struct {
@@ -68,7 +96,8 @@ type notificationView struct {
 	SenderAppID    string          `json:"senderAppId" doc:"the app that sent it"`
 	Status         string          `json:"status" enum:"pending,processing,success,failed,cancelled" doc:"failed: it has ended, and a delivery is dead. A delivery's own failed means that it waits for a retry"`
 	Counts         countsView      `json:"counts" doc:"deliveries by status"`
-	Unmatched      []recipientView `json:"unmatched,omitzero" doc:"recipients that fit none of the channels; not in lists"`
+	Unmatched      []recipientView `json:"unmatched,omitzero" doc:"addresses that fit none of the channels; not in lists"`
+	Contacts       *reachView      `json:"contacts,omitempty" doc:"what the contacts and groups among the recipients came to; missing when there are none, and in lists"`
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
@@ -100,6 +129,7 @@ func (r notificationRequest) request() accepting.Request {
 		ExpiresAt:      microseconds(r.ExpiresAt),
 		Priority:       store.Priority(r.Priority),
 		Kind:           r.Kind,
+		Locale:         r.Locale,
 	}
 	for name, c := range r.Channels {
 		request.Channels[name] = accepting.ChannelRequest{
@@ -116,7 +146,7 @@ func recipientsOf(requested []recipientRequest) []accepting.Recipient {
 	}
 	recipients := make([]accepting.Recipient, len(requested))
 	for i, r := range requested {
-		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params, TimeZone: r.TimeZone}
+		recipients[i] = accepting.Recipient{Recipient: store.Recipient{Type: r.Type, Value: r.Value}, Params: r.Params, Locale: r.Locale, TimeZone: r.TimeZone}
 	}
 	return recipients
 }
@@ -132,8 +162,11 @@ func peopleOf(views []recipientView) []store.Recipient {
 
 // checkRecipients returns a *Problem when a channel has nobody to send to.
 func (r notificationRequest) checkRecipients() error {
+	if r.Recipients != nil {
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Channels)) {
-		if r.Recipients == nil && r.Channels[name].Recipients == nil {
+		if r.Channels[name].Recipients == nil {
 			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "recipients",
 				"is required, because the channel "+name+" has none of its own")
 		}
@@ -178,6 +211,7 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 		Deliveries:     accepted.Deliveries,
 		Unmatched:      viewRecipients(ctx, accepted.Unmatched),
 		Withheld:       accepted.Withheld,
+		Contacts:       viewReach(accepted.Reach),
 	}}
 	if accepted.Replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
@@ -207,6 +241,7 @@ func viewNotification(ctx context.Context, n store.Notification) notificationVie
 		Status:         string(n.Status),
 		Counts:         countsView(n.Counts),
 		Unmatched:      viewRecipients(ctx, n.Unmatched),
+		Contacts:       viewReach(n.Reach),
 		SendAt:         utc(n.SendAt),
 		ExpiresAt:      utc(n.ExpiresAt),
 		Priority:       string(n.Priority),

@@ -45,7 +45,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		caller, _ := c.Locals(callerKey{}).(Caller)
 		line.Write(
 			zap.String("method", c.Method()),
-			zap.String("path", c.Path()[:min(len(c.Path()), maxLoggedPath)]),
+			zap.String("path", loggedPath(c.Path())),
 			zap.Int("status", c.Response().StatusCode()),
 			zap.Duration("duration", time.Since(start)),
 			zap.String("appId", caller.AppID),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
@@ -80,11 +82,16 @@ var tags = []*huma.Tag{
 	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
 	{Name: "kinds", Description: "Where, when and how often sorts of notifications may reach somebody."},
+	{Name: "contacts", Description: "People and teams by name, with their addresses."},
+	{Name: "groups", Description: "Contacts that are sent to by one name."},
 	{Name: "channels", Description: "The channels, their providers and queues."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
 	{Name: "receivers", Description: "Who gets alerts."},
 	{Name: "providers", Description: "The vendors, as they are configured; let their deliveries wait, or go on."},
+	{Name: "preferences", Description: "What recipients have switched off."},
+	{Name: "link-keys", Description: "What the unsubscribe links of mails are made with."},
+	{Name: "suppressions", Description: "Addresses that a vendor refused for good."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},
 	{Name: "apps", Description: "Who may call, and how much."},
@@ -185,6 +192,9 @@ func describeRecipientTypes(api huma.API, types []string) {
 	schemas := api.OpenAPI().Components.Schemas.Map()
 	for _, recipient := range []string{"Recipient", "RecipientRequest"} {
 		schema := schemas[recipient].Properties["type"]
+		if recipient == "RecipientRequest" && len(types) > 0 {
+			types = append(slices.Clone(types), accepting.RecipientContact, accepting.RecipientGroup)
+		}
 		for _, name := range types {
 			schema.Enum = append(schema.Enum, name)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -24,7 +25,10 @@ type previewRequest struct {
 	Params map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
 }
 
-type previewView struct {
+// PreviewText is one text of a template as it renders. It is exported because huma skips embedded
+// types that are not.
+type PreviewText struct {
+	Locale        string            `json:"locale,omitempty" doc:"the language of the text; left out when the template names none"`
 	MsgType       string            `json:"msgType"`
 	Subject       string            `json:"subject"`
 	Body          string            `json:"body"`
@@ -33,6 +37,29 @@ type previewView struct {
 	Params        json.RawMessage   `json:"params" doc:"what a vendor that renders the text itself gets: an object, or null"`
 	Missing       []string          `json:"missing" doc:"params that the template needs; a notification without them is refused"`
 	Unused        []string          `json:"unused" doc:"params that the template does not use"`
+}
+
+type previewView struct {
+	PreviewText
+	Texts map[string]PreviewText `json:"texts,omitempty" doc:"the template's other texts, by locale; left out when there are none"`
+}
+
+func viewPreview(p rendering.Preview) previewView {
+	view := previewView{PreviewText: viewPreviewText(p)}
+	for locale, text := range p.Texts {
+		if view.Texts == nil {
+			view.Texts = map[string]PreviewText{}
+		}
+		view.Texts[locale] = viewPreviewText(text)
+	}
+	return view
+}
+
+func viewPreviewText(p rendering.Preview) PreviewText {
+	return PreviewText{
+		Locale: p.Locale, MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, TemplateCodes: p.TemplateCodes, Params: p.Params,
+		Missing: append([]string{}, p.Missing...), Unused: append([]string{}, p.Unused...),
+	}
 }
 
 type previewInput struct {
@@ -59,10 +86,7 @@ func (s *Server) preview(ctx context.Context, t store.Template, params map[strin
 	if err != nil {
 		return previewView{}, templateRefusal(err, t.Channel)
 	}
-	return previewView{
-		MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, TemplateCodes: p.TemplateCodes, Params: p.Params,
-		Missing: append([]string{}, p.Missing...), Unused: append([]string{}, p.Unused...),
-	}, nil
+	return viewPreview(p), nil
 }
 
 // testRequest is the body of a request to test a template.
@@ -70,6 +94,7 @@ type testRequest struct {
 	IdempotencyKey string         `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" doc:"generated when left out"`
 	Params         map[string]any `json:"params,omitempty" nullable:"true" doc:"values for the template; any JSON values"`
 	Recipient      recipientView  `json:"recipient" doc:"who gets it"`
+	Locale         string         `json:"locale,omitempty" maxLength:"64" doc:"chooses among the template's texts (BCP 47)" example:"en"`
 }
 
 type testInput struct {
@@ -87,7 +112,7 @@ func (s *Server) testTemplate(ctx context.Context, in *testInput) (*sendOutput, 
 		key = "test-" + uuid.NewString()
 	}
 	out, err := s.send(ctx, accepting.Request{
-		IdempotencyKey: key, Test: true, Recipients: []accepting.Recipient{{Recipient: store.Recipient{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}}},
+		IdempotencyKey: key, Test: true, Locale: in.body.Locale, Recipients: []accepting.Recipient{{Recipient: store.Recipient{Type: in.body.Recipient.Type, Value: in.body.Recipient.Value}}},
 		Channels: map[string]accepting.ChannelRequest{t.Channel: {Template: t.Name, Params: in.body.Params}},
 	})
 	if err != nil {

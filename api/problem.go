@@ -204,7 +204,7 @@ func refusalProblem(r *refusal.Error) *Problem {
 	switch r.Code {
 	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired, refusal.Erased:
 		status = http.StatusConflict
-	case refusal.InvalidTemplate:
+	case refusal.InvalidTemplate, refusal.InvalidLocale:
 		status = http.StatusBadRequest
 	case refusal.PriorityForbidden, refusal.GroupForbidden:
 		status = http.StatusForbidden

@@ -45,13 +45,48 @@ type TemplateContent struct {
 	MsgType       string            `json:"msgType,omitempty" maxLength:"64" doc:"kind of message; the provider's default when empty" example:"text"`
 	TemplateCode  string            `json:"templateCode,omitempty" maxLength:"128" doc:"the vendor's own template, for sms and voice, at the first provider of the channel. Required unless body or templateCodes is given"`
 	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"the vendors' own templates by provider; through a provider without a code the message does not go by itself" example:"{\"aliyun\":\"SMS_1\",\"other\":\"4711\"}"`
+	Locale        string            `json:"locale,omitempty" maxLength:"64" doc:"the language of subject, body and codes (BCP 47), which are sent when no text of texts fits; required with texts" example:"zh"`
+	Texts         templateTexts     `json:"texts,omitempty" doc:"the same in other languages, by locale; at most 16" example:"{\"en\":{\"body\":\"[{{ .severity }}] {{ .incident }}\"}}"`
+}
+
+// templateText is what a template sends in one language. It has the fields of store.Text.
+type templateText struct {
+	Subject       string      `json:"subject,omitempty" maxLength:"1024"`
+	Body          string      `json:"body,omitempty" maxLength:"65536" doc:"required unless a code is given"`
+	TemplateCode  string      `json:"templateCode,omitempty" maxLength:"128"`
+	TemplateCodes store.Codes `json:"templateCodes,omitempty"`
+}
+
+type templateTexts map[string]templateText
+
+// stored returns the texts as the store has them; nil for none.
+func (t templateTexts) stored() store.Texts {
+	var texts store.Texts
+	for locale, text := range t {
+		if texts == nil {
+			texts = store.Texts{}
+		}
+		texts[locale] = store.Text(text)
+	}
+	return texts
+}
+
+func viewTexts(texts store.Texts) templateTexts {
+	var views templateTexts
+	for locale, text := range texts {
+		if views == nil {
+			views = templateTexts{}
+		}
+		views[locale] = templateText(text)
+	}
+	return views
 }
 
 // providerName matches what a provider can be called.
 var providerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// Bounds of templateCodes: how many, and how long one is.
-const maxCodes, maxCode = 16, 128
+// Bounds of templateCodes: how many, and how long one is; and how many texts a template has.
+const maxCodes, maxCode, maxTexts = 16, 128, 16
 
 type templateView struct {
 	Name          string            `json:"name"`
@@ -64,6 +99,8 @@ type templateView struct {
 	MsgType       string            `json:"msgType"`
 	TemplateCode  string            `json:"templateCode"`
 	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"by provider; left out when there are none"`
+	Locale        string            `json:"locale,omitempty" doc:"the language of subject, body and codes; left out when none is named"`
+	Texts         templateTexts     `json:"texts,omitempty" doc:"the same in other languages, by locale; left out when there are none"`
 	Version       int               `json:"version" doc:"from 1; each write adds one"`
 	CreatedAt     time.Time         `json:"createdAt"`
 	UpdatedAt     time.Time         `json:"updatedAt"`
@@ -74,7 +111,8 @@ type templateView struct {
 func viewTemplate(t store.Template) templateView {
 	return templateView{
 		Name: t.Name, Channel: t.Channel, Owner: t.Owner, Private: t.Private, Description: t.Description,
-		Subject: t.Subject, Body: t.Body, MsgType: t.MsgType, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+		Subject: t.Subject, Body: t.Body, MsgType: t.MsgType, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes,
+		Locale: t.Locale, Texts: viewTexts(t.Texts), Version: t.Version, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 }
 
@@ -82,24 +120,44 @@ func viewTemplate(t store.Template) templateView {
 func (c TemplateContent) template(name, channel string) store.Template {
 	return store.Template{
 		Name: name, Channel: channel, Description: c.Description, Subject: c.Subject, Body: c.Body,
-		MsgType: c.MsgType, TemplateCode: c.TemplateCode, TemplateCodes: c.TemplateCodes, Private: c.Private, UpdatedAt: store.Now(),
+		MsgType: c.MsgType, TemplateCode: c.TemplateCode, TemplateCodes: c.TemplateCodes,
+		Locale: c.Locale, Texts: c.Texts.stored(), Private: c.Private, UpdatedAt: store.Now(),
 	}
 }
 
 // check returns a *Problem when there is nothing to send.
 func (c TemplateContent) check() error {
-	if c.Body == "" && c.TemplateCode == "" && len(c.TemplateCodes) == 0 {
-		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "body", "is required (or templateCode)")
+	if len(c.Texts) > maxTexts {
+		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "texts", fmt.Sprintf("has %d; at most %d", len(c.Texts), maxTexts))
 	}
-	if len(c.TemplateCodes) > maxCodes {
-		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes", fmt.Sprintf("has %d; at most %d", len(c.TemplateCodes), maxCodes))
+	if err := (templateText{Body: c.Body, TemplateCode: c.TemplateCode, TemplateCodes: c.TemplateCodes}).check(""); err != nil {
+		return err
 	}
-	for _, provider := range slices.Sorted(maps.Keys(c.TemplateCodes)) {
-		switch code := c.TemplateCodes[provider]; {
+	for _, locale := range slices.Sorted(maps.Keys(c.Texts)) {
+		if err := c.Texts[locale].check("texts." + locale + "."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check returns a *Problem when a text has nothing to send. Its fields begin with at.
+func (t templateText) check(at string) error {
+	wrong := func(field, message string) error {
+		return fieldProblem(http.StatusBadRequest, codeInvalidRequest, at+field, message)
+	}
+	if t.Body == "" && t.TemplateCode == "" && len(t.TemplateCodes) == 0 {
+		return wrong("body", "is required (or templateCode)")
+	}
+	if len(t.TemplateCodes) > maxCodes {
+		return wrong("templateCodes", fmt.Sprintf("has %d; at most %d", len(t.TemplateCodes), maxCodes))
+	}
+	for _, provider := range slices.Sorted(maps.Keys(t.TemplateCodes)) {
+		switch code := t.TemplateCodes[provider]; {
 		case !providerName.MatchString(provider):
-			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes", "has a key that is no provider's name")
+			return wrong("templateCodes", "has a key that is no provider's name")
 		case utf8.RuneCountInString(code) > maxCode:
-			return fieldProblem(http.StatusBadRequest, codeInvalidRequest, "templateCodes."+provider, fmt.Sprintf("has more than %d characters", maxCode))
+			return wrong("templateCodes."+provider, fmt.Sprintf("has more than %d characters", maxCode))
 		}
 	}
 	return nil
@@ -161,7 +219,7 @@ type templateListView struct {
 }
 
 // templatePage is how many templates of a list are in memory at once. One takes up to some
-// 70 KiB.
+// 70 KiB, and as much again for each further language.
 const templatePage = 10
 
 func (s *Server) listTemplates(ctx context.Context, in *listTemplatesInput) (*listOutput, error) {

@@ -33,6 +33,8 @@ type templateVersionView struct {
 	MsgType       string            `json:"msgType"`
 	TemplateCode  string            `json:"templateCode"`
 	TemplateCodes map[string]string `json:"templateCodes,omitempty" doc:"by provider; left out when there are none"`
+	Locale        string            `json:"locale,omitempty" doc:"the language of subject, body and codes; left out when none is named"`
+	Texts         templateTexts     `json:"texts,omitempty" doc:"the same in other languages, by locale; left out when there are none"`
 	Owner         string            `json:"owner" doc:"the app that could change it"`
 	Private       bool              `json:"private" doc:"only the owner and administrators could read and send it"`
 	CreatedBy     string            `json:"createdBy" doc:"the app that wrote it, or deleted the template"`
@@ -85,7 +87,8 @@ func (s *Server) getVersion(ctx context.Context, in *getVersionInput) (*versionO
 	}
 	return &versionOutput{templateVersionView{
 		Name: v.Name, Version: v.Version, Channel: v.Channel, Description: v.Description, Subject: v.Subject, Body: v.Body,
-		MsgType: v.MsgType, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, Owner: v.Owner, Private: v.Private,
+		MsgType: v.MsgType, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes,
+		Locale: v.Locale, Texts: viewTexts(v.Texts), Owner: v.Owner, Private: v.Private,
 		CreatedBy: v.CreatedBy, CreatedAt: v.CreatedAt.UTC(), Deleted: v.Deleted,
 	}}, nil
 }
@@ -137,7 +140,7 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 	}
 	t := store.Template{
 		Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
-		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, CreatedAt: store.Now(),
+		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, Locale: v.Locale, Texts: v.Texts, CreatedAt: store.Now(),
 		Owner: newest.Owner, Private: v.Private,
 	}
 	t.UpdatedAt = t.CreatedAt

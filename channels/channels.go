@@ -34,6 +34,9 @@ type Message struct {
 	// voice). Params is a JSON object.
 	TemplateCode string
 	Params       json.RawMessage
+	// Unsubscribe is an https address at which one POST, which needs nothing else, switches such
+	// messages off for the recipient; empty: none.
+	Unsubscribe string
 	// ExpiresAt is when the message is of no use any more; zero: never.
 	ExpiresAt time.Time
 }
@@ -86,6 +89,13 @@ type MsgType struct {
 	MentionRoom func(address string) int
 }
 
+// Text is a rendered text of a message.
+type Text struct{ Subject, Body string }
+
+// Combine returns the type and the body of one message with texts in several languages, by locale.
+// They are of the given type, and own is the locale that fits the recipient best.
+type Combine func(msgType, own string, texts map[string]Text) (combinedType, body string, err error)
+
 // Type describes a provider type, as data.
 type Type struct {
 	// Name is the value of `type` in the configuration, for example "feishu_app".
@@ -106,6 +116,9 @@ type Type struct {
 	Dedupes bool
 	// Urgent is true when the channel can remind the recipient after the message.
 	Urgent bool
+	// Combine makes one message of a template's texts in all its languages. Nil: a message has
+	// one language.
+	Combine Combine
 	// OnUncertain is the default for a delivery whose request was sent and whose
 	// answer was lost. The provider's configuration overrides it.
 	OnUncertain OnUncertain

@@ -50,6 +50,9 @@ type Error struct {
 	// OfMessage is set when a transient failure is about the message or its recipient: others
 	// get through. Otherwise some of them in a row mean that the provider does not work.
 	OfMessage bool
+	// AddressGone is set when a permanent failure means that the vendor knows no such address:
+	// nothing that is sent there will ever arrive. Such an address is suppressed for a time.
+	AddressGone bool
 	// Cause is for errors.Is and errors.As. It is never printed, because it may hold
 	// addresses and tokens.
 	Cause error

@@ -17,8 +17,10 @@ type Delivery struct {
 	NextProvider    string          `json:"nextProvider,omitempty"` // that it was moved to, or a retry asked for; empty when it goes by the channel's list
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
+	Locale          string          `json:"locale,omitempty"` // of the template's text that was chosen; empty when the template names none
 	Recipient       Recipient       `json:"recipient"`
-	Test            bool            `json:"test"` // sent with a test secret: it reaches nobody
+	Contact         string          `json:"contact,omitempty"` // whose address it is; empty when the request named the address
+	Test            bool            `json:"test"`              // sent with a test secret: it reaches nobody
 	Status          string          `json:"status"`
 	RetryCount      int             `json:"retryCount"` // retries made so far
 	MaxRetry        int             `json:"maxRetry"`

@@ -20,6 +20,8 @@ type Erased struct {
 	SharedMessages int  `json:"sharedMessages"` // whose text stays, because others got them, too
 	Unmatched      int  `json:"unmatched"`      // notifications with erased addresses that fitted no channel
 	Mentions       int  `json:"mentions"`       // messages that mentioned the recipient
+	Forgotten      int  `json:"forgotten"`      // suppressions and preferences that were deleted
+	Contacts       int  `json:"contacts"`       // that had the address, and stay without it
 	Sending        int  `json:"sending"`        // deliveries that are being sent, and were left
 	More           bool `json:"more"`           // the same request erases the rest
 	DryRun         bool `json:"dryRun"`

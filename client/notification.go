@@ -32,6 +32,7 @@ type SendRequest struct {
 	// ExpiresAt is when sending ends. Deliveries that are left become dead with the
 	// code "expired".
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	Locale    string     `json:"locale,omitempty"`   // language (BCP 47) of the recipients that have none
 	Priority  string     `json:"priority,omitempty"` // high, normal or low; normal when empty
 	Kind      string     `json:"kind,omitempty"`     // name of a Kind; empty: none
 }
@@ -55,9 +56,10 @@ type Recipient struct {
 
 // RecipientRequest is who gets what a channel sends.
 type RecipientRequest struct {
-	Type     string         `json:"type"` // as in Recipient
-	Value    string         `json:"value"`
+	Type     string         `json:"type"`               // as in Recipient, or contact or group
+	Value    string         `json:"value"`              // the address, or the name of the contact or the group
 	Params   map[string]any `json:"params,omitempty"`   // go before those of the channel, for this recipient only
+	Locale   string         `json:"locale,omitempty"`   // language (BCP 47), which chooses among a template's texts; the request's when empty
 	TimeZone string         `json:"timeZone,omitempty"` // IANA name, for quiet hours; the kind's when empty
 }
 
@@ -66,11 +68,30 @@ type Accepted struct {
 	NotificationID string         `json:"notificationId"`
 	Status         string         `json:"status"`             // "accepted"
 	Deliveries     int            `json:"deliveries"`         // recipient × channel
-	Unmatched      []Recipient    `json:"unmatched"`          // recipients that fit none of the channels
+	Unmatched      []Recipient    `json:"unmatched"`          // addresses that fit none of the channels
 	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled at once, by code
+	// Contacts are what the contacts and groups among the recipients came to; nil when there are none.
+	Contacts *Reach `json:"contacts,omitempty"`
 
 	// Replayed is true when the request was accepted before.
 	Replayed bool `json:"-"`
+}
+
+// Reach is which of a request's contacts are reached.
+type Reach struct {
+	Total   int `json:"total"`   // each once
+	Reached int `json:"reached"` // of them, those that are reached on one channel at least
+	// Contacts are each of up to 200, and of more the first 200 that are not reached on all their
+	// channels.
+	Contacts []ContactReach `json:"contacts"`
+	Unknown  []string       `json:"unknown"` // names that groups list and no contact has, at most 200
+}
+
+// ContactReach is on which channels a contact is reached.
+type ContactReach struct {
+	Name     string   `json:"name"`
+	Channels []string `json:"channels"`
+	Without  []string `json:"without"` // channels on which it has no address that can be sent to
 }
 
 // Notification is an accepted request and its state.
@@ -81,8 +102,9 @@ type Notification struct {
 	Status         string         `json:"status"` // pending, processing, success, failed or cancelled
 	Counts         Counts         `json:"counts"`
 	Unmatched      []Recipient    `json:"unmatched"`
-	SendAt         *time.Time     `json:"sendAt"`    // nil: at once
-	ExpiresAt      *time.Time     `json:"expiresAt"` // nil: never
+	Contacts       *Reach         `json:"contacts,omitempty"` // as in Accepted
+	SendAt         *time.Time     `json:"sendAt"`             // nil: at once
+	ExpiresAt      *time.Time     `json:"expiresAt"`          // nil: never
 	Priority       string         `json:"priority"`
 	Kind           string         `json:"kind"`               // empty: none
 	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when it was accepted, by code

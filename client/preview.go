@@ -11,8 +11,9 @@ type previewRequest struct {
 	Params map[string]any `json:"params,omitempty"`
 }
 
-// Preview is a message as the provider would receive it.
-type Preview struct {
+// PreviewText is one text of a template as the provider would receive it.
+type PreviewText struct {
+	Locale        string            `json:"locale,omitempty"` // the language of the text; empty when the template names none
 	MsgType       string            `json:"msgType"`
 	Subject       string            `json:"subject"`
 	Body          string            `json:"body"`
@@ -21,6 +22,13 @@ type Preview struct {
 	Params        json.RawMessage   `json:"params"`                  // for a vendor that renders: an object, or null
 	Missing       []string          `json:"missing"`                 // params that the template needs
 	Unused        []string          `json:"unused"`                  // params that the template never mentions
+}
+
+// Preview is a message as the provider would receive it.
+type Preview struct {
+	PreviewText
+
+	Texts map[string]PreviewText `json:"texts,omitempty"` // the template's other texts, by locale
 }
 
 // PreviewTemplate renders a template. Missing params are not an error.
@@ -37,6 +45,7 @@ type TestRequest struct {
 	IdempotencyKey string         `json:"idempotencyKey,omitempty"`
 	Params         map[string]any `json:"params,omitempty"`
 	Recipient      Recipient      `json:"recipient"`
+	Locale         string         `json:"locale,omitempty"` // chooses among the template's texts
 }
 
 // TestTemplate sends one notification that is marked as a test.

@@ -19,8 +19,19 @@ type TemplateRequest struct {
 	MsgType       string            `json:"msgType,omitempty"`       // the provider's default when empty
 	TemplateCode  string            `json:"templateCode,omitempty"`  // the vendor's own template, for sms and voice
 	TemplateCodes map[string]string `json:"templateCodes,omitempty"` // the same by provider
+	Locale        string            `json:"locale,omitempty"`        // the language of all that (BCP 47); required with Texts
+	Texts         map[string]Text   `json:"texts,omitempty"`         // the same in other languages, by locale
 	Owner         string            `json:"owner,omitempty"`         // its app; as it is when empty. Only administrators may name another
 	Private       bool              `json:"private,omitempty"`       // only the owner and administrators may read and send it
+}
+
+// Text is what a template sends in one language. It is sent to recipients whose locale it fits
+// best; without one that fits, the template's own is.
+type Text struct {
+	Subject       string            `json:"subject,omitempty" yaml:"subject,omitempty"`
+	Body          string            `json:"body,omitempty" yaml:"body,omitempty"`
+	TemplateCode  string            `json:"templateCode,omitempty" yaml:"templateCode,omitempty"`
+	TemplateCodes map[string]string `json:"templateCodes,omitempty" yaml:"templateCodes,omitempty"`
 }
 
 // Template is a stored template.
@@ -35,6 +46,8 @@ type Template struct {
 	MsgType       string            `json:"msgType"`
 	TemplateCode  string            `json:"templateCode"`
 	TemplateCodes map[string]string `json:"templateCodes,omitempty"` // by provider
+	Locale        string            `json:"locale,omitempty"`        // the language of all that; empty when none is named
+	Texts         map[string]Text   `json:"texts,omitempty"`         // the same in other languages, by locale
 	Version       int               `json:"version"`                 // 1 at first, one more with each write
 	CreatedAt     time.Time         `json:"createdAt"`
 	UpdatedAt     time.Time         `json:"updatedAt"`

@@ -19,6 +19,8 @@ type TemplateVersion struct {
 	MsgType       string            `json:"msgType"`
 	TemplateCode  string            `json:"templateCode"`
 	TemplateCodes map[string]string `json:"templateCodes,omitempty"` // by provider
+	Locale        string            `json:"locale,omitempty"`        // the language of all that; empty when none is named
+	Texts         map[string]Text   `json:"texts,omitempty"`         // the same in other languages, by locale
 	Owner         string            `json:"owner"`
 	Private       bool              `json:"private"`
 	CreatedBy     string            `json:"createdBy"` // the app that wrote it, or deleted the template

@@ -174,6 +174,10 @@ var bad = map[string][]string{
 	"tag": {
 		":4: anchors, aliases, tags, directives and complex keys are not supported",
 	},
+	"locales": {
+		":5: templates.requiredLocales[1]: must be written as zh-CN",
+		":6: templates.requiredLocales[2]: is not a language tag (BCP 47), such as zh, en or zh-Hant",
+	},
 	"trusted-proxies": {
 		":5: server.trustedProxies[1]: must be a network such as 10.0.0.0/8, or an address",
 		":6: server.trustedProxies[2]: must not be everything: then anybody could choose an address",

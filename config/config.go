@@ -28,6 +28,7 @@ type Config struct {
 	Auth       api.AuthConfig
 	Defaults   settings.Defaults
 	Retention  settings.Retention
+	Templates  settings.Templates
 	Metrics    Metrics
 	Tracing    Tracing
 	Channels   map[string]Channel  // by channel name
@@ -122,6 +123,7 @@ func (c *Config) sections() []section {
 		{"auth", "AUTH_", false, reflect.ValueOf(&c.Auth).Elem()},
 		{"defaults", "DEFAULTS_", false, reflect.ValueOf(&c.Defaults).Elem()},
 		{"retention", "RETENTION_", false, reflect.ValueOf(&c.Retention).Elem()},
+		{"templates", "TEMPLATES_", false, reflect.ValueOf(&c.Templates).Elem()},
 		{"metrics", "METRICS_", true, reflect.ValueOf(&c.Metrics).Elem()},
 		{"tracing", "TRACING_", true, reflect.ValueOf(&c.Tracing).Elem()},
 	}

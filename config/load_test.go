@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestLoadsEveryKey(t *testing.T) {
 
 	require.Equal(t, api.ServerConfig{
 		Address: "127.0.0.1:9090", ReadTimeout: 90 * time.Second, WriteTimeout: 31 * time.Second, IdleTimeout: 61 * time.Second,
-		TrustedProxies: []string{"10.0.0.0/8", "2001:db8::1"},
+		PublicURL: "https://notify.example.com/n", TrustedProxies: []string{"10.0.0.0/8", "2001:db8::1"},
 	}, cfg.Server)
 	require.Equal(t, store.Config{
 		Driver: "sqlite", Host: "db", Port: 5433, User: "0123", Password: "from a file $${APP_ID}", DBName: "notify",
@@ -53,8 +54,9 @@ func TestLoadsEveryKey(t *testing.T) {
 	}, cfg.Dispatcher)
 	require.Equal(t, api.AuthConfig{Enabled: true, CredentialsFilePath: "testdata/apps.yaml"}, cfg.Auth)
 	require.Equal(t, settings.Defaults{
-		MaxRetry: 0, RetryBackoffSeconds: []int{0, 60}, TimeoutSeconds: 31, MaxRecipients: 100,
+		MaxRetry: 0, RetryBackoffSeconds: []int{0, 60}, TimeoutSeconds: 31, MaxRecipients: 100, SuppressDays: 0,
 	}, cfg.Defaults)
+	require.Equal(t, settings.Templates{RequiredLocales: []string{"zh", "en"}}, cfg.Templates)
 	require.Equal(t, config.Metrics{Address: "127.0.0.1:9091"}, cfg.Metrics)
 	require.Equal(t, config.Tracing{Endpoint: "https://collector:4318"}, cfg.Tracing)
 	require.Equal(t, map[string]config.Channel{
@@ -262,6 +264,25 @@ func TestReloadOfABrokenFileSaysOnlyThat(t *testing.T) {
 	require.Nil(t, checked)
 }
 
+// A link in a mail is https, and fits into one line of the mail's header.
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{`""`, "https://notify.example.com", "https://notify.example.com:8443/sub/", "https://[2001:db8::1]/"} {
+		_, err := load(write(t, "server: {publicUrl: "+strconv.Quote(strings.Trim(good, `"`))+"}\n"))
+		require.NoError(t, err, good)
+	}
+	for _, bad := range []string{
+		"http://notify.example.com", "notify.example.com", "https://", "https://u:p@notify.example.com", "https://notify.example.com/?a=b",
+		"https://notify.example.com/#a", "https://例子.cn", "https://notify.example.com/a b", "https://notify.example.com/<a>",
+		"mailto:a@example.com", "https://notify.example.com/" + strings.Repeat("a", 200),
+	} {
+		_, err := load(write(t, "server: {publicUrl: "+strconv.Quote(bad)+"}\n"))
+		require.ErrorContains(t, err, "server.publicUrl: must ", bad)
+	}
+	_, err := load(write(t, "defaults: {suppressDays: -1}\n"))
+	require.ErrorContains(t, err, "defaults.suppressDays: must be from 0 to 3650")
+}
+
 // Whatever is refused of a receiver when an alert comes is refused before.
 func TestReceiversAreCheckedByTheirProviders(t *testing.T) {
 	t.Parallel()
@@ -270,6 +291,8 @@ func TestReceiversAreCheckedByTheirProviders(t *testing.T) {
 			"integrations.receivers.x.recipients[1].value: sms: is in another country"},
 		"reminders": {`{remindAfter: -1s, channels: {sms: {template: t}}, recipients: [{type: phone, value: "+8613800000000"}]}`,
 			"integrations.receivers.x.remindAfter: must not be negative"},
+		"language": {`{locale: EN, channels: {sms: {template: t}}, recipients: [{type: phone, value: "+8613800000000"}]}`,
+			"integrations.receivers.x.locale: must be written as en"},
 		"recipients": {`{channels: {feishu_app: {template: t}}, recipients: [{type: email, value: a@example.com}, {type: email, value: b@example.com},
 			{type: email, value: c@example.com}]}`, "integrations.receivers.x.recipients: are 3; at most 2 (defaults.maxRecipients)"},
 		"recipients of all lists": {`{channels: {feishu_app: {template: t}, sms: {template: t, recipients: [{type: phone, value: "+8613800000000"}]}},

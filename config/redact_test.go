@@ -28,6 +28,7 @@ func TestRedactedShowsWhatIsInEffectWithoutSecrets(t *testing.T) {
   readTimeout: 1m30s
   writeTimeout: 31s
   idleTimeout: 1m1s
+  publicUrl: https://notify.example.com/n
   trustedProxies:
   - 10.0.0.0/8
   - 2001:db8::1
@@ -65,8 +66,13 @@ defaults:
   - 60
   timeoutSeconds: 31
   maxRecipients: 100
+  suppressDays: 0
 retention:
   days: 30
+templates:
+  requiredLocales:
+  - zh
+  - en
 metrics:
   address: 127.0.0.1:9091
 tracing:

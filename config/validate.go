@@ -15,6 +15,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -34,6 +35,9 @@ func (r *reader) validate() {
 	r.validateDispatcher()
 	r.validateDefaults()
 	r.validateTelemetry()
+	for i, locale := range r.cfg.Templates.RequiredLocales {
+		r.locale(fmt.Sprintf("templates.requiredLocales[%d]", i), locale)
+	}
 	if a := r.cfg.Auth; a.Enabled && a.CredentialsFilePath == "" {
 		r.problem("auth.credentialsFilePath", "is required while auth.enabled is true")
 	}
@@ -51,16 +55,40 @@ func (r *reader) validate() {
 	r.validateSignOn()
 }
 
+// locale checks the name of a language.
+func (r *reader) locale(key, locale string) {
+	if err := rendering.CheckLocale(locale); err != nil {
+		r.problem(key, "%w", err)
+	}
+}
+
 func (r *reader) validateServer() {
 	s := r.cfg.Server
 	r.listenable("server.address", s.Address)
 	r.positive("server.readTimeout", s.ReadTimeout)
 	r.positive("server.writeTimeout", s.WriteTimeout)
 	r.positive("server.idleTimeout", s.IdleTimeout)
+	r.validatePublicURL(s.PublicURL)
 	for i, network := range s.TrustedProxies {
 		if _, err := api.ParseNetwork(network); err != nil {
 			r.problem(fmt.Sprintf("server.trustedProxies[%d]", i), "%w", err)
 		}
+	}
+}
+
+// maxPublicURL bounds server.publicUrl, in bytes: a link with it is one line of a mail's header.
+const maxPublicURL = 200
+
+func (r *reader) validatePublicURL(text string) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.Contains(text, "#") ||
+		strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`<>"`, c) }) {
+		r.problem("server.publicUrl", "must be an https URL in ASCII such as https://notify.example.com")
+	} else if len(text) > maxPublicURL {
+		r.problem("server.publicUrl", "must have at most %d characters", maxPublicURL)
 	}
 }
 
@@ -128,6 +156,7 @@ func (r *reader) validateDefaults() {
 	r.validateBackoff("defaults", d.RetryBackoffSeconds)
 	r.between("defaults.timeoutSeconds", d.TimeoutSeconds, 1, 300)
 	r.between("defaults.maxRecipients", d.MaxRecipients, 1, 10_000)
+	r.between("defaults.suppressDays", d.SuppressDays, 0, 3650)
 	r.between("retention.days", r.cfg.Retention.Days, 0, 36_500)
 }
 
@@ -210,6 +239,9 @@ func (r *reader) validateChannel(name string, c Channel) {
 func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if len(receiver.Channels) == 0 {
 		r.problem(key+".channels", "is required")
+	}
+	if receiver.Locale != "" {
+		r.locale(key+".locale", receiver.Locale)
 	}
 	if receiver.RemindAfter < 0 {
 		r.problem(key+".remindAfter", "must not be negative")

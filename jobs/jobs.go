@@ -15,6 +15,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
@@ -39,6 +40,7 @@ type Jobs struct {
 	Orphans   *upkeep.Orphans
 	Retention *upkeep.Retention
 	Overview  *overview.Overview
+	OptOut    *optout.OptOut
 
 	channels []string
 	settings *settings.Live
@@ -55,15 +57,15 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	live := &settings.Live{}
 	live.Store(&initial)
 	batches := groupcommit.NewMetrics(telemetry.Metrics)
-	renderer := rendering.New(types, live)
+	renderer, optOut := rendering.New(types, live), optout.New(st, types)
 	j := &Jobs{
 		Renderer:  renderer,
 		Accepter:  accepting.New(st, types, renderer, live, log, telemetry.Metrics, batches),
-		Deliverer: delivering.New(st, types, renderer, live, log, telemetry.Metrics, batches, telemetry.Tracer),
+		Deliverer: delivering.New(st, types, renderer, live, optOut, log, telemetry.Metrics, batches, telemetry.Tracer),
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
-		Retention: upkeep.NewRetention(st, live, log),
-		settings:  live, queues: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
+		Retention: upkeep.NewRetention(st, live, log), OptOut: optOut,
+		settings: live, queues: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)

@@ -54,6 +54,12 @@ const (
 	AuditTemplateOwner      AuditAction = "template.owner"
 	AuditKindWrite          AuditAction = "kind.write"
 	AuditKindDelete         AuditAction = "kind.delete"
+	AuditContactCreate      AuditAction = "contact.create" // of an owner/name, as for all of contacts and groups
+	AuditContactUpdate      AuditAction = "contact.update"
+	AuditContactDelete      AuditAction = "contact.delete"
+	AuditGroupCreate        AuditAction = "group.create"
+	AuditGroupUpdate        AuditAction = "group.update"
+	AuditGroupDelete        AuditAction = "group.delete"
 	AuditDeliveryRetry      AuditAction = "delivery.retry" // one entry for each delivery, of a retry of many, too
 	AuditNotificationCancel AuditAction = "notification.cancel"
 	AuditNotificationErase  AuditAction = "notification.erase"
@@ -63,6 +69,9 @@ const (
 	AuditBreakerClose       AuditAction = "breaker.close"
 	AuditProviderProbe      AuditAction = "provider.probe"
 	AuditReceiverTest       AuditAction = "receiver.test"
+	AuditSuppressionDelete  AuditAction = "suppression.delete"
+	AuditPreferenceUpdate   AuditAction = "preference.update" // without an object, which would be the address
+	AuditLinkKeyCreate      AuditAction = "linkkey.create"
 )
 
 // AuditOutcome is how an action ended.

@@ -39,7 +39,9 @@ type Delivery struct {
 	TemplateName string
 	// TemplateVersion is the message's.
 	TemplateVersion int
+	Locale          string // of the template's text that fits the recipient; empty when the template names none
 	Recipient       Recipient
+	Contact         string // whose address it is, as ContactKey.String; empty: nobody's
 	Status          DeliveryStatus
 	Attempts        int // recorded attempts of this job; throttled ones do not count
 	MaxRetry        int // retries after the first attempt
@@ -156,6 +158,8 @@ type Outcome struct {
 	Pinned       bool
 	// Line is the queue that the job waits in from now on; empty: as before.
 	Line string
+	// SuppressUntil is set when the vendor refuses the address for good.
+	SuppressUntil *time.Time
 	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
 	Took time.Duration
 	// Digest reports whether the delivery is a digest's: its items end with it.

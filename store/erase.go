@@ -27,6 +27,12 @@ type Erasures interface {
 	// EraseMentions erases e.Recipient among the people whom messages mention, in at most e.Limit
 	// messages, in one transaction, and returns in how many it was; 0 means that none is left.
 	EraseMentions(ctx context.Context, e Erasure) (int, error)
+	// ForgetRecipient deletes what is kept of an address beside what was sent: its suppressions
+	// and preferences. It returns how many rows there were.
+	ForgetRecipient(ctx context.Context, r Recipient) (int, error)
+	// EraseAddress removes e.Recipient from at most e.Limit contacts, in one transaction, and
+	// returns how many they were; 0 means that none is left. The contacts stay.
+	EraseAddress(ctx context.Context, e Erasure) (int, error)
 }
 
 // Erasure chooses what is erased: all that went to one recipient, or one notification.

@@ -29,6 +29,7 @@ type Notification struct {
 	IdempotencyKey string      // unique for each app
 	RequestHash    []byte      // SHA-256 of the canonical request; a replay has the same
 	Unmatched      []Recipient // fit none of the channels
+	Reach          *Reach      // nil: it names no contact and no group
 	SendAt         *time.Time  // nil: at once
 	ExpiresAt      *time.Time  // nothing is sent from then on; nil: never
 	Priority       Priority

@@ -37,6 +37,7 @@ type Store interface {
 	Erasures
 	Templates
 	TemplateHistory
+	Contacts
 	AlertGroups
 	Quotas
 	Kinds
@@ -45,6 +46,9 @@ type Store interface {
 	Auditor
 	Limits
 	Breakers
+	Suppressions
+	Preferences
+	LinkKeys
 	Queues
 	Sessions
 	CountsByHour
@@ -121,7 +125,8 @@ type Deliveries interface {
 	// fenced (false, and nothing is written) when the delivery has another job by now,
 	// when the same or a later attempt was recorded, or when the delivery has arrived:
 	// success is final. An outcome that is stored already, by its attempt's id, counts as
-	// recorded: the reply to its commit was lost.
+	// recorded: the reply to its commit was lost. An outcome with SuppressUntil suppresses the
+	// delivery's address on its channel; a success, unless it is a test, ends that.
 	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
 	// MoveDeliveries gives open deliveries another provider, and their jobs another line, in one
 	// transaction. It returns false
@@ -235,6 +240,7 @@ type Acceptance struct {
 	Kind         *Kind                    // nil: none
 	CheckKind    bool                     // Accept checks that Kind is still stored as it was read
 	Passes       bool                     // nothing of it is withheld
+	Suppressible bool                     // suppressed addresses are left out
 	Digests      map[uuid.UUID]DigestPlan // by delivery, of those that go into a digest
 	Messages     []Message
 	Deliveries   []Delivery

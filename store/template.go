@@ -1,8 +1,8 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -19,11 +19,15 @@ type Template struct {
 	// TemplateCodes are the codes of the vendors' templates by provider, where TemplateCode is not
 	// the right one; nil for none.
 	TemplateCodes Codes
-	Version       int // from 1; each write counts it up
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
-	Owner         string // the app whose it is
-	Private       bool   // only its owner and administrators may read and send it
+	// Locale is the language of Subject, Body and codes, as a BCP 47 tag; empty: none is named,
+	// and there are no Texts.
+	Locale    string
+	Texts     Texts // in other languages; nil for none
+	Version   int   // from 1; each write counts it up
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Owner     string // the app whose it is
+	Private   bool   // only its owner and administrators may read and send it
 }
 
 // Codes are codes of vendors' templates, by provider.
@@ -34,22 +38,51 @@ func (c Codes) JSON() []byte {
 	if len(c) == 0 {
 		return nil
 	}
-	encoded, _ := json.Marshal(c) // texts only
-	return encoded
+	return jsonOf(c)
 }
 
 // Scan implements sql.Scanner.
-func (c *Codes) Scan(value any) error {
-	*c = nil
-	switch v := value.(type) {
-	case nil:
+func (c *Codes) Scan(value any) error { *c = nil; return scanJSON(value, c) }
+
+// Text is what a template sends in one language.
+type Text struct {
+	Subject       string `json:"subject,omitempty"`
+	Body          string `json:"body,omitempty"`
+	TemplateCode  string `json:"templateCode,omitempty"`
+	TemplateCodes Codes  `json:"templateCodes,omitempty"`
+}
+
+// Texts are texts of a template, by locale.
+type Texts map[string]Text
+
+// JSON returns the texts as they are stored; nil for none.
+func (t Texts) JSON() []byte {
+	if len(t) == 0 {
 		return nil
-	case string:
-		return json.Unmarshal([]byte(v), c)
-	case []byte:
-		return json.Unmarshal(v, c)
 	}
-	return fmt.Errorf("codes are stored as %T", value)
+	return jsonOf(t)
+}
+
+// Scan implements sql.Scanner.
+func (t *Texts) Scan(value any) error { *t = nil; return scanJSON(value, t) }
+
+// Locales returns the locales of the template's texts: its own first, then the others, sorted.
+func (t Template) Locales() []string {
+	return append([]string{t.Locale}, slices.Sorted(maps.Keys(t.Texts))...)
+}
+
+// In returns the template with its text of a locale as its own, and the others as Texts.
+func (t Template) In(locale string) Template {
+	text, is := t.Texts[locale]
+	if !is {
+		return t
+	}
+	others := maps.Clone(t.Texts)
+	delete(others, locale)
+	others[t.Locale] = Text{t.Subject, t.Body, t.TemplateCode, t.TemplateCodes}
+	t.Locale, t.Texts = locale, others
+	t.Subject, t.Body, t.TemplateCode, t.TemplateCodes = text.Subject, text.Body, text.TemplateCode, text.TemplateCodes
+	return t
 }
 
 // HasCode reports whether a vendor renders the template.
@@ -60,7 +93,7 @@ func (t Template) HasCode() bool { return t.TemplateCode != "" || len(t.Template
 func (t Template) AsVersion(by string, deleted bool) TemplateVersion {
 	return TemplateVersion{
 		Name: t.Name, Version: t.Version, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
-		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, CreatedBy: by, CreatedAt: t.UpdatedAt,
+		Subject: t.Subject, Body: t.Body, TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Locale: t.Locale, Texts: t.Texts, CreatedBy: by, CreatedAt: t.UpdatedAt,
 		Owner: t.Owner, Private: t.Private, Deleted: deleted,
 	}
 }
@@ -113,6 +146,8 @@ type TemplateVersion struct {
 	Body          string
 	TemplateCode  string
 	TemplateCodes Codes
+	Locale        string
+	Texts         Texts
 	CreatedBy     string // the app that wrote it
 	CreatedAt     time.Time
 	Owner         string

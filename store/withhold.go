@@ -15,31 +15,45 @@ type Withheld struct{ Channel, Code string }
 
 // Known is what the transaction of a batch has read of the recipients of its acceptances.
 type Known struct {
-	Uses []RecipientUse // of CappedOf
+	Uses       []RecipientUse // of CappedOf
+	Off        []Preference   // of OptionalOf
+	Suppressed []Suppression  // of SuppressibleOf, those in force
 }
 
 // Withhold makes the deliveries that must not be sent cancelled ones without a job, and returns the
 // acceptances as they are to be written, in their order, and the counters that have changed. It
 // changes nothing of the given acceptances, which may be tried again.
 func Withhold(news []Acceptance, known Known) (written []Acceptance, used []RecipientUse) {
+	if len(known.Uses)+len(known.Off)+len(known.Suppressed) == 0 {
+		return news, nil
+	}
 	uses := make(map[RecipientCounter]int, len(known.Uses))
 	for _, u := range known.Uses {
 		uses[u.RecipientCounter] = u.Used
 	}
+	off, suppressed := known.off(), known.suppressed()
 	written = make([]Acceptance, len(news))
 	for i, a := range news {
-		codes := map[int]string{} // by position
-		for j := range a.Deliveries {
+		reasons := map[int]reason{} // by position
+		for j, d := range a.Deliveries {
+			if why := a.optedOut(d, off); why != (reason{}) {
+				reasons[j] = why
+				continue
+			}
+			if why := a.suppressed(d, suppressed); why != (reason{}) {
+				reasons[j] = why
+				continue
+			}
 			counter, limit := a.counterOf(j)
 			switch {
 			case limit == 0:
 			case uses[counter] >= limit:
-				codes[j] = CodeCapped
+				reasons[j] = reason{CodeCapped, fmt.Sprintf("kind %s allows a recipient %d a day over %s", a.Kind.Name, limit, d.Channel)}
 			default:
 				uses[counter]++
 			}
 		}
-		written[i] = a.without(codes)
+		written[i] = a.without(reasons)
 	}
 	for _, u := range known.Uses {
 		if now := uses[u.RecipientCounter]; now > u.Used {
@@ -49,32 +63,27 @@ func Withhold(news []Acceptance, known Known) (written []Acceptance, used []Reci
 	return written, used
 }
 
-// without returns the acceptance with deliveries withheld: the codes are by position.
-func (a Acceptance) without(codes map[int]string) Acceptance {
-	if len(codes) == 0 {
+// reason is why a delivery is withheld: its code, and its text, which has no address.
+type reason struct{ code, text string }
+
+// without returns the acceptance with deliveries withheld: the reasons are by position.
+func (a Acceptance) without(reasons map[int]reason) Acceptance {
+	if len(reasons) == 0 {
 		return a
 	}
 	jobs := a.Jobs
 	a.Deliveries, a.Jobs, a.Notification.Withheld = slices.Clone(a.Deliveries), nil, Amounts{}
 	for i := range a.Deliveries {
-		code, withheld := codes[i]
+		why, withheld := reasons[i]
 		if !withheld {
 			a.Jobs = append(a.Jobs, jobs[i])
 			continue
 		}
 		d := &a.Deliveries[i]
-		d.Status, d.JobID, d.LastCode, d.LastError = DeliveryCancelled, NoJob, code, a.whyWithheld(code, d.Channel)
-		a.Notification.Withheld[code]++
+		d.Status, d.JobID, d.LastCode, d.LastError = DeliveryCancelled, NoJob, why.code, why.text
+		a.Notification.Withheld[why.code]++
 	}
 	return a
-}
-
-// whyWithheld returns the text of a delivery that was withheld. It has no address.
-func (a Acceptance) whyWithheld(code, channel string) string {
-	if code == CodeCapped {
-		return fmt.Sprintf("kind %s allows a recipient %d a day over %s", a.Kind.Name, a.Kind.Caps[channel].Limit, channel)
-	}
-	return ""
 }
 
 // Withheld counts the deliveries that were withheld; nil when there are none.

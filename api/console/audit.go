@@ -18,7 +18,9 @@ func (s auditSearch) Narrow() bool { return s != auditSearch{} }
 // actions are those that the form offers. River UI's are job.… and queue.….
 var actions = []store.AuditAction{
 	store.AuditTemplateCreate, store.AuditTemplateUpdate, store.AuditTemplateDelete, store.AuditTemplateRestore, store.AuditTemplateOwner,
-	store.AuditKindWrite, store.AuditKindDelete, store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditNotificationErase, store.AuditRecipientErase,
+	store.AuditKindWrite, store.AuditKindDelete, store.AuditPreferenceUpdate, store.AuditSuppressionDelete, store.AuditLinkKeyCreate,
+	store.AuditContactCreate, store.AuditContactUpdate, store.AuditContactDelete, store.AuditGroupCreate, store.AuditGroupUpdate, store.AuditGroupDelete,
+	store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditNotificationErase, store.AuditRecipientErase,
 	store.AuditConfigReload, store.AuditProviderProbe, store.AuditReceiverTest,
 	"job.retry", "job.cancel", "job.delete", "queue.pause", "queue.resume", "queue.update",
 }
@@ -93,6 +95,8 @@ func pageOf(e store.AuditEntry) string {
 		return Prefix + "/notifications/" + object
 	case kind == "delivery":
 		return Prefix + "/deliveries/" + object
+	case kind == "contact" || kind == "group":
+		return Prefix + "/" + kind + "s/one?key=" + url.QueryEscape(e.ObjectID)
 	case kind == "receiver":
 		return Prefix + "/receivers/one?name=" + url.QueryEscape(e.ObjectID)
 	}

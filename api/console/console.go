@@ -93,6 +93,7 @@ type API interface {
 	Sessions
 	Templates
 	Kinds
+	Contacts
 	SignOn
 	Notification(ctx context.Context, id string) (store.Notification, error)
 	Notifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
@@ -128,6 +129,13 @@ type API interface {
 	// ProviderDetails returns the providers as they are configured, without secrets.
 	ProviderDetails(ctx context.Context) ([]overview.Provider, error)
 	ProbeProvider(ctx context.Context, name string) (overview.Probed, error)
+	// RecipientTypes returns the types of recipients that a request may name.
+	RecipientTypes() []string
+	// Preferences returns what a recipient has switched off.
+	Preferences(ctx context.Context, r store.Recipient) ([]store.Preference, error)
+	SetPreferences(ctx context.Context, r store.Recipient, off []store.Preference) error
+	Suppressions(ctx context.Context, f store.SuppressionFilter, after uuid.UUID, limit int) ([]store.Suppression, error)
+	DeleteSuppression(ctx context.Context, id string) error
 	Apps(ctx context.Context) ([]App, error)
 	Audit(ctx context.Context, f store.AuditFilter, after uuid.UUID, limit int) ([]store.AuditEntry, error)
 	// Problem returns an error as it is shown. It logs what is not shown.

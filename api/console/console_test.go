@@ -105,6 +105,29 @@ func (nothing) ProbeProvider(context.Context, string) (overview.Probed, error) {
 func (nothing) Recent(context.Context, string) (overview.Recent, error) {
 	return overview.Recent{}, nil
 }
+func (nothing) RecipientTypes() []string { return nil }
+func (nothing) Preferences(context.Context, store.Recipient) ([]store.Preference, error) {
+	return nil, nil
+}
+func (nothing) SetPreferences(context.Context, store.Recipient, []store.Preference) error {
+	return errNothing
+}
+func (nothing) Suppressions(context.Context, store.SuppressionFilter, uuid.UUID, int) ([]store.Suppression, error) {
+	return nil, nil
+}
+func (nothing) DeleteSuppression(context.Context, string) error { return errNothing }
+func (nothing) Contacts(context.Context, store.ContactFilter, store.ContactKey, int) ([]store.Contact, error) {
+	return nil, nil
+}
+func (nothing) Contact(context.Context, store.ContactKey) (store.Contact, error) {
+	return store.Contact{}, errNothing
+}
+func (nothing) Groups(context.Context, store.ContactFilter, store.ContactKey, int) ([]store.Group, error) {
+	return nil, nil
+}
+func (nothing) Group(context.Context, store.ContactKey) (store.Group, error) {
+	return store.Group{}, errNothing
+}
 func (nothing) Apps(context.Context) ([]App, error) { return nil, nil }
 func (nothing) Audit(context.Context, store.AuditFilter, uuid.UUID, int) ([]store.AuditEntry, error) {
 	return nil, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -30,6 +31,29 @@ type templateData struct {
 	Lately    *overview.ChannelFigures // what became of what was made from it; nil for a new one
 	Problem   *fault
 	Newer     *comparison // what somebody else has saved meanwhile, and how this text differs
+	Changed   bool        // it is not saved, for another reason than a Problem
+}
+
+// textForm is the fields of one text.
+type textForm struct {
+	store.Text
+	At     string // what their names begin with; empty for the template's own
+	Locale string
+	Editor templateData
+}
+
+// Own returns the fields of the template's own text.
+func (d templateData) Own() textForm {
+	return textForm{Text: store.Text{Subject: d.Subject, Body: d.Body, TemplateCode: d.TemplateCode, TemplateCodes: d.TemplateCodes}, Locale: d.Locale, Editor: d}
+}
+
+// Further returns the fields of the texts in further languages.
+func (d templateData) Further() []textForm {
+	var all []textForm
+	for _, locale := range d.Locales()[1:] {
+		all = append(all, textForm{d.Texts[locale], "texts." + locale + ".", locale, d})
+	}
+	return all
 }
 
 // editorOf returns the editor of a template.
@@ -40,9 +64,11 @@ func (v *visit) editorOf(t store.Template) templateData {
 	}
 	if d.Form.TemplateCode {
 		d.Others = v.console.api.Providers(t.Channel)
-		for provider := range t.TemplateCodes { // one may have left the configuration
-			if !slices.Contains(d.Others, provider) {
-				d.Others = append(d.Others, provider)
+		for _, locale := range t.Locales() {
+			for provider := range t.In(locale).TemplateCodes { // one may have left the configuration
+				if !slices.Contains(d.Others, provider) {
+					d.Others = append(d.Others, provider)
+				}
 			}
 		}
 		slices.Sort(d.Others)
@@ -73,15 +99,52 @@ func templateOf(form url.Values) store.Template {
 		Name: form.Get("name"), Channel: form.Get("channel"), Version: int(version), Owner: form.Get("owner"),
 		Private: form.Get("private") != "", Description: form.Get("description"), MsgType: form.Get("msgType"),
 		Subject: form.Get("subject"), Body: lines(form.Get("body")), TemplateCode: form.Get("templateCode"),
-		TemplateCodes: codesOf(form),
+		TemplateCodes: codesOf(form, ""), Locale: form.Get("locale"), Texts: textsOf(form),
 	}
 }
 
-// codesOf returns the codes of a form, one field for each provider.
-func codesOf(form url.Values) store.Codes {
+// textsOf returns the texts in further languages that a form has. The fields of one begin with
+// texts and its locale. One whose fields are all empty is left out.
+func textsOf(form url.Values) store.Texts {
+	var texts store.Texts
+	for field := range form {
+		parts := strings.SplitN(field, ".", 3) // no locale has a dot
+		if len(parts) < 3 || parts[0] != "texts" || form.Get(field) == "" {
+			continue
+		}
+		if texts == nil {
+			texts = store.Texts{}
+		}
+		at := "texts." + parts[1] + "."
+		texts[parts[1]] = store.Text{
+			Subject: form.Get(at + "subject"), Body: lines(form.Get(at + "body")),
+			TemplateCode: form.Get(at + "templateCode"), TemplateCodes: codesOf(form, at),
+		}
+	}
+	return texts
+}
+
+// addText shows the editor with an empty text in one more language.
+func addText(v *visit) error {
+	t := templateOf(v.r.PostForm)
+	locale := strings.TrimSpace(v.r.PostForm.Get("addLocale"))
+	if _, has := t.Texts[locale]; locale != "" && !has && !strings.Contains(locale, ".") {
+		if t.Texts == nil {
+			t.Texts = store.Texts{}
+		}
+		t.Texts[locale] = store.Text{}
+	}
+	d := v.editorOf(t)
+	d.MayChange, d.Changed = true, true
+	v.Title = t.Name
+	return v.show("template", http.StatusOK, d)
+}
+
+// codesOf returns the codes of a form, one field for each provider. Their names begin with at.
+func codesOf(form url.Values, at string) store.Codes {
 	var codes store.Codes
 	for field := range form {
-		if provider, is := strings.CutPrefix(field, "templateCodes."); is && form.Get(field) != "" {
+		if provider, is := strings.CutPrefix(field, at+"templateCodes."); is && form.Get(field) != "" {
 			if codes == nil {
 				codes = store.Codes{}
 			}
@@ -117,12 +180,17 @@ func saveTemplate(v *visit) error {
 // triedData is a template as it renders.
 type triedData struct {
 	Problem *fault
+	Texts   []triedText // the template's own first
+}
+
+// triedText is one of its texts.
+type triedText struct {
 	Message drawing
 	Preview rendering.Preview
 }
 
 // Empty reports whether nothing can be rendered without the params that are missing.
-func (d triedData) Empty() bool {
+func (d triedText) Empty() bool {
 	return len(d.Preview.Missing) > 0 && !d.Message.HasCode() && d.Message.Body == "" && d.Message.Subject == ""
 }
 
@@ -131,11 +199,21 @@ func tryTemplate(v *visit) error {
 	t := templateOf(v.r.PostForm)
 	p, err := v.console.api.TryTemplate(v.ctx, t, lines(v.r.PostForm.Get("params")))
 	if err != nil {
-		return v.fragment("verdict", triedData{Problem: faultOf(v.console.api.Problem(err))})
+		problem := faultOf(v.console.api.Problem(err))
+		problem.At = strings.TrimPrefix(problem.At, "texts."+t.Locale+".") // its own text has the plain fields
+		return v.fragment("verdict", triedData{Problem: problem})
 	}
-	return v.fragment("verdict", triedData{Preview: p, Message: draw(store.Message{
-		Channel: t.Channel, MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, TemplateCodes: p.TemplateCodes, Params: p.Params,
-	})})
+	tried := triedData{Texts: []triedText{triedAs(t.Channel, p)}}
+	for _, locale := range slices.Sorted(maps.Keys(p.Texts)) {
+		tried.Texts = append(tried.Texts, triedAs(t.Channel, p.Texts[locale]))
+	}
+	return v.fragment("verdict", tried)
+}
+
+func triedAs(channel string, p rendering.Preview) triedText {
+	return triedText{Preview: p, Message: draw(store.Message{
+		Channel: channel, MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, TemplateCodes: p.TemplateCodes, Params: p.Params,
+	})}
 }
 
 // showTriedMail answers with a mail that tryTemplate has rendered, for the frame beside it.
@@ -162,7 +240,11 @@ func sampleOf(t store.Template, typed string) string {
 			return typed
 		}
 	}
-	complete(params, templates.Sample(t.Subject, t.Body))
+	sources := []string{t.Subject, t.Body}
+	for _, locale := range t.Locales()[1:] {
+		sources = append(sources, t.Texts[locale].Subject, t.Texts[locale].Body)
+	}
+	complete(params, templates.Sample(sources...))
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -194,13 +276,16 @@ type fault struct {
 }
 
 // place finds the place that a message of packages templates and rendering begins with.
-var place = regexp.MustCompile(`^(?:the (subject|body) of template [^:]*: )?(?:line (\d+)(?:, column (\d+))?: )?`)
+var place = regexp.MustCompile(`^(?:the text in ([^:]*): )?(?:the (subject|body) of template [^:]*: )?(?:line (\d+)(?:, column (\d+))?: )?`)
 
 func faultOf(p Problem) *fault {
 	m := place.FindStringSubmatch(p.Message)
-	f := &fault{Problem: p, At: cmp.Or(m[1], p.Field)}
-	f.Line, _ = strconv.Atoi(m[2]) // digits or nothing, by the expression
-	f.Column, _ = strconv.Atoi(m[3])
+	f := &fault{Problem: p, At: cmp.Or(m[2], p.Field)}
+	if m[1] != "" && m[2] != "" {
+		f.At = "texts." + m[1] + "." + m[2]
+	}
+	f.Line, _ = strconv.Atoi(m[3]) // digits or nothing, by the expression
+	f.Column, _ = strconv.Atoi(m[4])
 	return f
 }
 

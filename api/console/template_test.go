@@ -34,7 +34,7 @@ func (noTemplates) TryTemplate(context.Context, store.Template, string) (renderi
 }
 func (noTemplates) SaveTemplate(context.Context, store.Template) (int, error) { return 0, errNothing }
 func (noTemplates) RestoreTemplate(context.Context, string, int) (int, error) { return 0, errNothing }
-func (noTemplates) TestTemplate(context.Context, string, string, store.Recipient) (uuid.UUID, error) {
+func (noTemplates) TestTemplate(context.Context, string, string, string, store.Recipient) (uuid.UUID, error) {
 	return uuid.Nil, errNothing
 }
 
@@ -65,6 +65,8 @@ func TestFaultHasItsPlace(t *testing.T) {
 		`the body of template "a": line 1, column 2: a number has no len`: {At: "body", Line: 1, Column: 2},
 		`the subject of template "": line 1, column 2: x`:                 {At: "subject", Line: 1, Column: 2},
 		"is required": {At: "params"},
+		`the text in en: the body of template "a": line 1, column 2: x`:                             {At: "texts.en.body", Line: 1, Column: 2},
+		`the text in en: template "a" needs the param "x"`:                                          {At: "params"},
 		`the body of template "a": a value is not safe where it stands in…`:                         {At: "body"},
 		`the body of template "a": the rendered body is not valid JSON: line 1, column 15 of it: x`: {At: "body"},
 	} {
@@ -88,6 +90,11 @@ func TestCompared(t *testing.T) {
 	}
 	require.Equal(t, "0|old|-- new|", changed)
 	require.Equal(t, "ga ne sa sa sa ga sa sa sa go ne ", kinds)
+	to.Locale, to.Texts = "zh", store.Texts{"en": {Subject: "s", Body: "x"}}
+	c = compared(from, to)
+	require.Contains(t, c.Fields, changedField{"locale", "", "zh"})
+	require.Contains(t, c.Fields, changedField{"texts.en.subject", "", "s"})
+	require.Equal(t, []changedText{{"en", []diffLine{{"gap", "@@ -0,0 +1 @@"}, {"new", "x"}}}}, c.Texts)
 	same := compared(from, from)
 	require.Empty(t, same.Fields)
 	require.Empty(t, same.Lines)

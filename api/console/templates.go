@@ -36,7 +36,7 @@ type Templates interface {
 	DeleteTemplate(ctx context.Context, name string) error
 	RestoreTemplate(ctx context.Context, name string, version int) (int, error)
 	// TestTemplate sends a template as it is stored, and returns the id of the notification.
-	TestTemplate(ctx context.Context, name, params string, to store.Recipient) (uuid.UUID, error)
+	TestTemplate(ctx context.Context, name, params, locale string, to store.Recipient) (uuid.UUID, error)
 }
 
 type templatesData struct {
@@ -105,7 +105,7 @@ type testedData struct {
 func testTemplate(v *visit) error {
 	form := v.r.PostForm
 	d := testedData{To: store.Recipient{Type: form.Get("type"), Value: form.Get("to")}}
-	id, err := v.console.api.TestTemplate(v.ctx, v.r.PathValue("name"), lines(form.Get("params")), d.To)
+	id, err := v.console.api.TestTemplate(v.ctx, v.r.PathValue("name"), lines(form.Get("params")), form.Get("locale"), d.To)
 	part := v.r.Header.Get("HX-Request") != ""
 	switch {
 	case err == nil && !part:

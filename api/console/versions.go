@@ -73,7 +73,14 @@ func compareVersions(v *visit, name, from, to string) (*comparison, error) {
 type comparison struct {
 	From, To store.TemplateVersion
 	Fields   []changedField
-	Lines    []diffLine // of the body; none when that is the same
+	Lines    []diffLine    // of the body; none when that is the same
+	Texts    []changedText // of the bodies in further languages that differ
+}
+
+// changedText is a body in a further language that differs.
+type changedText struct {
+	Locale string
+	Lines  []diffLine
 }
 
 // changedField is a field besides the body that differs.
@@ -101,14 +108,40 @@ func compared(from, to store.TemplateVersion) *comparison {
 		{"channel", from.Channel, to.Channel}, {"msgType", from.MsgType, to.MsgType}, {"subject", from.Subject, to.Subject},
 		{"templateCode", from.TemplateCode, to.TemplateCode},
 		{"templateCodes", codesText(from.TemplateCodes), codesText(to.TemplateCodes)}, {"description", from.Description, to.Description},
-		{"owner", from.Owner, to.Owner}, {"private", yes[from.Private], yes[to.Private]},
+		{"locale", from.Locale, to.Locale}, {"owner", from.Owner, to.Owner}, {"private", yes[from.Private], yes[to.Private]},
 	} {
 		if f.Before != f.After {
 			c.Fields = append(c.Fields, f)
 		}
 	}
+	c.Lines = linesOf(from.Body, to.Body)
+	locales := maps.Clone(from.Texts)
+	if locales == nil {
+		locales = store.Texts{}
+	}
+	maps.Copy(locales, to.Texts)
+	for _, locale := range slices.Sorted(maps.Keys(locales)) {
+		before, after := from.Texts[locale], to.Texts[locale]
+		for _, f := range []changedField{
+			{"subject", before.Subject, after.Subject}, {"templateCode", before.TemplateCode, after.TemplateCode},
+			{"templateCodes", codesText(before.TemplateCodes), codesText(after.TemplateCodes)},
+		} {
+			if f.Before != f.After {
+				f.Name = "texts." + locale + "." + f.Name
+				c.Fields = append(c.Fields, f)
+			}
+		}
+		if changed := linesOf(before.Body, after.Body); changed != nil {
+			c.Texts = append(c.Texts, changedText{locale, changed})
+		}
+	}
+	return c
+}
+
+// linesOf returns how a text differs from another.
+func linesOf(from, to string) (different []diffLine) {
 	// The names are the first two lines. They are not shown.
-	text := udiff.Unified("from", "to", from.Body, to.Body)
+	text := udiff.Unified("from", "to", from, to)
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		if i < 2 || line == "" {
 			continue
@@ -117,10 +150,10 @@ func compared(from, to store.TemplateVersion) *comparison {
 		switch kind {
 		case "": // there is no line break at the end
 		case "gap":
-			c.Lines = append(c.Lines, diffLine{Kind: kind, Text: line})
+			different = append(different, diffLine{Kind: kind, Text: line})
 		default:
-			c.Lines = append(c.Lines, diffLine{Kind: kind, Text: line[1:]})
+			different = append(different, diffLine{Kind: kind, Text: line[1:]})
 		}
 	}
-	return c
+	return different
 }

@@ -96,7 +96,7 @@ func (c *Config) Validate() error {
 	if _, err := c.helo(from); err != nil {
 		return err
 	}
-	if _, err := c.header(); err != nil {
+	if _, _, err := c.header(); err != nil {
 		return err
 	}
 	if _, err := c.roots(); err != nil {
@@ -194,7 +194,7 @@ func (c *Config) Open() (channels.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, err := c.header()
+	header, unsubscribe, err := c.header()
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (c *Config) Open() (channels.Sender, error) {
 		config: *c,
 		from:   from,
 		helo:   helo,
-		header: header,
+		header: header, unsubscribe: unsubscribe,
 		tokens: tokens,
 		tls:    &tls.Config{ServerName: c.Host, RootCAs: roots, MinVersion: tls.VersionTLS12},
 		pool:   newPool(c.MaxConnections),

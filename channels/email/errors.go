@@ -90,7 +90,7 @@ func (s *sender) refusal(at stage, reply *textproto.Error, to string) *channels.
 	case aboutPace:
 		e.Class = channels.Throttled
 	case aboutMail:
-		e.Class = channels.Permanent
+		e.Class, e.AddressGone = channels.Permanent, at == recipient && addressGone(reply)
 	case aboutMoment:
 		e.Class, e.OfMessage = channels.Transient, at != opening && reply.Code != 421 // the server closes
 	case aboutNothing:
@@ -101,6 +101,18 @@ func (s *sender) refusal(at stage, reply *textproto.Error, to string) *channels.
 
 // enhancedCode matches the code that begins a line of a reply (RFC 3463).
 var enhancedCode = regexp.MustCompile(`(?m)^[245]\.\d{1,3}\.\d{1,3}\b`)
+
+// goneCodes are the enhanced codes of an address that does not exist, under the heading "Addressing
+// Status": 5.1.1 no such mailbox, 5.1.2 no such domain, 5.1.3 no address, 5.1.6 the mailbox has moved
+// (RFC 3463, section 3.2), and 5.1.10 a domain that takes no mail (RFC 7505), which Exchange says of
+// mailboxes, too ("Email non-delivery reports in Exchange Online").
+var goneCodes = map[string]bool{"5.1.1": true, "5.1.2": true, "5.1.3": true, "5.1.6": true, "5.1.10": true}
+
+// addressGone reports whether a refusal of RCPT says that the address does not exist. A server that
+// gives no enhanced code may mean anything.
+func addressGone(reply *textproto.Error) bool {
+	return (reply.Code == 550 || reply.Code == 551 || reply.Code == 553) && goneCodes[enhancedCode.FindString(reply.Msg)]
+}
 
 // replyCode returns smtp_5.1.1, or smtp_550 when the reply has no enhanced code.
 func replyCode(reply *textproto.Error) string {

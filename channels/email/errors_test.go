@@ -367,3 +367,42 @@ func TestReceiptHoldsNoAddress(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "2.0.0 queued for *** ", receipt.Details["response"])
 }
+
+// Only a refusal of RCPT that says by its enhanced code that there is no such address counts.
+func TestAddressesThatAreGone(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		reply, where string
+		gone         bool
+	}{
+		{"550 5.1.1 <user@example.org>: Recipient address rejected: User unknown in local recipient table", "rcpt", true},
+		{"551 5.1.6 Mailbox has moved", "rcpt", true},
+		{"553 5.1.3 Bad recipient address syntax", "rcpt", true},
+		{"550 5.1.2 Bad destination system address", "rcpt", true},
+		{"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", "rcpt", true},
+		{"550 line one\n5.1.1 line two", "rcpt", true},
+		{"550 no such user", "rcpt", false},
+		{"550 5.1.0 Address rejected", "rcpt", false},
+		{"550 5.1.10000 no code", "rcpt", false},
+		{"554 5.1.1 no such user", "rcpt", false},
+		{"450 4.1.1 no such user", "rcpt", false},
+		{"550 5.2.1 The email account that you tried to reach is disabled.", "rcpt", false},
+		{"552 5.2.2 The email account that you tried to reach is over quota", "rcpt", false},
+		{"550 5.7.1 not for you", "rcpt", false},
+		{"550 5.1.8 Sender address rejected: Domain not found", "rcpt", false},
+		{"550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", "rcpt", false},
+		{"550 5.1.1 no such user", "mail data", false},
+	} {
+		for where := range strings.FieldsSeq(tc.where) {
+			t.Run(where+" "+tc.reply, func(t *testing.T) {
+				t.Parallel()
+				server, sender := setup(t, nil)
+				code, text, _ := strings.Cut(tc.reply, " ")
+				server.Fail(smtp.Fault{Where: where, Code: code, Message: text})
+				_, err := sender.Send(t.Context(), textTo(user))
+				require.Error(t, err)
+				require.Equal(t, tc.gone, channels.AsError(err).AddressGone)
+			})
+		}
+	}
+}

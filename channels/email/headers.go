@@ -31,7 +31,10 @@ var headerName = regexp.MustCompile("^[!-9;-~]+$")
 var reserved = regexp.MustCompile(`^(from|sender|reply-to|to|cc|bcc|apparently-to|subject|date|message-id|auto-submitted|mime-version|content-.*|` +
 	`list-unsubscribe-post|received|received-.*|return-path|delivered-to|dkim-.*|domainkey-.*|authentication-results|arc-.*|resent-.*)$`)
 
-const listUnsubscribe = "List-Unsubscribe"
+const (
+	listUnsubscribe = "List-Unsubscribe"
+	oneClick        = listUnsubscribe + "-Post: List-Unsubscribe=One-Click\r\n"
+)
 
 // replyTo returns the parsed ReplyTo; nil when it is empty.
 func (c *Config) replyTo() (*mail.Address, error) {
@@ -45,22 +48,22 @@ func (c *Config) replyTo() (*mail.Address, error) {
 	return a, nil
 }
 
-// header returns the fields that all mails have in common.
-func (c *Config) header() (string, error) {
+// header returns the fields that all mails have in common, and those about unsubscribing.
+func (c *Config) header() (header, unsubscribe string, err error) {
 	from, err := c.sender()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	replyTo, err := c.replyTo()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	header := addressField("From", from)
+	header = addressField("From", from)
 	if replyTo != nil {
 		header += addressField("Reply-To", replyTo)
 	}
 	if len(c.Headers) > maxHeaders {
-		return "", channels.KeyErrorf("headers", "%d of them; at most %d", len(c.Headers), maxHeaders)
+		return "", "", channels.KeyErrorf("headers", "%d of them; at most %d", len(c.Headers), maxHeaders)
 	}
 	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
@@ -70,12 +73,22 @@ func (c *Config) header() (string, error) {
 			err = errors.New("is given twice")
 		}
 		if err != nil {
-			return "", channels.KeyErrorf("headers", "%q: %w", name, err)
+			return "", "", channels.KeyErrorf("headers", "%q: %w", name, err)
 		}
 		seen[canonical] = true
-		header += fields
+		if canonical == listUnsubscribe {
+			unsubscribe = fields
+		} else {
+			header += fields
+		}
 	}
-	return header, nil
+	return header, unsubscribe, nil
+}
+
+// unsubscribeFields returns the fields by which mail programs unsubscribe with one POST to the https
+// address (RFC 8058).
+func unsubscribeFields(address string) string {
+	return field(listUnsubscribe, []string{"<" + address + ">"}) + oneClick
 }
 
 // customField returns a field of the key headers. After a List-Unsubscribe with an
@@ -108,7 +121,7 @@ func customField(name, value string) (string, error) {
 	}
 	https, err := checkUnsubscribe(value)
 	if https {
-		fields += field(listUnsubscribe+"-Post", []string{"List-Unsubscribe=One-Click"})
+		fields += oneClick
 	}
 	return fields, err
 }

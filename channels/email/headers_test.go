@@ -135,3 +135,18 @@ func TestHeadersAreValidated(t *testing.T) {
 		require.ErrorContains(t, c.Validate(), "replyTo:")
 	}
 }
+
+// A mail that can be unsubscribed from has both fields, once, and none of the provider's.
+func TestUnsubscribeOfAMail(t *testing.T) {
+	t.Parallel()
+	link := "https://notify.example.com/unsubscribe/" + strings.Repeat("A", 700)
+	for _, headers := range []map[string]string{nil, {"List-Unsubscribe": "<https://example.com/u>", "X-Team": "a"}} {
+		m := textTo(user)
+		m.Unsubscribe = link
+		got, raw := sendRaw(t, func(c *email.Config) { c.Headers = headers }, m)
+		require.Equal(t, []string{"<" + link + ">"}, got.Header["List-Unsubscribe"])
+		require.Equal(t, []string{"List-Unsubscribe=One-Click"}, got.Header["List-Unsubscribe-Post"])
+		require.Equal(t, headers["X-Team"], got.Header.Get("X-Team"))
+		requireLines(t, raw)
+	}
+}

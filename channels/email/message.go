@@ -55,7 +55,11 @@ func (s *sender) compose(m channels.Message) (composed, error) {
 	var raw bytes.Buffer
 	// go-mail would write a long word or an encoded word in a text as it is, and begin a
 	// long field with an empty line, as it does with the Message-ID.
-	raw.WriteString(s.header + addressField("To", to) + textField("Subject", m.Subject, maxRawWord))
+	unsubscribe := s.unsubscribe
+	if m.Unsubscribe != "" {
+		unsubscribe = unsubscribeFields(m.Unsubscribe)
+	}
+	raw.WriteString(s.header + unsubscribe + addressField("To", to) + textField("Subject", m.Subject, maxRawWord))
 	if _, err := msg.WriteTo(&raw); err != nil {
 		return composed{}, &channels.Error{Class: channels.Permanent, Code: "invalid_message", Message: "the mail cannot be composed", Cause: err}
 	}

@@ -13,11 +13,14 @@ type sender struct {
 	config Config
 	from   *mail.Address
 	helo   string
-	header string  // the fields that all mails have in common
-	tokens *tokens // nil without OAuth
-	tls    *tls.Config
-	hide   []string // redacted in the server's texts
-	pool   *pool
+	header string // the fields that all mails have in common
+	// unsubscribe are those of the key headers about unsubscribing. A mail that has its own goes
+	// without them.
+	unsubscribe string
+	tokens      *tokens // nil without OAuth
+	tls         *tls.Config
+	hide        []string // redacted in the server's texts
+	pool        *pool
 }
 
 var (

@@ -100,6 +100,21 @@ const (
 	codeSameRequest  = 18121
 )
 
+// gone are the codes of an id that nobody has, or nobody has any more. The platform also refuses, with
+// other codes, those whom the app may not see: that ends when the app's scope is widened.
+var gone = map[int]bool{
+	230029:   true, // create: the user has resigned
+	232009:   true, // create: the group was dissolved
+	99992351: true, // generic: no such open_id
+	99992352: true, // generic: no such open_id
+	99992353: true, // generic: no such open_id
+	99992355: true, // generic: no such chat_id
+	99992356: true, // generic: no such chat_id
+	99992359: true, // generic: no such user_id
+	99992360: true, // generic: no such user_id
+	99992363: true, // generic: no such union_id
+}
+
 // hints has what stands before the platform's text, where that does not say what to do.
 var hints = map[int]string{
 	230002: "the app's bot is not in the chat; add it there: ",

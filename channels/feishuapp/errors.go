@@ -29,7 +29,7 @@ func refusal(resp *larkcore.ApiResp, code larkcore.CodeError, hide ...string) er
 	e := &channels.Error{
 		Class: class, Code: codeText(code.Code), Message: hints[code.Code] + channels.CleanText(channels.Redact(code.Msg, hide...)),
 		RetryAfter: waits[code.Code], Unlisted: !listed, QuotaSpent: code.Code == codeMonthlyQuota,
-		OfMessage: code.Code == codeBeingSent || code.Code == codeSameRequest,
+		OfMessage: code.Code == codeBeingSent || code.Code == codeSameRequest, AddressGone: gone[code.Code],
 	}
 	if asked := vendorhttp.RetryAfter(resp.Header); class == channels.Throttled && asked > 0 {
 		e.RetryAfter = asked

@@ -3,6 +3,7 @@ package feishuapp_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 func TestErrorCodes(t *testing.T) {
 	t.Parallel()
+	gone := []int{230029, 232009, 99992351, 99992352, 99992359, 99992360, 99992363}
 	byClass := map[channels.Class][]int{
 		channels.Throttled: {99991400, 99991403, 230020, 11232, 11233},
 		channels.Permanent: {
@@ -36,6 +38,7 @@ func TestErrorCodes(t *testing.T) {
 				require.Equal(t, class, e.Class, "%d in HTTP %d", code, status)
 				require.False(t, e.Unlisted, code)
 				require.Equal(t, code == 99991403, e.QuotaSpent, code)
+				require.Equal(t, slices.Contains(gone, code), e.AddressGone, code)
 			}
 		}
 	}

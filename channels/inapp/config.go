@@ -21,6 +21,7 @@ var Type = channels.Type{
 		{Name: msgText, Format: channels.FormatText},
 		{Name: msgJSON, Format: channels.FormatJSON},
 	},
+	Combine:     combine,
 	Dedupes:     true, // by the object's name
 	OnUncertain: channels.Resend,
 	NewConfig: func() channels.Config {

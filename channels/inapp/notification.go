@@ -1,11 +1,13 @@
 package inapp
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,8 +32,8 @@ type content struct {
 	Title        string                 `json:"title"`
 	Message      string                 `json:"message"`
 	From         string                 `json:"from,omitempty"`
-	Importance   string                 `json:"importance"`
-	DesktopPopup *bool                  `json:"desktopPopup"`
+	Importance   string                 `json:"importance,omitempty"`
+	DesktopPopup *bool                  `json:"desktopPopup,omitempty"`
 	I18ns        map[string]translation `json:"i18ns,omitempty"` // by language
 }
 
@@ -81,22 +83,78 @@ func expired(n *unstructured.Unstructured, before time.Time) bool {
 	return n.GetCreationTimestamp().Time.Before(before) || err == nil && end.Before(time.Now())
 }
 
-// content returns the message's content, completed from the configuration.
-func (c *Config) content(m channels.Message) (content, error) {
-	var t content
-	switch m.MsgType {
+// parse returns the content of a text, without what the configuration has.
+func parse(msgType string, text channels.Text) (t content, err error) {
+	switch msgType {
 	case msgText:
-		t.Message = m.Body
+		t.Message = text.Body
 	case msgJSON:
-		decoder := json.NewDecoder(bytes.NewReader([]byte(m.Body)))
+		decoder := json.NewDecoder(strings.NewReader(text.Body))
 		decoder.DisallowUnknownFields() // a misspelt key would be ignored
 		if err := decoder.Decode(&t); err != nil {
 			return t, channels.PermanentError("invalid_body", "the body is no notification: "+channels.CleanText(err.Error()))
 		}
 	default:
-		return t, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", m.MsgType))
+		return t, channels.PermanentError("msg_type", fmt.Sprintf("no such message type: %q", msgType))
 	}
-	t.Title = cmp.Or(t.Title, m.Subject, channels.FirstLine(t.Message))
+	t.Title = cmp.Or(t.Title, text.Subject, channels.FirstLine(t.Message))
+	return t, nil
+}
+
+// combine is a channels.Combine: i18ns has all texts. The desktop shows title and message to
+// those who read no language of i18ns, and to those who read English, so they are the English
+// text where there is one, and own otherwise.
+func combine(msgType, own string, texts map[string]channels.Text) (string, string, error) {
+	locales := slices.Sorted(maps.Keys(texts))
+	contents := map[string]content{}
+	for _, locale := range locales {
+		t, err := parse(msgType, texts[locale])
+		if err == nil && (t.Title == "" || t.Message == "") {
+			err = errors.New("has no title or no message")
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("%s: %w", locale, err)
+		}
+		contents[locale] = t
+	}
+	if i := slices.IndexFunc(locales, func(l string) bool { return languageOf(l) == "en" }); i >= 0 {
+		own = locales[i]
+	}
+	shown := contents[own]
+	for _, locale := range locales {
+		t := contents[locale]
+		// The desktop asks for zh, also where the text is named zh-CN.
+		for _, name := range []string{locale, languageOf(locale)} {
+			if _, has := shown.I18ns[name]; has || contents[name].Title != "" && name != locale {
+				continue
+			}
+			if shown.I18ns == nil {
+				shown.I18ns = map[string]translation{}
+			}
+			shown.I18ns[name] = translation{t.Title, t.Message, t.From}
+		}
+	}
+	var body strings.Builder
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(shown); err != nil {
+		return "", "", err
+	}
+	return msgJSON, strings.TrimSuffix(body.String(), "\n"), nil
+}
+
+// languageOf returns the language of a locale.
+func languageOf(locale string) string {
+	language, _, _ := strings.Cut(locale, "-")
+	return language
+}
+
+// content returns the message's content, completed from the configuration.
+func (c *Config) content(m channels.Message) (content, error) {
+	t, err := parse(m.MsgType, channels.Text{Subject: m.Subject, Body: m.Body})
+	if err != nil {
+		return t, err
+	}
 	t.From = cmp.Or(t.From, c.From)
 	t.Importance = cmp.Or(t.Importance, c.Importance)
 	if t.DesktopPopup == nil {

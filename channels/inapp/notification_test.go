@@ -143,3 +143,42 @@ func TestRefusedBeforeTheCall(t *testing.T) {
 		require.Zero(t, cluster.Requests("create"))
 	}
 }
+
+// The desktop shows title and message to those who read English, and i18ns.zh in Chinese. So all
+// texts are in i18ns, also under the language alone, and the English one is title and message.
+func TestCombine(t *testing.T) {
+	t.Parallel()
+	zh, en := channels.Text{Subject: "题", Body: "文"}, channels.Text{Subject: "T", Body: "M"}
+	for name, tc := range map[string]struct {
+		msgType, own string
+		texts        map[string]channels.Text
+		want         string
+	}{
+		"English is shown": {"text", "zh", map[string]channels.Text{"zh": zh, "en": en},
+			`{"title": "T", "message": "M", "i18ns": {"zh": {"title": "题", "message": "文"}, "en": {"title": "T", "message": "M"}}}`},
+		"without English the recipient's": {"text", "ja", map[string]channels.Text{"zh": zh, "ja": {Body: "本文\n二"}},
+			`{"title": "本文", "message": "本文\n二", "i18ns": {"zh": {"title": "题", "message": "文"}, "ja": {"title": "本文", "message": "本文\n二"}}}`},
+		"regions": {"text", "zh-TW", map[string]channels.Text{"zh-TW": zh, "en-US": en},
+			`{"title": "T", "message": "M", "i18ns": {"zh-TW": {"title": "题", "message": "文"}, "zh": {"title": "题", "message": "文"},
+				"en-US": {"title": "T", "message": "M"}, "en": {"title": "T", "message": "M"}}}`},
+		"JSON, with translations of its own": {"json", "zh", map[string]channels.Text{
+			"zh": {Body: `{"title": "题", "message": "文", "from": "账单", "importance": "Low"}`},
+			"en": {Body: `{"title": "T", "message": "M", "importance": "High", "desktopPopup": false, "i18ns": {"zh": {"title": "own", "message": "own"}}}`},
+		}, `{"title": "T", "message": "M", "importance": "High", "desktopPopup": false,
+			"i18ns": {"zh": {"title": "own", "message": "own"}, "en": {"title": "T", "message": "M"}}}`},
+	} {
+		msgType, body, err := inapp.Type.Combine(tc.msgType, tc.own, tc.texts)
+		require.NoError(t, err, name)
+		require.Equal(t, "json", msgType)
+		require.JSONEq(t, tc.want, body, name)
+		m := text()
+		m.MsgType, m.Body = msgType, body
+		require.Contains(t, created(t, nil, m)["spec"], "i18ns", "what is combined can be sent")
+	}
+	for body, wrong := range map[string]string{
+		`{"title": "T"}`: "en: has no title or no message", `{"titel": "T"}`: "en: ", `[`: "en: ",
+	} {
+		_, _, err := inapp.Type.Combine("json", "zh", map[string]channels.Text{"zh": {Body: `{"message": "M"}`}, "en": {Body: body}})
+		require.ErrorContains(t, err, wrong)
+	}
+}

@@ -22,7 +22,7 @@ const (
 // the first dot ("Throttling" for "Throttling.User"). Unlisted codes are transient.
 var classes = map[string]channels.Class{
 	// The service's own codes: https://help.aliyun.com/zh/sms/developer-reference/api-error-codes
-	"isv.MOBILE_NUMBER_ILLEGAL":            channels.Permanent,
+	codeNoNumber:                           channels.Permanent,
 	"isv.MOBILE_COUNT_OVER_LIMIT":          channels.Permanent,
 	"isv.TEMPLATE_MISSING_PARAMETERS":      channels.Permanent,
 	"isv.TEMPLATE_PARAMS_ILLEGAL":          channels.Permanent,
@@ -78,6 +78,10 @@ var classes = map[string]channels.Class{
 	"NoPermission": channels.Misconfigured,
 }
 
+// codeNoNumber says that what was given is no mobile number. A number that was given back is found
+// by the carrier only, after the vendor has taken the message. The page is that of the service's own codes.
+const codeNoNumber = "isv.MOBILE_NUMBER_ILLEGAL"
+
 // classOf returns the class of a code and how long to wait. It is not listed when the
 // class is a guess.
 func classOf(code, message string) (class channels.Class, wait time.Duration, listed bool) {
@@ -132,6 +136,6 @@ func refusal(code, message, requestID string) *channels.Error {
 	}
 	return &channels.Error{
 		Class: class, Code: channels.CleanText("aliyun_" + code), Message: channels.CleanText(message), RetryAfter: wait,
-		Unlisted: !listed, QuotaSpent: code == codeDayLimit || code == codeMonthLimit,
+		Unlisted: !listed, QuotaSpent: code == codeDayLimit || code == codeMonthLimit, AddressGone: code == codeNoNumber,
 	}
 }

@@ -65,6 +65,7 @@ func TestErrorCodes(t *testing.T) {
 				e := channels.AsError(err)
 				require.Contains(t, e.Message, "request id")
 				require.Equal(t, unlisted[code], e.Unlisted)
+				require.Equal(t, code == "isv.MOBILE_NUMBER_ILLEGAL", e.AddressGone)
 				require.Equal(t, slices.Contains([]string{"isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL"}, code), e.QuotaSpent)
 				if code != "SignatureDoesNotMatch" {
 					require.Contains(t, e.Message, "told to fail")

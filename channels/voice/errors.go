@@ -75,6 +75,9 @@ var classes = map[string]channels.Class{
 	"ServiceUnavailableTemp":     channels.Transient,
 }
 
+// noNumber are the codes of what is no phone number, on the pages of failures of a single call.
+var noNumber = map[string]bool{"INVALID_PHONE_FORMAT": true, "手机号格式错误": true}
+
 // failure returns the typed error of a call.
 func failure(err error) *channels.Error {
 	var e *channels.Error
@@ -96,5 +99,6 @@ func refusal(code, message, requestID string) *channels.Error {
 	}
 	return &channels.Error{
 		Class: class, Code: channels.CleanText(codePrefix + code), Message: channels.CleanText(message), Unlisted: !listed,
+		AddressGone: noNumber[code],
 	}
 }

@@ -55,6 +55,7 @@ func TestErrorCodes(t *testing.T) {
 					e := channels.AsError(err)
 					require.Contains(t, e.Message, "told to fail (request id ")
 					require.Equal(t, slices.Contains(unlisted, code), e.Unlisted)
+					require.Equal(t, code == "INVALID_PHONE_FORMAT" || code == "手机号格式错误", e.AddressGone)
 					require.Equal(t, 1, vendor.Requests(volcengine.SingleBatchAppend))
 				})
 			}

@@ -20,7 +20,11 @@ type Commands struct {
 	Providers     providerCommands     `cmd:"" help:"See the providers as they are configured, and probe them; administrators only." group:"Use a running service"`
 	Template      templateCommands     `cmd:"" help:"See and change templates, one by one or as a folder of files." group:"Use a running service"`
 	Kind          kindCommands         `cmd:"" help:"See and change the kinds of notifications: their channels, quiet hours and caps." group:"Use a running service"`
+	Contact       contactCommands      `cmd:"" help:"See and change contacts: people and teams by name, with their addresses." group:"Use a running service"`
+	Group         groupCommands        `cmd:"" help:"See and change groups of contacts." group:"Use a running service"`
 	Erase         eraseCommand         `cmd:"" help:"Make a person's addresses and texts unreadable, or a notification's. Administrators only." group:"Use a running service"`
+	Preference    preferenceCommands   `cmd:"" help:"See and set what a recipient has switched off." group:"Use a running service"`
+	Suppression   suppressionCommands  `cmd:"" help:"See the addresses that a vendor refused for good, and let them be sent to again; administrators only." group:"Use a running service"`
 	Audit         auditCommand         `cmd:"" help:"See who changed what; administrators only." group:"Use a running service"`
 	Apps          appsCommand          `cmd:"" help:"See the apps, with their limits and what they have used; administrators only." group:"Use a running service"`
 	Whoami        whoamiCommand        `cmd:"" help:"Show which service and app the commands use, and what it may do." group:"Use a running service"`

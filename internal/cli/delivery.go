@@ -59,13 +59,13 @@ func (c listDeliveries) Run(ctx context.Context, s *session) error {
 }
 
 func deliveryTable(w io.Writer, deliveries []client.Delivery) {
-	row(w, "DELIVERY", "CHANNEL", "PROVIDER", "RECIPIENT", "STATUS", "RETRIES", "UPDATED", "ERROR")
+	row(w, "DELIVERY", "CHANNEL", "PROVIDER", "RECIPIENT", "LOCALE", "STATUS", "RETRIES", "UPDATED", "ERROR")
 	for _, d := range deliveries {
 		problem := d.LastCode
 		if d.LastError != "" {
 			problem += ": " + d.LastError
 		}
-		row(w, d.ID, d.Channel, d.Provider, d.Recipient.Value, deliveryStatus(d), d.RetryCount, d.UpdatedAt, problem)
+		row(w, d.ID, d.Channel, d.Provider, d.Recipient.Value, d.Locale, deliveryStatus(d), d.RetryCount, d.UpdatedAt, problem)
 	}
 }
 
@@ -123,6 +123,9 @@ func deliveryText(w io.Writer, d client.Delivery) {
 		row(w, "Goes next through", d.NextProvider)
 	}
 	row(w, "Template", fmt.Sprintf("%s, version %d", d.TemplateName, d.TemplateVersion))
+	if d.Locale != "" {
+		row(w, "Language", d.Locale)
+	}
 	if d.Test {
 		row(w, "Test", "yes: it reaches nobody")
 	}

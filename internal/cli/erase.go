@@ -48,6 +48,8 @@ func (c eraseCommand) Run(ctx context.Context, s *session) error {
 		row(w, "Messages that others got, too", total.SharedMessages)
 		row(w, "Notifications with unmatched addresses", total.Unmatched)
 		row(w, "Messages that mentioned the address", total.Mentions)
+		row(w, "Suppressions and preferences of the address", total.Forgotten)
+		row(w, "Contacts that had the address", total.Contacts)
 	})
 }
 
@@ -64,6 +66,8 @@ func (s *session) erase(ctx context.Context, request client.EraseRequest) (total
 		total.SharedMessages += done.SharedMessages
 		total.Unmatched += done.Unmatched
 		total.Mentions += done.Mentions
+		total.Forgotten += done.Forgotten
+		total.Contacts += done.Contacts
 		if !done.More {
 			return total, nil
 		}

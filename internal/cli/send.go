@@ -21,8 +21,9 @@ type sendCommand struct {
 	Template  string            `arg:"" optional:"" help:"Template; looking up its channel needs the role templates."`
 	Templates map[string]string `name:"template" short:"t" mapsep:"none" placeholder:"CHANNEL=TEMPLATE" help:"Template for a channel; may be repeated."`
 	paramFlags
-	To        []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. With a channel (feishu_webhook=feishu_group:team-a) that channel goes to its own recipients only. Types: ${recipient_types}."`
-	ToFile    string   `type:"existingfile" placeholder:"FILE" help:"Recipients as a JSON list, as in the API: objects with type, value and, if they have their own, params and timeZone."`
+	To        []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Recipient, such as email:alice@example.com; may be repeated. With a channel (feishu_webhook=feishu_group:team-a) that channel goes to its own recipients only. Types: contact, group, ${recipient_types}."`
+	ToFile    string   `type:"existingfile" placeholder:"FILE" help:"Recipients as a JSON list, as in the API: objects with type, value and, if they have their own, params, locale and timeZone."`
+	Locale    string   `placeholder:"LOCALE" help:"Language of recipients that have none, such as zh or en: it chooses among a template's texts."`
 	Mention   []string `sep:"none" placeholder:"[CHANNEL=]TYPE:VALUE" help:"Somebody to mention in each message to a group, such as feishu_user_id:ou_x; may be repeated. The channel may be left out when there is only one."`
 	Key       string   `placeholder:"KEY" help:"Idempotency key: the same key is the same notification, however often it is sent. Random when left out."`
 	SendAt    future   `placeholder:"TIME" help:"Not before this time: RFC 3339, or how long from now, such as 2h or 7d."`
@@ -80,12 +81,29 @@ func announce(w io.Writer, a client.Accepted, key string) {
 	for _, r := range a.Unmatched {
 		fmt.Fprintf(w, "Not reached by any of the channels: %s:%s\n", r.Type, r.Value)
 	}
+	reachText(w, a.Contacts)
+}
+
+// reachText writes how many contacts are reached, and which lack an address.
+func reachText(w io.Writer, r *client.Reach) {
+	if r == nil {
+		return
+	}
+	fmt.Fprintf(w, "Reached: %d of %s.\n", r.Reached, count(r.Total, "contact"))
+	for _, c := range r.Contacts {
+		if len(c.Without) > 0 {
+			fmt.Fprintf(w, "%s has no address for %s.\n", c.Name, strings.Join(c.Without, ", "))
+		}
+	}
+	for _, name := range r.Unknown {
+		fmt.Fprintf(w, "No contact is called %s.\n", name)
+	}
 }
 
 func (c sendCommand) request(ctx context.Context, s *session) (client.SendRequest, error) {
 	r := client.SendRequest{
 		IdempotencyKey: c.Key, Channels: map[string]client.Message{},
-		SendAt: c.SendAt.orNil(), ExpiresAt: c.ExpiresAt.orNil(), Priority: c.Priority, Kind: c.Kind,
+		SendAt: c.SendAt.orNil(), ExpiresAt: c.ExpiresAt.orNil(), Priority: c.Priority, Kind: c.Kind, Locale: c.Locale,
 	}
 	if r.IdempotencyKey == "" {
 		r.IdempotencyKey = "cli-" + rand.Text()

@@ -56,10 +56,10 @@ func TestRecipientsOfAFile(t *testing.T) {
 		err = sendCommand{To: []string{"email:c@example.com"}, ToFile: path}.address(&r)
 		return r, err
 	}
-	r, err := read(`[{"type": "email", "value": "a@example.com", "params": {"amount": 12.50}}, {"type": "email", "value": "b@example.com"}]`)
+	r, err := read(`[{"type": "email", "value": "a@example.com", "params": {"amount": 12.50}, "locale": "en"}, {"type": "email", "value": "b@example.com"}]`)
 	require.NoError(t, err)
 	require.Equal(t, []client.RecipientRequest{
-		{Type: "email", Value: "a@example.com", Params: map[string]any{"amount": json.Number("12.50")}},
+		{Type: "email", Value: "a@example.com", Params: map[string]any{"amount": json.Number("12.50")}, Locale: "en"},
 		{Type: "email", Value: "b@example.com"}, {Type: "email", Value: "c@example.com"},
 	}, r.Recipients)
 	for _, bad := range []string{``, `[]`, `{}`, `[{"type": "email", "address": "x"}]`, `[{"type": "email", "value": "x"}] []`} {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,6 +62,7 @@ func (c getTemplate) Run(ctx context.Context, s *session) error {
 		return s.printFile(v, templateFile{
 			Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
 			TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, Subject: v.Subject, Body: v.Body, Private: v.Private,
+			Locale: v.Locale, Texts: v.Texts,
 		})
 	}
 	t, err := s.api.Template(ctx, c.Name)
@@ -93,23 +96,62 @@ func (c previewTemplate) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	err = s.print(p, func(w io.Writer) {
-		renderedText(w, client.Rendered{
-			MsgType: p.MsgType, Subject: p.Subject, Body: p.Body, TemplateCode: p.TemplateCode, Params: p.Params,
-		})
+		for i, text := range textsOf(p) {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			if text.Locale != "" {
+				row(w, "Language", text.Locale)
+			}
+			renderedText(w, client.Rendered{
+				MsgType: text.MsgType, Subject: text.Subject, Body: text.Body, TemplateCode: text.TemplateCode, Params: text.Params,
+			})
+		}
 	})
-	if len(p.Unused) > 0 {
-		fmt.Fprintf(s.progress, "params that the template never mentions: %s\n", strings.Join(p.Unused, ", "))
+	if unused := inTexts(p, func(text client.PreviewText) []string { return text.Unused }); unused != "" {
+		fmt.Fprintf(s.progress, "params that the template never mentions: %s\n", unused)
 	}
-	if err == nil && len(p.Missing) > 0 {
-		return &failure{fmt.Errorf("params are missing: %s", strings.Join(p.Missing, ", ")), exitIncomplete}
+	if missing := missingIn(p); err == nil && missing != "" {
+		return &failure{fmt.Errorf("params are missing: %s", missing), exitIncomplete}
 	}
 	return err
+}
+
+// textsOf returns the previews of all texts of a template, its own first.
+func textsOf(p client.Preview) []client.PreviewText {
+	all := []client.PreviewText{p.PreviewText}
+	for _, locale := range slices.Sorted(maps.Keys(p.Texts)) {
+		all = append(all, p.Texts[locale])
+	}
+	return all
+}
+
+// missingIn returns the params that are missing in the texts of a template.
+func missingIn(p client.Preview) string {
+	return inTexts(p, func(text client.PreviewText) []string { return text.Missing })
+}
+
+// inTexts returns the names of params that are found in the texts of a template, with the
+// language where there are several: "amount; en: amount, due".
+func inTexts(p client.Preview, find func(client.PreviewText) []string) string {
+	var found []string
+	for i, text := range textsOf(p) {
+		names := strings.Join(find(text), ", ")
+		if names != "" && i > 0 {
+			names = text.Locale + ": " + names
+		}
+		if names != "" {
+			found = append(found, names)
+		}
+	}
+	return strings.Join(found, "; ")
 }
 
 type testTemplate struct {
 	Name string `arg:"" help:"Name of the template."`
 	paramFlags
-	To string `required:"" placeholder:"TYPE:VALUE" help:"Recipient, such as email:alice@example.com."`
+	To     string `required:"" placeholder:"TYPE:VALUE" help:"Recipient, such as email:alice@example.com."`
+	Locale string `placeholder:"LOCALE" help:"The recipient's language, such as zh or en; the template's own text when left out."`
 	waitFlags
 }
 
@@ -123,7 +165,7 @@ func (c testTemplate) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	request := client.TestRequest{IdempotencyKey: "cli-" + rand.Text(), Recipient: to, Params: params}
+	request := client.TestRequest{IdempotencyKey: "cli-" + rand.Text(), Recipient: to, Params: params, Locale: c.Locale}
 	accepted, err := s.api.TestTemplate(ctx, c.Name, request)
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/labring/sealos-notify/client"
 )
@@ -24,13 +23,14 @@ type checked struct {
 
 // result returns what a table shows.
 func (c checked) result() string {
-	switch {
-	case c.Preview == nil:
+	if c.Preview == nil {
 		return "ok, not rendered: no sampleParams"
-	case len(c.Preview.Missing) > 0:
-		return "sampleParams lack " + strings.Join(c.Preview.Missing, ", ")
-	case len(c.Preview.Unused) > 0:
-		return "ok, never mentions " + strings.Join(c.Preview.Unused, ", ")
+	}
+	if missing := missingIn(*c.Preview); missing != "" {
+		return "sampleParams lack " + missing
+	}
+	if unused := inTexts(*c.Preview, func(text client.PreviewText) []string { return text.Unused }); unused != "" {
+		return "ok, never mentions " + unused
 	}
 	return "ok"
 }
@@ -55,7 +55,7 @@ func (c checkTemplates) Run(ctx context.Context, s *session) error {
 		case err != nil:
 			return err // the service does not answer
 		}
-		if answer.Preview != nil && len(answer.Preview.Missing) > 0 {
+		if answer.Preview != nil && missingIn(*answer.Preview) != "" {
 			incomplete++
 		}
 		done = append(done, checked{name, answer.Preview})

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -17,21 +15,24 @@ import (
 
 // templateFile is a template as a YAML file.
 type templateFile struct {
-	Name          string            `yaml:"name" json:"name"`
-	Channel       string            `yaml:"channel" json:"channel"`
-	Description   string            `yaml:"description,omitempty" json:"description,omitempty"`
-	MsgType       string            `yaml:"msgType,omitempty" json:"msgType,omitempty"`
-	TemplateCode  string            `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
-	TemplateCodes map[string]string `yaml:"templateCodes,omitempty" json:"templateCodes,omitempty"`
-	Private       bool              `yaml:"private,omitempty" json:"private,omitempty"`
-	Subject       string            `yaml:"subject,omitempty" json:"subject,omitempty"`
-	Body          string            `yaml:"body,omitempty" json:"body,omitempty"`
+	Name          string                 `yaml:"name" json:"name"`
+	Channel       string                 `yaml:"channel" json:"channel"`
+	Description   string                 `yaml:"description,omitempty" json:"description,omitempty"`
+	MsgType       string                 `yaml:"msgType,omitempty" json:"msgType,omitempty"`
+	TemplateCode  string                 `yaml:"templateCode,omitempty" json:"templateCode,omitempty"`
+	TemplateCodes map[string]string      `yaml:"templateCodes,omitempty" json:"templateCodes,omitempty"`
+	Private       bool                   `yaml:"private,omitempty" json:"private,omitempty"`
+	Locale        string                 `yaml:"locale,omitempty" json:"locale,omitempty"`
+	Subject       string                 `yaml:"subject,omitempty" json:"subject,omitempty"`
+	Body          string                 `yaml:"body,omitempty" json:"body,omitempty"`
+	Texts         map[string]client.Text `yaml:"texts,omitempty" json:"texts,omitempty"`
 }
 
 func fileOf(t client.Template) templateFile {
 	return templateFile{
 		Name: t.Name, Channel: t.Channel, Description: t.Description, MsgType: t.MsgType,
 		TemplateCode: t.TemplateCode, TemplateCodes: t.TemplateCodes, Subject: t.Subject, Body: t.Body, Private: t.Private,
+		Locale: t.Locale, Texts: t.Texts,
 	}
 }
 
@@ -42,6 +43,7 @@ func (f templateFile) request() client.TemplateRequest {
 	return client.TemplateRequest{
 		Name: f.Name, Channel: f.Channel, Description: f.Description, MsgType: f.MsgType,
 		TemplateCode: f.TemplateCode, TemplateCodes: f.TemplateCodes, Subject: f.Subject, Body: f.Body, Private: f.Private,
+		Locale: f.Locale, Texts: f.Texts,
 	}
 }
 
@@ -87,17 +89,13 @@ func parseTemplateFile(content []byte) (f sampledFile, err error) {
 // readTemplates reads the YAML files of a folder and returns them by template name.
 // It reports all problems at once.
 func readTemplates(dir string) (map[string]sampledFile, error) {
-	entries, err := os.ReadDir(dir) // sorted
+	paths, err := yamlFiles(dir)
 	if err != nil {
 		return nil, err
 	}
 	files := map[string]sampledFile{}
 	var problems []error
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
-		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
-			continue
-		}
+	for _, path := range paths {
 		content, err := readFile(path)
 		if err != nil {
 			return nil, err
@@ -111,9 +109,6 @@ func readTemplates(dir string) (map[string]sampledFile, error) {
 		default:
 			files[f.Template.Name] = f
 		}
-	}
-	if len(files) == 0 && len(problems) == 0 {
-		return nil, fmt.Errorf("%s has no YAML files", dir)
 	}
 	return files, errors.Join(problems...)
 }

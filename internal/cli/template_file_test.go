@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/labring/sealos-notify/client"
 )
 
 // A template that is printed and read again is the same template.
@@ -20,6 +22,9 @@ func TestTemplateFileRoundTrip(t *testing.T) {
 		f := templateFile{
 			Name: "n", Channel: "c", Description: text.Draw(t, "description"), MsgType: text.Draw(t, "msgType"),
 			TemplateCode: text.Draw(t, "templateCode"), TemplateCodes: map[string]string{"other": text.Draw(t, "code")}, Subject: text.Draw(t, "subject"), Body: text.Draw(t, "body"),
+			Locale: "zh", Texts: map[string]client.Text{
+				"no": {Subject: text.Draw(t, "subject in Norwegian"), Body: text.Draw(t, "body in Norwegian")}, "zh-Hant": {TemplateCodes: map[string]string{"other": text.Draw(t, "code in Chinese")}},
+			},
 		}
 		document, err := f.document()
 		require.NoError(t, err)
@@ -42,6 +47,33 @@ body: |
     {{ .incident }}
   </p>
 `, document)
+}
+
+func TestTemplateFileWithTexts(t *testing.T) {
+	t.Parallel()
+	document, err := templateFile{
+		Name: "debt", Channel: "email", Locale: "zh", Subject: "欠费", Body: "欠 {{ .amount }}\n请充值\n",
+		Texts: map[string]client.Text{"ja": {Body: "-"}, "en": {Subject: "Debt", Body: "You owe {{ .amount }}\nTop up\n"}},
+	}.document()
+	require.NoError(t, err)
+	require.Equal(t, `name: debt
+channel: email
+locale: zh
+subject: 欠费
+body: |
+  欠 {{ .amount }}
+  请充值
+texts:
+  en:
+    subject: Debt
+    body: |
+      You owe {{ .amount }}
+      Top up
+  ja:
+    body: "-"
+`, document)
+	_, err = parseTemplateFile([]byte("name: a\nchannel: email\nlocale: zh\nbody: x\ntexts: {en: {bodi: x}}\n"))
+	require.ErrorContains(t, err, `unknown field "bodi"`)
 }
 
 func TestReadTemplates(t *testing.T) {
@@ -91,4 +123,15 @@ func TestTemplateFileWithCodes(t *testing.T) {
 	f, err := parseTemplateFile([]byte("name: code\nchannel: sms\ntemplateCodes: {aliyun: SMS_1, other: 4711, third: \"007\"}\n"))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"aliyun": "SMS_1", "other": "4711", "third": "007"}, f.Template.TemplateCodes)
+}
+
+// What is missing is said of the language that misses it.
+func TestParamsOfTexts(t *testing.T) {
+	t.Parallel()
+	p := client.Preview{PreviewText: client.PreviewText{Locale: "zh", Missing: []string{"a"}}, Texts: map[string]client.PreviewText{
+		"en": {Locale: "en", Missing: []string{"a", "b"}}, "de": {Locale: "de"}, "ja": {Locale: "ja", Missing: []string{"c"}},
+	}}
+	require.Equal(t, "a; en: a, b; ja: c", missingIn(p))
+	require.Empty(t, missingIn(client.Preview{Texts: map[string]client.PreviewText{"en": {}}}))
+	require.Equal(t, "sampleParams lack en: x", checked{Preview: &client.Preview{Texts: map[string]client.PreviewText{"en": {Locale: "en", Missing: []string{"x"}}}}}.result())
 }

@@ -33,7 +33,7 @@ func TestUsageErrors(t *testing.T) {
 			[]string{"deliveries", "retry", "--status", "dead", "-c", "prod.yaml"},
 			"unknown flag -c: it is a flag of serve; which service this command calls is said by --profile or --url\nHelp: sealos-notify deliveries retry --help",
 		},
-		{[]string{"whoami", "--address=x"}, "unknown flag --address: it is a flag of serve; which service this command calls is said by --profile or --url\nHelp: sealos-notify whoami --help"},
+		{[]string{"whoami", "--address=x"}, "unknown flag --address: it is a flag of serve and contact list; which service this command calls is said by --profile or --url\nHelp: sealos-notify whoami --help"},
 		{[]string{"template", "list", "-x"}, "unknown flag -x\nHelp: sealos-notify template list --help"},
 		{[]string{"deliveries", "retry", "--status", "success"}, "--status must be one of dead, failed, not \"success\"\nHelp: sealos-notify deliveries retry --help"},
 		{[]string{"template", "list", "-o", "yaml"}, "--output must be one of text, json, not \"yaml\"\nHelp: sealos-notify template list --help"},

@@ -20,6 +20,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
+	"github.com/labring/sealos-notify/jobs/shares"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
 )
@@ -40,6 +41,9 @@ type Store interface {
 	NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error)
 	Template(ctx context.Context, name string) (store.Template, error)
 	Kind(ctx context.Context, name string) (store.Kind, error)
+	FindContacts(ctx context.Context, owner string, names []string) ([]store.Contact, error)
+	FindGroups(ctx context.Context, owner string, names []string) ([]store.Group, error)
+	ContactsWith(ctx context.Context, owner string, labels store.Labels, after string, limit int) ([]store.Contact, error)
 }
 
 // Accepter accepts notifications. Close it after the last Accept.
@@ -49,6 +53,7 @@ type Accepter struct {
 	settings  *settings.Live
 	templates *cache[store.Template]
 	kinds     *cache[store.Kind]
+	large     *shares.Pool // requests with many contacts that are worked on at once
 	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
 	metrics   *metrics
 	log       *zap.Logger
@@ -65,7 +70,7 @@ func New(
 		recipientTypes: channels.RecipientTypesOf(types...),
 
 		store: st, renderer: renderer, settings: live, metrics: newMetrics(registry), log: log,
-		templates: newTemplateCache(st), kinds: newKindCache(st),
+		templates: newTemplateCache(st), kinds: newKindCache(st), large: shares.New(maxLarge, largeOfApp),
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
 			Weight: func(a store.Acceptance) int { return len(a.Deliveries) }, Metrics: batches, Log: log,
@@ -95,7 +100,7 @@ func (a *Accepter) accept(ctx context.Context, req Request) (Accepted, error) {
 		return result(accepted, notCompared, err)
 	}
 	hash := req.hash()
-	if req.recipients() >= manyRecipients {
+	if req.recipients() >= manyRecipients || req.namesGroup() {
 		if accepted, err := a.replay(ctx, req); !errors.Is(err, store.ErrNotFound) {
 			return result(accepted, hash, err)
 		}
@@ -126,6 +131,7 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, from so
 	if err != nil {
 		return store.Accepted{}, err
 	}
+	defer p.giveBack()
 	accepted, err := a.commits.Do(ctx, p.Acceptance)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
@@ -159,6 +165,7 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 		Deliveries:     a.Notification.Counts.Total,
 		Unmatched:      a.Notification.Unmatched,
 		Withheld:       a.Notification.Withheld,
+		Reach:          a.Notification.Reach,
 		Replayed:       a.Replayed,
 	}, nil
 }

@@ -109,6 +109,8 @@ func (a *Accepter) CheckAlerts(ctx context.Context, req Request) ([]*refusal.Err
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		_, t, err := a.template(ctx, p, channel, req.Channels[channel].Template, a.templates.stored)
 		if err == nil {
+			t = *rendering.Choose(t).For(req.Locale)
+			t.Texts = nil // of the others nothing is sent
 			err = a.checkAlertTemplate(ctx, t, params)
 		}
 		if err == nil {

@@ -36,7 +36,11 @@ func newTemplateCache(st Store) *cache[store.Template] {
 	return &cache[store.Template]{st.Template, otter.Must(&otter.Options[string, store.Template]{
 		MaximumWeight: 4 << 20, // bytes
 		Weigher: func(_ string, t store.Template) uint32 {
-			return uint32(1024 + len(t.Subject) + len(t.Body) + len(t.Description)) //nolint:gosec // a template is bounded
+			size := 1024 + len(t.Subject) + len(t.Body) + len(t.Description)
+			for _, text := range t.Texts {
+				size += 256 + len(text.Subject) + len(text.Body)
+			}
+			return uint32(size) //nolint:gosec // a template is bounded
 		},
 	})}
 }

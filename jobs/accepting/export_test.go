@@ -1,6 +1,11 @@
 package accepting
 
-import "context"
+import (
+	"context"
+	"testing"
+
+	"github.com/labring/sealos-notify/store"
+)
 
 const (
 	MaxDeliveries = maxDeliveries
@@ -16,6 +21,7 @@ func (a *Accepter) Prepare(ctx context.Context, req Request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer p.giveBack()
 	return len(p.Deliveries), nil
 }
 
@@ -27,4 +33,15 @@ func CachedTemplate(st Store) func(ctx context.Context, name string) (string, bo
 		t, cached, err := cache.cached(ctx, name)
 		return t.Name, cached, err
 	}
+}
+
+// Groups returns how many renderings recipients get of a template, and the allocations of
+// finding them.
+func Groups(t store.Template, to []Recipient) (groups int, allocations float64) {
+	list := make([]recipient, len(to))
+	for i, r := range to {
+		list[i] = recipient{Recipient: r.Recipient, params: r.Params, locale: r.Locale}
+	}
+	allocations = testing.AllocsPerRun(5, func() { groups = len(byRendering(t, "", list)) })
+	return groups, allocations
 }

@@ -1,6 +1,7 @@
 package accepting
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,29 +10,38 @@ import (
 	"strings"
 
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/store"
 )
 
-// group is the recipients of a channel that have the same params of their own.
+// group is the recipients of a channel that have the same params of their own, and get the same
+// text of the template.
 type group struct {
-	params map[string]any // nil: none
-	to     []recipient
+	template *store.Template // with that text as its own
+	params   map[string]any  // nil: none
+	to       []recipient
 }
 
-// byParams returns the groups in the order of their first recipients. Without any recipient there
-// is one group, because what is wrong with the template or its params is said all the same.
-func byParams(to []recipient) []group {
-	if !slices.ContainsFunc(to, func(r recipient) bool { return r.params != nil }) {
-		return []group{{to: to}}
+// byRendering returns the groups in the order of their first recipients. Those without a locale
+// have that of the request. Without any recipient there is one group, because what is wrong with
+// the template or its params is said all the same.
+func byRendering(t store.Template, locale string, to []recipient) []group {
+	texts := rendering.Choose(t)
+	own := func(r recipient) bool { return r.params != nil || r.locale != "" && len(t.Texts) > 0 }
+	if !slices.ContainsFunc(to, own) {
+		return []group{{template: texts.For(locale), to: to}}
 	}
+	type key struct{ locale, params string }
 	var groups []group
-	position := map[string]int{} // by params
+	position := map[key]int{}
 	for _, r := range to {
-		key := string(canonical(r.params))
-		i, known := position[key]
+		chosen := texts.For(cmp.Or(r.locale, locale))
+		k := key{chosen.Locale, string(canonical(r.params))}
+		i, known := position[k]
 		if !known {
 			i = len(groups)
-			position[key] = i
-			groups = append(groups, group{params: r.params})
+			position[k] = i
+			groups = append(groups, group{template: chosen, params: r.params})
 		}
 		groups[i].to = append(groups[i].to, r)
 	}

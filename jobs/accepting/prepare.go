@@ -32,10 +32,13 @@ type preparation struct {
 	store.Acceptance
 	settings   *settings.Settings
 	lists      lists
+	reach      *reach // nil: the request names no contact and no group
+	large      func() // gives back what takeLarge has taken; nil: nothing
 	reached    map[store.Recipient]struct{}
 	texts      int       // bytes of the messages
 	job        store.Job // what all jobs have in common
 	simulated  bool
+	locale     string  // of recipients that have none
 	alerts     *Alerts // nil: not from a source of alerts
 	owner      string  // of the private templates that may be sent; the app that sends into groups
 	anyPrivate bool    // also private templates of other apps, and any group
@@ -43,35 +46,47 @@ type preparation struct {
 	digest     *digest // nil: none
 }
 
-// prepare returns all rows of a notification. It writes nothing.
+// prepare returns all rows of a notification, which is to be given back. It writes nothing.
 func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, from sources) (*preparation, error) {
 	p, err := a.begin(ctx, req, hash)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
+	if err := a.fill(ctx, p, req, from); err != nil {
+		p.giveBack()
 		return nil, err
 	}
+	return p, nil
+}
+
+// fill adds all messages and deliveries to what begin has made.
+func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from sources) error {
+	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
+		return err
+	}
+	if err := p.resolve(ctx, a); err != nil {
+		return err
+	}
 	if err := p.addDigest(ctx, from.template); err != nil {
-		return nil, err
+		return err
 	}
 	turn := a.renderer.Begin(ctx, req.AppID)
 	defer turn.End()
 	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
 		if err := a.addChannel(ctx, p, turn, channel, req.Channels[channel], from.template); err != nil {
-			return nil, in(channel, err)
+			return in(channel, err)
 		}
 	}
-	p.Notification.Unmatched = p.lists.unmatched(p.reached)
+	p.Notification.Unmatched, p.Notification.Reach = p.lists.unmatched(p.reached), p.reach.stored()
 	if len(p.Deliveries) == 0 {
 		if len(p.fallbacks) > 0 {
 			a.noteFallbacks(req.Alerts, p.fallbacks)
-			return nil, in(p.fallbacks[0].channel, p.fallbacks[0].why)
+			return in(p.fallbacks[0].channel, p.fallbacks[0].why)
 		}
-		return nil, refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
+		return refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
 	}
-	return p, p.addQuotas(req.Limits)
+	return p.addQuotas(req.Limits)
 }
 
 // begin checks the recipients and times of a request and makes its notification.
@@ -84,6 +99,9 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if req.Limits.NoHigh && req.Priority == store.PriorityHigh {
 		return nil, refusal.New(refusal.PriorityForbidden, "priority", "this app may not send with high priority (limits.highPriority)")
 	}
+	if _, err := rendering.ParseLocale(req.Locale); req.Locale != "" && err != nil {
+		return nil, refusal.New(refusal.InvalidLocale, "locale", "%s", err)
+	}
 	now := store.Now()
 	sendAt, err := req.due(now)
 	if err != nil {
@@ -95,7 +113,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	}
 	p := &preparation{
 		settings: current, lists: recipients, reached: map[store.Recipient]struct{}{},
-		simulated: req.Simulated, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
+		simulated: req.Simulated, locale: req.Locale, alerts: req.Alerts, owner: strings.TrimSuffix(req.AppID, TestSuffix),
 		anyPrivate: req.Admin || req.Alerts != nil, // the configuration has chosen the templates and groups of alerts
 	}
 	p.Notification = store.Notification{
@@ -103,6 +121,7 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test || req.Simulated,
 		CreatedAt: now, UpdatedAt: now,
 	}
+	p.Suppressible = current.Defaults.SuppressDays > 0 && req.Alerts == nil // who gets alerts is for an operator to decide
 	p.job = store.Job{
 		Priority: p.Notification.Priority.InQueue(), Metadata: tracing.Metadata(ctx),
 	}
@@ -126,7 +145,7 @@ func (a *Accepter) addChannel(
 	var to, mention []recipient
 	if provider.Type.Name != "" { // the channel is on
 		var refused error
-		if to, refused = p.lists.of(provider.Type, p.alerts != nil); refused == nil {
+		if to, refused = p.taken(provider.Type); refused == nil {
 			mention, refused = p.mention(provider, to)
 		}
 		if err == nil {
@@ -136,6 +155,7 @@ func (a *Accepter) addChannel(
 	d := draft{mention: stored(mention), to: to, provider: provider}
 	d.provider.Type = provider.Type.WithMentions(d.addresses())
 	if p.alerts != nil {
+		t, fellBack := *rendering.Choose(t).For(p.locale), len(p.fallbacks)
 		message, err := a.alertMessage(ctx, p, channel, t, d, err)
 		if errors.Is(err, errLeftOut) {
 			return nil
@@ -143,8 +163,11 @@ func (a *Accepter) addChannel(
 		if err != nil {
 			return err
 		}
+		if len(p.fallbacks) > fellBack {
+			t.Locale = "" // it is plain text, and not the template's
+		}
 		before := len(p.Deliveries)
-		if err := p.addDeliveries(message, provider.Type, to); err != nil {
+		if err := p.addDeliveries(message, t.Locale, provider.Type, to); err != nil {
 			return err
 		}
 		if len(p.Deliveries) > before {
@@ -158,13 +181,13 @@ func (a *Accepter) addChannel(
 	return p.addMessages(turn, t, d, req.Params)
 }
 
-// addMessages renders the template for each group of recipients with the same params, and adds
-// the messages, each once, and their deliveries.
+// addMessages renders the template for each group of recipients with the same params and text, and
+// adds the messages, each once, and their deliveries.
 func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draft, params map[string]any) error {
 	added := map[string]uuid.UUID{} // ids of messages by their texts
 	laid := layer{under: params}
-	for _, group := range byParams(d.to) {
-		message, err := p.render(turn, t, d, laid.over(group.params))
+	for _, group := range byRendering(t, p.locale, d.to) {
+		message, err := p.render(turn, *group.template, d, laid.over(group.params))
 		if err == nil {
 			err = d.check(message)
 		}
@@ -174,19 +197,22 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 		if len(group.to) == 0 {
 			return nil
 		}
-		text := message.Subject + "\x00" + message.Body + "\x00" + string(message.Params)
+		text := strings.Join([]string{message.Subject, message.Body, string(message.Params), message.TemplateCode, string(message.TemplateCodes.JSON())}, "\x00")
 		first, isAdded := added[text]
 		if isAdded {
 			message.ID = first
-		} else {
-			added[text] = message.ID
-			if p.addMessage(message, d); p.texts > maxTexts {
-				return refusal.New(refusal.TooManyDeliveries, group.to[0].path()+".params",
-					"the messages of this request have more than %d bytes together; send several requests", maxTexts)
-			}
 		}
-		if err := p.addDeliveries(message, d.provider.Type, group.to); err != nil {
+		before := len(p.Deliveries)
+		if err := p.addDeliveries(message, group.template.Locale, d.provider.Type, group.to); err != nil {
 			return err
+		}
+		if isAdded || len(p.Deliveries) == before {
+			continue
+		}
+		added[text] = message.ID
+		if p.addMessage(message, d); p.texts > maxTexts {
+			return refusal.New(refusal.TooManyDeliveries, group.to[0].path()+".params",
+				"the messages of this request have more than %d bytes together; send several requests", maxTexts)
 		}
 	}
 	return nil
@@ -251,27 +277,36 @@ func in(channel string, err error) error {
 	return &refusal.Error{Code: refused.Code, Field: "channels." + channel + refused.Field, Message: refused.Message}
 }
 
+// isOfAddress reports whether an error is about the address alone: it cannot be sent to, or it names a
+// group that the app does not reach.
+func isOfAddress(err error, t channels.Type, r recipient) bool {
+	var refused *refusal.Error
+	return errors.As(err, &refused) && (refused.Code == refusal.InvalidRecipient || t.NamesProvider(r.Type))
+}
+
 // addDeliveries adds a message of a channel with a delivery and a job for each recipient that
-// its provider takes.
-func (p *preparation) addDeliveries(message store.Message, t channels.Type, to []recipient) error {
+// its provider takes. The locale is that of the text.
+func (p *preparation) addDeliveries(message store.Message, locale string, t channels.Type, to []recipient) error {
 	for _, r := range to {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return err
 		}
 		provider, err := p.providerFor(t, r, id, message)
-		if err != nil {
-			if p.alerts != nil {
-				continue
-			}
+		// What is wrong with an address of a contact is no fault of the request.
+		if err != nil && p.alerts == nil && (r.origin == byAddress || !isOfAddress(err, t, r)) {
 			return err
+		}
+		p.noteAll(r, t.Channel, err == nil)
+		if err != nil {
+			continue
 		}
 		p.reached[r.Recipient] = struct{}{}
 		if len(p.Deliveries) == maxDeliveries {
 			return refusal.New(refusal.TooManyDeliveries, "recipients",
 				"these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries)
 		}
-		if err := p.addDelivery(id, message, provider, r); err != nil {
+		if err := p.addDelivery(id, message, locale, provider, r); err != nil {
 			return err
 		}
 	}
@@ -312,7 +347,7 @@ func checkAddress(provider channels.Provider, r recipient) error {
 	return nil
 }
 
-func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider channels.Provider, r recipient) error {
+func (p *preparation) addDelivery(id uuid.UUID, message store.Message, locale string, provider channels.Provider, r recipient) error {
 	tries := p.settings.TriesOf(provider)
 	if p.simulated { // the provider has checked the message as if it were real
 		provider.Name = channels.SimulatedProvider
@@ -320,8 +355,8 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, provider 
 	n := p.Notification
 	d := store.Delivery{
 		ID: id, NotificationID: n.ID, MessageID: message.ID, Channel: message.Channel, Provider: provider.Name,
-		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion,
-		Recipient: r.Recipient, Status: store.DeliveryPending, MaxRetry: tries.MaxRetry,
+		TemplateName: message.TemplateName, TemplateVersion: message.TemplateVersion, Locale: locale,
+		Recipient: r.Recipient, Contact: r.contactKey(), Status: store.DeliveryPending, MaxRetry: tries.MaxRetry,
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 		Kind: n.Kind, Quiet: p.quiet(message.Channel, r),
 	}

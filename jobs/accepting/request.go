@@ -23,6 +23,7 @@ type Request struct {
 	ExpiresAt      *time.Time                // later than SendAt; nil: never
 	Priority       store.Priority
 	Kind           string  // name of a kind; empty: none
+	Locale         string  // of recipients that have none; empty: none
 	Test           bool    // a template is being tried
 	Simulated      bool    // reaches nobody: the deliveries go through channels.Simulated
 	Admin          bool    // may send the private templates of other apps
@@ -48,6 +49,7 @@ type ChannelRequest struct {
 type Recipient struct {
 	store.Recipient
 	Params   map[string]any `json:",omitempty"` // JSON values, which go before those of the channel
+	Locale   string         `json:",omitempty"` // chooses among a template's texts; empty: the Request's
 	TimeZone string         `json:",omitempty"` // IANA name; empty: the kind's
 }
 
@@ -66,6 +68,7 @@ type Accepted struct {
 	Deliveries     int
 	Unmatched      []store.Recipient // fit none of the request's channels
 	Withheld       store.Amounts     // deliveries that were not sent, by code; nil: none
+	Reach          *store.Reach      // nil: it names no contact and no group
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 
@@ -94,7 +97,8 @@ func (r Request) hash() []byte {
 		Priority          int
 		Kind              string `json:",omitempty"`
 		Test              bool
-	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test}))
+		Locale            string `json:",omitempty"`
+	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test, r.Locale}))
 	return sum[:]
 }
 

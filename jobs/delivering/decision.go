@@ -62,6 +62,7 @@ func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Ne
 func (d *decision) byClass() *Next {
 	switch d.err.Class {
 	case channels.Permanent:
+		d.suppress()
 		return d.dead()
 	case channels.Throttled:
 		return d.throttled()
@@ -126,6 +127,15 @@ func (d *decision) keep() {
 // describe sets what the attempt says about its failure.
 func (d *decision) describe(code, text string) {
 	d.outcome.Attempt.Code, d.outcome.Attempt.Error = channels.CleanText(code), channels.CleanText(text)
+}
+
+// suppress keeps further deliveries from an address that does not exist.
+func (d *decision) suppress() {
+	days := d.run.tries.SuppressDays
+	if d.err.AddressGone && days > 0 && !d.run.delivery.Test {
+		until := d.now.AddDate(0, 0, days)
+		d.outcome.SuppressUntil = &until
+	}
 }
 
 func (d *decision) dead() *Next {

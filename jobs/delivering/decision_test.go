@@ -40,6 +40,35 @@ func TestThrottlingIsBounded(t *testing.T) {
 	}
 }
 
+// An address that does not exist is suppressed, unless that is switched off, and not by a test.
+func TestGoneAddressesAreSuppressed(t *testing.T) {
+	t.Parallel()
+	gone := &channels.Error{Class: channels.Permanent, Code: "smtp_5.1.1", AddressGone: true}
+	for name, c := range map[string]struct {
+		err  *channels.Error
+		days int
+		test bool
+		want bool
+	}{
+		"gone":             {gone, 30, false, true},
+		"gone, for a test": {gone, 30, true, false},
+		"switched off":     {gone, 0, false, false},
+		"refused":          {&channels.Error{Class: channels.Permanent, Code: "smtp_550"}, 30, false, false},
+		"not permanent":    {&channels.Error{Class: channels.Transient, Code: "smtp_450", AddressGone: true}, 30, false, false},
+	} {
+		r := &run{
+			job: Job{Attempt: 1, MaxAttempts: 4}, delivery: store.Delivery{CreatedAt: store.Now(), Test: c.test},
+			tries: settings.Defaults{SuppressDays: c.days, RetryBackoffSeconds: []int{1}},
+		}
+		outcome, _ := decide(r, channels.Receipt{}, c.err)
+		require.Equal(t, c.want, outcome.SuppressUntil != nil, name)
+		if c.want {
+			require.Equal(t, store.DeliveryDead, outcome.Status)
+			require.WithinDuration(t, time.Now().AddDate(0, 0, c.days), *outcome.SuppressUntil, time.Hour)
+		}
+	}
+}
+
 // A quota for a day is spent: the delivery is tried once more when a day is over, by when the
 // quota was renewed.
 func TestLastTryOfAThrottledDelivery(t *testing.T) {

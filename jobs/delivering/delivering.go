@@ -17,6 +17,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/tracing"
@@ -58,6 +59,7 @@ type Deliverer struct {
 	types    map[string]channels.Type // by channel
 	renderer *rendering.Renderer
 	settings *settings.Live
+	links    *optout.OptOut
 	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records  *groupcommit.Committer[store.Outcome, bool]
 	moves    *groupcommit.Committer[store.Move, bool]
@@ -76,11 +78,11 @@ type Deliverer struct {
 
 // New starts a Deliverer. types is the table of provider types, one for each channel.
 func New(
-	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
+	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, links *optout.OptOut, log *zap.Logger,
 	registry prometheus.Registerer, batches *groupcommit.Metrics, tracer trace.Tracer,
 ) *Deliverer {
 	d := &Deliverer{
-		store: st, renderer: renderer, types: make(map[string]channels.Type, len(types)), settings: live, messages: newMessageCache(),
+		store: st, renderer: renderer, types: make(map[string]channels.Type, len(types)), settings: live, links: links, messages: newMessageCache(),
 		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
 	}
@@ -136,6 +138,7 @@ type run struct {
 	keeps    bool                // a lost attempt may have arrived: the delivery stays with the provider
 	probes   bool                // it tries whether the provider works again
 	other    *alternative        // where it can go after a failure
+	link     string              // that switches off such mails; empty: none
 
 	connection channels.Connection // nil when the provider has none, or it was released
 }
@@ -189,6 +192,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkExpiry, // the slot and the connection may have taken seconds
 		d.checkBreaker,
 		d.checkLease,
+		d.addLink,
 	} {
 		if next := step(ctx, r); next != nil {
 			return next
@@ -327,7 +331,7 @@ func (r *run) outgoing() channels.Message {
 		DeliveryID: r.delivery.ID, Attempt: r.job.Attempt,
 		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
-		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params,
+		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params, Unsubscribe: r.link,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt

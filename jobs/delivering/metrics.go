@@ -23,6 +23,7 @@ type metrics struct {
 	urgent   *prometheus.CounterVec   // by channel, provider, class
 	quotas   *prometheus.CounterVec   // by channel, provider
 	breakers *prometheus.CounterVec   // by provider
+	gone     *prometheus.CounterVec   // by channel
 
 	digests     *prometheus.CounterVec // by channel
 	digestItems *prometheus.CounterVec // by channel
@@ -66,6 +67,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_breaker_changes_total",
 			Help: "How often this replica opened or closed a provider's breaker.",
 		}, []string{"provider"}),
+		gone: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_suppressions_total",
+			Help: "Addresses that a vendor refused for good, to which nothing is sent for a time.",
+		}, []string{"channel"}),
 	}
 }
 
@@ -74,6 +79,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (d *Deliverer) Expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
 		d.unlisted.expect(channel)
+		d.metrics.gone.WithLabelValues(channel)
 		d.metrics.digests.WithLabelValues(channel)
 		d.metrics.digestItems.WithLabelValues(channel)
 		for _, provider := range registry.Providers(channel) {
@@ -102,6 +108,9 @@ func (m *metrics) expect(channel, provider string, urges bool) {
 // countAttempt counts an attempt that was recorded.
 func (m *metrics) countAttempt(d store.Delivery, o store.Outcome) {
 	m.attempts.WithLabelValues(d.Channel, o.Attempt.Provider, string(o.Status), cmp.Or(o.Attempt.Class, noClass)).Inc()
+	if o.SuppressUntil != nil {
+		m.gone.WithLabelValues(d.Channel).Inc()
+	}
 	if o.Status == store.DeliverySuccess {
 		m.latency.WithLabelValues(d.Channel).Observe(o.Attempt.FinishedAt.Sub(d.Due()).Seconds())
 	}

@@ -16,6 +16,7 @@ const (
 	UnknownKind         = "unknown_kind"
 	KindChannel         = "channel_of_another_kind" // the kind does not send over it
 	UnknownGroup        = "unknown_group"           // no provider of that name
+	UnknownContact      = "unknown_contact"         // no contact, or no group of contacts, of that name
 	GroupForbidden      = "group_forbidden"         // to this app
 	InvalidMention      = "invalid_mention"
 	TooManyRecipients   = "too_many_recipients"
@@ -29,13 +30,18 @@ const (
 	InvalidMsgType         = "invalid_msg_type"
 	InvalidTemplate        = "invalid_template" // does not parse; the message has line and column
 	TemplateCodeIsRequired = "template_code_required"
+	InvalidLocale          = "invalid_locale" // no language tag, or not as it must be written
+	MissingLocale          = "missing_locale" // of templates.requiredLocales
 
-	DeliveryOpen    = "delivery_open"    // it will be sent without a requeue
-	DeliveryArrived = "delivery_arrived" // success is final
-	UnknownProvider = "unknown_provider" // of that name, for that channel
-	Expired         = "expired"          // expiresAt has passed
-	Erased          = "erased"           // the address is gone
-	CannotProbe     = "cannot_probe"     // the provider's type has no probe
+	DeliveryOpen      = "delivery_open"    // it will be sent without a requeue
+	DeliveryArrived   = "delivery_arrived" // success is final
+	UnknownProvider   = "unknown_provider" // of that name, for that channel
+	Expired           = "expired"          // expiresAt has passed
+	Erased            = "erased"           // the address is gone
+	InvalidPreference = "invalid_preference"
+	KindNotOptional   = "kind_not_optional" // nobody may switch it off
+
+	CannotProbe = "cannot_probe" // the provider's type has no probe
 )
 
 // Error says why a request was refused. Nothing was changed.

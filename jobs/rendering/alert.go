@@ -35,8 +35,10 @@ type Content struct {
 }
 
 // Alert renders a template like Message, and shortens the content until the channel takes it:
-// first the list, to one item at least, then the texts. White space in the subject is folded.
+// first the list, to one item at least, then the texts. White space in the subject is folded. Only
+// the template's own text is sent.
 func (r *Renderer) Alert(ctx context.Context, app string, t store.Template, provider channels.Provider, c Content) (store.Message, error) {
+	t.Texts = nil
 	return r.fitting(ctx, app, t, provider, c, 1)
 }
 
@@ -77,7 +79,7 @@ func (r *Renderer) Plain(
 	if provider.Type.TemplateCode && !t.HasCode() {
 		return store.Message{}, refusal.New(refusal.RenderFailed, ".template", "%s", why)
 	}
-	t.Subject, t.Body = plainSubject, plainBody
+	t.Subject, t.Body, t.Texts = plainSubject, plainBody, nil
 	params := c.Params
 	c.Params = func(n int, clipped bool) map[string]any {
 		p := maps.Clone(params(n, clipped))

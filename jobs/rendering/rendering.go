@@ -121,19 +121,43 @@ func (r *Renderer) CheckTemplate(ctx context.Context, app string, t store.Templa
 		}
 		return refusal.New(refusal.InvalidMsgType, "msgType", "channel %s takes %s", t.Channel, strings.Join(names, ", "))
 	}
-	if typ.TemplateCode && !t.HasCode() {
-		return refusal.New(refusal.TemplateCodeIsRequired, "templateCode",
-			"channel %s needs the code of the vendor's template", t.Channel)
-	}
-	if err := r.checkCodes(t); err != nil {
+	if err := r.checkLocales(t); err != nil {
 		return err
 	}
 	turn := r.Begin(ctx, app)
 	defer turn.End()
-	if err := turn.heavy(); err != nil { // checking a body may take long, and cannot be known before
+	for i, locale := range t.Locales() {
+		if err := turn.checkText(t.In(locale), msgType); err != nil {
+			return below(fieldOf(t, locale), i > 0, err)
+		}
+	}
+	return nil
+}
+
+// below places a refusal in one of the other texts of a template.
+func below(text string, other bool, err error) error {
+	var refused *refusal.Error
+	if !other || !errors.As(err, &refused) {
 		return err
 	}
-	for _, p := range partsOf(t, msgType) {
+	moved := *refused
+	moved.Field = text + "." + refused.Field
+	return &moved
+}
+
+// checkText returns a *refusal.Error when the template's own text may not be stored.
+func (t *Turn) checkText(template store.Template, msgType channels.MsgType) error {
+	if t.renderer.types[template.Channel].TemplateCode && !template.HasCode() {
+		return refusal.New(refusal.TemplateCodeIsRequired, "templateCode",
+			"channel %s needs the code of the vendor's template", template.Channel)
+	}
+	if err := t.renderer.checkCodes(template); err != nil {
+		return err
+	}
+	if err := t.heavy(); err != nil { // checking a body may take long, and cannot be known before
+		return err
+	}
+	for _, p := range partsOf(template, msgType) {
 		parsed, err := templates.Parse(p.format, p.text, nil)
 		if err == nil && p.name == "body" && p.text != "" {
 			err = checkBody(parsed, msgType)
@@ -205,13 +229,16 @@ func (t *Turn) Message(template store.Template, provider channels.Provider, para
 		ID: id, Channel: template.Channel, TemplateName: template.Name, TemplateVersion: template.Version,
 		MsgType: msgType.Name, TemplateCode: template.TemplateCode, TemplateCodes: template.TemplateCodes,
 	}
-	var texts [2]string
-	for i, p := range partsOf(template, msgType) {
-		if texts[i], err = t.render(template.Name, p, params); err != nil {
+	text, err := t.text(template, msgType, params)
+	if err != nil {
+		return store.Message{}, err
+	}
+	m.Subject, m.Body = text.Subject, text.Body
+	if combine := provider.Type.Combine; combine != nil && len(template.Texts) > 0 {
+		if m.MsgType, m.Body, err = t.combined(template, msgType, text, params, combine); err != nil {
 			return store.Message{}, err
 		}
 	}
-	m.Subject, m.Body = texts[0], texts[1]
 	if err := checkVendor(template, msgType, m.Body); err != nil {
 		return store.Message{}, err
 	}
@@ -221,6 +248,37 @@ func (t *Turn) Message(template store.Template, provider channels.Provider, para
 		}
 	}
 	return m, nil
+}
+
+// text renders the template's own text.
+func (t *Turn) text(template store.Template, msgType channels.MsgType, params map[string]any) (text channels.Text, err error) {
+	parts := partsOf(template, msgType)
+	if text.Subject, err = t.render(template.Name, parts[0], params); err == nil {
+		text.Body, err = t.render(template.Name, parts[1], params)
+	}
+	return text, inText(template, err)
+}
+
+// combined returns the type and the body of a message that has all texts of a template. own is
+// its own, rendered.
+func (t *Turn) combined(
+	template store.Template, msgType channels.MsgType, own channels.Text, params map[string]any, combine channels.Combine,
+) (string, string, error) {
+	texts := map[string]channels.Text{template.Locale: own}
+	for _, locale := range template.Locales()[1:] {
+		var err error
+		if texts[locale], err = t.text(template.In(locale), msgType, params); err != nil {
+			return "", "", err
+		}
+	}
+	name, body, err := combine(msgType.Name, template.Locale, texts)
+	if err != nil {
+		return "", "", refusal.New(refusal.RenderFailed, ".params", "the texts of template %q: %v", template.Name, err)
+	}
+	if len(body) > templates.MaxOutput {
+		return "", "", tooLong(template, "the message with all its texts is %d bytes long; at most %d", len(body), templates.MaxOutput)
+	}
+	return name, body, nil
 }
 
 // maxParams bounds the params that a vendor renders, in bytes of JSON: workers keep them in

@@ -13,8 +13,10 @@ import (
 type Settings struct {
 	Defaults  Defaults
 	Retention Retention
+	Templates Templates
 	Registry  *channels.Registry
 	Weights   map[string]int // by app; 1 for those that are not there
+	PublicURL string         // of the service, for links in mails; empty: none are made
 }
 
 // Live holds the settings in force. A reload stores new ones; work in flight finishes with
@@ -27,6 +29,7 @@ type Defaults struct {
 	RetryBackoffSeconds []int `yaml:"retryBackoffSeconds" env:"RETRY_BACKOFF_SECONDS" doc:"wait before each retry; the last one repeats"`
 	TimeoutSeconds      int   `yaml:"timeoutSeconds" env:"TIMEOUT_SECONDS" doc:"longest provider call"`
 	MaxRecipients       int   `yaml:"maxRecipients" env:"MAX_RECIPIENTS" doc:"most recipients in one request"`
+	SuppressDays        int   `yaml:"suppressDays" env:"SUPPRESS_DAYS" doc:"days for which nothing is sent to an address that the vendor refused for good; 0: it is sent to as before"`
 }
 
 // Retention is the `retention` section: how long finished notifications are kept.
@@ -34,9 +37,14 @@ type Retention struct {
 	Days int `yaml:"days" env:"DAYS" doc:"days after which a finished notification is deleted, what it left in a cluster, an entry of the audit log, and an hour of the counts; 0 keeps all"`
 }
 
+// Templates is the `templates` section: what templates must have to be saved.
+type Templates struct {
+	RequiredLocales []string `yaml:"requiredLocales" env:"REQUIRED_LOCALES" doc:"languages (such as zh, en) that each template must have a text in when it is saved, written exactly so"`
+}
+
 // NewDefaults returns the documented values.
 func NewDefaults() Defaults {
-	return Defaults{MaxRetry: 3, RetryBackoffSeconds: []int{30, 120, 300}, TimeoutSeconds: 30, MaxRecipients: 10_000}
+	return Defaults{MaxRetry: 3, RetryBackoffSeconds: []int{30, 120, 300}, TimeoutSeconds: 30, MaxRecipients: 10_000, SuppressDays: 30}
 }
 
 // NewRetention returns the documented values.

@@ -50,6 +50,8 @@ type Erased struct {
 	SharedMessages int // whose text stays, because others got the message, too
 	Unmatched      int // notifications with addresses that fitted no channel
 	Mentions       int // messages that mentioned the recipient
+	Forgotten      int // suppressions and preferences of the recipient
+	Contacts       int // that had the address
 	Sending        int // deliveries that are being sent, and were left
 	More           bool
 }
@@ -80,8 +82,14 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	if err == nil && !done.More && r.NotificationID == uuid.Nil {
 		done.Mentions, done.More, err = erasePages(ctx, page, until, c.store.EraseMentions)
 	}
+	if err == nil && !done.More && r.NotificationID == uuid.Nil {
+		done.Contacts, done.More, err = erasePages(ctx, page, until, c.store.EraseAddress)
+	}
 	if err == nil && r.NotificationID == uuid.Nil {
 		_, err = c.store.EraseRecipientUses(ctx, r.Recipient)
+	}
+	if err == nil && !done.More && r.NotificationID == uuid.Nil {
+		done.Forgotten, err = c.store.ForgetRecipient(ctx, r.Recipient)
 	}
 	if err != nil {
 		return Erased{}, err

@@ -25,6 +25,7 @@ type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 	ForgetUses(ctx context.Context, before time.Time) (int, error)
+	ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error)
 	ForgetRecipientUses(ctx context.Context, before time.Time) (int, error)
 	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
@@ -48,15 +49,16 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 // Delete deletes what is older than retention.days: the finished notifications, the messages
 // that stay with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
 // replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
-// were not posted for as long. With 0 days it deletes none of these. Expired sessions, and counters
-// of quotas and caps whose period is long over, are always deleted. more is true when there was no time for
+// were not posted for as long. With 0 days it deletes none of these. Expired sessions, suppressions
+// that have ended, and counters of quotas and caps whose period is long over, are always deleted. more is true when there was no time for
 // all notifications.
 func (r *Retention) Delete(ctx context.Context) (more bool, err error) {
 	_, sessions := r.store.DeleteSessions(ctx, store.Now())
 	_, uses := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
+	_, suppressions := r.store.ForgetSuppressions(ctx, store.Now())
 	_, capped := r.store.ForgetRecipientUses(ctx, store.Now().Add(-usesAge))
 	more, err = r.deleteOld(ctx)
-	return more, errors.Join(sessions, uses, capped, err)
+	return more, errors.Join(sessions, uses, suppressions, capped, err)
 }
 
 // deleteOld deletes notifications after everything else in the database: there may be more of them
@@ -101,6 +103,10 @@ func (r *Retention) expire(ctx context.Context, registry *channels.Registry, bef
 		deleted, err := expirer.Expire(ctx, before)
 		if deleted > 0 {
 			r.log.Info("old messages deleted at the vendor", zap.String("provider", name), zap.Int("messages", deleted))
+		}
+		var e *channels.Error
+		if errors.As(err, &e) { // what the vendor says of anybody's messages may name them
+			err = &channels.Error{Class: e.Class, Code: e.Code}
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("delete old messages of provider %s: %w", name, err))

@@ -11,6 +11,7 @@ CREATE TABLE notifications (
     idempotency_key text NOT NULL,
     request_hash    bytea NOT NULL,
     unmatched       jsonb, -- array of {type, value}; NULL when all recipients matched
+    contacts        json, -- object: which contacts it reaches; NULL when it names none
     -- Deliveries by stored status. The rest of total is pending.
     total           integer NOT NULL CHECK (total > 0),
     failed          integer NOT NULL DEFAULT 0 CHECK (failed >= 0),
@@ -127,9 +128,11 @@ CREATE TABLE deliveries (
     pinned            boolean NOT NULL DEFAULT false, -- it goes through no other than next_provider
     template_name     text NOT NULL,
     template_version  integer NOT NULL,
+    locale            text NOT NULL DEFAULT '', -- of the text that the message has; empty: the template names none
     recipient_type    text NOT NULL,
     recipient_value   text COLLATE "C" NOT NULL, -- compared by bytes, which is cheaper
     recipient_configured boolean NOT NULL DEFAULT false, -- from the configuration
+    contact           text COLLATE "C" NOT NULL DEFAULT '', -- whose address it is, as owner/name; empty: nobody's
     test              boolean NOT NULL DEFAULT false, -- it reaches nobody
     status            text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
@@ -193,6 +196,8 @@ CREATE TABLE templates (
     body          text NOT NULL,
     template_code text NOT NULL,
     template_codes jsonb, -- object: the code by provider; NULL: none
+    locale        text NOT NULL, -- of the texts above; empty: none is named
+    texts         jsonb, -- object: the texts in other languages, by locale; NULL: none
     version       integer NOT NULL, -- the newest of template_versions
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
@@ -212,6 +217,8 @@ CREATE TABLE template_versions (
     body          text NOT NULL,
     template_code text NOT NULL,
     template_codes jsonb, -- object: the code by provider; NULL: none
+    locale        text NOT NULL,
+    texts         jsonb,
     created_by    text NOT NULL, -- app id
     created_at    timestamptz NOT NULL,
     owner         text NOT NULL,
@@ -229,7 +236,7 @@ CREATE TABLE kinds (
     critical    boolean NOT NULL,
     quiet       jsonb, -- object: from, to, timeZone, channels
     caps        jsonb NOT NULL, -- object by channel: limit, per
-    digest      jsonb, -- object: key, window, template
+    digest      jsonb, -- {key, window, template}; NULL: none
     updated_at  timestamptz NOT NULL,
     updated_by  text NOT NULL, -- app id
     CONSTRAINT kinds_optional CHECK (NOT (optional AND critical))
@@ -260,6 +267,70 @@ CREATE TABLE digests (
     PRIMARY KEY (recipient_value, recipient_type, kind, channel, app_id, key)
 )
 WITH (fillfactor = 50); -- updated for each item
+
+-- People and teams by name, with their addresses.
+CREATE TABLE contacts (
+    owner      text COLLATE "C" NOT NULL, -- app id; empty: shared by all apps
+    name       text COLLATE "C" NOT NULL,
+    addresses  jsonb NOT NULL, -- array of {type, value}, the preferred one first
+    locale     text NOT NULL,
+    time_zone  text NOT NULL,
+    labels     jsonb, -- object of texts; NULL: none
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (owner, name)
+);
+
+-- The addresses in contacts, for finding and erasing one, and the labels, for the contacts of a
+-- group in the order of names: indexes over the two columns, which triggers keep.
+CREATE TABLE contact_addresses (
+    value text COLLATE "C" NOT NULL,
+    type  text NOT NULL,
+    owner text COLLATE "C" NOT NULL,
+    name  text COLLATE "C" NOT NULL,
+    PRIMARY KEY (value, type, owner, name)
+);
+CREATE TABLE contact_labels (
+    owner text COLLATE "C" NOT NULL,
+    label text COLLATE "C" NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    name  text COLLATE "C" NOT NULL, -- of the contact
+    PRIMARY KEY (owner, label, value, name)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION index_contact() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM contact_addresses WHERE (value, type, owner, name) IN (
+            SELECT a ->> 'value', a ->> 'type', OLD.owner, OLD.name FROM jsonb_array_elements(OLD.addresses) AS u (a));
+        DELETE FROM contact_labels WHERE (owner, label, value, name) IN (
+            SELECT OLD.owner, l.key, l.value, OLD.name FROM jsonb_each_text(OLD.labels) AS l);
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM preferences WHERE recipient_value = OLD.owner || '/' || OLD.name AND recipient_type = 'contact';
+    ELSE
+        INSERT INTO contact_addresses
+            SELECT DISTINCT a ->> 'value', a ->> 'type', NEW.owner, NEW.name FROM jsonb_array_elements(NEW.addresses) AS u (a);
+        INSERT INTO contact_labels SELECT NEW.owner, l.key, l.value, NEW.name FROM jsonb_each_text(NEW.labels) AS l;
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER contact_written AFTER INSERT OR DELETE OR UPDATE OF addresses, labels ON contacts
+    FOR EACH ROW EXECUTE FUNCTION index_contact();
+
+-- Contacts that are sent to by one name: those that are listed, and those of the owner that have
+-- all the labels.
+CREATE TABLE contact_groups (
+    owner      text COLLATE "C" NOT NULL, -- as in contacts
+    name       text COLLATE "C" NOT NULL,
+    contacts   jsonb NOT NULL, -- array of names
+    labels     jsonb, -- object of texts; NULL: only those that are listed
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (owner, name)
+);
 
 -- What the apps that have limits have used.
 CREATE TABLE app_use (
@@ -368,6 +439,36 @@ CREATE TABLE sessions (
     expires_at timestamptz NOT NULL
 );
 
+-- Addresses that a vendor refused for good. Nothing is sent there over the channel until then.
+CREATE TABLE suppressions (
+    id              uuid PRIMARY KEY, -- of the last attempt that was refused
+    channel         text NOT NULL,
+    recipient_type  text NOT NULL,
+    recipient_value text COLLATE "C" NOT NULL,
+    code            text NOT NULL,
+    error           text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    until           timestamptz NOT NULL,
+    CONSTRAINT suppressions_address UNIQUE (recipient_value, recipient_type, channel)
+);
+
+-- What people have switched off.
+CREATE TABLE preferences (
+    recipient_value text COLLATE "C" NOT NULL,
+    recipient_type  text NOT NULL,
+    kind            text COLLATE "C" NOT NULL, -- empty: all that may be switched off
+    channel         text COLLATE "C" NOT NULL, -- empty: all
+    source          text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel)
+);
+
+-- The keys of the links that switch something off.
+CREATE TABLE link_keys (
+    id  uuid PRIMARY KEY, -- the highest is used for new links
+    key bytea NOT NULL
+);
+
 -- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
 -- two indexes are half of what a job writes, again at each change of its state: without them
 -- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
@@ -384,6 +485,9 @@ ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
+DROP TABLE link_keys;
+DROP TABLE preferences;
+DROP TABLE suppressions;
 DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;
@@ -396,6 +500,11 @@ DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;
+DROP TABLE contact_groups;
+DROP TABLE contacts;
+DROP FUNCTION index_contact;
+DROP TABLE contact_labels;
+DROP TABLE contact_addresses;
 DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;

@@ -9,6 +9,7 @@ CREATE TABLE notifications (
     idempotency_key TEXT NOT NULL,
     request_hash    BLOB NOT NULL,
     unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
+    contacts        TEXT CHECK (json_valid(contacts)),
     total           INTEGER NOT NULL CHECK (total > 0),
     failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
@@ -123,9 +124,11 @@ CREATE TABLE deliveries (
     pinned            INTEGER NOT NULL DEFAULT 0,
     template_name     TEXT NOT NULL,
     template_version  INTEGER NOT NULL,
+    locale            TEXT NOT NULL DEFAULT '',
     recipient_type    TEXT NOT NULL,
     recipient_value   TEXT NOT NULL,
     recipient_configured INTEGER NOT NULL DEFAULT 0,
+    contact           TEXT NOT NULL DEFAULT '',
     test              INTEGER NOT NULL DEFAULT 0,
     status            TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'success', 'failed', 'dead', 'cancelled')),
@@ -176,6 +179,8 @@ CREATE TABLE templates (
     body          TEXT NOT NULL,
     template_code TEXT NOT NULL,
     template_codes TEXT CHECK (json_valid(template_codes)),
+    locale        TEXT NOT NULL,
+    texts         TEXT CHECK (json_valid(texts)),
     version       INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
@@ -193,6 +198,8 @@ CREATE TABLE template_versions (
     body          TEXT NOT NULL,
     template_code TEXT NOT NULL,
     template_codes TEXT CHECK (json_valid(template_codes)),
+    locale        TEXT NOT NULL,
+    texts         TEXT CHECK (json_valid(texts)),
     created_by    TEXT NOT NULL,
     created_at    INTEGER NOT NULL,
     owner         TEXT NOT NULL,
@@ -235,6 +242,74 @@ CREATE TABLE digests (
     id              TEXT NOT NULL UNIQUE,
     send_at         INTEGER NOT NULL,
     PRIMARY KEY (recipient_value, recipient_type, kind, channel, app_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contacts (
+    owner      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    addresses  TEXT NOT NULL CHECK (json_valid(addresses)),
+    locale     TEXT NOT NULL,
+    time_zone  TEXT NOT NULL,
+    labels     TEXT CHECK (json_valid(labels)),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact_addresses (
+    value TEXT NOT NULL,
+    type  TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    PRIMARY KEY (value, type, owner, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE contact_labels (
+    owner TEXT NOT NULL,
+    label TEXT NOT NULL,
+    value TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    PRIMARY KEY (owner, label, value, name)
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER contact_inserted AFTER INSERT ON contacts
+BEGIN
+    INSERT INTO contact_addresses
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.owner, NEW.name FROM json_each(NEW.addresses);
+    INSERT INTO contact_labels SELECT NEW.owner, key, value, NEW.name FROM json_each(NEW.labels);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER contact_updated AFTER UPDATE OF addresses, labels ON contacts
+BEGIN
+    DELETE FROM contact_addresses WHERE (value, type, owner, name) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.owner, OLD.name FROM json_each(OLD.addresses));
+    DELETE FROM contact_labels WHERE (owner, label, value, name) IN (
+        SELECT OLD.owner, key, value, OLD.name FROM json_each(OLD.labels));
+    INSERT INTO contact_addresses
+        SELECT DISTINCT value ->> 'value', value ->> 'type', NEW.owner, NEW.name FROM json_each(NEW.addresses);
+    INSERT INTO contact_labels SELECT NEW.owner, key, value, NEW.name FROM json_each(NEW.labels);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER contact_deleted AFTER DELETE ON contacts
+BEGIN
+    DELETE FROM contact_addresses WHERE (value, type, owner, name) IN (
+        SELECT value ->> 'value', value ->> 'type', OLD.owner, OLD.name FROM json_each(OLD.addresses));
+    DELETE FROM contact_labels WHERE (owner, label, value, name) IN (
+        SELECT OLD.owner, key, value, OLD.name FROM json_each(OLD.labels));
+    DELETE FROM preferences WHERE recipient_value = OLD.owner || '/' || OLD.name AND recipient_type = 'contact';
+END;
+-- +goose StatementEnd
+
+CREATE TABLE contact_groups (
+    owner      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    contacts   TEXT NOT NULL CHECK (json_valid(contacts)),
+    labels     TEXT CHECK (json_valid(labels)),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, name)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_use (
@@ -324,7 +399,37 @@ CREATE TABLE sessions (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE suppressions (
+    id              TEXT PRIMARY KEY,
+    channel         TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    recipient_value TEXT NOT NULL,
+    code            TEXT NOT NULL,
+    error           TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    until           INTEGER NOT NULL,
+    UNIQUE (recipient_value, recipient_type, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE preferences (
+    recipient_value TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    source          TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, kind, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE link_keys (
+    id  TEXT PRIMARY KEY,
+    key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE link_keys;
+DROP TABLE preferences;
+DROP TABLE suppressions;
 DROP TABLE sessions;
 DROP TABLE provider_breakers;
 DROP TABLE provider_places;
@@ -336,6 +441,10 @@ DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;
+DROP TABLE contact_groups;
+DROP TABLE contacts;
+DROP TABLE contact_labels;
+DROP TABLE contact_addresses;
 DROP TABLE template_versions;
 DROP TABLE templates;
 DROP TABLE attempts;

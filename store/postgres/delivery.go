@@ -18,11 +18,11 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 	queries.Queue(`
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
-			recipient_configured, test, kind, quiet, status, last_code, last_error, digest_id)
+			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
 			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::integer[],
 			$14::timestamptz[], $15::timestamptz[], $16::boolean[], $17::boolean[],
-			$18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::uuid[])`,
+			$18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::uuid[])`,
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.ID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.NotificationID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.MessageID }),
@@ -40,6 +40,8 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 		column(deliveries, func(d *store.Delivery) *time.Time { return d.ExpiresAt }),
 		column(deliveries, func(d *store.Delivery) bool { return d.Recipient.Configured }),
 		column(deliveries, func(d *store.Delivery) bool { return d.Test }),
+		column(deliveries, func(d *store.Delivery) string { return d.Contact }),
+		column(deliveries, func(d *store.Delivery) string { return d.Locale }),
 		column(deliveries, func(d *store.Delivery) string { return d.Kind }),
 		column(deliveries, func(d *store.Delivery) string { return d.Quiet }),
 		column(deliveries, func(d *store.Delivery) string { return string(d.Status) }),

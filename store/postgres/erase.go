@@ -35,7 +35,7 @@ const (
 	// returns how many there were.
 	eraseDeliveries = `
 		WITH erased_deliveries AS (
-			UPDATE deliveries SET recipient_value = $2, job_id = 0, last_error = '', details = NULL
+			UPDATE deliveries SET recipient_value = $2, contact = '', job_id = 0, last_error = '', details = NULL
 			WHERE id = ANY ($1) AND status NOT IN ('pending', 'failed') RETURNING id
 		), erased_attempts AS (
 			UPDATE attempts SET error = '', details = NULL WHERE delivery_id IN (SELECT id FROM erased_deliveries)
@@ -80,6 +80,9 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		}
 		done.Last = ids[len(ids)-1]
 		if done.Cancelled, done.Running, err = s.cancelErased(ctx, tx, ids, e); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE notifications SET contacts = NULL WHERE id = $1 AND contacts IS NOT NULL`, e.NotificationID); err != nil {
 			return err
 		}
 		if err := tx.QueryRow(ctx, eraseDeliveries, ids, store.ErasedText).Scan(&done.Deliveries); err != nil {

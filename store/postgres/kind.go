@@ -55,14 +55,39 @@ func checkKinds(queries *pgx.Batch, acceptances []store.Acceptance) {
 		})
 }
 
-// lockKnown reads what is known of the recipients of acceptances. It locks their counters until the
-// transaction ends. Acceptances without caps cost nothing.
-func lockKnown(ctx context.Context, tx pgx.Tx, news []store.Acceptance) (known store.Known, err error) {
-	counters := store.CappedOf(news)
-	if len(counters) == 0 {
+// lockKnown reads what is known of the recipients of acceptances, in one round trip. It locks their
+// counters until the transaction ends. Acceptances that have nothing to ask cost nothing.
+func lockKnown(ctx context.Context, tx pgx.Tx, news []store.Acceptance, suppressing bool) (known store.Known, err error) {
+	var queries pgx.Batch
+	lockRecipientUses(&queries, news, &known.Uses)
+	readOff(&queries, news, &known.Off)
+	if suppressing {
+		readSuppressed(&queries, news, &known.Suppressed)
+	}
+	if queries.Len() == 0 {
 		return known, nil
 	}
-	known.Uses, err = query(ctx, tx, sqlread.RecipientUse, `
+	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
+		return known, fmt.Errorf("read what is known of recipients: %w", err)
+	}
+	return known, nil
+}
+
+// into queues a statement whose rows are read into a list.
+func into[T any](queries *pgx.Batch, to *[]T, scan func(sqlread.Row) (T, error), sql string, args ...any) {
+	queries.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		*to, err = collect(rows, scan)
+		return err
+	})
+}
+
+// lockRecipientUses queues the lock of the counters of acceptances with caps.
+func lockRecipientUses(queries *pgx.Batch, news []store.Acceptance, to *[]store.RecipientUse) {
+	counters := store.CappedOf(news)
+	if len(counters) == 0 {
+		return
+	}
+	into(queries, to, sqlread.RecipientUse, `
 		INSERT INTO recipient_use AS u (`+sqlread.RecipientUseColumns+`)
 		SELECT *, 0 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
 		ON CONFLICT (recipient_value, recipient_type, kind, channel, day) DO UPDATE SET used = u.used
@@ -72,10 +97,6 @@ func lockKnown(ctx context.Context, tx pgx.Tx, news []store.Acceptance) (known s
 		column(counters, func(c *store.RecipientCounter) string { return c.Kind }),
 		column(counters, func(c *store.RecipientCounter) string { return c.Channel }),
 		column(counters, func(c *store.RecipientCounter) string { return c.Day }))
-	if err != nil {
-		return known, fmt.Errorf("lock what recipients have used: %w", err)
-	}
-	return known, nil
 }
 
 // writeRecipientUses queues the update of counters that lockKnown has locked.

@@ -35,7 +35,8 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if told, err = readTold(ctx, tx, batch, decision.Repeated); err != nil {
 			return err
 		}
-		known, err := lockKnown(ctx, tx, decision.News)
+		asked := s.suppressing.Load()
+		known, err := lockKnown(ctx, tx, decision.News, asked)
 		if err != nil {
 			return err
 		}
@@ -45,13 +46,13 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 			return err
 		}
 		created = inOrderOfKeys(store.Gather(withheld, open))
-		return s.insertAcceptances(ctx, tx, created, store.ToldOf(decision.News), decision.Used, used)
+		return s.insertAcceptances(ctx, tx, created, asked, store.ToldOf(decision.News), decision.Used, used)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		batch = gather()
 		return insert(tx)
 	})
-	for errors.Is(err, errRepeated) {
+	for errors.Is(err, errRepeated) || errors.Is(err, errNotAsked) {
 		if err = readByKey(ctx, s.pool, created, byKey); err == nil {
 			err = pgx.BeginFunc(ctx, s.pool, insert)
 		}
@@ -134,10 +135,10 @@ func readByKey(ctx context.Context, db querier, batch []store.Acceptance, byKey 
 
 // insertAcceptances inserts all that belongs to acceptances, what they tell of groups of
 // alerts, and what their apps and recipients have used. It returns store.ErrStale when a template
-// or a kind has changed, and errRepeated when a key is taken. River's jobs are first, so that everything
+// or a kind has changed, errRepeated when a key is taken, and errNotAsked. River's jobs are first, so that everything
 // else is one round trip: callers wait for each of them.
 func (s *Store) insertAcceptances(
-	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, told []store.Told, uses []store.Use, used []store.RecipientUse,
+	ctx context.Context, tx pgx.Tx, batch []store.Acceptance, asked bool, told []store.Told, uses []store.Use, used []store.RecipientUse,
 ) error {
 	if len(batch) == 0 {
 		return nil
@@ -151,6 +152,7 @@ func (s *Store) insertAcceptances(
 	var queries pgx.Batch
 	checkTemplates(&queries, batch)
 	checkKinds(&queries, batch)
+	s.checkSuppressions(&queries, batch, asked)
 	if err := insertNotifications(&queries, batch); err != nil {
 		return err
 	}
@@ -199,10 +201,10 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	}
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
-			$13::text[], $14::jsonb[], $15::integer[])
+			$13::text[], $14::jsonb[], $15::integer[], $16::json[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -218,7 +220,8 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		column(batch, func(a *store.Acceptance) bool { return a.Notification.Test }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.Kind }),
 		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Withheld.JSON() }),
-		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() })).
+		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() }),
+		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Reach.JSON() })).
 		Exec(func(inserted pgconn.CommandTag) error {
 			if int(inserted.RowsAffected()) < len(batch) {
 				return errRepeated

@@ -51,11 +51,12 @@ var record = `
 	WITH outcomes AS (
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
 			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
-			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[], $20::text[])
+			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[], $20::text[],
+			$21::timestamptz[])
 		AS o (delivery_id, job_id, attempt, throttled, status, next_retry_at,
-			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line)
+			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line, suppress_until)
 	), changed_deliveries AS (
-		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, o.*
+		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, d.recipient_type, d.recipient_value, o.*
 		FROM outcomes o, ` + rowOf("deliveries", "o.delivery_id") + ` d
 		WHERE d.job_id = o.job_id AND d.attempts < o.attempt AND d.status <> 'success'
 			-- A throttled outcome is not counted, so the attempts do not fence its repetition.
@@ -78,7 +79,7 @@ var record = `
 			started_at, finished_at)
 		SELECT attempt_id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, at
 		FROM changed_deliveries
-	), ` + moveJobs + `, ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
+	), ` + suppress + `, ` + moveJobs + `, ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
 	SELECT delivery_id FROM changed_deliveries`
 
 // Record implements store.Deliveries.
@@ -103,7 +104,8 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		column(batch, func(o *store.Outcome) int { return o.TookBucket() }), s.writer,
 		column(batch, func(o *store.Outcome) string { return o.NextProvider }),
 		column(batch, func(o *store.Outcome) bool { return o.Pinned }),
-		column(batch, func(o *store.Outcome) string { return o.Line }))
+		column(batch, func(o *store.Outcome) string { return o.Line }),
+		column(batch, func(o *store.Outcome) *time.Time { return o.SuppressUntil }))
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,8 @@ type Store struct {
 
 	wanted, found int // connections, see Places
 	writer        int // of hourly_counts, below maxWriters
+
+	suppressing atomic.Bool // there were suppressions at the last acceptance
 }
 
 var _ store.Store = (*Store)(nil)

@@ -19,12 +19,12 @@ func (s *Store) CreateTemplate(
 ) (store.Template, error) {
 	created, err := s.writeTemplate(ctx, audit, `
 		INSERT INTO templates (`+sqlread.TemplateColumns+`)
-		SELECT $1, $2, $3, $4, $5, $6, $7, 1 + coalesce(max(version), 0), $8, $9, $10, $11, $13
+		SELECT $1, $2, $3, $4, $5, $6, $7, 1 + coalesce(max(version), 0), $8, $9, $10, $11, $13, $14, $15
 		FROM template_versions WHERE name = $1
 		HAVING coalesce((SELECT owner FROM template_versions WHERE name = $1 ORDER BY version DESC LIMIT 1), '') = $12
 		ON CONFLICT (name) DO NOTHING RETURNING `+sqlread.TemplateColumns,
 		t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.CreatedAt, t.UpdatedAt,
-		t.Owner, t.Private, owner, t.TemplateCodes.JSON())
+		t.Owner, t.Private, owner, t.TemplateCodes.JSON(), t.Locale, t.Texts.JSON())
 	if errors.Is(err, store.ErrNotFound) || isTaken(err) {
 		err = store.ErrExists // nothing was written
 	}
@@ -48,10 +48,11 @@ func (s *Store) UpdateTemplate(
 ) (store.Template, error) {
 	updated, err := s.writeTemplate(ctx, audit, `
 		UPDATE templates SET version = version + 1, description = $3, msg_type = $4, subject = $5, body = $6,
-			template_code = $7, updated_at = $8, owner = $9, private = $10, template_codes = $12
+			template_code = $7, updated_at = $8, owner = $9, private = $10, template_codes = $12,
+			locale = $13, texts = $14
 		WHERE name = $1 AND owner = $2 AND $11 IN (0, version) RETURNING `+sqlread.TemplateColumns,
 		t.Name, owner, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt, t.Owner, t.Private, version,
-		t.TemplateCodes.JSON())
+		t.TemplateCodes.JSON(), t.Locale, t.Texts.JSON())
 	if err != nil {
 		return store.Template{}, fmt.Errorf("update template %q: %w", t.Name, err)
 	}
@@ -79,9 +80,9 @@ func (s *Store) writeTemplate(
 
 func insertVersion(ctx context.Context, tx pgx.Tx, v store.TemplateVersion, audit store.AuditEntry) error {
 	_, err := tx.Exec(ctx, `INSERT INTO template_versions (`+sqlread.VersionColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		v.Name, v.Version, v.Channel, v.Description, v.MsgType, v.Subject, v.Body, v.TemplateCode, v.CreatedBy, v.CreatedAt,
-		v.Owner, v.Private, v.TemplateCodes.JSON(), v.Deleted)
+		v.Owner, v.Private, v.TemplateCodes.JSON(), v.Locale, v.Texts.JSON(), v.Deleted)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 	insert, err := tx.PrepareContext(ctx, `
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
-			recipient_configured, test, kind, quiet, status, last_code, last_error, digest_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,8 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 			d.TemplateName, d.Recipient.Type, d.Recipient.Value, d.MaxRetry,
 			d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(),
 			d.TemplateVersion, micros(d.SendAt), micros(d.ExpiresAt), d.Recipient.Configured, d.Test,
-			d.Kind, d.Quiet, d.Status, d.LastCode, d.LastError, uuid.NullUUID{UUID: d.DigestID, Valid: d.DigestID != uuid.Nil})
+			d.Contact, d.Locale, d.Kind, d.Quiet, d.Status, d.LastCode, d.LastError,
+			uuid.NullUUID{UUID: d.DigestID, Valid: d.DigestID != uuid.Nil})
 		if err != nil {
 			return err
 		}

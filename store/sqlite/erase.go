@@ -73,8 +73,11 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if done.Cancelled, done.Running, err = s.cancelErased(ctx, tx, page, e); err != nil {
 			return err
 		}
+		if _, err := changed(ctx, tx, `UPDATE notifications SET contacts = NULL WHERE id = ? AND contacts IS NOT NULL`, e.NotificationID); err != nil {
+			return err
+		}
 		if done.Deliveries, err = changed(ctx, tx, `
-			UPDATE deliveries SET recipient_value = $2, job_id = 0, last_error = '', details = NULL
+			UPDATE deliveries SET recipient_value = $2, contact = '', job_id = 0, last_error = '', details = NULL
 			WHERE status NOT IN ('pending', 'failed') AND id IN `+listed, page, store.ErasedText); err != nil {
 			return err
 		}

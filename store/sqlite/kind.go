@@ -54,6 +54,12 @@ func checkKinds(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) error
 // readKnown reads what is known of the recipients of acceptances. The transaction is the only one
 // that writes.
 func readKnown(ctx context.Context, tx *sql.Tx, news []store.Acceptance) (known store.Known, err error) {
+	if known.Off, err = readOff(ctx, tx, news); err != nil {
+		return known, err
+	}
+	if known.Suppressed, err = readSuppressed(ctx, tx, news); err != nil {
+		return known, err
+	}
 	counters := store.CappedOf(news)
 	if len(counters) == 0 {
 		return known, nil

@@ -77,6 +77,9 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tal
 	if err := moveJob(ctx, tx, a.JobID, o.Line); err != nil {
 		return false, err
 	}
+	if err := suppress(ctx, tx, before, o); err != nil {
+		return false, err
+	}
 	if o.Digest {
 		if err := endItems(ctx, tx, a.DeliveryID); err != nil {
 			return false, err
@@ -115,14 +118,15 @@ type move struct {
 	notification                uuid.UUID
 	status                      store.DeliveryStatus // as it is stored
 	channel, template, provider string
+	recipient                   store.Recipient
 	test                        bool
 }
 
 // moveOf reads the delivery that the condition chooses, or returns sql.ErrNoRows.
 func moveOf(ctx context.Context, tx *sql.Tx, condition string, args ...any) (m move, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT notification_id, status, channel, template_name, provider, test
+	err = tx.QueryRowContext(ctx, `SELECT notification_id, status, channel, template_name, provider, recipient_type, recipient_value, test
 		FROM deliveries WHERE `+condition, args...).
-		Scan(&m.notification, &m.status, &m.channel, &m.template, &m.provider, &m.test)
+		Scan(&m.notification, &m.status, &m.channel, &m.template, &m.provider, &m.recipient.Type, &m.recipient.Value, &m.test)
 	return m, err
 }
 

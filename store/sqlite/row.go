@@ -13,7 +13,7 @@ import (
 type scanner interface{ Scan(dest ...any) error }
 
 // row implements sqlread.Row: it converts what SQLite has no type for. Times are stored
-// as microseconds since 1970 in UTC, recipients as JSON.
+// as microseconds since 1970 in UTC, lists as JSON.
 type row struct{ scanner }
 
 // Scan implements sqlread.Row.
@@ -24,8 +24,8 @@ func (r row) Scan(dest ...any) error {
 			dest[i] = instant{d}
 		case **time.Time:
 			dest[i] = optionalInstant{d}
-		case *[]store.Recipient:
-			dest[i] = recipients{d}
+		case *[]store.Recipient, *[]string:
+			dest[i] = list{d}
 		}
 	}
 	return r.scanner.Scan(dest...)
@@ -57,20 +57,19 @@ func (o optionalInstant) Scan(value any) error {
 	return instant{*o.t}.Scan(value)
 }
 
-// recipients scans a JSON array or NULL.
-type recipients struct{ all *[]store.Recipient }
+// list scans a JSON array or NULL into a pointer to a slice.
+type list struct{ all any }
 
 // Scan implements sql.Scanner.
-func (r recipients) Scan(value any) error {
-	*r.all = nil
+func (l list) Scan(value any) error {
 	if value == nil {
-		return nil
+		value = "null"
 	}
 	text, ok := value.(string)
 	if !ok {
-		return fmt.Errorf("recipients are stored as %T", value)
+		return fmt.Errorf("a list is stored as %T", value)
 	}
-	return json.Unmarshal([]byte(text), r.all)
+	return json.Unmarshal([]byte(text), l.all)
 }
 
 // bound converts arguments for SQLite: times to microseconds.

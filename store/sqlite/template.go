@@ -17,12 +17,13 @@ func (s *Store) CreateTemplate(
 ) (store.Template, error) {
 	created, err := s.writeTemplate(ctx, audit, `
 		INSERT INTO templates (`+sqlread.TemplateColumns+`)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 1 + coalesce(max(version), 0), ?8, ?9, ?10, ?11, ?13
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 1 + coalesce(max(version), 0), ?8, ?9, ?10, ?11, ?13, ?14, ?15
 		FROM template_versions WHERE name = ?1
 		HAVING coalesce((SELECT owner FROM template_versions WHERE name = ?1 ORDER BY version DESC LIMIT 1), '') = ?12
 		ON CONFLICT (name) DO NOTHING RETURNING `+sqlread.TemplateColumns,
 		t.Name, t.Channel, t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode,
-		t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro(), t.Owner, t.Private, owner, text(t.TemplateCodes.JSON()))
+		t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro(), t.Owner, t.Private, owner, text(t.TemplateCodes.JSON()),
+		t.Locale, text(t.Texts.JSON()))
 	if errors.Is(err, store.ErrNotFound) {
 		err = store.ErrExists // nothing was written
 	}
@@ -38,10 +39,11 @@ func (s *Store) UpdateTemplate(
 ) (store.Template, error) {
 	updated, err := s.writeTemplate(ctx, audit, `
 		UPDATE templates SET version = version + 1, description = ?, msg_type = ?, subject = ?, body = ?,
-			template_code = ?, updated_at = ?, owner = ?, private = ?, template_codes = ?
+			template_code = ?, updated_at = ?, owner = ?, private = ?, template_codes = ?,
+			locale = ?, texts = ?
 		WHERE name = ? AND owner = ? AND ? IN (0, version) RETURNING `+sqlread.TemplateColumns,
 		t.Description, t.MsgType, t.Subject, t.Body, t.TemplateCode, t.UpdatedAt.UnixMicro(), t.Owner, t.Private,
-		text(t.TemplateCodes.JSON()), t.Name, owner, version)
+		text(t.TemplateCodes.JSON()), t.Locale, text(t.Texts.JSON()), t.Name, owner, version)
 	if err != nil {
 		return store.Template{}, fmt.Errorf("update template %q: %w", t.Name, err)
 	}
@@ -68,12 +70,12 @@ func (s *Store) writeTemplate(
 }
 
 const insertVersionRow = `INSERT INTO template_versions (` + sqlread.VersionColumns + `)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func insertVersion(ctx context.Context, tx *sql.Tx, v store.TemplateVersion, audit store.AuditEntry) error {
 	_, err := tx.ExecContext(ctx, insertVersionRow,
 		v.Name, v.Version, v.Channel, v.Description, v.MsgType, v.Subject, v.Body, v.TemplateCode,
-		v.CreatedBy, v.CreatedAt.UnixMicro(), v.Owner, v.Private, text(v.TemplateCodes.JSON()), v.Deleted)
+		v.CreatedBy, v.CreatedAt.UnixMicro(), v.Owner, v.Private, text(v.TemplateCodes.JSON()), v.Locale, text(v.Texts.JSON()), v.Deleted)
 	if err != nil {
 		return err
 	}

@@ -10,11 +10,12 @@ import (
 )
 
 // NotificationColumns are those that Notification scans.
-const NotificationColumns = `id, app_id, idempotency_key, request_hash, unmatched, ` + otherColumns
+const NotificationColumns = `id, app_id, idempotency_key, request_hash, unmatched, contacts, ` + otherColumns
 
-// listedColumns leave out who was unmatched, which may be megabytes. In its place is a NULL, which
-// must have the column's type to be scanned: no total is negative.
-const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN total < 0 THEN unmatched END, ` + otherColumns
+// listedColumns leave out who was unmatched, which may be megabytes, and which contacts were reached. In their
+// place is a NULL, which must have the column's type to be scanned: no total is negative.
+const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN total < 0 THEN unmatched END,
+	CASE WHEN total < 0 THEN contacts END, ` + otherColumns
 
 const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
 	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld`
@@ -22,7 +23,7 @@ const otherColumns = `total, total - failed - success - dead - cancelled, failed
 // Notification scans NotificationColumns.
 func Notification(row Row) (store.Notification, error) {
 	var n store.Notification
-	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched,
+	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched, &n.Reach,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
 		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld)
 	return n, err

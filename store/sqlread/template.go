@@ -9,23 +9,23 @@ import (
 // Columns of the two tables of templates, as Template and version scan them.
 const (
 	TemplateColumns = `name, channel, description, msg_type, subject, body, template_code, version, created_at, updated_at,
-		owner, private, template_codes`
+		owner, private, template_codes, locale, texts`
 	VersionColumns = `name, version, channel, description, msg_type, subject, body, template_code, created_by, created_at,
-		owner, private, template_codes, deleted`
+		owner, private, template_codes, locale, texts, deleted`
 )
 
 // Template scans TemplateColumns.
 func Template(row Row) (store.Template, error) {
 	var t store.Template
 	err := row.Scan(&t.Name, &t.Channel, &t.Description, &t.MsgType, &t.Subject, &t.Body, &t.TemplateCode, &t.Version,
-		&t.CreatedAt, &t.UpdatedAt, &t.Owner, &t.Private, &t.TemplateCodes)
+		&t.CreatedAt, &t.UpdatedAt, &t.Owner, &t.Private, &t.TemplateCodes, &t.Locale, &t.Texts)
 	return t, err
 }
 
 func version(row Row) (store.TemplateVersion, error) {
 	var v store.TemplateVersion
 	err := row.Scan(&v.Name, &v.Version, &v.Channel, &v.Description, &v.MsgType, &v.Subject, &v.Body, &v.TemplateCode,
-		&v.CreatedBy, &v.CreatedAt, &v.Owner, &v.Private, &v.TemplateCodes, &v.Deleted)
+		&v.CreatedBy, &v.CreatedAt, &v.Owner, &v.Private, &v.TemplateCodes, &v.Locale, &v.Texts, &v.Deleted)
 	return v, err
 }
 

@@ -46,6 +46,7 @@ func acceptKeepsFields(t *testing.T, b bundle) {
 	sendAt, expiresAt := store.Now().Add(time.Hour), store.Now().Add(2*time.Hour)
 	a.Notification.SendAt, a.Notification.ExpiresAt = &sendAt, &expiresAt
 	a.Notification.Priority, a.Notification.Test = store.PriorityHigh, true
+	a.Deliveries[0].Locale = "zh-Hant"
 	a.Messages[0].TemplateVersion = 7
 	a.Deliveries[0].TemplateVersion, a.Deliveries[0].SendAt, a.Deliveries[0].ExpiresAt = 7, &sendAt, &expiresAt
 

@@ -31,7 +31,9 @@ func template(name, channel string) store.Template {
 	now := store.Now()
 	return store.Template{
 		Name: name, Channel: channel, Description: "描述", MsgType: "text", Subject: "{{ .subject }}",
-		Body: "【{{ .severity }}】\n{{ .incident }}", TemplateCode: "SMS_1", TemplateCodes: store.Codes{"other": "4711"}, CreatedAt: now, UpdatedAt: now, Owner: "owner",
+		Body: "【{{ .severity }}】\n{{ .incident }}", TemplateCode: "SMS_1", TemplateCodes: store.Codes{"other": "4711"}, Locale: "zh",
+		Texts:     store.Texts{"en": {Subject: "{{ .subject }}", Body: "<\"{{ .incident }}\">\n"}, "zh-Hant": {TemplateCodes: store.Codes{"other": "4712"}}},
+		CreatedAt: now, UpdatedAt: now, Owner: "owner",
 	}
 }
 

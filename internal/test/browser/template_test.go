@@ -194,6 +194,71 @@ func TestTemplatesAreDrawn(t *testing.T) {
 	})
 }
 
+// A template gets a text in another language, each is rendered while it is typed, and one that is
+// emptied goes.
+func TestTemplateInTwoLanguages(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.UseAllChannels(w.Vendors.Addresses)
+		r := w.Start()
+		b := open(t, r.Base, settings{})
+		b.signIn(harness.AppID, harness.AppSecret)
+		b.visit("/console/template?channel=email")
+		b.do(chromedp.SendKeys(chromedp.CSS("#name"), "debt"))
+		b.fill("#msgType", "html")
+		b.fill("#subject", "欠费")
+		b.fill("#body", "<p>欠 {{ .amount }}</p>")
+		b.do(chromedp.Click(chromedp.CSS("details:has(#locale) summary")))
+		b.fill("#locale", "zh")
+		b.fill("#addLocale", "en")
+		b.press("button[formaction]")
+		require.Contains(t, b.text(), "Text in en")
+		require.Equal(t, "<p>欠 {{ .amount }}</p>", b.value("#body"), "what was typed stays")
+		b.isAccessible()
+		b.fill("[id='texts.en.subject']", "Debt")
+		b.fill("[id='texts.en.body']", "<p>\n{{ .amount")
+		b.await("line 2")
+		b.do(chromedp.Click(chromedp.CSS("#verdict button")))
+		require.Equal(t, "texts.en.body", eval[string](b, `document.activeElement.id`))
+		b.fill("[id='texts.en.body']", "<p>You owe {{ .amount }} by {{ .due }}</p>")
+		b.fill("#params", `{"amount": "5"}`)
+		b.awaitThat(`document.querySelectorAll("#drawn iframe.mail").length === 2 && document.querySelector("form[data-frame]") === null`)
+		b.awaitThat(`document.querySelector("#verdict").innerText.match(/en\s+Missing\s+due/) && true`)
+		before := b.mails()
+		b.fill("#params", `{"amount": "6"}`)
+		require.Eventually(t, func() bool { return b.mails() >= before+2 }, limit.Wait, 50*time.Millisecond, "each text has its frame")
+		b.isTame()
+		b.isAccessible()
+		b.picture("template-languages")
+		b.press("#edit button.primary")
+		require.Contains(t, b.text(), "Saved as version 1.")
+		stored := r.Do(http.StatusOK, http.MethodGet, "/api/v1/templates/debt", nil).Body
+		require.Equal(t, "zh", stored["locale"])
+		require.Contains(t, stored["texts"], "en")
+
+		b.fill("[id='texts.en.subject']", "")
+		b.fill("[id='texts.en.body']", "")
+		b.press("#edit button.primary")
+		require.Contains(t, b.text(), "Saved as version 2.")
+		require.NotContains(t, r.Do(http.StatusOK, http.MethodGet, "/api/v1/templates/debt", nil).Body, "texts")
+		b.visit("/console/templates/debt/versions?from=1&to=2")
+		require.Contains(t, b.text(), "texts.en.subject")
+		require.Contains(t, b.text(), "−<p>You owe")
+		b.isAccessible()
+	})
+}
+
+// mails returns how many mails were shown in frames.
+func (b *tab) mails() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, answer := range b.answers {
+		if answer == b.base+"/console/template/mail" {
+			n++
+		}
+	}
+	return n
+}
+
 // awaitFrame waits until the frame of a mail has its document.
 func (b *tab) awaitFrame(path string) {
 	b.t.Helper()

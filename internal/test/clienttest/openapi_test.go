@@ -79,6 +79,24 @@ var operations = map[string]struct {
 		_, err := c.Overview(ctx, "X")
 		return err
 	}, client.Overview{}},
+	"getPreferences": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Preferences(ctx, filled[client.Recipient]())
+		return err
+	}, client.Preferences{}},
+	"setPreferences": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.SetPreferences(ctx, filled[client.Preferences]())
+		return err
+	}, client.Preferences{}},
+	"makeLinkKey": {func(ctx context.Context, c *client.Client) error {
+		return c.NewLinkKey(ctx, true)
+	}, nil},
+	"listSuppressions": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Suppressions(ctx, filled[client.SuppressionQuery]())
+		return err
+	}, client.SuppressionList{}},
+	"deleteSuppression": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteSuppression(ctx, "X")
+	}, nil},
 	"listAudit": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Audit(ctx, filled[client.AuditQuery]())
 		return err
@@ -149,6 +167,40 @@ var operations = map[string]struct {
 		_, err := c.TestTemplate(ctx, "X", filled[client.TestRequest]())
 		return err
 	}, client.Accepted{}},
+	"listContacts": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Contacts(ctx, filled[client.ContactQuery]())
+		return err
+	}, client.ContactList{}},
+	"putContacts": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutContacts(ctx, filled[client.ContactsRequest](), filled[client.Whose]())
+		return err
+	}, client.ContactsWritten{}},
+	"getContact": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Contact(ctx, "X", filled[client.Whose]())
+		return err
+	}, client.Contact{}},
+	"putContact": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutContact(ctx, filled[client.ContactRequest](), filled[client.Whose]())
+		return err
+	}, client.Contact{}},
+	"deleteContact": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteContact(ctx, "X", filled[client.Whose]())
+	}, nil},
+	"listGroups": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Groups(ctx, filled[client.GroupQuery]())
+		return err
+	}, client.GroupList{}},
+	"getGroup": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Group(ctx, "X", filled[client.Whose]())
+		return err
+	}, client.Group{}},
+	"putGroup": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PutGroup(ctx, "X", filled[client.GroupRequest](), filled[client.Whose]())
+		return err
+	}, client.GroupWritten{}},
+	"deleteGroup": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteGroup(ctx, "X", filled[client.Whose]())
+	}, nil},
 	"listReceivers": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Receivers(ctx)
 		return err

@@ -113,11 +113,11 @@ func (r *Replica) Send(key string, n int) string {
 
 // Task is a delivery as the API shows it.
 type Task struct {
-	ID, Channel, Provider, TemplateName, Status, LastError, LastCode string
-	RetryCount, MaxRetry                                             int
-	NextRetryAt                                                      *time.Time
-	Details                                                          map[string]any
-	Recipient                                                        struct{ Type, Value string }
+	ID, Channel, Provider, TemplateName, Locale, Status, LastError, LastCode string
+	RetryCount, MaxRetry                                                     int
+	NextRetryAt                                                              *time.Time
+	Details                                                                  map[string]any
+	Recipient                                                                struct{ Type, Value string }
 }
 
 // Show returns a notification's status and deliveries.

@@ -46,6 +46,11 @@ func TestNothingLeaks(t *testing.T) {
 		r := w.StartWith([]string{"DEBUG=tea,dara,credential"}) // makes Aliyun's SDK print requests
 		templates(r)
 
+		r.Do(http.StatusOK, http.MethodPut, "/api/v1/contacts/somebody", map[string]any{
+			"addresses": everybody, "labels": map[string]string{"team": "x"},
+		})
+		r.Do(http.StatusOK, http.MethodPut, "/api/v1/groups/all", map[string]any{"labels": map[string]string{"team": "x"}})
+		to := append([]map[string]string{{"type": "contact", "value": "somebody"}, {"type": "group", "value": "all"}}, everybody...)
 		answers := ""
 		for name, fault := range map[string]vendors.Fault{
 			"none":         {},
@@ -61,7 +66,7 @@ func TestNothingLeaks(t *testing.T) {
 			if name == "none" {
 				lift()
 			}
-			body := notification(name, content, everybody)
+			body := notification(name, content, to)
 			if name == "wait" {
 				body["expiresAt"] = time.Now().Add(3 * time.Second) // a vendor's wait alone ends no delivery
 			}
@@ -95,7 +100,7 @@ func TestNothingLeaks(t *testing.T) {
 		for table, rows := range everyTable(t, w) {
 			requireNone(t, table, rows, secrets...)
 			switch table {
-			case "notifications", "messages", "deliveries", "templates": // they hold addresses and content
+			case "notifications", "messages", "deliveries", "templates", "contacts", "contact_addresses": // they hold addresses and content
 			case "attempts": // an in-app receipt has the user's namespace
 				requireNone(t, table, rows, mail, national, content)
 			default:

@@ -74,6 +74,13 @@ var costs = []cost{
 			}
 		})
 	}, []int{200, 503}},
+	{"one stranger", "posts 8 KB to each of 2,000 made-up unsubscribe links", 60 * mebibyte, 15 * time.Second, func(a *attacker) {
+		a.atOnce(100, func(i int) {
+			for j := range 20 {
+				a.unsubscribe(fmt.Sprintf("%d-%d", i, j))
+			}
+		})
+	}, []int{404, 429, 503}},
 	{"one stranger", "sends 500 bodies of 4 MB with a wrong secret", 100 * mebibyte, 10 * time.Second, func(a *attacker) {
 		a.atOnce(500, func(int) { a.guess(longest("x")) })
 	}, []int{0, 401, 429, 503}}, // 0: the connection was closed before the answer was read
@@ -222,6 +229,17 @@ func (a *attacker) visit(path string) {
 	}
 	req.Header.Set("Cookie", "sealos_notify_session=made-up")
 	resp, err := client.Do(req)
+	if err != nil {
+		a.count(0)
+		return
+	}
+	_ = resp.Body.Close()
+	a.count(resp.StatusCode)
+}
+
+// unsubscribe posts a form to a link that was made up.
+func (a *attacker) unsubscribe(token string) {
+	resp, err := client.Post(a.cage.Base+"/unsubscribe/"+token, "application/x-www-form-urlencoded", strings.NewReader(strings.Repeat("x", 8<<10)))
 	if err != nil {
 		a.count(0)
 		return

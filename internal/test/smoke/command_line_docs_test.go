@@ -33,6 +33,10 @@ func TestCommandLinePage(t *testing.T) {
 	}{
 		{"## Where and who", []string{"NAME", "Roles     send, templates"}},
 		{"## Templates", []string{"feishu-alert   ok\n", "would be created\nfeishu-alert   created\n", "【P1】disk full"}},
+		{"## Contacts", []string{
+			"alice                       would be created\nbob                         would be created\n",
+			"europe   created\nNAME   OWNER            ADDRESSES",
+		}},
 		{"## Sending", []string{"ended as success, 1 delivery: 1 success"}},
 		{"## Seeing", []string{"【P0】DB 主节点不可用"}},
 		{"## Sending again, and stopping", []string{"Would be sent again: 2 dead deliveries.\nSent again: 2 dead deliveries.", "goes again", "1 cancelled"}},

@@ -109,4 +109,43 @@ func TestDocumentedSending(t *testing.T) {
 	require.NotEmpty(t, n.SendAt)
 	require.NotEmpty(t, n.ExpiresAt)
 	require.Equal(t, "high", n.Priority)
+
+	answers = curls(t, w, r, shellBlocksOf(t, "docs/sending.md", "## Contacts and groups")[0])
+	require.Len(t, answers, 3)
+	require.Equal(t, http.StatusAccepted, answers[2].Status, answers[2].Raw)
+	require.EqualValues(t, 1, answers[2].Body["deliveries"], answers[2].Raw)
+	r.Until(answers[2].Body["notificationId"].(string), "success")
+	arrival := w.Vendors.Feishu.Inbox().Arrivals()[0]
+	require.Equal(t, "ou_alice", arrival.To)
+	require.Contains(t, arrival.Text, "P0")
+}
+
+// What docs/sending.md says of notices to users: each in their language and with their amount, no
+// more than the kind allows, not to those who have switched it off, and to all of a region.
+func TestDocumentedNoticesToUsers(t *testing.T) {
+	t.Parallel()
+	w := harness.NewSQLite(t)
+	w.UseAllChannels(w.Vendors.Addresses)
+	r := w.Start()
+	answers := curls(t, w, r, shellBlocksOf(t, "docs/sending.md", "## Notices to users")[0])
+	require.Len(t, answers, 7)
+	debt, region := answers[4], answers[6]
+	require.EqualValues(t, 2, debt.Body["deliveries"], debt.Raw)
+	require.EqualValues(t, 1, region.Body["deliveries"], region.Raw)
+	r.Until(debt.Body["notificationId"].(string), "success")
+	r.Until(region.Body["notificationId"].(string), "success")
+	texts := map[string][]string{}
+	for _, arrival := range w.Vendors.Mail.Inbox().Arrivals() {
+		texts[arrival.To] = append(texts[arrival.To], arrival.Text)
+	}
+	require.Len(t, texts["li@example.com"], 2)
+	require.Len(t, texts["bob@example.com"], 1)
+	require.Contains(t, strings.Join(texts["li@example.com"], ""), "您已欠费 12.50 元")
+	require.Contains(t, texts["bob@example.com"][0], "You owe 7.00 yuan")
+
+	again := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", map[string]any{
+		"idempotencyKey": "debt-2", "kind": "billing", "channels": map[string]any{"email": map[string]any{"template": "debt", "params": map[string]any{"amount": "1"}}},
+		"recipients": []map[string]any{{"type": "contact", "value": "li"}, {"type": "contact", "value": "bob"}},
+	})
+	require.Equal(t, map[string]any{"capped": 1.0, "opted_out": 1.0}, again.Body["withheld"], again.Raw)
 }

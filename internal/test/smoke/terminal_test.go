@@ -139,7 +139,20 @@ var commandArgs = map[string][]string{
 	"kind show":            {"x"},
 	"kind push":            {"kind.yaml"},
 	"kind rm":              {"x", "--yes"},
+	"contact list":         nil,
+	"contact show":         {"x"},
+	"contact push":         {"contacts"},
+	"contact rm":           {"x", "--yes"},
+	"group list":           nil,
+	"group show":           {"x"},
+	"group push":           {"contacts"},
+	"group rm":             {"x", "--yes"},
 	"audit":                nil,
+	"preference show":      {"email:a@example.com"},
+	"preference set":       {"email:a@example.com", "--off", "x"},
+	"preference new-key":   {"--forget", "--yes"},
+	"suppression list":     nil,
+	"suppression rm":       {"id"},
 	"breaker open":         {"x"},
 	"breaker close":        {"x"},
 	"erase":                {"--notification", "id", "--yes"},
@@ -155,6 +168,8 @@ func TestNoCommandPrintsControlCharacters(t *testing.T) {
 	require.NoError(t, os.MkdirAll(w.Path("templates"), 0o700))
 	require.NoError(t, os.WriteFile(w.Path("templates/new.yaml"), []byte("name: new\nchannel: email\nbody: x\n"), 0o600))
 	require.NoError(t, os.WriteFile(w.Path("kind.yaml"), []byte("name: x\n"), 0o600))
+	require.NoError(t, os.MkdirAll(w.Path("contacts"), 0o700))
+	require.NoError(t, os.WriteFile(w.Path("contacts/new.yaml"), []byte("name: new\n"), 0o600))
 	problem := map[string]any{
 		"title": hostileText, "status": 422, "code": hostileText, "detail": hostileText,
 		"errors": []any{map[string]any{"field": hostileText, "message": hostileText}, map[string]any{"field": hostileText, "message": hostileText}},
@@ -259,6 +274,9 @@ func anyAnswer() map[string]any {
 	answer["counts"] = map[string]any{"total": 2, "dead": 1, "cancelled": 1}
 	answer["message"], answer["attempts"], answer["tasks"] = fields, []any{item("x")}, []any{item(hostileText)}
 	answer["missing"], answer["unused"], answer["roles"] = []any{hostileText}, []any{hostileText}, []any{hostileText}
+	answer["created"], answer["changed"], answer["change"] = []any{hostileText}, []any{hostileText}, hostileText
+	answer["labels"], answer["locale"], answer["timeZone"] = map[string]any{hostileText: hostileText}, hostileText, hostileText
+	answer["addresses"] = []any{fields}
 	answer["preview"] = map[string]any{"missing": []any{hostileText}, "body": hostileText}
 	return answer
 }
