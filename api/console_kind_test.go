@@ -15,6 +15,7 @@ import (
 // not lost.
 func TestConsoleKinds(t *testing.T) {
 	b := start(t)
+	b.store.templates["mail"] = store.Template{Name: "mail", Channel: "email"}
 	cookies := b.signIn(t, "root")
 	post := func(path string, form url.Values) answer {
 		return b.browse(t, http.MethodPost, "/console/"+path, form, cookies)
@@ -24,6 +25,7 @@ func TestConsoleKinds(t *testing.T) {
 		f := url.Values{
 			"name": {"billing"}, "description": {"debts"}, "channels": {"email", "sms"}, "optional": {"true"},
 			"from": {"22:00"}, "to": {"08:00"}, "timeZone": {"Asia/Shanghai"}, "quiet": {"sms"}, "cap.sms": {"5"}, "cap.email": {""},
+			"window": {"1h30m"}, "digest": {"mail"}, "key": {"workspace"},
 		}
 		for name, values := range with {
 			f[name] = values
@@ -36,9 +38,11 @@ func TestConsoleKinds(t *testing.T) {
 	stored := b.store.kinds["billing"]
 	require.Equal(t, &store.Quiet{From: "22:00", To: "08:00", TimeZone: "Asia/Shanghai", Channels: []string{"sms"}}, stored.Quiet)
 	require.Equal(t, map[string]store.Cap{"sms": {Limit: 5, Per: store.PerDay}}, stored.Caps)
+	require.Equal(t, &store.Digest{Window: "1h30m", Template: "mail", Key: "workspace"}, stored.Digest)
 	require.Equal(t, "root", stored.UpdatedBy)
 	require.Contains(t, get("kinds").text, "5 a day")
 	require.Contains(t, get("kind?name=billing").text, `value="22:00"`)
+	require.Contains(t, get("kind?name=billing").text, `value="1h30m"`)
 
 	for name, c := range map[string]struct {
 		with   url.Values
@@ -51,6 +55,9 @@ func TestConsoleKinds(t *testing.T) {
 		"no such zone":    {url.Values{"timeZone": {"Asia/Nowhere"}}, 422, "quiet.timeZone"},
 		"no end":          {url.Values{"to": {""}}, 400, "quiet.to"},
 		"no number":       {url.Values{"cap.sms": {"many"}}, 400, "caps.sms.limit"},
+		"no window":       {url.Values{"window": {""}}, 422, "digest.window"},
+		"no template":     {url.Values{"digest": {""}}, 400, "digest.template"},
+		"no such digest":  {url.Values{"digest": {"unknown"}}, 422, "digest.template"},
 		"foreign channel": {url.Values{"channels": {"email"}}, 422, "quiet.channels[0]"},
 	} {
 		a := post("kind", form(c.with))
@@ -61,6 +68,7 @@ func TestConsoleKinds(t *testing.T) {
 	a = post("kind", url.Values{"name": {"plain"}, "timeZone": {"Asia/Shanghai"}})
 	require.Equal(t, http.StatusSeeOther, a.status, a.text)
 	require.Nil(t, b.store.kinds["plain"].Quiet, "a zone alone is no quiet hours")
+	require.Nil(t, b.store.kinds["plain"].Digest)
 
 	cookies = b.signIn(t, "sender")
 	require.Contains(t, get("kinds").text, "billing")

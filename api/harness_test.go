@@ -441,13 +441,14 @@ func (m *memory) ListNotifications(_ context.Context, f store.NotificationFilter
 	return rows[:min(limit, len(rows))], m.err
 }
 
-// ListDeliveries filters by app and id only: the engines' own tests cover the rest.
+// ListDeliveries filters by app, id and digest only: the engines' own tests cover the rest.
 func (m *memory) ListDeliveries(_ context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error) {
 	defer m.lock()()
 	m.deliveryFilter = f
 	var rows []store.Delivery
 	for _, d := range slices.Backward(m.deliveries) {
 		if (f.AppID == "" || f.AppID == m.notifications[d.NotificationID].AppID) && (f.ID == uuid.Nil || f.ID == d.ID) &&
+			(f.DigestID == uuid.Nil || f.DigestID == d.DigestID) &&
 			(after == uuid.Nil || d.ID.String() < after.String()) {
 			rows = append(rows, d)
 		}

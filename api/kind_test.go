@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
@@ -56,6 +57,7 @@ func TestKinds(t *testing.T) {
 func TestKindsAreChecked(t *testing.T) {
 	t.Parallel()
 	b := start(t)
+	b.store.templates["mail"] = store.Template{Name: "mail", Channel: "email"}
 	for _, c := range []struct {
 		name, body  string
 		status      int
@@ -80,6 +82,16 @@ func TestKindsAreChecked(t *testing.T) {
 		{"x", `{"caps": {"sms": {"limit": 0, "per": "day"}}}`, 400, "invalid_request", "caps.sms.limit"},
 		{"x", `{"caps": {"sms": {"limit": 1, "per": "week"}}}`, 400, "invalid_request", "caps.sms.per"},
 		{"x", `{"caps": {"sms": {"limit": 1}}}`, 400, "invalid_request", "caps.sms.per"},
+		{"x", `{"digest": {"window": "1h"}}`, 400, "invalid_request", "digest.template"},
+		{"x", `{"digest": {"template": "mail"}}`, 400, "invalid_request", "digest.window"},
+		{"x", `{"digest": {"window": "1h", "template": "mail", "keys": "x"}}`, 400, "invalid_request", "digest.keys"},
+		{"x", `{"digest": {"window": "60", "template": "mail"}}`, 422, "invalid_kind", "digest.window"},
+		{"x", `{"digest": {"window": "999ms", "template": "mail"}}`, 422, "invalid_kind", "digest.window"},
+		{"x", `{"digest": {"window": "168h1s", "template": "mail"}}`, 422, "invalid_kind", "digest.window"},
+		{"x", `{"digest": {"window": "-1h", "template": "mail"}}`, 422, "invalid_kind", "digest.window"},
+		{"x", `{"digest": {"window": "1h", "template": "unknown"}}`, 422, "unknown_template", "digest.template"},
+		{"x", `{"channels": ["sms"], "digest": {"window": "1h", "template": "mail"}}`, 422, "invalid_kind", "digest.template"},
+		{"x", `{"critical": true, "digest": {"window": "1h", "template": "mail"}}`, 422, "invalid_kind", "digest"},
 		{"x", `{"quiets": {}}`, 400, "invalid_request", "quiets"},
 	} {
 		a := b.call(t, request{method: http.MethodPut, path: "/api/v1/kinds/" + c.name, app: "root", body: c.body})
@@ -114,6 +126,51 @@ func TestKindOfANotification(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, until.After(now) && until.Before(now.Add(2*time.Hour+time.Second)))
 	require.NotContains(t, strings.Split(b.call(t, request{method: http.MethodGet, path: "/api/v1/notifications/" + n.ID.String(), app: "sender"}).text, `"tasks"`)[0], "withheld")
+}
+
+// An item of a digest says in which it is, and until when it waits there. The digest has no message
+// until it is closed, and its page and its list show the items.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.store.templates["mail"] = store.Template{Name: "mail", Channel: "email"}
+	a := b.call(t, request{method: http.MethodPut, path: "/api/v1/kinds/billing", app: "root", body: `{"digest": {"window": "1h30m", "template": "mail", "key": "workspace"}}`})
+	require.Equal(t, 200, a.status, a.text)
+	require.Equal(t, map[string]any{"window": "1h30m", "template": "mail", "key": "workspace"}, a.json(t)["digest"])
+	require.Equal(t, store.Digest{Window: "1h30m", Template: "mail", Key: "workspace"}, *b.store.kinds["billing"].Digest)
+
+	b.notificationOf("sender", 2)
+	due := store.Now().Add(time.Hour)
+	for i := range b.store.deliveries {
+		d := &b.store.deliveries[i]
+		d.Status, d.SendAt, d.DigestID = store.DeliveryPending, &due, b.store.deliveries[1].ID
+	}
+	item, digest := b.store.deliveries[0], b.store.deliveries[1]
+	get := func(id uuid.UUID) answer {
+		return b.call(t, request{method: http.MethodGet, path: "/api/v1/deliveries/" + id.String(), app: "sender"})
+	}
+	shown := get(item.ID).json(t)
+	require.Equal(t, []any{digest.ID.String(), "digest"}, []any{shown["digestId"], shown["heldWhy"]})
+	until, err := time.Parse(time.RFC3339, shown["heldUntil"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, due, until, time.Second)
+
+	require.Equal(t, 200, b.call(t, request{method: http.MethodGet, path: "/api/v1/deliveries?digest=" + digest.ID.String(), app: "sender"}).status)
+	require.Equal(t, digest.ID, b.store.deliveryFilter.DigestID)
+	a = b.call(t, request{method: http.MethodGet, path: "/api/v1/deliveries?digest=x", app: "sender"})
+	require.Equal(t, 400, a.status)
+	_, field := a.problem(t)
+	require.Equal(t, "query.digest", field)
+
+	cookies := b.signIn(t, "sender")
+	page := b.browse(t, http.MethodGet, "/console/deliveries/"+digest.ID.String(), nil, cookies)
+	require.Equal(t, 200, page.status, page.text)
+	require.Contains(t, page.text, `<h2 id="items">`)
+	require.Contains(t, page.text, "/deliveries/"+item.ID.String())
+	page = b.browse(t, http.MethodGet, "/console/deliveries/"+item.ID.String(), nil, cookies)
+	require.Contains(t, page.text, "/deliveries/"+digest.ID.String())
+	require.Contains(t, page.text, "in a digest, which is due")
+	require.NotContains(t, page.text, `<h2 id="items">`)
 }
 
 func TestKindOfAReceiver(t *testing.T) {

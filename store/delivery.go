@@ -59,6 +59,9 @@ type Delivery struct {
 	UpdatedAt       time.Time
 }
 
+// CodeExpired is the code of a delivery that was not sent before its expiresAt.
+const CodeExpired = "expired"
+
 // NoJob is the JobID of a delivery that was withheld, and of an item of a digest: it never had a job.
 const NoJob = -1
 

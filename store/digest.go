@@ -23,12 +23,84 @@ type Digest struct {
 // Digests closes digests. Accept opens them and adds their items. A digest is a notification with one
 // delivery, both with the same id, and ends as any other; its items end with it.
 type Digests interface {
-	// CloseDigest closes a digest, if it is open: no more items are added. It returns the params of
-	// the newest items, at most so many, oldest first, and how many items there are. A closed digest
-	// always has the same items, but for erased ones.
-	CloseDigest(ctx context.Context, id uuid.UUID, most int) (items [][]byte, count int, err error)
+	// CloseDigest closes a digest, if it is open: no more items are added, and those that must not be
+	// sent any more end. A digest beyond its kind's cap stays open. A closed digest always has the
+	// same items, but for erased ones.
+	CloseDigest(ctx context.Context, c DigestClosing) (ClosedDigest, error)
 	// WriteDigest writes the message of a closed digest unless it has one, and returns the one that it has.
 	WriteDigest(ctx context.Context, m Message) (Message, error)
+}
+
+// DigestClosing is the end of a digest's window.
+type DigestClosing struct {
+	Digest       Delivery
+	Most         int   // items that are returned
+	Kind         *Kind // as it is now; nil: it was deleted
+	Suppressible bool  // suppressed addresses get nothing
+	At           time.Time
+}
+
+// ClosedDigest is what a digest has to send.
+type ClosedDigest struct {
+	Items [][]byte  // params of the newest items, oldest first
+	Count int       // of all items
+	Held  time.Time // until when a cap keeps it open; the zero value: it is closed
+}
+
+// DigestItem is an item as CloseDigest looks at it.
+type DigestItem struct {
+	ID        uuid.UUID
+	Contact   string
+	ExpiresAt *time.Time
+}
+
+// DigestEnd is how a window ends.
+type DigestEnd struct {
+	Left []Closing      // items that must not be sent any more
+	Used []RecipientUse // counters that have changed
+	Held time.Time      // as in ClosedDigest; then nothing else is written
+}
+
+// Asking returns an acceptance of the digest, and of its items as far as they differ, to ask what is
+// known of their recipient now.
+func (c DigestClosing) Asking(items []DigestItem) []Acceptance {
+	d := c.Digest
+	d.SendAt, d.Quiet = &c.At, ""
+	a := Acceptance{Kind: c.Kind, Suppressible: c.Suppressible, Passes: d.Test || c.Kind != nil && c.Kind.Critical, Deliveries: []Delivery{d}}
+	contacts := map[string]bool{d.Contact: true}
+	for _, item := range items {
+		if d.Contact = item.Contact; !contacts[d.Contact] {
+			contacts[d.Contact] = true
+			a.Deliveries = append(a.Deliveries, d)
+		}
+	}
+	return []Acceptance{a}
+}
+
+// End decides how the window ends, by what is known of Asking. The digest is what a cap counts, and
+// waits for the next day when it is beyond.
+func (c DigestClosing) End(items []DigestItem, known Known) (end DigestEnd) {
+	a, off, suppressed := c.Asking(nil)[0], known.off(), known.suppressed()
+	for _, item := range items {
+		d := a.Deliveries[0]
+		d.Contact, d.ExpiresAt = item.Contact, item.ExpiresAt
+		status, why := DeliveryCancelled, cmp.Or(a.optedOut(d, off), a.suppressed(d, suppressed))
+		if d.ExpiredAt(c.At) && why == (reason{}) {
+			status, why = DeliveryDead, reason{CodeExpired, "expiresAt has passed, before its digest was sent"}
+		}
+		if why != (reason{}) {
+			end.Left = append(end.Left, Closing{DeliveryID: item.ID, JobID: NoJob, Status: status, Code: why.code, Error: why.text, At: c.At})
+		}
+	}
+	if counter, limit := a.counterOf(0); limit > 0 && len(end.Left) < len(items) {
+		if used := known.Uses[0].Used; used < limit {
+			end.Used = []RecipientUse{{counter, used + 1}}
+		} else {
+			year, month, day := c.At.In(c.Kind.Zone()).Date()
+			end.Held = time.Date(year, month, day+1, 0, 0, 0, 0, c.Kind.Zone()).UTC()
+		}
+	}
+	return end
 }
 
 // DigestKey names an open digest. Key is a hash.
@@ -49,6 +121,7 @@ type DigestPlan struct {
 	MessageID       uuid.UUID
 	TemplateName    string
 	TemplateVersion int
+	Locale          string
 }
 
 // DigestPlans returns the plans of the acceptances' deliveries that are not withheld, the first of
@@ -126,9 +199,9 @@ func (a Acceptance) gathered(digests map[DigestKey]OpenDigest) []Acceptance {
 // open returns the digest's notification with its delivery and job. It is as its first item is.
 func (p DigestPlan) open(n Notification, d Delivery, job Job) Acceptance {
 	n.ID, n.IdempotencyKey, n.RequestHash = p.ID, "digest:"+p.ID.String(), []byte{}
-	n.Unmatched, n.Withheld, n.SendAt = nil, nil, &p.SendAt
-	d.ID, d.NotificationID, d.MessageID, d.DigestID, d.SendAt = p.ID, p.ID, p.MessageID, p.ID, &p.SendAt
-	d.TemplateName, d.TemplateVersion = p.TemplateName, p.TemplateVersion
+	n.Unmatched, n.Withheld, n.Reach, n.SendAt, n.ExpiresAt = nil, nil, nil, &p.SendAt, nil
+	d.ID, d.NotificationID, d.MessageID, d.DigestID, d.SendAt, d.ExpiresAt = p.ID, p.ID, p.MessageID, p.ID, &p.SendAt, nil
+	d.TemplateName, d.TemplateVersion, d.Locale = p.TemplateName, p.TemplateVersion, p.Locale
 	job.DeliveryID, job.Due = p.ID, d.Wakes(p.SendAt)
 	return Acceptance{Notification: n, Deliveries: []Delivery{d}, Jobs: []Job{job}}
 }

@@ -2,7 +2,10 @@ package console
 
 import (
 	"net/url"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/labring/sealos-notify/store"
 )
@@ -13,7 +16,12 @@ type deliveryData struct {
 	Message   drawing
 	Attempts  []attempt // newest first
 	Providers []string
+	Items     []store.Delivery // of a digest, newest first
+	MoreItems bool
 }
+
+// mostItems is how many items of a digest its page shows.
+const mostItems = 50
 
 // attempt is an attempt with what the page says of it.
 type attempt struct {
@@ -31,7 +39,8 @@ func (d deliveryData) CanGoAgain() bool {
 
 // CanGoNow reports whether the delivery waits for its retry, or for the end of quiet hours.
 func (d deliveryData) CanGoNow() bool {
-	return d.Status == store.DeliveryFailed || d.Status == store.DeliveryPending && d.HeldUntil(time.Now()) != nil && !d.IsItem() && !d.IsHeldByDigest(time.Now())
+	now := time.Now()
+	return d.Status == store.DeliveryFailed || d.Status == store.DeliveryPending && d.HeldUntil(now) != nil && !d.IsHeldByDigest(now)
 }
 
 func showDelivery(v *visit) error {
@@ -53,8 +62,23 @@ func showDelivery(v *visit) error {
 		a := attempts[i]
 		d.Attempts = append(d.Attempts, attempt{a, a.FinishedAt.Sub(a.StartedAt)})
 	}
+	if err := d.readItems(v); err != nil {
+		return err
+	}
 	v.Title = d.Line
 	return v.page(d)
+}
+
+// readItems reads the items of a digest, which come before the digest itself.
+func (d *deliveryData) readItems(v *visit) error {
+	if !d.IsDigest() {
+		return nil
+	}
+	found, err := v.console.api.Deliveries(v.ctx, store.DeliveryFilter{DigestID: d.ID}, uuid.Nil, mostItems+2)
+	d.Items = slices.DeleteFunc(found, store.Delivery.IsDigest)
+	d.MoreItems = len(d.Items) > mostItems
+	d.Items = d.Items[:min(len(d.Items), mostItems)]
+	return err
 }
 
 // MailPolicy shows a mail as a document that can do nothing: no script, no request, no form.

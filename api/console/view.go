@@ -72,7 +72,7 @@ func parseViews(l lang) views {
 	base := template.Must(template.New("").Funcs(template.FuncMap{
 		"t": texts.text, "known": texts.known, "time": timeElement, "visible": visible, "asset": Asset, "indented": indented,
 		"took": took, "rate": rate, "share": share, "seconds": seconds, "prefix": func() string { return Prefix },
-		"held": func(d store.Delivery) *time.Time { return d.HeldUntil(time.Now()) }, "live": func() string { return LivePath },
+		"held": func(d store.Delivery) *time.Time { return d.HeldUntil(time.Now()) }, "heldBy": heldBy, "live": func() string { return LivePath },
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
@@ -139,4 +139,12 @@ func indented(raw []byte) string {
 		return string(raw)
 	}
 	return out.String()
+}
+
+// heldBy returns the text that says what holds a delivery.
+func heldBy(d store.Delivery) string {
+	if d.IsHeldByDigest(time.Now()) {
+		return "delivery.gathers"
+	}
+	return "delivery.held"
 }

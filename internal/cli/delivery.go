@@ -40,14 +40,15 @@ func (f deliveryFilter) with(status string, t timeFlags) client.DeliveryFilter {
 type listDeliveries struct {
 	Status string `placeholder:"STATUS" enum:",pending,processing,success,failed,dead,cancelled" default:"" help:"pending, processing, success, failed (waits for a retry), dead or cancelled."`
 	deliveryFilter
-	Test string `placeholder:"true|false" enum:",true,false" default:"" help:"Sent with a test secret, or not."`
+	Test   string   `placeholder:"true|false" enum:",true,false" default:"" help:"Sent with a test secret, or not."`
+	Digest selector `placeholder:"ID" help:"The digest of this id, and its items."`
 	pageFlags
 }
 
 // Run lists deliveries.
 func (c listDeliveries) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
-		DeliveryFilter: c.with(c.Status, c.timeFlags), Test: c.Test, Limit: c.Limit, After: c.After,
+		DeliveryFilter: c.with(c.Status, c.timeFlags), Test: c.Test, Digest: string(c.Digest), Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
 		return err
@@ -74,12 +75,14 @@ func deliveryTable(w io.Writer, deliveries []client.Delivery) {
 func deliveryStatus(d client.Delivery) string {
 	switch {
 	case d.HeldUntil != nil:
-		return d.Status + " (held by " + strings.ReplaceAll(d.HeldWhy, "_", " ") + ")"
+		return d.Status + " (held by " + heldWhy(d) + ")"
 	case d.Status == client.StatusFailed:
 		return d.Status + " (waits for a retry)"
 	}
 	return d.Status
 }
+
+func heldWhy(d client.Delivery) string { return strings.ReplaceAll(d.HeldWhy, "_", " ") }
 
 type showDelivery struct {
 	ID string `arg:"" help:"Id of the delivery."`
@@ -136,7 +139,10 @@ func deliveryText(w io.Writer, d client.Delivery) {
 		row(w, "Kind", d.Kind)
 	}
 	if d.HeldUntil != nil {
-		row(w, "Held until", text(d.HeldUntil)+" (quiet hours)")
+		row(w, "Held until", text(d.HeldUntil)+" ("+heldWhy(d)+")")
+	}
+	if d.DigestID != "" && d.DigestID != d.ID {
+		row(w, "Digest", d.DigestID)
 	}
 	row(w, "Accepted", d.CreatedAt)
 	row(w, "Updated", d.UpdatedAt)

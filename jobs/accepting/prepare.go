@@ -187,7 +187,7 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 	added := map[string]uuid.UUID{} // ids of messages by their texts
 	laid := layer{under: params}
 	for _, group := range byRendering(t, p.locale, d.to) {
-		message, err := p.render(turn, *group.template, d, laid.over(group.params))
+		message, err := p.render(turn, group, d, laid.over(group.params))
 		if err == nil {
 			err = d.check(message)
 		}
@@ -219,11 +219,11 @@ func (p *preparation) addMessages(turn *rendering.Turn, t store.Template, d draf
 }
 
 // render renders a message, which may be an item of a digest.
-func (p *preparation) render(turn *rendering.Turn, t store.Template, d draft, params map[string]any) (store.Message, error) {
-	if !p.gathers(t.Channel) {
-		return turn.Message(t, d.provider, params)
+func (p *preparation) render(turn *rendering.Turn, g group, d draft, params map[string]any) (store.Message, error) {
+	if !p.gathers(g.template.Channel) {
+		return turn.Message(*g.template, d.provider, params)
 	}
-	m, err := turn.Item(t, d.provider, p.digest.template, params)
+	m, err := turn.Item(*g.template, d.provider, p.digestTexts(g.to), params)
 	if err == nil && p.Kind.Digest.Key != "" {
 		p.digest.keys[m.ID] = p.digestKey(params)
 	}
@@ -362,7 +362,7 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, locale st
 	}
 	p.Deliveries = append(p.Deliveries, d)
 	if p.gathers(d.Channel) {
-		p.gather(d)
+		p.gather(d, r.locale)
 	}
 	job := p.job
 	if due := d.Wakes(d.Due()); due.After(d.CreatedAt) {

@@ -13,8 +13,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// CodeExpired is the code of a delivery that was not sent before its expiresAt.
-const CodeExpired = "expired"
+// CodeExpired is store.CodeExpired.
+const CodeExpired = store.CodeExpired
 
 const (
 	// throttleWait is the wait when the vendor does not say how long.

@@ -43,6 +43,7 @@ type Store interface {
 	CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error)
 	Template(ctx context.Context, name string) (store.Template, error)
 	TemplateVersion(ctx context.Context, name string, version int) (store.TemplateVersion, error)
+	Kind(ctx context.Context, name string) (store.Kind, error)
 	store.Digests
 	MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)

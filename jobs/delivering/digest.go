@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -27,15 +28,21 @@ func (d *Deliverer) closeDigest(ctx context.Context, r *run) *Next {
 	if !r.delivery.IsDigest() || r.message.ID != uuid.Nil {
 		return nil
 	}
+	if next := d.checkQuiet(ctx, r); next != nil {
+		return next // it takes items until then
+	}
 	provider, on := r.settings.Registry.Provider(r.delivery.Channel)
 	if !on {
 		return nil // chooseProvider fails the attempt
 	}
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
-	items, count, err := d.store.CloseDigest(ctx, r.delivery.ID, mostItems)
-	if err == nil && count == 0 {
-		return d.endDigest(ctx, r, store.DeliveryCancelled, CodeDigestEmpty, "all of its items were cancelled")
+	closed, err := d.endWindow(ctx, r)
+	switch {
+	case err == nil && !closed.Held.IsZero():
+		return snooze(time.Until(r.delivery.Wakes(closed.Held)))
+	case err == nil && closed.Count == 0:
+		return d.endDigest(ctx, r, store.DeliveryCancelled, CodeDigestEmpty, "none of its items was left to be sent")
 	}
 	var t store.Template
 	if err == nil {
@@ -44,7 +51,7 @@ func (d *Deliverer) closeDigest(ctx context.Context, r *run) *Next {
 	var m store.Message
 	if err == nil {
 		_, _, app := store.SplitQueue(r.job.Line)
-		m, err = d.renderer.Digest(ctx, app, t, provider, items, count)
+		m, err = d.renderer.Digest(ctx, app, t, provider, closed.Items, closed.Count)
 	}
 	if err == nil {
 		m.ID, m.NotificationID = r.delivery.MessageID, r.delivery.NotificationID
@@ -61,21 +68,36 @@ func (d *Deliverer) closeDigest(ctx context.Context, r *run) *Next {
 		return snooze(time.Second)
 	}
 	d.metrics.digests.WithLabelValues(r.delivery.Channel).Inc()
-	d.metrics.digestItems.WithLabelValues(r.delivery.Channel).Add(float64(count))
+	d.metrics.digestItems.WithLabelValues(r.delivery.Channel).Add(float64(closed.Count))
 	return nil
 }
 
+// endWindow closes a digest unless its kind, as it is now, has a cap that it is beyond.
+func (d *Deliverer) endWindow(ctx context.Context, r *run) (store.ClosedDigest, error) {
+	c := store.DigestClosing{
+		Digest: r.delivery, Most: mostItems, Suppressible: r.settings.Defaults.SuppressDays > 0, At: store.Now(),
+	}
+	kind, err := d.store.Kind(ctx, r.delivery.Kind)
+	if err == nil {
+		c.Kind = &kind
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return store.ClosedDigest{}, err
+	}
+	return d.store.CloseDigest(ctx, c)
+}
+
 // digestTemplate returns the template of a digest as it was when the digest was opened, or else as it
-// is now: replaced versions are deleted in time.
+// is now: replaced versions are deleted in time. Its own text is that of the digest's locale.
 func (d *Deliverer) digestTemplate(ctx context.Context, of store.Delivery) (store.Template, error) {
 	version, err := d.store.TemplateVersion(ctx, of.TemplateName, of.TemplateVersion)
-	if errors.Is(err, store.ErrNotFound) {
-		return d.store.Template(ctx, of.TemplateName)
-	}
-	return store.Template{
+	t := store.Template{
 		Name: version.Name, Version: version.Version, Channel: version.Channel, MsgType: version.MsgType, Subject: version.Subject,
-		Body: version.Body, TemplateCode: version.TemplateCode, TemplateCodes: version.TemplateCodes,
-	}, err
+		Body: version.Body, TemplateCode: version.TemplateCode, TemplateCodes: version.TemplateCodes, Locale: version.Locale, Texts: version.Texts,
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		t, err = d.store.Template(ctx, of.TemplateName)
+	}
+	return *rendering.Choose(t).For(of.Locale), err
 }
 
 // endDigest ends a digest, and its items, without an attempt.

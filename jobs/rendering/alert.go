@@ -39,7 +39,7 @@ type Content struct {
 // the template's own text is sent.
 func (r *Renderer) Alert(ctx context.Context, app string, t store.Template, provider channels.Provider, c Content) (store.Message, error) {
 	t.Texts = nil
-	return r.fitting(ctx, app, t, provider, c, 1)
+	return fitting(c, 1, r.alert(ctx, app, t, provider))
 }
 
 // plainSubject and plainBody are the template of a plain message.
@@ -86,19 +86,19 @@ func (r *Renderer) Plain(
 		p["why"] = Shorten(why, maxWhy)
 		return p
 	}
-	return r.fitting(ctx, app, t, provider, c, 0)
+	return fitting(c, 0, r.alert(ctx, app, t, provider))
 }
 
-// fitting renders the template with as many items as the channel takes, at least with the
-// given number.
-func (r *Renderer) fitting(
-	ctx context.Context, app string, t store.Template, provider channels.Provider, c Content, least int,
-) (m store.Message, err error) {
+// render renders some params. Its error may be too long for the channel.
+type render func(params map[string]any) (store.Message, error)
+
+// fitting renders as many items as the channel takes, at least the given number.
+func fitting(c Content, least int, render render) (m store.Message, err error) {
 	for _, clipped := range []bool{false, true} {
-		if m, err = r.alert(ctx, app, t, provider, c.Params(c.Items, clipped)); !isTooLong(err) {
+		if m, err = render(c.Params(c.Items, clipped)); !isTooLong(err) {
 			return m, err
 		}
-		m, err = r.alert(ctx, app, t, provider, c.Params(min(least, c.Items), clipped))
+		m, err = render(c.Params(min(least, c.Items), clipped))
 		if isTooLong(err) {
 			continue
 		}
@@ -107,7 +107,7 @@ func (r *Renderer) fitting(
 		}
 		var putOff error
 		sort.Search(c.Items-least, func(more int) bool {
-			longer, err := r.alert(ctx, app, t, provider, c.Params(least+more, clipped))
+			longer, err := render(c.Params(least+more, clipped))
 			if err == nil {
 				m = longer // longer than the one before, as the search goes
 			} else if isPutOff(err) {
@@ -120,26 +120,26 @@ func (r *Renderer) fitting(
 	return m, err
 }
 
-// alert renders one form of an alert. Its error may be too long for the channel.
-func (r *Renderer) alert(
-	ctx context.Context, app string, t store.Template, provider channels.Provider, params map[string]any,
-) (store.Message, error) {
+// alert returns the render of an alert.
+func (r *Renderer) alert(ctx context.Context, app string, t store.Template, provider channels.Provider) render {
 	subject := part{"subject", source{templates.Text, t.Subject}}
 	t.Subject = ""
-	turn := r.Begin(ctx, app)
-	defer turn.End()
-	m, err := turn.Message(t, provider, params)
-	if err != nil {
-		return m, err
+	return func(params map[string]any) (store.Message, error) {
+		turn := r.Begin(ctx, app)
+		defer turn.End()
+		m, err := turn.Message(t, provider, params)
+		if err != nil {
+			return m, err
+		}
+		if m.Subject, err = turn.render(t.Name, subject, params); err != nil {
+			return m, err
+		}
+		m.Subject = Shorten(OneLine(m.Subject), maxSubject)
+		if len(m.Params) > maxVendorParams {
+			return m, tooLong(t, "the params are %d bytes long; at most %d", len(m.Params), maxVendorParams)
+		}
+		return m, nil
 	}
-	if m.Subject, err = turn.render(t.Name, subject, params); err != nil {
-		return m, err
-	}
-	m.Subject = Shorten(OneLine(m.Subject), maxSubject)
-	if len(m.Params) > maxVendorParams {
-		return m, tooLong(t, "the params are %d bytes long; at most %d", len(m.Params), maxVendorParams)
-	}
-	return m, nil
 }
 
 // isTooLong reports whether a rendering failed for a reason that less content may mend.

@@ -22,9 +22,10 @@ func digestParams(items []any, count int) map[string]any {
 }
 
 // Item renders an item of a digest as a message of its own, with its params, which the digest will
-// show. It also renders a digest of this one item, so that a bad param is refused now.
+// show. It also renders a digest of this one item in each of its texts that will be sent, so that a bad
+// param is refused now.
 func (t *Turn) Item(
-	template store.Template, provider channels.Provider, digest store.Template, params map[string]any,
+	template store.Template, provider channels.Provider, texts []*store.Template, params map[string]any,
 ) (store.Message, error) {
 	m, err := t.Message(template, provider, params)
 	if err != nil {
@@ -33,12 +34,17 @@ func (t *Turn) Item(
 	if m.Params, err = vendorParams(template, params); err != nil {
 		return m, err
 	}
-	_, err = t.Message(digest, provider, digestParams([]any{params}, 1))
-	var refused *refusal.Error
-	if errors.As(err, &refused) {
-		return m, refusal.New(refused.Code, ".params", "in the digest of the kind: %s", refused.Message)
+	for _, text := range texts {
+		_, err := t.Message(*text, provider, digestParams([]any{params}, 1))
+		var refused *refusal.Error
+		if errors.As(err, &refused) {
+			return m, refusal.New(refused.Code, ".params", "in the digest of the kind: %s", refused.Message)
+		}
+		if err != nil {
+			return m, err
+		}
 	}
-	return m, err
+	return m, nil
 }
 
 // Digest renders a digest of items, which are JSON objects, oldest first. It leaves out the oldest
@@ -56,9 +62,14 @@ func (r *Renderer) Digest(
 			return store.Message{}, fmt.Errorf("params of an item: %w", err)
 		}
 	}
-	m, err := r.fitting(ctx, app, t, provider, Content{Items: len(items), Params: func(n int, _ bool) map[string]any {
+	content := Content{Items: len(items), Params: func(n int, _ bool) map[string]any {
 		return digestParams(params[len(params)-n:], count)
-	}}, 1)
+	}}
+	m, err := fitting(content, 1, func(params map[string]any) (store.Message, error) {
+		turn := r.Begin(ctx, app)
+		defer turn.End()
+		return turn.Message(t, provider, params)
+	})
 	newest, isObject := params[len(params)-1].(map[string]any)
 	if err != nil || !t.HasCode() || !isObject {
 		return m, err

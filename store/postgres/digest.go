@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/labring/sealos-notify/store"
@@ -77,23 +76,60 @@ func digestsOf(batch []store.Outcome) [][16]byte {
 	return digests
 }
 
-// CloseDigest implements store.Digests. The second statement sees every item: Accept holds the
-// digest's row until its items are committed.
-func (s *Store) CloseDigest(ctx context.Context, id uuid.UUID, most int) (items [][]byte, count int, err error) {
-	var queries pgx.Batch
-	queries.Queue(`DELETE FROM digests WHERE id = $1`, id)
-	queries.Queue(sqlread.DigestItems, id, most).Query(func(rows pgx.Rows) (err error) {
-		items, err = collect(rows, func(row sqlread.Row) (params []byte, err error) {
-			err = row.Scan(&params, &count)
+// CloseDigest implements store.Digests. It locks in the order of Accept: the counter, and the digest,
+// which Accept holds until its items are committed, so all are seen.
+func (s *Store) CloseDigest(ctx context.Context, c store.DigestClosing) (closed store.ClosedDigest, err error) {
+	id := c.Digest.ID
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		closed = store.ClosedDigest{}
+		if _, err := lockKnown(ctx, tx, c.Asking(nil), false); err != nil {
+			return err
+		}
+		open, err := tx.Exec(ctx, `SELECT FROM digests WHERE id = $1 FOR UPDATE`, id)
+		if err == nil && open.RowsAffected() > 0 {
+			closed.Held, err = s.endWindow(ctx, tx, c)
+		}
+		if err != nil || !closed.Held.IsZero() {
+			return err
+		}
+		closed.Items, err = query(ctx, tx, func(row sqlread.Row) (params []byte, err error) {
+			err = row.Scan(&params, &closed.Count)
 			return params, err
-		})
+		}, sqlread.DigestItems, id, c.Most)
 		return err
 	})
-	if err := s.pool.SendBatch(ctx, &queries).Close(); err != nil {
-		return nil, 0, fmt.Errorf("close digest %s: %w", id, marked(err))
+	if err != nil {
+		return store.ClosedDigest{}, fmt.Errorf("close digest %s: %w", id, marked(err))
 	}
-	slices.Reverse(items)
-	return items, count, nil
+	slices.Reverse(closed.Items)
+	return closed, nil
+}
+
+// endWindow closes a digest that is locked, unless a cap holds it: then it returns until when.
+func (s *Store) endWindow(ctx context.Context, tx pgx.Tx, c store.DigestClosing) (held time.Time, err error) {
+	id := c.Digest.ID
+	items, err := query(ctx, tx, sqlread.DigestItem, sqlread.WaitingItems, id)
+	if err != nil {
+		return held, err
+	}
+	known, err := lockKnown(ctx, tx, c.Asking(items), true)
+	if err != nil {
+		return held, err
+	}
+	var queries pgx.Batch
+	end := c.End(items, known)
+	if !end.Held.IsZero() {
+		queries.Queue(`UPDATE digests SET send_at = $2 WHERE id = $1`, id, end.Held)
+		queries.Queue(`UPDATE deliveries SET send_at = $2 WHERE digest_id = $1 AND status = 'pending'`, id, end.Held)
+		return end.Held, tx.SendBatch(ctx, &queries).Close()
+	}
+	if len(end.Left) > 0 {
+		queries.Queue(lockNotifications, column(end.Left, func(l *store.Closing) [16]byte { return l.DeliveryID }), nil)
+		queries.Queue(closeDeliveries, s.closeArgs(end.Left)...)
+	}
+	writeRecipientUses(&queries, end.Used)
+	queries.Queue(`DELETE FROM digests WHERE id = $1`, id)
+	return held, tx.SendBatch(ctx, &queries).Close()
 }
 
 // WriteDigest implements store.Digests.

@@ -74,22 +74,63 @@ func endItems(ctx context.Context, tx *sql.Tx, id uuid.UUID) error {
 }
 
 // CloseDigest implements store.Digests.
-func (s *Store) CloseDigest(ctx context.Context, id uuid.UUID, most int) (items [][]byte, count int, err error) {
+func (s *Store) CloseDigest(ctx context.Context, c store.DigestClosing) (closed store.ClosedDigest, err error) {
+	id := c.Digest.ID
 	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
-		if _, err := changed(ctx, tx, `DELETE FROM digests WHERE id = ?`, id); err != nil {
+		var open bool
+		err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM digests WHERE id = ?)`, id).Scan(&open)
+		if err == nil && open {
+			closed.Held, err = endWindow(ctx, tx, c)
+		}
+		if err != nil || !closed.Held.IsZero() {
 			return err
 		}
-		items, err = query(ctx, tx, func(row sqlread.Row) (params []byte, err error) {
-			err = row.Scan(&params, &count)
+		closed.Items, err = query(ctx, tx, func(row sqlread.Row) (params []byte, err error) {
+			err = row.Scan(&params, &closed.Count)
 			return params, err
-		}, sqlread.DigestItems, id, most)
+		}, sqlread.DigestItems, id, c.Most)
 		return err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("close digest %s: %w", id, err)
+		return store.ClosedDigest{}, fmt.Errorf("close digest %s: %w", id, err)
 	}
-	slices.Reverse(items)
-	return items, count, nil
+	slices.Reverse(closed.Items)
+	return closed, nil
+}
+
+// endWindow closes a digest that is open, unless a cap holds it: then it returns until when.
+func endWindow(ctx context.Context, tx *sql.Tx, c store.DigestClosing) (held time.Time, err error) {
+	id := c.Digest.ID
+	items, err := query(ctx, tx, sqlread.DigestItem, sqlread.WaitingItems, id)
+	if err != nil {
+		return held, err
+	}
+	known, err := readKnown(ctx, tx, c.Asking(items))
+	if err != nil {
+		return held, err
+	}
+	end := c.End(items, known)
+	if !end.Held.IsZero() {
+		if _, err := changed(ctx, tx, `UPDATE digests SET send_at = ?2 WHERE id = ?1`, id, end.Held); err != nil {
+			return held, err
+		}
+		_, err = changed(ctx, tx, `UPDATE deliveries SET send_at = ?2 WHERE digest_id = ?1 AND status = 'pending'`, id, end.Held)
+		return end.Held, err
+	}
+	tally := store.Tally{}
+	for _, left := range end.Left {
+		if _, err := closeDelivery(ctx, tx, left, tally); err != nil {
+			return held, err
+		}
+	}
+	if err := writeCounts(ctx, tx, tally.Counts()); err != nil {
+		return held, err
+	}
+	if err := writeRecipientUses(ctx, tx, end.Used); err != nil {
+		return held, err
+	}
+	_, err = changed(ctx, tx, `DELETE FROM digests WHERE id = ?`, id)
+	return held, err
 }
 
 // WriteDigest implements store.Digests.

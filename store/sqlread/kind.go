@@ -70,6 +70,15 @@ func OpenDigest(row Row) (o store.OpenDigest, err error) {
 	return o, err
 }
 
+// DigestItem scans a row of WaitingItems.
+func DigestItem(row Row) (i store.DigestItem, err error) {
+	err = row.Scan(&i.ID, &i.Contact, &i.ExpiresAt)
+	return i, err
+}
+
+// WaitingItems selects the items of the digest $1 that wait for it.
+const WaitingItems = `SELECT id, contact, expires_at FROM deliveries WHERE digest_id = $1 AND id <> $1 AND status = 'pending'`
+
 // DigestItems selects the params of the newest $2 items of the digest $1, newest first, and how many
 // items there are in all. Erased ones are left out.
 const DigestItems = `

@@ -21,6 +21,9 @@ var digestCases = map[string]func(*testing.T, bundle){
 	"Digests/a closed one takes no items":                         digestClosed,
 	"Digests/each item in one digest when many accept and close":  digestConcurrently,
 	"Digests/the same people in opposite orders":                  digestOppositeBatches,
+	"Digests/items that must not be sent any more leave it":      digestLeft,
+	"Digests/all of its items leave it":                          digestEmpty,
+	"Digests/beyond a cap it waits and takes more items":         digestCapped,
 	"Digests/its message is written once":                         digestWritten,
 	"Record/items end with their digest":                          digestRecorded,
 	"Record/items of a digest that was sent again":                digestRequeued,
@@ -60,11 +63,18 @@ func (b bundle) item(t *testing.T, key string) store.Delivery {
 // close closes a digest and returns its items.
 func (b bundle) closeDigest(t *testing.T, id uuid.UUID) []string {
 	t.Helper()
-	items, count, err := b.CloseDigest(t.Context(), id, 1000)
+	closed, err := b.CloseDigest(t.Context(), store.DigestClosing{Digest: b.delivery(t, id), Most: 1000, At: store.Now()})
 	require.NoError(t, err)
-	require.Len(t, items, count)
-	texts := make([]string, count)
-	for i, item := range items {
+	require.Zero(t, closed.Held)
+	return textsOf(t, closed)
+}
+
+// textsOf returns the items of a digest, all of which it has.
+func textsOf(t *testing.T, closed store.ClosedDigest) []string {
+	t.Helper()
+	require.Len(t, closed.Items, closed.Count)
+	texts := make([]string, closed.Count)
+	for i, item := range closed.Items {
 		texts[i] = string(item)
 	}
 	return texts
@@ -110,10 +120,11 @@ func digestGathered(t *testing.T, b bundle) {
 	require.NoError(t, err)
 	require.Empty(t, orphans)
 	require.Equal(t, []string{`{"key":"1"}`, `{"key":"2"}`, `{"key":"3"}`}, b.closeDigest(t, digest.ID))
-	items, count, err := b.CloseDigest(t.Context(), digest.ID, 2)
+	closed, err := b.CloseDigest(t.Context(), store.DigestClosing{Digest: digest, Most: 2, At: store.Now()})
 	require.NoError(t, err)
-	require.Equal(t, 3, count)
-	require.Equal(t, []string{`{"key":"2"}`, `{"key":"3"}`}, []string{string(items[0]), string(items[1])}, "the newest")
+	require.Equal(t, 3, closed.Count)
+	closed.Count = 2
+	require.Equal(t, []string{`{"key":"2"}`, `{"key":"3"}`}, textsOf(t, closed), "the newest")
 }
 
 func digestsApart(t *testing.T, b bundle) {
@@ -161,6 +172,106 @@ func digestOfCapped(t *testing.T, b bundle) {
 	require.Equal(t, 1, b.count(t, "river_job"))
 }
 
+// digestLeft has one item of each sort: what holds for the address holds for all items, what holds
+// for a contact for those to the contact.
+func digestLeft(t *testing.T, b bundle) {
+	add := func(key string, change func(*store.Delivery)) store.Delivery {
+		a := gatheredItem(key, 1)
+		change(&a.Deliveries[0])
+		b.accept(t, a)
+		return b.delivery(t, a.Deliveries[0].ID)
+	}
+	now := store.Now()
+	soon, later := now.Add(time.Minute), now.Add(time.Hour)
+	stays := add("stays", func(d *store.Delivery) { d.ExpiresAt = &later })
+	opted := add("opted", func(d *store.Delivery) { d.Contact = "app/li" })
+	expires := add("expires", func(d *store.Delivery) { d.ExpiresAt = &soon })
+	li := store.Recipient{Type: store.RecipientContact, Value: "app/li"}
+	require.NoError(t, b.SetPreferences(t.Context(), li, off([2]string{"billing", ""}), preferenceUpdate))
+
+	closing := store.DigestClosing{
+		Digest: b.delivery(t, stays.DigestID), Most: 100, At: soon, Suppressible: true,
+		Kind: &store.Kind{Name: "billing", Optional: true},
+	}
+	for range 2 { // after a crash it is closed again
+		closed, err := b.CloseDigest(t.Context(), closing)
+		require.NoError(t, err)
+		require.Equal(t, []string{`{"key":"stays"}`}, textsOf(t, closed))
+	}
+	for id, want := range map[uuid.UUID][]any{
+		opted.ID: {store.DeliveryCancelled, store.CodeOptedOut}, expires.ID: {store.DeliveryDead, store.CodeExpired}, stays.ID: {store.DeliveryPending, ""},
+	} {
+		d := b.delivery(t, id)
+		require.Equal(t, want, []any{d.Status, d.LastCode})
+		require.Equal(t, id == stays.ID, d.IsItem())
+	}
+	require.Equal(t, store.Counts{Total: 1, Cancelled: 1}, b.notification(t, opted.NotificationID).Counts)
+	require.Equal(t, store.Counts{Total: 1, Dead: 1}, b.notification(t, expires.NotificationID).Counts)
+}
+
+func digestEmpty(t *testing.T, b bundle) {
+	kind := store.Kind{Name: "billing", Optional: true, Caps: map[string]store.Cap{"email": {Limit: 1, Per: store.PerDay}}}
+	critical := store.Kind{Name: "billing", Critical: true}
+	suppressed := func() { b.suppress(t) }
+	optedOut := func() {
+		require.NoError(t, b.SetPreferences(t.Context(), user0, off([2]string{"", "email"}), preferenceUpdate))
+	}
+	for i, c := range []struct {
+		happens      func()
+		kind         *store.Kind
+		suppressible bool
+		code         string // empty: it is sent
+	}{
+		{optedOut, nil, true, ""}, {optedOut, &critical, true, ""}, {optedOut, &kind, false, store.CodeOptedOut},
+		{suppressed, nil, false, ""}, {suppressed, &critical, true, ""}, {suppressed, nil, true, store.CodeSuppressed},
+	} {
+		item := b.item(t, fmt.Sprint(i))
+		c.happens()
+		closed, err := b.CloseDigest(t.Context(), store.DigestClosing{
+			Digest: b.delivery(t, item.DigestID), Most: 100, At: store.Now(), Kind: c.kind, Suppressible: c.suppressible,
+		})
+		require.NoError(t, err)
+		require.Equal(t, c.code == "", closed.Count == 1, i)
+		require.Equal(t, c.code, b.delivery(t, item.ID).LastCode, i)
+		require.NoError(t, b.SetPreferences(t.Context(), user0, nil, preferenceUpdate))
+	}
+	require.Zero(t, b.count(t, "recipient_use WHERE used > 0"), "what is not sent uses no cap")
+}
+
+func digestCapped(t *testing.T, b bundle) {
+	kind := store.Kind{
+		Name: "billing", Caps: map[string]store.Cap{"email": {Limit: 2, Per: store.PerDay}},
+		Quiet: &store.Quiet{From: "22:00", To: "08:00", TimeZone: "Asia/Shanghai"},
+	}
+	// 20:30 in Shanghai.
+	now := time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
+	closing := func(id uuid.UUID, at time.Time) store.DigestClosing {
+		return store.DigestClosing{Digest: b.delivery(t, id), Most: 100, At: at, Kind: &kind}
+	}
+	for i := range 2 {
+		id := b.item(t, fmt.Sprint(i)).DigestID
+		for range 2 { // it is counted once
+			closed, err := b.CloseDigest(t.Context(), closing(id, now))
+			require.NoError(t, err)
+			require.Len(t, textsOf(t, closed), 1)
+		}
+	}
+	item := b.item(t, "held")
+	closed, err := b.CloseDigest(t.Context(), closing(item.DigestID, now))
+	require.NoError(t, err)
+	midnight := time.Date(2026, 3, 1, 16, 0, 0, 0, time.UTC)
+	require.Equal(t, store.ClosedDigest{Held: midnight}, closed)
+	for _, id := range []uuid.UUID{item.ID, item.DigestID} {
+		require.Equal(t, midnight, *b.delivery(t, id).SendAt)
+	}
+	more := b.item(t, "more")
+	require.Equal(t, item.DigestID, more.DigestID)
+	require.Equal(t, midnight, *more.SendAt)
+	closed, err = b.CloseDigest(t.Context(), closing(item.DigestID, midnight))
+	require.NoError(t, err)
+	require.Equal(t, []string{`{"key":"held"}`, `{"key":"more"}`}, textsOf(t, closed))
+}
+
 func digestClosed(t *testing.T, b bundle) {
 	first := b.item(t, "1")
 	require.Len(t, b.closeDigest(t, first.DigestID), 1)
@@ -183,7 +294,8 @@ func digestConcurrently(t *testing.T, b bundle) {
 			if d, err := b.Delivery(t.Context(), a.Deliveries[0].ID); err != nil {
 				errs[i] = err
 			} else if i%2 == 0 {
-				_, _, errs[i] = b.CloseDigest(t.Context(), d.DigestID, 1000)
+				digest := store.Delivery{ID: d.DigestID, Channel: d.Channel, Recipient: d.Recipient}
+				_, errs[i] = b.CloseDigest(t.Context(), store.DigestClosing{Digest: digest, Most: 1000, At: store.Now()})
 			}
 		}
 	})
@@ -374,13 +486,13 @@ func digestCancelConcurrently(t *testing.T, b bundle) {
 				if !digest.Status.Open() {
 					continue
 				}
-				var items [][]byte
-				if items, _, err = b.CloseDigest(t.Context(), d.DigestID, 1000); err == nil {
+				var closed store.ClosedDigest
+				if closed, err = b.CloseDigest(t.Context(), store.DigestClosing{Digest: digest, Most: 1000, At: store.Now()}); err == nil {
 					var recorded []bool
 					recorded, err = b.Record(t.Context(), []store.Outcome{digestOutcome(digest, 1, store.DeliverySuccess)})
 					if err == nil && recorded[0] {
 						mu.Lock()
-						for _, item := range items {
+						for _, item := range closed.Items {
 							rendered[string(item)]++
 						}
 						mu.Unlock()

@@ -39,6 +39,7 @@ func billing() store.Kind {
 		Name: "billing", Description: "欠费", Channels: []string{"email", "sms"}, Optional: true,
 		Quiet: &store.Quiet{From: "22:00", To: "08:00", TimeZone: "Asia/Shanghai", Channels: []string{"sms"}},
 		Caps:  map[string]store.Cap{"email": {Limit: 2, Per: store.PerDay}}, UpdatedAt: store.Now(), UpdatedBy: "operator",
+		Digest: &store.Digest{Key: "workspace", Window: "1h30m", Template: "bills"},
 	}
 }
 

@@ -118,6 +118,12 @@ func TestDocumentedSending(t *testing.T) {
 	arrival := w.Vendors.Feishu.Inbox().Arrivals()[0]
 	require.Equal(t, "ou_alice", arrival.To)
 	require.Contains(t, arrival.Text, "P0")
+
+	answers = curls(t, w, r, shellBlocksOf(t, "docs/sending.md", "## Digests")[0])
+	require.Len(t, answers, 3)
+	require.Equal(t, http.StatusAccepted, answers[2].Status, answers[2].Raw)
+	shown = r.Do(http.StatusOK, http.MethodGet, "/api/v1/notifications/"+answers[2].Body["notificationId"].(string), nil)
+	require.Contains(t, shown.Raw, `"heldWhy":"digest"`)
 }
 
 // What docs/sending.md says of notices to users: each in their language and with their amount, no

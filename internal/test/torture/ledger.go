@@ -85,12 +85,15 @@ func (b books) dups() int {
 }
 
 // delivery is a row of the database's ledger.
-type delivery struct{ ID, Notification, Channel, Status string }
+type delivery struct {
+	ID, Notification, Channel, Status string
+	Sent                              string // the delivery that was sent: of an item of a digest, the digest's
+}
 
 // compare compares the ledgers. No delivery may be open.
 func compare(t *testing.T, told *ledger, db *pgxpool.Pool, inboxes ...*vendors.Inbox) books {
 	t.Helper()
-	rows, err := db.Query(context.Background(), `SELECT id::text, notification_id::text, channel, status FROM deliveries`)
+	rows, err := db.Query(context.Background(), `SELECT id::text, notification_id::text, channel, status, coalesce(digest_id, id)::text FROM deliveries`)
 	require.NoError(t, err)
 	deliveries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[delivery])
 	require.NoError(t, err)
@@ -115,7 +118,7 @@ func compare(t *testing.T, told *ledger, db *pgxpool.Pool, inboxes ...*vendors.I
 		if _, known := accepted[d.Notification]; known && ended {
 			b.lost--
 		}
-		if d.Status == "success" && arrivals[d.ID] == 0 {
+		if d.Status == "success" && arrivals[d.Sent] == 0 {
 			b.unsent++
 		}
 		b.dup[d.Channel] += max(0, arrivals[d.ID]-1)

@@ -68,7 +68,7 @@ const acceptLimit = 3 * harness.Patience
 // try sends one notification once and reports whether it needs no other try.
 func (s *stage) try(key string) bool {
 	started := time.Now()
-	a, err := s.fleet.any().Try(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", request(key))
+	a, err := s.fleet.any().Try(harness.AppID, harness.AppSecret, http.MethodPost, "/api/v1/notifications", s.request(key))
 	switch {
 	case err != nil: // the replica is gone
 		return false

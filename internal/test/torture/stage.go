@@ -45,6 +45,8 @@ type stage struct {
 	ledger *ledger
 	fleet  fleet
 	also   *vendors.Inbox // of the second vendors; nil without any
+	// request returns the body of the request with a key.
+	request func(key string) map[string]any
 }
 
 // The timeout of a provider call is long enough for a busy machine. The lease is the
@@ -66,7 +68,10 @@ func newStage(t *testing.T, w *harness.World) *stage {
 		"dispatcher": dispatcher(lease),
 		"defaults":   fmt.Sprintf(`{maxRetry: 20, retryBackoffSeconds: [0, 0, 1], timeoutSeconds: %d}`, timeout/time.Second),
 	})
-	return &stage{World: w, t: t, db: w.Pool(), ledger: newLedger()}
+	return &stage{
+		World: w, t: t, db: w.Pool(), ledger: newLedger(),
+		request: func(key string) map[string]any { return request(key) },
+	}
 }
 
 // open starts replicas and creates the templates.

@@ -1,0 +1,64 @@
+package torture
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors"
+)
+
+// Digests of ten people close every second, while one of three workers is killed. What the vendor has
+// received holds each item once.
+func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, harness.NewPostgres(t))
+	s.request = func(key string) map[string]any {
+		r := request(key, "feishu_app")
+		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "user_id", "value": "user" + key[len(key)-1:]}}
+		return r
+	}
+	s.open(3)
+	r := s.fleet.any()
+	r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{
+		"name": "digest", "channel": "feishu_app", "msgType": "text", "body": "{{ range .items }}{{ .n }} {{ end }}",
+	})
+	put := r.Call(harness.AdminID, harness.AdminSecret, http.MethodPut, "/api/v1/kinds/billing",
+		map[string]any{"digest": map[string]any{"window": "1s", "template": "digest"}})
+	require.Equal(t, http.StatusOK, put.Status, put.Raw)
+	defer s.fail(vendors.Fault{After: true, Delay: 200 * time.Millisecond})()
+
+	load := s.load(10, 50*time.Millisecond)
+	kills := length(3, 60)
+	for range kills {
+		s.run(length(time.Second, 3*time.Second))
+		s.fleet.take().Kill()
+		s.fleet.add(s.Start())
+	}
+	load.stop()
+	s.rescue()
+	b := s.close()
+
+	shown := map[string]int{} // how often each item has arrived, by its key
+	for _, arrival := range s.Vendors.Inbox.Arrivals() {
+		for _, key := range strings.Fields(arrival.Text) {
+			shown[key]++
+		}
+	}
+	digests := s.count(`SELECT count(*) FROM deliveries WHERE digest_id = id`)
+	results.add(23, fmt.Sprintf("%d kills", kills), b, "%d digests, each item in one", digests)
+	require.Len(t, shown, b.accepted)
+	for key, times := range shown {
+		require.Equal(t, 1, times, key)
+	}
+	require.Equal(t, digests, s.Vendors.Inbox.Total())
+	require.Equal(t, map[string]int{"success": b.accepted + digests}, b.ended["feishu_app"])
+	requireNoDup(t, b, "feishu_app")
+	require.Zero(t, s.count(`SELECT count(*) FROM digests`))
+	require.Positive(t, s.count(lostSends, []string{"feishu_app"}), "no kill met a send")
+}
