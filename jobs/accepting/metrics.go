@@ -67,8 +67,8 @@ func (a *Accepter) Expect(registry *channels.Registry) {
 func (m *metrics) countAccepted(a store.Acceptance, withheld map[store.Withheld]int) {
 	m.accepted.Inc()
 	byChannel := map[string]int{}
-	for _, d := range a.Deliveries {
-		byChannel[d.Channel]++
+	for i := range a.Deliveries {
+		byChannel[a.Deliveries[i].Channel]++
 	}
 	for channel, n := range byChannel {
 		m.deliveries.WithLabelValues(channel).Add(float64(n))
