@@ -117,8 +117,8 @@ func (a Acceptance) IsCapped() bool {
 	return a.Kind != nil && len(a.Kind.Caps) > 0 && !a.Passes
 }
 
-// counterOf returns the counter of a delivery and its limit; 0 when it is not counted: what would be
-// beyond the cap goes into the digest, as all does. The day is that on which the delivery is due.
+// counterOf returns the counter of a delivery and its limit; 0 when it is not counted. Of the items
+// of a digest it is the digest that counts. The day is that on which the delivery is due.
 func (a Acceptance) counterOf(i int) (RecipientCounter, int) {
 	if !a.IsCapped() {
 		return RecipientCounter{}, 0

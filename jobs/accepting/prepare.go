@@ -302,7 +302,7 @@ func (p *preparation) addDeliveries(message store.Message, locale string, t chan
 			continue
 		}
 		p.reached[r.Recipient] = struct{}{}
-		if len(p.Deliveries) == maxDeliveries {
+		if len(p.Deliveries)+len(p.Digests) >= maxDeliveries { // each item may open a digest
 			return refusal.New(refusal.TooManyDeliveries, "recipients",
 				"these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
@@ -16,7 +17,7 @@ import (
 // Codes of digests that are not sent.
 const (
 	CodeDigestFailed = "digest_failed" // its template could not be rendered with its items
-	CodeDigestEmpty  = "digest_empty"  // all of its items were cancelled
+	CodeDigestEmpty  = "digest_empty"  // none of its items was left
 )
 
 // mostItems is how many items of a digest its template gets. The others are counted.
@@ -39,23 +40,13 @@ func (d *Deliverer) closeDigest(ctx context.Context, r *run) *Next {
 	defer cancel()
 	closed, err := d.endWindow(ctx, r)
 	switch {
-	case err == nil && !closed.Held.IsZero():
-		return snooze(time.Until(r.delivery.Wakes(closed.Held)))
-	case err == nil && closed.Count == 0:
+	case err != nil:
+	case !closed.Held.IsZero():
+		return snooze(max(time.Second, time.Until(r.delivery.Wakes(closed.Held))))
+	case closed.Count == 0:
 		return d.endDigest(ctx, r, store.DeliveryCancelled, CodeDigestEmpty, "none of its items was left to be sent")
-	}
-	var t store.Template
-	if err == nil {
-		t, err = d.digestTemplate(ctx, r.delivery)
-	}
-	var m store.Message
-	if err == nil {
-		_, _, app := store.SplitQueue(r.job.Line)
-		m, err = d.renderer.Digest(ctx, app, t, provider, closed.Items, closed.Count)
-	}
-	if err == nil {
-		m.ID, m.NotificationID = r.delivery.MessageID, r.delivery.NotificationID
-		r.message, err = d.store.WriteDigest(ctx, m)
+	default:
+		err = d.renderDigest(ctx, r, provider, closed)
 	}
 	var refused *refusal.Error
 	switch {
@@ -84,6 +75,22 @@ func (d *Deliverer) endWindow(ctx context.Context, r *run) (store.ClosedDigest, 
 		return store.ClosedDigest{}, err
 	}
 	return d.store.CloseDigest(ctx, c)
+}
+
+// renderDigest renders the message of a closed digest and writes it.
+func (d *Deliverer) renderDigest(ctx context.Context, r *run, provider channels.Provider, closed store.ClosedDigest) error {
+	t, err := d.digestTemplate(ctx, r.delivery)
+	if err != nil {
+		return err
+	}
+	_, _, app := store.SplitQueue(r.job.Line)
+	m, err := d.renderer.Digest(ctx, app, t, provider, closed.Items, closed.Count)
+	if err != nil {
+		return err
+	}
+	m.ID, m.NotificationID = r.delivery.MessageID, r.delivery.NotificationID
+	r.message, err = d.store.WriteDigest(ctx, m)
+	return err
 }
 
 // digestTemplate returns the template of a digest as it was when the digest was opened, or else as it

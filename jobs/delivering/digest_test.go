@@ -181,15 +181,18 @@ func TestDigestBeyondACapWaits(t *testing.T) {
 	})
 }
 
-func TestDigestWhoseTemplateIsGoneIsDeadAndCanBeSentAgain(t *testing.T) {
+func TestItemThatItsDigestCannotShowIsRefused(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		b.Template("digest", "text", "{{ len (index .items 1).name }}") // of one item it cannot be rendered, nor accepted
+		b.Template("digest", "text", "{{ len (index .items 1).name }}")
 		digested(t, b, "10ms", "")
 		r := jobstest.Request("1", 1)
 		r.Kind = "billing"
 		_, err := b.Jobs.Accepter.Accept(t.Context(), r)
 		jobstest.RequireRefusal(t, err, refusal.RenderFailed, "channels.test.params")
 	})
+}
+
+func TestDigestWhoseTemplateIsGoneIsDeadAndCanBeSentAgain(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		b.Template("digest", "text", listOfNames)
 		digested(t, b, "10ms", "")

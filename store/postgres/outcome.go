@@ -13,9 +13,10 @@ import (
 )
 
 // lockNotifications is the first statement of every transaction that changes the
-// deliveries $1. It locks their notifications, and those of the items of the digests $2, in the order of ids, so that replicas whose
-// batches touch the same notifications wait for each other and cannot deadlock. The next
-// statement of the transaction sees everything that was recorded before.
+// deliveries $1. It locks their notifications, and those of the items of the digests $2, in the
+// order of ids, so that replicas whose batches touch the same notifications wait for each other
+// and cannot deadlock. The next statement of the transaction sees everything that was recorded
+// before.
 var lockNotifications = `
 	SELECT FROM (
 		SELECT d.notification_id
