@@ -49,7 +49,7 @@ func TestDigestFromTheCommandLine(t *testing.T) {
 			items = append(items, send(fmt.Sprint(i), nil))
 		}
 		left := send("cancelled", nil)
-		r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications/"+left+"/cancel", map[string]any{})
+		r.Do(http.StatusOK, http.MethodPost, "/api/v1/notifications/"+left+"/cancel", map[string]any{})
 		r.Until(left, "cancelled")
 		held := runJSON[client.Notification](c, 0, "notifications", "show", items[0]).Tasks[0]
 		require.Equal(t, "digest", held.HeldWhy)

@@ -20,7 +20,7 @@ func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 	s := newStage(t, harness.NewPostgres(t))
 	s.request = func(key string) map[string]any {
 		r := request(key, "feishu_app")
-		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "user_id", "value": "user" + key[len(key)-1:]}}
+		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "feishu_user_id", "value": "ou_" + key[len(key)-1:]}}
 		return r
 	}
 	s.open(3)
