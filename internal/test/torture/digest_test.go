@@ -20,7 +20,7 @@ func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 	s := newStage(t, harness.NewPostgres(t))
 	s.request = func(key string) map[string]any {
 		r := request(key, "feishu_app")
-		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "feishu_user_id", "value": "ou_" + key[len(key)-1:]}}
+		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "feishu_user_id", "value": "ou_" + key[:1]}}
 		return r
 	}
 	s.open(3)
@@ -31,7 +31,7 @@ func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 	put := r.Call(harness.AdminID, harness.AdminSecret, http.MethodPut, "/api/v1/kinds/billing",
 		map[string]any{"digest": map[string]any{"window": "1s", "template": "digest"}})
 	require.Equal(t, http.StatusOK, put.Status, put.Raw)
-	defer s.fail(vendors.Fault{After: true, Delay: 200 * time.Millisecond})()
+	defer s.fail(vendors.Fault{After: true, Delay: 800 * time.Millisecond})()
 
 	load := s.load(10, 50*time.Millisecond)
 	kills := length(3, 60)
