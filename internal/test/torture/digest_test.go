@@ -13,14 +13,16 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// Digests of ten people close every second, while one of three workers is killed. What the vendor has
+// Digests of forty people close again and again, while one of three workers is killed. What the vendor has
 // received holds each item once.
 func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
 	s.request = func(key string) map[string]any {
+		// Of each of ten callers every fourth: so the windows do not all end at once.
+		user := fmt.Sprintf("ou_%c_%d", key[0], key[len(key)-1]%4)
 		r := request(key, "feishu_app")
-		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "feishu_user_id", "value": "ou_" + key[:1]}}
+		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "feishu_user_id", "value": user}}
 		return r
 	}
 	s.open(3)
