@@ -67,9 +67,20 @@ type Accepted struct {
 	Unmatched      []Recipient `json:"unmatched"`  // addresses that fit none of the channels
 	// Contacts are what the contacts and groups among the recipients came to; nil when there are none.
 	Contacts *Reach `json:"contacts,omitempty"`
+	// Expansion is how far the deliveries to a large group are made; nil when all were made at once.
+	Expansion *Expansion `json:"expansion,omitempty"`
 
 	// Replayed is true when the request was accepted before.
 	Replayed bool `json:"-"`
+}
+
+// Expansion is how far the deliveries to a group are made that is too large for one request.
+type Expansion struct {
+	Group      string `json:"group"`
+	Contacts   int    `json:"contacts"`          // that were read so far
+	Deliveries int    `json:"deliveries"`        // that were made so far
+	Done       bool   `json:"done"`              // no further ones will be made
+	Stopped    string `json:"stopped,omitempty"` // why contacts are left: cancelled, group_deleted or job_ended
 }
 
 // Reach is which of a request's contacts are reached.
@@ -98,6 +109,7 @@ type Notification struct {
 	Counts         Counts      `json:"counts"`
 	Unmatched      []Recipient `json:"unmatched"`
 	Contacts       *Reach      `json:"contacts,omitempty"` // as in Accepted
+	Expansion      *Expansion  `json:"expansion,omitempty"`
 	SendAt         *time.Time  `json:"sendAt"`             // nil: at once
 	ExpiresAt      *time.Time  `json:"expiresAt"`          // nil: never
 	Priority       string      `json:"priority"`

@@ -91,6 +91,9 @@ func notificationText(w io.Writer, n client.Notification) {
 	row(w, "Send at", n.SendAt)
 	row(w, "Expires", n.ExpiresAt)
 	row(w, "Priority", n.Priority)
+	if n.Expansion != nil {
+		row(w, "To", expansionText(n.Expansion))
+	}
 	if n.Test {
 		row(w, "Test", "yes")
 	}

@@ -70,7 +70,11 @@ func announce(w io.Writer, a client.Accepted, key string) {
 	if a.Replayed {
 		verb = "Accepted before:"
 	}
-	fmt.Fprintf(w, "%s notification %s with %s (key %s).\n", verb, a.NotificationID, count(a.Deliveries, "delivery"), key)
+	with := count(a.Deliveries, "delivery")
+	if a.Expansion != nil {
+		with = expansionText(a.Expansion)
+	}
+	fmt.Fprintf(w, "%s notification %s with %s (key %s).\n", verb, a.NotificationID, with, key)
 	for _, r := range a.Unmatched {
 		fmt.Fprintf(w, "Not reached by any of the channels: %s:%s\n", r.Type, r.Value)
 	}

@@ -29,3 +29,7 @@ func CachedTemplate(st Store) func(ctx context.Context, name string) (string, bo
 		return t.Name, cached, err
 	}
 }
+
+// SetBounds makes requests with more than so many deliveries expansions, of batches of so many
+// contacts.
+func (a *Accepter) SetBounds(deliveries, batch int) { a.bounds = bounds{deliveries, batch} }

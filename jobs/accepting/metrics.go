@@ -58,8 +58,13 @@ func (a *Accepter) Expect(registry *channels.Registry) {
 // countAccepted counts a notification that was just written.
 func (m *metrics) countAccepted(a store.Acceptance) {
 	m.accepted.Inc()
+	m.countDeliveries(a.Deliveries)
+}
+
+// countDeliveries counts deliveries that were just written.
+func (m *metrics) countDeliveries(deliveries []store.Delivery) {
 	byChannel := map[string]int{}
-	for _, d := range a.Deliveries {
+	for _, d := range deliveries {
 		byChannel[d.Channel]++
 	}
 	for channel, n := range byChannel {

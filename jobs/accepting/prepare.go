@@ -59,6 +59,11 @@ func (a *Accepter) prepare(ctx context.Context, req Request, hash []byte, find f
 
 // fill adds all messages and deliveries to what begin has made.
 func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, find findTemplate) error {
+	if g, is, err := a.largeGroup(ctx, p, len(req.Channels)); err != nil {
+		return err
+	} else if is {
+		return a.fillExpansion(ctx, p, req, g, find)
+	}
 	if err := p.resolve(ctx, a); err != nil {
 		return err
 	}

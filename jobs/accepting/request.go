@@ -63,7 +63,8 @@ type Accepted struct {
 	NotificationID uuid.UUID
 	Deliveries     int
 	Unmatched      []store.Recipient // fit none of the request's channels
-	Reach          *store.Reach      // nil: it names no contact and no group
+	Reach          *store.Reach      // nil: it names no contact and no group, or has an Expansion
+	Expansion      *store.Expansion  // nil: all deliveries were made
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 

@@ -95,12 +95,12 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 	}
 	written, err := query(ctx, tx, sqlread.Notification, `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, contacts)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			send_at, expires_at, priority, test, contacts, expanding)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
-		n.SendAt, n.ExpiresAt, n.Priority, n.Test, text(n.Reach.JSON()))
+		n.SendAt, n.ExpiresAt, n.Priority, n.Test, text(n.Reach.JSON()), n.Expanding())
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}
@@ -126,6 +126,17 @@ func (s *Store) insertContents(ctx context.Context, tx *sql.Tx, batch []store.Ac
 		messages = append(messages, a.Messages...)
 		deliveries = append(deliveries, a.Deliveries...)
 	}
+	if err := insertMessages(ctx, tx, messages); err != nil {
+		return fmt.Errorf("insert messages: %w", err)
+	}
+	if err := s.insertExpansions(ctx, tx, batch); err != nil {
+		return fmt.Errorf("insert expansions: %w", err)
+	}
+	return s.insertWithJobs(ctx, tx, deliveries, jobs)
+}
+
+// insertWithJobs inserts deliveries and their jobs.
+func (s *Store) insertWithJobs(ctx context.Context, tx *sql.Tx, deliveries []store.Delivery, jobs []store.Job) error {
 	if len(deliveries) == 0 {
 		return nil
 	}
@@ -138,9 +149,6 @@ func (s *Store) insertContents(ctx context.Context, tx *sql.Tx, batch []store.Ac
 		if deliveries[i].JobID, found = ids[d.ID]; !found {
 			return fmt.Errorf("delivery %s has no job", d.ID)
 		}
-	}
-	if err := insertMessages(ctx, tx, messages); err != nil {
-		return fmt.Errorf("insert messages: %w", err)
 	}
 	if err := insertDeliveries(ctx, tx, deliveries); err != nil {
 		return fmt.Errorf("insert deliveries: %w", err)
