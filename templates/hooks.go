@@ -19,6 +19,7 @@ const (
 	fnPairs      = "_pairs"
 	fnNumber     = "_number"
 	fnPrint      = "_print"
+	fnPrintParam = "_printParam"
 	fnPrintQuery = "_printQuery"
 )
 
@@ -33,6 +34,7 @@ func (r *rendering) internals() template.FuncMap {
 		fnPairs:      r.pairs,
 		fnNumber:     r.number,
 		fnPrint:      r.print,
+		fnPrintParam: r.printParam,
 		fnPrintQuery: r.printQuery,
 	}
 }
@@ -113,8 +115,8 @@ func (r *rendering) pairs(v any) (any, error) {
 	return nil, valueErrorf("range: cannot loop over %s", typeName(v))
 }
 
-// print returns the text that an action prints. Every action that prints ends in print
-// or printQuery. The name is how errors and a Preview name the value.
+// print returns the text that an action prints. Every action that prints ends in print,
+// printParam or printQuery. The name is how errors and a Preview name the value.
 func (r *rendering) print(name string, v any) (string, error) {
 	if v == nil {
 		if !r.dependsOnMissing(name) {
@@ -135,6 +137,15 @@ func (r *rendering) print(name string, v any) (string, error) {
 		return "", err
 	}
 	return s, r.spend(len(s) / printedPerStep)
+}
+
+// printParam prints what get returns.
+func (r *rendering) printParam(name string, from any, prefix string, fields ...string) (string, error) {
+	v, err := r.get(from, prefix, fields...)
+	if err != nil {
+		return "", err
+	}
+	return r.print(name, v)
 }
 
 // printQuery prints a result of urlquery. The type URL keeps html/template from escaping

@@ -9,7 +9,8 @@ import (
 
 // rewrite makes the trees safe to execute:
 //
-//	{{.user.name}}             {{_print "user.name" (_get . "" "user" "name")}}
+//	{{.user.name}}             {{_printParam "user.name" . "" "user" "name"}}
+//	{{json .user.name}}        {{_print "json .user.name" (json (_get . "" "user" "name"))}}
 //	{{range .items}}…{{end}}   {{range _get . "" "items" | _items}}{{$- := _tick 0}}…{{end}}
 //	{{define "x"}}…{{end}}     {{define "x"}}{{$- := _enter 0}}…{{$- := _leave}}{{end}}
 //
@@ -17,7 +18,7 @@ import (
 // of all fields and the texts of all strings, because `index . "name"` reads a param too.
 func rewrite(source string, trees map[string]*parse.Tree) (names map[string]bool, err error) {
 	w := &rewriter{source: source, trees: trees, names: map[string]bool{}}
-	for _, tree := range trees {
+	for name, tree := range trees {
 		steps := stepsOf(tree.Root)
 		w.variables = 0
 		if err := w.list(tree.Root); err != nil {
@@ -25,7 +26,10 @@ func rewrite(source string, trees map[string]*parse.Tree) (names map[string]bool
 		}
 		nodes := []parse.Node{action(tree.Root.Pos, fnEnter, steps)}
 		nodes = append(nodes, tree.Root.Nodes...)
-		tree.Root.Nodes = append(nodes, action(tree.Root.Pos, fnLeave))
+		if name != rootName { // after which nothing counts the depth
+			nodes = append(nodes, action(tree.Root.Pos, fnLeave))
+		}
+		tree.Root.Nodes = nodes
 	}
 	return w.names, nil
 }
@@ -63,7 +67,7 @@ func (w *rewriter) node(n parse.Node) error {
 			return err
 		}
 		if len(n.Pipe.Decl) == 0 { // an assignment prints nothing
-			n.Pipe = call(n.Pipe.Pos, function, str(n.Pos, name), n.Pipe)
+			n.Pipe = printed(n.Pipe, function, name)
 		}
 	case *parse.IfNode:
 		return w.branch(&n.BranchNode)
@@ -241,6 +245,19 @@ func printFunction(p *parse.PipeNode) string {
 		return fnPrintQuery
 	}
 	return fnPrint
+}
+
+// printed makes (function "name" pipe). A param that stands alone takes one call instead of two,
+// because calls are most of what a rendering costs.
+func printed(p *parse.PipeNode, function, name string) *parse.PipeNode {
+	if len(p.Cmds) == 1 && len(p.Cmds[0].Args) == 1 {
+		if inner, is := p.Cmds[0].Args[0].(*parse.PipeNode); is {
+			if param := inner.Cmds[0].Args; param[0].String() == fnGet {
+				return call(inner.Pos, fnPrintParam, append([]parse.Node{str(p.Pos, name)}, param[1:]...)...)
+			}
+		}
+	}
+	return call(p.Pos, function, str(p.Pos, name), p)
 }
 
 // action makes {{$- := function}}. It is an assignment, because in HTML even an empty text

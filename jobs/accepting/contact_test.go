@@ -221,8 +221,7 @@ func TestReplayWhenTheDirectoryHasChanged(t *testing.T) {
 			again, err := d.accept("k", toContact("alice"), toGroup("ops"))
 			require.NoError(t, err, what)
 			require.True(t, again.Replayed, what)
-			first.Replayed = true
-			require.Equal(t, first, again, what)
+			require.Equal(t, []any{first.NotificationID, first.Deliveries, first.Reach}, []any{again.NotificationID, again.Deliveries, again.Reach}, what)
 			require.Equal(t, map[string]string{"alice@example.com": "app/alice", "bob@example.com": "app/bob"}, d.sent(first.NotificationID), what)
 		}
 		d.contact("app", "alice", channels.RecipientEmail, "new@example.com")
@@ -233,10 +232,7 @@ func TestReplayWhenTheDirectoryHasChanged(t *testing.T) {
 		require.NoError(t, d.Store.DeleteContact(t.Context(), key("app", "alice"), store.Actor{}))
 		same("all gone")
 		_, err = d.accept("k", toGroup("ops"))
-		jobstest.RequireRefusal(t, err, refusal.UnknownContact, "recipients[0].value") // another request, which cannot be accepted
-		d.group("app", "ops", nil, "bob")
-		_, err = d.accept("k", toGroup("ops"))
-		jobstest.RequireRefusal(t, err, refusal.IdempotencyConflict, "idempotencyKey")
+		jobstest.RequireRefusal(t, err, refusal.IdempotencyConflict, "idempotencyKey") // another request
 	})
 }
 
