@@ -14,7 +14,7 @@ import (
 func TestErase(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	b.control.erased = steering.Erased{Deliveries: 3, Cancelled: 1, Messages: 2, SharedMessages: 1, Unmatched: 4, Mentions: 6, Sending: 5, More: true}
+	b.control.erased = steering.Erased{Deliveries: 3, Cancelled: 1, Messages: 2, SharedMessages: 1, Unmatched: 4, Mentions: 6, Contacts: 7, Sending: 5, More: true}
 	id := uuid.Must(uuid.NewV7())
 	for body, want := range map[string]steering.EraseRequest{
 		`{"recipient":{"type":"email","value":"alice@example.com"}}`: {Recipient: store.Recipient{Type: "email", Value: "alice@example.com"}},
@@ -22,7 +22,7 @@ func TestErase(t *testing.T) {
 	} {
 		a := b.call(t, request{method: "POST", path: "/api/v1/erase", app: "root", body: body})
 		require.Equal(t, 200, a.status, a.text)
-		require.JSONEq(t, `{"deliveries":3,"cancelled":1,"messages":2,"sharedMessages":1,"unmatched":4,"mentions":6,"sending":5,"more":true,"dryRun":`+
+		require.JSONEq(t, `{"deliveries":3,"cancelled":1,"messages":2,"sharedMessages":1,"unmatched":4,"mentions":6,"contacts":7,"sending":5,"more":true,"dryRun":`+
 			map[bool]string{true: "true", false: "false"}[want.DryRun]+`}`, a.text)
 		require.Contains(t, b.control.erasures, want)
 	}
