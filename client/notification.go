@@ -110,8 +110,8 @@ type Notification struct {
 	Unmatched      []Recipient `json:"unmatched"`
 	Contacts       *Reach      `json:"contacts,omitempty"` // as in Accepted
 	Expansion      *Expansion  `json:"expansion,omitempty"`
-	SendAt         *time.Time  `json:"sendAt"`             // nil: at once
-	ExpiresAt      *time.Time  `json:"expiresAt"`          // nil: never
+	SendAt         *time.Time  `json:"sendAt"`    // nil: at once
+	ExpiresAt      *time.Time  `json:"expiresAt"` // nil: never
 	Priority       string      `json:"priority"`
 	Test           bool        `json:"test"` // made by Client.TestTemplate, or with a test secret
 	CreatedAt      time.Time   `json:"createdAt"`
@@ -199,7 +199,8 @@ func (c *Client) Notifications(ctx context.Context, q NotificationQuery) (Notifi
 }
 
 // CancelNotification cancels the deliveries of a notification that are not sent yet.
-// Deliveries that are being sent finish.
+// Deliveries that are being sent finish. Of hundreds of thousands some are left: call it again while
+// Counts.Cancelled grows.
 func (c *Client) CancelNotification(ctx context.Context, id string) (Notification, error) {
 	var n Notification
 	_, err := c.do(ctx, call{

@@ -118,6 +118,10 @@ type cancelNotification struct {
 // Run cancels a notification.
 func (c cancelNotification) Run(ctx context.Context, s *session) error {
 	n, err := s.api.CancelNotification(ctx, c.ID)
+	for before := 0; err == nil && !n.Ended() && n.Counts.Cancelled > before; { // one call does not cancel a million
+		before = n.Counts.Cancelled
+		n, err = s.api.CancelNotification(ctx, c.ID)
+	}
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,9 @@ type slowOrphans struct {
 	looks int
 }
 
-func (*slowOrphans) EndLostExpansions(context.Context, time.Time) ([]uuid.UUID, error) { return nil, nil }
+func (*slowOrphans) EndLostExpansions(context.Context, time.Time) ([]uuid.UUID, error) {
+	return nil, nil
+}
 
 func (s *slowOrphans) Orphans(context.Context, uuid.UUID, int) ([]store.Orphan, error) {
 	s.looks++

@@ -13,7 +13,7 @@ CREATE TABLE notifications (
     unmatched       jsonb, -- array of {type, value}; NULL when all recipients matched
     contacts        json, -- object: which contacts it reaches; NULL when it names none
     -- Deliveries by stored status. The rest of total is pending.
-    total           integer NOT NULL CHECK (total >= 0),
+    total           integer NOT NULL CHECK (total > 0 OR expanding IS NOT NULL),
     failed          integer NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         integer NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            integer NOT NULL DEFAULT 0 CHECK (dead >= 0),

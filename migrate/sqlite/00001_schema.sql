@@ -10,7 +10,7 @@ CREATE TABLE notifications (
     request_hash    BLOB NOT NULL,
     unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
     contacts        TEXT CHECK (json_valid(contacts)),
-    total           INTEGER NOT NULL CHECK (total >= 0),
+    total           INTEGER NOT NULL CHECK (total > 0 OR expanding IS NOT NULL),
     failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            INTEGER NOT NULL DEFAULT 0 CHECK (dead >= 0),

@@ -105,6 +105,7 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}
 	if len(written) == 1 {
+		written[0].Expansion = n.Expansion
 		return store.Accepted{Notification: written[0]}, nil
 	}
 	existing, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, n.AppID, n.IdempotencyKey)
