@@ -151,7 +151,7 @@ func TestContactRefusals(t *testing.T) {
 		require.Equal(t, []string{c.code, c.field}, []string{code, field}, "%s %s: %s", c.path, c.body, a.text)
 		require.NotContains(t, a.text, "canary", c.body)
 	}
-	for _, query := range []string{"label=region", "after=alice", "limit=501", "nmae=a"} {
+	for _, query := range []string{"label=region", "after=alice", "limit=501", "unknown=a"} {
 		require.Equal(t, http.StatusBadRequest, b.call(t, get("contacts?"+query, "sender")).status, query)
 	}
 	for _, entry := range b.logs.All() {

@@ -188,7 +188,7 @@ func describeRecipientTypes(api huma.API, types []string) {
 	schemas := api.OpenAPI().Components.Schemas.Map()
 	for _, recipient := range []string{"Recipient", "RecipientRequest"} {
 		schema := schemas[recipient].Properties["type"]
-		if recipient == "RecipientRequest" {
+		if recipient == "RecipientRequest" && len(types) > 0 {
 			types = append(slices.Clone(types), accepting.RecipientContact, accepting.RecipientGroup)
 		}
 		for _, name := range types {

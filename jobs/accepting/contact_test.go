@@ -307,3 +307,34 @@ func TestTooManyGroups(t *testing.T) {
 		require.Equal(t, 1, a.Deliveries)
 	})
 }
+
+// An address that cannot be sent to is the contact's fault, not the request's: the others get it. No
+// contact leads an app to a group of others.
+func TestContactsWithAddressesOfGroups(t *testing.T) {
+	eachDirectory(t, func(t *testing.T, d directory) {
+		d.UseGroups()
+		for _, group := range []string{"team-a", "team-b", "team-x"} { // team-b is another app's
+			d.contact("app", group, channels.RecipientFeishuGroup, group)
+		}
+		d.group("app", "teams", nil, "team-a", "team-b", "team-x")
+		req := jobstest.GroupRequest("k")
+		req.Recipients = []accepting.Recipient{toGroup("teams"), toContact("team-b")}
+		a, err := d.Jobs.Accepter.Accept(t.Context(), req)
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"team-a": "app/team-a"}, d.sent(a.NotificationID))
+		require.Equal(t, []int{3, 1}, []int{a.Reach.Contacts, a.Reach.Reached})
+		for _, c := range a.Reach.Each {
+			require.Equal(t, c.Name == "team-a", len(c.Without) == 0, c)
+		}
+
+		// A provider that is for other apps alone is the channel's.
+		s := d.Settings(channels.Resend)
+		s.Registry = channels.NewRegistry(map[string]channels.Provider{
+			"test": {Name: "p", Type: jobstest.TestChannel, Sender: d.Provider, Apps: []string{"b"}},
+		})
+		d.Jobs.Apply(s)
+		d.mail("app", "alice")
+		_, err = d.accept("other", toContact("alice"))
+		jobstest.RequireRefusal(t, err, refusal.GroupForbidden, "recipients[0].value")
+	})
+}

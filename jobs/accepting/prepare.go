@@ -251,10 +251,11 @@ func in(channel string, err error) error {
 	return &refusal.Error{Code: refused.Code, Field: "channels." + channel + refused.Field, Message: refused.Message}
 }
 
-// lacksCode reports whether an error is the template's, whatever the recipient.
-func lacksCode(err error) bool {
+// isOfAddress reports whether an error is about the address alone: it cannot be sent to, or it names a
+// group that the app does not reach.
+func isOfAddress(err error, t channels.Type, r recipient) bool {
 	var refused *refusal.Error
-	return errors.As(err, &refused) && refused.Code == refusal.TemplateCodeIsRequired
+	return errors.As(err, &refused) && (refused.Code == refusal.InvalidRecipient || t.NamesProvider(r.Type))
 }
 
 // addDeliveries adds a message of a channel with a delivery and a job for each recipient that
@@ -267,7 +268,7 @@ func (p *preparation) addDeliveries(message store.Message, t channels.Type, to [
 		}
 		provider, err := p.providerFor(t, r, id, message)
 		// What is wrong with an address of a contact is no fault of the request.
-		if err != nil && p.alerts == nil && (r.origin == byAddress || lacksCode(err)) {
+		if err != nil && p.alerts == nil && (r.origin == byAddress || !isOfAddress(err, t, r)) {
 			return err
 		}
 		p.noteAll(r, t.Channel, err == nil)

@@ -60,11 +60,12 @@ func (s *Store) PutContacts(ctx context.Context, contacts []store.Contact, by st
 	return changes, nil
 }
 
+const writeContact = `INSERT INTO contacts (` + sqlread.ContactColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT (owner, name) DO UPDATE SET addresses = excluded.addresses, locale = excluded.locale,
+		time_zone = excluded.time_zone, labels = excluded.labels, updated_at = excluded.updated_at`
+
 func writeContacts(ctx context.Context, tx *sql.Tx, contacts []store.Contact) error {
-	put, err := tx.PrepareContext(ctx, `
-		INSERT INTO contacts (`+sqlread.ContactColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (owner, name) DO UPDATE SET addresses = excluded.addresses, locale = excluded.locale,
-			time_zone = excluded.time_zone, labels = excluded.labels, updated_at = excluded.updated_at`)
+	put, err := tx.PrepareContext(ctx, writeContact)
 	if err != nil {
 		return err
 	}
