@@ -95,9 +95,9 @@ func expandAll(t *testing.T, b bundle) {
 	require.Equal(t, store.ContactKey{Owner: "app", Name: "everyone"}, n.Expansion.Group)
 	require.JSONEq(t, string(a.Notification.Expansion.Plan.JSON()), string(n.Expansion.Plan.JSON()))
 	var kind, queue, args string
-	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT kind, queue, CAST(args AS text) FROM river_job WHERE id = $1`, n.Expansion.JobID).Scan(&kind, &queue, &args))
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT kind, queue, args ->> 'notificationId' FROM river_job WHERE id = $1`, n.Expansion.JobID).Scan(&kind, &queue, &args))
 	require.Equal(t, []string{"expand", store.ExpandQueue}, []string{kind, queue})
-	require.JSONEq(t, fmt.Sprintf(`{"notificationId": %q}`, a.Notification.ID), args)
+	require.Equal(t, a.Notification.ID.String(), args)
 	_, err = b.Message(t.Context(), a.Messages[0].ID)
 	require.NoError(t, err, "it is rendered before anybody gets it")
 
