@@ -1,10 +1,8 @@
 package smoke
 
 import (
-	"fmt"
 	"net/http"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,13 +20,12 @@ func TestGroupLargerThanARequest(t *testing.T) {
 	r := w.Start()
 	r.Template()
 	c := openTerminal(t, w, r)
-	table := strings.Builder{}
-	table.WriteString("name,feishu_user_id,label.all\n")
-	for i := range members {
-		fmt.Fprintf(&table, "person-%d,ou_%d,yes\n", i, i%(members-twice)) // the last ones have the addresses of the first
-	}
-	require.NoError(t, os.WriteFile(w.Path("people.csv"), []byte(table.String()), 0o600))
-	c.run(0, "contact", "push", w.Path("people.csv"))
+	// The last ones have the addresses of the first. (That many are pushed in half a minute.)
+	_, err := w.Pool().Exec(t.Context(), `
+		INSERT INTO contacts (owner, name, addresses, locale, time_zone, labels, created_at, updated_at)
+		SELECT $3, 'person-' || i, jsonb_build_array(jsonb_build_object('type', 'feishu_user_id', 'value', 'ou_' || i % ($1::int - $2::int))),
+			'', '', '{"all": "yes"}', now(), now() FROM generate_series(1, $1) i`, members, twice, harness.AppID)
+	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(w.Path("groups.yaml"), []byte("name: everyone\nlabels: {all: \"yes\"}\n"), 0o600))
 	c.run(0, "group", "push", w.Path("groups.yaml"))
 
