@@ -158,6 +158,6 @@ func (b ExpansionBatch) Values() []string {
 // SinceFirst returns the lowest id that a delivery of a notification has: replicas' clocks may differ by
 // a day.
 func SinceFirst(notification uuid.UUID) uuid.UUID {
-	accepted := time.UnixMilli(int64(binary.BigEndian.Uint64(notification[:8]) >> 16)) //nolint:gosec // 48 bits
+	accepted := time.UnixMilli(int64(binary.BigEndian.Uint64(notification[:8]) >> 16))
 	return FirstID(accepted.AddDate(0, 0, -1))
 }

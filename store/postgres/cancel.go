@@ -22,12 +22,12 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 	var result store.Cancelled
 	err := s.stopping(ctx, func(tx pgx.Tx) error {
 		result = store.Cancelled{}
-		// The same lock as lockNotifications.
-		if _, err := tx.Exec(ctx, lockNotification, c.NotificationID); err != nil {
-			return err
-		}
 		stopped, err := stopExpansion(ctx, tx, c.NotificationID, c.At)
 		if err != nil {
+			return err
+		}
+		// The same lock as lockNotifications.
+		if _, err := tx.Exec(ctx, `SELECT FROM notifications WHERE id = $1 FOR NO KEY UPDATE`, c.NotificationID); err != nil {
 			return err
 		}
 		open, err := query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {

@@ -13,9 +13,6 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// lockNotification takes the same lock as lockNotifications.
-const lockNotification = `SELECT FROM notifications WHERE id = $1 FOR NO KEY UPDATE`
-
 // assignExpandJobs inserts the jobs of the acceptances that have expansions, which it returns, and
 // writes their ids into them.
 func (s *Store) assignExpandJobs(ctx context.Context, tx pgx.Tx, batch []store.Acceptance) ([]store.Notification, error) {
@@ -66,10 +63,7 @@ func (s *Store) Expand(ctx context.Context, b store.ExpansionBatch) (expanded st
 
 func (s *Store) expand(ctx context.Context, tx pgx.Tx, b store.ExpansionBatch) (store.Expanded, error) {
 	id := b.Notification.ID
-	if _, err := tx.Exec(ctx, lockNotification, id); err != nil {
-		return store.Expanded{}, err
-	}
-	stored, err := query(ctx, tx, sqlread.Expansion, `SELECT `+sqlread.ExpansionColumns+` FROM expansions WHERE notification_id = $1`, id)
+	stored, err := query(ctx, tx, sqlread.Expansion, `SELECT `+sqlread.ExpansionColumns+` FROM expansions WHERE notification_id = $1 FOR UPDATE`, id)
 	switch {
 	case err != nil:
 		return store.Expanded{}, err
@@ -125,7 +119,8 @@ func (s *Store) writeExpansion(ctx context.Context, tx pgx.Tx, b store.Expansion
 	return tx.SendBatch(ctx, &queries).Close()
 }
 
-// stopExpansion ends the expansion of a notification, which is locked, and reports whether it went on.
+// stopExpansion ends the expansion of a notification, and reports whether it went on. It comes before
+// what locks the notification: a batch locks that last, because outcomes wait for it.
 func stopExpansion(ctx context.Context, tx pgx.Tx, notification uuid.UUID, at time.Time) (bool, error) {
 	return endExpansion(ctx, tx, notification, store.StoppedCancelled, at)
 }
@@ -147,9 +142,6 @@ func (s *Store) EndLostExpansions(ctx context.Context, at time.Time) ([]uuid.UUI
 	var ended []uuid.UUID
 	for _, id := range lost {
 		txErr := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, lockNotification, id); err != nil {
-				return err
-			}
 			is, err := endExpansion(ctx, tx, id, store.StoppedNoJob, at)
 			if is {
 				ended = append(ended, id)

@@ -23,7 +23,7 @@ func (s *Store) insertExpansions(ctx context.Context, tx *sql.Tx, batch []store.
 		if e.JobID, err = s.insertExpandJob(ctx, tx, a.Notification.ID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO expansions (notification_id, `+sqlread.ExpansionColumns+`)
+		if _, err := changed(ctx, tx, `INSERT INTO expansions (notification_id, `+sqlread.ExpansionColumns+`)
 			VALUES (?, ?, ?, '', 0, 0, NULL, '', ?, ?)`,
 			a.Notification.ID, e.Group.Owner, e.Group.Name, e.JobID, text(e.Plan.JSON())); err != nil {
 			return err

@@ -23,6 +23,7 @@ var expansionCases = map[string]func(*testing.T, bundle){
 	"Expand/beyond a quota nothing is written":     expandBeyond,
 	"Expand/its job was lost":                      expandLost,
 	"Expand/many replicas at once":                 expandConcurrently,
+	"Expand/cancelled while outcomes come":         expandWhileCancelling,
 	"Expand/status while outcomes come":            expandStatus,
 	"Expand/deleted with everything":               expandDeleted,
 	"Accept/a key is taken by an expansion":        expandReplayed,
@@ -278,6 +279,39 @@ func expandConcurrently(t *testing.T, b bundle) {
 		require.NoError(t, err)
 	}
 	b.requireExpansion(t, a.Notification.ID, "c5", 2*batches, 2*batches, false)
+}
+
+// No order of locks ends in a deadlock.
+func expandWhileCancelling(t *testing.T, b bundle) {
+	const batches = 20
+	a := expanding("k")
+	b.accept(t, a)
+	b.expand(t, batchOf(a, "", "c0", 1000, 1001, 1002, 1003))
+	list, err := b.DeliveriesOf(t.Context(), a.Notification.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	for _, d := range list {
+		b.setJobState(t, d.JobID, store.JobRunning)
+	}
+	errs := make([]error, 3)
+	concurrently(t, len(errs), func(i int) {
+		for n := 0; n < batches && errs[i] == nil; n++ {
+			switch {
+			case i == 0:
+				_, errs[i] = b.Expand(t.Context(), batchOf(a, fmt.Sprint("c", n), fmt.Sprint("c", n+1), 2*n, 2*n+1))
+			case i == 1 && n < len(list):
+				_, errs[i] = b.Record(t.Context(), []store.Outcome{outcome(list[n], 1, store.DeliverySuccess)})
+			case i == 2 && n > batches/2:
+				_, errs[i] = b.Cancel(t.Context(), cancellation(a.Notification))
+			}
+		}
+	})
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	n := b.notification(t, a.Notification.ID)
+	require.True(t, n.Expansion.Done())
+	require.Equal(t, n.Expansion.Deliveries, n.Counts.Total)
+	require.Zero(t, n.Counts.Pending)
 }
 
 func expandStatus(t *testing.T, b bundle) {
