@@ -72,7 +72,7 @@ func (s *Store) expand(ctx context.Context, tx pgx.Tx, b store.ExpansionBatch) (
 	case stored[0].Done() || stored[0].After != b.After:
 		return store.Expanded{Expansion: stored[0]}, nil
 	}
-	reached, err := query(ctx, tx, sqlread.Reached, reachedBefore, id, b.Values(), store.SinceFirst(id))
+	reached, err := query(ctx, tx, sqlread.Reached, reachedBefore, pgx.QueryExecModeExec, id, b.Values(), store.SinceFirst(id))
 	if err != nil {
 		return store.Expanded{}, err
 	}
@@ -91,7 +91,8 @@ func (s *Store) expand(ctx context.Context, tx pgx.Tx, b store.ExpansionBatch) (
 
 // reachedBefore returns which of the addresses $2 the notification $1 has, and on which channels. Its
 // deliveries have the id $3 or a higher one. The inner query keeps the planner from reading all
-// deliveries of the notification for each address.
+// deliveries of the notification for each address; and it is planned each time, because a plan of an empty
+// table would read all of it when it has grown.
 const reachedBefore = `
 	SELECT d.channel, d.recipient_type, d.recipient_value
 	FROM unnest($2::text[]) AS wanted (value), LATERAL (
