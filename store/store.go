@@ -38,6 +38,7 @@ type Store interface {
 	Templates
 	TemplateHistory
 	Contacts
+	Expansions
 	AlertGroups
 	Quotas
 	Kinds

@@ -64,8 +64,13 @@ func (a *Accepter) Expect(registry *channels.Registry) {
 // countAccepted counts a notification that was just written, and what was withheld of it.
 func (m *metrics) countAccepted(a store.Acceptance, withheld map[store.Withheld]int) {
 	m.accepted.Inc()
+	m.countDeliveries(a.Deliveries, withheld)
+}
+
+// countDeliveries counts deliveries that were just written, and what was withheld of them.
+func (m *metrics) countDeliveries(deliveries []store.Delivery, withheld map[store.Withheld]int) {
 	byChannel := map[string]int{}
-	for _, d := range a.Deliveries {
+	for _, d := range deliveries {
 		byChannel[d.Channel]++
 	}
 	for channel, n := range byChannel {

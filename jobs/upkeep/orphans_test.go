@@ -126,6 +126,10 @@ type slowOrphans struct {
 	looks int
 }
 
+func (*slowOrphans) EndLostExpansions(context.Context, time.Time) ([]uuid.UUID, error) {
+	return nil, nil
+}
+
 func (s *slowOrphans) Orphans(context.Context, uuid.UUID, int) ([]store.Orphan, error) {
 	s.looks++
 	time.Sleep(s.took)

@@ -10,16 +10,17 @@ CREATE TABLE notifications (
     request_hash    BLOB NOT NULL,
     unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
     contacts        TEXT CHECK (json_valid(contacts)),
-    total           INTEGER NOT NULL CHECK (total > 0),
+    total           INTEGER NOT NULL CHECK (total > 0 OR expanding IS NOT NULL),
     failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            INTEGER NOT NULL DEFAULT 0 CHECK (dead >= 0),
     cancelled       INTEGER NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
+    expanding       INTEGER,
     status          TEXT NOT NULL GENERATED ALWAYS AS (CASE
-        WHEN failed + success + dead + cancelled = 0 THEN 'pending'
-        WHEN success + dead + cancelled < total THEN 'processing'
+        WHEN failed + success + dead + cancelled = 0 AND (total > 0 OR expanding) THEN 'pending'
+        WHEN success + dead + cancelled < total OR expanding THEN 'processing'
         WHEN dead > 0 THEN 'failed'
-        WHEN cancelled > 0 THEN 'cancelled'
+        WHEN cancelled > 0 OR total = 0 THEN 'cancelled'
         ELSE 'success' END) STORED,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
@@ -298,6 +299,21 @@ CREATE TABLE contact_groups (
     PRIMARY KEY (owner, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE expansions (
+    notification_id TEXT PRIMARY KEY,
+    group_owner     TEXT NOT NULL,
+    group_name      TEXT NOT NULL,
+    after_name      TEXT NOT NULL,
+    contacts        INTEGER NOT NULL,
+    deliveries      INTEGER NOT NULL,
+    done_at         INTEGER,
+    stopped         TEXT NOT NULL,
+    job_id          INTEGER NOT NULL,
+    plan            TEXT NOT NULL CHECK (json_valid(plan))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX expansions_open ON expansions (notification_id) WHERE done_at IS NULL;
+
 CREATE TABLE app_use (
     app_id  TEXT NOT NULL,
     channel TEXT NOT NULL, -- empty: notifications are counted
@@ -426,6 +442,7 @@ DROP TABLE app_use;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;
+DROP TABLE expansions;
 DROP TABLE contact_groups;
 DROP TABLE contacts;
 DROP TABLE contact_labels;

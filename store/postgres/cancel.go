@@ -22,6 +22,10 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 	var result store.Cancelled
 	err := s.stopping(ctx, func(tx pgx.Tx) error {
 		result = store.Cancelled{}
+		stopped, err := stopExpansion(ctx, tx, c.NotificationID, c.At)
+		if err != nil {
+			return err
+		}
 		// The same lock as lockNotifications.
 		if _, err := tx.Exec(ctx, `SELECT FROM notifications WHERE id = $1 FOR NO KEY UPDATE`, c.NotificationID); err != nil {
 			return err
@@ -32,18 +36,18 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 		}, `SELECT id, job_id FROM deliveries
 			WHERE notification_id = $1 AND id > $2 AND status IN ('pending', 'failed')
 			ORDER BY id LIMIT $3`, c.NotificationID, c.After, c.Limit)
-		if err != nil || len(open) == 0 {
+		if err != nil || len(open) == 0 && !stopped {
 			return err
 		}
-		if err := insertAudit(ctx, tx, c.Audit...); err != nil {
+		if err := insertAudit(ctx, tx, c.Audit...); err != nil || len(open) == 0 {
 			return err
 		}
-		stopped, err := s.stopJobs(ctx, tx, open)
+		ended, err := s.stopJobs(ctx, tx, open)
 		if err != nil {
 			return err
 		}
-		result = store.Cancelled{Deliveries: len(stopped), Last: open[len(open)-1].ID}
-		_, err = tx.Exec(ctx, closeDeliveries, s.closeArgs(column(stopped, func(d *openDelivery) store.Closing {
+		result = store.Cancelled{Deliveries: len(ended), Last: open[len(open)-1].ID}
+		_, err = tx.Exec(ctx, closeDeliveries, s.closeArgs(column(ended, func(d *openDelivery) store.Closing {
 			return store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
 			}

@@ -66,6 +66,9 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 	var done store.Erased
 	err := s.stopping(ctx, func(tx pgx.Tx) error {
 		done = store.Erased{}
+		if _, err := stopExpansion(ctx, tx, e.NotificationID, e.At); err != nil {
+			return err
+		}
 		where, args := erasable(e)
 		ids, err := query(ctx, tx, scanID, fmt.Sprintf(`SELECT id FROM deliveries WHERE %s AND id > $%d ORDER BY id LIMIT $%d`,
 			where, len(args)+1, len(args)+2), append(args, e.After, e.Limit)...)

@@ -21,10 +21,13 @@ const deleteClosed = `
 		WHERE running <= $2 OR running = total
 	), deleted_deliveries AS (
 		DELETE FROM deliveries WHERE notification_id IN (SELECT id FROM chosen_notifications) RETURNING id, message_id
+	), deleted_expansions AS (
+		DELETE FROM expansions WHERE notification_id IN (SELECT id FROM chosen_notifications) RETURNING plan
 	), deleted_attempts AS (
 		DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deleted_deliveries)
 	), deleted_messages AS (
-		DELETE FROM messages WHERE id IN (SELECT message_id FROM deleted_deliveries)
+		DELETE FROM messages WHERE id IN (SELECT message_id FROM deleted_deliveries
+			UNION ALL SELECT (jsonb_array_elements(plan -> 'texts') ->> 'messageId')::uuid FROM deleted_expansions)
 	)
 	DELETE FROM notifications WHERE id IN (SELECT id FROM chosen_notifications) RETURNING id`
 

@@ -21,23 +21,27 @@ type openDelivery struct {
 func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error) {
 	var result store.Cancelled
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		stopped, err := stopExpansion(ctx, tx, c.NotificationID, c.At)
+		if err != nil {
+			return err
+		}
 		open, err := query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {
 			err = row.Scan(&d.ID, &d.JobID)
 			return d, err
 		}, `SELECT id, job_id FROM deliveries
 			WHERE notification_id = ? AND id > ? AND status IN ('pending', 'failed')
 			ORDER BY id LIMIT ?`, c.NotificationID, c.After, c.Limit)
-		if err != nil || len(open) == 0 {
+		if err != nil || len(open) == 0 && !stopped {
 			return err
 		}
-		if err := insertAudit(ctx, tx, c.Audit...); err != nil {
+		if err := insertAudit(ctx, tx, c.Audit...); err != nil || len(open) == 0 {
 			return err
 		}
-		stopped, err := s.stopJobs(ctx, tx, open)
+		ended, err := s.stopJobs(ctx, tx, open)
 		if err != nil {
 			return err
 		}
-		for _, d := range stopped {
+		for _, d := range ended {
 			_, err := closeDelivery(ctx, tx, store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
 			}, nil)
@@ -45,7 +49,7 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 				return err
 			}
 		}
-		result = store.Cancelled{Deliveries: len(stopped), Last: open[len(open)-1].ID}
+		result = store.Cancelled{Deliveries: len(ended), Last: open[len(open)-1].ID}
 		return nil
 	})
 	if err != nil {

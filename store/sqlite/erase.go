@@ -61,6 +61,9 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if err != nil {
 			return err
 		}
+		if _, err := stopExpansion(ctx, tx, e.NotificationID, e.At); err != nil {
+			return err
+		}
 		if err := insertAudit(ctx, tx, e.Audit...); err != nil || len(ids) == 0 {
 			return err
 		}

@@ -26,6 +26,8 @@ func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (
 				`DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE notification_id = ?)`,
 				`DELETE FROM messages WHERE id IN (SELECT message_id FROM deliveries WHERE notification_id = ?)`,
 				`DELETE FROM deliveries WHERE notification_id = ?`,
+				`DELETE FROM messages WHERE id IN (SELECT value ->> 'messageId' FROM expansions, json_each(plan -> 'texts') WHERE notification_id = ?)`,
+				`DELETE FROM expansions WHERE notification_id = ?`,
 				`DELETE FROM notifications WHERE id = ?`,
 			} {
 				if _, err := tx.ExecContext(ctx, statement, id); err != nil {
