@@ -21,12 +21,16 @@ func visibleContacts(ctx context.Context, f store.ContactFilter) (store.ContactF
 	return f, err
 }
 
-func (c consoleAPI) Contacts(ctx context.Context, f store.ContactFilter, after store.ContactKey, limit int) ([]store.Contact, error) {
-	f, err := visibleContacts(ctx, f)
-	if err != nil {
-		return nil, err
+// listed is visibleContacts, and takes a list's place until giveBack.
+func (c consoleAPI) listed(ctx context.Context, f store.ContactFilter) (visible store.ContactFilter, giveBack func(), err error) {
+	if visible, err = visibleContacts(ctx, f); err == nil {
+		giveBack, err = c.s.takeList(ctx)
 	}
-	giveBack, err := c.s.takeList(ctx)
+	return visible, giveBack, err
+}
+
+func (c consoleAPI) Contacts(ctx context.Context, f store.ContactFilter, after store.ContactKey, limit int) ([]store.Contact, error) {
+	f, giveBack, err := c.listed(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -35,11 +39,7 @@ func (c consoleAPI) Contacts(ctx context.Context, f store.ContactFilter, after s
 }
 
 func (c consoleAPI) Groups(ctx context.Context, f store.ContactFilter, after store.ContactKey, limit int) ([]store.Group, error) {
-	f, err := visibleContacts(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	giveBack, err := c.s.takeList(ctx)
+	f, giveBack, err := c.listed(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -235,11 +235,7 @@ func TestShutdownEndsStreams(t *testing.T) { // not parallel: it looks at all go
 		silent := b.dial(t, fmt.Sprintf("GET %s HTTP/1.1\r\nHost: x\r\nCookie: %s=%s\r\n\r\n", livePath, cookies[0].Name, cookies[0].Value))
 		_, err := bufio.NewReader(silent).ReadString('\n')
 		require.NoError(t, err)
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), limit.Wait)
-		defer cancel()
-		require.NoError(t, b.server.Shutdown(ctx))
-		require.Less(t, time.Since(began), time.Second)
+		require.NoError(t, b.server.Shutdown(limit.Context(t)))
 		for _, lines := range all {
 			awaitEnd(t, lines)
 		}
@@ -258,7 +254,7 @@ func TestShutdownEndsStreamsThatAsk(t *testing.T) {
 	limit.Receive(t, hung, "a look at the database")
 	began := time.Now()
 	require.NoError(t, b.server.Shutdown(limit.Context(t)))
-	require.Less(t, time.Since(began), time.Second)
+	require.Less(t, time.Since(began), 8*time.Second, "a look has ten")
 	awaitEnd(t, lines)
 }
 

@@ -63,7 +63,7 @@ type acceptedView struct {
 	Status         string          `json:"status" enum:"accepted"`
 	Deliveries     int             `json:"deliveries" doc:"recipient × channel"`
 	Unmatched      []recipientView `json:"unmatched" doc:"addresses that fit none of the channels"`
-	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many of the deliveries were cancelled at once, by code (capped); left out when none was" example:"{\"capped\": 2}"`
+	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many of the deliveries were cancelled at once, by code (capped, opted_out, suppressed); left out when none was" example:"{\"capped\": 2}"`
 	Contacts       *reachView      `json:"contacts,omitempty" doc:"what the contacts and groups among the recipients came to; missing when there are none"`
 	Expansion      *expansionView  `json:"expansion,omitempty" doc:"how far the deliveries to a large group are made; missing when all were made at once"`
 }

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -221,12 +219,3 @@ func (r *Reach) JSON() []byte {
 
 // Scan implements sql.Scanner.
 func (r *Reach) Scan(value any) error { return scanJSON(value, r) }
-
-// jsonOf returns JSON of texts and numbers only.
-func jsonOf(v any) []byte {
-	encoded, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("store: %v", err))
-	}
-	return encoded
-}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -130,20 +129,8 @@ func (a Amounts) JSON() []byte {
 	if len(a) == 0 {
 		return nil
 	}
-	encoded, _ := json.Marshal(a) // texts and numbers only
-	return encoded
+	return jsonOf(a)
 }
 
 // Scan implements sql.Scanner.
-func (a *Amounts) Scan(value any) error {
-	*a = nil
-	switch v := value.(type) {
-	case nil:
-		return nil
-	case string:
-		return json.Unmarshal([]byte(v), a)
-	case []byte:
-		return json.Unmarshal(v, a)
-	}
-	return fmt.Errorf("amounts are stored as %T", value)
-}
+func (a *Amounts) Scan(value any) error { *a = nil; return scanJSON(value, a) }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,25 +38,11 @@ func (c Codes) JSON() []byte {
 	if len(c) == 0 {
 		return nil
 	}
-	encoded, _ := json.Marshal(c) // texts only
-	return encoded
+	return jsonOf(c)
 }
 
 // Scan implements sql.Scanner.
 func (c *Codes) Scan(value any) error { *c = nil; return scanJSON(value, c) }
-
-// scanJSON decodes a column with JSON, which may be NULL.
-func scanJSON(value, into any) error {
-	switch v := value.(type) {
-	case nil:
-		return nil
-	case string:
-		return json.Unmarshal([]byte(v), into)
-	case []byte:
-		return json.Unmarshal(v, into)
-	}
-	return fmt.Errorf("JSON is stored as %T", value)
-}
 
 // Text is what a template sends in one language.
 type Text struct {
@@ -75,8 +60,7 @@ func (t Texts) JSON() []byte {
 	if len(t) == 0 {
 		return nil
 	}
-	encoded, _ := json.Marshal(t) // texts only
-	return encoded
+	return jsonOf(t)
 }
 
 // Scan implements sql.Scanner.

@@ -3,6 +3,7 @@ package templates
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"syscall"
@@ -14,8 +15,9 @@ import (
 )
 
 // maxWork is what the worst template may take of a processor, to parse or to render: half a
-// second, and as much again for slower machines. Most of what is below takes some 0.1 s.
-const maxWork = time.Second
+// second, and three times that for slower machines. Most of what is below takes some 0.1 s, and
+// what is not bounded takes minutes.
+const maxWork = 2 * time.Second
 
 // params of work. Each is what one body may hold.
 var (
@@ -177,15 +179,19 @@ func TestParsingsWorkIsBounded(t *testing.T) { // not parallel: it measures
 	}
 }
 
-// work returns the processor time that a function takes. What else the machine does makes
-// no difference.
+// work returns the processor time that a function takes: the least of three tries when the
+// first takes long, because what else the machine does slows a processor down too.
 func work(t *testing.T, do func()) time.Duration {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	before := processorTime(t)
-	do()
-	return processorTime(t) - before
+	least := time.Duration(math.MaxInt64)
+	for try := 0; try < 3 && least > maxWork/2; try++ {
+		before := processorTime(t)
+		do()
+		least = min(least, processorTime(t)-before)
+	}
+	return least
 }
 
 func processorTime(t *testing.T) time.Duration {

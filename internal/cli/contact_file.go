@@ -94,24 +94,6 @@ func readDocuments(path string, each func(place string, node ast.Node) error) er
 	return nil
 }
 
-// yamlFiles returns the YAML files of a folder by name.
-func yamlFiles(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir) // sorted
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, entry := range entries {
-		if ext := filepath.Ext(entry.Name()); ext == ".yaml" || ext == ".yml" {
-			files = append(files, filepath.Join(dir, entry.Name()))
-		}
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s has no YAML files", dir)
-	}
-	return files, nil
-}
-
 // inFile returns an error of the YAML parser with its own place, or else the document's.
 func inFile(place string, err error) error {
 	file := place

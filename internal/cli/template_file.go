@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -91,17 +89,13 @@ func parseTemplateFile(content []byte) (f sampledFile, err error) {
 // readTemplates reads the YAML files of a folder and returns them by template name.
 // It reports all problems at once.
 func readTemplates(dir string) (map[string]sampledFile, error) {
-	entries, err := os.ReadDir(dir) // sorted
+	paths, err := yamlFiles(dir)
 	if err != nil {
 		return nil, err
 	}
 	files := map[string]sampledFile{}
 	var problems []error
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
-		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
-			continue
-		}
+	for _, path := range paths {
 		content, err := readFile(path)
 		if err != nil {
 			return nil, err
@@ -115,9 +109,6 @@ func readTemplates(dir string) (map[string]sampledFile, error) {
 		default:
 			files[f.Template.Name] = f
 		}
-	}
-	if len(files) == 0 && len(problems) == 0 {
-		return nil, fmt.Errorf("%s has no YAML files", dir)
 	}
 	return files, errors.Join(problems...)
 }

@@ -49,7 +49,7 @@ func FuzzCheckRecipient(f *testing.F) {
 		r := store.Recipient{Type: types[uint(i)%uint(len(types))], Value: value}
 		start := time.Now()
 		err := accepting.CheckRecipient(known, r)
-		require.Less(t, time.Since(start), time.Second)
+		require.Less(t, time.Since(start), 10*time.Second)
 		if err != nil {
 			require.Contains(t, refusals, err.Error()) // fixed texts, without the address
 			return

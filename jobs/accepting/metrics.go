@@ -37,7 +37,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		}, []string{"channel"}),
 		withheld: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_deliveries_withheld_total",
-			Help: "Deliveries of accepted notifications that were cancelled at once, by code (capped).",
+			Help: "Deliveries of accepted notifications that were cancelled at once, by code.",
 		}, []string{"channel", "code"}),
 		fallbacks: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_alert_fallbacks_total",
@@ -55,7 +55,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (a *Accepter) Expect(registry *channels.Registry) {
 	for _, channel := range registry.Channels() {
 		a.metrics.deliveries.WithLabelValues(channel)
-		a.metrics.withheld.WithLabelValues(channel, store.CodeCapped)
+		for _, code := range []string{store.CodeCapped, store.CodeOptedOut, store.CodeSuppressed} {
+			a.metrics.withheld.WithLabelValues(channel, code)
+		}
 		a.metrics.fallbacks.WithLabelValues(channel, sentPlain)
 		a.metrics.fallbacks.WithLabelValues(channel, sentNothing)
 	}

@@ -67,7 +67,7 @@ type breakers struct {
 	mu       sync.Mutex
 	failures map[string]int           // in a row, by provider
 	until    map[string]time.Time     // by provider: it asked this replica to wait until then
-	open     map[string]store.Breaker // as read at readAt; replaced, never changed
+	open     map[string]store.Breaker // as read at readAt; replaced, never changed; nil before the first reading
 	readAt   time.Time
 	offered  map[string]time.Time // when a delivery was last admitted that may probe, by provider
 }
@@ -83,8 +83,8 @@ func newBreakers(st Store, live *settings.Live, log *zap.Logger, m *metrics) *br
 func (b *breakers) of(ctx context.Context, provider string) (store.Breaker, bool) {
 	b.mu.Lock()
 	open, stale := b.open, time.Since(b.readAt) > breakersAge
-	if stale {
-		b.readAt = time.Now() // others need not read meanwhile
+	if stale && open != nil {
+		b.readAt = time.Now() // others need not read meanwhile; but before the first reading nothing is known
 	}
 	b.mu.Unlock()
 	if stale {

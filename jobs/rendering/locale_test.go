@@ -230,6 +230,6 @@ func FuzzLocale(f *testing.F) {
 		} else if err != nil {
 			require.True(t, utf8.ValidString(err.Error()))
 		}
-		require.Less(t, time.Since(start), time.Second)
+		require.Less(t, time.Since(start), 10*time.Second)
 	})
 }

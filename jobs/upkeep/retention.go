@@ -104,6 +104,10 @@ func (r *Retention) expire(ctx context.Context, registry *channels.Registry, bef
 		if deleted > 0 {
 			r.log.Info("old messages deleted at the vendor", zap.String("provider", name), zap.Int("messages", deleted))
 		}
+		var e *channels.Error
+		if errors.As(err, &e) { // what the vendor says of anybody's messages may name them
+			err = &channels.Error{Class: e.Class, Code: e.Code}
+		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("delete old messages of provider %s: %w", name, err))
 		}

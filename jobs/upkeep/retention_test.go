@@ -2,7 +2,6 @@ package upkeep_test
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,7 +52,8 @@ func (k *keeper) Expire(_ context.Context, before time.Time) (int, error) {
 // channel or not. One that fails does not keep the others from it.
 func TestMessagesAtTheVendorAreDeleted(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		serving, spare := &keeper{Provider: b.Provider, err: errors.New("the cluster is away")}, &keeper{Provider: b.Provider}
+		refusal := &channels.Error{Class: channels.Misconfigured, Code: "k8s_403", Message: "no, because of canary"}
+		serving, spare := &keeper{Provider: b.Provider, err: refusal}, &keeper{Provider: b.Provider}
 		provider := func(name string, sender channels.Sender) channels.Provider {
 			return channels.Provider{Name: name, Type: jobstest.TestChannel, Sender: sender}
 		}
@@ -67,7 +67,8 @@ func TestMessagesAtTheVendorAreDeleted(t *testing.T) {
 		settings.Retention.Days = 30
 		b.Jobs.Apply(settings)
 		_, err := b.Jobs.Retention.Delete(t.Context())
-		require.ErrorContains(t, err, "provider a: the cluster is away")
+		require.ErrorContains(t, err, "provider a: k8s_403 (misconfigured)")
+		require.NotContains(t, err.Error(), "canary", "the log says nothing of whom the vendor names")
 		for _, k := range []*keeper{serving, spare} {
 			require.Len(t, k.before, 1)
 			require.WithinDuration(t, time.Now().AddDate(0, 0, -30), k.before[0], time.Minute)

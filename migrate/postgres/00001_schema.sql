@@ -233,7 +233,6 @@ CREATE TABLE kinds (
     critical    boolean NOT NULL,
     quiet       jsonb, -- object: from, to, timeZone, channels
     caps        jsonb NOT NULL, -- object by channel: limit, per
-    digest      jsonb, -- object: key, window, template
     updated_at  timestamptz NOT NULL,
     updated_by  text NOT NULL, -- app id
     CONSTRAINT kinds_optional CHECK (NOT (optional AND critical))

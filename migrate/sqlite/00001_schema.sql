@@ -215,7 +215,6 @@ CREATE TABLE kinds (
     critical    INTEGER NOT NULL,
     quiet       TEXT CHECK (json_valid(quiet)),
     caps        TEXT NOT NULL CHECK (json_valid(caps)),
-    digest      TEXT CHECK (json_valid(digest)),
     updated_at  INTEGER NOT NULL,
     updated_by  TEXT NOT NULL,
     CHECK (NOT (optional AND critical))

@@ -32,7 +32,7 @@ const (
 	// patience is the time of a call that ends by itself.
 	patience = 30 * time.Second
 	// late is how long after its time a call may end, on a busy machine.
-	late = 2 * time.Second
+	late = 10 * time.Second
 	// memory is what one call may allocate in all, in bytes, on average over the channels:
 	// twice the largest answer for reading it, and as much for the SDK's copies.
 	memory = 4 << 20

@@ -581,7 +581,7 @@ func TestWrongUsage(t *testing.T) {
 	version, _ := c.run(0, "--version")
 	require.Contains(t, version, "sealos-notify ")
 	help, _ := c.run(0, "help", "send")
-	require.Contains(t, strings.Join(strings.Fields(help), " "), "Types: user_id, email, phone, feishu_user_id, feishu_group, feishu_chat_id, dingtalk_group, dingtalk_user_id, wecom_group, wecom_user_id, webhook.")
+	require.Contains(t, strings.Join(strings.Fields(help), " "), "Types: contact, group, user_id, email, phone, feishu_user_id, feishu_group, feishu_chat_id, dingtalk_group, dingtalk_user_id, wecom_group, wecom_user_id, webhook.")
 }
 
 func TestHealthcheck(t *testing.T) {
