@@ -26,6 +26,22 @@ type Expansion struct {
 // Done reports whether no further deliveries will be made.
 func (e Expansion) Done() bool { return e.DoneAt != nil }
 
+// State returns what the notification's row has of it: open, done, or stopped when contacts are left; nil
+// of no expansion.
+func (e *Expansion) State() *string {
+	if e == nil {
+		return nil
+	}
+	state := "open"
+	switch {
+	case e.Stopped != "":
+		state = "stopped"
+	case e.Done():
+		state = "done"
+	}
+	return &state
+}
+
 // Stopped says why an expansion ended before its last contact.
 type Stopped string
 
@@ -56,6 +72,15 @@ type PlannedText struct {
 	Channel   string    `json:"channel"`
 	Locale    string    `json:"locale,omitempty"`
 	MessageID uuid.UUID `json:"messageId"`
+}
+
+// Messages returns the ids of its messages.
+func (p ExpansionPlan) Messages() []uuid.UUID {
+	ids := make([]uuid.UUID, len(p.Texts))
+	for i, text := range p.Texts {
+		ids[i] = text.MessageID
+	}
+	return ids
 }
 
 // JSON returns it as it is stored.

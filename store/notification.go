@@ -44,15 +44,6 @@ type Notification struct {
 	UpdatedAt time.Time
 }
 
-// Expanding returns the column of a new notification: nil when all its deliveries are made with it.
-func (n Notification) Expanding() *bool {
-	if n.Expansion == nil {
-		return nil
-	}
-	expanding := true
-	return &expanding
-}
-
 // Priority orders the deliveries that wait in a queue.
 type Priority string
 

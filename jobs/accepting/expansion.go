@@ -86,7 +86,7 @@ func (a *Accepter) fillExpansion(ctx context.Context, p *preparation, req Reques
 		}
 	}
 	// What would stop all of them stops the first ones, of which nothing is kept.
-	if err := p.addContacts(e.Plan, p.Messages, first.contacts); err != nil {
+	if err := p.addContacts(e.Plan, byID(p.Messages), first.contacts); err != nil {
 		return err
 	}
 	p.Deliveries, p.Jobs, p.reach = nil, nil, nil
@@ -153,18 +153,20 @@ func (a *Accepter) Expand(ctx context.Context, notification uuid.UUID) (Expandin
 	if errors.Is(err, store.ErrNotFound) || err == nil && n.Expansion == nil {
 		return Expanding{Done: true}, nil
 	}
-	var messages []store.Message
+	var found []store.Message
 	if err == nil {
-		messages, err = a.plannedMessages(ctx, n.Expansion.Plan)
+		found, err = a.store.FindMessages(ctx, n.Expansion.Plan.Messages())
 	}
 	if err != nil {
 		return Expanding{}, fmt.Errorf("read notification: %w", err)
 	}
+	messages, contacts := byID(found), a.bounds.batch
 	for until := time.Now().Add(expandTime); !n.Expansion.Done(); {
 		if a.expanding.Err() != nil || time.Now().After(until) {
 			return Expanding{}, nil
 		}
-		expanded, err := a.expandOnce(ctx, n, messages)
+		expanded, err := a.expandOnce(ctx, n, messages, contacts)
+		contacts = a.bounds.batch
 		var refused *refusal.Error
 		switch {
 		case errors.As(err, &refused):
@@ -172,6 +174,9 @@ func (a *Accepter) Expand(ctx context.Context, notification uuid.UUID) (Expandin
 			return Expanding{Wait: expandWait}, nil
 		case err != nil:
 			return Expanding{}, err
+		case expanded.Beyond != nil && expanded.Beyond.Used < expanded.Beyond.Most:
+			contacts = expanded.Beyond.Most - expanded.Beyond.Used // there is room for so many
+			continue
 		case expanded.Beyond != nil:
 			a.metrics.countLimited(n.AppID, []store.Quota{expanded.Beyond.Quota}, expanded.Beyond)
 			return Expanding{Wait: expanded.Beyond.Wait}, nil
@@ -185,19 +190,16 @@ func (a *Accepter) Expand(ctx context.Context, notification uuid.UUID) (Expandin
 // StopExpanding makes the running Expand return after their batch.
 func (a *Accepter) StopExpanding() { a.stopExpanding() }
 
-// plannedMessages returns the messages in the order of the plan.
-func (a *Accepter) plannedMessages(ctx context.Context, plan store.ExpansionPlan) ([]store.Message, error) {
-	ids := make([]uuid.UUID, len(plan.Texts))
-	for i, t := range plan.Texts {
-		ids[i] = t.MessageID
+func byID(list []store.Message) map[uuid.UUID]store.Message {
+	messages := make(map[uuid.UUID]store.Message, len(list))
+	for _, m := range list {
+		messages[m.ID] = m
 	}
-	found, err := a.store.FindMessages(ctx, ids)
-	slices.SortFunc(found, func(a, b store.Message) int { return slices.Index(ids, a.ID) - slices.Index(ids, b.ID) })
-	return found, err
+	return messages
 }
 
-// expandOnce reads the next contacts of a notification's group and writes their deliveries.
-func (a *Accepter) expandOnce(ctx context.Context, n store.Notification, messages []store.Message) (store.Expanded, error) {
+// expandOnce reads the next contacts of a notification's group, at most limit, and writes their deliveries.
+func (a *Accepter) expandOnce(ctx context.Context, n store.Notification, messages map[uuid.UUID]store.Message, limit int) (store.Expanded, error) {
 	ctx, cancel := context.WithTimeout(ctx, itemTime)
 	defer cancel()
 	e, now := n.Expansion, store.Now()
@@ -223,7 +225,7 @@ func (a *Accepter) expandOnce(ctx context.Context, n store.Notification, message
 	case err != nil:
 		return store.Expanded{}, fmt.Errorf("read group: %w", err)
 	default:
-		page, err := a.nextContacts(ctx, g, e.After, a.batchOf(e.Plan.Quotas))
+		page, err := a.nextContacts(ctx, g, e.After, limit)
 		if err != nil {
 			return store.Expanded{}, err
 		}
@@ -234,15 +236,6 @@ func (a *Accepter) expandOnce(ctx context.Context, n store.Notification, message
 	}
 	b.Acceptance = p.Acceptance
 	return a.store.Expand(ctx, b)
-}
-
-// batchOf returns how many contacts a batch has: no more than each quota has room for in a period.
-func (a *Accepter) batchOf(quotas []store.Quota) int {
-	n := a.bounds.batch
-	for _, q := range quotas {
-		n = min(n, q.Most)
-	}
-	return n
 }
 
 // contactPage is contacts of a group in the order of names.
@@ -297,35 +290,48 @@ func (a *Accepter) nextContacts(ctx context.Context, g store.Group, after string
 	return page, nil
 }
 
-// addContacts adds the deliveries of a plan's messages to the contacts that have an address for their
-// channel, each in the language that fits best.
-func (p *preparation) addContacts(plan store.ExpansionPlan, messages []store.Message, contacts []store.Contact) error {
+// addContacts adds the deliveries of a plan to the contacts that have an address for its channels.
+func (p *preparation) addContacts(plan store.ExpansionPlan, messages map[uuid.UUID]store.Message, contacts []store.Contact) error {
 	p.reach = &reach{position: map[store.ContactKey]int{}}
-	for i := 0; i < len(messages); {
-		channel := messages[i].Channel
-		provider, on := p.settings.Registry.Provider(channel)
-		if !on {
-			return refusal.New(refusal.ChannelOff, "channels."+channel, "this channel is not enabled here")
+	for rest := plan.Texts; len(rest) > 0; {
+		n := slices.IndexFunc(rest, func(t store.PlannedText) bool { return t.Channel != rest[0].Channel })
+		if n < 0 {
+			n = len(rest)
 		}
-		texts, n := plan.Texts[i:], 0
-		planned := store.Template{Locale: texts[0].Locale, Texts: store.Texts{}}
-		byLocale := map[string][]recipient{}
-		for ; n < len(texts) && texts[n].Channel == channel; n++ {
-			if n > 0 {
-				planned.Texts[texts[n].Locale] = store.Text{}
-			}
+		if err := p.addPlanned(plan, rest[:n], messages, contacts); err != nil {
+			return in(rest[0].Channel, err)
 		}
-		chooser := rendering.Choose(planned)
-		for _, r := range once(addressesOf(contacts, provider.Type, plan)) {
-			chosen := chooser.For(cmp.Or(r.locale, plan.OtherLocale)).Locale
-			byLocale[chosen] = append(byLocale[chosen], r)
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// addPlanned adds the deliveries of a channel, to each contact in the language that fits best. The texts
+// are those of the channel.
+func (p *preparation) addPlanned(
+	plan store.ExpansionPlan, texts []store.PlannedText, messages map[uuid.UUID]store.Message, contacts []store.Contact,
+) error {
+	provider, on := p.settings.Registry.Provider(texts[0].Channel)
+	if !on {
+		return refusal.New(refusal.ChannelOff, "", "this channel is not enabled here")
+	}
+	template := store.Template{Locale: texts[0].Locale, Texts: store.Texts{}}
+	for _, text := range texts[1:] {
+		template.Texts[text.Locale] = store.Text{}
+	}
+	chooser, byLocale := rendering.Choose(template), map[string][]recipient{}
+	for _, r := range once(addressesOf(contacts, provider.Type, plan)) {
+		chosen := chooser.For(cmp.Or(r.locale, plan.OtherLocale)).Locale
+		byLocale[chosen] = append(byLocale[chosen], r)
+	}
+	for _, text := range texts {
+		message, is := messages[text.MessageID]
+		if !is {
+			return fmt.Errorf("message %s: %w", text.MessageID, store.ErrNotFound)
 		}
-		for k, text := range texts[:n] {
-			if err := p.addDeliveries(messages[i+k], text.Locale, provider.Type, byLocale[text.Locale]); err != nil {
-				return in(channel, err)
-			}
+		if err := p.addDeliveries(message, text.Locale, provider.Type, byLocale[text.Locale]); err != nil {
+			return err
 		}
-		i += n
 	}
 	return nil
 }

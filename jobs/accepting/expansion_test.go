@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -218,6 +220,155 @@ func TestExpansionWaitsForLimits(t *testing.T) {
 	})
 }
 
+// What the app has sent elsewhere leaves room for fewer than a batch.
+func TestExpansionTakesWhatIsLeft(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		people(t, b, 10, nil)
+		other := jobstest.Request("other", 3)
+		other.Limits.PerDay = map[string]int{"test": 4}
+		_, err := b.Jobs.Accepter.Accept(t.Context(), other)
+		require.NoError(t, err)
+		req := toEveryone("1")
+		req.Limits = other.Limits
+		a, err := b.Jobs.Accepter.Accept(t.Context(), req)
+		require.NoError(t, err)
+		expanding, err := b.Jobs.Accepter.Expand(t.Context(), a.NotificationID)
+		require.NoError(t, err)
+		require.False(t, expanding.Done)
+		require.Len(t, b.Deliveries(a.NotificationID), 1)
+		b.Exec(`UPDATE app_use SET used = 0`) // the next day
+		_, err = b.Jobs.Accepter.Expand(t.Context(), a.NotificationID)
+		require.NoError(t, err)
+		require.Len(t, b.Deliveries(a.NotificationID), 5)
+	})
+}
+
+// Everybody gets the text in their language, as it was when the request was made.
+func TestExpansionInEachLanguage(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		storeTexts(t, b)
+		speak := []string{"", "en-US", "zh-TW", "de", "ja", "ko", "xx", "en"}
+		people(t, b, len(speak), func(i int, c *store.Contact) { c.Locale = speak[i] })
+		req := toEveryone("1")
+		req.Channels, req.Locale = textsRequest("").Channels, "en"
+		req.Limits.PerDay = map[string]int{"test": 4}
+		a, err := b.Jobs.Accepter.Accept(t.Context(), req)
+		require.NoError(t, err)
+		_, err = b.Jobs.Accepter.Expand(t.Context(), a.NotificationID)
+		require.NoError(t, err)
+		require.Len(t, b.Deliveries(a.NotificationID), 4)
+		b.Exec(`DELETE FROM templates`)
+		b.Exec(`UPDATE app_use SET used = 0`)
+		expandAll(t, b, a.NotificationID)
+
+		got, messages := locales(b, a.NotificationID)
+		want := map[string]string{}
+		for i, locale := range []string{"en", "en", "zh", "zh", "ja", "ko", "zh", "en"} {
+			want[fmt.Sprintf("user%d@example.com", i)] = locale
+		}
+		require.Equal(t, want, got)
+		require.Equal(t, 4, messages)
+		for _, d := range b.Deliveries(a.NotificationID) {
+			m, err := b.Store.Message(t.Context(), d.MessageID)
+			require.NoError(t, err)
+			require.Equal(t, map[string]string{"zh": "你好Li", "en": "Hello Li", "ja": "-", "ko": "-"}[d.Locale], m.Body)
+		}
+	})
+}
+
+// Each batch obeys the kind: who has switched it off and who has had enough gets a delivery that says
+// so, and others wait for the end of the night where they are.
+func TestExpansionObeysItsKind(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		quiet := quietNow()
+		putKind(t, b, store.Kind{Name: "billing", Optional: true, Quiet: quiet, Caps: map[string]store.Cap{"test": {Limit: 1, Per: store.PerDay}}})
+		people(t, b, 8, func(i int, c *store.Contact) {
+			if i == 4 {
+				c.TimeZone = "Etc/GMT+9"
+			}
+		})
+		require.NoError(t, b.Store.SwitchOff(t.Context(), store.Preference{
+			Recipient: store.Recipient{Type: store.RecipientContact, Value: "app/person-005"}, Source: store.SourceAPI, CreatedAt: store.Now(),
+		}))
+		_, err := accepted(t, b, "one", 1, nil) // user0
+		require.NoError(t, err)
+		toAll := func(key string) store.Notification {
+			req := toEveryone(key)
+			req.Kind = "billing"
+			a, err := b.Jobs.Accepter.Accept(t.Context(), req)
+			require.NoError(t, err)
+			return expandAll(t, b, a.NotificationID)
+		}
+		n := toAll("1")
+		require.Equal(t, store.Amounts{store.CodeCapped: 1, store.CodeOptedOut: 1}, n.Withheld)
+		require.Equal(t, store.Counts{Total: 8, Pending: 6, Cancelled: 2}, n.Counts)
+		states := map[string]string{}
+		for _, d := range b.Deliveries(n.ID) {
+			states[d.Contact] = d.LastCode
+			if d.JobID != store.NoJob {
+				states[d.Contact] = b.JobState(d.JobID)
+			}
+		}
+		require.Equal(t, map[string]string{
+			"app/person-000": "capped", "app/person-001": "scheduled", "app/person-002": "scheduled", "app/person-003": "scheduled",
+			"app/person-004": "available", "app/person-005": "opted_out", "app/person-006": "scheduled", "app/person-007": "scheduled",
+		}, states)
+		again := toAll("2")
+		require.Equal(t, store.Amounts{store.CodeCapped: 7, store.CodeOptedOut: 1}, again.Withheld)
+		require.Equal(t, store.NotificationCancelled, again.Status)
+
+		putKind(t, b, store.Kind{Name: "billing", Caps: map[string]store.Cap{"test": {Limit: 2, Per: store.PerDay}}})
+		require.Nil(t, toAll("3").Withheld, "the kind as it is now")
+		require.NoError(t, testutil.GatherAndCompare(b.Metrics, strings.NewReader(`
+# HELP sealos_notify_deliveries_withheld_total Deliveries of accepted notifications that were cancelled at once, by code.
+# TYPE sealos_notify_deliveries_withheld_total counter
+sealos_notify_deliveries_withheld_total{channel="test",code="capped"} 8
+sealos_notify_deliveries_withheld_total{channel="test",code="opted_out"} 2
+sealos_notify_deliveries_withheld_total{channel="test",code="suppressed"} 0
+`), "sealos_notify_deliveries_withheld_total"))
+	})
+}
+
+// Of an address that is erased nothing is left, though the group has another contact with it.
+func TestEraseWhileAGroupIsExpanded(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		st := &erasedBetween{Store: b.Store}
+		b.Rebuild(st)
+		people(t, b, 10, func(i int, c *store.Contact) {
+			if i == 7 {
+				c.Addresses[0].Value = "user1@example.com"
+			}
+		})
+		req := toEveryone("1")
+		req.Limits.PerDay = map[string]int{"test": 3}
+		a, err := b.Jobs.Accepter.Accept(t.Context(), req)
+		require.NoError(t, err)
+		_, err = b.Jobs.Accepter.Expand(t.Context(), a.NotificationID)
+		require.NoError(t, err)
+		b.Exec(`UPDATE app_use SET used = -100`)
+		st.between = func() { expandAll(t, b, a.NotificationID) }
+		done, err := b.Jobs.Control.Erase(t.Context(), steering.EraseRequest{Recipient: store.Recipient{Type: "email", Value: "user1@example.com"}}, store.Actor{AppID: "root"})
+		require.NoError(t, err)
+		require.False(t, done.More)
+		require.Equal(t, []int{2, 2}, []int{done.Deliveries, done.Contacts})
+		require.NotContains(t, reachedBy(b, a.NotificationID), "user1@example.com")
+	})
+}
+
+// erasedBetween does something once before addresses are erased in contacts.
+type erasedBetween struct {
+	store.Store
+	between func()
+}
+
+func (s *erasedBetween) EraseAddress(ctx context.Context, e store.Erasure) (int, error) {
+	if s.between != nil {
+		s.between()
+		s.between = nil
+	}
+	return s.Store.EraseAddress(ctx, e)
+}
+
 // A channel that is off, or a group that is deleted, while an expansion goes on.
 func TestExpansionWhileThingsChange(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
@@ -242,6 +393,12 @@ func TestExpansionWhileThingsChange(t *testing.T) {
 		n := expandAll(t, b, id)
 		require.Equal(t, store.StoppedNoGroup, n.Expansion.Stopped)
 		require.Equal(t, store.NotificationCancelled, n.Status, "nothing was sent")
+
+		putGroup(t, b, store.Group{ContactKey: store.ContactKey{Owner: "app", Name: "everyone"}, Labels: store.Labels{"all": "yes"}})
+		id = accept("another one of that name")
+		require.NoError(t, b.Store.DeleteGroup(t.Context(), store.ContactKey{Owner: "app", Name: "everyone"}, store.Actor{AppID: "app"}))
+		putGroup(t, b, store.Group{ContactKey: store.ContactKey{Name: "everyone"}, Contacts: []string{"person-001"}})
+		require.Equal(t, store.StoppedNoGroup, expandAll(t, b, id).Expansion.Stopped)
 
 		expanding, err = b.Jobs.Accepter.Expand(t.Context(), uuid.New())
 		require.NoError(t, err)

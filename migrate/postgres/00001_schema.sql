@@ -13,18 +13,18 @@ CREATE TABLE notifications (
     unmatched       jsonb, -- array of {type, value}; NULL when all recipients matched
     contacts        json, -- object: which contacts it reaches; NULL when it names none
     -- Deliveries by stored status. The rest of total is pending.
-    total           integer NOT NULL CHECK (total > 0 OR expanding IS NOT NULL),
+    total           integer NOT NULL CHECK (total > 0 OR expansion IS NOT NULL),
     failed          integer NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         integer NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            integer NOT NULL DEFAULT 0 CHECK (dead >= 0),
     cancelled       integer NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
-    expanding       boolean, -- further deliveries are being made; NULL: all were made when it was accepted
+    expansion       text CHECK (expansion IN ('open', 'done', 'stopped')), -- NULL: all deliveries were made when it was accepted
     -- Derived, so that it cannot disagree with the counts.
     status          text NOT NULL GENERATED ALWAYS AS (CASE
-        WHEN failed + success + dead + cancelled = 0 AND (total > 0 OR expanding) THEN 'pending'
-        WHEN success + dead + cancelled < total OR expanding THEN 'processing'
+        WHEN failed + success + dead + cancelled = 0 AND (total > 0 OR expansion = 'open') THEN 'pending'
+        WHEN success + dead + cancelled < total OR expansion = 'open' THEN 'processing'
         WHEN dead > 0 THEN 'failed'
-        WHEN cancelled > 0 OR total = 0 THEN 'cancelled'
+        WHEN cancelled > 0 OR total = 0 OR expansion = 'stopped' THEN 'cancelled'
         ELSE 'success' END) STORED,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,

@@ -10,17 +10,17 @@ CREATE TABLE notifications (
     request_hash    BLOB NOT NULL,
     unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
     contacts        TEXT CHECK (json_valid(contacts)),
-    total           INTEGER NOT NULL CHECK (total > 0 OR expanding IS NOT NULL),
+    total           INTEGER NOT NULL CHECK (total > 0 OR expansion IS NOT NULL),
     failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            INTEGER NOT NULL DEFAULT 0 CHECK (dead >= 0),
     cancelled       INTEGER NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
-    expanding       INTEGER,
+    expansion       TEXT CHECK (expansion IN ('open', 'done', 'stopped')),
     status          TEXT NOT NULL GENERATED ALWAYS AS (CASE
-        WHEN failed + success + dead + cancelled = 0 AND (total > 0 OR expanding) THEN 'pending'
-        WHEN success + dead + cancelled < total OR expanding THEN 'processing'
+        WHEN failed + success + dead + cancelled = 0 AND (total > 0 OR expansion = 'open') THEN 'pending'
+        WHEN success + dead + cancelled < total OR expansion = 'open' THEN 'processing'
         WHEN dead > 0 THEN 'failed'
-        WHEN cancelled > 0 OR total = 0 THEN 'cancelled'
+        WHEN cancelled > 0 OR total = 0 OR expansion = 'stopped' THEN 'cancelled'
         ELSE 'success' END) STORED,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,

@@ -126,9 +126,9 @@ func (s *Store) writeExpansion(
 		b.Notification.ID, e.After, e.Contacts, e.Deliveries, e.DoneAt, string(e.Stopped))
 	withheld := b.Notification.Withheld
 	queries.Queue(`
-		UPDATE notifications SET total = total + $2, expanding = $3, updated_at = greatest(updated_at, $4), cancelled = cancelled + $5, withheld = $6
+		UPDATE notifications SET total = total + $2, expansion = $3, updated_at = greatest(updated_at, $4), cancelled = cancelled + $5, withheld = $6
 		WHERE id = $1`,
-		b.Notification.ID, len(b.Deliveries), !e.Done(), b.Notification.UpdatedAt, withheld.Sum(), before.Plus(withheld).JSON())
+		b.Notification.ID, len(b.Deliveries), e.State(), b.Notification.UpdatedAt, withheld.Sum(), before.Plus(withheld).JSON())
 	writeUses(&queries, used)
 	writeRecipientUses(&queries, counted)
 	s.writeCounts(&queries, store.CountAccepted([]store.Acceptance{b.Acceptance}))
@@ -142,13 +142,31 @@ func stopExpansion(ctx context.Context, tx pgx.Tx, notification uuid.UUID, at ti
 	return endExpansion(ctx, tx, notification, store.StoppedCancelled, at)
 }
 
+// eraseExpansion ends the expansion of a notification whose erasure begins, and erases the messages that
+// none of its deliveries has. It returns how many those were.
+func eraseExpansion(ctx context.Context, tx pgx.Tx, e store.Erasure) (int, error) {
+	if e.NotificationID == uuid.Nil || e.After != uuid.Nil {
+		return 0, nil
+	}
+	if _, err := stopExpansion(ctx, tx, e.NotificationID, e.At); err != nil {
+		return 0, err
+	}
+	unsent, err := tx.Exec(ctx, `
+		UPDATE messages m SET subject = '', body = $2, params = NULL, mention = NULL
+		FROM expansions e, jsonb_array_elements(e.plan -> 'texts') AS text
+		WHERE e.notification_id = $1 AND m.id = (text ->> 'messageId')::uuid AND m.body <> $2
+			AND NOT EXISTS (SELECT FROM deliveries d WHERE d.notification_id = $1 AND d.message_id = m.id AND d.job_id <> 0)`,
+		e.NotificationID, store.ErasedText)
+	return int(unsent.RowsAffected()), err
+}
+
 func endExpansion(ctx context.Context, tx pgx.Tx, notification uuid.UUID, why store.Stopped, at time.Time) (bool, error) {
 	ended, err := tx.Exec(ctx, `
 		WITH ended AS (
 			UPDATE expansions SET after_name = '', done_at = $2, stopped = $3 WHERE notification_id = $1 AND done_at IS NULL
 			RETURNING notification_id
 		)
-		UPDATE notifications SET expanding = false, updated_at = greatest(updated_at, $2) WHERE id IN (SELECT notification_id FROM ended)`,
+		UPDATE notifications SET expansion = 'stopped', updated_at = greatest(updated_at, $2) WHERE id IN (SELECT notification_id FROM ended)`,
 		notification, at, string(why))
 	return ended.RowsAffected() > 0, err
 }

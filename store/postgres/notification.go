@@ -202,10 +202,10 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	}
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expanding)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
-			$13::text[], $14::jsonb[], $15::integer[], $16::json[], $17::boolean[])
+			$13::text[], $14::jsonb[], $15::integer[], $16::json[], $17::text[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -223,7 +223,7 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Withheld.JSON() }),
 		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() }),
 		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Reach.JSON() }),
-		column(batch, func(a *store.Acceptance) *bool { return a.Notification.Expanding() })).
+		column(batch, func(a *store.Acceptance) *string { return a.Notification.Expansion.State() })).
 		Exec(func(inserted pgconn.CommandTag) error {
 			if int(inserted.RowsAffected()) < len(batch) {
 				return errRepeated

@@ -61,9 +61,11 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if err != nil {
 			return err
 		}
-		if _, err := stopExpansion(ctx, tx, e.NotificationID, e.At); err != nil {
+		unsent, err := eraseExpansion(ctx, tx, e)
+		if err != nil {
 			return err
 		}
+		done.Messages = unsent
 		if err := insertAudit(ctx, tx, e.Audit...); err != nil || len(ids) == 0 {
 			return err
 		}
@@ -89,6 +91,7 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		}
 		done.Messages, err = changed(ctx, tx, eraseMessages, page, store.ErasedText)
 		done.Shared = messages - done.Messages
+		done.Messages += unsent
 		return err
 	})
 	if err != nil {

@@ -103,9 +103,9 @@ func (s *Store) writeExpansion(
 	}
 	withheld := b.Notification.Withheld
 	if _, err := changed(ctx, tx, `
-		UPDATE notifications SET total = total + ?2, expanding = ?3, updated_at = max(updated_at, ?4), cancelled = cancelled + ?5, withheld = ?6
+		UPDATE notifications SET total = total + ?2, expansion = ?3, updated_at = max(updated_at, ?4), cancelled = cancelled + ?5, withheld = ?6
 		WHERE id = ?1`,
-		b.Notification.ID, len(b.Deliveries), !e.Done(), b.Notification.UpdatedAt, withheld.Sum(), text(before.Plus(withheld).JSON())); err != nil {
+		b.Notification.ID, len(b.Deliveries), e.State(), b.Notification.UpdatedAt, withheld.Sum(), text(before.Plus(withheld).JSON())); err != nil {
 		return err
 	}
 	if err := writeRecipientUses(ctx, tx, counted); err != nil {
@@ -122,6 +122,22 @@ func stopExpansion(ctx context.Context, tx *sql.Tx, notification uuid.UUID, at t
 	return endExpansion(ctx, tx, notification, store.StoppedCancelled, at)
 }
 
+// eraseExpansion ends the expansion of a notification whose erasure begins, and erases the messages that
+// none of its deliveries has. It returns how many those were.
+func eraseExpansion(ctx context.Context, tx *sql.Tx, e store.Erasure) (int, error) {
+	if e.NotificationID == uuid.Nil || e.After != uuid.Nil {
+		return 0, nil
+	}
+	if _, err := stopExpansion(ctx, tx, e.NotificationID, e.At); err != nil {
+		return 0, err
+	}
+	return changed(ctx, tx, `
+		UPDATE messages SET subject = '', body = ?2, params = NULL, mention = NULL
+		WHERE id IN (SELECT value ->> 'messageId' FROM expansions, json_each(plan -> 'texts') WHERE notification_id = ?1) AND body <> ?2
+			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notification_id = ?1 AND d.message_id = messages.id AND d.job_id <> 0)`,
+		e.NotificationID, store.ErasedText)
+}
+
 func endExpansion(ctx context.Context, tx *sql.Tx, notification uuid.UUID, why store.Stopped, at time.Time) (bool, error) {
 	ended, err := changed(ctx, tx, `
 		UPDATE expansions SET after_name = '', done_at = ?2, stopped = ?3 WHERE notification_id = ?1 AND done_at IS NULL`,
@@ -129,7 +145,7 @@ func endExpansion(ctx context.Context, tx *sql.Tx, notification uuid.UUID, why s
 	if err != nil || ended == 0 {
 		return false, err
 	}
-	_, err = changed(ctx, tx, `UPDATE notifications SET expanding = 0, updated_at = max(updated_at, ?2) WHERE id = ?1`, notification, at)
+	_, err = changed(ctx, tx, `UPDATE notifications SET expansion = 'stopped', updated_at = max(updated_at, ?2) WHERE id = ?1`, notification, at)
 	return true, err
 }
 

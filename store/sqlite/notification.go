@@ -115,13 +115,13 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 	}
 	written, err := query(ctx, tx, sqlread.Notification, `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expanding)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
 		n.SendAt, n.ExpiresAt, n.Priority, n.Test,
-		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum(), text(n.Reach.JSON()), n.Expanding())
+		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum(), text(n.Reach.JSON()), n.Expansion.State())
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}

@@ -39,8 +39,7 @@ func (r Reader) CountExpansions(ctx context.Context) (int, error) {
 	return wrapped(n, err, "count expansions")
 }
 
-// withExpansion adds all of a notification's expansion, of which its row has only whether it is
-// done. There are few.
+// withExpansion adds a notification's expansion, of which its row has only the state. There are few.
 func (r Reader) withExpansion(ctx context.Context, n store.Notification) (store.Notification, error) {
 	if n.Expansion == nil {
 		return n, nil

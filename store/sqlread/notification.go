@@ -18,20 +18,17 @@ const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN tota
 	CASE WHEN total < 0 THEN contacts END, ` + otherColumns
 
 const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
-	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld, expanding`
+	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld, expansion`
 
 // Notification scans NotificationColumns.
 func Notification(row Row) (store.Notification, error) {
 	var n store.Notification
-	var expanding *bool
+	var expansion *string
 	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched, &n.Reach,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
-		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld, &expanding)
-	if expanding != nil {
-		n.Expansion = &store.Expansion{}
-		if !*expanding {
-			n.Expansion.DoneAt = &n.UpdatedAt
-		}
+		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld, &expansion)
+	if expansion != nil {
+		n.Expansion = &store.Expansion{} // see withExpansion
 	}
 	return n, err
 }
@@ -84,7 +81,7 @@ func (c *conditions) state(status store.NotificationStatus, ended string) {
 	const expanding = ` UNION ALL SELECT notification_id FROM expansions WHERE done_at IS NULL`
 	having := map[store.NotificationStatus]string{
 		store.NotificationFailed:     ended + `d.status = 'dead'`,
-		store.NotificationCancelled:  ended + `d.status = 'cancelled' UNION ALL SELECT notification_id FROM expansions WHERE deliveries = 0`,
+		store.NotificationCancelled:  ended + `d.status = 'cancelled' UNION ALL SELECT notification_id FROM expansions WHERE deliveries = 0 OR stopped <> ''`,
 		store.NotificationPending:    `d.status IN ('pending', 'failed')` + expanding,
 		store.NotificationProcessing: `d.status IN ('pending', 'failed')` + expanding,
 	}[status]

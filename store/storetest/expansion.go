@@ -19,13 +19,17 @@ var expansionCases = map[string]func(*testing.T, bundle){
 	"Expand/nobody has an address":                 expandNobody,
 	"Expand/cancelled in the middle":               expandCancelled,
 	"Expand/cancelled before the first batch":      expandCancelledFirst,
+	"Expand/cancelled when all so far has arrived": expandCancelledLate,
+	"Expand/what must not be sent is withheld":     expandWithheld,
 	"Expand/erased in the middle":                  expandErased,
+	"Expand/erased before the first batch":         expandErasedFirst,
 	"Expand/beyond a quota nothing is written":     expandBeyond,
 	"Expand/its job was lost":                      expandLost,
 	"Expand/many replicas at once":                 expandConcurrently,
 	"Expand/cancelled while outcomes come":         expandWhileCancelling,
 	"Expand/status while outcomes come":            expandStatus,
-	"Expand/deleted with everything":               expandDeleted,
+	"DeleteClosed/an expansion":                    expandDeleted,
+	"DeleteClosed/a large expansion in parts":      expandDeletedInParts,
 	"Accept/a key is taken by an expansion":        expandReplayed,
 	"ListNotifications/those that expand by state": expandListed,
 }
@@ -102,11 +106,11 @@ func expandAll(t *testing.T, b bundle) {
 	_, err = b.Message(t.Context(), a.Messages[0].ID)
 	require.NoError(t, err, "it is rendered before anybody gets it")
 
-	require.Len(t, b.expand(t, batchOf(a, "", "c2", 1, 2)).Written, 2)
+	require.Len(t, b.expand(t, batchOf(a, "", "c2", 1, 2)).Written.Deliveries, 2)
 	b.requireExpansion(t, a.Notification.ID, "c2", 2, 2, false)
 	empty := batchOf(a, "c2", "c3")
 	empty.Contacts = 1
-	require.Empty(t, b.expand(t, empty).Written, "one without an address")
+	require.Empty(t, b.expand(t, empty).Written.Deliveries, "one without an address")
 	b.requireExpansion(t, a.Notification.ID, "c3", 3, 2, false)
 	expanded := b.expand(t, done(batchOf(a, "c3", "c4", 4)))
 	require.True(t, expanded.Expansion.Done())
@@ -131,10 +135,10 @@ func expandOnce(t *testing.T, b bundle) {
 	again := batchOf(a, "c2", "c5", 2, 3, 1)
 	again.Deliveries[2].Channel = "sms" // the same address over another channel is another delivery
 	expanded := b.expand(t, again)
-	require.Len(t, expanded.Written, 2)
+	require.Len(t, expanded.Written.Deliveries, 2)
 	require.Equal(t, 4, expanded.Expansion.Deliveries)
 	require.Equal(t, 4, b.notification(t, a.Notification.ID).Counts.Total)
-	require.Len(t, b.expand(t, batchOf(other, "", "c2", 1, 2)).Written, 2, "each notification for itself")
+	require.Len(t, b.expand(t, batchOf(other, "", "c2", 1, 2)).Written.Deliveries, 2, "each notification for itself")
 }
 
 func expandFenced(t *testing.T, b bundle) {
@@ -142,12 +146,12 @@ func expandFenced(t *testing.T, b bundle) {
 	b.accept(t, a)
 	first := batchOf(a, "", "c2", 1, 2)
 	b.expand(t, first)
-	require.Empty(t, b.expand(t, first).Written, "the reply to its commit was lost")
+	require.Empty(t, b.expand(t, first).Written.Deliveries, "the reply to its commit was lost")
 	slow := batchOf(a, "", "c3", 1, 2, 3)
-	require.Empty(t, b.expand(t, slow).Written, "another worker was faster")
+	require.Empty(t, b.expand(t, slow).Written.Deliveries, "another worker was faster")
 	b.requireExpansion(t, a.Notification.ID, "c2", 2, 2, false)
 	b.expand(t, done(batchOf(a, "c2", "c3", 3)))
-	require.Empty(t, b.expand(t, batchOf(a, "", "c1", 7)).Written, "it is over")
+	require.Empty(t, b.expand(t, batchOf(a, "", "c1", 7)).Written.Deliveries, "it is over")
 	b.requireExpansion(t, a.Notification.ID, "", 3, 3, true)
 }
 
@@ -178,7 +182,7 @@ func expandCancelled(t *testing.T, b bundle) {
 	b.accept(t, a)
 	b.expand(t, batchOf(a, "", "c2", 1, 2))
 	require.Equal(t, 2, b.cancel(t, a.Notification).Deliveries)
-	require.Empty(t, b.expand(t, batchOf(a, "c2", "c3", 3)).Written)
+	require.Empty(t, b.expand(t, batchOf(a, "c2", "c3", 3)).Written.Deliveries)
 	n := b.requireExpansion(t, a.Notification.ID, "", 2, 2, true)
 	require.Equal(t, store.StoppedCancelled, n.Expansion.Stopped)
 	require.Equal(t, store.NotificationCancelled, n.Status)
@@ -192,21 +196,90 @@ func expandCancelledFirst(t *testing.T, b bundle) {
 	_, err := b.Cancel(t.Context(), c)
 	require.NoError(t, err)
 	require.Len(t, b.audit(t, store.AuditFilter{}), 1, "it has ended something")
-	require.Empty(t, b.expand(t, batchOf(a, "", "c1", 1)).Written)
+	require.Empty(t, b.expand(t, batchOf(a, "", "c1", 1)).Written.Deliveries)
 	require.Equal(t, store.NotificationCancelled, b.requireExpansion(t, a.Notification.ID, "", 0, 0, true).Status)
 	_, err = b.Cancel(t.Context(), c)
 	require.NoError(t, err)
 	require.Len(t, b.audit(t, store.AuditFilter{}), 1)
 }
 
+// Contacts are left, so it is no success.
+func expandCancelledLate(t *testing.T, b bundle) {
+	a := expanding("k")
+	b.accept(t, a)
+	b.expand(t, batchOf(a, "", "c1", 1))
+	b.close(t, a)
+	b.cancel(t, a.Notification)
+	n := b.notification(t, a.Notification.ID)
+	require.Equal(t, store.Counts{Total: 1, Success: 1}, n.Counts)
+	require.Equal(t, store.NotificationCancelled, n.Status)
+	listed, err := b.ListNotifications(t.Context(), store.NotificationFilter{Status: store.NotificationCancelled}, uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+}
+
+// The reasons of all batches add up, and what is withheld uses no cap.
+func expandWithheld(t *testing.T, b bundle) {
+	b.suppress(t) // user0
+	for _, user := range []string{"user1", "user6"} {
+		require.NoError(t, b.SwitchOff(t.Context(), store.Preference{
+			Recipient: store.Recipient{Type: "email", Value: user + "@example.com"}, Kind: "billing", Source: store.SourceLink, CreatedAt: store.Now(),
+		}))
+	}
+	b.accept(t, capped("billing", "users 0 to 2", 3, 1))
+	a := expanding("k")
+	a.Notification.Kind = "billing"
+	b.accept(t, a)
+	batch := func(after, last string, users ...int) store.ExpansionBatch {
+		batch := batchOf(a, after, last, users...)
+		batch.Kind, batch.Suppressible = capped("billing", "", 0, 1).Kind, true
+		batch.Kind.Optional = true
+		return batch
+	}
+	first := b.expand(t, batch("", "c3", 0, 1, 2, 3))
+	require.Equal(t, map[store.Withheld]int{
+		{Channel: "email", Code: store.CodeSuppressed}: 1, {Channel: "email", Code: store.CodeOptedOut}: 1, {Channel: "email", Code: store.CodeCapped}: 1,
+	}, first.Written.Withheld())
+	second := b.expand(t, done(batch("c3", "c6", 2, 4, 6)))
+	require.Equal(t, map[store.Withheld]int{{Channel: "email", Code: store.CodeOptedOut}: 1}, second.Written.Withheld(), "user2 has a delivery, which says why it was not sent")
+
+	n := b.notification(t, a.Notification.ID)
+	require.Equal(t, store.Counts{Total: 6, Pending: 2, Cancelled: 4}, n.Counts)
+	require.Equal(t, store.Amounts{store.CodeSuppressed: 1, store.CodeOptedOut: 2, store.CodeCapped: 1}, n.Withheld)
+	list, err := b.DeliveriesOf(t.Context(), a.Notification.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	var codes []string
+	for _, d := range list {
+		codes = append(codes, d.LastCode)
+		require.Equal(t, d.LastCode != "", d.JobID == store.NoJob)
+	}
+	require.Equal(t, []string{store.CodeSuppressed, store.CodeOptedOut, store.CodeCapped, "", "", store.CodeOptedOut}, codes)
+	later := capped("billing", "users 0 to 4", 5, 2)
+	b.accept(t, later)
+	require.Zero(t, b.notification(t, later.Notification.ID).Withheld.Sum(), "of two a day, nobody has more than one")
+}
+
 func expandErased(t *testing.T, b bundle) {
 	a := expanding("k")
 	b.accept(t, a)
 	b.expand(t, batchOf(a, "", "c1", 1))
-	_, err := b.Erase(t.Context(), store.Erasure{NotificationID: a.Notification.ID, Limit: 10, Code: "erased", At: store.Now()})
-	require.NoError(t, err)
-	require.Empty(t, b.expand(t, batchOf(a, "c1", "c2", 2)).Written)
+	require.Equal(t, 1, b.erase(t, erasure(store.Recipient{}, a.Notification.ID)).Messages)
+	require.Empty(t, b.expand(t, batchOf(a, "c1", "c2", 2)).Written.Deliveries)
 	require.True(t, b.notification(t, a.Notification.ID).Expansion.Done())
+}
+
+// The text that nobody has got is erased, too.
+func expandErasedFirst(t *testing.T, b bundle) {
+	a := expanding("k")
+	b.accept(t, a)
+	for _, want := range []int{1, 0} {
+		require.Equal(t, want, b.erase(t, erasure(store.Recipient{}, a.Notification.ID)).Messages)
+	}
+	m, err := b.Message(t.Context(), a.Messages[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, store.ErasedText, m.Body)
+	require.Empty(t, b.expand(t, batchOf(a, "", "c2", 2)).Written.Deliveries)
+	require.Equal(t, store.NotificationCancelled, b.notification(t, a.Notification.ID).Status)
 }
 
 func expandBeyond(t *testing.T, b bundle) {
@@ -217,7 +290,7 @@ func expandBeyond(t *testing.T, b bundle) {
 	beyond := b.expand(t, batch)
 	require.Equal(t, 3, beyond.Beyond.Used)
 	requireUntilEnd(t, store.PerDay, beyond.Beyond.Wait)
-	require.Empty(t, beyond.Written)
+	require.Empty(t, beyond.Written.Deliveries)
 	b.requireExpansion(t, a.Notification.ID, "", 0, 0, false)
 	require.Equal(t, map[string]int{"email/day": 3}, b.used(t, "app"))
 	batch = batchOf(a, "", "c2", 1, 2)
@@ -322,7 +395,7 @@ func expandStatus(t *testing.T, b bundle) {
 	require.NoError(t, err)
 	b.record(t.Context(), t, outcome(list[0], 1, store.DeliverySuccess), outcome(list[1], 1, store.DeliverySuccess))
 	require.Equal(t, store.NotificationProcessing, b.notification(t, a.Notification.ID).Status, "all that were made have arrived, and more will be")
-	n, err := b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 10)
+	n, _, err := b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Zero(t, n)
 	b.expand(t, done(batchOf(a, "c2", "c3")))
@@ -333,11 +406,42 @@ func expandDeleted(t *testing.T, b bundle) {
 	a := expanding("k")
 	b.accept(t, a)
 	b.expand(t, done(batchOf(a, "", "c2")))
-	n, err := b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 10)
+	n, _, err := b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	for _, table := range []string{"notifications", "expansions", "messages"} {
 		require.Zero(t, b.count(t, table), table)
+	}
+}
+
+// No transaction is longer than for others.
+func expandDeletedInParts(t *testing.T, b bundle) {
+	for _, deliveries := range []int{6, 7} {
+		a := expanding(fmt.Sprint(deliveries))
+		b.accept(t, a)
+		users := make([]int, deliveries)
+		for i := range users {
+			users[i] = i
+		}
+		b.expand(t, done(batchOf(a, "", "c7", users...)))
+		b.close(t, a)
+		for deleted := 0; deleted == 0; {
+			_, err := b.Message(t.Context(), a.Messages[0].ID)
+			require.NoError(t, err)
+			var more bool
+			deleted, more, err = b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 3)
+			require.NoError(t, err)
+			require.True(t, more)
+			deliveries = max(0, deliveries-3)
+			require.Equal(t, deliveries, b.count(t, "deliveries"))
+			require.Equal(t, deliveries, b.count(t, "attempts"))
+		}
+		_, more, err := b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 3)
+		require.NoError(t, err)
+		require.False(t, more)
+		for _, table := range []string{"notifications", "deliveries", "expansions", "messages"} {
+			require.Zero(t, b.count(t, table), table)
+		}
 	}
 }
 
