@@ -120,7 +120,7 @@ type notificationView struct {
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
 	Kind           string          `json:"kind" doc:"name of the kind; empty: none"`
-	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many deliveries were cancelled when it was accepted, by code (capped); left out when none was"`
+	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many deliveries were cancelled when they were made, by code (capped, opted_out, suppressed); left out when none was"`
 	Test           bool            `json:"test" doc:"true when it tests a template, or was sent with a test secret"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`

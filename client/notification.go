@@ -119,7 +119,7 @@ type Notification struct {
 	ExpiresAt      *time.Time     `json:"expiresAt"` // nil: never
 	Priority       string         `json:"priority"`
 	Kind           string         `json:"kind"`               // empty: none
-	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when it was accepted, by code
+	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when they were made, by code
 	Test           bool           `json:"test"`               // made by Client.TestTemplate, or with a test secret
 	CreatedAt      time.Time      `json:"createdAt"`
 	UpdatedAt      time.Time      `json:"updatedAt"`

@@ -39,6 +39,9 @@ func (s *session) await(ctx context.Context, id, key string, timeout time.Durati
 		return err
 	}
 	if n.Status != client.StatusSuccess {
+		if n.Expansion != nil && n.Expansion.Stopped != "" {
+			return &failure{fmt.Errorf("notification %s: %s; %s", id, expansionText(n.Expansion), countsText(n.Counts)), exitIncomplete}
+		}
 		if n.Counts.Total == 0 {
 			return &failure{fmt.Errorf("notification %s: nothing was sent", id), exitIncomplete}
 		}

@@ -34,7 +34,7 @@ func (l look) awaitIdle(ctx context.Context) error {
 	for {
 		var busy bool
 		err := l.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM river_job
-			WHERE state IN ('available', 'running', 'retryable', 'scheduled') AND queue IN ('default', 'feishu_app'))`).Scan(&busy)
+			WHERE state IN ('available', 'running', 'retryable', 'scheduled') AND queue IN ('default', 'feishu_app', 'expand'))`).Scan(&busy)
 		if err != nil || !busy {
 			return err
 		}
