@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ type bounds struct{ deliveries, batch int }
 
 // largeGroup returns the group that a request goes to when it has more contacts than one request
 // bears. Only a group that is the only recipient may.
-func (a *Accepter) largeGroup(ctx context.Context, p *preparation, channels int) (g store.Group, is bool, err error) {
+func (a *Accepter) largeGroup(ctx context.Context, p *preparation) (g store.Group, is bool, err error) {
 	to := p.lists.common
 	if len(to) != 1 || to[0].Type != RecipientGroup || len(p.lists.own) > 0 || p.alerts != nil {
 		return g, false, nil
@@ -43,7 +42,7 @@ func (a *Accepter) largeGroup(ctx context.Context, p *preparation, channels int)
 	if g, err = a.group(ctx, store.ContactKey{Owner: p.owner, Name: to[0].Value}); errors.Is(err, store.ErrNotFound) {
 		return g, false, nil // resolve refuses it
 	}
-	most, n := a.bounds.deliveries/max(1, channels), len(g.Contacts)
+	most, n := a.bounds.deliveries/max(1, len(p.lists.channels)), len(g.Contacts)
 	if err == nil && n <= most && len(g.Labels) > 0 {
 		var labelled int
 		labelled, err = a.store.CountContactsWith(ctx, g.Owner, g.Labels, most-n+1)
@@ -80,7 +79,7 @@ func (a *Accepter) fillExpansion(ctx context.Context, p *preparation, req Reques
 	}
 	turn := a.renderer.Begin(ctx, req.AppID)
 	defer turn.End()
-	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
+	for _, channel := range p.lists.channels {
 		if err := a.planChannel(ctx, p, turn, channel, req.Channels[channel], first.contacts, find); err != nil {
 			return in(channel, err)
 		}

@@ -72,8 +72,8 @@ func (m *metrics) countAccepted(a store.Acceptance, withheld map[store.Withheld]
 // countDeliveries counts deliveries that were just written, and what was withheld of them.
 func (m *metrics) countDeliveries(deliveries []store.Delivery, withheld map[store.Withheld]int) {
 	byChannel := map[string]int{}
-	for _, d := range deliveries {
-		byChannel[d.Channel]++
+	for i := range deliveries {
+		byChannel[deliveries[i].Channel]++
 	}
 	for channel, n := range byChannel {
 		m.deliveries.WithLabelValues(channel).Add(float64(n))

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -63,7 +61,7 @@ func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from s
 	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
 		return err
 	}
-	if g, is, err := a.largeGroup(ctx, p, len(req.Channels)); err != nil {
+	if g, is, err := a.largeGroup(ctx, p); err != nil {
 		return err
 	} else if is {
 		return a.fillExpansion(ctx, p, req, g, from.template)
@@ -73,7 +71,7 @@ func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from s
 	}
 	turn := a.renderer.Begin(ctx, req.AppID)
 	defer turn.End()
-	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
+	for _, channel := range p.lists.channels {
 		if err := a.addChannel(ctx, p, turn, channel, req.Channels[channel], from.template); err != nil {
 			return in(channel, err)
 		}
@@ -85,7 +83,7 @@ func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from s
 			return in(p.fallbacks[0].channel, p.fallbacks[0].why)
 		}
 		return refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
-			a.renderer.RecipientTypes(slices.Sorted(maps.Keys(req.Channels))))
+			a.renderer.RecipientTypes(p.lists.channels))
 	}
 	return p.addQuotas(req.Limits)
 }
@@ -100,8 +98,10 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	if req.Limits.NoHigh && req.Priority == store.PriorityHigh {
 		return nil, refusal.New(refusal.PriorityForbidden, "priority", "this app may not send with high priority (limits.highPriority)")
 	}
-	if _, err := rendering.ParseLocale(req.Locale); req.Locale != "" && err != nil {
-		return nil, refusal.New(refusal.InvalidLocale, "locale", "%s", err)
+	if req.Locale != "" {
+		if _, err := rendering.ParseLocale(req.Locale); err != nil {
+			return nil, refusal.New(refusal.InvalidLocale, "locale", "%s", err)
+		}
 	}
 	now := store.Now()
 	sendAt, err := req.due(now)

@@ -57,9 +57,10 @@ func (r recipient) path() string { return fmt.Sprintf("%s[%d]", r.list, r.index)
 
 // lists are the recipients of a request.
 type lists struct {
-	common  []recipient
-	own     map[string][]recipient // by channel, of those that have their own
-	mention map[string][]recipient // by channel
+	channels []string // of the request, sorted
+	common   []recipient
+	own      map[string][]recipient // by channel, of those that have their own
+	mention  map[string][]recipient // by channel
 }
 
 // checkLists checks all addresses of a request, and the number of its recipients.
@@ -70,7 +71,8 @@ func (a *Accepter) checkLists(req Request, most int) (l lists, err error) {
 	if l.common, err = a.checkList("recipients", req.Recipients); err != nil {
 		return l, err
 	}
-	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
+	l.channels = slices.Sorted(maps.Keys(req.Channels))
+	for _, channel := range l.channels {
 		c, key := req.Channels[channel], "channels."+channel
 		if c.Recipients != nil {
 			if err := a.addList(&l.own, channel, key+".recipients", c.Recipients); err != nil {
@@ -113,23 +115,25 @@ func (a *Accepter) addList(to *map[string][]recipient, channel, list string, in 
 // checkList checks the addresses of a list, and drops repeated ones. The same address cannot get
 // two messages: whether the second one was meant to replace the first is not known.
 func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
-	seen := make(map[store.Recipient]recipient, len(in))
+	seen := make(map[store.Recipient]int, len(in)) // positions in out
 	out := make([]recipient, 0, len(in))
 	for i := range in {
 		r := recipient{Recipient: in[i].Recipient, params: in[i].Params, locale: in[i].Locale, zone: in[i].TimeZone, list: list, index: i}
 		if err := a.check(r.Recipient); err != nil {
 			return nil, r.refuse(refusal.InvalidRecipient, err.Error())
 		}
-		if _, err := rendering.ParseLocale(r.locale); r.locale != "" && err != nil {
-			return nil, r.refuseField(refusal.InvalidLocale, "locale", err.Error())
+		if r.locale != "" {
+			if _, err := rendering.ParseLocale(r.locale); err != nil {
+				return nil, r.refuseField(refusal.InvalidLocale, "locale", err.Error())
+			}
 		}
 		if r.zone != "" {
 			if _, err := store.LoadZone(r.zone); err != nil {
 				return nil, r.refuseField(refusal.InvalidRecipient, "timeZone", err.Error())
 			}
 		}
-		if before, repeated := seen[r.Recipient]; repeated {
-			switch {
+		if first, repeated := seen[r.Recipient]; repeated {
+			switch before := out[first]; {
 			case !reflect.DeepEqual(before.params, r.params):
 				return nil, r.refuseField(refusal.InvalidRecipient, "params", "differ from those that this recipient has further up")
 			case before.locale != r.locale:
@@ -139,7 +143,7 @@ func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
 			}
 			continue
 		}
-		seen[r.Recipient] = r
+		seen[r.Recipient] = len(out)
 		out = append(out, r)
 	}
 	return out, nil
@@ -206,7 +210,7 @@ func (l lists) unmatched(reached map[store.Recipient]struct{}) []store.Recipient
 		}
 	}
 	note(l.common)
-	for _, channel := range slices.Sorted(maps.Keys(l.own)) {
+	for _, channel := range l.channels {
 		note(l.own[channel])
 	}
 	return left
@@ -227,12 +231,14 @@ func CheckRecipient(types []*channels.RecipientType, r store.Recipient) error {
 	if !utf8.ValidString(r.Value) || strings.ContainsFunc(r.Value, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) }) {
 		return errors.New("must not contain spaces, control characters or invalid UTF-8")
 	}
-	names := make([]string, len(types))
-	for i, t := range types {
+	var names []string
+	for _, t := range types {
 		if t.Name == r.Type {
 			return t.Check(r.Value)
 		}
-		names[i] = t.Name
+	}
+	for _, t := range types {
+		names = append(names, t.Name)
 	}
 	return errors.New("has an unknown type; known are " + strings.Join(names, ", "))
 }

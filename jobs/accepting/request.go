@@ -105,6 +105,9 @@ func (r Request) hash() []byte {
 
 // inOrder returns a list sorted by address, without repetitions.
 func inOrder[T any](list []T, address func(T) store.Recipient) []T {
+	if len(list) < 2 {
+		return list
+	}
 	sorted := slices.Clone(list)
 	slices.SortFunc(sorted, func(a, b T) int {
 		x, y := address(a), address(b)

@@ -56,10 +56,9 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", marked(err))
 	}
-	written := make(map[uuid.UUID]store.Accepted, len(created))
-	for _, a := range created {
-		written[a.Notification.ID] = store.Accepted{Notification: a.Written(), Withheld: a.Withheld()}
-		byKey[a.Notification.Key()] = a.Written()
+	written := make(map[store.Key]*store.Acceptance, len(created))
+	for i := range created {
+		written[created[i].Notification.Key()] = &created[i]
 	}
 	return column(batch, func(a *store.Acceptance) store.Accepted {
 		if n, isTold := told[a.Notification.ID]; isTold {
@@ -68,8 +67,11 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if beyond := decision.Beyond[a.Notification.ID]; beyond != nil {
 			return store.Accepted{Beyond: beyond}
 		}
-		if accepted, isNew := written[a.Notification.ID]; isNew {
-			return accepted
+		if w, isWritten := written[a.Notification.Key()]; isWritten {
+			if w.Notification.ID != a.Notification.ID {
+				return store.Accepted{Notification: w.Written(), Replayed: true}
+			}
+			return store.Accepted{Notification: w.Written(), Withheld: w.Withheld()}
 		}
 		return store.Accepted{Notification: byKey[a.Notification.Key()], Replayed: true}
 	}), nil
