@@ -22,7 +22,7 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 	var result store.Cancelled
 	err := s.stopping(ctx, func(tx pgx.Tx) error {
 		result = store.Cancelled{}
-		stopped, err := stopExpansion(ctx, tx, c.NotificationID, c.At)
+		stopped, err := endExpansion(ctx, tx, c.NotificationID, store.StoppedCancelled, c.At)
 		if err != nil {
 			return err
 		}

@@ -32,14 +32,6 @@ func (s *Store) assignExpandJobs(ctx context.Context, tx pgx.Tx, batch []store.A
 	return expanding, err
 }
 
-// queuesOfExpansions returns what announce is told of them.
-func queuesOfExpansions(expanding []store.Notification) []string {
-	if len(expanding) == 0 {
-		return nil
-	}
-	return []string{store.ExpandQueue}
-}
-
 // insertExpansions queues the inserts of new expansions, which are few.
 func insertExpansions(queries *pgx.Batch, expanding []store.Notification) {
 	for _, n := range expanding {
@@ -132,14 +124,8 @@ func (s *Store) writeExpansion(
 	writeUses(&queries, used)
 	writeRecipientUses(&queries, counted)
 	s.writeCounts(&queries, store.CountAccepted([]store.Acceptance{b.Acceptance}))
-	queries.Queue(announce, store.Announced(queuesOf(b.Jobs)))
+	queries.Queue(announce, queuesOf(b.Jobs))
 	return tx.SendBatch(ctx, &queries).Close()
-}
-
-// stopExpansion ends the expansion of a notification, and reports whether it went on. It comes before
-// what locks the notification: a batch locks that last, because outcomes wait for it.
-func stopExpansion(ctx context.Context, tx pgx.Tx, notification uuid.UUID, at time.Time) (bool, error) {
-	return endExpansion(ctx, tx, notification, store.StoppedCancelled, at)
 }
 
 // eraseExpansion ends the expansion of a notification whose erasure begins, and erases the messages that
@@ -148,7 +134,7 @@ func eraseExpansion(ctx context.Context, tx pgx.Tx, e store.Erasure) (int, error
 	if e.NotificationID == uuid.Nil || e.After != uuid.Nil {
 		return 0, nil
 	}
-	if _, err := stopExpansion(ctx, tx, e.NotificationID, e.At); err != nil {
+	if _, err := endExpansion(ctx, tx, e.NotificationID, store.StoppedCancelled, e.At); err != nil {
 		return 0, err
 	}
 	unsent, err := tx.Exec(ctx, `
@@ -160,6 +146,8 @@ func eraseExpansion(ctx context.Context, tx pgx.Tx, e store.Erasure) (int, error
 	return int(unsent.RowsAffected()), err
 }
 
+// endExpansion ends the expansion of a notification, and reports whether it went on. It comes before
+// what locks the notification: a batch locks that last, because outcomes wait for it.
 func endExpansion(ctx context.Context, tx pgx.Tx, notification uuid.UUID, why store.Stopped, at time.Time) (bool, error) {
 	ended, err := tx.Exec(ctx, `
 		WITH ended AS (

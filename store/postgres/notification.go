@@ -167,7 +167,11 @@ func (s *Store) insertAcceptances(
 	writeUses(&queries, uses)
 	writeRecipientUses(&queries, used)
 	s.writeCounts(&queries, store.CountAccepted(batch))
-	queries.Queue(announce, append(queuesOf(jobs), queuesOfExpansions(expanding)...))
+	queues := queuesOf(jobs)
+	if len(expanding) > 0 {
+		queues = append(queues, store.ExpandQueue)
+	}
+	queries.Queue(announce, queues)
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
 		return fmt.Errorf("insert notifications: %w", err)
 	}

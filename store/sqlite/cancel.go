@@ -21,7 +21,7 @@ type openDelivery struct {
 func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error) {
 	var result store.Cancelled
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		stopped, err := stopExpansion(ctx, tx, c.NotificationID, c.At)
+		stopped, err := endExpansion(ctx, tx, c.NotificationID, store.StoppedCancelled, c.At)
 		if err != nil {
 			return err
 		}

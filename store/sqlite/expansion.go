@@ -117,18 +117,13 @@ func (s *Store) writeExpansion(
 	return writeCounts(ctx, tx, store.CountAccepted([]store.Acceptance{b.Acceptance}))
 }
 
-// stopExpansion ends the expansion of a notification, and reports whether it went on.
-func stopExpansion(ctx context.Context, tx *sql.Tx, notification uuid.UUID, at time.Time) (bool, error) {
-	return endExpansion(ctx, tx, notification, store.StoppedCancelled, at)
-}
-
 // eraseExpansion ends the expansion of a notification whose erasure begins, and erases the messages that
 // none of its deliveries has. It returns how many those were.
 func eraseExpansion(ctx context.Context, tx *sql.Tx, e store.Erasure) (int, error) {
 	if e.NotificationID == uuid.Nil || e.After != uuid.Nil {
 		return 0, nil
 	}
-	if _, err := stopExpansion(ctx, tx, e.NotificationID, e.At); err != nil {
+	if _, err := endExpansion(ctx, tx, e.NotificationID, store.StoppedCancelled, e.At); err != nil {
 		return 0, err
 	}
 	return changed(ctx, tx, `
@@ -138,6 +133,7 @@ func eraseExpansion(ctx context.Context, tx *sql.Tx, e store.Erasure) (int, erro
 		e.NotificationID, store.ErasedText)
 }
 
+// endExpansion ends the expansion of a notification, and reports whether it went on.
 func endExpansion(ctx context.Context, tx *sql.Tx, notification uuid.UUID, why store.Stopped, at time.Time) (bool, error) {
 	ended, err := changed(ctx, tx, `
 		UPDATE expansions SET after_name = '', done_at = ?2, stopped = ?3 WHERE notification_id = ?1 AND done_at IS NULL`,
