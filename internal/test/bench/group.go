@@ -62,10 +62,13 @@ func (b *bench) expandGroup(ctx context.Context, record record) error {
 		return err
 	}
 	took := time.Since(start)
-	var arrived int
-	err = look.db.QueryRowContext(ctx, `SELECT success FROM notifications WHERE status = $1`, string(store.NotificationSuccess)).Scan(&arrived)
-	if err != nil || arrived != b.members || inbox.Total() != b.members {
-		return fmt.Errorf("%d of %d recorded, %d arrived: %w", arrived, b.members, inbox.Total(), err)
+	var status string
+	var recorded int
+	if err := look.db.QueryRowContext(ctx, `SELECT status, success FROM notifications`).Scan(&status, &recorded); err != nil {
+		return err
+	}
+	if store.NotificationStatus(status) != store.NotificationSuccess || recorded != b.members || inbox.Total() != b.members {
+		return fmt.Errorf("it is %s; %d of %d were recorded, %d arrived", status, recorded, b.members, inbox.Total())
 	}
 	most, err := r.memory("VmHWM")
 	if err != nil {
