@@ -379,6 +379,9 @@ func (noContacts) ListContacts(context.Context, store.ContactFilter, store.Conta
 func (noContacts) ContactsWith(context.Context, string, store.Labels, string, int) ([]store.Contact, error) {
 	return nil, nil
 }
+func (noContacts) CountContactsWith(context.Context, string, store.Labels, int) (int, error) {
+	return 0, nil
+}
 func (noContacts) PutGroup(context.Context, store.Group, store.Actor) (store.Change, error) {
 	return store.Created, nil
 }

@@ -32,7 +32,7 @@ type KindContent struct {
 	Critical    bool               `json:"critical,omitempty" doc:"it passes quiet hours, caps, what people have switched off, and suppressions; not together with optional"`
 	Quiet       *quietView         `json:"quiet,omitempty" nullable:"false" doc:"hours in which deliveries wait; none when left out"`
 	Caps        map[string]capView `json:"caps,omitempty" doc:"by channel, the most deliveries of the kind that one recipient gets over it; more are cancelled with the code capped" example:"{\"sms\": {\"limit\": 5, \"per\": \"day\"}}"`
-	Digest      *digestView        `json:"digest,omitempty" nullable:"false" doc:"what is sent to one recipient over the channel of the template, within the window, is one message; left out: each is sent by itself. Requests with priority high or a sendAt, what expires within the window, alerts, and trials of a template are sent by themselves. A cap counts the digest as one, and a digest beyond it waits for the next day"`
+	Digest      *digestView        `json:"digest,omitempty" nullable:"false" doc:"what is sent to one recipient over the channel of the template, within the window, is one message; left out: each is sent by itself. Requests with priority high or a sendAt, what expires within the window, alerts, trials of a template, and what goes to a group too large for one request are sent by themselves. A cap counts the digest as one, and a digest beyond it waits for the next day"`
 }
 
 type digestView struct {

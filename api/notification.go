@@ -19,7 +19,8 @@ const sendDescription = "After a 202 the notification and all its deliveries are
 	"The `params` of a recipient go before those of the channel. " +
 	"Addresses that fit none of the channels are listed as unmatched. " +
 	"A `contact` gets one delivery over each channel that fits one of its addresses, a `group` stands for all its contacts: those of the app, or else the shared ones. " +
-	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel)."
+	"A request has at most 10,000 recipients (`defaults.maxRecipients` may lower that) and makes at most 30,000 deliveries (recipient × channel). " +
+	"A group that makes more, and is the only recipient, is accepted at once and expanded: its deliveries are made in the background, which `expansion` shows."
 
 const readDescription = "The tasks are all deliveries, oldest first. They are written while they are read, each as it is then; " +
 	"an answer that ends early was cut."
@@ -64,6 +65,22 @@ type acceptedView struct {
 	Unmatched      []recipientView `json:"unmatched" doc:"addresses that fit none of the channels"`
 	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many of the deliveries were cancelled at once, by code (capped, opted_out, suppressed); left out when none was" example:"{\"capped\": 2}"`
 	Contacts       *reachView      `json:"contacts,omitempty" doc:"what the contacts and groups among the recipients came to; missing when there are none"`
+	Expansion      *expansionView  `json:"expansion,omitempty" doc:"how far the deliveries to a large group are made; missing when all were made at once"`
+}
+
+type expansionView struct {
+	Group      string `json:"group" doc:"the group, which is too large for one request"`
+	Contacts   int    `json:"contacts" doc:"contacts of it that were read so far, in the order of names"`
+	Deliveries int    `json:"deliveries" doc:"deliveries that were made so far, one for each address and channel"`
+	Done       bool   `json:"done" doc:"no further deliveries will be made"`
+	Stopped    string `json:"stopped,omitempty" enum:"cancelled,group_deleted,job_ended" doc:"why it ended before the last contact; missing when it did not"`
+}
+
+func viewExpansion(e *store.Expansion) *expansionView {
+	if e == nil {
+		return nil
+	}
+	return &expansionView{Group: e.Group.Name, Contacts: e.Contacts, Deliveries: e.Deliveries, Done: e.Done(), Stopped: string(e.Stopped)}
 }
 
 type reachView struct {
@@ -98,11 +115,12 @@ type notificationView struct {
 	Counts         countsView      `json:"counts" doc:"deliveries by status"`
 	Unmatched      []recipientView `json:"unmatched,omitzero" doc:"addresses that fit none of the channels; not in lists"`
 	Contacts       *reachView      `json:"contacts,omitempty" doc:"what the contacts and groups among the recipients came to; missing when there are none, and in lists"`
+	Expansion      *expansionView  `json:"expansion,omitempty" doc:"how far the deliveries to a large group are made; missing when all were made at once"`
 	SendAt         *time.Time      `json:"sendAt" doc:"null: at once"`
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
 	Kind           string          `json:"kind" doc:"name of the kind; empty: none"`
-	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many deliveries were cancelled when it was accepted, by code (capped); left out when none was"`
+	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many deliveries were cancelled when they were made, by code (capped, opted_out, suppressed); left out when none was"`
 	Test           bool            `json:"test" doc:"true when it tests a template, or was sent with a test secret"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
@@ -212,6 +230,7 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 		Unmatched:      viewRecipients(ctx, accepted.Unmatched),
 		Withheld:       accepted.Withheld,
 		Contacts:       viewReach(accepted.Reach),
+		Expansion:      viewExpansion(accepted.Expansion),
 	}}
 	if accepted.Replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
@@ -242,6 +261,7 @@ func viewNotification(ctx context.Context, n store.Notification) notificationVie
 		Counts:         countsView(n.Counts),
 		Unmatched:      viewRecipients(ctx, n.Unmatched),
 		Contacts:       viewReach(n.Reach),
+		Expansion:      viewExpansion(n.Expansion),
 		SendAt:         utc(n.SendAt),
 		ExpiresAt:      utc(n.ExpiresAt),
 		Priority:       string(n.Priority),

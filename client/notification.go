@@ -72,9 +72,20 @@ type Accepted struct {
 	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled at once, by code
 	// Contacts are what the contacts and groups among the recipients came to; nil when there are none.
 	Contacts *Reach `json:"contacts,omitempty"`
+	// Expansion is how far the deliveries to a large group are made; nil when all were made at once.
+	Expansion *Expansion `json:"expansion,omitempty"`
 
 	// Replayed is true when the request was accepted before.
 	Replayed bool `json:"-"`
+}
+
+// Expansion is how far the deliveries to a group are made that is too large for one request.
+type Expansion struct {
+	Group      string `json:"group"`
+	Contacts   int    `json:"contacts"`          // that were read so far
+	Deliveries int    `json:"deliveries"`        // that were made so far
+	Done       bool   `json:"done"`              // no further ones will be made
+	Stopped    string `json:"stopped,omitempty"` // why contacts are left: cancelled, group_deleted or job_ended
 }
 
 // Reach is which of a request's contacts are reached.
@@ -103,11 +114,12 @@ type Notification struct {
 	Counts         Counts         `json:"counts"`
 	Unmatched      []Recipient    `json:"unmatched"`
 	Contacts       *Reach         `json:"contacts,omitempty"` // as in Accepted
-	SendAt         *time.Time     `json:"sendAt"`             // nil: at once
-	ExpiresAt      *time.Time     `json:"expiresAt"`          // nil: never
+	Expansion      *Expansion     `json:"expansion,omitempty"`
+	SendAt         *time.Time     `json:"sendAt"`    // nil: at once
+	ExpiresAt      *time.Time     `json:"expiresAt"` // nil: never
 	Priority       string         `json:"priority"`
 	Kind           string         `json:"kind"`               // empty: none
-	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when it was accepted, by code
+	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when they were made, by code
 	Test           bool           `json:"test"`               // made by Client.TestTemplate, or with a test secret
 	CreatedAt      time.Time      `json:"createdAt"`
 	UpdatedAt      time.Time      `json:"updatedAt"`
@@ -194,7 +206,8 @@ func (c *Client) Notifications(ctx context.Context, q NotificationQuery) (Notifi
 }
 
 // CancelNotification cancels the deliveries of a notification that are not sent yet.
-// Deliveries that are being sent finish.
+// Deliveries that are being sent finish. Of hundreds of thousands some are left: call it again while
+// Counts.Cancelled grows.
 func (c *Client) CancelNotification(ctx context.Context, id string) (Notification, error) {
 	var n Notification
 	_, err := c.do(ctx, call{

@@ -14,6 +14,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"riverqueue.com/riverui"
 	"riverqueue.com/riverui/uiendpoints"
+
+	"github.com/labring/sealos-notify/store"
 )
 
 const (
@@ -97,9 +99,10 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 		return false, j.Orphans.CloseSparingly(ctx)
 	}})
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
+	river.AddWorker(workers, &expandWorker{accepter: j.Accepter, log: j.log})
 
 	// Two workers, so that a long deletion does not hold up the orphans.
-	queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 2}}
+	queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 2}, store.ExpandQueue: {MaxWorkers: expandWorkers}}
 	for _, channel := range j.channels {
 		queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
 	}
@@ -169,6 +172,7 @@ func (c *Client) Stop() error {
 	}
 	c.stopLook()
 	c.jobs.Deliverer.Stop()
+	c.jobs.Accepter.StopExpanding()
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()
 	err := c.river.Stop(ctx)

@@ -2,9 +2,12 @@ package jobs
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/store"
 )
 
 const (
@@ -40,6 +43,6 @@ func (j *Jobs) announceDue(ctx context.Context) {
 func (j *Jobs) announceDueOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dueTimeout)
 	defer cancel()
-	_, err := j.queues.AnnounceDue(ctx, j.channels)
+	_, err := j.queues.AnnounceDue(ctx, append(slices.Clone(j.channels), store.ExpandQueue))
 	return err
 }

@@ -42,14 +42,15 @@ type Jobs struct {
 	Overview  *overview.Overview
 	OptOut    *optout.OptOut
 
-	channels []string
-	settings *settings.Live
-	queues   store.Queues
-	weights  atomic.Pointer[map[string]int] // by app, as store.LinePart has it
-	ping     func(context.Context) error    // of the database
-	hand     hand
-	river    *riverMetrics
-	log      *zap.Logger
+	channels   []string
+	settings   *settings.Live
+	queues     store.Queues
+	expansions store.Expansions
+	weights    atomic.Pointer[map[string]int] // by app, as store.LinePart has it
+	ping       func(context.Context) error    // of the database
+	hand       hand
+	river      *riverMetrics
+	log        *zap.Logger
 }
 
 // New starts the parts. types is the table of provider types, one for each channel.
@@ -65,7 +66,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log), OptOut: optOut,
-		settings: live, queues: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
+		settings: live, queues: st, expansions: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)

@@ -26,6 +26,8 @@ var (
 		"How long the oldest job that could be worked has waited, over all replicas; 0 when none waits.", []string{"channel"}, nil)
 	queueStuck = prometheus.NewDesc("sealos_notify_stuck_jobs",
 		"Running jobs that are older than twice the lease, over all replicas.", nil, nil)
+	expansionsOpen = prometheus.NewDesc("sealos_notify_expansions_open",
+		"Notifications to large groups whose deliveries are still being made, over all replicas.", nil, nil)
 	databaseUp = prometheus.NewDesc("sealos_notify_database_up",
 		"Whether the database answers and can be written to.", nil, nil)
 )
@@ -48,7 +50,7 @@ func (j *Jobs) QueueCollector(lease time.Duration) prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (c *queueCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueJobs, queueOldest, queueStuck, databaseUp} {
+	for _, d := range []*prometheus.Desc{queueJobs, queueOldest, queueStuck, expansionsOpen, databaseUp} {
 		descs <- d
 	}
 }
@@ -64,7 +66,10 @@ func (c *queueCollector) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), queuesTimeout)
 	defer cancel()
 	depths, err := c.jobs.Overview.Depths(ctx)
-	var stuck int
+	var stuck, expanding int
+	if err == nil {
+		expanding, err = c.jobs.expansions.CountExpansions(ctx)
+	}
 	if err == nil {
 		stuck, err = c.jobs.queues.CountRunning(ctx, time.Now().Add(-2*c.lease))
 	}
@@ -72,7 +77,7 @@ func (c *queueCollector) Collect(metrics chan<- prometheus.Metric) {
 		c.jobs.log.Warn("the queues could not be read", zap.Error(err))
 		return
 	}
-	for _, m := range append(c.depths(depths), gauge(queueStuck, float64(stuck))) {
+	for _, m := range append(c.depths(depths), gauge(queueStuck, float64(stuck)), gauge(expansionsOpen, float64(expanding))) {
 		metrics <- m
 	}
 }

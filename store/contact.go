@@ -172,6 +172,9 @@ type Contacts interface {
 	// of which there is at least one, by name, after the given name.
 	ContactsWith(ctx context.Context, owner string, labels Labels, after string, limit int) ([]Contact, error)
 
+	// CountContactsWith counts the contacts of ContactsWith, up to most.
+	CountContactsWith(ctx context.Context, owner string, labels Labels, most int) (int, error)
+
 	// PutGroup creates a group, or replaces everything but CreatedAt of one that exists. One that
 	// would stay as it is is not written.
 	PutGroup(ctx context.Context, g Group, by Actor) (Change, error)

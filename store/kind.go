@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -108,6 +109,18 @@ type Amounts map[string]int
 func (a Amounts) Sum() (sum int) {
 	for _, n := range a {
 		sum += n
+	}
+	return sum
+}
+
+// Plus returns both amounts together.
+func (a Amounts) Plus(b Amounts) Amounts {
+	sum := maps.Clone(a)
+	if sum == nil {
+		sum = Amounts{}
+	}
+	for name, n := range b {
+		sum[name] += n
 	}
 	return sum
 }

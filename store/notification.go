@@ -29,7 +29,8 @@ type Notification struct {
 	IdempotencyKey string      // unique for each app
 	RequestHash    []byte      // SHA-256 of the canonical request; a replay has the same
 	Unmatched      []Recipient // fit none of the channels
-	Reach          *Reach      // nil: it names no contact and no group
+	Reach          *Reach      // nil: it names no contact and no group, or has an Expansion
+	Expansion      *Expansion  // nil: all its deliveries were made when it was accepted
 	SendAt         *time.Time  // nil: at once
 	ExpiresAt      *time.Time  // nothing is sent from then on; nil: never
 	Priority       Priority

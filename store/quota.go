@@ -125,6 +125,23 @@ func CountersOf(batch []Acceptance) []Counter {
 	return slices.Compact(counters)
 }
 
+// TakeQuotas counts an acceptance in what was used of its quotas, and returns the counters as they are
+// then. When it is beyond one it returns a *QuotaError as Accept does.
+func TakeQuotas(a Acceptance, used []Use) ([]Use, *QuotaError) {
+	uses := make(ledger, len(used))
+	for _, u := range used {
+		uses[u.Counter] = u
+	}
+	if beyond := uses.take(a); beyond != nil {
+		return nil, beyond
+	}
+	counted := make([]Use, len(used))
+	for i, u := range used {
+		counted[i] = uses[u.Counter]
+	}
+	return counted, nil
+}
+
 // ledger counts what acceptances use.
 type ledger map[Counter]Use
 

@@ -38,6 +38,7 @@ type Store interface {
 	Templates
 	TemplateHistory
 	Contacts
+	Expansions
 	AlertGroups
 	Quotas
 	Kinds
@@ -87,9 +88,9 @@ type Notifications interface {
 	// DeleteClosed deletes the oldest notifications that were accepted, and due, before
 	// the given time and have no open delivery, with everything that belongs to them.
 	// Their idempotency keys are free again. One call is one transaction of at most
-	// limit deliveries and at least one notification. It returns the number of deleted
-	// notifications; 0 means that none is left.
-	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
+	// limit deliveries or one notification, of an expansion of a part of its deliveries. It
+	// returns the number of deleted notifications, and whether more may be left.
+	DeleteClosed(ctx context.Context, before time.Time, limit int) (deleted int, more bool, err error)
 }
 
 // Deliveries reads deliveries and records their outcomes.

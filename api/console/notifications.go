@@ -143,11 +143,14 @@ func (d *notificationsData) find(v *visit, f store.NotificationFilter, after uui
 // rowOf returns the row of a notification. The delivery that stands for it is the newest that
 // the search chooses.
 func rowOf(v *visit, n store.Notification, f store.NotificationFilter) (notificationRow, error) {
-	row := notificationRow{Notification: n, Others: n.Counts.Total - 1, Link: Prefix + "/notifications/" + n.ID.String()}
+	row := notificationRow{Notification: n, Others: max(0, n.Counts.Total-1), Link: Prefix + "/notifications/" + n.ID.String()}
 	found, err := v.console.api.Deliveries(v.ctx, store.DeliveryFilter{
 		NotificationID: n.ID, Recipient: f.Recipient, Channel: f.Channel, Template: f.Template,
 	}, uuid.Nil, 1)
-	if err != nil || len(found) == 0 { // deleted meanwhile
+	if err != nil || len(found) == 0 { // deleted meanwhile, or not made yet
+		if n.Expansion != nil {
+			row.To = store.Recipient{Type: "group", Value: n.Expansion.Group.Name}
+		}
 		return row, err
 	}
 	if f.Recipient != "" {

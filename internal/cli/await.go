@@ -29,7 +29,7 @@ func (s *session) await(ctx context.Context, id, key string, timeout time.Durati
 	n, err := s.poll(ctx, id, key)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return &failure{fmt.Errorf("notification %s has not ended after %s: %s; it goes on", id, timeout, countsText(n.Counts)), exitUnreachable}
+		return &failure{fmt.Errorf("notification %s has not ended after %s: %s; it goes on", id, timeout, progressText(n)), exitUnreachable}
 	case errors.Is(err, context.Canceled):
 		return &failure{fmt.Errorf("not waiting any longer; notification %s goes on", id), exitInterrupted}
 	case err != nil:
@@ -39,6 +39,12 @@ func (s *session) await(ctx context.Context, id, key string, timeout time.Durati
 		return err
 	}
 	if n.Status != client.StatusSuccess {
+		if n.Expansion != nil && n.Expansion.Stopped != "" {
+			return &failure{fmt.Errorf("notification %s: %s; %s", id, expansionText(n.Expansion), countsText(n.Counts)), exitIncomplete}
+		}
+		if n.Counts.Total == 0 {
+			return &failure{fmt.Errorf("notification %s: nothing was sent", id), exitIncomplete}
+		}
 		return &failure{fmt.Errorf("notification %s: %d of %s did not arrive", id, n.Counts.Total-n.Counts.Success, count(n.Counts.Total, "delivery")), exitIncomplete}
 	}
 	return nil
@@ -59,7 +65,7 @@ func (s *session) poll(ctx context.Context, id, key string) (n client.Notificati
 					n = found
 				}
 			}
-			view.show(countsText(n.Counts))
+			view.show(progressText(n))
 			if n.ID != "" && n.Ended() {
 				return n, nil
 			}
@@ -102,6 +108,26 @@ func (s *session) printEnded(ctx context.Context, n client.Notification) error {
 			fmt.Fprintf(w, "\nand %d more: sealos-notify deliveries list --notification %s\n", more, n.ID)
 		}
 	})
+}
+
+// progressText returns the counts of a notification, with how far a large group is expanded.
+func progressText(n client.Notification) string {
+	if n.Expansion == nil || n.Expansion.Done {
+		return countsText(n.Counts)
+	}
+	return expansionText(n.Expansion) + "; " + countsText(n.Counts)
+}
+
+// expansionText returns a text such as "group everyone, which is being expanded: 3000 contacts so far".
+func expansionText(e *client.Expansion) string {
+	so := ", which is being expanded: " + count(e.Contacts, "contact") + " so far"
+	switch {
+	case e.Stopped != "":
+		so = " up to " + count(e.Contacts, "contact") + " (" + e.Stopped + ")"
+	case e.Done:
+		so = " of " + count(e.Contacts, "contact")
+	}
+	return "group " + e.Group + so
 }
 
 // countsText returns a text such as "3 deliveries: 2 success, 1 pending".

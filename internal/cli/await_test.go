@@ -10,6 +10,21 @@ import (
 	"github.com/labring/sealos-notify/client"
 )
 
+func TestProgressText(t *testing.T) {
+	t.Parallel()
+	for want, n := range map[string]client.Notification{
+		"3 deliveries: 3 pending": {Counts: client.Counts{Total: 3, Pending: 3}},
+		"group all, which is being expanded: 1000 contacts so far; 3 deliveries: 3 pending": {
+			Counts: client.Counts{Total: 3, Pending: 3}, Expansion: &client.Expansion{Group: "all", Contacts: 1000},
+		},
+		"1 delivery: 1 dead": {Counts: client.Counts{Total: 1, Dead: 1}, Expansion: &client.Expansion{Group: "all", Contacts: 1, Done: true}},
+	} {
+		require.Equal(t, want, progressText(n))
+	}
+	require.Equal(t, "group all of 1 contact", expansionText(&client.Expansion{Group: "all", Contacts: 1, Done: true}))
+	require.Equal(t, "group all up to 2 contacts (cancelled)", expansionText(&client.Expansion{Group: "all", Contacts: 2, Done: true, Stopped: "cancelled"}))
+}
+
 func TestLiveView(t *testing.T) {
 	t.Parallel()
 	lines := []string{

@@ -99,6 +99,9 @@ func notificationText(w io.Writer, n client.Notification) {
 	for _, code := range slices.Sorted(maps.Keys(n.Withheld)) {
 		row(w, "Not sent", fmt.Sprintf("%s (%s)", count(n.Withheld[code], "delivery"), withheldText(code)))
 	}
+	if n.Expansion != nil {
+		row(w, "To", expansionText(n.Expansion))
+	}
 	if n.Test {
 		row(w, "Test", "yes")
 	}
@@ -131,6 +134,10 @@ type cancelNotification struct {
 // Run cancels a notification.
 func (c cancelNotification) Run(ctx context.Context, s *session) error {
 	n, err := s.api.CancelNotification(ctx, c.ID)
+	for before := 0; err == nil && !n.Ended() && n.Counts.Cancelled > before; { // one call does not cancel a million
+		before = n.Counts.Cancelled
+		n, err = s.api.CancelNotification(ctx, c.ID)
+	}
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,11 @@ func announce(w io.Writer, a client.Accepted, key string) {
 	if a.Replayed {
 		verb = "Accepted before:"
 	}
-	fmt.Fprintf(w, "%s notification %s with %s (key %s).\n", verb, a.NotificationID, count(a.Deliveries, "delivery"), key)
+	with := count(a.Deliveries, "delivery")
+	if a.Expansion != nil {
+		with = expansionText(a.Expansion)
+	}
+	fmt.Fprintf(w, "%s notification %s with %s (key %s).\n", verb, a.NotificationID, with, key)
 	for _, code := range slices.Sorted(maps.Keys(a.Withheld)) {
 		fmt.Fprintf(w, "Not sent: %s (%s)\n", count(a.Withheld[code], "delivery"), withheldText(code))
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -44,6 +45,10 @@ type Store interface {
 	FindContacts(ctx context.Context, owner string, names []string) ([]store.Contact, error)
 	FindGroups(ctx context.Context, owner string, names []string) ([]store.Group, error)
 	ContactsWith(ctx context.Context, owner string, labels store.Labels, after string, limit int) ([]store.Contact, error)
+	CountContactsWith(ctx context.Context, owner string, labels store.Labels, most int) (int, error)
+	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
+	FindMessages(ctx context.Context, ids []uuid.UUID) ([]store.Message, error)
+	Expand(ctx context.Context, b store.ExpansionBatch) (store.Expanded, error)
 }
 
 // Accepter accepts notifications. Close it after the last Accept.
@@ -59,6 +64,10 @@ type Accepter struct {
 	log       *zap.Logger
 
 	recipientTypes []*channels.RecipientType
+
+	bounds        bounds
+	expanding     context.Context // ends with StopExpanding
+	stopExpanding context.CancelFunc
 }
 
 // New starts an Accepter. types is the table of provider types.
@@ -66,7 +75,9 @@ func New(
 	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, log *zap.Logger,
 	registry prometheus.Registerer, batches *groupcommit.Metrics,
 ) *Accepter {
+	expanding, stop := context.WithCancel(context.Background())
 	return &Accepter{
+		bounds: bounds{maxDeliveries, expandBatch}, expanding: expanding, stopExpanding: stop,
 		recipientTypes: channels.RecipientTypesOf(types...),
 
 		store: st, renderer: renderer, settings: live, metrics: newMetrics(registry), log: log,
@@ -140,6 +151,9 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, from so
 	if accepted.Beyond != nil {
 		return store.Accepted{}, accepted.Beyond
 	}
+	if accepted.Replayed && accepted.Notification.Expansion != nil {
+		return a.replay(ctx, req) // with how far it is
+	}
 	if !accepted.Replayed {
 		a.metrics.countAccepted(p.Acceptance, accepted.Withheld)
 		a.noteFallbacks(req.Alerts, p.fallbacks)
@@ -166,6 +180,7 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 		Unmatched:      a.Notification.Unmatched,
 		Withheld:       a.Notification.Withheld,
 		Reach:          a.Notification.Reach,
+		Expansion:      a.Notification.Expansion,
 		Replayed:       a.Replayed,
 	}, nil
 }

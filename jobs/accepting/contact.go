@@ -126,7 +126,7 @@ func (d *directory) readGroups(ctx context.Context, st Store, named []recipient)
 
 // tooMany returns the refusal of the group with which a request has more contacts than it bears.
 func tooMany(r recipient) error {
-	return r.refuse(refusal.TooManyDeliveries, fmt.Sprintf("with it the groups of this request have more than %d contacts", maxDeliveries))
+	return r.refuse(refusal.TooManyDeliveries, fmt.Sprintf("with it the groups of this request have more than %d contacts; a group that is the only recipient may be larger", maxDeliveries))
 }
 
 // readContacts reads the contacts that are named, and those that the groups list. It returns a

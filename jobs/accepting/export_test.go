@@ -45,3 +45,7 @@ func Groups(t store.Template, to []Recipient) (groups int, allocations float64) 
 	allocations = testing.AllocsPerRun(5, func() { groups = len(byRendering(t, "", list)) })
 	return groups, allocations
 }
+
+// SetBounds makes requests with more than so many deliveries expansions, of batches of so many
+// contacts.
+func (a *Accepter) SetBounds(deliveries, batch int) { a.bounds = bounds{deliveries, batch} }

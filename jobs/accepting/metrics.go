@@ -66,9 +66,14 @@ func (a *Accepter) Expect(registry *channels.Registry) {
 // countAccepted counts a notification that was just written, and what was withheld of it.
 func (m *metrics) countAccepted(a store.Acceptance, withheld map[store.Withheld]int) {
 	m.accepted.Inc()
+	m.countDeliveries(a.Deliveries, withheld)
+}
+
+// countDeliveries counts deliveries that were just written, and what was withheld of them.
+func (m *metrics) countDeliveries(deliveries []store.Delivery, withheld map[store.Withheld]int) {
 	byChannel := map[string]int{}
-	for i := range a.Deliveries {
-		byChannel[a.Deliveries[i].Channel]++
+	for i := range deliveries {
+		byChannel[deliveries[i].Channel]++
 	}
 	for channel, n := range byChannel {
 		m.deliveries.WithLabelValues(channel).Add(float64(n))

@@ -62,6 +62,11 @@ func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from s
 	if err := p.addKind(ctx, req.Kind, from.kind); err != nil {
 		return err
 	}
+	if g, is, err := a.largeGroup(ctx, p); err != nil {
+		return err
+	} else if is {
+		return a.fillExpansion(ctx, p, req, g, from.template)
+	}
 	if err := p.resolve(ctx, a); err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@ type Accepted struct {
 	Deliveries     int
 	Unmatched      []store.Recipient // fit none of the request's channels
 	Withheld       store.Amounts     // deliveries that were not sent, by code; nil: none
-	Reach          *store.Reach      // nil: it names no contact and no group
+	Reach          *store.Reach      // nil: it names no contact and no group, or has an Expansion
+	Expansion      *store.Expansion  // nil: all deliveries were made
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 

@@ -2,6 +2,7 @@ package steering
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
@@ -12,11 +13,17 @@ import (
 // CodeCancelled is the code of a delivery whose notification was cancelled.
 const CodeCancelled = "cancelled"
 
-// cancelBatch is how many deliveries one transaction cancels at most.
-const cancelBatch = 1000
+const (
+	// cancelBatch is how many deliveries one transaction cancels at most.
+	cancelBatch = 1000
+	// cancelTime is after how long Cancel begins no further transaction. It is well within the time
+	// of a request.
+	cancelTime = 5 * time.Second
+)
 
 // Cancel cancels the deliveries of a notification that wait. Those that are being sent
-// finish, and are not retried when they fail. Cancel may be repeated.
+// finish, and are not retried when they fail. Of very many deliveries some are left, and a
+// repetition goes on with them. The first one already ends an expansion.
 func (c *Control) Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error {
 	page := store.Cancellation{
 		NotificationID: notification, Limit: cancelBatch,
@@ -24,7 +31,7 @@ func (c *Control) Cancel(ctx context.Context, notification uuid.UUID, by store.A
 		Audit: []store.AuditEntry{by.Did(store.AuditNotificationCancel, notification.String())},
 	}
 	total := 0
-	for {
+	for until := page.At.Add(cancelTime); time.Now().Before(until); {
 		cancelled, err := c.store.Cancel(ctx, page)
 		if err != nil {
 			return err

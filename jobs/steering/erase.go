@@ -75,7 +75,7 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 		return done, err
 	}
 	until := time.Now().Add(eraseTime)
-	if done, err = c.eraseDeliveries(ctx, page, until); err == nil && !done.More {
+	if err = c.eraseDeliveries(ctx, page, until, &done); err == nil && !done.More {
 		page.Limit = listBatch
 		done.Unmatched, done.More, err = erasePages(ctx, page, until, c.store.EraseUnmatched)
 	}
@@ -84,6 +84,11 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 	}
 	if err == nil && !done.More && r.NotificationID == uuid.Nil {
 		done.Contacts, done.More, err = erasePages(ctx, page, until, c.store.EraseAddress)
+	}
+	if err == nil && !done.More && done.Contacts > 0 {
+		// A large group that is being expanded may have reached them meanwhile.
+		page.Limit, page.Audit = eraseBatch, nil
+		err = c.eraseDeliveries(ctx, page, until, &done)
 	}
 	if err == nil && r.NotificationID == uuid.Nil {
 		_, err = c.store.EraseRecipientUses(ctx, r.Recipient)
@@ -104,21 +109,21 @@ func (c *Control) Erase(ctx context.Context, r EraseRequest, by store.Actor) (do
 }
 
 // eraseDeliveries erases deliveries, and begins no page after the given time. The first page
-// writes the audit entry.
-func (c *Control) eraseDeliveries(ctx context.Context, page store.Erasure, until time.Time) (done Erased, err error) {
+// writes the audit entry. It adds to done.
+func (c *Control) eraseDeliveries(ctx context.Context, page store.Erasure, until time.Time, done *Erased) error {
 	for {
 		erased, err := c.store.Erase(ctx, page)
 		if err != nil {
-			return Erased{}, err
+			return err
 		}
 		done.add(erased)
 		if erased.Last == uuid.Nil {
-			return done, nil
+			return nil
 		}
 		page.After, page.Audit = erased.Last, nil
 		if time.Now().After(until) {
 			done.More = true
-			return done, nil
+			return nil
 		}
 	}
 }

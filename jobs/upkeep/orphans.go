@@ -3,6 +3,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ const (
 type OrphanStore interface {
 	Orphans(ctx context.Context, after uuid.UUID, limit int) ([]store.Orphan, error)
 	CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error)
+	EndLostExpansions(ctx context.Context, at time.Time) ([]uuid.UUID, error)
 }
 
 // Orphans closes open deliveries whose job ended without an outcome: an operator cancelled or
@@ -65,7 +67,17 @@ func (o *Orphans) CloseSparingly(ctx context.Context) error {
 		return nil
 	}
 	_, err := o.Close(ctx)
+	err = errors.Join(err, o.endExpansions(ctx))
 	o.rest.Store(time.Now().Add(restFactor * time.Since(started)).UnixNano())
+	return err
+}
+
+// endExpansions ends the expansions whose job ended without them.
+func (o *Orphans) endExpansions(ctx context.Context) error {
+	ended, err := o.store.EndLostExpansions(ctx, store.Now())
+	for _, id := range ended {
+		o.log.Warn("an expansion ended with its job: its last contacts get nothing", zap.Stringer("notification", id))
+	}
 	return err
 }
 

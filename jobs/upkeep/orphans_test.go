@@ -74,15 +74,15 @@ type slowRetention struct {
 	release chan struct{}
 }
 
-func (s *slowRetention) DeleteClosed(ctx context.Context, _ time.Time, _ int) (int, error) {
+func (s *slowRetention) DeleteClosed(ctx context.Context, _ time.Time, _ int) (int, bool, error) {
 	if s.calls.Add(1) == 1 {
 		select {
 		case <-s.release:
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, false, ctx.Err()
 		}
 	}
-	return 0, nil
+	return 0, false, nil
 }
 
 // The periodic job closes orphans.
@@ -124,6 +124,10 @@ type slowOrphans struct {
 	upkeep.OrphanStore
 	took  time.Duration
 	looks int
+}
+
+func (*slowOrphans) EndLostExpansions(context.Context, time.Time) ([]uuid.UUID, error) {
+	return nil, nil
 }
 
 func (s *slowOrphans) Orphans(context.Context, uuid.UUID, int) ([]store.Orphan, error) {

@@ -22,7 +22,7 @@ const retentionBatch = 5_000
 
 // RetentionStore is what Retention needs of the store.
 type RetentionStore interface {
-	DeleteClosed(ctx context.Context, before time.Time, limit int) (int, error)
+	DeleteClosed(ctx context.Context, before time.Time, limit int) (deleted int, more bool, err error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 	ForgetUses(ctx context.Context, before time.Time) (int, error)
 	ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error)
@@ -122,14 +122,14 @@ func (r *Retention) DeleteBefore(ctx context.Context, before time.Time) (total i
 	deadline, limited := ctx.Deadline()
 	until := time.Now().Add(time.Until(deadline) / 2)
 	for !limited || time.Now().Before(until) {
-		deleted, err := r.store.DeleteClosed(ctx, before, retentionBatch)
+		deleted, more, err := r.store.DeleteClosed(ctx, before, retentionBatch)
 		if err != nil {
 			return total, false, fmt.Errorf("delete old notifications: %w", err)
 		}
-		if deleted == 0 {
+		total += deleted
+		if !more {
 			return total, false, nil
 		}
-		total += deleted
 	}
 	return total, true, nil
 }

@@ -134,13 +134,13 @@ type manyNotifications struct {
 	audit   chan struct{}
 }
 
-func (s *manyNotifications) DeleteClosed(ctx context.Context, _ time.Time, _ int) (int, error) {
+func (s *manyNotifications) DeleteClosed(ctx context.Context, _ time.Time, _ int) (int, bool, error) {
 	select {
 	case <-time.After(100 * time.Millisecond):
 		s.deleted.Add(1)
-		return 1, nil
+		return 1, true, nil
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, false, ctx.Err()
 	}
 }
 

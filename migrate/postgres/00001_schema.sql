@@ -13,17 +13,18 @@ CREATE TABLE notifications (
     unmatched       jsonb, -- array of {type, value}; NULL when all recipients matched
     contacts        json, -- object: which contacts it reaches; NULL when it names none
     -- Deliveries by stored status. The rest of total is pending.
-    total           integer NOT NULL CHECK (total > 0),
+    total           integer NOT NULL CHECK (total > 0 OR expansion IS NOT NULL),
     failed          integer NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         integer NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            integer NOT NULL DEFAULT 0 CHECK (dead >= 0),
     cancelled       integer NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
+    expansion       text CHECK (expansion IN ('open', 'done', 'stopped')), -- NULL: all deliveries were made when it was accepted
     -- Derived, so that it cannot disagree with the counts.
     status          text NOT NULL GENERATED ALWAYS AS (CASE
-        WHEN failed + success + dead + cancelled = 0 THEN 'pending'
-        WHEN success + dead + cancelled < total THEN 'processing'
+        WHEN failed + success + dead + cancelled = 0 AND (total > 0 OR expansion = 'open') THEN 'pending'
+        WHEN success + dead + cancelled < total OR expansion = 'open' THEN 'processing'
         WHEN dead > 0 THEN 'failed'
-        WHEN cancelled > 0 THEN 'cancelled'
+        WHEN cancelled > 0 OR total = 0 OR expansion = 'stopped' THEN 'cancelled'
         ELSE 'success' END) STORED,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
@@ -332,6 +333,23 @@ CREATE TABLE contact_groups (
     PRIMARY KEY (owner, name)
 );
 
+-- How far notifications are whose group is too large for one request.
+CREATE TABLE expansions (
+    notification_id uuid PRIMARY KEY,
+    group_owner     text NOT NULL,
+    group_name      text NOT NULL,
+    after_name      text COLLATE "C" NOT NULL, -- of the last contact that was read; empty at both ends
+    contacts        integer NOT NULL, -- that were read
+    deliveries      integer NOT NULL, -- that were made
+    done_at         timestamptz,
+    stopped         text NOT NULL, -- why contacts are left; empty: none are
+    job_id          bigint NOT NULL,
+    plan            jsonb NOT NULL -- object: messages, quotas
+)
+WITH (fillfactor = 50); -- updated by every batch
+
+CREATE INDEX expansions_open ON expansions (notification_id) WHERE done_at IS NULL;
+
 -- What the apps that have limits have used.
 CREATE TABLE app_use (
     app_id  text NOT NULL,
@@ -500,6 +518,7 @@ DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;
+DROP TABLE expansions;
 DROP TABLE contact_groups;
 DROP TABLE contacts;
 DROP FUNCTION index_contact;

@@ -10,16 +10,17 @@ CREATE TABLE notifications (
     request_hash    BLOB NOT NULL,
     unmatched       TEXT CHECK (json_valid(unmatched)), -- array of {type, value}; NULL when all recipients matched
     contacts        TEXT CHECK (json_valid(contacts)),
-    total           INTEGER NOT NULL CHECK (total > 0),
+    total           INTEGER NOT NULL CHECK (total > 0 OR expansion IS NOT NULL),
     failed          INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
     success         INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),
     dead            INTEGER NOT NULL DEFAULT 0 CHECK (dead >= 0),
     cancelled       INTEGER NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
+    expansion       TEXT CHECK (expansion IN ('open', 'done', 'stopped')),
     status          TEXT NOT NULL GENERATED ALWAYS AS (CASE
-        WHEN failed + success + dead + cancelled = 0 THEN 'pending'
-        WHEN success + dead + cancelled < total THEN 'processing'
+        WHEN failed + success + dead + cancelled = 0 AND (total > 0 OR expansion = 'open') THEN 'pending'
+        WHEN success + dead + cancelled < total OR expansion = 'open' THEN 'processing'
         WHEN dead > 0 THEN 'failed'
-        WHEN cancelled > 0 THEN 'cancelled'
+        WHEN cancelled > 0 OR total = 0 OR expansion = 'stopped' THEN 'cancelled'
         ELSE 'success' END) STORED,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
@@ -312,6 +313,21 @@ CREATE TABLE contact_groups (
     PRIMARY KEY (owner, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE expansions (
+    notification_id TEXT PRIMARY KEY,
+    group_owner     TEXT NOT NULL,
+    group_name      TEXT NOT NULL,
+    after_name      TEXT NOT NULL,
+    contacts        INTEGER NOT NULL,
+    deliveries      INTEGER NOT NULL,
+    done_at         INTEGER,
+    stopped         TEXT NOT NULL,
+    job_id          INTEGER NOT NULL,
+    plan            TEXT NOT NULL CHECK (json_valid(plan))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX expansions_open ON expansions (notification_id) WHERE done_at IS NULL;
+
 CREATE TABLE app_use (
     app_id  TEXT NOT NULL,
     channel TEXT NOT NULL, -- empty: notifications are counted
@@ -441,6 +457,7 @@ DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
 DROP TABLE alert_groups;
+DROP TABLE expansions;
 DROP TABLE contact_groups;
 DROP TABLE contacts;
 DROP TABLE contact_labels;

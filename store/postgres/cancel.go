@@ -47,25 +47,32 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 	var result store.Cancelled
 	err := s.stopping(ctx, func(tx pgx.Tx) error {
 		result = store.Cancelled{}
+		stopped, err := endExpansion(ctx, tx, c.NotificationID, store.StoppedCancelled, c.At)
+		if err != nil {
+			return err
+		}
 		page, err := query(ctx, tx, scanID, `SELECT id FROM deliveries
 			WHERE notification_id = $1 AND id > $2 AND status IN ('pending', 'failed')
 			ORDER BY id LIMIT $3`, c.NotificationID, c.After, c.Limit)
-		if err != nil || len(page) == 0 {
+		if err != nil || len(page) == 0 && !stopped {
 			return err
+		}
+		if len(page) > 0 {
+			result.Last = page[len(page)-1]
 		}
 		open, err := lockOpen(ctx, tx, page)
 		if err != nil {
 			return err
 		}
-		if err := insertAudit(ctx, tx, c.Audit...); err != nil {
+		if err := insertAudit(ctx, tx, c.Audit...); err != nil || len(open) == 0 {
 			return err
 		}
-		stopped, err := s.stopJobs(ctx, tx, open)
+		ended, err := s.stopJobs(ctx, tx, open)
 		if err != nil {
 			return err
 		}
-		result = store.Cancelled{Deliveries: len(stopped), Last: page[len(page)-1]}
-		return s.closeStopped(ctx, tx, page, column(stopped, func(d *openDelivery) store.Closing {
+		result.Deliveries = len(ended)
+		return s.closeStopped(ctx, tx, page, column(ended, func(d *openDelivery) store.Closing {
 			return store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
 			}

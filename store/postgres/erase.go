@@ -69,6 +69,11 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 	var done store.Erased
 	err := s.stopping(ctx, func(tx pgx.Tx) error {
 		done = store.Erased{}
+		unsent, err := eraseExpansion(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		done.Messages = unsent
 		where, args := erasable(e)
 		ids, err := query(ctx, tx, scanID, fmt.Sprintf(`SELECT id FROM deliveries WHERE %s AND id > $%d ORDER BY id LIMIT $%d`,
 			where, len(args)+1, len(args)+2), append(args, e.After, e.Limit)...)
@@ -88,7 +93,9 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if err := tx.QueryRow(ctx, eraseDeliveries, ids, store.ErasedText).Scan(&done.Deliveries); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, eraseMessages, ids, store.ErasedText).Scan(&done.Messages, &done.Shared)
+		err = tx.QueryRow(ctx, eraseMessages, ids, store.ErasedText).Scan(&done.Messages, &done.Shared)
+		done.Messages += unsent
+		return err
 	})
 	if err != nil {
 		return store.Erased{}, fmt.Errorf("erase deliveries: %w", marked(err))

@@ -151,6 +151,10 @@ func (s *Store) insertAcceptances(
 	if err := s.assignJobs(ctx, tx, deliveries, jobs); err != nil {
 		return err
 	}
+	expanding, err := s.assignExpandJobs(ctx, tx, batch)
+	if err != nil {
+		return err
+	}
 	var queries pgx.Batch
 	checkTemplates(&queries, batch)
 	checkKinds(&queries, batch)
@@ -162,11 +166,16 @@ func (s *Store) insertAcceptances(
 		return err
 	}
 	insertDeliveries(&queries, deliveries)
+	insertExpansions(&queries, expanding)
 	writeTold(&queries, told)
 	writeUses(&queries, uses)
 	writeRecipientUses(&queries, used)
 	s.writeCounts(&queries, store.CountAccepted(batch))
-	queries.Queue(announce, queuesOf(jobs))
+	queues := queuesOf(jobs)
+	if len(expanding) > 0 {
+		queues = append(queues, store.ExpandQueue)
+	}
+	queries.Queue(announce, queues)
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
 		return fmt.Errorf("insert notifications: %w", err)
 	}
@@ -203,10 +212,10 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	}
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
-			$13::text[], $14::jsonb[], $15::integer[], $16::json[])
+			$13::text[], $14::jsonb[], $15::integer[], $16::json[], $17::text[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -223,7 +232,8 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		column(batch, func(a *store.Acceptance) string { return a.Notification.Kind }),
 		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Withheld.JSON() }),
 		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() }),
-		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Reach.JSON() })).
+		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Reach.JSON() }),
+		column(batch, func(a *store.Acceptance) *string { return a.Notification.Expansion.State() })).
 		Exec(func(inserted pgconn.CommandTag) error {
 			if int(inserted.RowsAffected()) < len(batch) {
 				return errRepeated

@@ -36,6 +36,10 @@ const (
 		WHERE d.status IN ('pending', 'failed') AND d.id > $1
 			AND d.job_id <> -1 AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))
 		ORDER BY d.id LIMIT $2`
+	// lostExpansions are the expansions whose job will not run any more.
+	lostExpansions = `
+		SELECT e.notification_id FROM expansions e LEFT JOIN river_job j ON j.id = e.job_id
+		WHERE e.done_at IS NULL AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))`
 	// queueDepths reads only the index that River fetches by: it has all columns, and
 	// finished jobs, of which there are many, are not read.
 	queueDepths = `
@@ -125,6 +129,23 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (ma
 			return nil, fmt.Errorf("args of job %d: %w", r.Job.ID, err)
 		}
 		ids[args.DeliveryID] = r.Job.ID
+	}
+	return ids, nil
+}
+
+// insertExpandJobs inserts the jobs of expansions and returns their ids in the same order.
+func (s *Store) insertExpandJobs(ctx context.Context, tx pgx.Tx, notifications []uuid.UUID) ([]int64, error) {
+	results, err := s.river.InsertManyTx(ctx, tx, column(notifications, func(id *uuid.UUID) river.InsertManyParams {
+		return river.InsertManyParams{Args: store.ExpandArgs{NotificationID: *id}, InsertOpts: &river.InsertOpts{
+			Queue: store.ExpandQueue, MaxAttempts: store.ExpandAttempts,
+		}}
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("insert jobs: %w", err)
+	}
+	ids := make([]int64, len(results))
+	for i, r := range results {
+		ids[i] = r.Job.ID
 	}
 	return ids, nil
 }

@@ -31,19 +31,23 @@ func scanOpen(row sqlread.Row) (d openDelivery, err error) {
 func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error) {
 	var result store.Cancelled
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		open, err := query(ctx, tx, scanOpen, openDeliveries+`d.notification_id = ? AND d.id > ? ORDER BY d.id LIMIT ?`,
-			c.NotificationID, c.After, c.Limit)
-		if err != nil || len(open) == 0 {
-			return err
-		}
-		if err := insertAudit(ctx, tx, c.Audit...); err != nil {
-			return err
-		}
-		stopped, err := s.stopJobs(ctx, tx, open)
+		stopped, err := endExpansion(ctx, tx, c.NotificationID, store.StoppedCancelled, c.At)
 		if err != nil {
 			return err
 		}
-		for _, d := range stopped {
+		open, err := query(ctx, tx, scanOpen, openDeliveries+`d.notification_id = ? AND d.id > ? ORDER BY d.id LIMIT ?`,
+			c.NotificationID, c.After, c.Limit)
+		if err != nil || len(open) == 0 && !stopped {
+			return err
+		}
+		if err := insertAudit(ctx, tx, c.Audit...); err != nil || len(open) == 0 {
+			return err
+		}
+		ended, err := s.stopJobs(ctx, tx, open)
+		if err != nil {
+			return err
+		}
+		for _, d := range ended {
 			_, err := closeDelivery(ctx, tx, store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
 			}, nil)
@@ -51,7 +55,7 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 				return err
 			}
 		}
-		result = store.Cancelled{Deliveries: len(stopped), Last: open[len(open)-1].ID}
+		result = store.Cancelled{Deliveries: len(ended), Last: open[len(open)-1].ID}
 		return nil
 	})
 	if err != nil {

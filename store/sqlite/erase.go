@@ -65,6 +65,11 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if err != nil {
 			return err
 		}
+		unsent, err := eraseExpansion(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		done.Messages = unsent
 		if err := insertAudit(ctx, tx, e.Audit...); err != nil || len(ids) == 0 {
 			return err
 		}
@@ -90,6 +95,7 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		}
 		done.Messages, err = changed(ctx, tx, eraseMessages, page, store.ErasedText)
 		done.Shared = messages - done.Messages
+		done.Messages += unsent
 		return err
 	})
 	if err != nil {

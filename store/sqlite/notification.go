@@ -126,17 +126,18 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 	}
 	written, err := query(ctx, tx, sqlread.Notification, `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
 		n.SendAt, n.ExpiresAt, n.Priority, n.Test,
-		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum(), text(n.Reach.JSON()))
+		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum(), text(n.Reach.JSON()), n.Expansion.State())
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}
 	if len(written) == 1 {
+		written[0].Expansion = n.Expansion
 		return store.Accepted{Notification: written[0], Withheld: a.Withheld()}, nil
 	}
 	existing, err := query(ctx, tx, sqlread.Notification, sqlread.NotificationByKey, n.AppID, n.IdempotencyKey)
@@ -158,6 +159,17 @@ func (s *Store) insertContents(ctx context.Context, tx *sql.Tx, batch []store.Ac
 		messages = append(messages, a.Messages...)
 		deliveries = append(deliveries, a.Deliveries...)
 	}
+	if err := insertMessages(ctx, tx, messages); err != nil {
+		return fmt.Errorf("insert messages: %w", err)
+	}
+	if err := s.insertExpansions(ctx, tx, batch); err != nil {
+		return fmt.Errorf("insert expansions: %w", err)
+	}
+	return s.insertWithJobs(ctx, tx, deliveries, jobs)
+}
+
+// insertWithJobs inserts deliveries and their jobs.
+func (s *Store) insertWithJobs(ctx context.Context, tx *sql.Tx, deliveries []store.Delivery, jobs []store.Job) error {
 	if len(deliveries) == 0 {
 		return nil
 	}
@@ -176,9 +188,6 @@ func (s *Store) insertContents(ctx context.Context, tx *sql.Tx, batch []store.Ac
 		if deliveries[i].JobID, found = ids[d.ID]; !found {
 			return fmt.Errorf("delivery %s has no job", d.ID)
 		}
-	}
-	if err := insertMessages(ctx, tx, messages); err != nil {
-		return fmt.Errorf("insert messages: %w", err)
 	}
 	if err := insertDeliveries(ctx, tx, deliveries); err != nil {
 		return fmt.Errorf("insert deliveries: %w", err)

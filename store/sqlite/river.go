@@ -35,6 +35,10 @@ const (
 		WHERE d.status IN ('pending', 'failed') AND d.id > $1
 			AND d.job_id <> -1 AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))
 		ORDER BY d.id LIMIT $2`
+	// lostExpansions are the expansions whose job will not run any more.
+	lostExpansions = `
+		SELECT e.notification_id FROM expansions e LEFT JOIN river_job j ON j.id = e.job_id
+		WHERE e.done_at IS NULL AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))`
 	// queueDepths reads only the index that River fetches by: it has all columns, and
 	// finished jobs, of which there are many, are not read.
 	queueDepths = `
@@ -120,6 +124,21 @@ func (s *Store) insertJobs(ctx context.Context, tx *sql.Tx, jobs []store.Job) (m
 		ids[args.DeliveryID] = r.Job.ID
 	}
 	return ids, nil
+}
+
+// insertExpandJob inserts the job of an expansion and returns its id.
+func (s *Store) insertExpandJob(ctx context.Context, tx *sql.Tx, notification uuid.UUID) (int64, error) {
+	client, err := s.riverClient()
+	if err != nil {
+		return 0, err
+	}
+	result, err := client.InsertTx(ctx, tx, store.ExpandArgs{NotificationID: notification}, &river.InsertOpts{
+		Queue: store.ExpandQueue, MaxAttempts: store.ExpandAttempts,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("insert job: %w", err)
+	}
+	return result.Job.ID, nil
 }
 
 // stopJobs deletes the jobs that wait and cancels the others, and returns the deliveries

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/labring/sealos-notify/store"
 )
@@ -82,20 +81,35 @@ func (c *conditions) keys(f store.ContactFilter, after store.ContactKey) {
 	}
 }
 
-// ContactsWith implements store.Contacts. The labels are indexed in the order of names. SQLite reads
-// the tables of a CROSS JOIN in this order, PostgreSQL in the best one.
+// ContactsWith implements store.Contacts.
 func (r Reader) ContactsWith(ctx context.Context, owner string, labels store.Labels, after string, limit int) ([]store.Contact, error) {
-	args := []any{owner, after}
-	var from, joined strings.Builder
+	from, joined, args := labelled(owner, labels, after)
+	contacts, err := all(ctx, r.DB, Contact, `SELECT `+ContactColumns+` FROM `+from+` CROSS JOIN contacts
+		WHERE owner = owner0 AND name = name0`+joined+` ORDER BY name0 LIMIT `+strconv.Itoa(limit), args...)
+	return wrapped(contacts, err, "contacts with labels")
+}
+
+// CountContactsWith implements store.Contacts.
+func (r Reader) CountContactsWith(ctx context.Context, owner string, labels store.Labels, most int) (int, error) {
+	from, joined, args := labelled(owner, labels, "")
+	n, err := one(ctx, r.DB, func(row Row) (n int, err error) { return n, row.Scan(&n) },
+		`SELECT count(*) FROM (SELECT 1 FROM `+from+` WHERE true`+joined+` LIMIT `+strconv.Itoa(most)+`) AS found`, args...)
+	return wrapped(n, err, "count contacts with labels")
+}
+
+// labelled returns the tables in which the contacts of the owner with all the labels are, after a
+// name, as owner0 and name0, and the condition that joins them. The labels are indexed in the order of
+// names. SQLite reads the tables of a CROSS JOIN in this order, PostgreSQL in the best one.
+func labelled(owner string, labels store.Labels, after string) (from, joined string, args []any) {
+	args = []any{owner, after}
 	for i, label := range slices.Sorted(maps.Keys(labels)) {
 		args = append(args, label, labels[label])
-		fmt.Fprintf(&from, `(SELECT owner AS owner%[1]d, name AS name%[1]d FROM contact_labels
-			WHERE owner = $1 AND name > $2 AND label = $%[2]d AND value = $%[3]d) l%[1]d CROSS JOIN `, i, len(args)-1, len(args))
 		if i > 0 {
-			fmt.Fprintf(&joined, ` AND name%d = name0`, i)
+			from += ` CROSS JOIN `
+			joined += fmt.Sprintf(` AND name%d = name0`, i)
 		}
+		from += fmt.Sprintf(`(SELECT owner AS owner%[1]d, name AS name%[1]d FROM contact_labels
+			WHERE owner = $1 AND name > $2 AND label = $%[2]d AND value = $%[3]d) l%[1]d`, i, len(args)-1, len(args))
 	}
-	contacts, err := all(ctx, r.DB, Contact, `SELECT `+ContactColumns+` FROM `+from.String()+`contacts
-		WHERE owner = owner0 AND name = name0`+joined.String()+` ORDER BY name0 LIMIT `+strconv.Itoa(limit), args...)
-	return wrapped(contacts, err, "contacts with labels")
+	return from, joined, args
 }

@@ -18,14 +18,18 @@ const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN tota
 	CASE WHEN total < 0 THEN contacts END, ` + otherColumns
 
 const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
-	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld`
+	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld, expansion`
 
 // Notification scans NotificationColumns.
 func Notification(row Row) (store.Notification, error) {
 	var n store.Notification
+	var expansion *string
 	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched, &n.Reach,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
-		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld)
+		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld, &expansion)
+	if expansion != nil {
+		n.Expansion = &store.Expansion{} // see withExpansion
+	}
 	return n, err
 }
 
@@ -35,12 +39,18 @@ const NotificationByKey = `SELECT ` + NotificationColumns + ` FROM notifications
 // Notification implements store.Notifications.
 func (r Reader) Notification(ctx context.Context, id uuid.UUID) (store.Notification, error) {
 	n, err := one(ctx, r.DB, Notification, `SELECT `+NotificationColumns+` FROM notifications WHERE id = $1`, id)
+	if err == nil {
+		n, err = r.withExpansion(ctx, n)
+	}
 	return wrapped(n, err, "notification %s", id)
 }
 
 // NotificationByKey implements store.Notifications.
 func (r Reader) NotificationByKey(ctx context.Context, appID, key string) (store.Notification, error) {
 	n, err := one(ctx, r.DB, Notification, NotificationByKey, appID, key)
+	if err == nil {
+		n, err = r.withExpansion(ctx, n)
+	}
 	return wrapped(n, err, "notification by key")
 }
 
@@ -57,18 +67,23 @@ func (r Reader) ListNotifications(
 	c.delivered(f)
 	notifications, err := listed(ctx, r.DB, Notification,
 		`SELECT `+listedColumns+` FROM notifications`+c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), c.args)
+	for i := 0; err == nil && i < len(notifications); i++ {
+		notifications[i], err = r.withExpansion(ctx, notifications[i])
+	}
 	return wrapped(notifications, err, "list notifications")
 }
 
 // state adds the status. No index holds it, so the deliveries that give it to a notification are
-// named, too: where they are few, their partial index leads to the notifications.
+// named, too: where they are few, their partial index leads to the notifications. While they are
+// being made there may be none.
 func (c *conditions) state(status store.NotificationStatus, ended string) {
 	c.equal(`status`, string(status))
+	const expanding = ` UNION ALL SELECT notification_id FROM expansions WHERE done_at IS NULL`
 	having := map[store.NotificationStatus]string{
 		store.NotificationFailed:     ended + `d.status = 'dead'`,
-		store.NotificationCancelled:  ended + `d.status = 'cancelled'`,
-		store.NotificationPending:    `d.status IN ('pending', 'failed')`,
-		store.NotificationProcessing: `d.status IN ('pending', 'failed')`,
+		store.NotificationCancelled:  ended + `d.status = 'cancelled' UNION ALL SELECT notification_id FROM expansions WHERE deliveries = 0 OR stopped <> ''`,
+		store.NotificationPending:    `d.status IN ('pending', 'failed')` + expanding,
+		store.NotificationProcessing: `d.status IN ('pending', 'failed')` + expanding,
 	}[status]
 	if having != "" {
 		c.terms = append(c.terms, `id IN (SELECT d.notification_id FROM deliveries d WHERE `+having+`)`)

@@ -161,7 +161,7 @@ func alertsDeleted(t *testing.T, b bundle) {
 	a := alertOf("app", "g", "x")
 	b.accept(t, a)
 	b.close(t, a)
-	deleted, err := b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 10)
+	deleted, _, err := b.DeleteClosed(t.Context(), time.Now().Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
 

@@ -229,7 +229,7 @@ func eraseUnmatchedPages(t *testing.T, b bundle) {
 	for _, a := range all {
 		b.erase(t, erasure(store.Recipient{}, a.Notification.ID)) // cancels what waits
 	}
-	deleted, err := b.DeleteClosed(t.Context(), store.Now().AddDate(0, 0, 1), 100)
+	deleted, _, err := b.DeleteClosed(t.Context(), store.Now().AddDate(0, 0, 1), 100)
 	require.NoError(t, err)
 	require.Equal(t, 3, deleted)
 	require.Zero(t, b.count(t, "unmatched_recipients"))
@@ -302,7 +302,7 @@ func eraseMentionsPages(t *testing.T, b bundle) {
 	for _, a := range all[1:] {
 		b.close(t, a)
 	}
-	deleted, err := b.DeleteClosed(t.Context(), store.Now().AddDate(0, 0, 1), 100)
+	deleted, _, err := b.DeleteClosed(t.Context(), store.Now().AddDate(0, 0, 1), 100)
 	require.NoError(t, err)
 	require.Equal(t, 3, deleted)
 	require.Zero(t, b.count(t, "mentioned_recipients"))

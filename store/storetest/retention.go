@@ -28,7 +28,7 @@ var retentionCases = map[string]func(*testing.T, bundle){
 
 		horizon := time.Now().AddDate(0, 0, -90)
 		for _, want := range []int{2, 1, 0} { // 3 deliveries each, at most 7 at once
-			n, err := b.DeleteClosed(t.Context(), horizon, 7)
+			n, _, err := b.DeleteClosed(t.Context(), horizon, 7)
 			require.NoError(t, err)
 			require.Equal(t, want, n)
 		}
@@ -54,7 +54,7 @@ var retentionCases = map[string]func(*testing.T, bundle){
 		b.accept(t, a)
 		b.close(t, a)
 		for _, c := range []struct{ days, want int }{{90, 0}, {51, 0}, {49, 1}} {
-			n, err := b.DeleteClosed(t.Context(), time.Now().AddDate(0, 0, -c.days), 10)
+			n, _, err := b.DeleteClosed(t.Context(), time.Now().AddDate(0, 0, -c.days), 10)
 			require.NoError(t, err)
 			require.Equal(t, c.want, n, "older than %d days", c.days)
 		}
@@ -67,7 +67,7 @@ var retentionCases = map[string]func(*testing.T, bundle){
 			b.close(t, a)
 		}
 		for _, want := range []int{1, 1, 0} {
-			n, err := b.DeleteClosed(t.Context(), time.Now(), 5)
+			n, _, err := b.DeleteClosed(t.Context(), time.Now(), 5)
 			require.NoError(t, err)
 			require.Equal(t, want, n)
 		}

@@ -34,6 +34,11 @@ var goals = []goal{
 	{what: "accepted, logging each request", metric: "accept-info", unit: "/s", base: "accept"},
 	{what: "delivered from a backlog, logging each attempt", metric: "drain-info", unit: "/s", base: "drain"},
 
+	{what: "a million contacts of a group, accepted", metric: "group-million-accepted", unit: "s", must: 0.5, reach: 0.25, less: true},
+	{what: "… delivered, from the request to the last record", metric: "group-million", unit: "/s", base: "drain"},
+	{what: "… resident memory before the request", metric: "group-million-before", unit: "MB", less: true},
+	{what: "… resident memory, most", metric: "group-million-memory", unit: "MB", must: 250, reach: 150, less: true},
+
 	{what: "accepted, with a history", metric: "history-accept", unit: "/s", base: "accept", must: 0.9, reach: 1},
 	{what: "delivered from a backlog, with a history", metric: "history-drain", unit: "/s", base: "drain", must: 0.9, reach: 1},
 	{what: "POST to vendor p50, with a history", metric: "history-latency-p50", unit: "ms", base: "latency-p50", must: 1.11, reach: 1, less: true},

@@ -28,13 +28,13 @@ func openForLook(c store.Config) (look, error) {
 
 func (l look) close() { _ = l.db.Close() }
 
-// awaitIdle waits until River has completed all jobs. It polls often, so the caller
+// awaitIdle waits until River has completed all jobs but those of maintenance. It polls often, so the caller
 // calls it when nearly all are done.
 func (l look) awaitIdle(ctx context.Context) error {
 	for {
 		var busy bool
 		err := l.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM river_job
-			WHERE state IN ('available', 'running', 'retryable', 'scheduled') AND queue IN ('default', 'feishu_app'))`).Scan(&busy)
+			WHERE state IN ('available', 'running', 'retryable', 'scheduled') AND queue <> 'maintenance')`).Scan(&busy)
 		if err != nil || !busy {
 			return err
 		}

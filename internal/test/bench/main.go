@@ -163,6 +163,7 @@ var measures = slices.Concat([]measure{
 	{"drain", (*bench).drainBacklog},
 	{"drain-own", (*bench).drainOwn},
 	{"drain-info", (*bench).drainAtInfo},
+	{"group-million", (*bench).expandGroup},
 	{"river-replicas-work", (*bench).riverWorkOnReplicas},
 	{"replicas-drain", (*bench).drainOnReplicas},
 	{"history-drain", (*bench).drainWithHistory},

@@ -53,7 +53,7 @@ func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 		}
 	}
 	digests := s.count(`SELECT count(*) FROM deliveries WHERE digest_id = id`)
-	results.add(23, fmt.Sprintf("%d kills", kills), b, "%d digests, each item in one", digests)
+	results.add(24, fmt.Sprintf("%d kills", kills), b, "%d digests, each item in one", digests)
 	require.Len(t, shown, b.accepted)
 	for key, times := range shown {
 		require.Equal(t, 1, times, key)

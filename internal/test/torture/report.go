@@ -44,6 +44,7 @@ var tortures = []struct{ done, shows string }{
 	{"another app's crowd waits at a fast vendor, at a slow one, behind a rate limit and for a few connections", "a single message arrives within 2 s on the fast one, within two turns and 5 s at the next two, and within a minute where replicas share few connections; LOST 0, DUP 0"},
 	{"the first provider of every channel that can have two is away for minutes, with the second one beside it", "LOST 0, DUP 0, nothing dead or held; p99 of what is accepted meanwhile ≤ 5 s"},
 	{"`kill -9` while breakers open and close and deliveries move to the second provider", "LOST 0; DUP 0 where there is a mark or a hold; e-mail and group bot: at most the sends in flight at the kills"},
+	{"`kill -9` in the middle of a batch while a group too large for one request is expanded", "LOST 0, DUP 0; each member has one delivery"},
 	{"`kill -9` of one of three workers while digests close and are sent, under load", "LOST 0; DUP 0; each item in exactly one digest"},
 }
 
