@@ -210,7 +210,7 @@ func (p DigestPlan) open(n Notification, d Delivery, job Job) Acceptance {
 func OpenedOf(gathered []Acceptance) []Acceptance {
 	var opened []Acceptance
 	for _, a := range gathered {
-		if a.Deliveries[0].IsDigest() {
+		if len(a.Deliveries) > 0 && a.Deliveries[0].IsDigest() {
 			opened = append(opened, a)
 		}
 	}

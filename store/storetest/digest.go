@@ -557,7 +557,7 @@ func digestDeleted(t *testing.T, b bundle) {
 	item := b.item(t, "1")
 	b.closeDigest(t, item.DigestID)
 	b.record(t.Context(), t, digestOutcome(b.delivery(t, item.DigestID), 1, store.DeliverySuccess))
-	deleted, err := b.DeleteClosed(t.Context(), time.Now().Add(2*time.Hour), 100)
+	deleted, _, err := b.DeleteClosed(t.Context(), time.Now().Add(2*time.Hour), 100)
 	require.NoError(t, err)
 	require.Equal(t, 2, deleted)
 	require.Zero(t, b.count(t, "deliveries"))
