@@ -10,11 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// Digests of forty people close again and again, while one of three workers is killed. What the vendor has
-// received holds each item once.
+// sending counts the deliveries that a worker has.
+const sending = `SELECT count(*) FROM river_job WHERE kind = 'deliver' AND state = 'running'
+	AND attempted_at > now() - interval '500 milliseconds'`
+
+// Digests of forty people close again and again, and both workers are killed while some are sent. What the
+// vendor has received holds each item once.
 func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
@@ -25,7 +30,8 @@ func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 		r["kind"], r["recipients"] = "billing", []map[string]string{{"type": "feishu_user_id", "value": user}}
 		return r
 	}
-	s.open(3)
+	s.fleet.add(s.StartWith([]string{"DISPATCHER_ENABLED=false"}))
+	s.open(0)
 	r := s.fleet.any()
 	r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{
 		"name": "digest", "channel": "feishu_app", "msgType": "text", "body": "{{ range .items }}{{ .n }} {{ end }}",
@@ -38,9 +44,12 @@ func TestKillWhileDigestsCloseAndAreSent(t *testing.T) {
 	load := s.load(10, 50*time.Millisecond)
 	kills := length(3, 60)
 	for range kills {
+		workers := []*harness.Replica{s.Start(), s.Start()}
 		s.run(length(time.Second, 3*time.Second))
-		s.fleet.take().Kill()
-		s.fleet.add(s.Start())
+		require.Eventually(t, func() bool { return s.count(sending) > 0 }, limit.Wait, 10*time.Millisecond, "nothing is sent")
+		for _, worker := range workers {
+			worker.Kill()
+		}
 	}
 	load.stop()
 	s.rescue()

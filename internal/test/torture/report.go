@@ -45,7 +45,7 @@ var tortures = []struct{ done, shows string }{
 	{"the first provider of every channel that can have two is away for minutes, with the second one beside it", "LOST 0, DUP 0, nothing dead or held; p99 of what is accepted meanwhile ≤ 5 s"},
 	{"`kill -9` while breakers open and close and deliveries move to the second provider", "LOST 0; DUP 0 where there is a mark or a hold; e-mail and group bot: at most the sends in flight at the kills"},
 	{"`kill -9` in the middle of a batch while a group too large for one request is expanded", "LOST 0, DUP 0; each member has one delivery"},
-	{"`kill -9` of one of three workers while digests close and are sent, under load", "LOST 0; DUP 0; each item in exactly one digest"},
+	{"`kill -9` of all workers while digests close and are sent, under load", "LOST 0; DUP 0; each item in exactly one digest"},
 }
 
 // report collects the figures of all tortures, by number.
