@@ -138,11 +138,9 @@ func (s *Server) restoreTemplate(ctx context.Context, in *restoreInput) (*templa
 		return nil, fieldProblem(http.StatusUnprocessableEntity, codeImmutableField, "version",
 			fmt.Sprintf("belongs to channel %s, and the template's channel cannot be changed", v.Channel))
 	}
-	t := store.Template{
-		Name: v.Name, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
-		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes, Locale: v.Locale, Texts: v.Texts, CreatedAt: store.Now(),
-		Owner: newest.Owner, Private: v.Private,
-	}
+	t := v.Template()
+	t.Version, t.Owner = 0, newest.Owner // the store counts the version up
+	t.CreatedAt = store.Now()
 	t.UpdatedAt = t.CreatedAt
 	if err := s.rules.CheckTemplate(ctx, callerOf(ctx).AppID, t); err != nil {
 		return nil, err

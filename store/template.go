@@ -154,3 +154,12 @@ type TemplateVersion struct {
 	Private       bool
 	Deleted       bool // this version is the deletion
 }
+
+// Template returns the template as the version left it, with no times.
+func (v TemplateVersion) Template() Template {
+	return Template{
+		Name: v.Name, Version: v.Version, Channel: v.Channel, Description: v.Description, MsgType: v.MsgType,
+		Subject: v.Subject, Body: v.Body, TemplateCode: v.TemplateCode, TemplateCodes: v.TemplateCodes,
+		Locale: v.Locale, Texts: v.Texts, Owner: v.Owner, Private: v.Private,
+	}
+}

@@ -133,7 +133,8 @@ func (a *Accepter) checkList(list string, in []Recipient) ([]recipient, error) {
 			}
 		}
 		if first, repeated := seen[r.Recipient]; repeated {
-			switch before := out[first]; {
+			before := out[first]
+			switch {
 			case !reflect.DeepEqual(before.params, r.params):
 				return nil, r.refuseField(refusal.InvalidRecipient, "params", "differ from those that this recipient has further up")
 			case before.locale != r.locale:

@@ -13,9 +13,6 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// CodeExpired is store.CodeExpired.
-const CodeExpired = store.CodeExpired
-
 const (
 	// throttleWait is the wait when the vendor does not say how long.
 	throttleWait = 5 * time.Second
@@ -147,7 +144,7 @@ func (d *decision) dead() *Next {
 func (d *decision) retry(wait time.Duration) *Next {
 	at := d.run.delivery.Awake(d.now.Add(wait))
 	if d.run.delivery.ExpiredAt(at) {
-		d.describe(CodeExpired, d.err.Code+": "+d.err.Message)
+		d.describe(store.CodeExpired, d.err.Code+": "+d.err.Message)
 		return d.dead()
 	}
 	d.outcome.Status = store.DeliveryFailed

@@ -242,7 +242,7 @@ func (d *Deliverer) checkExpiry(ctx context.Context, r *run) *Next {
 	if r.delivery.Awake(*r.delivery.ExpiresAt).After(*r.delivery.ExpiresAt) {
 		why += ", in quiet hours"
 	}
-	return d.fail(ctx, r, &channels.Error{Class: channels.Permanent, Code: CodeExpired, Message: why})
+	return d.fail(ctx, r, &channels.Error{Class: channels.Permanent, Code: store.CodeExpired, Message: why})
 }
 
 // checkQuiet puts a delivery off until its quiet hours end, or it expires. It spends no attempt.

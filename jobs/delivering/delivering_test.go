@@ -210,7 +210,7 @@ func TestExpiredDeliveryIsNotSent(t *testing.T) {
 		b.Exec("UPDATE deliveries SET expires_at = created_at WHERE id = $1", d.ID)
 		b.Start()
 		d = b.WaitFor(d.ID, store.DeliveryDead)
-		require.Equal(t, delivering.CodeExpired, d.LastCode)
+		require.Equal(t, store.CodeExpired, d.LastCode)
 		require.Empty(t, b.Provider.Calls)
 	})
 }
@@ -244,7 +244,7 @@ func TestNoRetryAfterExpiry(t *testing.T) {
 				lives := b.AcceptWith("lives", func(r *accepting.Request) { r.ExpiresAt = jobstest.FromNow(time.Hour) })
 				dies := b.AcceptWith("dies", func(r *accepting.Request) { r.ExpiresAt = jobstest.FromNow(80 * time.Second) })
 				d := b.WaitFor(dies.ID, store.DeliveryDead)
-				require.Equal(t, delivering.CodeExpired, d.LastCode)
+				require.Equal(t, store.CodeExpired, d.LastCode)
 				require.Equal(t, c.lastError, d.LastError)
 				require.Nil(t, d.NextRetryAt)
 				b.WaitFor(lives.ID, store.DeliveryFailed)

@@ -97,10 +97,7 @@ func (d *Deliverer) renderDigest(ctx context.Context, r *run, provider channels.
 // is now: replaced versions are deleted in time. Its own text is that of the digest's locale.
 func (d *Deliverer) digestTemplate(ctx context.Context, of store.Delivery) (store.Template, error) {
 	version, err := d.store.TemplateVersion(ctx, of.TemplateName, of.TemplateVersion)
-	t := store.Template{
-		Name: version.Name, Version: version.Version, Channel: version.Channel, MsgType: version.MsgType, Subject: version.Subject,
-		Body: version.Body, TemplateCode: version.TemplateCode, TemplateCodes: version.TemplateCodes, Locale: version.Locale, Texts: version.Texts,
-	}
+	t := version.Template()
 	if errors.Is(err, store.ErrNotFound) {
 		t, err = d.store.Template(ctx, of.TemplateName)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/labring/sealos-notify/internal/test/jobstest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
-	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -108,7 +107,7 @@ func TestPaceExpiresOnTime(t *testing.T) {
 		b.Start()
 		b.WaitFor(b.Accept("first").ID, store.DeliverySuccess)
 		d := b.AcceptWith("second", func(r *accepting.Request) { r.ExpiresAt = jobstest.FromNow(time.Second) })
-		require.Equal(t, delivering.CodeExpired, b.WaitFor(d.ID, store.DeliveryDead).LastCode)
+		require.Equal(t, store.CodeExpired, b.WaitFor(d.ID, store.DeliveryDead).LastCode)
 		require.Len(t, b.Provider.Calls, 1)
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/labring/sealos-notify/internal/test/jobstest"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
-	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -99,7 +98,7 @@ func TestRetryOutsideOfQuietHours(t *testing.T) {
 		b.Start()
 		kept = b.WaitFor(kept.ID, store.DeliveryFailed)
 		require.True(t, soon.Add(2*time.Hour).Equal(*kept.NextRetryAt), "the end, not in the middle")
-		require.Equal(t, delivering.CodeExpired, b.WaitFor(expires.ID, store.DeliveryDead).LastCode)
+		require.Equal(t, store.CodeExpired, b.WaitFor(expires.ID, store.DeliveryDead).LastCode)
 	})
 }
 
@@ -113,7 +112,7 @@ func TestExpiryInQuietHours(t *testing.T) {
 		b.Start()
 		d := b.AcceptWith("k", func(r *accepting.Request) { r.Kind, r.ExpiresAt = "billing", jobstest.FromNow(300*time.Millisecond) })
 		d = b.WaitFor(d.ID, store.DeliveryDead)
-		require.Equal(t, delivering.CodeExpired, d.LastCode)
+		require.Equal(t, store.CodeExpired, d.LastCode)
 		require.Equal(t, "expiresAt has passed, in quiet hours", d.LastError)
 		require.Empty(t, b.Provider.Calls)
 	})
