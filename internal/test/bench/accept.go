@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-
-	"github.com/labring/sealos-notify/internal/vendors"
 )
 
 // acceptOnly measures notifications to one person that an API-only replica accepts a
@@ -133,16 +131,11 @@ func (b *bench) acceptWhileDelivering(ctx context.Context, record record) error 
 	if err != nil {
 		return err
 	}
-	inbox := vendors.NewInbox()
-	v, err := newVendor(ctx, inbox)
+	r, inbox, end, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer v.close()
-	r, err := b.start(ctx, setup{database: config, vendor: v.url})
-	if err != nil {
-		return err
-	}
+	defer end()
 	start := time.Now()
 	rate, err := closedLoop(ctx, callers, b.span, func(i int) error { return r.post(i, 1) })
 	if err != nil {

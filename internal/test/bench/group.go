@@ -7,7 +7,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -27,16 +26,11 @@ func (b *bench) expandGroup(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	inbox := vendors.NewInbox()
-	v, err := newVendor(ctx, inbox)
+	r, inbox, end, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer v.close()
-	r, err := b.start(ctx, setup{database: config, vendor: v.url})
-	if err != nil {
-		return err
-	}
+	defer end()
 	look, err := openForLook(config)
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -25,16 +24,11 @@ func (b *bench) postToVendor(ctx context.Context, record record) error {
 }
 
 func (b *bench) timeArrivals(ctx context.Context, config store.Config, name string, record record) error {
-	inbox := vendors.NewInbox()
-	v, err := newVendor(ctx, inbox)
+	r, inbox, end, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer v.close()
-	r, err := b.start(ctx, setup{database: config, vendor: v.url})
-	if err != nil {
-		return err
-	}
+	defer end()
 	const warm = latencyRate / 2
 	total := warm + b.latencies
 	dues := make([]time.Time, total)

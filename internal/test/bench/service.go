@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/labring/sealos-notify/internal/test/freeport"
+	"github.com/labring/sealos-notify/internal/vendors"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -44,6 +45,20 @@ type service struct {
 	run    int           // makes its idempotency keys unique
 	exited chan struct{} // closed when the process has ended, with err
 	err    error
+}
+
+// startWithVendor starts a replica and a vendor that it delivers through, to the inbox. end stops the vendor.
+func (b *bench) startWithVendor(ctx context.Context, config store.Config) (r *service, inbox *vendors.Inbox, end func(), err error) {
+	inbox = vendors.NewInbox()
+	v, err := newVendor(ctx, inbox)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if r, err = b.start(ctx, setup{database: config, vendor: v.url}); err != nil {
+		v.close()
+		return nil, nil, nil, err
+	}
+	return r, inbox, v.close, nil
 }
 
 // start starts a replica and returns when it is ready and has the template.
