@@ -54,9 +54,14 @@ type Delivery struct {
 	Kind            string     // the notification's
 	Quiet           string     // QuietHours in which it is not sent; empty: none
 	DigestID        uuid.UUID  // of the digest that it is an item of, or that it is: then its own ID; uuid.Nil: none
-	Test            bool       // it was sent with a test secret and reaches nobody, also when it is retried
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
+	// Receipt is what the vendor says became of it; empty: nothing yet.
+	Receipt     Receipt
+	ReceiptAt   *time.Time // when that happened
+	ReceiptCode string     // the vendor's
+	SentAgain   bool       // by itself, because the vendor did not have it
+	Test        bool       // it was sent with a test secret and reaches nobody, also when it is retried
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 // CodeExpired is the code of a delivery that was not sent before its expiresAt.
@@ -167,6 +172,10 @@ type Outcome struct {
 	Took time.Duration
 	// Digest reports whether the delivery is a digest's: its items end with it.
 	Digest bool
+	// Reference is the vendor's id of the message, when receipts come under it; empty: they do not.
+	Reference string
+	// AskAt is when the vendor is first asked what became of the delivery; nil: it is not asked.
+	AskAt *time.Time
 	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a
 	// vendor may choose more codes than are worth a row.
 	CountAs string
@@ -206,4 +215,5 @@ type Closing struct {
 	Code       string
 	Error      string
 	At         time.Time
+	AskAt      *time.Time // as in Outcome
 }

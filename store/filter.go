@@ -16,6 +16,7 @@ type DeliveryFilter struct {
 	Channel        string
 	Provider       string
 	Code           string // of the last failure
+	Receipt        Receipt
 	Recipient      string // the exact address
 	Template       string
 	// Since and Until bound the time of acceptance, to a millisecond. Since is

@@ -14,6 +14,7 @@ type Requeue struct {
 	Provider   string // the one to send through from now on; empty for the channel's
 	Job        Job
 	Quiet      bool // its quiet hours still hold
+	ByItself   bool // nobody asked for it: the vendor does not have the delivery
 	At         time.Time
 	Audit      AuditEntry // is written when the delivery is requeued
 }

@@ -34,6 +34,7 @@ const ListTime = 3 * time.Second
 type Store interface {
 	Notifications
 	Deliveries
+	Receipts
 	Erasures
 	Templates
 	TemplateHistory
@@ -127,7 +128,8 @@ type Deliveries interface {
 	// when the same or a later attempt was recorded, or when the delivery has arrived:
 	// success is final. An outcome that is stored already, by its attempt's id, counts as
 	// recorded: the reply to its commit was lost. An outcome with SuppressUntil suppresses the
-	// delivery's address on its channel; a success, unless it is a test, ends that.
+	// delivery's address on its channel; a success, unless it is a test, ends that. One with AskAt gets a
+	// River job that asks its vendor, in the same transaction.
 	Record(ctx context.Context, batch []Outcome) (recorded []bool, err error)
 	// MoveDeliveries gives open deliveries another provider, and their jobs another line, in one
 	// transaction. It returns false

@@ -149,6 +149,12 @@ CREATE TABLE deliveries (
     kind              text NOT NULL DEFAULT '',
     quiet             text NOT NULL DEFAULT '', -- hours and zone in which it is not sent; empty: none
     digest_id         uuid, -- the digest that it is an item of; its own id: it is the digest; NULL: none
+    receipt           text NOT NULL DEFAULT '' -- what the vendor says became of it; empty: nothing yet
+        CHECK (receipt IN ('', 'unknown', 'failed', 'delivered', 'read', 'answered')),
+    receipt_at        timestamptz,
+    receipt_code      text NOT NULL DEFAULT '',
+    reference         text NOT NULL DEFAULT '', -- the vendor's id, when receipts come under it
+    sent_again        boolean NOT NULL DEFAULT false, -- by itself, because the vendor did not have it
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 )
@@ -171,6 +177,8 @@ CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pe
 -- The partial ones hold failures only: a delivery that arrives never touches them.
 CREATE INDEX deliveries_ended ON deliveries (status, id) WHERE status IN ('dead', 'cancelled');
 CREATE INDEX deliveries_code ON deliveries (last_code, id) WHERE last_code <> '';
+CREATE INDEX deliveries_receipt ON deliveries (receipt, id) WHERE receipt <> '';
+CREATE INDEX deliveries_reference ON deliveries (reference, id) WHERE reference <> '';
 CREATE INDEX deliveries_recipient ON deliveries (recipient_value, id);
 
 CREATE TABLE attempts (

@@ -144,6 +144,12 @@ CREATE TABLE deliveries (
     kind              TEXT NOT NULL DEFAULT '',
     quiet             TEXT NOT NULL DEFAULT '',
     digest_id         TEXT,
+    receipt           TEXT NOT NULL DEFAULT ''
+        CHECK (receipt IN ('', 'unknown', 'failed', 'delivered', 'read', 'answered')),
+    receipt_at        INTEGER,
+    receipt_code      TEXT NOT NULL DEFAULT '',
+    reference         TEXT NOT NULL DEFAULT '',
+    sent_again        INTEGER NOT NULL DEFAULT 0,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -154,6 +160,8 @@ CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'fai
 CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;
 CREATE INDEX deliveries_ended ON deliveries (status, id) WHERE status IN ('dead', 'cancelled');
 CREATE INDEX deliveries_code ON deliveries (last_code, id) WHERE last_code <> '';
+CREATE INDEX deliveries_receipt ON deliveries (receipt, id) WHERE receipt <> '';
+CREATE INDEX deliveries_reference ON deliveries (reference, id) WHERE reference <> '';
 CREATE INDEX deliveries_recipient ON deliveries (recipient_value, id);
 
 CREATE TABLE attempts (

@@ -53,9 +53,9 @@ var record = `
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
 			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
 			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[], $20::text[],
-			$21::timestamptz[])
+			$21::timestamptz[], $22::text[])
 		AS o (delivery_id, job_id, attempt, throttled, status, next_retry_at,
-			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line, suppress_until)
+			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line, suppress_until, reference)
 	), changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, d.recipient_type, d.recipient_value, o.*
 		FROM outcomes o, ` + rowOf("deliveries", "o.delivery_id") + ` d
@@ -73,6 +73,7 @@ var record = `
 			last_code = CASE WHEN c.status = 'success' THEN '' ELSE c.code END,
 			last_error = CASE WHEN c.status = 'success' THEN '' ELSE c.error END,
 			details = c.details,
+			reference = coalesce(nullif(c.reference, ''), d.reference),
 			updated_at = c.at
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
 	), inserted_attempts AS (
@@ -86,7 +87,7 @@ var record = `
 // Record implements store.Deliveries.
 func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, error) {
 	ids := column(batch, func(o *store.Outcome) [16]byte { return o.Attempt.DeliveryID })
-	changed, err := s.change(ctx, ids, digestsOf(batch), record,
+	changed, err := s.changeAndAsk(ctx, store.QuestionsOf(batch), ids, digestsOf(batch), record,
 		ids,
 		column(batch, func(o *store.Outcome) int64 { return o.Attempt.JobID }),
 		column(batch, func(o *store.Outcome) int { return o.Attempt.Attempt }),
@@ -106,7 +107,8 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		column(batch, func(o *store.Outcome) string { return o.NextProvider }),
 		column(batch, func(o *store.Outcome) bool { return o.Pinned }),
 		column(batch, func(o *store.Outcome) string { return o.Line }),
-		column(batch, func(o *store.Outcome) *time.Time { return o.SuppressUntil }))
+		column(batch, func(o *store.Outcome) *time.Time { return o.SuppressUntil }),
+		column(batch, func(o *store.Outcome) string { return o.Reference }))
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
 	}
@@ -218,7 +220,7 @@ func (s *Store) closeArgs(batch []store.Closing) []any {
 // CloseOrphans implements store.Deliveries.
 func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error) {
 	ids := column(batch, func(c *store.Closing) [16]byte { return c.DeliveryID })
-	changed, err := s.change(ctx, ids, ids, closeDeliveries, s.closeArgs(batch)...)
+	changed, err := s.changeAndAsk(ctx, store.QuestionsOfClosings(batch), ids, ids, closeDeliveries, s.closeArgs(batch)...)
 	if err != nil {
 		return nil, fmt.Errorf("close orphans: %w", err)
 	}
@@ -229,6 +231,42 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 // ids of those that it changed. The items of those of the digests that have ended then end with them.
 // All are sent at once, as one implicit transaction.
 func (s *Store) change(ctx context.Context, deliveries, digests [][16]byte, sql string, args ...any) ([][16]byte, error) {
+	return changeIn(ctx, s.pool, deliveries, digests, sql, args...)
+}
+
+// changeAndAsk is change, and inserts the jobs of the questions about deliveries that it changed.
+// Without questions it is one round trip, as change is.
+func (s *Store) changeAndAsk(
+	ctx context.Context, questions []store.Question, deliveries, digests [][16]byte, sql string, args ...any,
+) (changed [][16]byte, err error) {
+	if len(questions) == 0 {
+		return s.change(ctx, deliveries, digests, sql, args...)
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if changed, err = changeIn(ctx, tx, deliveries, digests, sql, args...); err != nil {
+			return err
+		}
+		isChanged := areIn(changed, column(questions, func(q *store.Question) [16]byte { return q.DeliveryID }))
+		var due []store.Question
+		for i, q := range questions {
+			if isChanged[i] {
+				due = append(due, q)
+			}
+		}
+		return s.insertAskJobs(ctx, tx, due)
+	})
+	if err != nil {
+		return nil, marked(err)
+	}
+	return changed, nil
+}
+
+// changeIn is change, on the pool or in a transaction.
+func changeIn(
+	ctx context.Context, db interface {
+		SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	}, deliveries, digests [][16]byte, sql string, args ...any,
+) ([][16]byte, error) {
 	var changed [][16]byte
 	var queries pgx.Batch
 	if len(digests) > 0 {
@@ -243,7 +281,7 @@ func (s *Store) change(ctx context.Context, deliveries, digests [][16]byte, sql 
 		queries.Queue(endItems, digests)
 	}
 	// Close reads all answers, that of the commit included.
-	if err := s.pool.SendBatch(ctx, &queries).Close(); err != nil {
+	if err := db.SendBatch(ctx, &queries).Close(); err != nil {
 		return nil, marked(err)
 	}
 	return changed, nil

@@ -26,12 +26,13 @@ var requeuable = `
 var requeue = `
 	WITH changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, 'pending' AS status, r.*
-		FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::boolean[]) AS r (delivery_id, job_id, provider, at, quiet),
+		FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::boolean[], $6::boolean[])
+			AS r (delivery_id, job_id, provider, at, quiet, by_itself),
 			` + rowOf("deliveries", "r.delivery_id") + ` d
 	), updated_deliveries AS (
 		UPDATE deliveries d SET status = c.status, job_id = c.job_id, attempts = 0, next_retry_at = NULL,
 			provider = coalesce(nullif(c.provider, ''), d.provider), next_provider = nullif(c.provider, ''),
-			pinned = c.provider <> '', quiet = CASE WHEN c.quiet THEN d.quiet ELSE '' END,
+			pinned = c.provider <> '', quiet = CASE WHEN c.quiet THEN d.quiet ELSE '' END, sent_again = c.by_itself,
 			last_code = '', last_error = '', details = NULL, updated_at = c.at
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
 	), ` + moveCounts + `
@@ -63,7 +64,8 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 			column(chosen, func(r *store.Requeue) int64 { return ids[r.DeliveryID] }),
 			column(chosen, func(r *store.Requeue) string { return r.Provider }),
 			column(chosen, func(r *store.Requeue) time.Time { return r.At }),
-			column(chosen, func(r *store.Requeue) bool { return r.Quiet }))
+			column(chosen, func(r *store.Requeue) bool { return r.Quiet }),
+			column(chosen, func(r *store.Requeue) bool { return r.ByItself }))
 		if err != nil {
 			return err
 		}

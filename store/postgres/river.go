@@ -150,6 +150,22 @@ func (s *Store) insertExpandJobs(ctx context.Context, tx pgx.Tx, notifications [
 	return ids, nil
 }
 
+// insertAskJobs inserts the jobs of questions. They are due later, so they need no announcement.
+func (s *Store) insertAskJobs(ctx context.Context, tx pgx.Tx, questions []store.Question) error {
+	if len(questions) == 0 {
+		return nil
+	}
+	_, err := s.river.InsertManyTx(ctx, tx, column(questions, func(q *store.Question) river.InsertManyParams {
+		return river.InsertManyParams{Args: store.AskArgs{DeliveryID: q.DeliveryID}, InsertOpts: &river.InsertOpts{
+			Queue: store.AskQueue, MaxAttempts: store.AskAttempts, ScheduledAt: q.At,
+		}}
+	}))
+	if err != nil {
+		return fmt.Errorf("insert questions: %w", err)
+	}
+	return nil
+}
+
 // queuesOf returns the argument of announce.
 func queuesOf(jobs []store.Job) []string {
 	return column(jobs, func(j *store.Job) string { return j.Line().Queue() })

@@ -19,7 +19,7 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		tally := store.Tally{}
 		for i, o := range batch {
 			var err error
-			if recorded[i], err = recordOne(ctx, tx, o, tally); err != nil {
+			if recorded[i], err = s.recordOne(ctx, tx, o, tally); err != nil {
 				return err
 			}
 		}
@@ -32,7 +32,7 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 }
 
 // recordOne records an outcome and adds it to the tally.
-func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tally) (bool, error) {
+func (s *Store) recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tally) (bool, error) {
 	a := o.Attempt
 	var isRecorded bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE delivery_id = ? AND id = ?)`,
@@ -58,10 +58,11 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tal
 			details = ?9,
 			updated_at = ?10,
 			next_provider = coalesce(nullif(?11, ''), next_provider),
-			pinned = pinned OR ?12
+			pinned = pinned OR ?12,
+			reference = coalesce(nullif(?13, ''), reference)
 		WHERE id = ?1`,
 		a.DeliveryID, o.Status, o.Unspent, a.Attempt, a.Provider, micros(o.NextRetryAt),
-		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro(), o.NextProvider, o.Pinned)
+		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro(), o.NextProvider, o.Pinned, o.Reference)
 	if err != nil {
 		return false, err
 	}
@@ -78,6 +79,9 @@ func recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tally store.Tal
 		return false, err
 	}
 	if err := suppress(ctx, tx, before, o); err != nil {
+		return false, err
+	}
+	if err := s.insertAskJob(ctx, tx, a.DeliveryID, o.AskAt); err != nil {
 		return false, err
 	}
 	if o.Digest {
@@ -171,6 +175,11 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 			var err error
 			if closed[i], err = closeDelivery(ctx, tx, c, tally); err != nil {
 				return err
+			}
+			if closed[i] {
+				if err := s.insertAskJob(ctx, tx, c.DeliveryID, c.AskAt); err != nil {
+					return err
+				}
 			}
 		}
 		return writeCounts(ctx, tx, tally.Counts())

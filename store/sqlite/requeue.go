@@ -70,9 +70,9 @@ func requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64
 	_, err := tx.ExecContext(ctx, `
 		UPDATE deliveries SET status = 'pending', job_id = ?2, attempts = 0, next_retry_at = NULL,
 			provider = coalesce(nullif(?3, ''), provider), next_provider = nullif(?3, ''), pinned = ?3 <> '',
-			quiet = CASE WHEN ?5 THEN quiet ELSE '' END,
+			quiet = CASE WHEN ?5 THEN quiet ELSE '' END, sent_again = ?6,
 			last_code = '', last_error = '', details = NULL, updated_at = ?4
-		WHERE id = ?1`, d.DeliveryID, job, d.Provider, d.At.UnixMicro(), d.Quiet)
+		WHERE id = ?1`, d.DeliveryID, job, d.Provider, d.At.UnixMicro(), d.Quiet, d.ByItself)
 	if err != nil {
 		return err
 	}

@@ -141,6 +141,24 @@ func (s *Store) insertExpandJob(ctx context.Context, tx *sql.Tx, notification uu
 	return result.Job.ID, nil
 }
 
+// insertAskJob inserts the job of a question that is asked at that time; nil: of none.
+func (s *Store) insertAskJob(ctx context.Context, tx *sql.Tx, delivery uuid.UUID, at *time.Time) error {
+	if at == nil {
+		return nil
+	}
+	client, err := s.riverClient()
+	if err != nil {
+		return err
+	}
+	_, err = client.InsertTx(ctx, tx, store.AskArgs{DeliveryID: delivery}, &river.InsertOpts{
+		Queue: store.AskQueue, MaxAttempts: store.AskAttempts, ScheduledAt: *at,
+	})
+	if err != nil {
+		return fmt.Errorf("insert a question: %w", err)
+	}
+	return nil
+}
+
 // stopJobs deletes the jobs that wait and cancels the others, and returns the deliveries
 // whose job will not start any more.
 func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) ([]openDelivery, error) {

@@ -16,7 +16,8 @@ import (
 const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider,
 	coalesce(d.next_provider, ''), d.pinned, d.template_name, d.template_version, d.recipient_type, d.recipient_value,
 	d.recipient_configured, d.contact, d.attempts, d.max_retry, d.next_retry_at, d.last_code, d.last_error, d.details,
-	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test, d.locale, d.kind, d.quiet, d.digest_id`
+	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test, d.locale, d.kind, d.quiet, d.digest_id,
+	d.receipt, d.receipt_at, d.receipt_code, d.sent_again`
 
 // Delivery scans DeliveryColumns and a status.
 func Delivery(row Row) (store.Delivery, error) {
@@ -25,7 +26,8 @@ func Delivery(row Row) (store.Delivery, error) {
 	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
 		&d.NextProvider, &d.Pinned, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
 		&d.Recipient.Configured, &d.Contact, &d.Attempts, &d.MaxRetry, &d.NextRetryAt, &d.LastCode, &d.LastError, &d.Details,
-		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Locale, &d.Kind, &d.Quiet, &digest, &d.Status)
+		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Locale, &d.Kind, &d.Quiet, &digest,
+		&d.Receipt, &d.ReceiptAt, &d.ReceiptCode, &d.SentAgain, &d.Status)
 	if digest != nil {
 		d.DigestID = *digest
 	}
@@ -81,6 +83,9 @@ func (r Reader) ListDeliveries(
 	c.status(f.Status, r.Ended)
 	if f.Code != "" {
 		c.and(`d.last_code <> '' AND d.last_code = $`, f.Code) // the index holds no others
+	}
+	if f.Receipt != "" {
+		c.and(`d.receipt <> '' AND d.receipt = $`, f.Receipt) // as with the code
 	}
 	c.content(f.Channel, f.Recipient, f.Template)
 	c.given(f.NotConfigured)
