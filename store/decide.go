@@ -37,10 +37,12 @@ func Decide(batch []Acceptance, last []Told, used []Use, taken func(Key) bool) D
 		id, key := a.Notification.ID, a.Notification.Key()
 		if a.Telling != nil {
 			now := a.told()
-			if before := told[now.AlertGroup]; now.repeats(before, a.Telling.Again) {
+			before := told[now.AlertGroup]
+			if now.repeats(before, a.Telling.Again) {
 				d.Repeated[id] = before.NotificationID
 				continue
 			}
+			a.Anew = now.State == before.State // a reminder is to be noticed
 		}
 		if keys[key] || taken(key) {
 			continue

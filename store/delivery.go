@@ -59,9 +59,17 @@ type Delivery struct {
 	ReceiptAt   *time.Time // when that happened
 	ReceiptCode string     // the vendor's
 	SentAgain   bool       // by itself, because the vendor did not have it
-	Test        bool       // it was sent with a test secret and reaches nobody, also when it is retried
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// ThreadID and ThreadSeq are the notification's, as Resolved is; uuid.Nil: none.
+	ThreadID  uuid.UUID
+	ThreadSeq int64
+	Resolved  bool
+	Anew      bool // it is sent as a new message of its thread, and edits none
+	// Superseded reports whether a later delivery of the thread to the same recipient over the same
+	// channel had its turn, or may have it now. Only FindDeliveries sets it.
+	Superseded bool
+	Test       bool // it was sent with a test secret and reaches nobody, also when it is retried
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 // CodeExpired is the code of a delivery that was not sent before its expiresAt.
@@ -170,6 +178,8 @@ type Outcome struct {
 	SuppressUntil *time.Time
 	// Took is the time from when the delivery was due. It and CountAs are for the hourly counts.
 	Took time.Duration
+	// Turn is what becomes of the delivery's turn in its thread; nil: it has none.
+	Turn *TurnEnd
 	// Digest reports whether the delivery is a digest's: its items end with it.
 	Digest bool
 	// Reference is the vendor's id of the message, when receipts come under it; empty: they do not.

@@ -28,7 +28,7 @@ type Erasures interface {
 	// messages, in one transaction, and returns in how many it was; 0 means that none is left.
 	EraseMentions(ctx context.Context, e Erasure) (int, error)
 	// ForgetRecipient deletes what is kept of an address beside what was sent: its suppressions
-	// and preferences. It returns how many rows there were.
+	// and preferences, and the messages of threads. It returns how many rows there were.
 	ForgetRecipient(ctx context.Context, r Recipient) (int, error)
 	// EraseAddress removes e.Recipient from at most e.Limit contacts, in one transaction, and
 	// returns how many they were; 0 means that none is left. The contacts stay.

@@ -39,6 +39,7 @@ type NotificationFilter struct {
 	// Channel, Recipient and Template choose notifications with a delivery that has all
 	// three.
 	Channel, Recipient, Template string
+	Thread                       string
 	Test                         *bool
 	// NotConfigured is as in DeliveryFilter, for Recipient.
 	NotConfigured bool

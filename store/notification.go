@@ -36,6 +36,11 @@ type Notification struct {
 	Priority       Priority
 	Test           bool   // a template is being tried, or it was sent with a test secret
 	Kind           string // name of the kind; empty: none
+	Thread         string // name of the thread; empty: none
+	// ThreadID and ThreadSeq are its place in the thread; Accept sets them.
+	ThreadID  uuid.UUID
+	ThreadSeq int64
+	Resolved  bool // what the thread is about is over
 	// Withheld are the deliveries that were not sent when it was accepted, by code.
 	Withheld  Amounts
 	Counts    Counts

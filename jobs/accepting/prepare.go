@@ -365,6 +365,7 @@ func (p *preparation) addDelivery(id uuid.UUID, message store.Message, locale st
 		SendAt: n.SendAt, ExpiresAt: n.ExpiresAt, Test: p.simulated, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 		Kind: n.Kind, Quiet: p.quiet(message.Channel, r),
 	}
+	d.InThread(n) // of an expansion; otherwise Accept gives the place
 	p.Deliveries = append(p.Deliveries, d)
 	if p.gathers(d.Channel) {
 		p.gather(d, r.locale)

@@ -24,6 +24,7 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (deleted int, more bool, err error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	ForgetThreads(ctx context.Context, before time.Time) (int, error)
 	ForgetUses(ctx context.Context, before time.Time) (int, error)
 	ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error)
 	ForgetRecipientUses(ctx context.Context, before time.Time) (int, error)
@@ -48,8 +49,8 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 
 // Delete deletes what is older than retention.days: the finished notifications, the messages
 // that stay with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
-// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts that
-// were not posted for as long. With 0 days it deletes none of these. Expired sessions, suppressions
+// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts and
+// the threads of which there was nothing for as long. With 0 days it deletes none of these. Expired sessions, suppressions
 // that have ended, and counters of quotas and caps whose period is long over, are always deleted. more is true when there was no time for
 // all notifications.
 func (r *Retention) Delete(ctx context.Context) (more bool, err error) {
@@ -72,6 +73,9 @@ func (r *Retention) deleteOld(ctx context.Context) (more bool, err error) {
 	before := store.Now().AddDate(0, 0, -days)
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
+	}
+	if _, forgetErr := r.store.ForgetThreads(ctx, before); forgetErr != nil {
+		err = errors.Join(err, forgetErr)
 	}
 	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
 		err = errors.Join(err, auditErr)

@@ -34,6 +34,10 @@ CREATE TABLE notifications (
     test            boolean NOT NULL,
     kind            text NOT NULL DEFAULT '', -- empty: none
     withheld        jsonb, -- object: how many deliveries were withheld, by code; NULL: none
+    thread          text NOT NULL DEFAULT '', -- empty: none
+    thread_id       uuid, -- NULL: none
+    thread_seq      bigint NOT NULL DEFAULT 0, -- its place in the thread
+    resolved        boolean NOT NULL DEFAULT false, -- nothing is wrong any more
     CONSTRAINT notifications_key UNIQUE (app_id, idempotency_key),
     CONSTRAINT notifications_counts CHECK (failed + success + dead + cancelled <= total)
 )
@@ -43,6 +47,9 @@ WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 
 -- For the lists of an app. Neither column ever changes.
 CREATE INDEX notifications_app ON notifications (app_id, id);
+
+-- For the notifications of a thread.
+CREATE INDEX notifications_thread ON notifications (thread, id) WHERE thread <> '';
 
 -- The addresses in notifications.unmatched, for erasing one: an index over the array, which triggers
 -- keep.
@@ -155,6 +162,10 @@ CREATE TABLE deliveries (
     receipt_code      text NOT NULL DEFAULT '',
     reference         text NOT NULL DEFAULT '', -- the vendor's id, when receipts come under it
     sent_again        boolean NOT NULL DEFAULT false, -- by itself, because the vendor did not have it
+    thread_id         uuid, -- NULL: none
+    thread_seq        bigint NOT NULL DEFAULT 0,
+    resolved          boolean NOT NULL DEFAULT false,
+    anew              boolean NOT NULL DEFAULT false, -- it does not edit the message of its thread
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 )
@@ -163,6 +174,10 @@ WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);
 
 -- For the items of a digest.
 CREATE INDEX deliveries_digest ON deliveries (digest_id, id) WHERE digest_id IS NOT NULL;
+
+-- For the later ones of a thread.
+CREATE INDEX deliveries_thread ON deliveries (thread_id, recipient_value, thread_seq)
+    WHERE status IN ('pending', 'failed') AND thread_id IS NOT NULL;
 
 -- For the deliveries of a notification.
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
@@ -386,6 +401,35 @@ WITH (fillfactor = 50); -- updated at every post
 -- For what a receiver was last told. A repetition changes neither column.
 CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
+-- Notifications that follow each other. Transactions that accept some of the same thread wait
+-- for each other here.
+CREATE TABLE threads (
+    app_id     text COLLATE "C" NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    id         uuid NOT NULL,
+    seq        bigint NOT NULL, -- of its last notification
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (app_id, name)
+)
+WITH (fillfactor = 50); -- updated by every notification
+
+-- The message that a recipient has of a thread, which later deliveries edit, and whose turn it is.
+CREATE TABLE thread_messages (
+    recipient_value text COLLATE "C" NOT NULL,
+    recipient_type  text COLLATE "C" NOT NULL,
+    channel         text COLLATE "C" NOT NULL,
+    thread_id       uuid NOT NULL,
+    mark            uuid NOT NULL, -- the delivery id that the vendor was given with the message
+    provider        text NOT NULL, -- that it went through
+    reference       text NOT NULL, -- by which the provider finds it; empty: not known
+    seq             bigint NOT NULL, -- of the delivery that had its turn last
+    delivery_id     uuid NOT NULL, -- that delivery
+    busy_until      timestamptz, -- its call may run until then; NULL: its outcome is recorded
+    updated_at      timestamptz NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, channel, thread_id)
+)
+WITH (fillfactor = 50); -- updated twice by every delivery
+
 -- Who changed what. Rows are inserted, and deleted after retention.days.
 CREATE TABLE audit (
     id        uuid PRIMARY KEY,
@@ -525,6 +569,8 @@ DROP TABLE app_use;
 DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
+DROP TABLE thread_messages;
+DROP TABLE threads;
 DROP TABLE alert_groups;
 DROP TABLE expansions;
 DROP TABLE contact_groups;

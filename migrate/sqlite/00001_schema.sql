@@ -30,11 +30,16 @@ CREATE TABLE notifications (
     test            INTEGER NOT NULL,
     kind            TEXT NOT NULL DEFAULT '',
     withheld        TEXT CHECK (json_valid(withheld)),
+    thread          TEXT NOT NULL DEFAULT '',
+    thread_id       TEXT,
+    thread_seq      INTEGER NOT NULL DEFAULT 0,
+    resolved        INTEGER NOT NULL DEFAULT 0,
     UNIQUE (app_id, idempotency_key),
     CHECK (failed + success + dead + cancelled <= total)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX notifications_app ON notifications (app_id, id);
+CREATE INDEX notifications_thread ON notifications (thread, id) WHERE thread <> '';
 
 CREATE TABLE unmatched_recipients (
     value           TEXT NOT NULL,
@@ -150,11 +155,17 @@ CREATE TABLE deliveries (
     receipt_code      TEXT NOT NULL DEFAULT '',
     reference         TEXT NOT NULL DEFAULT '',
     sent_again        INTEGER NOT NULL DEFAULT 0,
+    thread_id         TEXT,
+    thread_seq        INTEGER NOT NULL DEFAULT 0,
+    resolved          INTEGER NOT NULL DEFAULT 0,
+    anew              INTEGER NOT NULL DEFAULT 0,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deliveries_digest ON deliveries (digest_id, id) WHERE digest_id IS NOT NULL;
+CREATE INDEX deliveries_thread ON deliveries (thread_id, recipient_value, thread_seq)
+    WHERE status IN ('pending', 'failed') AND thread_id IS NOT NULL;
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
 CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;
@@ -358,6 +369,30 @@ CREATE TABLE alert_groups (
 
 CREATE INDEX alert_groups_receiver ON alert_groups (receiver, told_at);
 
+CREATE TABLE threads (
+    app_id     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    seq        INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (app_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE thread_messages (
+    recipient_value TEXT NOT NULL,
+    recipient_type  TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    thread_id       TEXT NOT NULL,
+    mark            TEXT NOT NULL,
+    provider        TEXT NOT NULL,
+    reference       TEXT NOT NULL,
+    seq             INTEGER NOT NULL,
+    delivery_id     TEXT NOT NULL,
+    busy_until      INTEGER,
+    updated_at      INTEGER NOT NULL,
+    PRIMARY KEY (recipient_value, recipient_type, channel, thread_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE audit (
     id        TEXT PRIMARY KEY,
     at        INTEGER NOT NULL,
@@ -464,6 +499,8 @@ DROP TABLE app_use;
 DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;
+DROP TABLE thread_messages;
+DROP TABLE threads;
 DROP TABLE alert_groups;
 DROP TABLE expansions;
 DROP TABLE contact_groups;

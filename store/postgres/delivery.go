@@ -18,11 +18,13 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 	queries.Queue(`
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
-			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id)
+			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id,
+			thread_id, thread_seq, resolved, anew)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
 			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::integer[],
 			$14::timestamptz[], $15::timestamptz[], $16::boolean[], $17::boolean[],
-			$18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::uuid[])`,
+			$18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::uuid[],
+			$26::uuid[], $27::bigint[], $28::boolean[], $29::boolean[])`,
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.ID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.NotificationID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.MessageID }),
@@ -47,15 +49,20 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 		column(deliveries, func(d *store.Delivery) string { return string(d.Status) }),
 		column(deliveries, func(d *store.Delivery) string { return d.LastCode }),
 		column(deliveries, func(d *store.Delivery) string { return d.LastError }),
-		column(deliveries, func(d *store.Delivery) pgtype.UUID {
-			return pgtype.UUID{Bytes: d.DigestID, Valid: d.DigestID != uuid.Nil}
-		}))
+		column(deliveries, func(d *store.Delivery) pgtype.UUID { return optionalID(d.DigestID) }),
+		column(deliveries, func(d *store.Delivery) pgtype.UUID { return optionalID(d.ThreadID) }),
+		column(deliveries, func(d *store.Delivery) int64 { return d.ThreadSeq }),
+		column(deliveries, func(d *store.Delivery) bool { return d.Resolved }),
+		column(deliveries, func(d *store.Delivery) bool { return d.Anew }))
 }
+
+// optionalID returns an id as it is stored; NULL for uuid.Nil.
+func optionalID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil} }
 
 // FindDeliveries implements store.Deliveries.
 func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
-	deliveries, err := query(ctx, s.pool, sqlread.Delivery,
-		`SELECT `+sqlread.DeliveryColumns+`, d.status
+	deliveries, err := query(ctx, s.pool, sqlread.Waiting,
+		`SELECT `+sqlread.DeliveryColumns+`, d.status, `+s.Superseded()+`
 		FROM unnest($1::uuid[]) AS wanted (key), `+rowOf("deliveries", "key")+` d`, encodable(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find deliveries: %w", err)

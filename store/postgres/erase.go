@@ -31,10 +31,18 @@ func (s *Store) CountErasable(ctx context.Context, e store.Erasure) (n int, err 
 }
 
 const (
-	// eraseDeliveries erases those of the deliveries $1 that are closed, and their attempts, and
-	// returns how many there were.
+	// eraseDeliveries erases those of the deliveries $1 that are closed, their attempts and what is
+	// kept of the messages of their threads, and returns how many there were. All parts see the
+	// addresses as they were.
 	eraseDeliveries = `
-		WITH erased_deliveries AS (
+		WITH forgotten_messages AS (
+			DELETE FROM thread_messages WHERE (recipient_value, recipient_type, channel, thread_id) IN (
+				SELECT recipient_value, recipient_type, channel, thread_id FROM thread_messages
+				WHERE (recipient_value, recipient_type, channel, thread_id) IN (
+					SELECT recipient_value, recipient_type, channel, thread_id FROM deliveries
+					WHERE id = ANY ($1) AND status NOT IN ('pending', 'failed') AND thread_id IS NOT NULL)
+				ORDER BY recipient_value, recipient_type, channel, thread_id FOR UPDATE)
+		), erased_deliveries AS (
 			UPDATE deliveries SET recipient_value = $2, contact = '', job_id = 0, last_error = '', details = NULL
 			WHERE id = ANY ($1) AND status NOT IN ('pending', 'failed') RETURNING id
 		), erased_attempts AS (

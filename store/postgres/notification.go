@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/labring/sealos-notify/store"
 	"github.com/labring/sealos-notify/store/sqlread"
@@ -35,12 +36,17 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if told, err = readTold(ctx, tx, batch, decision.Repeated); err != nil {
 			return err
 		}
-		asked := s.suppressing.Load()
-		known, err := lockKnown(ctx, tx, decision.News, asked)
+		threads, err := lockThreads(ctx, tx, decision.News)
 		if err != nil {
 			return err
 		}
-		withheld, used := store.Withhold(decision.News, known)
+		news := store.InThreads(decision.News, threads)
+		asked := s.suppressing.Load()
+		known, err := lockKnown(ctx, tx, news, asked)
+		if err != nil {
+			return err
+		}
+		withheld, used := store.Withhold(news, known)
 		open, err := lockDigests(ctx, tx, withheld)
 		if err != nil {
 			return err
@@ -212,10 +218,12 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	}
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion,
+			thread, thread_id, thread_seq, resolved)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
-			$13::text[], $14::jsonb[], $15::integer[], $16::json[], $17::text[])
+			$13::text[], $14::jsonb[], $15::integer[], $16::json[], $17::text[],
+			$18::text[], $19::uuid[], $20::bigint[], $21::boolean[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -233,7 +241,11 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Withheld.JSON() }),
 		column(batch, func(a *store.Acceptance) int { return a.Notification.Withheld.Sum() }),
 		column(batch, func(a *store.Acceptance) []byte { return a.Notification.Reach.JSON() }),
-		column(batch, func(a *store.Acceptance) *string { return a.Notification.Expansion.State() })).
+		column(batch, func(a *store.Acceptance) *string { return a.Notification.Expansion.State() }),
+		column(batch, func(a *store.Acceptance) string { return a.Notification.Thread }),
+		column(batch, func(a *store.Acceptance) pgtype.UUID { return optionalID(a.Notification.ThreadID) }),
+		column(batch, func(a *store.Acceptance) int64 { return a.Notification.ThreadSeq }),
+		column(batch, func(a *store.Acceptance) bool { return a.Notification.Resolved })).
 		Exec(func(inserted pgconn.CommandTag) error {
 			if int(inserted.RowsAffected()) < len(batch) {
 				return errRepeated

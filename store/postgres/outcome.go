@@ -87,7 +87,7 @@ var record = `
 // Record implements store.Deliveries.
 func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, error) {
 	ids := column(batch, func(o *store.Outcome) [16]byte { return o.Attempt.DeliveryID })
-	changed, err := s.changeAndAsk(ctx, store.QuestionsOf(batch), ids, digestsOf(batch), record,
+	changed, err := s.changeAndAsk(ctx, store.QuestionsOf(batch), ids, digestsOf(batch), store.TurnsEnded(batch), record,
 		ids,
 		column(batch, func(o *store.Outcome) int64 { return o.Attempt.JobID }),
 		column(batch, func(o *store.Outcome) int { return o.Attempt.Attempt }),
@@ -231,19 +231,19 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 // ids of those that it changed. The items of those of the digests that have ended then end with them.
 // All are sent at once, as one implicit transaction.
 func (s *Store) change(ctx context.Context, deliveries, digests [][16]byte, sql string, args ...any) ([][16]byte, error) {
-	return changeIn(ctx, s.pool, deliveries, digests, sql, args...)
+	return changeIn(ctx, s.pool, deliveries, digests, nil, sql, args...)
 }
 
-// changeAndAsk is change, and inserts the jobs of the questions about deliveries that it changed.
+// changeAndAsk is change, ends the turns of outcomes, and inserts the jobs of the questions about deliveries that it changed.
 // Without questions it is one round trip, as change is.
 func (s *Store) changeAndAsk(
-	ctx context.Context, questions []store.Question, deliveries, digests [][16]byte, sql string, args ...any,
+	ctx context.Context, questions []store.Question, deliveries, digests [][16]byte, ended []store.Outcome, sql string, args ...any,
 ) (changed [][16]byte, err error) {
 	if len(questions) == 0 {
-		return s.change(ctx, deliveries, digests, sql, args...)
+		return changeIn(ctx, s.pool, deliveries, digests, ended, sql, args...)
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if changed, err = changeIn(ctx, tx, deliveries, digests, sql, args...); err != nil {
+		if changed, err = changeIn(ctx, tx, deliveries, digests, ended, sql, args...); err != nil {
 			return err
 		}
 		isChanged := areIn(changed, column(questions, func(q *store.Question) [16]byte { return q.DeliveryID }))
@@ -265,7 +265,7 @@ func (s *Store) changeAndAsk(
 func changeIn(
 	ctx context.Context, db interface {
 		SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
-	}, deliveries, digests [][16]byte, sql string, args ...any,
+	}, deliveries, digests [][16]byte, ended []store.Outcome, sql string, args ...any,
 ) ([][16]byte, error) {
 	var changed [][16]byte
 	var queries pgx.Batch
@@ -280,6 +280,7 @@ func changeIn(
 	if len(digests) > 0 {
 		queries.Queue(endItems, digests)
 	}
+	endTurnsOf(&queries, ended)
 	// Close reads all answers, that of the commit included.
 	if err := db.SendBatch(ctx, &queries).Close(); err != nil {
 		return nil, marked(err)

@@ -71,8 +71,15 @@ func (s *Store) ForgetRecipient(ctx context.Context, r store.Recipient) (n int, 
 			DELETE FROM suppressions WHERE recipient_value = $1 AND recipient_type = $2 RETURNING 1
 		), forgotten_preferences AS (
 			DELETE FROM preferences WHERE recipient_value = $1 AND recipient_type = $2 RETURNING 1
+		), forgotten_messages AS (
+			DELETE FROM thread_messages WHERE (recipient_value, recipient_type, channel, thread_id) IN (
+				SELECT recipient_value, recipient_type, channel, thread_id FROM thread_messages
+				WHERE recipient_value = $1 AND recipient_type = $2
+				ORDER BY recipient_value, recipient_type, channel, thread_id FOR UPDATE)
+			RETURNING 1
 		)
-		SELECT (SELECT count(*) FROM forgotten_suppressions) + (SELECT count(*) FROM forgotten_preferences)`, r.Value, r.Type).Scan(&n)
+		SELECT (SELECT count(*) FROM forgotten_suppressions) + (SELECT count(*) FROM forgotten_preferences)
+			+ (SELECT count(*) FROM forgotten_messages)`, r.Value, r.Type).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("forget a recipient: %w", marked(err))
 	}

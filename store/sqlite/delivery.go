@@ -15,8 +15,9 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 	insert, err := tx.PrepareContext(ctx, `
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
-			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id,
+			thread_id, thread_seq, resolved, anew)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -27,7 +28,7 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 			d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(),
 			d.TemplateVersion, micros(d.SendAt), micros(d.ExpiresAt), d.Recipient.Configured, d.Test,
 			d.Contact, d.Locale, d.Kind, d.Quiet, d.Status, d.LastCode, d.LastError,
-			uuid.NullUUID{UUID: d.DigestID, Valid: d.DigestID != uuid.Nil})
+			optionalID(d.DigestID), optionalID(d.ThreadID), d.ThreadSeq, d.Resolved, d.Anew)
 		if err != nil {
 			return err
 		}
@@ -35,10 +36,13 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 	return nil
 }
 
+// optionalID returns an id as it is stored; NULL for uuid.Nil.
+func optionalID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
+
 // FindDeliveries implements store.Deliveries.
 func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
-	deliveries, err := query(ctx, s.read, sqlread.Delivery,
-		`SELECT `+sqlread.DeliveryColumns+`, d.status FROM deliveries d WHERE d.id IN `+listed, array(ids))
+	deliveries, err := query(ctx, s.read, sqlread.Waiting,
+		`SELECT `+sqlread.DeliveryColumns+`, d.status, `+s.Superseded()+` FROM deliveries d WHERE d.id IN `+listed, array(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find deliveries: %w", err)
 	}

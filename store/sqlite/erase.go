@@ -81,6 +81,12 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if _, err := changed(ctx, tx, `UPDATE notifications SET contacts = NULL WHERE id = ? AND contacts IS NOT NULL`, e.NotificationID); err != nil {
 			return err
 		}
+		if _, err := changed(ctx, tx, `
+			DELETE FROM thread_messages WHERE (recipient_value, recipient_type, channel, thread_id) IN (
+				SELECT recipient_value, recipient_type, channel, thread_id FROM deliveries
+				WHERE status NOT IN ('pending', 'failed') AND thread_id IS NOT NULL AND id IN `+listed+`)`, page); err != nil {
+			return err
+		}
 		if done.Deliveries, err = changed(ctx, tx, `
 			UPDATE deliveries SET recipient_value = $2, contact = '', job_id = 0, last_error = '', details = NULL
 			WHERE status NOT IN ('pending', 'failed') AND id IN `+listed, page, store.ErasedText); err != nil {

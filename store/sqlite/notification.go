@@ -28,11 +28,16 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err != nil {
 			return err
 		}
-		known, err := readKnown(ctx, tx, decision.News)
+		threads, err := lockThreads(ctx, tx, decision.News)
 		if err != nil {
 			return err
 		}
-		withheld, used := store.Withhold(decision.News, known)
+		news := store.InThreads(decision.News, threads)
+		known, err := readKnown(ctx, tx, news)
+		if err != nil {
+			return err
+		}
+		withheld, used := store.Withhold(news, known)
 		open, err := openDigests(ctx, tx, withheld)
 		if err != nil {
 			return err
@@ -90,8 +95,8 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 	return accepted, nil
 }
 
-// decide decides what of a batch is written. The keys of acceptances that have quotas, caps or digests, or
-// tell of a group of alerts, are looked up: what was accepted before uses none, and tells nothing.
+// decide decides what of a batch is written. The keys of acceptances that have quotas, caps, digests or a
+// thread, or tell of a group of alerts, are looked up: what was accepted before uses none, and tells nothing.
 func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.Decision, error) {
 	last, err := lockGroups(ctx, tx, store.ToldOf(batch))
 	if err != nil {
@@ -103,7 +108,7 @@ func decide(ctx context.Context, tx *sql.Tx, batch []store.Acceptance) (store.De
 	}
 	taken := map[store.Key]bool{}
 	for _, a := range batch {
-		if len(a.Quotas) == 0 && a.Telling == nil && !a.IsCapped() && len(a.Digests) == 0 {
+		if len(a.Quotas) == 0 && a.Telling == nil && !a.IsCapped() && len(a.Digests) == 0 && a.Notification.Thread == "" {
 			continue
 		}
 		key := a.Notification.Key()
@@ -126,13 +131,15 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 	}
 	written, err := query(ctx, tx, sqlread.Notification, `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
-			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion,
+			thread, thread_id, thread_seq, resolved)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
 		n.SendAt, n.ExpiresAt, n.Priority, n.Test,
-		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum(), text(n.Reach.JSON()), n.Expansion.State())
+		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum(), text(n.Reach.JSON()), n.Expansion.State(),
+		n.Thread, optionalID(n.ThreadID), n.ThreadSeq, n.Resolved)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}

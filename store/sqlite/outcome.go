@@ -84,6 +84,9 @@ func (s *Store) recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tall
 	if err := s.insertAskJob(ctx, tx, a.DeliveryID, o.AskAt); err != nil {
 		return false, err
 	}
+	if err := endTurn(ctx, tx, o); err != nil {
+		return false, err
+	}
 	if o.Digest {
 		if err := endItems(ctx, tx, a.DeliveryID); err != nil {
 			return false, err

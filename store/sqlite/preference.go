@@ -82,7 +82,7 @@ func (s *Store) SwitchOn(ctx context.Context, p store.Preference) error {
 // ForgetRecipient implements store.Erasures.
 func (s *Store) ForgetRecipient(ctx context.Context, r store.Recipient) (n int, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"suppressions", "preferences"} {
+		for _, table := range []string{"suppressions", "preferences", "thread_messages"} {
 			deleted, err := changed(ctx, tx, `DELETE FROM `+table+` WHERE recipient_value = ? AND recipient_type = ?`, r.Value, r.Type)
 			if err != nil {
 				return err

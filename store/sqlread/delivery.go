@@ -17,19 +17,22 @@ const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.chan
 	coalesce(d.next_provider, ''), d.pinned, d.template_name, d.template_version, d.recipient_type, d.recipient_value,
 	d.recipient_configured, d.contact, d.attempts, d.max_retry, d.next_retry_at, d.last_code, d.last_error, d.details,
 	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test, d.locale, d.kind, d.quiet, d.digest_id,
-	d.receipt, d.receipt_at, d.receipt_code, d.sent_again`
+	d.receipt, d.receipt_at, d.receipt_code, d.sent_again, d.thread_id, d.thread_seq, d.resolved, d.anew`
 
 // Delivery scans DeliveryColumns and a status.
 func Delivery(row Row) (store.Delivery, error) {
 	var d store.Delivery
-	var digest *uuid.UUID
+	var digest, thread *uuid.UUID
 	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
 		&d.NextProvider, &d.Pinned, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
 		&d.Recipient.Configured, &d.Contact, &d.Attempts, &d.MaxRetry, &d.NextRetryAt, &d.LastCode, &d.LastError, &d.Details,
 		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Locale, &d.Kind, &d.Quiet, &digest,
-		&d.Receipt, &d.ReceiptAt, &d.ReceiptCode, &d.SentAgain, &d.Status)
+		&d.Receipt, &d.ReceiptAt, &d.ReceiptCode, &d.SentAgain, &thread, &d.ThreadSeq, &d.Resolved, &d.Anew, &d.Status)
 	if digest != nil {
 		d.DigestID = *digest
+	}
+	if thread != nil {
+		d.ThreadID = *thread
 	}
 	return d, err
 }

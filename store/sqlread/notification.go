@@ -18,15 +18,21 @@ const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN tota
 	CASE WHEN total < 0 THEN contacts END, ` + otherColumns
 
 const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
-	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld, expansion`
+	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld, expansion,
+	thread, thread_id, thread_seq, resolved`
 
 // Notification scans NotificationColumns.
 func Notification(row Row) (store.Notification, error) {
 	var n store.Notification
 	var expansion *string
+	var thread *uuid.UUID
 	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched, &n.Reach,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
-		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld, &expansion)
+		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld, &expansion,
+		&n.Thread, &thread, &n.ThreadSeq, &n.Resolved)
+	if thread != nil {
+		n.ThreadID = *thread
+	}
 	if expansion != nil {
 		n.Expansion = &store.Expansion{} // see withExpansion
 	}
@@ -61,6 +67,9 @@ func (r Reader) ListNotifications(
 	var c conditions
 	c.equal(`app_id`, f.AppID)
 	c.equal(`idempotency_key`, f.IdempotencyKey)
+	if f.Thread != "" {
+		c.and(`thread <> '' AND thread = $`, f.Thread) // the index holds no others
+	}
 	c.state(f.Status, r.Ended)
 	c.flag(`test`, f.Test)
 	c.page(`id`, after, f.Since, f.Until)
