@@ -37,12 +37,10 @@ func Decide(batch []Acceptance, last []Told, used []Use, taken func(Key) bool) D
 		id, key := a.Notification.ID, a.Notification.Key()
 		if a.Telling != nil {
 			now := a.told()
-			before := told[now.AlertGroup]
-			if now.repeats(before, a.Telling.Again) {
+			if before := told[now.AlertGroup]; now.repeats(before, a.Telling.Again) {
 				d.Repeated[id] = before.NotificationID
 				continue
 			}
-			a.Anew = now.State == before.State // a reminder is to be noticed
 		}
 		if keys[key] || taken(key) {
 			continue

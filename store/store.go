@@ -239,7 +239,7 @@ type TemplateHistory interface {
 type Acceptance struct {
 	Notification Notification
 	Telling      *Telling                 // nil: not the state of a group of alerts
-	Anew         bool                     // it does not edit the message of its thread; also Decide sets it
+	Anew         bool                     // it does not edit the message of its thread
 	Quotas       []Quota                  // of the app, as far as this uses them
 	Templates    []Template               // as they were read; Accept checks that they are still stored so
 	Kind         *Kind                    // nil: none

@@ -16,7 +16,7 @@ var threadCases = map[string]func(*testing.T, bundle){
 	"Accept/places in a thread":                           threadPlaces,
 	"Accept/a repeated notification takes no place":       threadReplayed,
 	"Accept/threads of the same names in opposite orders": threadsOppositeBatches,
-	"Accept/a reminder is a new message":                  threadReminder,
+	"Accept/a new message of a thread":                    threadAnew,
 	"ListNotifications/of a thread":                       threadListed,
 	"FindDeliveries/superseded by what may be sent now":   threadSuperseded,
 	"TakeTurns/one at a time, in order":                   turnsInOrder,
@@ -141,18 +141,14 @@ func threadsOppositeBatches(t *testing.T, b bundle) {
 	require.ElementsMatch(t, []int64{1, 2, 3, 4}, places)
 }
 
-func threadReminder(t *testing.T, b bundle) {
-	start := store.Now().Add(-24 * time.Hour)
-	for i, c := range []struct {
-		state string
-		anew  bool
-	}{{"x", false}, {"x", true}, {"y", false}, {"x", false}, {"x", true}, {"resolved", false}} {
-		a := inThread("db", 1)
-		a.Notification.CreatedAt = start.Add(time.Duration(i) * time.Hour)
-		a.Telling = &store.Telling{Group: "g", State: c.state, Again: time.Hour}
-		b.accept(t, a)
-		require.Equal(t, c.anew, b.delivery(t, a.Deliveries[0].ID).Anew, i)
+func threadAnew(t *testing.T, b bundle) {
+	a := inThread("db", 2)
+	a.Anew = true
+	b.accept(t, a)
+	for _, d := range a.Deliveries {
+		require.True(t, b.delivery(t, d.ID).Anew)
 	}
+	require.False(t, b.next(t).Anew)
 }
 
 func threadListed(t *testing.T, b bundle) {
