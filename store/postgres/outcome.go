@@ -220,7 +220,7 @@ func (s *Store) closeArgs(batch []store.Closing) []any {
 // CloseOrphans implements store.Deliveries.
 func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error) {
 	ids := column(batch, func(c *store.Closing) [16]byte { return c.DeliveryID })
-	changed, err := s.changeAndAsk(ctx, store.QuestionsOfClosings(batch), ids, ids, closeDeliveries, s.closeArgs(batch)...)
+	changed, err := s.changeAndAsk(ctx, store.QuestionsOfClosings(batch), ids, ids, nil, closeDeliveries, s.closeArgs(batch)...)
 	if err != nil {
 		return nil, fmt.Errorf("close orphans: %w", err)
 	}
