@@ -39,6 +39,13 @@ type Message struct {
 	Unsubscribe string
 	// ExpiresAt is when the message is of no use any more; zero: never.
 	ExpiresAt time.Time
+	// Urgent is the kind of urgent call after the message, in place of the provider's: app, sms or
+	// phone; empty: the provider's.
+	Urgent string
+	// Button is shown below the message, where the vendor and the message's type have buttons.
+	Button *Button
+	// Note is a line below the message, in the place of the button, where there could be one.
+	Note string
 }
 
 // Receipt describes a delivery that succeeded.

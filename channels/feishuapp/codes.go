@@ -13,6 +13,8 @@ import (
 //	generic  server-docs/api-call-guide/generic-error-code       通用错误码
 //	faq      server-docs/im-v1/faq                               消息常见问题
 //	contact  server-docs/contact-v3/user/batch_get_id            通过手机号或邮箱获取用户 ID
+//	user     server-docs/contact-v3/user/get                     获取单个用户信息
+//	sdk      https://github.com/larksuite/oapi-sdk-go, ws/const.go and ws/client.go; the same in the other SDKs
 //	cli      https://github.com/larksuite/cli, internal/output/lark_errors.go
 //	use      on no page: answers of the service
 //
@@ -87,6 +89,20 @@ var classes = map[int]channels.Class{
 	99991665: channels.Misconfigured, // generic: the same
 	99991671: channels.Misconfigured, // generic, cli: the same
 
+	// Of the long connection. Other codes are misconfigured there, as the SDK has it.
+	403:             channels.Misconfigured, // sdk: the app may not connect
+	514:             channels.Misconfigured, // sdk: refused
+	1000040344:      channels.Misconfigured, // use: id or secret missing
+	1000040345:      channels.Misconfigured, // use: wrong secret; also of an app that is not released
+	1000040346:      channels.Misconfigured, // use: wrong id
+	1000040347:      channels.Misconfigured, // use: an app of the store
+	codeConnections: channels.Misconfigured, // sdk: 50 connections of the app are open
+	codeSystemBusy:  channels.Transient,     // sdk
+	1000040343:      channels.Transient,     // sdk: internal error
+
+	41012: channels.Permanent, // user: bad id
+	41050: channels.Permanent, // user: out of the app's scope
+
 	codeBeingSent:   channels.Transient, // create: the message is being sent
 	codeSameRequest: channels.Transient, // generic: the same request is being processed
 	1500:            channels.Transient, // generic: internal error
@@ -95,6 +111,8 @@ var classes = map[int]channels.Class{
 
 const (
 	codeMonthlyQuota = 99991403
+	codeConnections  = 1000040350
+	codeSystemBusy   = 1
 	codeOverload     = 2200
 	codeBeingSent    = 230049
 	codeSameRequest  = 18121

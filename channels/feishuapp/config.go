@@ -68,6 +68,7 @@ type Config struct {
 	UrgentUserIDType string `yaml:"urgentUserIdType" doc:"id type of the urgent call: open_id, user_id or union_id; empty: as the message, open_id for an email recipient"`
 	MsgType          string `yaml:"msgType" doc:"text, post or interactive, unless the template has one"`
 	UrgentType       string `yaml:"urgentType" doc:"urgent reminder after the message: app, sms or phone; empty: none"`
+	Events           bool   `yaml:"events" doc:"listen to the platform's long connection: for read marks of messages to one user, and for pressed buttons"`
 	BaseURL          string `yaml:"baseUrl" doc:"the platform's address: Feishu, Lark or a private deployment"`
 	AllowHTTP        bool   `yaml:"allowHttp" doc:"dangerous: allow http in baseUrl, which shows the app's secret and all messages to the network"`
 }
@@ -110,5 +111,9 @@ func (c *Config) validateBaseURL() error {
 
 // Open implements channels.Config.
 func (c *Config) Open() (channels.Sender, error) {
-	return newSender(*c, strings.TrimRight(c.BaseURL, "/"), vendorhttp.NewClient()), nil
+	s := newSender(*c, strings.TrimRight(c.BaseURL, "/"), vendorhttp.NewClient())
+	if c.Events {
+		return listener{s}, nil
+	}
+	return s, nil
 }

@@ -1,6 +1,7 @@
 package feishuapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ var (
 	_ channels.Prober    = (*sender)(nil)
 	_ channels.Checker   = (*sender)(nil)
 	_ channels.Mentioner = (*sender)(nil)
+	_ channels.Urger     = (*sender)(nil)
 )
 
 func newSender(c Config, baseURL string, client *http.Client) *sender {
@@ -89,7 +91,7 @@ func (s *sender) Check(m channels.Message) error {
 // Send implements channels.Sender. The receipt's details are message_id and, with an
 // urgent call, urgent_type. A failed urgent call adds urgent_error and, if the platform
 // names the users, invalid_user_id_list. A message to a chat is not urged: urgent_skipped
-// says so.
+// says so. A card whose button or note was left out has button_left_out.
 func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	content, err := s.content(m)
 	if err != nil {
@@ -99,20 +101,44 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
+	content, lacks := addBelow(content, m)
 	id, err := s.create(ctx, m, idType, content)
 	if err != nil {
 		return channels.Receipt{}, err
 	}
 	receipt := channels.Receipt{Details: map[string]any{"message_id": id}}
+	if lacks != nil {
+		receipt.Details["button_left_out"] = lacks.Error()
+	}
 	switch {
-	case s.config.UrgentType == "":
+	case s.urgentType(m) == "":
 	case idType == chatID:
 		receipt.Details["urgent_skipped"] = "nobody is urged by a message to a chat"
 	default:
-		s.urge(ctx, m.Recipient, idType, id, &receipt)
+		s.urgeAfter(ctx, m, id, &receipt)
 	}
 	return receipt, nil
 }
+
+// addBelow returns the content with the message's note or button, if it is a card. A card without
+// room for it goes without, and the error says why: the message counts for more.
+func addBelow(content string, m channels.Message) (string, error) {
+	changed, err := content, error(nil)
+	switch {
+	case m.MsgType != msgInteractive:
+	case m.Note != "":
+		changed, err = feishucard.WithNote(content, m.Note)
+	case m.Button != nil:
+		changed, err = feishucard.WithButton(content, *m.Button)
+	}
+	if err != nil {
+		return content, err
+	}
+	return changed, nil
+}
+
+// urgentType returns the kind of urgent call after the message; empty for none.
+func (s *sender) urgentType(m channels.Message) string { return cmp.Or(m.Urgent, s.config.UrgentType) }
 
 // CheckMention implements channels.Mentioner. A message to a user is in a chat where nobody
 // else is.
@@ -188,7 +214,7 @@ func (s *sender) receiveIDType(r channels.Recipient) (string, error) {
 
 // create sends the message and returns the platform's id for it.
 func (s *sender) create(ctx context.Context, m channels.Message, idType, content string) (string, error) {
-	ctx, cancel := s.leaveTimeToUrge(ctx)
+	ctx, cancel := s.leaveTimeToUrge(ctx, m)
 	defer cancel()
 	req := larkim.NewCreateMessageReqBuilder().
 		ReceiveIdType(idType).
@@ -222,9 +248,9 @@ func (s *sender) create(ctx context.Context, m channels.Message, idType, content
 
 // leaveTimeToUrge returns a context that ends early enough for the urgent call, which
 // a slow message would otherwise leave no time for.
-func (s *sender) leaveTimeToUrge(ctx context.Context) (context.Context, context.CancelFunc) {
+func (s *sender) leaveTimeToUrge(ctx context.Context, m channels.Message) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
-	if !ok || s.config.UrgentType == "" {
+	if !ok || s.urgentType(m) == "" {
 		return ctx, func() {}
 	}
 	reserve := min(time.Until(deadline)/4, urgentReserve)

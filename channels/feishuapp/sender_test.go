@@ -409,3 +409,26 @@ func TestManyGoroutines(t *testing.T) {
 	require.Equal(t, senders, platform.Inbox().Total())
 	require.Equal(t, 1, platform.Requests(feishu.Token))
 }
+
+// A card goes without the button that it has no room for; a text and a post have none.
+func TestButtonsThatAreLeftOut(t *testing.T) {
+	t.Parallel()
+	full := `{"elements":[{"tag":"markdown","content":"` + strings.Repeat("x", 30<<10-60) + `"}]}`
+	for body, reason := range map[string]string{
+		full: "bytes long",
+		`{"type":"template","data":{"template_id":"AAq"}}`: "builder",
+	} {
+		platform, sender := setup(t, nil)
+		receipt, err := sender.Send(t.Context(), card(body))
+		require.NoError(t, err)
+		require.Contains(t, receipt.Details["button_left_out"], reason)
+		require.Equal(t, body, platform.Inbox().Arrivals()[0].Text)
+	}
+	platform, sender := setup(t, nil)
+	m := toOpenID()
+	m.Button, m.Note = &channels.Button{Label: "Acknowledge", Value: "signed"}, "seen"
+	receipt, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	require.NotContains(t, receipt.Details, "button_left_out")
+	require.Equal(t, m.Body, platform.Inbox().Arrivals()[0].Text)
+}

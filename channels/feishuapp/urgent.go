@@ -21,10 +21,41 @@ const (
 // codeUnreached is the code of an urgent call that was taken and reached nobody.
 const codeUnreached = "urgent_unreached"
 
-// urge makes the urgent call for a message that has arrived and writes the outcome
+// urgeAfter makes the urgent call for a message that has arrived and writes the outcome
 // into the receipt. It never fails: the message is not sent again for it.
-func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, messageID string, receipt *channels.Receipt) {
-	receipt.Details["urgent_type"] = s.config.UrgentType
+func (s *sender) urgeAfter(ctx context.Context, m channels.Message, messageID string, receipt *channels.Receipt) {
+	if err := s.urge(ctx, m, messageID, receipt); err != nil {
+		receipt.Urgent = err
+		receipt.Details["urgent_error"] = err.Error()
+	}
+}
+
+// Urge implements channels.Urger.
+func (s *sender) Urge(ctx context.Context, messageID string, m channels.Message) (channels.Receipt, error) {
+	receipt := channels.Receipt{Details: map[string]any{"message_id": messageID, "urged": true}}
+	switch {
+	case s.urgentType(m) == "":
+		return receipt, channels.PermanentError("urgent", "neither the message nor the provider says how to urge")
+	case m.Recipient.Type == channels.RecipientFeishuChatID:
+		return receipt, channels.PermanentError("urgent", "nobody is urged by a message to a chat")
+	}
+	err := s.urge(ctx, m, messageID, &receipt)
+	if costs := s.urgentType(m) != urgentApp; costs && err != nil && channels.AsError(err).Class == channels.Uncertain {
+		receipt.Urgent, err = err, nil
+		receipt.Details["urgent_error"] = receipt.Urgent.Error()
+	}
+	return receipt, err
+}
+
+// urge makes the urgent call for a message and writes what is known of it into the receipt's
+// details.
+func (s *sender) urge(ctx context.Context, m channels.Message, messageID string, receipt *channels.Receipt) error {
+	kind, r := s.urgentType(m), m.Recipient
+	receipt.Details["urgent_type"] = kind
+	idType, err := s.receiveIDType(r)
+	if err != nil {
+		return err
+	}
 	if s.config.UrgentUserIDType != "" {
 		idType = s.config.UrgentUserIDType
 	} else if idType == email {
@@ -32,7 +63,7 @@ func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, message
 	}
 
 	var unreached []string
-	err := retry(ctx, func() error {
+	err = retry(ctx, func() error {
 		user := r.Value
 		if r.Type == channels.RecipientEmail {
 			var err error
@@ -41,7 +72,7 @@ func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, message
 			}
 		}
 		var err error
-		unreached, err = s.callUrgent(ctx, messageID, idType, user)
+		unreached, err = s.callUrgent(ctx, kind, messageID, idType, user)
 		return err
 	})
 	// The platform answers so when it reached a part of several users.
@@ -49,10 +80,7 @@ func (s *sender) urge(ctx context.Context, r channels.Recipient, idType, message
 		err = channels.PermanentError(codeUnreached, "the platform cannot urge this user")
 		receipt.Details["invalid_user_id_list"] = unreached
 	}
-	if err != nil {
-		receipt.Urgent = err
-		receipt.Details["urgent_error"] = err.Error()
-	}
+	return err
 }
 
 // retry calls do again, while the context leaves time, after failures that reached
@@ -101,10 +129,10 @@ func (s *sender) lookUp(ctx context.Context, address, idType string) (string, er
 }
 
 // callUrgent makes the urgent call and returns the users that it did not reach.
-func (s *sender) callUrgent(ctx context.Context, messageID, idType, user string) ([]string, error) {
+func (s *sender) callUrgent(ctx context.Context, kind, messageID, idType, user string) ([]string, error) {
 	var unreached []string
 	err := s.call(ctx, []string{user}, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
-		resp, err := s.sdkUrgent(ctx, messageID, idType, user, token)
+		resp, err := s.sdkUrgent(ctx, kind, messageID, idType, user, token)
 		if err != nil {
 			return nil, larkcore.CodeError{}, err
 		}
@@ -119,10 +147,10 @@ func (s *sender) callUrgent(ctx context.Context, messageID, idType, user string)
 // sdkUrgent makes the SDK's call for the urgent type. The three answers have the same
 // fields.
 func (s *sender) sdkUrgent(
-	ctx context.Context, messageID, idType, user string, token larkcore.RequestOptionFunc,
+	ctx context.Context, kind, messageID, idType, user string, token larkcore.RequestOptionFunc,
 ) (*larkim.UrgentAppMessageResp, error) {
 	receivers := larkim.NewUrgentReceiversBuilder().UserIdList([]string{user}).Build()
-	switch s.config.UrgentType {
+	switch kind {
 	case urgentSMS:
 		resp, err := s.im.Message.UrgentSms(ctx, larkim.NewUrgentSmsMessageReqBuilder().
 			MessageId(messageID).UserIdType(idType).UrgentReceivers(receivers).Build(), token)

@@ -168,3 +168,55 @@ func TestTimeIsKeptForTheUrgentCall(t *testing.T) {
 	channeltest.RequireError(t, err, channels.Uncertain, "timeout")
 	require.NoError(t, ctx.Err(), "a quarter of the time is left")
 }
+
+// A message may say how it is urged, in place of the provider.
+func TestUrgentOfTheMessage(t *testing.T) {
+	t.Parallel()
+	for _, provider := range []string{"", "app"} {
+		platform, sender := setup(t, urgent(provider))
+		m := toOpenID()
+		m.Urgent = "phone"
+		receipt, err := sender.Send(t.Context(), m)
+		require.NoError(t, err)
+		require.Equal(t, "phone", receipt.Details["urgent_type"])
+		require.Equal(t, []string{"urgent phone to " + openUser}, platform.Inbox().Arrivals()[0].Notes)
+	}
+}
+
+// A message that is there is urged without another one.
+func TestUrge(t *testing.T) {
+	t.Parallel()
+	platform, sender := setup(t, nil)
+	m := toEmail()
+	sent, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	id := sent.Details["message_id"].(string)
+	urger := sender.(channels.Urger)
+	_, err = urger.Urge(t.Context(), id, m)
+	channeltest.RequireError(t, err, channels.Permanent, "urgent")
+
+	m.Urgent = "sms"
+	receipt, err := urger.Urge(t.Context(), id, m)
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"message_id": id, "urged": true, "urgent_type": "sms"}, receipt.Details)
+	require.Equal(t, []string{"urgent sms to " + feishu.UserID("open_id", mailUser)}, platform.Inbox().Arrivals()[0].Notes)
+	require.Equal(t, 1, platform.Inbox().Total())
+
+	platform.Fail(feishu.Fault{Where: feishu.Urgent, Times: 1, HTTPStatus: 400, Code: "230110"})
+	_, err = urger.Urge(t.Context(), id, m)
+	channeltest.RequireError(t, err, channels.Permanent, "feishu_230110")
+	chat := textTo(channels.RecipientFeishuChatID, chat)
+	chat.Urgent = "app"
+	_, err = urger.Urge(t.Context(), id, chat)
+	channeltest.RequireError(t, err, channels.Permanent, "urgent")
+
+	// The answer is lost: what costs money is not repeated, the other is.
+	platform.Fail(feishu.Fault{Where: feishu.Urgent, Times: 2, After: true, Reset: true})
+	receipt, err = urger.Urge(t.Context(), id, m)
+	require.NoError(t, err)
+	channeltest.RequireError(t, receipt.Urgent, channels.Uncertain, "no_answer")
+	require.Contains(t, receipt.Details["urgent_error"], "no_answer")
+	m.Urgent = "app"
+	_, err = urger.Urge(t.Context(), id, m)
+	channeltest.RequireError(t, err, channels.Uncertain, "no_answer")
+}

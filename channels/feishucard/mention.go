@@ -3,11 +3,15 @@ package feishucard
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
+
+// errBuilder means that nothing can be added to a card.
+var errBuilder = errors.New("the elements of a card of Feishu's builder are with Feishu")
 
 // userID matches the id of a user. Nothing else may stand in the tag that mentions the user.
 var userID = regexp.MustCompile(`^[A-Za-z0-9._@-]+$`)
@@ -72,9 +76,9 @@ func MentionInCard(body string, users []string) (string, error) {
 		return "", err
 	}
 	if card["type"] != nil {
-		return "", errors.New("a card of Feishu's builder mentions whom its template does: leave mention out")
+		return "", fmt.Errorf("%w: it mentions whom its template does, leave mention out", errBuilder)
 	}
-	if err := prependElement(card, element); err != nil {
+	if err := insert(card, element, prepend); err != nil {
 		return "", err
 	}
 	mentioning, err := encode(card)
@@ -84,17 +88,18 @@ func MentionInCard(body string, users []string) (string, error) {
 	return mentioning, err
 }
 
-// prependElement puts an element before the others of a card, in each language.
-func prependElement(card map[string]json.RawMessage, element any) error {
-	if string(card["schema"]) == `"2.0"` {
-		return within(card, "body", func(body map[string]json.RawMessage) error { return prepend(body, "elements", element) })
+// insert puts an element to the others of a card, in each language: before them by prepend, after
+// them by appendTo.
+func insert(card map[string]json.RawMessage, element any, add func(map[string]json.RawMessage, string, any) error) error {
+	if isSchema2(card) {
+		return within(card, "body", func(body map[string]json.RawMessage) error { return add(body, "elements", element) })
 	}
 	languages := 0
 	if card["i18n_elements"] != nil {
 		err := within(card, "i18n_elements", func(byLanguage map[string]json.RawMessage) error {
 			languages = len(byLanguage)
 			for language := range byLanguage {
-				if err := prepend(byLanguage, language, element); err != nil {
+				if err := add(byLanguage, language, element); err != nil {
 					return err
 				}
 			}
@@ -107,14 +112,16 @@ func prependElement(card map[string]json.RawMessage, element any) error {
 	if languages > 0 && card["elements"] == nil {
 		return nil
 	}
-	return prepend(card, "elements", element)
+	return add(card, "elements", element)
 }
+
+func isSchema2(card map[string]json.RawMessage) bool { return string(card["schema"]) == `"2.0"` }
 
 // members returns the members of a JSON object as they are written.
 func members(object []byte) (map[string]json.RawMessage, error) {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(object, &m); err != nil {
-		return nil, errors.New("there is nothing to mention users in: an object is missing")
+		return nil, errors.New("there is nothing to add an element to: an object is missing")
 	}
 	if m == nil {
 		m = map[string]json.RawMessage{} // null
@@ -139,17 +146,33 @@ func within(object map[string]json.RawMessage, key string, change func(map[strin
 
 // prepend puts an item before the others of a list that is a member of an object.
 func prepend(object map[string]json.RawMessage, key string, item any) error {
+	return join(object, key, item, func(list []json.RawMessage, item json.RawMessage) []json.RawMessage {
+		return append([]json.RawMessage{item}, list...)
+	})
+}
+
+// appendTo puts an item after the others of a list that is a member of an object.
+func appendTo(object map[string]json.RawMessage, key string, item any) error {
+	return join(object, key, item, func(list []json.RawMessage, item json.RawMessage) []json.RawMessage {
+		return append(list, item)
+	})
+}
+
+// join puts an item to the others of a list that is a member of an object.
+func join(
+	object map[string]json.RawMessage, key string, item any, put func([]json.RawMessage, json.RawMessage) []json.RawMessage,
+) error {
 	var list []json.RawMessage
 	if object[key] != nil {
 		if err := json.Unmarshal(object[key], &list); err != nil {
-			return errors.New("there is nothing to mention users in: a list is missing")
+			return errors.New("there is nothing to add an element to: a list is missing")
 		}
 	}
-	first, err := vendorhttp.EncodeJSON(item)
+	encoded, err := vendorhttp.EncodeJSON(item)
 	if err != nil {
 		return err
 	}
-	return set(object, key, append([]json.RawMessage{first}, list...))
+	return set(object, key, put(list, encoded))
 }
 
 func set(object map[string]json.RawMessage, key string, value any) error {

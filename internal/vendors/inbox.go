@@ -108,6 +108,15 @@ func (i *Inbox) Note(id, note string) {
 	}
 }
 
+// Edit gives an arrival another text.
+func (i *Inbox) Edit(id, text string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if a, ok := i.byID[id]; ok {
+		a.Text = text
+	}
+}
+
 // Arrivals returns the last 10,000 arrivals, oldest first.
 func (i *Inbox) Arrivals() []Arrival {
 	i.mu.Lock()

@@ -41,6 +41,19 @@ var codes = map[string]string{
 	"230052": "Can not urgent this message.",
 	"230098": "The message is fold, not support urgent.",
 	"230110": "Action unavailable as the message has been deleted.",
+	// 获取单个用户信息
+	"41012": "user id invalid error",
+	"41050": "no user authority",
+	// The long connection: constants of the SDKs, and answers of the service that people have reported
+	"1":          "system busy",
+	"403":        "forbidden",
+	"514":        "auth failed",
+	"1000040343": "internal error",
+	"1000040344": "app_id or app_secret is empty",
+	"1000040345": "app_id or app_secret is invalid",
+	"1000040346": "app_id is invalid",
+	"1000040347": "store apps are not supported yet",
+	"1000040350": "the number of connections exceeded the limit",
 	// 通用错误码
 	"1500":     "internal error",
 	"2200":     "internal error",

@@ -1,15 +1,19 @@
-// Package feishu is a simulated Feishu open platform. It has the four calls that the
-// feishu_app channel makes. It follows the platform's pages, under
+// Package feishu is a simulated Feishu open platform. It has the calls that the
+// feishu_app channel makes, and the long connection over which it hears. It follows the platform's pages, under
 // https://open.feishu.cn/document/ as of 2025-08:
 //   - 自建应用获取 tenant_access_token: server-docs/authentication-management/access-token/tenant_access_token_internal
 //   - 发送消息: server-docs/im-v1/message/create
 //   - 发送应用内加急, 发送短信加急, 发送电话加急: server-docs/im-v1/buzz-messages/urgent_app, urgent_sms, urgent_phone
 //   - 通过手机号或邮箱获取用户 ID: server-docs/contact-v3/user/batch_get_id
+//   - 获取单个用户信息: server-docs/contact-v3/user/get
+//   - 使用长连接接收事件: server-docs/event-subscription-guide/event-subscription-configure-/request-url-configuration-case
+//   - 消息已读: server-docs/im-v1/message/events/message_read
+//   - 卡片回传交互回调, 处理卡片回调: feishu-cards/card-callback-communication, handle-card-callbacks
 //   - 通用错误码: server-docs/api-call-guide/generic-error-code
 //
 // Three answers are on no page and known from use: a repeated uuid is answered with the
 // first message's id, and the token's call answers 10003 for a wrong id and 10014 for a
-// wrong secret.
+// wrong secret. The protocol of the long connection is that of the platform's SDKs, package ws.
 package feishu
 
 import (
@@ -31,6 +35,10 @@ const (
 	Messages = "messages"
 	Urgent   = "urgent"
 	Users    = "users"
+	User     = "user"
+	Endpoint = "endpoint" // of the long connection
+	Connect  = "connect"  // to that endpoint
+	Ping     = "ping"     // over the connection; a fault keeps the answer back
 )
 
 // Fault is a misbehaviour of the platform.
@@ -54,6 +62,11 @@ type Platform struct {
 	invalidUsers map[string]bool
 	unknownMails map[string]bool
 	outside      map[string]bool // chats that the bot is not in
+	tickets      map[string]bool // of endpoints that nobody has connected to
+	ping         int             // seconds from one ping of the client to the next
+	parts        int             // into how many frames an event is split
+
+	listeners listeners
 }
 
 // sent is the first message with a uuid.
@@ -72,12 +85,18 @@ func New(appID, appSecret string, inbox *vendors.Inbox) *Platform {
 		invalidUsers: map[string]bool{},
 		unknownMails: map[string]bool{},
 		outside:      map[string]bool{},
+		tickets:      map[string]bool{},
+		ping:         120,
+		listeners:    listeners{changed: make(chan struct{})},
 	}
 	p.Know(Codes())
 	p.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", p.serve(Token, p.issueToken))
 	p.HandleFunc("POST /open-apis/im/v1/messages", p.serve(Messages, p.authorized(p.createMessage)))
 	p.HandleFunc("PATCH /open-apis/im/v1/messages/{id}/{urgent}", p.serve(Urgent, p.authorized(p.urge)))
 	p.HandleFunc("POST /open-apis/contact/v3/users/batch_get_id", p.serve(Users, p.authorized(p.batchGetID)))
+	p.HandleFunc("GET /open-apis/contact/v3/users/{id}", p.serve(User, p.authorized(p.getUser)))
+	p.HandleFunc("POST /callback/ws/endpoint", p.serve(Endpoint, p.endpoint))
+	p.HandleFunc("GET /callback/ws/connect", p.connect)
 	return p
 }
 

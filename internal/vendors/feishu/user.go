@@ -40,3 +40,18 @@ func UserID(idType, address string) string {
 		return id[:8]
 	}
 }
+
+// getUser returns a user. It runs with p.mu held.
+func (p *Platform) getUser(r request) answer {
+	id, idType := r.PathValue("id"), r.URL.Query().Get("user_id_type")
+	switch {
+	case !fits(idType, id):
+		return refused(41012)
+	case p.invalidUsers[id]:
+		return refused(41050)
+	}
+	return success(map[string]any{"user": map[string]any{idType: id, "name": UserName(id)}})
+}
+
+// UserName returns the name of the user with the id.
+func UserName(id string) string { return "User " + id[max(0, len(id)-4):] }
