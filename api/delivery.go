@@ -44,6 +44,9 @@ type deliveryView struct {
 	LastCode        string          `json:"lastCode" doc:"code of the last failure, or empty"`
 	LastError       string          `json:"lastError" doc:"text of the last failure, or empty"`
 	Details         json.RawMessage `json:"details" doc:"the provider's answer to the last attempt: an object, or null"`
+	Receipt         string          `json:"receipt,omitempty" enum:"unknown,failed,delivered,read,answered" doc:"what the vendor says became of it after it was sent; unknown: it was asked and does not tell; left out while nothing is known"`
+	ReceiptAt       *time.Time      `json:"receiptAt,omitempty" doc:"when that happened"`
+	ReceiptCode     string          `json:"receiptCode,omitempty" doc:"the vendor's code of it"`
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
 	Message         *messageView    `json:"message,omitempty" doc:"as rendered; only when one delivery is read"`
@@ -80,6 +83,7 @@ func viewDelivery(ctx context.Context, d store.Delivery) deliveryView {
 		RetryCount: max(d.Attempts-1, 0), MaxRetry: d.MaxRetry, LastCode: d.LastCode, LastError: lastError,
 		NextRetryAt: utc(d.NextRetryAt), Details: details, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
 		Kind: d.Kind, HeldUntil: utc(d.HeldUntil(time.Now())),
+		Receipt: string(d.Receipt), ReceiptAt: utc(d.ReceiptAt), ReceiptCode: d.ReceiptCode,
 	}
 	if view.HeldUntil != nil {
 		view.HeldWhy = heldByQuietHours

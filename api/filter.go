@@ -63,6 +63,7 @@ type findDeliveriesInput struct {
 	Channel      string    `query:"channel" maxLength:"64"`
 	Provider     string    `query:"provider" maxLength:"64" doc:"the provider of the last attempt"`
 	Code         string    `query:"code" maxLength:"128" doc:"of the last failure"`
+	Receipt      string    `query:"receipt" enum:"unknown,failed,delivered,read,answered" doc:"what the vendor says became of it"`
 	Recipient    string    `query:"recipient" maxLength:"320" doc:"the exact address"`
 	Template     string    `query:"template" maxLength:"64"`
 	Test         string    `query:"test" enum:"true,false" doc:"whether it was sent with a test secret"`
@@ -78,7 +79,7 @@ type findDeliveriesInput struct {
 func (s *Server) findDeliveries(ctx context.Context, in *findDeliveriesInput) (*listOutput, error) {
 	filter, err := seenDeliveries(ctx, store.DeliveryFilter{
 		NotificationID: in.Notification, DigestID: in.Digest, AppID: in.App, Status: store.DeliveryStatus(in.Status),
-		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Recipient: in.Recipient, Template: in.Template,
+		Channel: in.Channel, Provider: in.Provider, Code: in.Code, Receipt: store.Receipt(in.Receipt), Recipient: in.Recipient, Template: in.Template,
 		Test: truth(in.Test), Since: in.Since, Until: in.Until,
 	})
 	if err != nil {

@@ -129,6 +129,9 @@ type Type struct {
 	// OnUncertain is the default for a delivery whose request was sent and whose
 	// answer was lost. The provider's configuration overrides it.
 	OnUncertain OnUncertain
+	// AskInterval is the time from one question to the next, over all replicas, for senders that are
+	// an Asker; 0: they are not.
+	AskInterval time.Duration
 	// NewConfig returns a configuration that holds the defaults.
 	NewConfig func() Config
 }
@@ -187,8 +190,8 @@ func (t Type) MsgType(name string) (MsgType, bool) {
 }
 
 // Abilities returns what the type can do beyond plain text: "dedupe" (the vendor
-// drops a repeated delivery id), "html", "urgent", "vendor-template" (the vendor
-// renders).
+// drops a repeated delivery id), "html", "receipts" (the vendor tells what became of a
+// message), "urgent", "vendor-template" (the vendor renders).
 func (t Type) Abilities() []string {
 	var abilities []string
 	if t.Dedupes {
@@ -196,6 +199,9 @@ func (t Type) Abilities() []string {
 	}
 	if slices.ContainsFunc(t.MsgTypes, func(m MsgType) bool { return m.Format == FormatHTML }) {
 		abilities = append(abilities, "html")
+	}
+	if t.AskInterval > 0 {
+		abilities = append(abilities, "receipts")
 	}
 	if t.Urgent {
 		abilities = append(abilities, "urgent")

@@ -32,6 +32,9 @@ type Delivery struct {
 	LastCode        string          `json:"lastCode"`            // of the last failure, or empty
 	LastError       string          `json:"lastError"`           // text of the last failure, or empty
 	Details         json.RawMessage `json:"details"`             // the provider's answer: an object, or null
+	Receipt         string          `json:"receipt,omitempty"`   // what the vendor says became of it: unknown, failed, delivered, read or answered; empty while nothing is known
+	ReceiptAt       *time.Time      `json:"receiptAt,omitempty"` // when that happened
+	ReceiptCode     string          `json:"receiptCode,omitempty"`
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
 	Message         *Rendered       `json:"message,omitempty"`  // only in the answer of Client.Delivery
@@ -76,10 +79,11 @@ type DeliveryFilter struct {
 type DeliveryQuery struct {
 	DeliveryFilter
 
-	Test   string // true or false: sent with a test secret or not
-	Digest string // the digest of this id, and its items
-	Limit  int    // 1 to 500; 50 when 0
-	After  string // DeliveryList.Next of the page before
+	Test    string // true or false: sent with a test secret or not
+	Digest  string // the digest of this id, and its items
+	Receipt string // what the vendor says became of it
+	Limit   int    // 1 to 500; 50 when 0
+	After   string // DeliveryList.Next of the page before
 }
 
 // Deliveries lists deliveries, newest first.
@@ -94,6 +98,7 @@ func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryList,
 	values.text("test", q.Test)
 	values.text("notification", q.Notification)
 	values.text("digest", q.Digest)
+	values.text("receipt", q.Receipt)
 	values.text("app", q.App)
 	values.time("since", q.Since)
 	values.time("until", q.Until)

@@ -100,9 +100,12 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 	}})
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
 	river.AddWorker(workers, &expandWorker{accepter: j.Accepter, log: j.log})
+	river.AddWorker(workers, &askWorker{receipts: j.Receipts, log: j.log})
 
 	// Two workers, so that a long deletion does not hold up the orphans.
-	queues := map[string]river.QueueConfig{maintenanceQueue: {MaxWorkers: 2}, store.ExpandQueue: {MaxWorkers: expandWorkers}}
+	queues := map[string]river.QueueConfig{
+		maintenanceQueue: {MaxWorkers: 2}, store.ExpandQueue: {MaxWorkers: expandWorkers}, store.AskQueue: {MaxWorkers: askWorkers},
+	}
 	for _, channel := range j.channels {
 		queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/groupcommit"
 	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/overview"
+	"github.com/labring/sealos-notify/jobs/receipts"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/steering"
@@ -39,6 +40,7 @@ type Jobs struct {
 	Control   *steering.Control
 	Orphans   *upkeep.Orphans
 	Retention *upkeep.Retention
+	Receipts  *receipts.Receipts
 	Overview  *overview.Overview
 	OptOut    *optout.OptOut
 
@@ -71,6 +73,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)
 	}
+	j.Receipts = receipts.New(st, j.Control, live, log, telemetry.Metrics)
 	j.Overview = overview.New(st, j.channels, live)
 	j.Apply(initial)
 	return j
@@ -85,6 +88,7 @@ func (j *Jobs) Apply(s settings.Settings) {
 	j.weights.Store(&weights)
 	j.Accepter.Expect(s.Registry)
 	j.Deliverer.Expect(s.Registry)
+	j.Receipts.Expect(s.Registry)
 	if old := j.settings.Swap(&s); old.Registry != s.Registry {
 		old.Registry.Close() // its idle connections would keep their places from the new ones
 	}

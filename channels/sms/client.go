@@ -43,7 +43,10 @@ func newClient(c *Config) (*client, error) {
 }
 
 // answer is the body of an answer; other fields are not read.
-type answer struct{ code, message, bizID, requestID string }
+type answer struct {
+	code, message, bizID, requestID string
+	fields                          map[string]any // all of them
+}
 
 // call calls one action of the API, once.
 func (c *client) call(ctx context.Context, action string, params map[string]string) (answer, *channels.Error) {
@@ -56,7 +59,7 @@ func (c *client) call(ctx context.Context, action string, params map[string]stri
 	var body map[string]any
 	_ = json.NewDecoder(resp.Body).Decode(&body)
 	text := func(name string) string { s, _ := body[name].(string); return s }
-	a := answer{text("Code"), text("Message"), text("BizId"), text("RequestId")}
+	a := answer{text("Code"), text("Message"), text("BizId"), text("RequestId"), body}
 	return a, a.failure(resp.StatusCode)
 }
 

@@ -3,6 +3,8 @@
 package sms
 
 import (
+	"time"
+
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -18,6 +20,8 @@ var Type = channels.Type{
 	// The vendor sends a second text for a repeated OutId.
 	Dedupes:     false,
 	OnUncertain: channels.Hold,
+	// The vendor takes 5,000 a second of an account: https://help.aliyun.com/document_detail/419277.html
+	AskInterval: time.Second / 50,
 	NewConfig: func() channels.Config {
 		return &Config{
 			CommonConfig: channels.CommonConfig{RateLimit: channels.RateLimit{PerSecond: 5000}}, // SendSms, for an account

@@ -3,6 +3,8 @@
 package voice
 
 import (
+	"time"
+
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -19,6 +21,7 @@ var Type = channels.Type{
 	// find every repetition.
 	Dedupes:     false,
 	OnUncertain: channels.Hold,
+	AskInterval: time.Second / 5, // how many questions the vendor takes is on none of its pages
 	NewConfig: func() channels.Config {
 		return &Config{
 			Endpoint:   "cloud-vms.volcengineapi.com",
@@ -45,7 +48,7 @@ type Config struct {
 
 	Endpoint        string   `yaml:"endpoint" required:"true" doc:"the API's host, or its http or https URL"`
 	Region          string   `yaml:"region" required:"true" doc:"region that requests are signed for"`
-	AccessKeyID     string   `yaml:"accessKeyId" required:"true" doc:"access key of a user that may call SingleBatchAppend and QuerySingleInfo"`
+	AccessKeyID     string   `yaml:"accessKeyId" required:"true" doc:"access key of a user that may call SingleBatchAppend, QuerySingleInfo and QueryCallRecordMsgV2"`
 	AccessKeySecret string   `yaml:"accessKeySecret" required:"true" secret:"true" doc:"the access key's secret"`
 	NumberPool      string   `yaml:"numberPool" required:"true" doc:"pool (NP…) of the numbers that calls come from"`
 	PhoneParam      string   `yaml:"phoneParam" doc:"form of the params that the vendor takes: string or object; the other one is tried when it refuses the form"`

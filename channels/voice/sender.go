@@ -29,6 +29,7 @@ var (
 	_ channels.Prober           = (*sender)(nil)
 	_ channels.RecipientChecker = (*sender)(nil)
 	_ channels.Checker          = (*sender)(nil)
+	_ channels.Asker            = (*sender)(nil)
 )
 
 func newSender(c *Config) (*sender, error) {

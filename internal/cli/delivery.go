@@ -40,15 +40,16 @@ func (f deliveryFilter) with(status string, t timeFlags) client.DeliveryFilter {
 type listDeliveries struct {
 	Status string `placeholder:"STATUS" enum:",pending,processing,success,failed,dead,cancelled" default:"" help:"pending, processing, success, failed (waits for a retry), dead or cancelled."`
 	deliveryFilter
-	Test   string   `placeholder:"true|false" enum:",true,false" default:"" help:"Sent with a test secret, or not."`
-	Digest selector `placeholder:"ID" help:"The digest of this id, and its items."`
+	Test    string   `placeholder:"true|false" enum:",true,false" default:"" help:"Sent with a test secret, or not."`
+	Digest  selector `placeholder:"ID" help:"The digest of this id, and its items."`
+	Receipt string   `placeholder:"RECEIPT" enum:",unknown,failed,delivered,read,answered" default:"" help:"What the vendor says became of it: unknown, failed, delivered, read or answered."`
 	pageFlags
 }
 
 // Run lists deliveries.
 func (c listDeliveries) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Deliveries(ctx, client.DeliveryQuery{
-		DeliveryFilter: c.with(c.Status, c.timeFlags), Test: c.Test, Digest: string(c.Digest), Limit: c.Limit, After: c.After,
+		DeliveryFilter: c.with(c.Status, c.timeFlags), Test: c.Test, Digest: string(c.Digest), Receipt: c.Receipt, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
 		return err
@@ -78,6 +79,8 @@ func deliveryStatus(d client.Delivery) string {
 		return d.Status + " (held by " + heldWhy(d) + ")"
 	case d.Status == client.StatusFailed:
 		return d.Status + " (waits for a retry)"
+	case d.Receipt != "":
+		return d.Status + " (" + d.Receipt + ")"
 	}
 	return d.Status
 }
@@ -144,8 +147,20 @@ func deliveryText(w io.Writer, d client.Delivery) {
 	if d.DigestID != "" && d.DigestID != d.ID {
 		row(w, "Digest", d.DigestID)
 	}
+	if d.Receipt != "" {
+		row(w, "Receipt", receiptText(d))
+	}
 	row(w, "Accepted", d.CreatedAt)
 	row(w, "Updated", d.UpdatedAt)
+}
+
+// receiptText returns what the vendor says became of a delivery.
+func receiptText(d client.Delivery) string {
+	receipt := d.Receipt + ", " + text(d.ReceiptAt)
+	if d.ReceiptCode != "" {
+		receipt += " (" + d.ReceiptCode + ")"
+	}
+	return receipt
 }
 
 // renderedText writes a message as the provider receives it.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/receipts"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
 )
@@ -21,6 +22,7 @@ func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, rec
 	outcome, next := decide(r, receipt, sendErr)
 	outcome.Attempt.StartedAt = started.UTC().Truncate(time.Microsecond)
 	outcome.Digest = r.delivery.IsDigest()
+	outcome.AskAt = d.askAt(r, outcome)
 	outcome.CountAs = d.unlisted.countAs(r.delivery.Channel, sendErr, outcome.Attempt.Code)
 	d.logAttempt(ctx, r, outcome)
 	traceOutcome(ctx, r.delivery, outcome)
@@ -39,6 +41,16 @@ func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, rec
 	}
 	d.metrics.countAttempt(r.delivery, outcome)
 	return next
+}
+
+// askAt returns when the vendor is first asked what became of a delivery: of one that it took, and of one that is held.
+func (d *Deliverer) askAt(r *run, o store.Outcome) *time.Time {
+	held := o.Status == store.DeliveryDead && o.Attempt.Code == channels.CodeUncertainOutcome
+	if d.types[r.delivery.Channel].AskInterval == 0 || r.delivery.Test || !held && o.Status != store.DeliverySuccess {
+		return nil
+	}
+	at := o.Attempt.FinishedAt.Add(receipts.FirstAsk)
+	return &at
 }
 
 // record records an outcome. It tries until ctx ends and at least once, whatever the state of

@@ -2,6 +2,7 @@ package steering
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -45,6 +46,25 @@ func (c *Control) Requeue(ctx context.Context, d store.Delivery, provider string
 	}
 	c.log.Info("delivery requeued", zap.Stringer("delivery", d.ID), zap.String("channel", d.Channel), zap.String("provider", provider))
 	return nil
+}
+
+// SendAgain sends a held delivery again that its vendor does not have, with its notification's priority and after its quiet
+// hours. It returns false when its channel or its group is off, or it has another job by now.
+func (c *Control) SendAgain(ctx context.Context, d store.Delivery) (bool, error) {
+	var refused *refusal.Error
+	if err := c.checkRequeue(d, ""); errors.As(err, &refused) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	n, err := c.store.Notification(ctx, d.NotificationID)
+	if err != nil {
+		return false, err
+	}
+	r := c.requeueOf(d, "", n.Priority, true, store.Actor{})
+	r.ByItself, r.Audit.Detail = true, "its vendor does not have it"
+	requeued, err := c.store.Requeue(ctx, []store.Requeue{r})
+	return err == nil && requeued[0], err
 }
 
 // checkRequeue returns a *refusal.Error when the delivery cannot be sent through the provider

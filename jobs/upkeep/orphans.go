@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/labring/sealos-notify/channels"
+	"github.com/labring/sealos-notify/jobs/receipts"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -133,6 +134,8 @@ func closing(o store.Orphan) store.Closing {
 		c.Code, c.Error = CodeJobDeleted, "its job was deleted"
 	case o.JobAttempt > o.Attempts:
 		c.Code, c.Error = channels.CodeUncertainOutcome, "the last attempt was started and its result was lost"
+		at := c.At.Add(receipts.FirstAsk)
+		c.AskAt = &at
 	default:
 		c.Code, c.Error = CodeJobEnded, "its job ended without an outcome"
 	}

@@ -133,8 +133,8 @@ func TestKillsWhileProvidersChange(t *testing.T) {
 	s.rescue()
 	b := s.close()
 	inFlight := s.count(lostSends, resent)
-	results.add(22, fmt.Sprintf("%d outages, %d kills", rounds, 3*rounds), b, "e-mail, Feishu's and WeCom's bots: %d twice, of %d in flight; SMS and voice: %d held",
-		b.twice(resent...), inFlight, b.ended["sms"]["dead"]+b.ended["voice"]["dead"])
+	results.add(22, fmt.Sprintf("%d outages, %d kills", rounds, 3*rounds), b, "e-mail, Feishu's and WeCom's bots: %d twice, of %d in flight; SMS and voice: %d held, all settled",
+		b.twice(resent...), inFlight, s.held)
 	requireNoDup(t, b, once...)
 	requireNoDup(t, b, held...)
 	require.LessOrEqual(t, b.twice(resent...), inFlight)

@@ -127,8 +127,8 @@ func TestBadNetwork(t *testing.T) {
 		goroutines = max(goroutines, n)
 	}
 	results.add(5, fmt.Sprintf("%d faults", 8*rounds), b,
-		"e-mail, Feishu's and WeCom's bots: %d, %d and %d twice; SMS and voice: %d held; at most %d connections to the database; %d goroutines at the end",
-		b.dup["email"], b.dup["feishu_webhook"], b.dup["wecom_group"], b.ended["sms"]["dead"]+b.ended["voice"]["dead"], connections, goroutines)
+		"e-mail, Feishu's and WeCom's bots: %d, %d and %d twice; SMS and voice: %d held, all settled; at most %d connections to the database; %d goroutines at the end",
+		b.dup["email"], b.dup["feishu_webhook"], b.dup["wecom_group"], s.held, connections, goroutines)
 	// Those of the pool and of LISTEN, and replacements of broken ones that the server
 	// still counts.
 	require.LessOrEqual(t, connections, replicas*2*(maxOpenConns+1))

@@ -1,7 +1,8 @@
 // Package aliyun is a simulated Aliyun SMS API (dysmsapi, version 2017-05-25). It follows
 // the vendor's pages:
 //   - SendSms: https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-sendsms
-//   - QuerySendDetails: https://help.aliyun.com/document_detail/419277.html
+//   - QuerySendDetails: https://help.aliyun.com/document_detail/419277.html and
+//     https://help.aliyun.com/en/sms/developer-reference/api-dysmsapi-2017-05-25-querysenddetails
 //   - the service's codes: https://help.aliyun.com/zh/sms/developer-reference/api-error-codes
 //   - the gateway's codes: https://developer.aliyun.com/ask/278265,
 //     https://help.aliyun.com/document_detail/435312.html and 51132.html,
@@ -43,6 +44,7 @@ type SMS struct {
 	signs     map[string]bool
 	templates map[string]string // by code
 	sent      []sms
+	reports   map[string]report // by number
 	nonces    map[string]bool
 }
 
@@ -53,6 +55,7 @@ func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *SMS {
 		accessKeyID: accessKeyID, accessKeySecret: accessKeySecret,
 		signs:     map[string]bool{},
 		templates: map[string]string{},
+		reports:   map[string]report{},
 		nonces:    map[string]bool{},
 	}
 	s.Know(codes)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,46 @@ const maxNumbers = 1000
 type sms struct {
 	number, code, text, outID, bizID string
 	at                               time.Time
+	report                           report
+}
+
+// report is what the carrier says of a text.
+type report struct {
+	status int
+	code   string
+	at     time.Time // zero: it has said nothing yet
+}
+
+// What a carrier says of texts.
+const (
+	Waiting   = 1
+	Failed    = 2
+	Delivered = 3
+)
+
+// Report sets what the carrier says of the texts to a number, those that were sent and those to come. Until then it
+// says of all numbers that the texts were delivered.
+func (s *SMS) Report(number string, status int, code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reports[number] = report{status: status, code: code}
+	for i := range s.sent {
+		if s.sent[i].number == number {
+			s.sent[i].report = s.reportOf(number)
+		}
+	}
+}
+
+// reportOf returns what the carrier says now of a text to the number. It runs with s.mu held.
+func (s *SMS) reportOf(number string) report {
+	r, told := s.reports[number]
+	if !told {
+		r = report{status: Delivered, code: "DELIVERED"}
+	}
+	if r.status != Waiting {
+		r.at = time.Now()
+	}
+	return r
 }
 
 var (
@@ -57,7 +98,7 @@ func (s *SMS) sendSms(q url.Values) answer {
 	bizID := fmt.Sprintf("%d^0", time.Now().UnixNano())
 	for _, number := range numbers {
 		text := "【" + sign + "】" + text
-		s.sent = append(s.sent, sms{number, code, text, outID, bizID, time.Now()})
+		s.sent = append(s.sent, sms{number, code, text, outID, bizID, time.Now(), s.reportOf(number)})
 		s.Inbox().Add(vendors.Arrival{
 			ID: fmt.Sprintf("%s-%d", bizID, len(s.sent)), Channel: "sms", ToType: "phone", To: number,
 			Kind: code, Text: text, Mark: outID,
@@ -96,7 +137,10 @@ func (s *SMS) render(code, param string) (string, *answer) {
 
 var beijing = time.FixedZone("CST", 8*60*60)
 
-// querySendDetails lists what arrived at a number on a day. It runs with s.mu held.
+// maxPage bounds the texts of a page.
+const maxPage = 50
+
+// querySendDetails lists a page of the texts to a number on a day, the newest first. It runs with s.mu held.
 func (s *SMS) querySendDetails(q url.Values) answer {
 	number, day := q.Get("PhoneNumber"), q.Get("SendDate")
 	for _, name := range []string{"PhoneNumber", "SendDate", "PageSize", "CurrentPage"} {
@@ -107,17 +151,28 @@ func (s *SMS) querySendDetails(q url.Values) answer {
 	if _, err := time.ParseInLocation("20060102", day, beijing); err != nil {
 		return refused("isv.INVALID_PARAMETERS", "参数异常")
 	}
-	list := []map[string]any{}
-	for _, m := range s.sent {
-		if m.number == number && m.at.In(beijing).Format("20060102") == day {
-			list = append(list, map[string]any{
-				"PhoneNum": m.number, "TemplateCode": m.code, "Content": m.text, "OutId": m.outID, "SendStatus": 3,
-				"ErrCode": "DELIVERED", "SendDate": m.at.In(beijing).Format(time.DateTime),
-			})
-		}
+	size, sizeErr := strconv.Atoi(q.Get("PageSize"))
+	page, pageErr := strconv.Atoi(q.Get("CurrentPage"))
+	if sizeErr != nil || pageErr != nil || size < 1 || size > maxPage || page < 1 {
+		return refused("isv.INVALID_PARAMETERS", "参数异常")
 	}
+	list := []map[string]any{}
+	for _, m := range slices.Backward(s.sent) {
+		if m.number != number || m.at.In(beijing).Format("20060102") != day || q.Get("BizId") != "" && m.bizID != q.Get("BizId") {
+			continue
+		}
+		text := map[string]any{
+			"PhoneNum": m.number, "TemplateCode": m.code, "Content": m.text, "OutId": m.outID, "SendStatus": m.report.status,
+			"ErrCode": m.report.code, "SendDate": m.at.In(beijing).Format(time.DateTime),
+		}
+		if !m.report.at.IsZero() {
+			text["ReceiveDate"] = m.report.at.In(beijing).Format(time.DateTime)
+		}
+		list = append(list, text)
+	}
+	from := min(len(list), (page-1)*size)
 	return success(map[string]any{
 		"TotalCount":        strconv.Itoa(len(list)),
-		"SmsSendDetailDTOs": map[string]any{"SmsSendDetailDTO": list},
+		"SmsSendDetailDTOs": map[string]any{"SmsSendDetailDTO": list[from:min(len(list), from+size)]},
 	})
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,8 +134,78 @@ func (v *VMS) querySingleInfo(body []byte) answer {
 	if !ok {
 		return refused(http.StatusBadRequest, "IllegalArgument", "非法的参数")
 	}
-	return success(map[string]any{
-		"SingleOpenId": c.SingleOpenId, "ResourceKey": c.Resource, "Phone": c.Phone, "State": "3",
-		"CallUuid": c.uuid, "CreateTime": c.at.Format(time.DateTime), "Duration": 4,
-	})
+	end := v.endOf(c)
+	info := map[string]any{
+		"SingleOpenId": c.SingleOpenId, "ResourceKey": c.Resource, "Phone": c.Phone, "State": end.State,
+		"CreateTime": c.at.In(beijing).Format(time.DateTime), "Duration": end.Duration,
+	}
+	if end.State == Over {
+		info["CallUuid"], info["ReleaseTime"] = c.uuid, c.at.In(beijing).Format(time.DateTime)
+	}
+	return success(info)
+}
+
+var beijing = time.FixedZone("CST", 8*60*60)
+
+// States of a call: https://www.volcengine.com/docs/6358/1722080
+const (
+	Ready   = "1" // to be made
+	Ringing = "2" // until somebody hangs up
+	Over    = "3"
+	Again   = "4" // to be made again
+	Deleted = "5"
+)
+
+// Results of a call: https://www.volcengine.com/docs/6358/173383
+const (
+	Connected = 1
+	NoAnswer  = 7
+)
+
+// End is how a call goes.
+type End struct {
+	State    string
+	Result   int // in its record; 0: there is no record yet
+	Duration int // seconds
+}
+
+// EndCalls sets how the calls to a phone go, those that were made and those to come. Until then all calls are
+// over at once, and were taken.
+func (v *VMS) EndCalls(phone string, end End) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ends[phone] = end
+}
+
+// endOf runs with v.mu held.
+func (v *VMS) endOf(c call) End {
+	if end, told := v.ends[c.Phone]; told {
+		return end
+	}
+	return End{State: Over, Result: Connected, Duration: 4}
+}
+
+// maxRecords bounds the records of one request.
+const maxRecords = 100
+
+// queryCallRecords returns the records of calls: https://volcengine.com/docs/6358/173364, in the form of the
+// vendor's SDK, whose QueryCallRecordMsgV2 has the ids in the query. It runs with v.mu held.
+func (v *VMS) queryCallRecords(q url.Values) answer {
+	ids := strings.Split(q.Get("CallIdList"), ",")
+	if ids[0] == "" {
+		return refused(http.StatusBadRequest, "MissingParameter", "The required parameter CallIdList is missing.")
+	}
+	if len(ids) > maxRecords {
+		return refused(http.StatusBadRequest, "InvalidParameter", "The specified parameter CallIdList is invalid.")
+	}
+	records := []map[string]any{}
+	for _, c := range v.calls {
+		if end := v.endOf(c); end.State == Over && end.Result != 0 && slices.Contains(ids, c.uuid) {
+			records = append(records, map[string]any{
+				"CallId": c.uuid, "SingleOpenId": c.SingleOpenId, "Callee": c.Phone, "CallResult": end.Result,
+				"BeginCallTime": c.at.UnixMilli(), "EndTime": c.at.UnixMilli(),
+			})
+		}
+	}
+	return success(map[string]any{"Records": records})
 }

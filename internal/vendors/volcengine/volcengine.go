@@ -3,7 +3,10 @@
 //   - SingleBatchAppend: https://volcengine.com/docs/6358/172952 and, with its codes,
 //     https://www.volcengine.com/docs/6358/1722083
 //   - failures of a single call: https://www.volcengine.com/docs/6358/172950
-//   - QuerySingleInfo: https://volcengine.com/docs/6358/172953
+//   - QuerySingleInfo: https://volcengine.com/docs/6358/172953 and https://www.volcengine.com/docs/6358/1722080;
+//     what it answers for a call that was never made is on neither
+//   - records of calls: https://volcengine.com/docs/6358/173364, with the results of
+//     https://www.volcengine.com/docs/6358/173383
 //   - the service's codes: https://volcengine.com/docs/6358/173334
 //   - the gateway's codes: https://www.volcengine.com/docs/6369/68677 and
 //     https://volcengine.com/docs/6448/76370
@@ -27,6 +30,8 @@ import (
 const (
 	SingleBatchAppend = "SingleBatchAppend"
 	QuerySingleInfo   = "QuerySingleInfo"
+
+	QueryCallRecordMsgV2 = "QueryCallRecordMsgV2"
 )
 
 // Fault is a misbehaviour of the vendor.
@@ -47,6 +52,7 @@ type VMS struct {
 	mu      sync.Mutex
 	calls   map[string]call   // by SingleOpenId
 	refused map[string]string // types of failure, by phone
+	ends    map[string]End    // by phone
 	form    Form              // of PhoneParam
 }
 
@@ -57,6 +63,7 @@ func New(accessKeyID, accessKeySecret string, inbox *vendors.Inbox) *VMS {
 		accessKeyID: accessKeyID, accessKeySecret: accessKeySecret,
 		calls:   map[string]call{},
 		refused: map[string]string{},
+		ends:    map[string]End{},
 	}
 	v.Know(codes)
 	v.HandleFunc("/{$}", v.serve)
@@ -116,6 +123,8 @@ func (v *VMS) handle(r *http.Request, body []byte) answer {
 		return v.singleBatchAppend(body)
 	case q.Get("Version") == version && q.Get("Action") == QuerySingleInfo:
 		return v.querySingleInfo(body)
+	case q.Get("Version") == version && q.Get("Action") == QueryCallRecordMsgV2:
+		return v.queryCallRecords(q)
 	default:
 		return refused(http.StatusNotFound, "InvalidActionOrVersion",
 			"Could not find operation "+q.Get("Action")+" for version "+q.Get("Version")+".")
