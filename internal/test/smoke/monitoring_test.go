@@ -27,6 +27,7 @@ func TestMetrics(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s, limits: {deliveriesPerDay: {feishu_app: 3}}}]",
 			harness.AppID, harness.AppSecret))
+		w.UseAllChannels(w.Vendors.Addresses) // not every channel counts all
 		r := w.Start()
 		r.Template()
 		r.Until(r.Send("arrives", 2), "success")
