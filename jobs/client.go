@@ -175,6 +175,7 @@ func (c *Client) Stop() error {
 	}
 	c.stopLook()
 	c.jobs.Deliverer.Stop()
+	c.jobs.Receipts.Stop()
 	c.jobs.Accepter.StopExpanding()
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()

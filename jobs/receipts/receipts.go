@@ -30,8 +30,9 @@ const (
 	noAnswerLimit = 24 * time.Hour
 	// throttledPause is the wait when a vendor throttles and does not say for how long.
 	throttledPause = time.Minute
-	// slotHorizon is how long a worker waits for its turn to ask.
-	slotHorizon = 2 * time.Second
+	// slotHorizon is how long a worker waits for its turn to ask, at most. Those of all replicas fit into it, unless the
+	// provider is asked very rarely: a job that gave up would come back, again and again.
+	slotHorizon = 30 * time.Second
 )
 
 // Store is what Receipts needs of the store.
@@ -54,14 +55,21 @@ type Receipts struct {
 	store    Store
 	requeuer Requeuer
 	settings *settings.Live
+	running  context.Context // until Stop
+	stop     context.CancelFunc
 	log      *zap.Logger
 	metrics  *metrics
 }
 
 // New returns a Receipts. With a nil registry no metrics are shown.
 func New(st Store, requeuer Requeuer, live *settings.Live, log *zap.Logger, registry prometheus.Registerer) *Receipts {
-	return &Receipts{store: st, requeuer: requeuer, settings: live, log: log, metrics: newMetrics(registry)}
+	r := &Receipts{store: st, requeuer: requeuer, settings: live, log: log, metrics: newMetrics(registry)}
+	r.running, r.stop = context.WithCancel(context.Background())
+	return r
 }
+
+// Stop lets the workers go that wait for their turn. Their jobs run again later.
+func (r *Receipts) Stop() { r.stop() }
 
 // subject is a delivery that a vendor is asked about.
 type subject struct {
@@ -158,6 +166,8 @@ func (r *Receipts) takeTurn(ctx context.Context, p channels.Provider) (time.Dura
 	select {
 	case <-time.After(slot):
 		return 0, nil
+	case <-r.running.Done():
+		return max(slot, time.Second), nil
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
