@@ -72,6 +72,7 @@ func (seam seam) kill(s *stage, round int) {
 
 func (seam seam) check(s *stage, rounds int) {
 	n := rounds * perRound
+	s.fleet.add(s.Start()) // it asks about what is held
 	b := s.close()
 	results.add(2, fmt.Sprintf("%d kills %s", rounds, seam.name), b, "%d held, all settled", s.held)
 	require.Equal(s.t, n*fanOut, b.accepted)
