@@ -76,6 +76,7 @@ func TestDatabaseReadOnly(t *testing.T) {
 	b := s.close()
 	results.add(13, fmt.Sprintf("%d failovers", failovers), b, "%d refused; the slowest return %s", s.ledger.refused, slowest.Round(time.Millisecond))
 	requireNoDup(t, b, all...)
+	require.Zero(t, s.held)
 	for _, channel := range held {
 		require.Len(t, b.ended[channel], 1, "%s: nothing but success: %+v", channel, b)
 	}

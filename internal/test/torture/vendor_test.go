@@ -74,6 +74,7 @@ func TestProvidersAreAway(t *testing.T) {
 	b := s.close()
 	results.add(19, outage.String(), b, "all had arrived %s after they were back", time.Since(over).Round(time.Second))
 	requireNoDup(t, b, all...)
+	require.Zero(t, s.held)
 	for _, channel := range all {
 		require.Len(t, b.ended[channel], 1, "%s: nothing but success: %+v", channel, b)
 	}
