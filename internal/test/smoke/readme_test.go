@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -130,20 +129,4 @@ func curls(t *testing.T, w *harness.World, r *harness.Replica, script string) []
 		answers = append(answers, harness.NewAnswer(t, resp, raw))
 	}
 	return answers
-}
-
-// Both languages of the README have the same examples, links, headings and channels.
-func TestReadmeLanguages(t *testing.T) {
-	t.Parallel()
-	english, chinese := readFile(t, "README.md"), readFile(t, "README.zh-CN.md")
-	for what, pattern := range map[string]string{
-		"examples": "(?s)```(?:sh|json)\n.*?```",
-		"links":    `\]\([^)]*\)`,
-		"headings": `(?m)^#+ `,
-		"channels": "(?m)^\\| \\[`.*?\\)",
-	} {
-		re := regexp.MustCompile(pattern)
-		ignore := strings.NewReplacer("](README.md)", "](other)", "](README.zh-CN.md)", "](other)")
-		require.Equal(t, re.FindAllString(ignore.Replace(english), -1), re.FindAllString(ignore.Replace(chinese), -1), what)
-	}
 }
