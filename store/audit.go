@@ -72,6 +72,11 @@ const (
 	AuditSuppressionDelete  AuditAction = "suppression.delete"
 	AuditPreferenceUpdate   AuditAction = "preference.update" // without an object, which would be the address
 	AuditLinkKeyCreate      AuditAction = "linkkey.create"
+	AuditEndpointCreate     AuditAction = "endpoint.create"
+	AuditEndpointUpdate     AuditAction = "endpoint.update"
+	AuditEndpointRotate     AuditAction = "endpoint.rotate"
+	AuditEndpointReplay     AuditAction = "endpoint.replay"
+	AuditEndpointDelete     AuditAction = "endpoint.delete"
 )
 
 // AuditOutcome is how an action ended.

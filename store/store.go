@@ -46,6 +46,8 @@ type Store interface {
 	Kinds
 	RecipientUses
 	Digests
+	Endpoints
+	Events
 	Auditor
 	Limits
 	Breakers

@@ -539,6 +539,52 @@ CREATE TABLE link_keys (
     key bytea NOT NULL
 );
 
+-- Where apps are told of events.
+CREATE TABLE endpoints (
+    id            uuid PRIMARY KEY,
+    app_id        text NOT NULL,
+    url           text NOT NULL, -- may hold a secret
+    description   text NOT NULL,
+    events        jsonb NOT NULL, -- array of types; empty: all
+    secret        bytea NOT NULL, -- sealed with endpoints.key of the configuration
+    before        bytea, -- the secret before the last rotation, sealed
+    before_until  timestamptz, -- it signs, too, until then
+    off           text NOT NULL DEFAULT '' CHECK (off IN ('', 'by_hand', 'failing', 'gone')), -- empty: it is on
+    off_at        timestamptz,
+    failing_since timestamptz, -- nothing has succeeded since then; NULL: the last request has
+    last_code     text NOT NULL DEFAULT '',
+    line          text NOT NULL, -- queue of its jobs
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL
+);
+
+CREATE INDEX endpoints_app ON endpoints (app_id, id);
+
+-- What the endpoints of apps are told. Nothing in it is of a person.
+CREATE TABLE events (
+    id              uuid PRIMARY KEY,
+    app_id          text NOT NULL,
+    type            text NOT NULL,
+    at              timestamptz NOT NULL,
+    notification_id uuid NOT NULL, -- may be deleted
+    delivery_id     uuid, -- NULL: it is about the notification
+    channel         text NOT NULL,
+    status          text NOT NULL,
+    code            text NOT NULL,
+    test            boolean NOT NULL
+);
+
+-- For telling again what happened since a time.
+CREATE INDEX events_app ON events (app_id, id);
+
+-- A UUIDv7 of that time, as store.FirstID needs it. PostgreSQL has its own from version 18 on.
+-- +goose StatementBegin
+CREATE FUNCTION event_id(at timestamptz) RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+        PLACING substring(int8send((extract(epoch FROM at) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
+-- +goose StatementEnd
+
 -- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
 -- two indexes are half of what a job writes, again at each change of its state: without them
 -- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
@@ -555,6 +601,9 @@ ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
+DROP FUNCTION event_id;
+DROP TABLE events;
+DROP TABLE endpoints;
 DROP TABLE link_keys;
 DROP TABLE preferences;
 DROP TABLE suppressions;

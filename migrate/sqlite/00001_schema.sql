@@ -485,7 +485,43 @@ CREATE TABLE link_keys (
     key BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE endpoints (
+    id            TEXT PRIMARY KEY,
+    app_id        TEXT NOT NULL,
+    url           TEXT NOT NULL,
+    description   TEXT NOT NULL,
+    events        TEXT NOT NULL CHECK (json_valid(events)),
+    secret        BLOB NOT NULL,
+    before        BLOB,
+    before_until  INTEGER,
+    off           TEXT NOT NULL DEFAULT '' CHECK (off IN ('', 'by_hand', 'failing', 'gone')),
+    off_at        INTEGER,
+    failing_since INTEGER,
+    last_code     TEXT NOT NULL DEFAULT '',
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX endpoints_app ON endpoints (app_id, id);
+
+CREATE TABLE events (
+    id              TEXT PRIMARY KEY,
+    app_id          TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    at              INTEGER NOT NULL,
+    notification_id TEXT NOT NULL,
+    delivery_id     TEXT,
+    channel         TEXT NOT NULL,
+    status          TEXT NOT NULL,
+    code            TEXT NOT NULL,
+    test            INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX events_app ON events (app_id, id);
+
 -- +goose Down
+DROP TABLE events;
+DROP TABLE endpoints;
 DROP TABLE link_keys;
 DROP TABLE preferences;
 DROP TABLE suppressions;

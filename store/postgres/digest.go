@@ -38,7 +38,7 @@ func lockDigests(ctx context.Context, tx pgx.Tx, news []store.Acceptance) ([]sto
 	return open, nil
 }
 
-const (
+var (
 	// lockOpenDigests locks the open digests among the deliveries $1, and those that these are items
 	// of. It is the first statement of a transaction that may end them, and locks in the order in
 	// which Accept does.
@@ -55,13 +55,14 @@ const (
 			DELETE FROM digests WHERE id IN (SELECT id FROM ended_digests)
 		), changed_deliveries AS (
 			SELECT i.id AS delivery_id, i.notification_id, i.status AS old_status, e.status, e.provider, e.updated_at AS at,
-				CASE WHEN e.status = 'success' THEN '` + store.CodeDigested + `' ELSE e.last_code END AS code, e.last_error AS error
+				CASE WHEN e.status = 'success' THEN '` + store.CodeDigested + `' ELSE e.last_code END AS code, e.last_error AS error,
+				i.channel, i.test
 			FROM ended_digests e JOIN deliveries i ON i.digest_id = e.id AND i.id <> e.id
 			WHERE i.status <> 'success' AND i.job_id <> 0
 		), updated_deliveries AS (
 			UPDATE deliveries d SET status = c.status, provider = c.provider, last_code = c.code, last_error = c.error, updated_at = c.at
 			FROM changed_deliveries c WHERE d.id = c.delivery_id
-		), ` + moveCounts + `
+		), ` + moveCounts + `, ` + tellChanges + `
 		SELECT FROM changed_deliveries`
 )
 

@@ -118,9 +118,13 @@ func (s *Store) writeExpansion(
 		b.Notification.ID, e.After, e.Contacts, e.Deliveries, e.DoneAt, string(e.Stopped))
 	withheld := b.Notification.Withheld
 	queries.Queue(`
-		UPDATE notifications SET total = total + $2, expansion = $3, updated_at = greatest(updated_at, $4), cancelled = cancelled + $5, withheld = $6
-		WHERE id = $1`,
+		WITH moved_counts AS (
+			UPDATE notifications SET total = total + $2, expansion = $3, updated_at = greatest(updated_at, $4), cancelled = cancelled + $5, withheld = $6
+			WHERE id = $1 RETURNING id, app_id, status, updated_at AS at, test
+		), `+tellFinished+`
+		SELECT FROM moved_counts`,
 		b.Notification.ID, len(b.Deliveries), e.State(), b.Notification.UpdatedAt, withheld.Sum(), before.Plus(withheld).JSON())
+	writeEvents(&queries, b.EventsOf())
 	writeUses(&queries, used)
 	writeRecipientUses(&queries, counted)
 	s.writeCounts(&queries, store.CountAccepted([]store.Acceptance{b.Acceptance}))
@@ -153,8 +157,11 @@ func endExpansion(ctx context.Context, tx pgx.Tx, notification uuid.UUID, why st
 		WITH ended AS (
 			UPDATE expansions SET after_name = '', done_at = $2, stopped = $3 WHERE notification_id = $1 AND done_at IS NULL
 			RETURNING notification_id
-		)
-		UPDATE notifications SET expansion = 'stopped', updated_at = greatest(updated_at, $2) WHERE id IN (SELECT notification_id FROM ended)`,
+		), moved_counts AS (
+			UPDATE notifications SET expansion = 'stopped', updated_at = greatest(updated_at, $2) WHERE id IN (SELECT notification_id FROM ended)
+			RETURNING id, app_id, status, updated_at AS at, test
+		), `+tellFinished+`
+		SELECT FROM moved_counts`,
 		notification, at, string(why))
 	return ended.RowsAffected() > 0, err
 }

@@ -173,6 +173,7 @@ func (s *Store) insertAcceptances(
 	}
 	insertDeliveries(&queries, deliveries)
 	insertExpansions(&queries, expanding)
+	writeEvents(&queries, store.EventsOf(batch))
 	writeTold(&queries, told)
 	writeUses(&queries, uses)
 	writeRecipientUses(&queries, used)

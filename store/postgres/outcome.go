@@ -44,7 +44,7 @@ const moveCounts = `moved_counts AS (
 			FROM changed_deliveries GROUP BY notification_id
 		) moved
 		WHERE n.id = moved.notification_id
-		RETURNING n.id, n.app_id
+		RETURNING n.id, n.app_id, n.status, n.updated_at AS at, n.test
 	)`
 
 // record writes the outcomes that are not fenced and returns their deliveries.
@@ -81,7 +81,7 @@ var record = `
 			started_at, finished_at)
 		SELECT attempt_id, delivery_id, job_id, attempt, provider, class, code, error, details, started_at, at
 		FROM changed_deliveries
-	), ` + suppress + `, ` + moveJobs + `, ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `
+	), ` + suppress + `, ` + moveJobs + `, ` + moveCounts + `, ` + countOutcomes("$17::smallint") + `, ` + tellChanges + `
 	SELECT delivery_id FROM changed_deliveries`
 
 // Record implements store.Deliveries.
@@ -201,7 +201,7 @@ var closeDeliveries = `
 			last_code = c.code, last_error = c.error, updated_at = c.at,
 			digest_id = CASE WHEN d.digest_id = d.id THEN d.id END
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
-	), ` + moveCounts + `, ` + countOutcomes("$7::smallint") + `
+	), ` + moveCounts + `, ` + countOutcomes("$7::smallint") + `, ` + tellChanges + `
 	SELECT delivery_id FROM changed_deliveries`
 
 // closeArgs are the arguments of closeDeliveries.

@@ -67,7 +67,14 @@ const (
 	announce = `
 		SELECT pg_notify(current_schema() || '.river_insert', '{"queue": ' || to_json(queue) || '}')
 		FROM (SELECT DISTINCT unnest($1::text[]) AS queue) queues`
-	countRunning = `SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_at < $1`
+	// insertEventJobs is the end of a statement that inserts the jobs of events: the rows of the query
+	// before it are args, queue. River's own call needs rows that the program has; these are known to
+	// the statement alone, and a second round trip would make every batch of outcomes slower. The jobs
+	// are announced where they are inserted, so that a statement that inserts none announces none.
+	// TestEventJobsAreAsRiverInserts compares them with River's.
+	insertEventJobs   = `INSERT INTO river_job (args, queue, kind, max_attempts) `
+	announceEventJobs = ` RETURNING pg_notify(current_schema() || '.river_insert', json_build_object('queue', queue)::text)`
+	countRunning      = `SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_at < $1`
 	// runningJobs are the jobs that run with the client $1, which is the last that took them.
 	runningJobs = `SELECT id, attempt FROM river_job
 		WHERE state = 'running' AND kind = 'deliver' AND attempted_by[array_upper(attempted_by, 1)] = $1`

@@ -4,10 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/testdb"
+	"github.com/labring/sealos-notify/store"
 )
 
 // A look for due jobs reads the index alone, however many jobs wait.
@@ -39,4 +42,34 @@ func TestDueQueuesReadsOneEntryOfTheIndex(t *testing.T) {
 	due, err := s.AnnounceDue(t.Context(), []string{"email", "sms", "voice"})
 	require.NoError(t, err)
 	require.Len(t, due, 20, "the lines of sms")
+}
+
+// The jobs that a statement inserts for events are those that River's own call inserts.
+func TestEventJobsAreAsRiverInserts(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), testdb.New(t))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	e := store.Endpoint{ID: uuid.Must(uuid.NewV7()), AppID: "app", Secret: []byte("s"), CreatedAt: store.Now(), UpdatedAt: store.Now()}
+	require.NoError(t, s.CreateEndpoint(t.Context(), e, store.AuditEntry{Action: store.AuditEndpointCreate}))
+	var args store.EventArgs
+	require.NoError(t, pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
+		var queries pgx.Batch
+		writeEvents(&queries, []store.Event{{AppID: "app", Type: store.EventDeliveryDead, At: store.Now(), NotificationID: e.ID}})
+		if err := tx.SendBatch(t.Context(), &queries).Close(); err != nil {
+			return err
+		}
+		args.EndpointID = e.ID
+		if err := tx.QueryRow(t.Context(), `SELECT id FROM events`).Scan(&args.EventID); err != nil {
+			return err
+		}
+		_, err := s.river.InsertTx(t.Context(), tx, args, &river.InsertOpts{Queue: e.Line(), MaxAttempts: store.EventAttempts})
+		return err
+	}))
+	rows, err := s.pool.Query(t.Context(), `SELECT (to_jsonb(j) - 'id' - 'created_at' - 'scheduled_at')::text FROM river_job j`)
+	require.NoError(t, err)
+	jobs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Len(t, jobs, 2)
+	require.JSONEq(t, jobs[1], jobs[0])
 }

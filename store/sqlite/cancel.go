@@ -31,7 +31,7 @@ func scanOpen(row sqlread.Row) (d openDelivery, err error) {
 func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancelled, error) {
 	var result store.Cancelled
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		stopped, err := endExpansion(ctx, tx, c.NotificationID, store.StoppedCancelled, c.At)
+		stopped, err := s.endExpansion(ctx, tx, c.NotificationID, store.StoppedCancelled, c.At)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (s *Store) Cancel(ctx context.Context, c store.Cancellation) (store.Cancell
 			return err
 		}
 		for _, d := range ended {
-			_, err := closeDelivery(ctx, tx, store.Closing{
+			_, err := s.closeDelivery(ctx, tx, store.Closing{
 				DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: c.Code, Error: c.Error, At: c.At,
 			}, nil)
 			if err != nil {

@@ -34,7 +34,7 @@ func openDigests(ctx context.Context, tx *sql.Tx, news []store.Acceptance) ([]st
 
 // endItems closes a digest that has ended, and ends its items as it did. It does nothing for any
 // other delivery. An item that had ended with its digest before ends again: the digest was sent again.
-func endItems(ctx context.Context, tx *sql.Tx, id uuid.UUID) error {
+func (s *Store) endItems(ctx context.Context, tx *sql.Tx, id uuid.UUID) error {
 	var (
 		status                store.DeliveryStatus
 		provider, code, cause string
@@ -56,16 +56,16 @@ func endItems(ctx context.Context, tx *sql.Tx, id uuid.UUID) error {
 		return err
 	}
 	items, err := query(ctx, tx, func(row sqlread.Row) (m move, err error) {
-		err = row.Scan(&m.notification, &m.status)
+		err = row.Scan(&m.id, &m.notification, &m.status, &m.channel, &m.test)
 		return m, err
 	}, `UPDATE deliveries SET provider = ?2, last_code = ?3, last_error = ?4, updated_at = ?5
-		WHERE digest_id = ?1 AND id <> ?1 AND status <> 'success' AND job_id <> 0 RETURNING notification_id, status`,
+		WHERE digest_id = ?1 AND id <> ?1 AND status <> 'success' AND job_id <> 0 RETURNING id, notification_id, status, channel, test`,
 		id, provider, code, cause, at)
 	if err != nil {
 		return err
 	}
 	for _, item := range items { // their status is the old one
-		if _, err := item.moveCounts(ctx, tx, status, time.UnixMicro(at)); err != nil {
+		if _, err := s.moveCounts(ctx, tx, item, status, code, time.UnixMicro(at)); err != nil {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Store) CloseDigest(ctx context.Context, c store.DigestClosing) (closed 
 		var open bool
 		err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM digests WHERE id = ?)`, id).Scan(&open)
 		if err == nil && open {
-			closed.Held, err = endWindow(ctx, tx, c)
+			closed.Held, err = s.endWindow(ctx, tx, c)
 		}
 		if err != nil || !closed.Held.IsZero() {
 			return err
@@ -99,7 +99,7 @@ func (s *Store) CloseDigest(ctx context.Context, c store.DigestClosing) (closed 
 }
 
 // endWindow closes a digest that is open, unless a cap holds it: then it returns until when.
-func endWindow(ctx context.Context, tx *sql.Tx, c store.DigestClosing) (held time.Time, err error) {
+func (s *Store) endWindow(ctx context.Context, tx *sql.Tx, c store.DigestClosing) (held time.Time, err error) {
 	id := c.Digest.ID
 	items, err := query(ctx, tx, sqlread.DigestItem, sqlread.WaitingItems, id)
 	if err != nil {
@@ -119,7 +119,7 @@ func endWindow(ctx context.Context, tx *sql.Tx, c store.DigestClosing) (held tim
 	}
 	tally := store.Tally{}
 	for _, left := range end.Left {
-		if _, err := closeDelivery(ctx, tx, left, tally); err != nil {
+		if _, err := s.closeDelivery(ctx, tx, left, tally); err != nil {
 			return held, err
 		}
 	}

@@ -65,7 +65,7 @@ func (s *Store) Erase(ctx context.Context, e store.Erasure) (store.Erased, error
 		if err != nil {
 			return err
 		}
-		unsent, err := eraseExpansion(ctx, tx, e)
+		unsent, err := s.eraseExpansion(ctx, tx, e)
 		if err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func (s *Store) cancelErased(ctx context.Context, tx *sql.Tx, ids string, e stor
 		return 0, 0, err
 	}
 	for _, d := range stopped {
-		_, err := closeDelivery(ctx, tx, store.Closing{
+		_, err := s.closeDelivery(ctx, tx, store.Closing{
 			DeliveryID: d.ID, JobID: d.JobID, Status: store.DeliveryCancelled, Code: e.Code, At: e.At,
 		}, nil)
 		if err != nil {

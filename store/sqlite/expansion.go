@@ -102,10 +102,13 @@ func (s *Store) writeExpansion(
 		return err
 	}
 	withheld := b.Notification.Withheld
-	if _, err := changed(ctx, tx, `
+	if err := s.finish(ctx, tx, b.Notification.ID, `
 		UPDATE notifications SET total = total + ?2, expansion = ?3, updated_at = max(updated_at, ?4), cancelled = cancelled + ?5, withheld = ?6
 		WHERE id = ?1`,
 		b.Notification.ID, len(b.Deliveries), e.State(), b.Notification.UpdatedAt, withheld.Sum(), text(before.Plus(withheld).JSON())); err != nil {
+		return err
+	}
+	if err := s.writeEvents(ctx, tx, b.EventsOf()); err != nil {
 		return err
 	}
 	if err := writeRecipientUses(ctx, tx, counted); err != nil {
@@ -119,11 +122,11 @@ func (s *Store) writeExpansion(
 
 // eraseExpansion ends the expansion of a notification whose erasure begins, and erases the messages that
 // none of its deliveries has. It returns how many those were.
-func eraseExpansion(ctx context.Context, tx *sql.Tx, e store.Erasure) (int, error) {
+func (s *Store) eraseExpansion(ctx context.Context, tx *sql.Tx, e store.Erasure) (int, error) {
 	if e.NotificationID == uuid.Nil || e.After != uuid.Nil {
 		return 0, nil
 	}
-	if _, err := endExpansion(ctx, tx, e.NotificationID, store.StoppedCancelled, e.At); err != nil {
+	if _, err := s.endExpansion(ctx, tx, e.NotificationID, store.StoppedCancelled, e.At); err != nil {
 		return 0, err
 	}
 	return changed(ctx, tx, `
@@ -134,15 +137,15 @@ func eraseExpansion(ctx context.Context, tx *sql.Tx, e store.Erasure) (int, erro
 }
 
 // endExpansion ends the expansion of a notification, and reports whether it went on.
-func endExpansion(ctx context.Context, tx *sql.Tx, notification uuid.UUID, why store.Stopped, at time.Time) (bool, error) {
+func (s *Store) endExpansion(ctx context.Context, tx *sql.Tx, notification uuid.UUID, why store.Stopped, at time.Time) (bool, error) {
 	ended, err := changed(ctx, tx, `
 		UPDATE expansions SET after_name = '', done_at = ?2, stopped = ?3 WHERE notification_id = ?1 AND done_at IS NULL`,
 		notification, at, why)
 	if err != nil || ended == 0 {
 		return false, err
 	}
-	_, err = changed(ctx, tx, `UPDATE notifications SET expansion = 'stopped', updated_at = max(updated_at, ?2) WHERE id = ?1`, notification, at)
-	return true, err
+	return true, s.finish(ctx, tx, notification, `
+		UPDATE notifications SET expansion = 'stopped', updated_at = max(updated_at, ?2) WHERE id = ?1`, notification, at)
 }
 
 // EndLostExpansions implements store.Expansions.
@@ -151,7 +154,7 @@ func (s *Store) EndLostExpansions(ctx context.Context, at time.Time) (ended []uu
 	if err == nil && len(lost) > 0 {
 		err = s.inTx(ctx, func(tx *sql.Tx) error {
 			for _, id := range lost {
-				is, err := endExpansion(ctx, tx, id, store.StoppedNoJob, at)
+				is, err := s.endExpansion(ctx, tx, id, store.StoppedNoJob, at)
 				if err != nil {
 					return err
 				}

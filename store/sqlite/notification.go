@@ -87,7 +87,10 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err := writeCounts(ctx, tx, store.CountAccepted(created)); err != nil {
 			return err
 		}
-		return s.insertContents(ctx, tx, created)
+		if err := s.insertContents(ctx, tx, created); err != nil {
+			return err
+		}
+		return s.writeEvents(ctx, tx, store.EventsOf(created))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", err)

@@ -88,12 +88,12 @@ func (s *Store) recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tall
 		return false, err
 	}
 	if o.Digest {
-		if err := endItems(ctx, tx, a.DeliveryID); err != nil {
+		if err := s.endItems(ctx, tx, a.DeliveryID); err != nil {
 			return false, err
 		}
 	}
 	before.provider = a.Provider
-	return true, before.count(ctx, tx, tally, o.Status, o.CountedCode(), o.TookBucket(), a.FinishedAt)
+	return true, s.count(ctx, tx, tally, before, o.Status, o.CountedCode(), o.TookBucket(), a.FinishedAt)
 }
 
 // MoveDeliveries implements store.Deliveries.
@@ -122,7 +122,7 @@ func (s *Store) MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool,
 
 // move is a delivery whose status is about to change.
 type move struct {
-	notification                uuid.UUID
+	id, notification            uuid.UUID
 	status                      store.DeliveryStatus // as it is stored
 	channel, template, provider string
 	recipient                   store.Recipient
@@ -131,17 +131,17 @@ type move struct {
 
 // moveOf reads the delivery that the condition chooses, or returns sql.ErrNoRows.
 func moveOf(ctx context.Context, tx *sql.Tx, condition string, args ...any) (m move, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT notification_id, status, channel, template_name, provider, recipient_type, recipient_value, test
+	err = tx.QueryRowContext(ctx, `SELECT id, notification_id, status, channel, template_name, provider, recipient_type, recipient_value, test
 		FROM deliveries WHERE `+condition, args...).
-		Scan(&m.notification, &m.status, &m.channel, &m.template, &m.provider, &m.recipient.Type, &m.recipient.Value, &m.test)
+		Scan(&m.id, &m.notification, &m.status, &m.channel, &m.template, &m.provider, &m.recipient.Type, &m.recipient.Value, &m.test)
 	return m, err
 }
 
-// count moves the notification's counts and adds the new status to the tally.
-func (m move) count(
-	ctx context.Context, tx *sql.Tx, tally store.Tally, status store.DeliveryStatus, code string, took int, at time.Time,
+// count moves the notification's counts, tells of the new status and adds it to the tally.
+func (s *Store) count(
+	ctx context.Context, tx *sql.Tx, tally store.Tally, m move, status store.DeliveryStatus, code string, took int, at time.Time,
 ) error {
-	app, err := m.moveCounts(ctx, tx, status, at)
+	app, err := s.moveCounts(ctx, tx, m, status, code, at)
 	if err != nil || m.test || status == store.DeliveryCancelled {
 		return err
 	}
@@ -155,9 +155,12 @@ func (m move) count(
 	return nil
 }
 
-// moveCounts moves the notification's counts by the change of the delivery's status, and returns
-// the notification's app.
-func (m move) moveCounts(ctx context.Context, tx *sql.Tx, status store.DeliveryStatus, at time.Time) (app string, err error) {
+// moveCounts moves the notification's counts by the change of the delivery's status, tells of what has
+// ended, and returns the notification's app.
+func (s *Store) moveCounts(
+	ctx context.Context, tx *sql.Tx, m move, status store.DeliveryStatus, code string, at time.Time,
+) (app string, err error) {
+	var now finished
 	err = tx.QueryRowContext(ctx, `
 		UPDATE notifications SET
 			failed = failed + (?3 = 'failed') - (?2 = 'failed'),
@@ -165,8 +168,18 @@ func (m move) moveCounts(ctx context.Context, tx *sql.Tx, status store.DeliveryS
 			dead = dead + (?3 = 'dead') - (?2 = 'dead'),
 			cancelled = cancelled + (?3 = 'cancelled') - (?2 = 'cancelled'),
 			updated_at = max(updated_at, ?4)
-		WHERE id = ?1 RETURNING app_id`, m.notification, m.status, status, at.UnixMicro()).Scan(&app)
-	return app, err
+		WHERE id = ?1 RETURNING `+finishedColumns, m.notification, m.status, status, at.UnixMicro()).Scan(now.into()...)
+	if err != nil || !now.tells {
+		return now.app, err
+	}
+	var events []store.Event
+	if !status.Open() {
+		events = append(events, store.Event{
+			AppID: now.app, Type: store.EventType("delivery." + status), At: at, NotificationID: m.notification, DeliveryID: m.id,
+			Channel: m.channel, Status: string(status), Code: code, Test: m.test,
+		})
+	}
+	return now.app, s.writeEvents(ctx, tx, append(events, now.events(m.notification)...))
 }
 
 // CloseOrphans implements store.Deliveries.
@@ -176,7 +189,7 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 		tally := store.Tally{}
 		for i, c := range batch {
 			var err error
-			if closed[i], err = closeDelivery(ctx, tx, c, tally); err != nil {
+			if closed[i], err = s.closeDelivery(ctx, tx, c, tally); err != nil {
 				return err
 			}
 			if closed[i] {
@@ -195,7 +208,7 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 
 // closeDelivery closes a delivery that is still open and has the same job, and adds it to the
 // tally; a cancelled one is not counted. An item leaves its digest, and a digest ends its items.
-func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing, tally store.Tally) (bool, error) {
+func (s *Store) closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing, tally store.Tally) (bool, error) {
 	before, err := moveOf(ctx, tx, `id = ? AND job_id = ? AND status IN ('pending', 'failed')`, c.DeliveryID, c.JobID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -210,10 +223,10 @@ func closeDelivery(ctx context.Context, tx *sql.Tx, c store.Closing, tally store
 	if err != nil {
 		return false, err
 	}
-	if err := endItems(ctx, tx, c.DeliveryID); err != nil {
+	if err := s.endItems(ctx, tx, c.DeliveryID); err != nil {
 		return false, err
 	}
-	return true, before.count(ctx, tx, tally, c.Status, c.Code, 0, c.At)
+	return true, s.count(ctx, tx, tally, before, c.Status, c.Code, 0, c.At)
 }
 
 // Reopen implements store.Deliveries.
@@ -234,7 +247,7 @@ func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts 
 			return err
 		}
 		reopened = true
-		_, err = before.moveCounts(ctx, tx, store.DeliveryPending, now)
+		_, err = s.moveCounts(ctx, tx, before, store.DeliveryPending, "", now)
 		return err
 	})
 	if err != nil {

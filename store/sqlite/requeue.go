@@ -51,7 +51,7 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 			return err
 		}
 		for _, d := range ended {
-			if err := requeueDelivery(ctx, tx, d, ids[d.DeliveryID]); err != nil {
+			if err := s.requeueDelivery(ctx, tx, d, ids[d.DeliveryID]); err != nil {
 				return err
 			}
 			if err := insertAudit(ctx, tx, d.Audit); err != nil {
@@ -66,7 +66,7 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 	return requeued, nil
 }
 
-func requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64) error {
+func (s *Store) requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE deliveries SET status = 'pending', job_id = ?2, attempts = 0, next_retry_at = NULL,
 			provider = coalesce(nullif(?3, ''), provider), next_provider = nullif(?3, ''), pinned = ?3 <> '',
@@ -76,6 +76,6 @@ func requeueDelivery(ctx context.Context, tx *sql.Tx, d endedDelivery, job int64
 	if err != nil {
 		return err
 	}
-	_, err = d.before.moveCounts(ctx, tx, store.DeliveryPending, d.At)
+	_, err = s.moveCounts(ctx, tx, d.before, store.DeliveryPending, "", d.At)
 	return err
 }

@@ -159,6 +159,27 @@ func (s *Store) insertAskJob(ctx context.Context, tx *sql.Tx, delivery uuid.UUID
 	return nil
 }
 
+// insertEventJobs inserts the jobs that tell events.
+func (s *Store) insertEventJobs(ctx context.Context, tx *sql.Tx, jobs []store.EventArgs) error {
+	if len(jobs) == 0 { // River refuses to insert none
+		return nil
+	}
+	client, err := s.riverClient()
+	if err != nil {
+		return err
+	}
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, args := range jobs {
+		params[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{
+			Queue: store.Endpoint{ID: args.EndpointID}.Line(), MaxAttempts: store.EventAttempts,
+		}}
+	}
+	if _, err := client.InsertManyTx(ctx, tx, params); err != nil {
+		return fmt.Errorf("insert jobs: %w", err)
+	}
+	return nil
+}
+
 // stopJobs deletes the jobs that wait and cancels the others, and returns the deliveries
 // whose job will not start any more.
 func (s *Store) stopJobs(ctx context.Context, tx *sql.Tx, open []openDelivery) ([]openDelivery, error) {

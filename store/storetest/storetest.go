@@ -24,7 +24,7 @@ type Open func(t *testing.T) (store.Store, *sql.DB)
 func Run(t *testing.T, open Open) {
 	for _, cases := range []map[string]func(*testing.T, bundle){
 		acceptCases, deliveryCases, recordCases, rollUpCases, orphanCases, templateCases, limitCases, retentionCases,
-		filterCases, requeueCases, cancelCases, queueCases, alertCases, auditCases, quotaCases, eraseCases, sessionCases, deadCases, countCases, breakerCases, suppressionCases, preferenceCases, kindCases, withholdCases, contactCases, expansionCases, digestCases, receiptCases, threadCases,
+		filterCases, requeueCases, cancelCases, queueCases, alertCases, auditCases, quotaCases, eraseCases, sessionCases, deadCases, countCases, breakerCases, suppressionCases, preferenceCases, kindCases, withholdCases, contactCases, expansionCases, digestCases, receiptCases, endpointCases, eventCases, threadCases,
 	} {
 		for name, test := range cases {
 			t.Run(name, func(t *testing.T) {
