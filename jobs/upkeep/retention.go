@@ -17,6 +17,10 @@ import (
 // and with wrong clocks.
 const usesAge = 48 * time.Hour
 
+// eventsAge is how long events are kept: a week after the last time that one may be tried
+// (jobs/telling).
+const eventsAge = 10 * 24 * time.Hour
+
 // retentionBatch bounds the deliveries that one transaction deletes.
 const retentionBatch = 5_000
 
@@ -32,6 +36,7 @@ type RetentionStore interface {
 	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 	DeleteCounts(ctx context.Context, before time.Time) (int, error)
+	DeleteEvents(ctx context.Context, before time.Time) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -51,15 +56,16 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 // that stay with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
 // replaced as long ago, of which nothing that is left was rendered, and the groups of alerts and
 // the threads of which there was nothing for as long. With 0 days it deletes none of these. Expired sessions, suppressions
-// that have ended, and counters of quotas and caps whose period is long over, are always deleted. more is true when there was no time for
+// that have ended, events after eventsAge, and counters of quotas and caps whose period is long over, are always deleted. more is true when there was no time for
 // all notifications.
 func (r *Retention) Delete(ctx context.Context) (more bool, err error) {
 	_, sessions := r.store.DeleteSessions(ctx, store.Now())
 	_, uses := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
 	_, suppressions := r.store.ForgetSuppressions(ctx, store.Now())
 	_, capped := r.store.ForgetRecipientUses(ctx, store.Now().Add(-usesAge))
+	_, events := r.store.DeleteEvents(ctx, store.Now().Add(-eventsAge))
 	more, err = r.deleteOld(ctx)
-	return more, errors.Join(sessions, uses, suppressions, capped, err)
+	return more, errors.Join(sessions, uses, suppressions, capped, events, err)
 }
 
 // deleteOld deletes notifications after everything else in the database: there may be more of them
