@@ -104,6 +104,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"preferences":   "send",
 		"link-keys":     "admin",
 		"suppressions":  "admin",
+		"endpoints":     "send",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
 	guarded := 0
@@ -146,7 +147,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 77, guarded)
+	require.Equal(t, 86, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so
@@ -158,9 +159,12 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 	// The id that follows an element of a path, and whose it is.
 	owned := map[string]string{"notifications": b.notificationOf("sender", 1).ID.String(), "templates": "payroll", "versions": "1"}
 	owned["deliveries"] = b.store.deliveries[0].ID.String()
+	theirEndpoint := b.store.endpointOf("sender")
+	owned["endpoints"] = theirEndpoint.ID.String()
 	bodies := map[string]string{ // by the last element of a path with another body than {}
 		":name": `{"body":"x"}`, "restore": `{"version":1}`, "test": `{"recipient":{"type":"email","value":"a@example.com"}}`,
 	}
+	endpointBodies := map[string]string{":id": `{"url":"https://hooks.example.com"}`, "replay": `{"since":"2026-01-01T00:00:00Z"}`}
 	hidden := 0
 	for _, route := range b.routes {
 		method, path := route[0], route[1]
@@ -181,12 +185,16 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 		}
 		hidden++
 		body := cmp.Or(bodies[elements[len(elements)-1]], "{}")
+		if elements[3] == "endpoints" {
+			body = cmp.Or(endpointBodies[elements[len(elements)-1]], "{}")
+		}
 		owner := "sender"
 		if elements[3] == "templates" {
 			owner = "console"
 		}
 		for _, app := range []string{"console2", owner, "root"} {
 			private := store.Template{Name: "payroll", Channel: "email", Body: "x", Version: 1, Owner: "console", Private: true}
+			b.store.byID[theirEndpoint.ID] = theirEndpoint
 			b.store.templates["payroll"], b.store.versions = private, []store.TemplateVersion{private.AsVersion("console", false)}
 			a := b.call(t, request{method: method, path: theirs, app: app, body: body})
 			if app == "console2" {
@@ -197,7 +205,7 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 19, hidden)
+	require.Equal(t, 25, hidden)
 }
 
 func TestUnknownPathsBelowTheAPINeedCredentialsToo(t *testing.T) {

@@ -77,7 +77,7 @@ func start(t *testing.T, change ...func(*api.Options)) *bench {
 	b.ready.Store(true)
 	o := api.Options{
 		Config: api.DefaultServerConfig(), Auth: b.auth, Accepter: b.accepter, DeliveryControl: b.control, Templates: b.rules, Overview: view{}, Store: b.store,
-		OptOut: optout.New(b.store, builtin.Types()), RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
+		OptOut: optout.New(b.store, builtin.Types()), Endpoints: &endpointRules{}, RecipientTypes: channels.RecipientTypeNames(builtin.Types()...), Ready: b.ready.Load, Log: log,
 	}
 	for _, f := range change {
 		f(&o)
@@ -328,6 +328,7 @@ func (r *rules) PreviewTemplate(_ context.Context, _ string, _ store.Template, p
 // memory is a store in memory. When err is set, every call returns it.
 type memory struct {
 	store.Contacts // a real store, in the tests that need it
+	store.Endpoints
 
 	mu            sync.Mutex
 	notifications map[uuid.UUID]store.Notification
@@ -352,13 +353,14 @@ type memory struct {
 	counted            map[string]int // by app
 	looks              int            // how often they were read
 	suppressions       []store.Suppression
+	byID               map[uuid.UUID]store.Endpoint
 	suppressionFilter  store.SuppressionFilter
 	off                map[store.Recipient][]store.Preference
 	keys               [][]byte // of links, the newest first
 }
 
 func newMemory() *memory {
-	return &memory{Contacts: noContacts{}, counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, kinds: map[string]store.Kind{}, off: map[store.Recipient][]store.Preference{}, sessions: map[string]store.Session{}}
+	return &memory{byID: map[uuid.UUID]store.Endpoint{}, Contacts: noContacts{}, counted: map[string]int{}, notifications: map[uuid.UUID]store.Notification{}, templates: map[string]store.Template{}, kinds: map[string]store.Kind{}, off: map[store.Recipient][]store.Preference{}, sessions: map[string]store.Session{}}
 }
 
 // noContacts is a store without contacts.

@@ -89,6 +89,8 @@ type overviewView struct {
 	Recent   []recentView    `json:"recent" doc:"what happened lately, for each channel"`
 	Dead     []deadGroupView `json:"dead" doc:"the largest group first"`
 	DeadMore bool            `json:"deadMore" doc:"there may be older ones, which were not counted"`
+
+	Endpoints []endpointView `json:"endpoints" doc:"endpoints of the app, to an administrator of all apps, that fail or were switched off because they failed"`
 }
 
 type overviewOutput struct{ Body overviewView }
@@ -114,8 +116,12 @@ func (s *Server) getOverview(ctx context.Context, in *overviewInput) (*overviewO
 	if err != nil {
 		return nil, err
 	}
+	endpoints, err := s.failingEndpoints(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
 	return &overviewOutput{overviewView{
-		Channels: viewChannels(channels), Recent: viewRecent(recent), Dead: viewDead(groups, recent.Died), DeadMore: more,
+		Channels: viewChannels(channels), Recent: viewRecent(recent), Dead: viewDead(groups, recent.Died), DeadMore: more, Endpoints: endpoints,
 	}}, nil
 }
 

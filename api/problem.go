@@ -34,9 +34,15 @@ const (
 	codeTooBroad        = "too_broad"        // 422: a list would read too many rows
 	codeUnknownReceiver = "unknown_receiver" // 422: not in the configuration's integrations
 	codeInvalidKind     = "invalid_kind"     // 422: a kind that means nothing
+	codeInvalidURL      = "invalid_url"      // 422: of an endpoint
+	codeUnknownEvent    = "unknown_event"    // 422: no type of events, or one that is there twice
 	codeUnknownApp      = "unknown_app"      // 422: not in the credentials file
 	codeReceiverBroken  = "receiver_broken"  // 503: none of the receiver's channels can send
 	codeProbedJustNow   = "probed_just_now"  // 429: a provider's probes have a pause between them
+
+	codeTooManyEndpoints = "too_many_endpoints" // 409
+	codeEndpointDisabled = "endpoint_disabled"  // 409
+	codeNoEndpoints      = "endpoints_off"      // 503: the configuration has no endpoints.key
 
 	// A limit of the app is spent: 429, 503 for alerts.
 	codeRequestsPerMinute   = "limit_requests_per_minute"

@@ -21,6 +21,7 @@ func (s *Server) routes(api huma.API) {
 	s.kindRoutes(api)
 	s.peopleRoutes(api)
 	s.contactRoutes(api)
+	s.endpointRoutes(api)
 	s.appRoutes(api)
 	s.healthRoutes(api)
 	describeRecipientTypes(api, s.recipientTypes)
@@ -275,6 +276,40 @@ func (s *Server) contactRoutes(api huma.API) {
 		method: http.MethodDelete, path: groups + "/{name}", id: "deleteGroup", role: RoleSend,
 		summary: "Delete a group; its contacts stay", strictQuery: true, errors: []int{400, 404, 422},
 	}, s.deleteGroup)
+}
+
+func (s *Server) endpointRoutes(api huma.API) {
+	const endpoints = apiPrefix + "/endpoints"
+	addRoute(s, api, route{
+		method: http.MethodPost, path: endpoints, id: "createEndpoint", role: RoleSend,
+		summary: "Have an app told of events", description: createEndpointDescription, status: http.StatusCreated,
+		errors: []int{400, 409, 413, 415, 422},
+	}, s.createEndpoint)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: endpoints, id: "listEndpoints", role: RoleSend,
+		summary: "List where apps are told of events", strictQuery: true, errors: []int{400, 422},
+	}, s.listEndpoints)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: endpoints + "/{id}", id: "getEndpoint", role: RoleSend,
+		summary: "Read an endpoint", errors: []int{400, 404},
+	}, s.getEndpoint)
+	addRoute(s, api, route{
+		method: http.MethodPut, path: endpoints + "/{id}", id: "replaceEndpoint", role: RoleSend,
+		summary: "Replace an endpoint", description: replaceEndpointDescription, errors: []int{400, 404, 413, 415, 422},
+	}, s.replaceEndpoint)
+	addRoute(s, api, route{
+		method: http.MethodDelete, path: endpoints + "/{id}", id: "deleteEndpoint", role: RoleSend,
+		summary: "Delete an endpoint", description: "It is told nothing any more.", errors: []int{400, 404},
+	}, s.deleteEndpoint)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: endpoints + "/{id}/rotate", id: "rotateEndpoint", role: RoleSend,
+		summary: "Give an endpoint a new secret", description: rotateEndpointDescription, errors: []int{400, 404},
+	}, s.rotateEndpoint)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: endpoints + "/{id}/replay", id: "replayEndpoint", role: RoleSend,
+		summary: "Tell an endpoint again what happened since a time", description: replayEndpointDescription, status: http.StatusAccepted,
+		errors: []int{400, 404, 409, 413, 415, 422},
+	}, s.replayEndpoint)
 }
 
 func (s *Server) appRoutes(api huma.API) {

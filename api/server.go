@@ -90,6 +90,7 @@ type Store interface {
 	store.Templates
 	store.Kinds
 	store.Contacts
+	store.Endpoints
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
 	ListNotifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
@@ -121,6 +122,7 @@ type Options struct {
 	Templates       TemplateRules
 	Overview        Overview
 	OptOut          OptOut
+	Endpoints       EndpointRules
 	Store           Store
 	Integrations    IntegrationsConfig    // who gets alerts; SetIntegrations replaces it
 	RecipientTypes  []string              // that a request may name; any when empty
@@ -141,6 +143,7 @@ type Server struct {
 	rules        TemplateRules
 	overview     Overview
 	optOut       OptOut
+	endpoints    EndpointRules
 	store        Store
 	integrations atomic.Pointer[IntegrationsConfig]
 	signOn       atomic.Pointer[signOn]
@@ -169,7 +172,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, optOut: o.OptOut, store: o.Store,
+		auth: o.Auth, accepter: o.Accepter, control: o.DeliveryControl, rules: o.Templates, overview: o.Overview, optOut: o.OptOut, endpoints: o.Endpoints, store: o.Store,
 		isReady: o.Ready, metrics: newMetrics(o.Metrics), tracer: o.Tracer, log: o.Log,
 		recipientTypes: o.RecipientTypes,
 		bodies:         newBodies(), lists: shares.New(maxLists, listsOfApp), answers: shares.New(answerBytes, answersOfApp),

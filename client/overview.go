@@ -94,6 +94,8 @@ type Overview struct {
 	Recent   []Recent    `json:"recent"`   // what happened lately, for each channel
 	Dead     []DeadGroup `json:"dead"`     // the largest group first
 	DeadMore bool        `json:"deadMore"` // there may be older ones, which were not counted
+
+	Endpoints []Endpoint `json:"endpoints"` // that fail or were switched off because they failed
 }
 
 // Channels returns all channels. The queues may be some seconds old.

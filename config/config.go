@@ -29,6 +29,7 @@ type Config struct {
 	Defaults   settings.Defaults
 	Retention  settings.Retention
 	Templates  settings.Templates
+	Endpoints  settings.Endpoints
 	Metrics    Metrics
 	Tracing    Tracing
 	Channels   map[string]Channel  // by channel name
@@ -124,6 +125,7 @@ func (c *Config) sections() []section {
 		{"defaults", "DEFAULTS_", false, reflect.ValueOf(&c.Defaults).Elem()},
 		{"retention", "RETENTION_", false, reflect.ValueOf(&c.Retention).Elem()},
 		{"templates", "TEMPLATES_", false, reflect.ValueOf(&c.Templates).Elem()},
+		{"endpoints", "ENDPOINTS_", false, reflect.ValueOf(&c.Endpoints).Elem()},
 		{"metrics", "METRICS_", true, reflect.ValueOf(&c.Metrics).Elem()},
 		{"tracing", "TRACING_", true, reflect.ValueOf(&c.Tracing).Elem()},
 	}

@@ -38,6 +38,9 @@ func (r *reader) validate() {
 	for i, locale := range r.cfg.Templates.RequiredLocales {
 		r.locale(fmt.Sprintf("templates.requiredLocales[%d]", i), locale)
 	}
+	if _, err := r.cfg.Endpoints.DecodeKey(); err != nil {
+		r.problem("endpoints.key", "%w", err)
+	}
 	if a := r.cfg.Auth; a.Enabled && a.CredentialsFilePath == "" {
 		r.problem("auth.credentialsFilePath", "is required while auth.enabled is true")
 	}

@@ -15,6 +15,7 @@ import (
 	"riverqueue.com/riverui"
 	"riverqueue.com/riverui/uiendpoints"
 
+	"github.com/labring/sealos-notify/jobs/telling"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -72,7 +73,7 @@ type worker interface {
 func NewClient[TTx any](driver riverdriver.Driver[TTx], engine Engine, j *Jobs, d Dispatcher, announces bool, log *slog.Logger) (*Client, error) {
 	config := &river.Config{Logger: log}
 	if d.Enabled {
-		fetcher := newFetcher(j, engine, d.BatchSize)
+		fetcher := newFetcher(j, engine, d.BatchSize, d.LeaseTimeout)
 		driver = fairDriver[TTx]{driver, fetcher}
 		config = workingConfig(j, d, fetcher, log)
 		if !announces {
@@ -101,11 +102,13 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
 	river.AddWorker(workers, &expandWorker{accepter: j.Accepter, log: j.log})
 	river.AddWorker(workers, &askWorker{receipts: j.Receipts, log: j.log})
+	river.AddWorker(workers, &tellWorker{teller: j.Teller, room: f.channels[store.EventQueue].room})
 
 	// Two workers, so that a long deletion does not hold up the orphans.
 	queues := map[string]river.QueueConfig{
 		maintenanceQueue: {MaxWorkers: 2}, store.ExpandQueue: {MaxWorkers: expandWorkers}, store.AskQueue: {MaxWorkers: askWorkers},
 	}
+	queues[store.EventQueue] = river.QueueConfig{MaxWorkers: d.BatchSize, FetchPollInterval: min(d.Interval, tellPoll)}
 	for _, channel := range j.channels {
 		queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
 	}
@@ -153,7 +156,7 @@ func (c *Client) Start(ctx context.Context) error {
 	return nil
 }
 
-// StopTime returns the longest that Stop takes: timeoutSeconds and 9 seconds.
+// StopTime returns the longest that Stop takes: timeoutSeconds, at least 10 seconds, and 9 seconds more.
 func (c *Client) StopTime() time.Duration {
 	if c.river == nil {
 		return 0
@@ -163,11 +166,11 @@ func (c *Client) StopTime() time.Duration {
 
 // patience returns how long Stop waits for running jobs.
 func (c *Client) patience() time.Duration {
-	return c.jobs.settings.Load().LongestTimeout() + stopGrace
+	return max(c.jobs.settings.Load().LongestTimeout(), telling.Timeout) + stopGrace
 }
 
 // Stop fetches no more jobs and waits for the running ones, for their provider call and their
-// record: at most timeoutSeconds and 7 seconds. A job that is not over by then is abandoned,
+// record: at most timeoutSeconds, at least 10 seconds, and 7 seconds more. A job that is not over by then is abandoned,
 // and another worker rescues it later.
 func (c *Client) Stop() error {
 	if c.river == nil {

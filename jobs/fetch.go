@@ -40,13 +40,16 @@ type fetcher struct {
 	channels map[string]*channelFetcher
 }
 
-func newFetcher(j *Jobs, engine Engine, workers int) *fetcher {
+func newFetcher(j *Jobs, engine Engine, workers int, lease time.Duration) *fetcher {
 	f := &fetcher{jobs: j, engine: engine, admits: j.Deliverer.Admits, workers: workers, channels: map[string]*channelFetcher{}}
 	for _, channel := range j.channels {
 		f.channels[channel] = &channelFetcher{
 			fetcher: f, channel: channel, turns: map[string]*turns.Turns{}, opens: map[string]time.Time{},
 			slots: map[int64]delivering.Slot{},
 		}
+	}
+	f.channels[store.EventQueue] = &channelFetcher{
+		fetcher: f, channel: store.EventQueue, turns: map[string]*turns.Turns{}, room: newRoom(workers, lease),
 	}
 	return f
 }
@@ -59,6 +62,7 @@ type channelFetcher struct {
 	lookedAt time.Time
 	turns    map[string]*turns.Turns // by provider; "" is for those without a rate limit
 	opens    map[string]time.Time    // by provider: before that no slot is within the horizon
+	room     *room                   // of each line; nil: one may take all workers
 
 	mu    sync.Mutex
 	news  []string                  // the queues that were heard of since the last fetch
@@ -152,10 +156,15 @@ func (c *channelFetcher) share(
 		if line.MaxToLock = most; len(lines) > 1 {
 			line.MaxToLock = (most + min(2*len(lines), mostPortions) - 1) / min(2*len(lines), mostPortions)
 		}
+		if line.MaxToLock = c.room.of(line.Queue, line.MaxToLock); line.MaxToLock == 0 {
+			lines = slices.Delete(lines, next, next+1)
+			continue
+		}
 		taken, err := in.JobGetAvailable(ctx, &line)
 		if err != nil {
 			return err
 		}
+		c.room.enter(taken.Jobs)
 		slices.SortFunc(taken.Jobs, inOrder)
 		_, _, app := store.SplitQueue(line.Queue)
 		for _, job := range taken.Jobs {

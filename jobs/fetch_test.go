@@ -150,7 +150,7 @@ func newSimulation(t *testing.T, interval time.Duration, replicas int) *simulati
 }
 
 func (s *simulation) fetcher(workers int) *fetcher {
-	f := newFetcher(s.jobs, s.table, workers)
+	f := newFetcher(s.jobs, s.table, workers, time.Minute)
 	f.admits = func(_ context.Context, p channels.Provider, most int) (int, bool) {
 		if s.admitted == nil {
 			return most, false

@@ -21,6 +21,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/steering"
+	"github.com/labring/sealos-notify/jobs/telling"
 	"github.com/labring/sealos-notify/jobs/upkeep"
 	"github.com/labring/sealos-notify/store"
 )
@@ -43,11 +44,13 @@ type Jobs struct {
 	Receipts  *receipts.Receipts
 	Overview  *overview.Overview
 	OptOut    *optout.OptOut
+	Teller    *telling.Teller
 
 	channels   []string
 	settings   *settings.Live
 	queues     store.Queues
 	expansions store.Expansions
+	endpoints  store.Endpoints
 	weights    atomic.Pointer[map[string]int] // by app, as store.LinePart has it
 	ping       func(context.Context) error    // of the database
 	hand       hand
@@ -68,6 +71,7 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 		Control:   steering.New(st, live, log),
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log), OptOut: optOut,
+		Teller: telling.New(st, live, log, telemetry.Metrics), endpoints: st,
 		settings: live, queues: st, expansions: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {

@@ -28,6 +28,10 @@ var (
 		"Running jobs that are older than twice the lease, over all replicas.", nil, nil)
 	expansionsOpen = prometheus.NewDesc("sealos_notify_expansions_open",
 		"Notifications to large groups whose deliveries are still being made, over all replicas.", nil, nil)
+	eventJobs = prometheus.NewDesc("sealos_notify_event_jobs",
+		"Events that endpoints are still to be told of, one for each endpoint, over all replicas.", []string{"state"}, nil)
+	endpointsBy = prometheus.NewDesc("sealos_notify_endpoints",
+		"Endpoints by state, over all replicas: on, failing (they are on), off (they were switched off because they failed).", []string{"state"}, nil)
 	databaseUp = prometheus.NewDesc("sealos_notify_database_up",
 		"Whether the database answers and can be written to.", nil, nil)
 )
@@ -50,7 +54,7 @@ func (j *Jobs) QueueCollector(lease time.Duration) prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (c *queueCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueJobs, queueOldest, queueStuck, expansionsOpen, databaseUp} {
+	for _, d := range []*prometheus.Desc{queueJobs, queueOldest, queueStuck, expansionsOpen, eventJobs, endpointsBy, databaseUp} {
 		descs <- d
 	}
 }
@@ -67,6 +71,10 @@ func (c *queueCollector) Collect(metrics chan<- prometheus.Metric) {
 	defer cancel()
 	depths, err := c.jobs.Overview.Depths(ctx)
 	var stuck, expanding int
+	var endpoints store.EndpointAmounts
+	if err == nil {
+		endpoints, err = c.jobs.endpoints.CountEndpoints(ctx)
+	}
 	if err == nil {
 		expanding, err = c.jobs.expansions.CountExpansions(ctx)
 	}
@@ -77,9 +85,28 @@ func (c *queueCollector) Collect(metrics chan<- prometheus.Metric) {
 		c.jobs.log.Warn("the queues could not be read", zap.Error(err))
 		return
 	}
-	for _, m := range append(c.depths(depths), gauge(queueStuck, float64(stuck)), gauge(expansionsOpen, float64(expanding))) {
+	all := append(c.depths(depths), eventDepths(depths)...)
+	for state, n := range map[string]int{"on": endpoints.On, "failing": endpoints.Failing, "off": endpoints.Off} {
+		all = append(all, gauge(endpointsBy, float64(n), state))
+	}
+	for _, m := range append(all, gauge(queueStuck, float64(stuck)), gauge(expansionsOpen, float64(expanding))) {
 		metrics <- m
 	}
+}
+
+// eventDepths shows the jobs of events.
+func eventDepths(depths []store.QueueDepth) []prometheus.Metric {
+	byState := map[store.JobState]int{}
+	for _, d := range depths {
+		if d.Queue == store.EventQueue {
+			byState[d.State] = d.Jobs
+		}
+	}
+	var all []prometheus.Metric
+	for _, state := range queueStates {
+		all = append(all, gauge(eventJobs, float64(byState[state]), string(state)))
+	}
+	return all
 }
 
 func (c *queueCollector) ping() error {

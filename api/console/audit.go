@@ -19,6 +19,7 @@ func (s auditSearch) Narrow() bool { return s != auditSearch{} }
 var actions = []store.AuditAction{
 	store.AuditTemplateCreate, store.AuditTemplateUpdate, store.AuditTemplateDelete, store.AuditTemplateRestore, store.AuditTemplateOwner,
 	store.AuditKindWrite, store.AuditKindDelete, store.AuditPreferenceUpdate, store.AuditSuppressionDelete, store.AuditLinkKeyCreate,
+	store.AuditEndpointCreate, store.AuditEndpointUpdate, store.AuditEndpointRotate, store.AuditEndpointReplay, store.AuditEndpointDelete,
 	store.AuditContactCreate, store.AuditContactUpdate, store.AuditContactDelete, store.AuditGroupCreate, store.AuditGroupUpdate, store.AuditGroupDelete,
 	store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditNotificationErase, store.AuditRecipientErase,
 	store.AuditConfigReload, store.AuditProviderProbe, store.AuditReceiverTest,

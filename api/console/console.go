@@ -93,6 +93,7 @@ type API interface {
 	Sessions
 	Templates
 	Kinds
+	Endpoints
 	Contacts
 	SignOn
 	Notification(ctx context.Context, id string) (store.Notification, error)

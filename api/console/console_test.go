@@ -81,7 +81,19 @@ func (nothing) Kinds(context.Context, string, int) ([]store.Kind, error) { retur
 func (nothing) Kind(context.Context, string) (store.Kind, error)         { return store.Kind{}, errNothing }
 func (nothing) SaveKind(context.Context, store.Kind) error               { return errNothing }
 func (nothing) DeleteKind(context.Context, string) error                 { return errNothing }
-func (nothing) Mark(context.Context) string                              { return "" }
+func (nothing) Endpoints(context.Context, uuid.UUID, int) ([]store.Endpoint, error) {
+	return nil, nil
+}
+func (nothing) CreateEndpoint(context.Context, string, string, []string) (string, error) {
+	return "", errNothing
+}
+func (nothing) SwitchEndpoint(context.Context, string, bool) error     { return errNothing }
+func (nothing) RotateEndpoint(context.Context, string) (string, error) { return "", errNothing }
+func (nothing) ReplayEndpoint(context.Context, string, time.Time) (int, error) {
+	return 0, errNothing
+}
+func (nothing) DeleteEndpoint(context.Context, string) error { return errNothing }
+func (nothing) Mark(context.Context) string                  { return "" }
 func (nothing) TemplateFigures(context.Context, string) (overview.ChannelFigures, error) {
 	return overview.ChannelFigures{}, nil
 }

@@ -63,14 +63,14 @@ func newClient(db *Database, j *jobs.Jobs, d jobs.Dispatcher, log *zap.Logger) (
 
 // apply puts a configuration into effect. Work in flight finishes with the one before.
 func (s *service) apply(c *config.Checked) {
-	s.jobs.Apply(settings.Settings{Defaults: c.Defaults, Retention: c.Retention, Templates: c.Templates, Registry: c.Registry, Weights: c.Credentials.Weights(), PublicURL: c.Server.PublicURL})
+	s.jobs.Apply(settings.Settings{Defaults: c.Defaults, Retention: c.Retention, Templates: c.Templates, Endpoints: c.Endpoints, Registry: c.Registry, Weights: c.Credentials.Weights(), PublicURL: c.Server.PublicURL})
 }
 
 // serveWith adds to the server's options what the API calls.
 func (s *service) serveWith(o api.Options) api.Options {
 	o.Accepter, o.DeliveryControl, o.Templates, o.RiverUI = s.jobs.Accepter, s.jobs.Control, s.jobs.Renderer, s.riverUI
 	o.RecipientTypes = channels.RecipientTypeNames(builtin.Types()...)
-	o.Overview, o.OptOut = s.jobs.Overview, s.jobs.OptOut
+	o.Overview, o.OptOut, o.Endpoints = s.jobs.Overview, s.jobs.OptOut, s.jobs.Teller
 	return o
 }
 

@@ -25,6 +25,7 @@ type Commands struct {
 	Erase         eraseCommand         `cmd:"" help:"Make a person's addresses and texts unreadable, or a notification's. Administrators only." group:"Use a running service"`
 	Preference    preferenceCommands   `cmd:"" help:"See and set what a recipient has switched off." group:"Use a running service"`
 	Suppression   suppressionCommands  `cmd:"" help:"See the addresses that a vendor refused for good, and let them be sent to again; administrators only." group:"Use a running service"`
+	Endpoint      endpointCommands     `cmd:"" help:"Have apps told of events: what became of their notifications." group:"Use a running service"`
 	Audit         auditCommand         `cmd:"" help:"See who changed what; administrators only." group:"Use a running service"`
 	Apps          appsCommand          `cmd:"" help:"See the apps, with their limits and what they have used; administrators only." group:"Use a running service"`
 	Whoami        whoamiCommand        `cmd:"" help:"Show which service and app the commands use, and what it may do." group:"Use a running service"`

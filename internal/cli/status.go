@@ -30,6 +30,7 @@ func (c statusCommand) Run(ctx context.Context, s *session) error {
 		}
 		showBreakers(w, o.Channels)
 		printRecent(w, o.Recent)
+		printEndpoints(w, o.Endpoints)
 		if len(o.Dead) == 0 {
 			fmt.Fprintln(w, "\nNothing is dead.")
 			return
@@ -68,6 +69,18 @@ func printRecent(w io.Writer, recent []client.Recent) {
 			row(w, c.Channel, one.name, fmt.Sprintf("%.1f", one.AcceptedPerMinute), fmt.Sprintf("%.1f", one.ArrivedPerMinute),
 				one.Arrived, one.Retried, one.Dead, percent(one.Success), seconds(one.P50), seconds(one.P99))
 		}
+	}
+}
+
+// printEndpoints shows the endpoints that fail.
+func printEndpoints(w io.Writer, endpoints []client.Endpoint) {
+	if len(endpoints) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	row(w, "ENDPOINT", "OWNER", "STATE", "FAILING SINCE", "CODE")
+	for _, e := range endpoints {
+		row(w, e.ID, e.Owner, endpointState(e), e.FailingSince, e.LastCode)
 	}
 }
 

@@ -3,6 +3,8 @@
 package settings
 
 import (
+	"encoding/base64"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +16,7 @@ type Settings struct {
 	Defaults  Defaults
 	Retention Retention
 	Templates Templates
+	Endpoints Endpoints
 	Registry  *channels.Registry
 	Weights   map[string]int // by app; 1 for those that are not there
 	PublicURL string         // of the service, for links in mails; empty: none are made
@@ -40,6 +43,27 @@ type Retention struct {
 // Templates is the `templates` section: what templates must have to be saved.
 type Templates struct {
 	RequiredLocales []string `yaml:"requiredLocales" env:"REQUIRED_LOCALES" doc:"languages (such as zh, en) that each template must have a text in when it is saved, written exactly so"`
+}
+
+// Endpoints is the `endpoints` section: how apps are told of events.
+type Endpoints struct {
+	Key                  string `yaml:"key" env:"KEY" secret:"true" doc:"32 bytes in base64 that seal the secrets of endpoints in the database (openssl rand -base64 32), the same on all replicas; empty: endpoints cannot be made"`
+	AllowPrivateNetworks bool   `yaml:"allowPrivateNetworks" env:"ALLOW_PRIVATE_NETWORKS" doc:"dangerous: allow internal addresses and http, for a private deployment"`
+}
+
+// keySize is the number of bytes of a key, of AES-256.
+const keySize = 32
+
+// DecodeKey returns the key; nil when there is none. The error does not show it.
+func (e Endpoints) DecodeKey() ([]byte, error) {
+	if e.Key == "" {
+		return nil, nil
+	}
+	key, err := base64.StdEncoding.DecodeString(e.Key)
+	if err != nil || len(key) != keySize {
+		return nil, errors.New("must be 32 bytes in base64, as openssl rand -base64 32 makes them")
+	}
+	return key, nil
 }
 
 // NewDefaults returns the documented values.

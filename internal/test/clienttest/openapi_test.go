@@ -97,6 +97,33 @@ var operations = map[string]struct {
 	"deleteSuppression": {func(ctx context.Context, c *client.Client) error {
 		return c.DeleteSuppression(ctx, "X")
 	}, nil},
+	"createEndpoint": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.CreateEndpoint(ctx, filled[client.EndpointRequest]())
+		return err
+	}, client.Endpoint{}},
+	"listEndpoints": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Endpoints(ctx, filled[client.EndpointQuery]())
+		return err
+	}, client.EndpointList{}},
+	"getEndpoint": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Endpoint(ctx, "X")
+		return err
+	}, client.Endpoint{}},
+	"replaceEndpoint": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.ReplaceEndpoint(ctx, "X", filled[client.EndpointRequest]())
+		return err
+	}, client.Endpoint{}},
+	"deleteEndpoint": {func(ctx context.Context, c *client.Client) error {
+		return c.DeleteEndpoint(ctx, "X")
+	}, nil},
+	"rotateEndpoint": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.RotateEndpoint(ctx, "X")
+		return err
+	}, client.Endpoint{}},
+	"replayEndpoint": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.ReplayEndpoint(ctx, "X", filled[client.ReplayRequest]())
+		return err
+	}, client.Replayed{}},
 	"listAudit": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Audit(ctx, filled[client.AuditQuery]())
 		return err

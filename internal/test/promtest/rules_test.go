@@ -111,6 +111,10 @@ func TestAlerts(t *testing.T) {
 			`sealos_notify_broken_receivers{job="sealos-notify",instance="a"} 0x9`,
 			`sealos_notify_alert_fallbacks_total{job="sealos-notify",instance="a",channel="email",sent="plain"} 3x9`,
 		}, 9, ""},
+		{"SealosNotifyEndpointOff", "one failed for a day", []string{`sealos_notify_endpoints{job="sealos-notify",instance="a",state="off"} 0 1x5`}, 3, `job="sealos-notify"`},
+		{"SealosNotifyEndpointOff", "one fails", []string{
+			`sealos_notify_endpoints{job="sealos-notify",instance="a",state="failing"} 1x5`, `sealos_notify_endpoints{job="sealos-notify",instance="a",state="off"} 0x5`,
+		}, 3, ""},
 		{"SealosNotifyReloadFailing", "refused", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x20`}, 8, `instance="a"`},
 		{"SealosNotifyReloadFailing", "refused, then corrected", []string{`sealos_notify_config_last_reload_successful{instance="a"} 1 0x3 1x20`}, 8, ""},
 		{"SealosNotifyJobStuck", "stuck", []string{`sealos_notify_stuck_jobs{job="sealos-notify",instance="a"} 0 2x5`}, 3, `job="sealos-notify"`},
