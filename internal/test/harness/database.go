@@ -36,7 +36,7 @@ func (w *World) Pool() *pgxpool.Pool {
 
 // tables are those that could hold a secret.
 var tables = []string{"river_job", "notifications", "messages", "deliveries", "attempts", "templates", "unmatched_recipients", "mentioned_recipients",
-	"contacts", "contact_addresses", "contact_labels", "expansions", "threads", "thread_messages"}
+	"contacts", "contact_addresses", "contact_labels", "expansions", "threads", "thread_messages", "endpoints", "events"}
 
 // Dump returns the content of the tables by name.
 func (w *World) Dump() map[string]string {

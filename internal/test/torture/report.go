@@ -47,6 +47,7 @@ var tortures = []struct{ done, shows string }{
 	{"`kill -9` in the middle of a batch while a group too large for one request is expanded", "LOST 0, DUP 0; each member has one delivery"},
 	{"`kill -9` of all workers while digests close and are sent, under load", "LOST 0; DUP 0; each item in exactly one digest"},
 	{"`kill -9` of one of three workers every few seconds, while vendors are asked what became of deliveries", "no receipt lost; LOST 0, DUP 0"},
+	{"`kill -9` of the worker that tells an endpoint of events: before the request, in it, before its success is noted", "no event lost; told twice only after a request, with the same `webhook-id`"},
 }
 
 // report collects the figures of all tortures, by number.
