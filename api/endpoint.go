@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/telling"
 	"github.com/labring/sealos-notify/store"
 )
@@ -30,6 +29,7 @@ const maxEndpoints = 10
 
 // EndpointRules make and check what endpoints have.
 type EndpointRules interface {
+	// CheckURL returns what is wrong with an address, and does not repeat it.
 	CheckURL(address string) error
 	NewSecret(endpoint uuid.UUID) (secret string, sealed []byte, err error)
 	Replay(ctx context.Context, endpoint, after uuid.UUID, audit store.AuditEntry) (events int, next uuid.UUID, err error)
@@ -84,11 +84,7 @@ func viewEndpoint(e store.Endpoint) endpointView {
 // endpointInto writes the content into an endpoint, or returns a *Problem.
 func (s *Server) endpointInto(e *store.Endpoint, c EndpointContent) error {
 	if err := s.endpoints.CheckURL(c.URL); err != nil {
-		var wrong *channels.KeyError
-		if !errors.As(err, &wrong) {
-			return err
-		}
-		return fieldProblem(http.StatusUnprocessableEntity, codeInvalidURL, "url", wrong.Err.Error())
+		return fieldProblem(http.StatusUnprocessableEntity, codeInvalidURL, "url", err.Error())
 	}
 	for i, event := range c.Events {
 		field := fmt.Sprintf("events[%d]", i)

@@ -3,6 +3,7 @@ package api_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/api"
-	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/telling"
 	"github.com/labring/sealos-notify/store"
 )
@@ -27,7 +27,7 @@ type endpointRules struct {
 
 func (*endpointRules) CheckURL(address string) error {
 	if !strings.HasPrefix(address, "https://") {
-		return channels.KeyErrorf("url", "must start with https://")
+		return errors.New("must start with https://")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package telling
 
 import (
+	"errors"
 	"net/url"
 
 	"github.com/labring/sealos-notify/channels"
@@ -12,8 +13,12 @@ import (
 func (t *Teller) CheckURL(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		return channels.KeyErrorf("url", "is no address")
+		return errors.New("is no address")
 	}
 	o := hook.Options{AllowedHosts: []string{u.Host}, AllowPrivateNetworks: t.settings.Load().Endpoints.AllowPrivateNetworks}
-	return o.Check("url", address)
+	var wrong *channels.KeyError
+	if err := o.Check("url", address); errors.As(err, &wrong) {
+		return wrong.Err // the caller names the field
+	}
+	return nil
 }
