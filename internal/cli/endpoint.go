@@ -99,7 +99,7 @@ func (c showEndpoint) Run(ctx context.Context, s *session) error {
 }
 
 type createEndpoint struct {
-	URL         string   `arg:"" help:"Address that events are posted to; https."`
+	PostTo      string   `arg:"" name:"address" help:"Address that events are posted to; https."`
 	Event       []string `placeholder:"TYPE" help:"Only events of this type, such as notification.finished; may be given several times."`
 	Description string   `placeholder:"TEXT" help:"What it is for."`
 	Owner       string   `placeholder:"APP" help:"The app whose events are told; administrators only."`
@@ -107,7 +107,7 @@ type createEndpoint struct {
 
 // Run makes an endpoint.
 func (c createEndpoint) Run(ctx context.Context, s *session) error {
-	e, err := s.api.CreateEndpoint(ctx, client.EndpointRequest{Owner: c.Owner, URL: c.URL, Description: c.Description, Events: c.Event})
+	e, err := s.api.CreateEndpoint(ctx, client.EndpointRequest{Owner: c.Owner, URL: c.PostTo, Description: c.Description, Events: c.Event})
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (c createEndpoint) Run(ctx context.Context, s *session) error {
 
 type setEndpoint struct {
 	ID          string   `arg:"" help:"Id of the endpoint."`
-	URL         string   `name:"url" placeholder:"URL" help:"Its new address."`
+	PostTo      string   `placeholder:"ADDRESS" help:"Post to this address from now on; https."`
 	Event       []string `placeholder:"TYPE" help:"The types of events, instead of those that it has; may be given several times."`
 	AllEvents   bool     `help:"Events of all types."`
 	Description *string  `placeholder:"TEXT" help:"What it is for."`
@@ -131,8 +131,8 @@ func (c setEndpoint) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	r := e.EndpointRequest
-	if c.URL != "" {
-		r.URL = c.URL
+	if c.PostTo != "" {
+		r.URL = c.PostTo
 	}
 	if len(c.Event) > 0 || c.AllEvents {
 		r.Events = c.Event
