@@ -59,6 +59,7 @@ type Receiver struct {
 	Apps       []string                   `yaml:"apps" doc:"ids of the apps that may post alerts to it, besides administrators; left out: every app with the role send"`
 	Kind       string                     `yaml:"kind" doc:"name of a kind, which decides over which channels, when and how often the alerts may reach somebody; left out: none"`
 	Locale     string                     `yaml:"locale" doc:"language of the alerts (BCP 47), which chooses among the templates' texts; empty: each template's own"`
+	Thread     string                     `yaml:"thread" doc:"name of the thread that all its alerts are in; none: they are in no thread; left out: each group is a thread of its own, in which the message that tells of alerts becomes the one that tells that they are resolved"`
 	// RemindAfter must be shorter than the sender's repeat interval.
 	RemindAfter time.Duration `yaml:"remindAfter" doc:"tell again what still fires, when the sender repeats it and the last telling is that old; 0: never"`
 }

@@ -24,6 +24,7 @@ type listNotificationsInput struct {
 	Key       string    `query:"key" maxLength:"255" doc:"the idempotencyKey"`
 	Recipient string    `query:"recipient" maxLength:"320" doc:"of a delivery: the exact address"`
 	Template  string    `query:"template" maxLength:"64" doc:"of a delivery"`
+	Thread    string    `query:"thread" maxLength:"255" doc:"name of the thread"`
 	Test      string    `query:"test" enum:"true,false" doc:"whether it tests a template, or was sent with a test secret"`
 	Since     time.Time `query:"since" doc:"accepted at this time or later"`
 	Until     time.Time `query:"until" doc:"accepted before this time"`
@@ -39,7 +40,8 @@ type notificationListView struct {
 func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInput) (*listOutput, error) {
 	filter, err := seenNotifications(ctx, store.NotificationFilter{
 		AppID: in.App, IdempotencyKey: in.Key, Status: store.NotificationStatus(in.Status),
-		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Test: truth(in.Test), Since: in.Since, Until: in.Until,
+		Channel: in.Channel, Recipient: in.Recipient, Template: in.Template, Thread: in.Thread, Test: truth(in.Test),
+		Since: in.Since, Until: in.Until,
 	})
 	if err != nil {
 		return nil, err

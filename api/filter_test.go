@@ -61,7 +61,7 @@ func TestFiltersReachTheStore(t *testing.T) {
 	n := uuid.New()
 	values := url.Values{
 		"status": {"failed"}, "channel": {"email"}, "app": {"x"}, "recipient": {"+8613800000000"}, "template": {"t"},
-		"since": {"2026-01-02T11:04:05+08:00"}, "until": {"2026-02-02T03:04:05.6Z"}, "key": {"k 1"},
+		"since": {"2026-01-02T11:04:05+08:00"}, "until": {"2026-02-02T03:04:05.6Z"}, "key": {"k 1"}, "thread": {"t 1"},
 	}
 	require.Equal(t, 200, b.call(t, request{method: "GET", path: "/api/v1/notifications?" + values.Encode(), app: "root"}).status)
 	require.WithinDuration(t, since, b.store.notificationFilter.Since, 0)
@@ -69,10 +69,11 @@ func TestFiltersReachTheStore(t *testing.T) {
 	b.store.notificationFilter.Since, b.store.notificationFilter.Until = time.Time{}, time.Time{}
 	require.Equal(t, store.NotificationFilter{
 		AppID: "x", IdempotencyKey: "k 1", Status: store.NotificationFailed, Channel: "email",
-		Recipient: "+8613800000000", Template: "t",
+		Recipient: "+8613800000000", Template: "t", Thread: "t 1",
 	}, b.store.notificationFilter)
 
 	values.Del("key")
+	values.Del("thread")
 	for name, value := range map[string]string{"status": "processing", "provider": "p", "code": "c", "notification": n.String()} {
 		values.Set(name, value)
 	}

@@ -101,8 +101,10 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 		Channels:       map[string]accepting.ChannelRequest{},
 		Kind:           r.Kind,
 		Locale:         r.Locale,
+		Thread:         r.thread(source, group),
 		Alerts: &accepting.Alerts{
 			Receiver: group.Receiver,
+			Anew:     group.mayFireMore(),
 			Telling:  store.Telling{Receiver: group.Receiver, Group: group.group(source), State: group.state(), Again: r.again(group)},
 			Content:  group.content(),
 		},
@@ -113,7 +115,28 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 		}
 	}
 	request.Recipients = accepting.To(configured(r.Recipients)...)
+	request.Resolved = group.Status == alertResolved && request.Thread != ""
 	return request, nil
+}
+
+// noThread is the value of a receiver's thread that keeps its alerts out of threads.
+const noThread = "none"
+
+// thread returns the name of the thread that a group is in; empty: none.
+func (r Receiver) thread(source string, group alertGroupRequest) string {
+	switch r.Thread {
+	case "":
+		return source + "/" + group.group(source)
+	case noThread:
+		return ""
+	}
+	return r.Thread
+}
+
+// mayFireMore reports whether alerts may have begun to fire since the group was told of, or the group
+// is a reminder. Nobody would notice an edit.
+func (r alertGroupRequest) mayFireMore() bool {
+	return r.Status == alertFiring && r.NotificationReason != reasonSomeResolved
 }
 
 // configured returns addresses of the configuration; nil when there are none.

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -216,6 +217,38 @@ func TestWhatMakesAlertsNew(t *testing.T) {
 		groups[g] = true
 	}
 	require.NotContains(t, groups, telling("grafana", whole).Group)
+}
+
+// A group is a thread by itself, unless the receiver says otherwise. Nobody is notified of an edit: what may have
+// begun to fire is a new message.
+func TestThreadsOfAlerts(t *testing.T) {
+	t.Parallel()
+	named, none := receivers.Receivers["team-a"], receivers.Receivers["team-a"]
+	named.Thread, none.Thread = "on call", "none"
+	b := start(t, func(o *api.Options) {
+		o.Integrations = api.IntegrationsConfig{Receivers: map[string]api.Receiver{"team-a": receivers.Receivers["team-a"], "named": named, "none": none}}
+	})
+	send := func(receiver, status, reason string) accepting.Request {
+		return b.sendAlerts(t, "alertmanager", fmt.Sprintf(`{"receiver":%q,"status":%q,"groupKey":"g","notification_reason":%q,"alerts":[
+			{"status":%q,"startsAt":"2026-01-02T03:04:05Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"f"}]}`, receiver, status, reason, status))
+	}
+	own := send("team-a", "firing", "").Thread
+	require.Regexp(t, "^alertmanager/[0-9a-f]{64}$", own)
+	for _, c := range []struct {
+		receiver, status, reason, thread string
+		resolved, anew                   bool
+	}{
+		{"team-a", "firing", "", own, false, true},
+		{"team-a", "firing", "new alerts added", own, false, true},
+		{"team-a", "firing", "repeat interval elapsed", own, false, true},
+		{"team-a", "firing", "some alerts resolved", own, false, false},
+		{"team-a", "resolved", "all alerts resolved", own, true, false},
+		{"named", "resolved", "", "on call", true, false},
+		{"none", "resolved", "", "", false, false},
+	} {
+		r := send(c.receiver, c.status, c.reason)
+		require.Equal(t, []any{c.thread, c.resolved, c.anew}, []any{r.Thread, r.Resolved, r.Alerts.Anew}, c)
+	}
 }
 
 // Only a receiver that asks for it is reminded, and then by what repeats: Alertmanager

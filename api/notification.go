@@ -35,6 +35,8 @@ type notificationRequest struct {
 	Locale         string                    `json:"locale,omitempty" maxLength:"64" doc:"language of the recipients that have none (BCP 47)" example:"zh"`
 	Priority       string                    `json:"priority,omitempty" enum:"high,normal,low" doc:"normal when left out; a higher priority is sent first, also before older notifications; high passes quiet hours and caps"`
 	Kind           string                    `json:"kind,omitempty" maxLength:"64" doc:"name of a kind, which decides over which channels, when and how often it may reach somebody; none when left out" example:"billing"`
+	Thread         string                    `json:"thread,omitempty" maxLength:"255" doc:"name of the thread, among those of the app: its later notifications edit the message of the first one where the channel can, and replace those that still wait" example:"incident-001"`
+	Resolved       bool                      `json:"resolved,omitempty" doc:"what the thread is about is over; needs thread"`
 }
 
 type channelRequest struct {
@@ -120,6 +122,8 @@ type notificationView struct {
 	ExpiresAt      *time.Time      `json:"expiresAt" doc:"null: never"`
 	Priority       string          `json:"priority" enum:"high,normal,low"`
 	Kind           string          `json:"kind" doc:"name of the kind; empty: none"`
+	Thread         string          `json:"thread" doc:"name of the thread; empty: none"`
+	Resolved       bool            `json:"resolved" doc:"what the thread is about is over"`
 	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many deliveries were cancelled when they were made, by code (capped, opted_out, suppressed); left out when none was"`
 	Test           bool            `json:"test" doc:"true when it tests a template, or was sent with a test secret"`
 	CreatedAt      time.Time       `json:"createdAt"`
@@ -147,6 +151,8 @@ func (r notificationRequest) request() accepting.Request {
 		ExpiresAt:      microseconds(r.ExpiresAt),
 		Priority:       store.Priority(r.Priority),
 		Kind:           r.Kind,
+		Thread:         r.Thread,
+		Resolved:       r.Resolved,
 		Locale:         r.Locale,
 	}
 	for name, c := range r.Channels {
@@ -266,6 +272,8 @@ func viewNotification(ctx context.Context, n store.Notification) notificationVie
 		ExpiresAt:      utc(n.ExpiresAt),
 		Priority:       string(n.Priority),
 		Kind:           n.Kind,
+		Thread:         n.Thread,
+		Resolved:       n.Resolved,
 		Withheld:       n.Withheld,
 		Test:           n.Test,
 		CreatedAt:      n.CreatedAt.UTC(),

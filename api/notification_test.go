@@ -71,6 +71,19 @@ func TestScheduleOfANotification(t *testing.T) {
 	require.False(t, got.Test)
 }
 
+func TestThreadOfANotification(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	body := strings.TrimSuffix(goodNotification, "}") + `,"thread":"incident 7","resolved":true}`
+	require.Equal(t, http.StatusAccepted, b.call(t, post("sender", body)).status)
+	got := b.accepter.requests[0]
+	require.Equal(t, []any{"incident 7", true}, []any{got.Thread, got.Resolved})
+	long := strings.Replace(body, "incident 7", strings.Repeat("x", 256), 1)
+	a := b.call(t, post("sender", long))
+	require.Equal(t, http.StatusBadRequest, a.status)
+	require.Contains(t, a.text, "thread")
+}
+
 func TestReplayedNotificationAnswers200WithTheSameID(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -394,7 +407,7 @@ func TestGetNotification(t *testing.T) {
 	a := b.call(t, request{method: "GET", path: "/api/v1/notifications/" + n.ID.String(), app: "sender"})
 	require.Equal(t, 200, a.status)
 	require.JSONEq(t, fmt.Sprintf(`{
-		"id": %[1]q, "idempotencyKey": "k", "kind": "", "senderAppId": "sender", "status": "processing",
+		"id": %[1]q, "idempotencyKey": "k", "kind": "", "thread": "", "resolved": false, "senderAppId": "sender", "status": "processing",
 		"counts": {"total":1,"pending":1,"failed":0,"success":0,"dead":0,"cancelled":0}, "unmatched": [],
 		"sendAt": "2026-01-01T19:04:05.678901Z", "expiresAt": null, "priority": "high", "test": true,
 		"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z",

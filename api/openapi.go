@@ -92,7 +92,6 @@ var tags = []*huma.Tag{
 	{Name: "preferences", Description: "What recipients have switched off."},
 	{Name: "link-keys", Description: "What the unsubscribe links of mails are made with."},
 	{Name: "suppressions", Description: "Addresses that a vendor refused for good."},
-	{Name: "endpoints", Description: "Where apps are told of events."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "whoami", Description: "Who the caller is."},
 	{Name: "apps", Description: "Who may call, and how much."},

@@ -19,7 +19,8 @@ import (
 // Message is one rendered message on its way to one recipient.
 type Message struct {
 	// DeliveryID is the same on every attempt. The provider sends it to the vendor
-	// wherever the vendor has a field for it.
+	// wherever the vendor has a field for it. In a thread it may be that of an earlier delivery,
+	// which may have sent the message.
 	DeliveryID uuid.UUID
 	// Attempt counts from 1; a throttled attempt is not counted.
 	Attempt   int
@@ -46,6 +47,9 @@ type Message struct {
 	Button *Button
 	// Note is a line below the message, in the place of the button, where there could be one.
 	Note string
+	// InThread is true when a later message may edit this one. Resolved is true when what the
+	// thread is about is over.
+	InThread, Resolved bool
 }
 
 // Receipt describes a delivery that succeeded.
@@ -53,6 +57,8 @@ type Receipt struct {
 	// Details are shown by the API, for example the vendor's message id. They hold
 	// no secret.
 	Details map[string]any
+	// Reference is what an Updater needs to find the message again; at most 1 KB, and no secret.
+	Reference string
 	// Urgent is why the urgent call after the message failed, as an *Error; nil otherwise.
 	// The delivery is a success all the same.
 	Urgent error
@@ -123,6 +129,8 @@ type Type struct {
 	Dedupes bool
 	// Urgent is true when the channel can remind the recipient after the message.
 	Urgent bool
+	// Edits is true when its Sender is an Updater.
+	Edits bool
 	// Combine makes one message of a template's texts in all its languages. Nil: a message has
 	// one language.
 	Combine Combine
@@ -190,12 +198,15 @@ func (t Type) MsgType(name string) (MsgType, bool) {
 }
 
 // Abilities returns what the type can do beyond plain text: "dedupe" (the vendor
-// drops a repeated delivery id), "html", "receipts" (the vendor tells what became of a
-// message), "urgent", "vendor-template" (the vendor renders).
+// drops a repeated delivery id), "edit" (a later message of a thread edits an earlier one), "html",
+// "receipts" (the vendor tells what became of a message), "urgent", "vendor-template" (the vendor renders).
 func (t Type) Abilities() []string {
 	var abilities []string
 	if t.Dedupes {
 		abilities = append(abilities, "dedupe")
+	}
+	if t.Edits {
+		abilities = append(abilities, "edit")
 	}
 	if slices.ContainsFunc(t.MsgTypes, func(m MsgType) bool { return m.Format == FormatHTML }) {
 		abilities = append(abilities, "html")
@@ -292,6 +303,15 @@ type Prober interface {
 	// Probe checks the address, the credentials and the permissions as far as the
 	// vendor allows. Its error is an *Error.
 	Probe(ctx context.Context) error
+}
+
+// Updater is a Sender that can edit a message which it sent.
+type Updater interface {
+	// Update edits the message that has the reference of an earlier Receipt. m.DeliveryID is the one
+	// that it was sent with. A repeated Update does no harm. A permanent error means that the message
+	// cannot be edited, or not into this one; then m is sent as a new message. Other errors are as
+	// Send's.
+	Update(ctx context.Context, reference string, m Message) (Receipt, error)
 }
 
 // Expirer is a Sender whose messages stay with the vendor until they are deleted.

@@ -35,6 +35,11 @@ type SendRequest struct {
 	Locale    string     `json:"locale,omitempty"`   // language (BCP 47) of the recipients that have none
 	Priority  string     `json:"priority,omitempty"` // high, normal or low; normal when empty
 	Kind      string     `json:"kind,omitempty"`     // name of a Kind; empty: none
+	// Thread is the name of a thread, at most 255 characters: later notifications of it edit the
+	// message of the first one where the channel can, and replace those that still wait. Resolved
+	// says that what the thread is about is over.
+	Thread   string `json:"thread,omitempty"`
+	Resolved bool   `json:"resolved,omitempty"`
 }
 
 // Message is the template and the params for a channel.
@@ -119,6 +124,8 @@ type Notification struct {
 	ExpiresAt      *time.Time     `json:"expiresAt"` // nil: never
 	Priority       string         `json:"priority"`
 	Kind           string         `json:"kind"`               // empty: none
+	Thread         string         `json:"thread"`             // empty: none
+	Resolved       bool           `json:"resolved"`           // what the thread is about is over
 	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when they were made, by code
 	Test           bool           `json:"test"`               // made by Client.TestTemplate, or with a test secret
 	CreatedAt      time.Time      `json:"createdAt"`
@@ -170,6 +177,7 @@ type NotificationQuery struct {
 	Key       string // idempotencyKey
 	Recipient string // exact value
 	Template  string
+	Thread    string    // name of a thread
 	Test      string    // true or false
 	Since     time.Time // accepted then or later
 	Until     time.Time // accepted before
@@ -193,6 +201,7 @@ func (c *Client) Notifications(ctx context.Context, q NotificationQuery) (Notifi
 	values.text("key", q.Key)
 	values.text("recipient", q.Recipient)
 	values.text("template", q.Template)
+	values.text("thread", q.Thread)
 	values.text("test", q.Test)
 	values.time("since", q.Since)
 	values.time("until", q.Until)

@@ -99,6 +99,24 @@ func (d *Delivery) InThread(n Notification) {
 	d.ThreadID, d.ThreadSeq, d.Resolved = n.ThreadID, n.ThreadSeq, n.Resolved
 }
 
+// InThreadOf returns the ids of the deliveries that are in threads.
+func InThreadOf(deliveries []Delivery) []uuid.UUID {
+	var ids []uuid.UUID
+	for _, d := range deliveries {
+		if d.ThreadID != uuid.Nil {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
+}
+
+// MarkSuperseded sets Superseded of the deliveries with the ids.
+func MarkSuperseded(deliveries []Delivery, ids []uuid.UUID) {
+	for i := range deliveries {
+		deliveries[i].Superseded = slices.Contains(ids, deliveries[i].ID)
+	}
+}
+
 // ThreadMessageKey names the message that a recipient has of a thread over a channel.
 type ThreadMessageKey struct {
 	RecipientValue, RecipientType, Channel string

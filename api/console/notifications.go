@@ -17,7 +17,7 @@ const listPage = 25
 
 // search is what the form of the list asks for, as it was typed.
 type search struct {
-	Recipient, Template, Channel, Status, App, Key, Since, Until string
+	Recipient, Template, Channel, Status, App, Key, Thread, Since, Until string
 }
 
 // searchOf returns the search of a query.
@@ -25,7 +25,7 @@ func searchOf(q url.Values) search {
 	get := func(name string) string { return strings.TrimSpace(q.Get(name)) }
 	return search{
 		Recipient: get("recipient"), Template: get("template"), Channel: get("channel"), Status: get("status"),
-		App: get("app"), Key: get("key"), Since: get("since"), Until: get("until"),
+		App: get("app"), Key: get("key"), Thread: get("thread"), Since: get("since"), Until: get("until"),
 	}
 }
 
@@ -33,7 +33,7 @@ func searchOf(q url.Values) search {
 func (s search) filter() (store.NotificationFilter, *Problem) {
 	f := store.NotificationFilter{
 		AppID: s.App, IdempotencyKey: s.Key, Status: store.NotificationStatus(s.Status),
-		Channel: s.Channel, Recipient: s.Recipient, Template: s.Template,
+		Channel: s.Channel, Recipient: s.Recipient, Template: s.Template, Thread: s.Thread,
 	}
 	var problem *Problem
 	f.Since, f.Until, problem = between(s.Since, s.Until)

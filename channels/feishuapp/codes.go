@@ -9,6 +9,8 @@ import (
 // The platform's pages, under https://open.feishu.cn/document/ as of 2025-08:
 //
 //	create   server-docs/im-v1/message/create                    发送消息
+//	patch    server-docs/im-v1/message-card/patch                更新已发送的消息卡片
+//	update   server-docs/im-v1/message/update                    编辑消息
 //	urgent   server-docs/im-v1/buzz-messages/urgent_app          发送应用内加急; _sms and _phone have the same codes
 //	generic  server-docs/api-call-guide/generic-error-code       通用错误码
 //	faq      server-docs/im-v1/faq                               消息常见问题
@@ -42,9 +44,16 @@ var classes = map[int]channels.Class{
 	230036: channels.Permanent, // create: the tenant's key was deleted
 	230038: channels.Permanent, // create: a user of another tenant
 	230053: channels.Permanent, // create: the user has stopped the bot
-	230054: channels.Permanent, // create: the group does not take this type of message
+	230011: channels.Permanent, // patch, update: the message was recalled
+	230031: channels.Permanent, // patch: sent more than 14 days ago
+	230050: channels.Permanent, // update: the message is hidden from the bot
+	230054: channels.Permanent, // create: the group does not take this type of message; update: such a message cannot be edited
 	230055: channels.Permanent, // create: the file is of another type
-	230075: channels.Permanent, // create: an encrypted chat
+	230071: channels.Permanent, // update: the message is somebody else's
+	230072: channels.Permanent, // update: edited 20 times
+	230073: channels.Permanent, // update: a secret chat
+	230074: channels.Permanent, // update: an encrypted chat
+	230075: channels.Permanent, // create: an encrypted chat; update: sent too long ago
 	230099: channels.Permanent, // create: bad card; the text has the reason
 	232009: channels.Permanent, // create, urgent: the group was dissolved
 	9499:   channels.Permanent, // generic: bad request or invalid param; but see classOf
@@ -68,7 +77,7 @@ var classes = map[int]channels.Class{
 	230023: channels.Permanent, // urgent: the user has 200 unread urgent messages
 	230052: channels.Permanent, // urgent: the group's owner only, or held for a risk
 	230098: channels.Permanent, // urgent: the message is folded
-	230110: channels.Permanent, // urgent: the message was deleted
+	230110: channels.Permanent, // urgent, patch, update: the message was deleted
 
 	230006:   channels.Misconfigured, // create, urgent: the bot is not enabled
 	230024:   channels.Misconfigured, // urgent: the quota is used up

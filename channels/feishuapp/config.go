@@ -22,6 +22,7 @@ var Type = channels.Type{
 		{Name: msgInteractive, Format: channels.FormatJSON, MaxBody: maxContent[msgInteractive], Check: feishucard.Card},
 	},
 	Dedupes:     true,
+	Edits:       true,
 	Urgent:      true,
 	OnUncertain: channels.Resend, // Feishu drops a second message with the same uuid
 	NewConfig: func() channels.Config {

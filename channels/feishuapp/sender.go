@@ -41,6 +41,7 @@ var (
 	_ channels.Checker   = (*sender)(nil)
 	_ channels.Mentioner = (*sender)(nil)
 	_ channels.Urger     = (*sender)(nil)
+	_ channels.Updater   = (*sender)(nil)
 )
 
 func newSender(c Config, baseURL string, client *http.Client) *sender {
@@ -106,7 +107,7 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	receipt := channels.Receipt{Details: map[string]any{"message_id": id}}
+	receipt := channels.Receipt{Details: map[string]any{"message_id": id}, Reference: reference{id, m.MsgType}.String()}
 	if lacks != nil {
 		receipt.Details["button_left_out"] = lacks.Error()
 	}
@@ -181,6 +182,9 @@ func (s *sender) content(m channels.Message) (string, error) {
 		content, err = feishucard.MentionInPost(m.Body, users)
 	case msgInteractive:
 		content, err = feishucard.MentionInCard(m.Body, users)
+		if err == nil && m.InThread {
+			content, err = feishucard.Shared(content)
+		}
 	}
 	if err != nil {
 		return "", channels.PermanentError("mention", err.Error())
@@ -226,11 +230,7 @@ func (s *sender) create(ctx context.Context, m channels.Message, idType, content
 			Build()).
 		Build()
 	var id string
-	hide := []string{m.Recipient.Value}
-	for _, person := range m.Mention {
-		hide = append(hide, person.Value)
-	}
-	err := s.call(ctx, hide, func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
+	err := s.call(ctx, private(m), func(token larkcore.RequestOptionFunc) (*larkcore.ApiResp, larkcore.CodeError, error) {
 		resp, err := s.im.Message.Create(ctx, req, token)
 		if err != nil {
 			return nil, larkcore.CodeError{}, err
@@ -244,6 +244,15 @@ func (s *sender) create(ctx context.Context, m channels.Message, idType, content
 		err = asError(errUnexpected)
 	}
 	return id, err
+}
+
+// private returns the addresses of a message, which the platform's texts may repeat.
+func private(m channels.Message) []string {
+	hide := []string{m.Recipient.Value}
+	for _, person := range m.Mention {
+		hide = append(hide, person.Value)
+	}
+	return hide
 }
 
 // leaveTimeToUrge returns a context that ends early enough for the urgent call, which

@@ -117,6 +117,21 @@ func insert(card map[string]json.RawMessage, element any, add func(map[string]js
 
 func isSchema2(card map[string]json.RawMessage) bool { return string(card["schema"]) == `"2.0"` }
 
+// Shared returns the JSON of a card that can be edited: config.update_multi is true. Of a card of
+// Feishu's builder the template decides.
+func Shared(body string) (string, error) {
+	card, err := members([]byte(body))
+	if err != nil || card["type"] != nil {
+		return body, err
+	}
+	if err := within(card, "config", func(config map[string]json.RawMessage) error {
+		return set(config, "update_multi", true)
+	}); err != nil {
+		return "", err
+	}
+	return encode(card)
+}
+
 // members returns the members of a JSON object as they are written.
 func members(object []byte) (map[string]json.RawMessage, error) {
 	var m map[string]json.RawMessage

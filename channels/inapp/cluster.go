@@ -3,17 +3,20 @@ package inapp
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -93,10 +96,7 @@ func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
 // was lost has created it, which is success. Every error is a *channels.Error.
 func (c *cluster) create(ctx context.Context, n *unstructured.Unstructured, options metav1.CreateOptions) error {
 	if c.client == nil {
-		return &channels.Error{
-			Class: channels.Misconfigured, Code: "not_in_cluster",
-			Message: "kubeconfig is empty, and the service does not run in a cluster",
-		}
+		return errNotInCluster()
 	}
 	created, err := c.client.Resource(notifications).Namespace(n.GetNamespace()).Create(ctx, n, options)
 	switch {
@@ -106,6 +106,31 @@ func (c *cluster) create(ctx context.Context, n *unstructured.Unstructured, opti
 		return asError(ctx, err, c.secrets)
 	case created.GetName() != n.GetName():
 		return asError(ctx, errors.New("the answer is about another object"), nil)
+	}
+	return nil
+}
+
+// replace gives a notification that exists new content, and marks it as read or as unread. The labels
+// are replaced, as the desktop does. Every error is a *channels.Error.
+func (c *cluster) replace(ctx context.Context, n *unstructured.Unstructured, read bool) error {
+	if c.client == nil {
+		return errNotInCluster()
+	}
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/spec", "value": n.Object["spec"]},
+		{"op": "add", "path": "/metadata/annotations", "value": n.GetAnnotations()},
+		{"op": "add", "path": "/metadata/labels", "value": map[string]string{readLabel: strconv.FormatBool(read)}},
+	})
+	if err != nil {
+		return asError(ctx, err, nil)
+	}
+	_, err = c.client.Resource(notifications).Namespace(n.GetNamespace()).Patch(ctx, n.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{})
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) && status.Status().Code == http.StatusNotFound &&
+		status.Status().Details != nil && status.Status().Details.Name == n.GetName() {
+		return channels.PermanentError(codeGone, "the notification was deleted")
+	}
+	if err != nil {
+		return asError(ctx, err, c.secrets)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ var Type = channels.Type{
 	},
 	Combine:     combine,
 	Dedupes:     true, // by the object's name
+	Edits:       true,
 	OnUncertain: channels.Resend,
 	NewConfig: func() channels.Config {
 		return &Config{Namespace: "ns-" + userPlace, From: "Sealos", Importance: medium, DesktopPopup: true}

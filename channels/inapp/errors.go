@@ -20,6 +20,7 @@ const (
 	codeNoNamespace = "namespace_not_found"
 	codeTerminating = "namespace_terminating"
 	codeNotServed   = "notifications_not_served"
+	codeGone        = "notification_gone"
 )
 
 // namespaceTerminating is the cause of a refusal because the namespace is being
@@ -96,6 +97,13 @@ func refusal(s metav1.Status, hide []string) *channels.Error {
 		e.RetryAfter = time.Duration(max(0, details.RetryAfterSeconds)) * time.Second
 	}
 	return e
+}
+
+func errNotInCluster() *channels.Error {
+	return &channels.Error{
+		Class: channels.Misconfigured, Code: "not_in_cluster",
+		Message: "kubeconfig is empty, and the service does not run in a cluster",
+	}
 }
 
 func errNotServed() *channels.Error {

@@ -24,6 +24,9 @@ const (
 	endAnnotation = "notify.sealos.io/end-time"
 )
 
+// readLabel is "true" when the user has read the notification. The desktop sets it.
+const readLabel = "isRead"
+
 // namePrefix begins the names of notifications. The delivery's id follows.
 const namePrefix = "notify-"
 

@@ -26,6 +26,7 @@ var (
 	_ channels.RecipientChecker = (*sender)(nil)
 	_ channels.Checker          = (*sender)(nil)
 	_ channels.Expirer          = (*sender)(nil)
+	_ channels.Updater          = (*sender)(nil)
 )
 
 // CheckRecipient implements channels.RecipientChecker.
@@ -59,12 +60,29 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 	if err != nil {
 		return channels.Receipt{}, err
 	}
-	if err := s.cluster.create(ctx, n, metav1.CreateOptions{}); err != nil {
+	return s.receipt(m, n, s.cluster.create(ctx, n, metav1.CreateOptions{}))
+}
+
+// Update implements channels.Updater. The object keeps its name, and everything else is replaced. It
+// is marked as unread, or as read when the message is Resolved, as Sealos does with its own.
+func (s *sender) Update(ctx context.Context, reference string, m channels.Message) (channels.Receipt, error) {
+	n, err := s.compose(m)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	n.SetName(reference)
+	n.Object["spec"].(map[string]any)["timestamp"] = time.Now().Unix() // the desktop lists by it
+	return s.receipt(m, n, s.cluster.replace(ctx, n, m.Resolved))
+}
+
+// receipt returns the result of a call about a message.
+func (s *sender) receipt(m channels.Message, n *unstructured.Unstructured, err error) (channels.Receipt, error) {
+	if err != nil {
 		e := channels.AsError(err)
 		e.Message = channels.CleanText(channels.Redact(e.Message, m.Recipient.Value))
 		return channels.Receipt{}, e
 	}
-	return channels.Receipt{Details: map[string]any{"namespace": n.GetNamespace(), "name": n.GetName()}}, nil
+	return channels.Receipt{Details: map[string]any{"namespace": n.GetNamespace(), "name": n.GetName()}, Reference: n.GetName()}, nil
 }
 
 // Expire implements channels.Expirer. A cluster without the resource has nothing to

@@ -235,6 +235,79 @@ func TestClientDoesNotLimit(t *testing.T) {
 	require.Equal(t, sends, cluster.Inbox().Total())
 }
 
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	cluster, sender := setup(t, nil)
+	m := text()
+	m.InThread, m.ExpiresAt = true, time.Now().Add(time.Hour)
+	sent, err := sender.Send(t.Context(), m)
+	require.NoError(t, err)
+	require.Empty(t, cluster.Inbox().Arrivals()[0].Notes)
+
+	m.Subject, m.Body, m.ExpiresAt = "Still full", "disk is still full", time.Time{}
+	updated, err := sender.(channels.Updater).Update(t.Context(), sent.Reference, m)
+	require.NoError(t, err)
+	require.Equal(t, sent.Details, updated.Details)
+	require.Equal(t, sent.Reference, updated.Reference)
+	require.Equal(t, map[string]string{"isRead": "false"}, labels(t, cluster, sent.Reference))
+
+	m.Subject, m.Body, m.Resolved = "Over", "there is room again", true
+	for range 2 { // an edit may be repeated
+		_, err = sender.(channels.Updater).Update(t.Context(), sent.Reference, m)
+		require.NoError(t, err)
+	}
+	require.Equal(t, map[string]string{"isRead": "true"}, labels(t, cluster, sent.Reference))
+	arrivals := cluster.Inbox().Arrivals()
+	require.Len(t, arrivals, 1)
+	require.Equal(t, []string{"Over", "there is room again"}, []string{arrivals[0].Subject, arrivals[0].Text})
+
+	n, err := sender.(channels.Expirer).Expire(t.Context(), time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 1, n, "it is still known as one of this service")
+	_, err = sender.(channels.Updater).Update(t.Context(), sent.Reference, m)
+	channeltest.RequireError(t, err, channels.Permanent, "notification_gone")
+}
+
+func TestUpdateFails(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name  string
+		fault k8s.Fault
+		class channels.Class
+		code  string
+	}{
+		{"no right", k8s.Fault{HTTPStatus: 403, Code: "Forbidden", Message: "cannot patch"}, channels.Misconfigured, "k8s_Forbidden"},
+		{"refused", k8s.Fault{HTTPStatus: 422, Code: "Invalid", Message: "spec: x"}, channels.Permanent, "k8s_Invalid"},
+		{"not installed", k8s.Fault{HTTPStatus: 404, Body: "404 page not found\n"}, channels.Misconfigured, "notifications_not_served"},
+		{"away", k8s.Fault{Reset: true}, channels.Uncertain, "no_answer"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cluster, sender := setup(t, nil)
+			sent, err := sender.Send(t.Context(), text())
+			require.NoError(t, err)
+			tc.fault.Where = k8s.Patch
+			cluster.Fail(tc.fault)
+			_, err = sender.(channels.Updater).Update(t.Context(), sent.Reference, text())
+			channeltest.RequireError(t, err, tc.class, tc.code)
+		})
+	}
+}
+
+// labels returns the labels of a notification of the user.
+func labels(t *testing.T, cluster *k8s.Cluster, name string) map[string]string {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/apis/notification.sealos.io/v1/namespaces/ns-"+user+"/notifications/"+name, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	cluster.ServeHTTP(w, r)
+	var n struct {
+		Metadata struct{ Labels map[string]string }
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &n), w.Body)
+	return n.Metadata.Labels
+}
+
 // names returns the notifications of the user.
 func names(t *testing.T, cluster *k8s.Cluster) []string {
 	t.Helper()

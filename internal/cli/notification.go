@@ -24,6 +24,7 @@ type listNotifications struct {
 	Key       selector `placeholder:"KEY" help:"With this idempotency key."`
 	Recipient selector `placeholder:"VALUE" help:"To exactly this address."`
 	Template  selector `placeholder:"NAME" help:"With this template."`
+	Thread    selector `placeholder:"NAME" help:"Of this thread."`
 	Test      string   `placeholder:"true|false" enum:",true,false" default:"" help:"Of a template or with a test secret, or neither."`
 	pageFlags
 }
@@ -44,7 +45,7 @@ type pageFlags struct {
 // Run lists notifications.
 func (c listNotifications) Run(ctx context.Context, s *session) error {
 	page, err := s.api.Notifications(ctx, client.NotificationQuery{
-		Status: c.Status, Channel: string(c.Channel), App: string(c.App), Key: string(c.Key), Recipient: string(c.Recipient), Template: string(c.Template), Test: c.Test,
+		Status: c.Status, Channel: string(c.Channel), App: string(c.App), Key: string(c.Key), Recipient: string(c.Recipient), Template: string(c.Template), Thread: string(c.Thread), Test: c.Test,
 		Since: c.Since.Time, Until: c.Until.Time, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
@@ -95,6 +96,12 @@ func notificationText(w io.Writer, n client.Notification) {
 	row(w, "Priority", n.Priority)
 	if n.Kind != "" {
 		row(w, "Kind", n.Kind)
+	}
+	if n.Thread != "" {
+		row(w, "Thread", n.Thread)
+	}
+	if n.Resolved {
+		row(w, "Resolved", "yes")
 	}
 	for _, code := range slices.Sorted(maps.Keys(n.Withheld)) {
 		row(w, "Not sent", fmt.Sprintf("%s (%s)", count(n.Withheld[code], "delivery"), withheldText(code)))

@@ -30,6 +30,8 @@ type sendCommand struct {
 	ExpiresAt future   `placeholder:"TIME" help:"Not after this time: RFC 3339, or how long from now."`
 	Priority  string   `enum:",high,normal,low" default:"" placeholder:"PRIORITY" help:"high, normal or low."`
 	Kind      string   `placeholder:"NAME" help:"Kind of the notification, which has quiet hours and caps."`
+	Thread    string   `placeholder:"NAME" help:"Thread: its later notifications edit the message of the first one where the channel can."`
+	Resolved  bool     `help:"What the thread is about is over; with --thread."`
 	waitFlags
 }
 
@@ -37,6 +39,9 @@ type sendCommand struct {
 func (c sendCommand) Validate() error {
 	if len(c.To) == 0 && c.ToFile == "" {
 		return errors.New("name a recipient with --to TYPE:VALUE, or many with --to-file FILE")
+	}
+	if c.Resolved && c.Thread == "" {
+		return errors.New("--resolved is for a notification of a thread: name it with --thread")
 	}
 	return nil
 }
@@ -108,6 +113,7 @@ func (c sendCommand) request(ctx context.Context, s *session) (client.SendReques
 	r := client.SendRequest{
 		IdempotencyKey: c.Key, Channels: map[string]client.Message{},
 		SendAt: c.SendAt.orNil(), ExpiresAt: c.ExpiresAt.orNil(), Priority: c.Priority, Kind: c.Kind, Locale: c.Locale,
+		Thread: c.Thread, Resolved: c.Resolved,
 	}
 	if r.IdempotencyKey == "" {
 		r.IdempotencyKey = "cli-" + rand.Text()

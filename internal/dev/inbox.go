@@ -54,8 +54,8 @@ type shown struct {
 
 // show answers with the page, or with no content when all that there is was seen.
 func (i *inbox) show(w http.ResponseWriter, r *http.Request) {
-	total := i.Total()
-	if r.URL.Query().Get("seen") == strconv.Itoa(total) {
+	changes := i.Changes()
+	if r.URL.Query().Get("seen") == strconv.Itoa(changes) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -63,9 +63,10 @@ func (i *inbox) show(w http.ResponseWriter, r *http.Request) {
 	slices.Reverse(list)
 	view := struct {
 		Total    int
+		Changes  int
 		API      string
 		Arrivals []shown
-	}{Total: total}
+	}{Total: i.Total(), Changes: changes}
 	if api := i.api.Load(); api != nil {
 		view.API = *api
 	}

@@ -29,6 +29,7 @@ type Arrival struct {
 	Mark     string    `json:"mark,omitempty"`     // the sender's id of the message
 	Requests int       `json:"requests,omitempty"` // number of requests with the mark
 	Notes    []string  `json:"notes,omitempty"`    // what happened to it later
+	Was      []string  `json:"was,omitempty"`      // its texts before it was edited, oldest first
 }
 
 // Mark counts what came with one mark. Two arrivals mean that the recipient got the
@@ -45,6 +46,7 @@ type Inbox struct {
 	byID     map[string]*Arrival
 	marks    map[string]Mark
 	total    int
+	edits    int
 	changed  chan struct{} // closed at the next arrival; nil while no Wait runs
 }
 
@@ -108,13 +110,22 @@ func (i *Inbox) Note(id, note string) {
 	}
 }
 
-// Edit gives an arrival another text.
-func (i *Inbox) Edit(id, text string) {
+// Edit gives an arrival another subject and text.
+func (i *Inbox) Edit(id, subject, text string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if a, ok := i.byID[id]; ok {
-		a.Text = text
+		a.Was = append(a.Was, a.Text)
+		a.Subject, a.Text = subject, text
+		i.edits++
 	}
+}
+
+// Changes returns how many messages have arrived and were edited in all.
+func (i *Inbox) Changes() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.total + i.edits
 }
 
 // Arrivals returns the last 10,000 arrivals, oldest first.
@@ -131,7 +142,7 @@ func (i *Inbox) Arrivals() []Arrival {
 // view returns a copy with the number of the mark's requests.
 func (i *Inbox) view(a *Arrival) Arrival {
 	v := *a
-	v.Notes, v.Mentions = slices.Clone(a.Notes), slices.Clone(a.Mentions)
+	v.Notes, v.Mentions, v.Was = slices.Clone(a.Notes), slices.Clone(a.Mentions), slices.Clone(a.Was)
 	v.Requests = i.marks[a.Mark].Requests
 	return v
 }

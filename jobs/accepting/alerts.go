@@ -21,6 +21,7 @@ import (
 type Alerts struct {
 	Receiver string // its name in the configuration
 	Telling  store.Telling
+	Anew     bool // alerts may have begun to fire: the message of the Request's thread is not edited
 	// Content has the params of all channels; those of the ChannelRequests are not used.
 	Content rendering.Content
 }

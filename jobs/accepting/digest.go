@@ -18,13 +18,13 @@ import (
 )
 
 // addDigest reads the template of the digest of the request's kind, if what the request sends over
-// that template's channel goes into digests. What is urgent or has a sendAt, what would expire before,
-// alerts, and trials of a template are sent by themselves. It returns a *refusal.Error when there is no
+// that template's channel goes into digests. What is urgent, or has a sendAt or a thread, what would expire
+// before, alerts, and trials of a template are sent by themselves. It returns a *refusal.Error when there is no
 // such template.
 func (p *preparation) addDigest(ctx context.Context, find lookUp[store.Template]) error {
 	n := p.Notification
 	if p.Kind == nil || p.Kind.Digest == nil || p.Kind.Critical || n.Priority == store.PriorityHigh || p.alerts != nil ||
-		n.Test && !p.simulated || n.SendAt != nil {
+		n.Test && !p.simulated || n.SendAt != nil || n.Thread != "" {
 		return nil
 	}
 	window, err := time.ParseDuration(p.Kind.Digest.Window)

@@ -107,6 +107,9 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 			return nil, refusal.New(refusal.InvalidLocale, "locale", "%s", err)
 		}
 	}
+	if req.Resolved && req.Thread == "" {
+		return nil, refusal.New(refusal.InvalidThread, "resolved", "is for a notification of a thread: set thread, too")
+	}
 	now := store.Now()
 	sendAt, err := req.due(now)
 	if err != nil {
@@ -124,14 +127,14 @@ func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*prepar
 	p.Notification = store.Notification{
 		ID: id, AppID: req.AppID, IdempotencyKey: req.IdempotencyKey, RequestHash: hash,
 		SendAt: sendAt, ExpiresAt: req.ExpiresAt, Priority: cmp.Or(req.Priority, store.PriorityNormal), Test: req.Test || req.Simulated,
-		CreatedAt: now, UpdatedAt: now,
+		Thread: req.Thread, Resolved: req.Resolved, CreatedAt: now, UpdatedAt: now,
 	}
 	p.Suppressible = current.Defaults.SuppressDays > 0 && req.Alerts == nil // who gets alerts is for an operator to decide
 	p.job = store.Job{
 		Priority: p.Notification.Priority.InQueue(), Metadata: tracing.Metadata(ctx),
 	}
 	if req.Alerts != nil {
-		p.Telling = &req.Alerts.Telling
+		p.Telling, p.Anew = &req.Alerts.Telling, req.Alerts.Anew
 	}
 	return p, nil
 }

@@ -23,6 +23,8 @@ type Request struct {
 	ExpiresAt      *time.Time                // later than SendAt; nil: never
 	Priority       store.Priority
 	Kind           string  // name of a kind; empty: none
+	Thread         string  // name of the thread; empty: none
+	Resolved       bool    // what the thread is about is over
 	Locale         string  // of recipients that have none; empty: none
 	Test           bool    // a template is being tried
 	Simulated      bool    // reaches nobody: the deliveries go through channels.Simulated
@@ -99,7 +101,9 @@ func (r Request) hash() []byte {
 		Kind              string `json:",omitempty"`
 		Test              bool
 		Locale            string `json:",omitempty"`
-	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test, r.Locale}))
+		Thread            string `json:",omitempty"`
+		Resolved          bool   `json:",omitempty"`
+	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test, r.Locale, r.Thread, r.Resolved}))
 	return sum[:]
 }
 

@@ -45,6 +45,7 @@ type Store interface {
 	TemplateVersion(ctx context.Context, name string, version int) (store.TemplateVersion, error)
 	Kind(ctx context.Context, name string) (store.Kind, error)
 	store.Digests
+	TakeTurns(ctx context.Context, batch []store.Turn) ([]store.Taken, error)
 	MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
 	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (time.Duration, bool, error)
@@ -64,6 +65,7 @@ type Deliverer struct {
 	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records  *groupcommit.Committer[store.Outcome, bool]
 	moves    *groupcommit.Committer[store.Move, bool]
+	turns    *groupcommit.Committer[store.Turn, store.Taken]
 	messages *otter.Cache[uuid.UUID, store.Message]
 	places   *places
 	rooms    sync.Map // by provider, a *room
@@ -111,6 +113,11 @@ func New(
 	}, func(ctx context.Context, gather func() []store.Move) ([]bool, error) {
 		return d.store.MoveDeliveries(ctx, gather())
 	})
+	d.turns = groupcommit.New(groupcommit.Options[store.Turn]{
+		Name: "turn", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
+	}, func(ctx context.Context, gather func() []store.Turn) ([]store.Taken, error) {
+		return d.store.TakeTurns(ctx, gather())
+	})
 	return d
 }
 
@@ -124,6 +131,7 @@ func (d *Deliverer) Close() {
 	d.loads.Close()
 	d.records.Close()
 	d.moves.Close()
+	d.turns.Close()
 	d.places.close()
 }
 
@@ -135,11 +143,12 @@ type run struct {
 	settings *settings.Settings // those of load: a reload must not mix two configurations
 	tries    settings.Defaults  // the provider's
 	provider channels.Provider
-	route    []channels.Provider // those that it may move among
-	keeps    bool                // a lost attempt may have arrived: the delivery stays with the provider
-	probes   bool                // it tries whether the provider works again
-	other    *alternative        // where it can go after a failure
-	link     string              // that switches off such mails; empty: none
+	route    []channels.Provider  // those that it may move among
+	keeps    bool                 // a lost attempt may have arrived: the delivery stays with the provider
+	probes   bool                 // it tries whether the provider works again
+	other    *alternative         // where it can go after a failure
+	link     string               // that switches off such mails; empty: none
+	turn     *store.ThreadMessage // what there is to edit; nil: it is in no thread
 
 	connection channels.Connection // nil when the provider has none, or it was released
 }
@@ -184,6 +193,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkJob,
 		d.closeDigest,
 		d.chooseProvider,
+		d.checkSuperseded,
 		d.checkExpiry,
 		d.checkQuiet,
 		d.passBreaker,
@@ -194,6 +204,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkBreaker,
 		d.checkLease,
 		d.addLink,
+		d.takeTurn,
 	} {
 		if next := step(ctx, r); next != nil {
 			return next
@@ -279,7 +290,7 @@ func (d *Deliverer) send(ctx context.Context, r *run) *Next {
 	started := time.Now()
 	sending, span := tracing.Start(ctx, "send", trace.SpanKindClient)
 	// Not on the job's context: a shutdown or a cancelled job must not cut a request.
-	receipt, err := d.call(context.WithoutCancel(sending), r, r.send)
+	receipt, err := d.call(context.WithoutCancel(sending), r, func(ctx context.Context) (channels.Receipt, error) { return d.sendOrEdit(ctx, r) })
 	r.release()
 	endSend(span, r.provider, err)
 	return d.called(ctx, r, started, receipt, err)
@@ -318,12 +329,12 @@ func (d *Deliverer) call(
 	return receipt, err
 }
 
-// send sends the message.
-func (r *run) send(ctx context.Context) (channels.Receipt, error) {
+// send sends a message.
+func (r *run) send(ctx context.Context, m channels.Message) (channels.Receipt, error) {
 	if r.connection != nil {
-		return r.connection.Send(ctx, r.outgoing())
+		return r.connection.Send(ctx, m)
 	}
-	return r.provider.Sender.Send(ctx, r.outgoing())
+	return r.provider.Sender.Send(ctx, m)
 }
 
 // outgoing returns the message as the provider takes it.
@@ -333,6 +344,7 @@ func (r *run) outgoing() channels.Message {
 		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params, Unsubscribe: r.link,
+		InThread: r.delivery.ThreadID != uuid.Nil, Resolved: r.delivery.Resolved,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt

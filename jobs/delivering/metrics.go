@@ -25,6 +25,8 @@ type metrics struct {
 	breakers *prometheus.CounterVec   // by provider
 	gone     *prometheus.CounterVec   // by channel
 
+	edits *prometheus.CounterVec // by channel, result
+
 	digests     *prometheus.CounterVec // by channel
 	digestItems *prometheus.CounterVec // by channel
 }
@@ -55,6 +57,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_quota_spent_total",
 			Help: "Calls that a vendor refused because a quota for a day or a month is used up.",
 		}, []string{"channel", "provider"}),
+		edits: r.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealos_notify_edits_total",
+			Help: "Messages of threads that were edited, and those that were sent anew because the vendor refused the edit.",
+		}, []string{"channel", "result"}),
 		digests: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_digests_total",
 			Help: "Digests that were closed and rendered.",
@@ -83,6 +89,10 @@ func (d *Deliverer) Expect(registry *channels.Registry) {
 		d.metrics.digests.WithLabelValues(channel)
 		d.metrics.digestItems.WithLabelValues(channel)
 		for _, provider := range registry.Providers(channel) {
+			if p, _ := registry.Named(provider); p.Type.Edits {
+				d.metrics.edits.WithLabelValues(channel, edited)
+				d.metrics.edits.WithLabelValues(channel, sentAnew)
+			}
 			d.metrics.expect(channel, provider, d.types[channel].Urgent)
 		}
 	}

@@ -21,7 +21,7 @@ func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, rec
 	d.findOther(ctx, r, sendErr)
 	outcome, next := decide(r, receipt, sendErr)
 	outcome.Attempt.StartedAt = started.UTC().Truncate(time.Microsecond)
-	outcome.Digest = r.delivery.IsDigest()
+	outcome.Digest, outcome.Turn = r.delivery.IsDigest(), r.turnEnd(receipt)
 	outcome.AskAt = d.askAt(r, outcome)
 	outcome.CountAs = d.unlisted.countAs(r.delivery.Channel, sendErr, outcome.Attempt.Code)
 	d.logAttempt(ctx, r, outcome)

@@ -24,6 +24,7 @@ const (
 	LargerThanLimit     = "larger_than_limit"   // than a limit of the app
 	PriorityForbidden   = "priority_forbidden"  // to this app
 	InvalidSendAt       = "invalid_send_at"
+	InvalidThread       = "invalid_thread" // resolved without a thread
 	InvalidExpiresAt    = "invalid_expires_at"
 	IdempotencyConflict = "idempotency_conflict" // the key was used for another request
 

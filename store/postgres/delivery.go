@@ -61,11 +61,20 @@ func optionalID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid:
 
 // FindDeliveries implements store.Deliveries.
 func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
-	deliveries, err := query(ctx, s.pool, sqlread.Waiting,
-		`SELECT `+sqlread.DeliveryColumns+`, d.status, `+s.Superseded()+`
+	deliveries, err := query(ctx, s.pool, sqlread.Delivery,
+		`SELECT `+sqlread.DeliveryColumns+`, d.status
 		FROM unnest($1::uuid[]) AS wanted (key), `+rowOf("deliveries", "key")+` d`, encodable(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find deliveries: %w", err)
+	}
+	if inThreads := store.InThreadOf(deliveries); len(inThreads) > 0 {
+		superseded, err := query(ctx, s.pool, scanID, // planned each time: a plan of an empty table would read all of it when it has grown
+			`SELECT d.id FROM deliveries d WHERE d.id = ANY ($1::uuid[]) AND `+s.Superseded(), pgx.QueryExecModeExec,
+			column(inThreads, func(id *uuid.UUID) string { return id.String() }))
+		if err != nil {
+			return nil, fmt.Errorf("find superseded deliveries: %w", err)
+		}
+		store.MarkSuperseded(deliveries, column(superseded, func(id *[16]byte) uuid.UUID { return *id }))
 	}
 	return deliveries, nil
 }

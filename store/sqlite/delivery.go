@@ -41,10 +41,20 @@ func optionalID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Val
 
 // FindDeliveries implements store.Deliveries.
 func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
-	deliveries, err := query(ctx, s.read, sqlread.Waiting,
-		`SELECT `+sqlread.DeliveryColumns+`, d.status, `+s.Superseded()+` FROM deliveries d WHERE d.id IN `+listed, array(ids))
+	deliveries, err := query(ctx, s.read, sqlread.Delivery,
+		`SELECT `+sqlread.DeliveryColumns+`, d.status FROM deliveries d WHERE d.id IN `+listed, array(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find deliveries: %w", err)
+	}
+	if inThreads := store.InThreadOf(deliveries); len(inThreads) > 0 {
+		superseded, err := query(ctx, s.read, func(row sqlread.Row) (id uuid.UUID, err error) {
+			err = row.Scan(&id)
+			return id, err
+		}, `SELECT d.id FROM deliveries d WHERE d.id IN `+listed+` AND `+s.Superseded(), array(inThreads))
+		if err != nil {
+			return nil, fmt.Errorf("find superseded deliveries: %w", err)
+		}
+		store.MarkSuperseded(deliveries, superseded)
 	}
 	return deliveries, nil
 }

@@ -33,31 +33,13 @@ func (r Reader) ThreadMessage(ctx context.Context, key store.ThreadMessageKey) (
 	return wrapped(m, err, "message of a thread")
 }
 
-// Superseded is the value of store.Delivery.Superseded of a delivery d. Deliveries without a thread
-// cost nothing. A later one with other quiet hours may have to wait.
+// Superseded is the condition on a delivery d of a thread that a later one had its turn, or may have it
+// now. A later one with other quiet hours may have to wait.
 func (r Reader) Superseded() string {
-	return `CASE WHEN d.thread_id IS NULL THEN false ELSE
-		EXISTS (SELECT 1 FROM thread_messages m WHERE m.recipient_value = d.recipient_value AND m.recipient_type = d.recipient_type
+	return `(EXISTS (SELECT 1 FROM thread_messages m WHERE m.recipient_value = d.recipient_value AND m.recipient_type = d.recipient_type
 			AND m.channel = d.channel AND m.thread_id = d.thread_id AND m.seq > d.thread_seq)
 		OR EXISTS (SELECT 1 FROM deliveries l
 			WHERE l.thread_id = d.thread_id AND l.recipient_value = d.recipient_value AND l.thread_seq > d.thread_seq
 				AND l.status IN ('pending', 'failed') AND l.recipient_type = d.recipient_type AND l.channel = d.channel
-				AND coalesce(l.send_at <= ` + r.Now + `, true) AND l.quiet IN ('', d.quiet)) END`
+				AND coalesce(l.send_at <= ` + r.Now + `, true) AND l.quiet IN ('', d.quiet)))`
 }
-
-// Waiting scans DeliveryColumns, a status and Superseded.
-func Waiting(row Row) (store.Delivery, error) {
-	var superseded bool
-	d, err := Delivery(rowAnd{row, &superseded})
-	d.Superseded = superseded
-	return d, err
-}
-
-// rowAnd is a row with one more column at its end.
-type rowAnd struct {
-	Row
-	last any
-}
-
-// Scan implements Row.
-func (r rowAnd) Scan(dest ...any) error { return r.Row.Scan(append(dest, r.last)...) }

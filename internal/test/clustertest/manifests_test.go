@@ -35,7 +35,7 @@ func TestManifests(t *testing.T) {
 		{"again, from the server's side", applyAgain},
 		{"the pod is admitted", admitPod},
 		{"a second installation leaves the first one alone", installAgain},
-		{"the account may create, list and delete notifications and nothing else", accountIsLimited},
+		{"the account may create, patch, list and delete notifications and nothing else", accountIsLimited},
 		{"the service notifies a user", notify},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.test(t, c) }) {
@@ -148,12 +148,12 @@ func accountIsLimited(t *testing.T, c *cluster) {
 		may := strings.Split(c.do(t, "auth", "can-i", "--list", "--no-headers", "--kubeconfig", notifier, "-n", where), "\n")
 		more := slices.DeleteFunc(may, func(rule string) bool { return slices.Contains(mayNobody, rule) })
 		require.Len(t, more, 1, "in %s it may do what every account may, and one thing more", where)
-		require.Equal(t, []string{"notifications.notification.sealos.io", "[]", "[]", "[create", "list", "delete]"}, strings.Fields(more[0]))
+		require.Equal(t, []string{"notifications.notification.sealos.io", "[]", "[]", "[create", "patch", "list", "delete]"}, strings.Fields(more[0]))
 	}
 
 	c.do(t, "auth", "can-i", "create", "notifications", "-n", "ns-alice", "--kubeconfig", notifier)
 	for _, denied := range []string{
-		"get notifications", "watch notifications", "update notifications", "patch notifications",
+		"get notifications", "watch notifications", "update notifications",
 		"deletecollection notifications", "create notifications --subresource=status", "get secrets", "list secrets",
 		"get configmaps", "create pods", "create pods --subresource=exec", "create deployments", "list namespaces", "get nodes",
 		"create serviceaccounts --subresource=token", "create clusterrolebindings", "bind clusterroles", "escalate clusterroles", "impersonate users",

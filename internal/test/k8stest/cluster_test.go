@@ -48,7 +48,7 @@ import (
 
 // Clients of the API.
 const (
-	notifier = "notifier" // may create, list and delete notifications, and nothing else
+	notifier = "notifier" // may create, patch, list and delete notifications, and nothing else
 	creator  = "creator"  // may create them only
 	desktop  = "desktop"  // may do anything with notifications
 	stranger = "stranger" // may do nothing
@@ -214,7 +214,7 @@ func authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision,
 	case name == user.APIServerUser,
 		name == desktop && about,
 		name == creator && about && a.GetVerb() == "create",
-		name == notifier && about && slices.Contains([]string{"create", "list", "delete"}, a.GetVerb()):
+		name == notifier && about && slices.Contains([]string{"create", "patch", "list", "delete"}, a.GetVerb()):
 		return authorizer.DecisionAllow, "", nil
 	}
 	return authorizer.DecisionNoOpinion, "", nil

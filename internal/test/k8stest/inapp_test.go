@@ -3,6 +3,7 @@ package k8stest
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +107,46 @@ func TestNotification(t *testing.T) {
 	list, err = inbox.List(limit.Context(t), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Len(t, list.Items, 1, "a probe leaves nothing behind")
+}
+
+// A later message of a thread replaces the content, and what the desktop has made of it.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	c := start(t, []string{"ns-alice"}, nil, notificationCRD(t, nil))
+	sender := c.provider(t, notifier, nil)
+	inbox := c.inbox(t, "ns-alice")
+	m := message("alice")
+	m.ExpiresAt = time.Now().Add(time.Hour)
+	sent, err := sender.Send(limit.Context(t), m)
+	require.NoError(t, err)
+	_, err = inbox.Patch(limit.Context(t), sent.Reference, types.JSONPatchType,
+		[]byte(`[{"op": "add", "path": "/metadata/labels", "value": {"isRead": "true"}}]`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	m.Subject, m.Body, m.ExpiresAt = "磁盘", `{"message": "disk has room", "i18ns": {"en": {"title": "T", "message": "M"}}}`, time.Time{}
+	for _, resolved := range []bool{false, true} {
+		m.Resolved = resolved
+		before := time.Now().Unix()
+		updated, err := sender.(channels.Updater).Update(limit.Context(t), sent.Reference, m)
+		require.NoError(t, err)
+		require.Equal(t, sent.Details, updated.Details)
+		n, err := inbox.Get(limit.Context(t), sent.Reference, metav1.GetOptions{})
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"isRead": strconv.FormatBool(resolved)}, n.GetLabels())
+		require.Equal(t, map[string]string{"notify.sealos.io/delivery-id": m.DeliveryID.String()}, n.GetAnnotations())
+		spec := n.Object["spec"].(map[string]any)
+		require.GreaterOrEqual(t, spec["timestamp"], before)
+		delete(spec, "timestamp")
+		require.Equal(t, map[string]any{
+			"title": "磁盘", "message": "disk has room", "from": "Sealos", "importance": "Medium", "desktopPopup": true,
+			"i18ns": map[string]any{"en": map[string]any{"title": "T", "message": "M", "from": "Sealos"}},
+		}, spec)
+	}
+	weak := c.provider(t, creator, nil)
+	_, err = weak.(channels.Updater).Update(limit.Context(t), sent.Reference, m)
+	requireError(t, err, channels.Misconfigured, "k8s_Forbidden")
+	require.NoError(t, inbox.Delete(limit.Context(t), sent.Reference, metav1.DeleteOptions{}))
+	_, err = sender.(channels.Updater).Update(limit.Context(t), sent.Reference, m)
+	requireError(t, err, channels.Permanent, "notification_gone")
 }
 
 func TestExpiresAtIsTheEnd(t *testing.T) {

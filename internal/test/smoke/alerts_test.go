@@ -27,19 +27,23 @@ func diskAlert(instance string, started time.Time) alertmanager.Alert {
 // cardTitle matches the title of a card.
 var cardTitle = regexp.MustCompile(`"content": ?"(\[[^"]*)"`)
 
-// titles waits for n messages, of which each of the receiver's two people gets one of each
-// kind, and returns the titles that the first of them got, in order.
+// titles waits for n messages and edits, of which each of the receiver's two people gets one of each
+// kind, and returns the titles that the first of them has seen, in order.
 func titles(t *testing.T, w *harness.World, n int) []string {
 	t.Helper()
 	var got []string
-	for _, arrival := range awaitArrivals(t, w, 2*n) {
-		if arrival.To == "ou_xxxxxxxx" {
-			title := cardTitle.FindStringSubmatch(arrival.Text)
-			require.NotEmpty(t, title, arrival.Text)
+	awaitChanges(t, w, 2*n)
+	for _, arrival := range w.Vendors.Inbox.Arrivals() {
+		if arrival.To != "ou_xxxxxxxx" {
+			continue
+		}
+		for _, text := range append(arrival.Was, arrival.Text) {
+			title := cardTitle.FindStringSubmatch(text)
+			require.NotEmpty(t, title, text)
 			got = append(got, title[1])
 		}
 	}
-	require.Equal(t, 2*n, w.Vendors.Inbox.Total())
+	require.Equal(t, 2*n, w.Vendors.Inbox.Changes())
 	return got
 }
 
@@ -56,13 +60,14 @@ func TestAlertmanagerResolvesByTimeoutAndFiresAgain(t *testing.T) {
 		for i := range 2 {
 			am.Post(alert)
 			link.await(http.StatusAccepted) // fires
-			awaitArrivals(t, w, 4*i+2)
+			awaitChanges(t, w, 4*i+2)
 			link.await(http.StatusAccepted) // a second later it is resolved
-			awaitArrivals(t, w, 4*i+4)
+			awaitChanges(t, w, 4*i+4)
 		}
 		require.Equal(t, []string{
 			"[FIRING:1] DiskFull eu-1", "[RESOLVED] DiskFull eu-1", "[FIRING:1] DiskFull eu-1", "[RESOLVED] DiskFull eu-1",
 		}, titles(t, w, 4))
+		require.Equal(t, 4, w.Vendors.Inbox.Total(), "what fires and what is resolved is one message")
 	})
 }
 
@@ -78,17 +83,17 @@ func TestAlertmanagerOneOfTwoAlertsFlaps(t *testing.T) {
 		for i, alert := range []alertmanager.Alert{stays, flaps} { // one by one: it tells the first at once
 			am.Post(alert)
 			link.await(http.StatusAccepted)
-			awaitArrivals(t, w, 2*i+2)
+			awaitChanges(t, w, 2*i+2)
 		}
 		for i := range 2 {
 			ended := flaps
 			ended.EndsAt = time.Now()
 			am.Post(ended)
 			link.await(http.StatusAccepted)
-			awaitArrivals(t, w, 4*i+6)
+			awaitChanges(t, w, 4*i+6)
 			am.Post(flaps)
 			link.await(http.StatusAccepted)
-			awaitArrivals(t, w, 4*i+8)
+			awaitChanges(t, w, 4*i+8)
 		}
 		require.Equal(t, []string{
 			"[FIRING:1] DiskFull eu-1", "[FIRING:2] DiskFull eu-1",
@@ -175,7 +180,7 @@ func TestBothHalvesOfAnAlertmanagerPair(t *testing.T) {
 			answers[limit.Receive(t, l.answers, "an answer")]++
 		}
 		require.Equal(t, map[int]int{http.StatusAccepted: 1, http.StatusOK: 1}, answers, i)
-		awaitArrivals(t, w, 2*i+2)
+		awaitChanges(t, w, 2*i+2)
 	}
 	require.Equal(t, []string{
 		"[FIRING:1] DiskFull eu-1", "[RESOLVED] DiskFull eu-1", "[FIRING:1] DiskFull eu-1",

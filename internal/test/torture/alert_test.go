@@ -19,7 +19,7 @@ import (
 func TestAlertsThatFlap(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
-	s.Configure(map[string]string{"integrations": `{receivers: {flap: {
+	s.Configure(map[string]string{"integrations": `{receivers: {flap: {thread: none,
 		channels: {feishu_app: {template: alert}}, recipients: [{type: email, value: user@example.com}]}}}`})
 	s.open(3)
 	s.fleet.any().Do(http.StatusCreated, http.MethodPost, "/api/v1/templates",

@@ -34,6 +34,14 @@ var codes = map[string]string{
 	"230075": "Sending encrypted messages is not supported.",
 	"230099": "Failed to create card content.",
 	"232009": "Your request specifies a chat which has already been dissolved.",
+	// 更新已发送的消息卡片, 编辑消息
+	"230011": "The message is recalled.",
+	"230031": "Message can only be modified within 14 days after sending.",
+	"230050": "The message is invisible to the operator.",
+	"230071": "The operator is not the sender of the message.",
+	"230072": "The message has reached the number of times it can be edited.",
+	"230073": "The message in the secret group is not allowed to be edited.",
+	"230074": "The message in the third-party encryption group is not allowed to be edited.",
 	// 发送应用内加急
 	"230012": "Bot is NOT the sender of the message.",
 	"230023": "The user has too many unread urgent messages.",

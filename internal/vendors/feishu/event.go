@@ -86,7 +86,7 @@ func (p *Platform) Press(ctx context.Context, user, messageID string, value map[
 	case schemaOf(before.Text) == "2.0" && schemaOf(card) != "2.0":
 		return Toast{}, ErrSchema
 	}
-	p.Inbox().Edit(messageID, card)
+	p.Inbox().Edit(messageID, "", card)
 	return answer.Toast, nil
 }
 

@@ -3,6 +3,8 @@
 // https://open.feishu.cn/document/ as of 2025-08:
 //   - 自建应用获取 tenant_access_token: server-docs/authentication-management/access-token/tenant_access_token_internal
 //   - 发送消息: server-docs/im-v1/message/create
+//   - 更新已发送的消息卡片: server-docs/im-v1/message-card/patch
+//   - 编辑消息: server-docs/im-v1/message/update
 //   - 发送应用内加急, 发送短信加急, 发送电话加急: server-docs/im-v1/buzz-messages/urgent_app, urgent_sms, urgent_phone
 //   - 通过手机号或邮箱获取用户 ID: server-docs/contact-v3/user/batch_get_id
 //   - 获取单个用户信息: server-docs/contact-v3/user/get
@@ -13,7 +15,8 @@
 //
 // Three answers are on no page and known from use: a repeated uuid is answered with the
 // first message's id, and the token's call answers 10003 for a wrong id and 10014 for a
-// wrong secret. The protocol of the long connection is that of the platform's SDKs, package ws.
+// wrong secret. A card that is not shared, before or after, must not be updated, by the page; here
+// that is refused. The protocol of the long connection is that of the platform's SDKs, package ws.
 package feishu
 
 import (
@@ -33,6 +36,7 @@ import (
 const (
 	Token    = "token"
 	Messages = "messages"
+	Edit     = "edit"
 	Urgent   = "urgent"
 	Users    = "users"
 	User     = "user"
@@ -58,7 +62,8 @@ type Platform struct {
 
 	mu           sync.Mutex
 	token        string
-	sent         map[string]sent // by uuid
+	sent         map[string]sent     // by uuid
+	messages     map[string]*message // by id
 	invalidUsers map[string]bool
 	unknownMails map[string]bool
 	outside      map[string]bool // chats that the bot is not in
@@ -82,6 +87,7 @@ func New(appID, appSecret string, inbox *vendors.Inbox) *Platform {
 		appID: appID, appSecret: appSecret,
 		token:        newToken(),
 		sent:         map[string]sent{},
+		messages:     map[string]*message{},
 		invalidUsers: map[string]bool{},
 		unknownMails: map[string]bool{},
 		outside:      map[string]bool{},
@@ -92,6 +98,8 @@ func New(appID, appSecret string, inbox *vendors.Inbox) *Platform {
 	p.Know(Codes())
 	p.HandleFunc("POST /open-apis/auth/v3/tenant_access_token/internal", p.serve(Token, p.issueToken))
 	p.HandleFunc("POST /open-apis/im/v1/messages", p.serve(Messages, p.authorized(p.createMessage)))
+	p.HandleFunc("PATCH /open-apis/im/v1/messages/{id}", p.serve(Edit, p.authorized(p.updateCard)))
+	p.HandleFunc("PUT /open-apis/im/v1/messages/{id}", p.serve(Edit, p.authorized(p.editMessage)))
 	p.HandleFunc("PATCH /open-apis/im/v1/messages/{id}/{urgent}", p.serve(Urgent, p.authorized(p.urge)))
 	p.HandleFunc("POST /open-apis/contact/v3/users/batch_get_id", p.serve(Users, p.authorized(p.batchGetID)))
 	p.HandleFunc("GET /open-apis/contact/v3/users/{id}", p.serve(User, p.authorized(p.getUser)))

@@ -106,6 +106,41 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestEdits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBot(t)
+		send := func(msgType, content string) string {
+			_, answer := b.call(t, "POST", "/open-apis/im/v1/messages?receive_id_type=open_id",
+				fmt.Sprintf(`{"receive_id":"ou_1","msg_type":%q,"content":%q}`, msgType, content))
+			return "/open-apis/im/v1/messages/" + answer["data"].(map[string]any)["message_id"].(string)
+		}
+		edit := func(method, path, body string, code int) {
+			t.Helper()
+			_, answer := b.call(t, method, path, body)
+			require.EqualValues(t, code, answer["code"], answer)
+		}
+		const shared, text = `{"content":"{\"config\":{\"update_multi\":true}}"}`, `{"msg_type":"text","content":"{\"text\":\"new\"}"}`
+		card, single, plain := send("interactive", `{"config":{"update_multi":true}}`), send("interactive", `{}`), send("text", `{"text":"old"}`)
+		edit("PATCH", card, shared, 0)
+		edit("PATCH", card, `{"content":"{}"}`, 230001) // not shared any more
+		edit("PATCH", single, shared, 230001)
+		edit("PATCH", plain, shared, 230001) // no card
+		edit("PATCH", card+"x", shared, 230001)
+		edit("PUT", card, text, 230054)
+		edit("PUT", card, `{"msg_type":"interactive","content":"{}"}`, 230001)
+		edit("PUT", plain, `{"msg_type":"text","content":"{}"}`, 230001)
+		for range 20 {
+			edit("PUT", plain, text, 0)
+		}
+		edit("PUT", plain, text, 230072)
+		require.Equal(t, "new", b.Inbox().Arrivals()[2].Text)
+		require.Equal(t, 3+21, b.Inbox().Changes())
+		time.Sleep(14*24*time.Hour + time.Second) // of the bubble's clock
+		edit("PATCH", card, shared, 230031)
+	})
+}
+
 func TestTokenIsChecked(t *testing.T) {
 	t.Parallel()
 	b := newBot(t)

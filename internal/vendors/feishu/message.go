@@ -58,6 +58,7 @@ func (p *Platform) createMessage(r request) answer {
 	if body.UUID != "" {
 		p.sent[body.UUID] = sent{messageID: id, at: time.Now()}
 	}
+	p.messages[id] = &message{msgType: body.MsgType, shared: shared(body.MsgType, text), at: time.Now()}
 	p.Inbox().Add(vendors.Arrival{
 		ID: id, Channel: "feishu_app", ToType: idType, To: body.ReceiveID,
 		Kind: body.MsgType, Text: text, Mark: body.UUID, Mentions: mentioned(body.MsgType, text),

@@ -24,6 +24,7 @@ import (
 const (
 	Create = "create"
 	Get    = "get"
+	Patch  = "patch"
 	List   = "list"
 	Delete = "delete"
 )
@@ -59,6 +60,7 @@ func New(token string, inbox *vendors.Inbox) *Cluster {
 	const path = group + "/namespaces/{namespace}/notifications"
 	c.HandleFunc("POST "+path, c.serve(Create, c.create))
 	c.HandleFunc("GET "+path+"/{name}", c.serve(Get, c.get))
+	c.HandleFunc("PATCH "+path+"/{name}", c.serve(Patch, c.patch))
 	c.HandleFunc("DELETE "+path+"/{name}", c.serve(Delete, c.delete))
 	c.HandleFunc("GET "+path, c.serve(List, c.list))
 	c.HandleFunc("GET "+group+"/notifications", c.serve(List, c.list))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -30,6 +32,7 @@ type metadata struct {
 	Namespace         string            `json:"namespace"`
 	UID               string            `json:"uid"`
 	CreationTimestamp time.Time         `json:"creationTimestamp"`
+	Labels            map[string]string `json:"labels,omitempty"`
 	Annotations       map[string]string `json:"annotations,omitempty"`
 }
 
@@ -121,6 +124,50 @@ func (c *Cluster) get(r *http.Request, _ []byte) vendors.Answer {
 	o, exists := c.objects[r.PathValue("namespace")+"/"+name]
 	if !exists {
 		return refused(apierrors.NewNotFound(notifications, name))
+	}
+	return answer(http.StatusOK, o)
+}
+
+// patch changes a Notification by a JSON Patch (RFC 6902) that adds or replaces some of its members.
+// It runs with c.mu held.
+func (c *Cluster) patch(r *http.Request, body []byte) vendors.Answer {
+	name := r.PathValue("name")
+	id := r.PathValue("namespace") + "/" + name
+	o, exists := c.objects[id]
+	var operations []struct {
+		Op    string          `json:"op"`
+		Path  string          `json:"path"`
+		Value json.RawMessage `json:"value"`
+	}
+	switch {
+	case r.Header.Get("Content-Type") != "application/json-patch+json":
+		return refused(&apierrors.StatusError{ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure, Code: http.StatusUnsupportedMediaType, Reason: metav1.StatusReasonUnsupportedMediaType,
+			Message: "the body of the request was in an unknown format",
+		}})
+	case !exists:
+		return refused(apierrors.NewNotFound(notifications, name))
+	case json.Unmarshal(body, &operations) != nil:
+		return refused(apierrors.NewBadRequest("the patch is no list of operations"))
+	}
+	for _, op := range operations {
+		members := map[string]any{"/spec": &o.Spec, "/metadata/labels": &o.Metadata.Labels, "/metadata/annotations": &o.Metadata.Annotations}
+		member, known := members[op.Path]
+		if op.Op != "add" && op.Op != "replace" || !known {
+			return refused(apierrors.NewBadRequest("this API does not know the operation " + op.Op + " on " + op.Path))
+		}
+		reflect.ValueOf(member).Elem().SetZero()
+		if err := json.Unmarshal(op.Value, member); err != nil {
+			return refused(apierrors.NewBadRequest(err.Error()))
+		}
+	}
+	if invalid := o.invalid(); len(invalid) > 0 {
+		return refused(apierrors.NewInvalid(kind, name, invalid))
+	}
+	c.objects[id] = o
+	c.Inbox().Edit(id, *o.Spec.Title, *o.Spec.Message)
+	if o.Metadata.Labels["isRead"] == "true" {
+		c.Inbox().Note(id, "marked as read")
 	}
 	return answer(http.StatusOK, o)
 }
