@@ -259,13 +259,13 @@ func (s *stage) settle() {
 // and every success must have arrived.
 func (s *stage) close() books {
 	s.t.Helper()
-	b := s.settle()
+	b := s.balance()
 	require.Zero(s.t, b.unsent, "success without an arrival: %+v", b)
 	return b
 }
 
-// settle is close without a look at what has arrived.
-func (s *stage) settle() books {
+// balance is close without a look at what has arrived.
+func (s *stage) balance() books {
 	s.t.Helper()
 	s.drain()
 	s.settle()

@@ -59,7 +59,7 @@ func TestKillWhileThreadsAreEdited(t *testing.T) {
 	}
 	load.stop()
 	s.rescue()
-	b := s.settle()
+	b := s.balance()
 
 	last := map[string]int{} // the highest count of each caller that was accepted
 	rows, err := s.db.Query(t.Context(), `SELECT idempotency_key FROM notifications`)
