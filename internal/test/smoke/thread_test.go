@@ -28,7 +28,8 @@ func TestThreadFromTheCommandLine(t *testing.T) {
 		send := func(state string, more ...string) client.Notification {
 			args := append([]string{"send", "-t", "feishu_app=card", "-t", "inapp=notice", "-t", "email=mail", "-p", "state=" + state,
 				"--to", "feishu_user_id:ou_alice", "--to", "user_id:alice", "--to", "email=email:alice@example.com", "--thread", "db-7", "--wait"}, more...)
-			return runJSON[client.Notification](c, 0, args...)
+			sent := runJSON[client.Notification](c, 0, args...)
+			return runJSON[client.Notification](c, 0, "notifications", "show", sent.ID) // with its deliveries
 		}
 		first := send("down")
 		second := send("up", "--resolved")
