@@ -105,6 +105,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		"link-keys":     "admin",
 		"suppressions":  "admin",
 		"endpoints":     "send",
+		"incidents":     "send",
 	}
 	roles := map[string]string{"sender": "send", "editor": "templates", "root": "admin"}
 	guarded := 0
@@ -147,7 +148,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			require.Contains(t, a.text, "role "+lacks[0])
 		}
 	}
-	require.Equal(t, 86, guarded)
+	require.Equal(t, 88, guarded)
 }
 
 // TestEveryRouteHidesWhatIsAnothers reads the routes from the running server, so
@@ -205,7 +206,7 @@ func TestEveryRouteHidesWhatIsAnothers(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 25, hidden)
+	require.Equal(t, 26, hidden)
 }
 
 func TestUnknownPathsBelowTheAPINeedCredentialsToo(t *testing.T) {

@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // ServerConfig is the `server` section.
 type ServerConfig struct {
@@ -62,6 +66,34 @@ type Receiver struct {
 	Thread     string                     `yaml:"thread" doc:"name of the thread that all its alerts are in; none: they are in no thread; left out: each group is a thread of its own, in which the message that tells of alerts becomes the one that tells that they are resolved"`
 	// RemindAfter must be shorter than the sender's repeat interval.
 	RemindAfter time.Duration `yaml:"remindAfter" doc:"tell again what still fires, when the sender repeats it and the last telling is that old; 0: never"`
+	// Acknowledge, Escalation and Repeat are as in a request.
+	Acknowledge bool           `yaml:"acknowledge" doc:"somebody is asked to acknowledge what fires; so they are with escalation"`
+	Escalation  []ReceiverStep `yaml:"escalation" doc:"what is sent while nobody has acknowledged what fires"`
+	Repeat      int            `yaml:"repeat" doc:"how often the escalation begins again, up to 10 times"`
+}
+
+// ReceiverStep is a step of the escalation of alerts.
+type ReceiverStep struct {
+	After      time.Duration              `yaml:"after" required:"true" doc:"how long after the alerts, from 1s to 168h, in ascending order"`
+	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"as those of the receiver"`
+	Recipients []ReceiverRecipient        `yaml:"recipients" doc:"of the channels that have none of their own; left out: those of the receiver"`
+	If         string                     `yaml:"if" doc:"failed or unread; empty: in any case"`
+}
+
+// StepRecipients returns who gets what a step sends over a channel that has no recipients of its own, or
+// in the step: those that the receiver has for the channel, or else its own, or else those of all its channels.
+func (r Receiver) StepRecipients(channel string) []ReceiverRecipient {
+	if own := r.Channels[channel].Recipients; own != nil {
+		return own
+	}
+	if r.Recipients != nil {
+		return r.Recipients
+	}
+	var all []ReceiverRecipient
+	for _, name := range slices.Sorted(maps.Keys(r.Channels)) {
+		all = append(all, r.Channels[name].Recipients...)
+	}
+	return all
 }
 
 // ReceiverChannel names the template of one channel, and may narrow whom it reaches.

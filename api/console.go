@@ -201,6 +201,39 @@ func (c consoleAPI) Cancel(ctx context.Context, id string) error {
 	return err
 }
 
+func (c consoleAPI) Incidents(ctx context.Context, status store.IncidentStatus, after uuid.UUID, limit int) ([]store.Incident, error) {
+	if err := maySend(ctx); err != nil {
+		return nil, err
+	}
+	return c.s.incidents(ctx, store.IncidentFilter{Status: status}, after, limit)
+}
+
+func (c consoleAPI) Incident(ctx context.Context, id string) (store.Incident, error) {
+	if err := maySend(ctx); err != nil {
+		return store.Incident{}, err
+	}
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return store.Incident{}, errNotFound
+	}
+	found, err := c.s.store.FindIncidents(ctx, []uuid.UUID{parsed})
+	if err != nil {
+		return store.Incident{}, err
+	}
+	if caller := callerOf(ctx); len(found) == 0 || found[0].AppID != caller.AppID && !caller.may(RoleAdmin) {
+		return store.Incident{}, errNotFound
+	}
+	return found[0], nil
+}
+
+func (c consoleAPI) Acknowledge(ctx context.Context, id, note string) error {
+	if err := maySend(ctx); err != nil {
+		return err
+	}
+	_, err := c.s.acknowledge(ctx, &acknowledgeInput{ID: id, jsonBody: jsonBody[acknowledgeRequest]{acknowledgeRequest{Note: note}}}, store.OverConsole)
+	return err
+}
+
 func (c consoleAPI) Retry(ctx context.Context, id, provider string) error {
 	if err := maySend(ctx); err != nil {
 		return err

@@ -214,15 +214,16 @@ func (a *accepter) Accept(_ context.Context, r accepting.Request) (accepting.Acc
 
 // deliveryControl records requests and returns what a test sets.
 type deliveryControl struct {
-	erasures  []steering.EraseRequest
-	erased    steering.Erased
-	cancelled []uuid.UUID
-	by        []store.Actor
-	retried   []store.Delivery
-	providers []string
-	requests  []steering.RequeueRequest
-	done      steering.Requeued
-	err       error
+	erasures     []steering.EraseRequest
+	erased       steering.Erased
+	cancelled    []uuid.UUID
+	acknowledged []steering.Acknowledgement
+	by           []store.Actor
+	retried      []store.Delivery
+	providers    []string
+	requests     []steering.RequeueRequest
+	done         steering.Requeued
+	err          error
 }
 
 func (s *deliveryControl) SetBreaker(context.Context, string, bool, store.Actor) error { return nil }
@@ -231,6 +232,12 @@ func (s *deliveryControl) Cancel(_ context.Context, notification uuid.UUID, by s
 	s.by = append(s.by, by)
 	s.cancelled = append(s.cancelled, notification)
 	return s.err
+}
+
+func (s *deliveryControl) Acknowledge(_ context.Context, a steering.Acknowledgement, by store.Actor) (store.Incident, bool, error) {
+	s.by, s.acknowledged = append(s.by, by), append(s.acknowledged, a)
+	now := store.Now()
+	return store.Incident{ID: a.IncidentID, OpenedAt: now, AcknowledgedAt: &now, AcknowledgedBy: a.By, Over: a.Over, Note: a.Note}, len(s.acknowledged) == 1, s.err
 }
 
 func (s *deliveryControl) Requeue(_ context.Context, d store.Delivery, provider string, by store.Actor) error {
@@ -333,6 +340,7 @@ type memory struct {
 	mu            sync.Mutex
 	notifications map[uuid.UUID]store.Notification
 	deliveries    []store.Delivery
+	incidents     []store.Incident
 	message       store.Message
 	attempts      []store.Attempt
 	templates     map[string]store.Template
@@ -410,6 +418,28 @@ func (m *memory) fail(err error) {
 func (m *memory) Ping(context.Context) error {
 	defer m.lock()()
 	return m.err
+}
+
+func (m *memory) ListIncidents(_ context.Context, f store.IncidentFilter, _ uuid.UUID, limit int) ([]store.Incident, error) {
+	defer m.lock()()
+	var found []store.Incident
+	for _, i := range m.incidents {
+		if (f.AppID == "" || f.AppID == i.AppID) && (f.Status == "" || f.Status == i.Status()) && len(found) < limit {
+			found = append(found, i)
+		}
+	}
+	return found, m.err
+}
+
+func (m *memory) FindIncidents(_ context.Context, ids []uuid.UUID) ([]store.Incident, error) {
+	defer m.lock()()
+	var found []store.Incident
+	for _, i := range m.incidents {
+		if slices.Contains(ids, i.ID) {
+			found = append(found, i)
+		}
+	}
+	return found, m.err
 }
 
 func (m *memory) Notification(_ context.Context, id uuid.UUID) (store.Notification, error) {

@@ -98,7 +98,6 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 	}
 	request := accepting.Request{
 		IdempotencyKey: source + "-" + id.String(), // what was last told decides what is a repetition
-		Channels:       map[string]accepting.ChannelRequest{},
 		Kind:           r.Kind,
 		Locale:         r.Locale,
 		Thread:         r.thread(source, group),
@@ -109,14 +108,35 @@ func (r Receiver) request(source string, group alertGroupRequest) (accepting.Req
 			Content:  group.content(),
 		},
 	}
-	for name, channel := range r.Channels {
-		request.Channels[name] = accepting.ChannelRequest{
+	request.Channels = receiverChannels(r.Channels)
+	request.Recipients = accepting.To(configured(r.Recipients)...)
+	request.Resolved = group.Status == alertResolved && request.Thread != ""
+	if group.Status == alertFiring {
+		request.Acknowledge, request.Escalation, request.Repeat = r.Acknowledge, r.Steps(), r.Repeat
+	}
+	return request, nil
+}
+
+// Steps returns the escalation as a request has it.
+func (r Receiver) Steps() []accepting.Step {
+	var steps []accepting.Step
+	for _, s := range r.Escalation {
+		steps = append(steps, accepting.Step{
+			After: s.After, Channels: receiverChannels(s.Channels), Recipients: accepting.To(configured(s.Recipients)...), If: store.Condition(s.If),
+		})
+	}
+	return steps
+}
+
+// receiverChannels returns the channels of a receiver as a request has them.
+func receiverChannels(configuredChannels map[string]ReceiverChannel) map[string]accepting.ChannelRequest {
+	channels := map[string]accepting.ChannelRequest{}
+	for name, channel := range configuredChannels {
+		channels[name] = accepting.ChannelRequest{
 			Template: channel.Template, Recipients: accepting.To(configured(channel.Recipients)...), Mention: configured(channel.Mention),
 		}
 	}
-	request.Recipients = accepting.To(configured(r.Recipients)...)
-	request.Resolved = group.Status == alertResolved && request.Thread != ""
-	return request, nil
+	return channels
 }
 
 // noThread is the value of a receiver's thread that keeps its alerts out of threads.

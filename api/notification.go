@@ -37,6 +37,9 @@ type notificationRequest struct {
 	Kind           string                    `json:"kind,omitempty" maxLength:"64" doc:"name of a kind, which decides over which channels, when and how often it may reach somebody; none when left out" example:"billing"`
 	Thread         string                    `json:"thread,omitempty" maxLength:"255" doc:"name of the thread, among those of the app: its later notifications edit the message of the first one where the channel can, and replace those that still wait" example:"incident-001"`
 	Resolved       bool                      `json:"resolved,omitempty" doc:"what the thread is about is over; needs thread"`
+	Acknowledge    bool                      `json:"acknowledge,omitempty" doc:"somebody is asked to acknowledge it; true with escalation"`
+	Escalation     []stepRequest             `json:"escalation,omitempty" minItems:"1" maxItems:"10" nullable:"false" doc:"what is sent while nobody has acknowledged it, each step as a notification of its own with high priority, which is accepted now"`
+	Repeat         int                       `json:"repeat,omitempty" minimum:"0" maximum:"10" doc:"how often the escalation begins again, at the time of its last step"`
 }
 
 type channelRequest struct {
@@ -68,6 +71,7 @@ type acceptedView struct {
 	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many of the deliveries were cancelled at once, by code (capped, opted_out, suppressed); left out when none was" example:"{\"capped\": 2}"`
 	Contacts       *reachView      `json:"contacts,omitempty" doc:"what the contacts and groups among the recipients came to; missing when there are none"`
 	Expansion      *expansionView  `json:"expansion,omitempty" doc:"how far the deliveries to a large group are made; missing when all were made at once"`
+	Incident       *incidentView   `json:"incident,omitempty" doc:"what somebody is asked to acknowledge; missing when nobody is"`
 }
 
 type expansionView struct {
@@ -125,6 +129,8 @@ type notificationView struct {
 	Thread         string          `json:"thread" doc:"name of the thread; empty: none"`
 	Resolved       bool            `json:"resolved" doc:"what the thread is about is over"`
 	Withheld       map[string]int  `json:"withheld,omitempty" doc:"how many deliveries were cancelled when they were made, by code (capped, opted_out, suppressed); left out when none was"`
+	IncidentID     *uuid.UUID      `json:"incidentId,omitempty" format:"uuid" doc:"of the incident that it has opened, or is a step of; left out when there is none"`
+	Incident       *incidentView   `json:"incident,omitempty" doc:"the incident; only when one notification is read"`
 	Test           bool            `json:"test" doc:"true when it tests a template, or was sent with a test secret"`
 	CreatedAt      time.Time       `json:"createdAt"`
 	UpdatedAt      time.Time       `json:"updatedAt"`
@@ -143,9 +149,9 @@ type countsView struct {
 type sendInput struct{ jsonBody[notificationRequest] }
 
 func (r notificationRequest) request() accepting.Request {
-	request := accepting.Request{
+	return accepting.Request{
 		IdempotencyKey: r.IdempotencyKey,
-		Channels:       make(map[string]accepting.ChannelRequest, len(r.Channels)),
+		Channels:       channelsOf(r.Channels),
 		Recipients:     recipientsOf(r.Recipients),
 		SendAt:         microseconds(r.SendAt),
 		ExpiresAt:      microseconds(r.ExpiresAt),
@@ -154,13 +160,20 @@ func (r notificationRequest) request() accepting.Request {
 		Thread:         r.Thread,
 		Resolved:       r.Resolved,
 		Locale:         r.Locale,
+		Acknowledge:    r.Acknowledge,
+		Repeat:         r.Repeat,
 	}
-	for name, c := range r.Channels {
-		request.Channels[name] = accepting.ChannelRequest{
+}
+
+// channelsOf returns the channels of a request.
+func channelsOf(requested map[string]channelRequest) map[string]accepting.ChannelRequest {
+	channels := make(map[string]accepting.ChannelRequest, len(requested))
+	for name, c := range requested {
+		channels[name] = accepting.ChannelRequest{
 			Template: c.Template, Params: c.Params, Recipients: recipientsOf(c.Recipients), Mention: peopleOf(c.Mention),
 		}
 	}
-	return request
+	return channels
 }
 
 // recipientsOf returns the recipients of a request; nil when there are none.
@@ -217,7 +230,12 @@ func (s *Server) sendNotification(ctx context.Context, in *sendInput) (*sendOutp
 	if err := in.body.checkRecipients(); err != nil {
 		return nil, err
 	}
-	return s.send(ctx, in.body.request())
+	request := in.body.request()
+	var err error
+	if request.Escalation, err = in.body.steps(); err != nil {
+		return nil, err
+	}
+	return s.send(ctx, request)
 }
 
 // send accepts a notification of the caller.
@@ -238,6 +256,9 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 		Contacts:       viewReach(accepted.Reach),
 		Expansion:      viewExpansion(accepted.Expansion),
 	}}
+	if out.Body.Incident, err = s.incidentOf(ctx, accepted.IncidentID); err != nil {
+		return nil, err
+	}
 	if accepted.Replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
 	}
@@ -254,12 +275,15 @@ func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) 
 		return nil, err
 	}
 	v := viewNotification(ctx, n)
+	if v.Incident, err = s.incidentOf(ctx, n.IncidentID); err != nil {
+		return nil, err
+	}
 	v.Tasks = []deliveryView{}
 	return answerList(ctx, s, s.deliveriesOf(n.ID, uuid.Nil, 0, v))
 }
 
 func viewNotification(ctx context.Context, n store.Notification) notificationView {
-	return notificationView{
+	v := notificationView{
 		ID:             n.ID,
 		IdempotencyKey: n.IdempotencyKey,
 		SenderAppID:    n.AppID,
@@ -279,6 +303,10 @@ func viewNotification(ctx context.Context, n store.Notification) notificationVie
 		CreatedAt:      n.CreatedAt.UTC(),
 		UpdatedAt:      n.UpdatedAt.UTC(),
 	}
+	if n.IncidentID != uuid.Nil {
+		v.IncidentID = &n.IncidentID
+	}
+	return v
 }
 
 // notificationOf returns a notification that the caller may see, or errNotFound.

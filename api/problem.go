@@ -208,7 +208,7 @@ func (s *Server) problem(err error) *Problem {
 func refusalProblem(r *refusal.Error) *Problem {
 	status := http.StatusUnprocessableEntity
 	switch r.Code {
-	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired, refusal.Erased:
+	case refusal.IdempotencyConflict, refusal.DeliveryOpen, refusal.DeliveryArrived, refusal.Expired, refusal.Erased, refusal.NoIncident:
 		status = http.StatusConflict
 	case refusal.InvalidTemplate, refusal.InvalidLocale:
 		status = http.StatusBadRequest

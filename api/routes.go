@@ -51,6 +51,14 @@ func (s *Server) notificationRoutes(api huma.API) {
 		method: http.MethodPost, path: notifications + "/{id}/cancel", id: "cancelNotification", role: RoleSend,
 		summary: "Cancel the deliveries that were not sent", description: cancelDescription, errors: []int{404},
 	}, s.cancelNotification)
+	addRoute(s, api, route{
+		method: http.MethodPost, path: notifications + "/{id}/ack", id: "acknowledgeNotification", role: RoleSend,
+		summary: "Acknowledge a notification", description: acknowledgeDescription, errors: []int{400, 404, 409, 413, 415, 422},
+	}, s.acknowledgeNotification)
+	addRoute(s, api, route{
+		method: http.MethodGet, path: apiPrefix + "/incidents", id: "listIncidents", role: RoleSend,
+		summary: "List incidents, newest first", strictQuery: true, errors: []int{400, 422},
+	}, s.listIncidents)
 }
 
 func (s *Server) deliveryRoutes(api huma.API) {

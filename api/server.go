@@ -67,6 +67,7 @@ type DeliveryControl interface {
 	RequeueMatching(ctx context.Context, req steering.RequeueRequest) (steering.Requeued, error)
 	Erase(ctx context.Context, req steering.EraseRequest, by store.Actor) (steering.Erased, error)
 	Admits(provider, app string) bool
+	Acknowledge(ctx context.Context, a steering.Acknowledgement, by store.Actor) (incident store.Incident, changed bool, err error)
 	SetBreaker(ctx context.Context, provider string, open bool, by store.Actor) error
 }
 
@@ -92,6 +93,8 @@ type Store interface {
 	store.Contacts
 	store.Endpoints
 	Notification(ctx context.Context, id uuid.UUID) (store.Notification, error)
+	FindIncidents(ctx context.Context, ids []uuid.UUID) ([]store.Incident, error)
+	ListIncidents(ctx context.Context, f store.IncidentFilter, after uuid.UUID, limit int) ([]store.Incident, error)
 	ListNotifications(ctx context.Context, f store.NotificationFilter, after uuid.UUID, limit int) ([]store.Notification, error)
 	DeliveriesOf(ctx context.Context, notificationID, after uuid.UUID, limit int) ([]store.Delivery, error)
 	ListDeliveries(ctx context.Context, f store.DeliveryFilter, after uuid.UUID, limit int) ([]store.Delivery, error)

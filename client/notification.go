@@ -40,6 +40,12 @@ type SendRequest struct {
 	// says that what the thread is about is over.
 	Thread   string `json:"thread,omitempty"`
 	Resolved bool   `json:"resolved,omitempty"`
+
+	// Acknowledge asks somebody to acknowledge the notification. Escalation does so, too, and is what
+	// is sent until then, and Repeat how often it begins again.
+	Acknowledge bool   `json:"acknowledge,omitempty"`
+	Escalation  []Step `json:"escalation,omitempty"`
+	Repeat      int    `json:"repeat,omitempty"`
 }
 
 // Message is the template and the params for a channel.
@@ -79,6 +85,8 @@ type Accepted struct {
 	Contacts *Reach `json:"contacts,omitempty"`
 	// Expansion is how far the deliveries to a large group are made; nil when all were made at once.
 	Expansion *Expansion `json:"expansion,omitempty"`
+	// Incident is what somebody is asked to acknowledge; nil when nobody is.
+	Incident *Incident `json:"incident,omitempty"`
 
 	// Replayed is true when the request was accepted before.
 	Replayed bool `json:"-"`
@@ -123,11 +131,13 @@ type Notification struct {
 	SendAt         *time.Time     `json:"sendAt"`    // nil: at once
 	ExpiresAt      *time.Time     `json:"expiresAt"` // nil: never
 	Priority       string         `json:"priority"`
-	Kind           string         `json:"kind"`               // empty: none
-	Thread         string         `json:"thread"`             // empty: none
-	Resolved       bool           `json:"resolved"`           // what the thread is about is over
-	Withheld       map[string]int `json:"withheld,omitempty"` // deliveries that were cancelled when they were made, by code
-	Test           bool           `json:"test"`               // made by Client.TestTemplate, or with a test secret
+	Kind           string         `json:"kind"`                 // empty: none
+	Thread         string         `json:"thread"`               // empty: none
+	Resolved       bool           `json:"resolved"`             // what the thread is about is over
+	Withheld       map[string]int `json:"withheld,omitempty"`   // deliveries that were cancelled when they were made, by code
+	IncidentID     string         `json:"incidentId,omitempty"` // that it has opened, or belongs to; empty: none
+	Incident       *Incident      `json:"incident,omitempty"`   // only in the answer of Client.Notification
+	Test           bool           `json:"test"`                 // made by Client.TestTemplate, or with a test secret
 	CreatedAt      time.Time      `json:"createdAt"`
 	UpdatedAt      time.Time      `json:"updatedAt"`
 	Tasks          []Delivery     `json:"tasks,omitempty"` // the deliveries; only in the answer of Client.Notification

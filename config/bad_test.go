@@ -111,6 +111,13 @@ var bad = map[string][]string{
 		":4: providers.feishu.type: is required; there are: feishu_app, test_sms",
 		":6: providers.empty.type: is required; there are: feishu_app, test_sms",
 	},
+	"escalation": {
+		":19: integrations.receivers.order.escalation[1].after: must not be less than that of the step before",
+		":24: integrations.receivers.unknown.escalation[0].channels.carrier_pigeon: unknown channel; there are: feishu_app, sms",
+		":29: integrations.receivers.nobody.escalation[0].channels.feishu_app: no recipient fits; it takes feishu_user_id, email",
+		":29: integrations.receivers.nobody.escalation[0].recipients[0].type: fits none of the receiver's channels",
+		":33: integrations.receivers.repeat.repeat: repeats the steps of escalation, and there are none",
+	},
 	"receivers": {
 		":33: integrations.receivers.unknown-keys.channel: unknown key",
 		":35: integrations.receivers.unknown-keys.channels.feishu_app.params: unknown key",

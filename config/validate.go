@@ -15,6 +15,7 @@ import (
 	"github.com/labring/sealos-notify/api"
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -252,9 +253,40 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 	if receiver.Apps != nil && len(receiver.Apps) == 0 {
 		r.problem(key+".apps", "must have at least one element; leave it out to let every app post")
 	}
-	var types []channels.Type // of the channels that have no recipients of their own
-	for _, name := range slices.Sorted(maps.Keys(receiver.Channels)) {
-		channel := receiver.Channels[name]
+	types := r.validateReceiverChannels(key, receiver.Channels, receiver.Recipients)
+	if len(receiver.Recipients) == 0 && (len(types) > 0 || len(receiver.Channels) == 0) {
+		r.problem(key+".recipients", "is required, unless each channel has its own")
+	}
+	r.validateAddressList(key+".recipients", receiver.Recipients, append(types, r.validateEscalation(key, receiver)...))
+}
+
+// validateEscalation checks the steps of a receiver, and returns the types of their channels that have no
+// recipients of their own.
+func (r *reader) validateEscalation(key string, receiver api.Receiver) (types []channels.Type) {
+	steps := accepting.Request{Alerts: &accepting.Alerts{}, Escalation: receiver.Steps(), Repeat: receiver.Repeat}
+	var refused *refusal.Error
+	if errors.As(steps.CheckEscalation(), &refused) {
+		r.problem(key+"."+refused.Field, "%s", refused.Message)
+	}
+	for i, step := range receiver.Escalation {
+		key := fmt.Sprintf("%s.escalation[%d]", key, i)
+		if step.Recipients != nil {
+			r.validateAddressList(key+".recipients", step.Recipients, r.validateReceiverChannels(key, step.Channels, step.Recipients))
+			continue
+		}
+		for name, channel := range step.Channels {
+			only := map[string]api.ReceiverChannel{name: channel}
+			types = append(types, r.validateReceiverChannels(key, only, receiver.StepRecipients(name))...)
+		}
+	}
+	return types
+}
+
+// validateReceiverChannels checks channels of a receiver, or of a step. It returns the types of those that have
+// no recipients of their own.
+func (r *reader) validateReceiverChannels(key string, configured map[string]api.ReceiverChannel, to []api.ReceiverRecipient) (types []channels.Type) {
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		channel := configured[name]
 		key := join(key+".channels", printable(name))
 		i := slices.IndexFunc(r.Types, func(t channels.Type) bool { return t.Channel == name })
 		switch {
@@ -272,14 +304,11 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 		}
 		types = append(types, r.Types[i])
 		fits := func(recipient api.ReceiverRecipient) bool { return r.Types[i].Accepts(recipient.Type) }
-		if !slices.ContainsFunc(receiver.Recipients, fits) {
+		if !slices.ContainsFunc(to, fits) {
 			r.problem(key, "no recipient fits; it takes %s", strings.Join(channels.RecipientTypeNames(r.Types[i]), ", "))
 		}
 	}
-	if len(receiver.Recipients) == 0 && (len(types) > 0 || len(receiver.Channels) == 0) {
-		r.problem(key+".recipients", "is required, unless each channel has its own")
-	}
-	r.validateAddressList(key+".recipients", receiver.Recipients, types)
+	return types
 }
 
 // validateAddressList checks that each address of a list can be one of a type that the channels
@@ -334,19 +363,37 @@ func (r *reader) validateAddresses(registry *channels.Registry) {
 		key, receiver := join("integrations.receivers", printable(name)), r.cfg.Integrations.Receivers[name]
 		total := len(receiver.Recipients)
 		for _, channel := range slices.Sorted(maps.Keys(receiver.Channels)) {
-			list, own := key+".recipients", receiver.Channels[channel]
-			to := receiver.Recipients
-			if own.Recipients != nil {
-				list, to = key+".channels."+channel+".recipients", own.Recipients
-				total += len(to)
-			}
-			r.validateReach(list, channel, registry, to)
-			r.validateMention(key+".channels."+channel+".mention", channel, registry, to, own.Mention)
+			own := receiver.Channels[channel]
+			total += len(own.Recipients)
+			r.validateChannelReach(key, key, channel, registry, own, receiver.Recipients)
 		}
 		if most := r.cfg.Defaults.MaxRecipients; total > most {
 			r.problem(key+".recipients", "are %d; at most %d (defaults.maxRecipients)", total, most)
 		}
+		for i, step := range receiver.Escalation {
+			place, list := fmt.Sprintf("%s.escalation[%d]", key, i), key
+			for _, channel := range slices.Sorted(maps.Keys(step.Channels)) {
+				to := receiver.StepRecipients(channel)
+				if step.Recipients != nil {
+					list, to = place, step.Recipients
+				}
+				r.validateChannelReach(place, list, channel, registry, step.Channels[channel], to)
+			}
+		}
 	}
+}
+
+// validateChannelReach checks that a channel of a receiver, or of a step, reaches its recipients: its own, or
+// else those of the list's place.
+func (r *reader) validateChannelReach(
+	key, list, channel string, registry *channels.Registry, own api.ReceiverChannel, to []api.ReceiverRecipient,
+) {
+	list += ".recipients"
+	if own.Recipients != nil {
+		list, to = key+".channels."+channel+".recipients", own.Recipients
+	}
+	r.validateReach(list, channel, registry, to)
+	r.validateMention(key+".channels."+channel+".mention", channel, registry, to, own.Mention)
 }
 
 // validateReach checks that a channel has a provider for each recipient of a list that fits it,

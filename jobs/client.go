@@ -101,12 +101,14 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 	}})
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
 	river.AddWorker(workers, &expandWorker{accepter: j.Accepter, log: j.log})
+	river.AddWorker(workers, &incidentWorker{control: j.Control, log: j.log})
 	river.AddWorker(workers, &askWorker{receipts: j.Receipts, log: j.log})
 	river.AddWorker(workers, &tellWorker{teller: j.Teller, room: f.channels[store.EventQueue].room})
 
 	// Two workers, so that a long deletion does not hold up the orphans.
 	queues := map[string]river.QueueConfig{
 		maintenanceQueue: {MaxWorkers: 2}, store.ExpandQueue: {MaxWorkers: expandWorkers}, store.AskQueue: {MaxWorkers: askWorkers},
+		store.IncidentQueue: {MaxWorkers: incidentWorkers},
 	}
 	queues[store.EventQueue] = river.QueueConfig{MaxWorkers: d.BatchSize, FetchPollInterval: min(d.Interval, tellPoll)}
 	for _, channel := range j.channels {

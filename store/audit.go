@@ -47,36 +47,37 @@ type AuditAction string
 
 // Actions. The names are stable.
 const (
-	AuditTemplateCreate     AuditAction = "template.create"
-	AuditTemplateUpdate     AuditAction = "template.update"
-	AuditTemplateDelete     AuditAction = "template.delete"
-	AuditTemplateRestore    AuditAction = "template.restore"
-	AuditTemplateOwner      AuditAction = "template.owner"
-	AuditKindWrite          AuditAction = "kind.write"
-	AuditKindDelete         AuditAction = "kind.delete"
-	AuditContactCreate      AuditAction = "contact.create" // of an owner/name, as for all of contacts and groups
-	AuditContactUpdate      AuditAction = "contact.update"
-	AuditContactDelete      AuditAction = "contact.delete"
-	AuditGroupCreate        AuditAction = "group.create"
-	AuditGroupUpdate        AuditAction = "group.update"
-	AuditGroupDelete        AuditAction = "group.delete"
-	AuditDeliveryRetry      AuditAction = "delivery.retry" // one entry for each delivery, of a retry of many, too
-	AuditNotificationCancel AuditAction = "notification.cancel"
-	AuditNotificationErase  AuditAction = "notification.erase"
-	AuditRecipientErase     AuditAction = "recipient.erase" // without an object, which would be the address
-	AuditConfigReload       AuditAction = "config.reload"
-	AuditBreakerOpen        AuditAction = "breaker.open" // of a provider; without an app: by itself
-	AuditBreakerClose       AuditAction = "breaker.close"
-	AuditProviderProbe      AuditAction = "provider.probe"
-	AuditReceiverTest       AuditAction = "receiver.test"
-	AuditSuppressionDelete  AuditAction = "suppression.delete"
-	AuditPreferenceUpdate   AuditAction = "preference.update" // without an object, which would be the address
-	AuditLinkKeyCreate      AuditAction = "linkkey.create"
-	AuditEndpointCreate     AuditAction = "endpoint.create"
-	AuditEndpointUpdate     AuditAction = "endpoint.update"
-	AuditEndpointRotate     AuditAction = "endpoint.rotate"
-	AuditEndpointReplay     AuditAction = "endpoint.replay"
-	AuditEndpointDelete     AuditAction = "endpoint.delete"
+	AuditTemplateCreate      AuditAction = "template.create"
+	AuditTemplateUpdate      AuditAction = "template.update"
+	AuditTemplateDelete      AuditAction = "template.delete"
+	AuditTemplateRestore     AuditAction = "template.restore"
+	AuditTemplateOwner       AuditAction = "template.owner"
+	AuditKindWrite           AuditAction = "kind.write"
+	AuditKindDelete          AuditAction = "kind.delete"
+	AuditContactCreate       AuditAction = "contact.create" // of an owner/name, as for all of contacts and groups
+	AuditContactUpdate       AuditAction = "contact.update"
+	AuditContactDelete       AuditAction = "contact.delete"
+	AuditGroupCreate         AuditAction = "group.create"
+	AuditGroupUpdate         AuditAction = "group.update"
+	AuditGroupDelete         AuditAction = "group.delete"
+	AuditDeliveryRetry       AuditAction = "delivery.retry" // one entry for each delivery, of a retry of many, too
+	AuditNotificationCancel  AuditAction = "notification.cancel"
+	AuditIncidentAcknowledge AuditAction = "incident.acknowledge"
+	AuditNotificationErase   AuditAction = "notification.erase"
+	AuditRecipientErase      AuditAction = "recipient.erase" // without an object, which would be the address
+	AuditConfigReload        AuditAction = "config.reload"
+	AuditBreakerOpen         AuditAction = "breaker.open" // of a provider; without an app: by itself
+	AuditBreakerClose        AuditAction = "breaker.close"
+	AuditProviderProbe       AuditAction = "provider.probe"
+	AuditReceiverTest        AuditAction = "receiver.test"
+	AuditSuppressionDelete   AuditAction = "suppression.delete"
+	AuditPreferenceUpdate    AuditAction = "preference.update" // without an object, which would be the address
+	AuditLinkKeyCreate       AuditAction = "linkkey.create"
+	AuditEndpointCreate      AuditAction = "endpoint.create"
+	AuditEndpointUpdate      AuditAction = "endpoint.update"
+	AuditEndpointRotate      AuditAction = "endpoint.rotate"
+	AuditEndpointReplay      AuditAction = "endpoint.replay"
+	AuditEndpointDelete      AuditAction = "endpoint.delete"
 )
 
 // AuditOutcome is how an action ended.

@@ -28,6 +28,7 @@ func (s DeliveryStatus) Open() bool {
 type Delivery struct {
 	ID             uuid.UUID // UUIDv7; every attempt presents it to the vendor
 	NotificationID uuid.UUID
+	IncidentID     uuid.UUID // the notification's
 	MessageID      uuid.UUID
 	JobID          int64 // of the River job that moves it; set by Accept and Requeue; NoJob
 	Channel        string

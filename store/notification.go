@@ -25,6 +25,7 @@ const (
 // Notification is one accepted request.
 type Notification struct {
 	ID             uuid.UUID   // UUIDv7
+	IncidentID     uuid.UUID   // of the incident that it opened, or belongs to; uuid.Nil: none
 	AppID          string      // the app that sent it
 	IdempotencyKey string      // unique for each app
 	RequestHash    []byte      // SHA-256 of the canonical request; a replay has the same

@@ -62,6 +62,9 @@ func (q Quota) Used(a Acceptance) int {
 			n++
 		}
 	}
+	for _, step := range a.Steps {
+		n += q.Used(step)
+	}
 	return n
 }
 

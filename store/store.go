@@ -46,6 +46,7 @@ type Store interface {
 	Kinds
 	RecipientUses
 	Digests
+	Incidents
 	Endpoints
 	Events
 	Auditor
@@ -66,7 +67,7 @@ type Store interface {
 // Notifications accepts and reads notifications.
 type Notifications interface {
 	// Accept writes each acceptance (notification, messages, River jobs, deliveries)
-	// in one transaction for the whole batch: all or nothing. It calls gather once for the
+	// and those of its steps, with the incident, in one transaction for the whole batch: all or nothing. It calls gather once for the
 	// batch, when its transaction is open. It returns one result for each acceptance, in
 	// the same order. An acceptance whose app and idempotency key exist already, in the
 	// database or earlier in the batch, writes nothing, and its result is the notification
@@ -249,6 +250,8 @@ type Acceptance struct {
 	Passes       bool                     // nothing of it is withheld
 	Suppressible bool                     // suppressed addresses are left out
 	Digests      map[uuid.UUID]DigestPlan // by delivery, of those that go into a digest
+	Incident     *Incident                // that it opens; nil: none
+	Steps        []Acceptance             // of the incident; nothing of them is withheld, and their quotas are those of this
 	Messages     []Message
 	Deliveries   []Delivery
 	Jobs         []Job // one for each delivery, in the same order; not of those that Withhold and Gather take it from

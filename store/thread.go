@@ -31,10 +31,11 @@ type Threads interface {
 
 // Thread is a row of notifications that follow each other: each tells how the same thing is now.
 type Thread struct {
-	AppID string
-	Name  string
-	ID    uuid.UUID
-	Seq   int64 // of its last notification; the first has 1
+	AppID      string
+	Name       string
+	ID         uuid.UUID
+	Seq        int64     // of its last notification; the first has 1
+	IncidentID uuid.UUID // of the last incident that was opened in it and not resolved; uuid.Nil: none
 }
 
 // inOrder compares threads by the table's key.

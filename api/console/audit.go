@@ -21,7 +21,7 @@ var actions = []store.AuditAction{
 	store.AuditKindWrite, store.AuditKindDelete, store.AuditPreferenceUpdate, store.AuditSuppressionDelete, store.AuditLinkKeyCreate,
 	store.AuditEndpointCreate, store.AuditEndpointUpdate, store.AuditEndpointRotate, store.AuditEndpointReplay, store.AuditEndpointDelete,
 	store.AuditContactCreate, store.AuditContactUpdate, store.AuditContactDelete, store.AuditGroupCreate, store.AuditGroupUpdate, store.AuditGroupDelete,
-	store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditNotificationErase, store.AuditRecipientErase,
+	store.AuditDeliveryRetry, store.AuditNotificationCancel, store.AuditIncidentAcknowledge, store.AuditNotificationErase, store.AuditRecipientErase,
 	store.AuditConfigReload, store.AuditProviderProbe, store.AuditReceiverTest,
 	"job.retry", "job.cancel", "job.delete", "queue.pause", "queue.resume", "queue.update",
 }
@@ -94,6 +94,8 @@ func pageOf(e store.AuditEntry) string {
 		return ""
 	case kind == "notification":
 		return Prefix + "/notifications/" + object
+	case kind == "incident":
+		return Prefix + "/incidents/" + object
 	case kind == "delivery":
 		return Prefix + "/deliveries/" + object
 	case kind == "contact" || kind == "group":

@@ -107,6 +107,11 @@ type API interface {
 	// empty. more is true when there may be older ones.
 	DeadGroups(ctx context.Context, app string) (groups []store.DeadGroup, more bool, err error)
 	Cancel(ctx context.Context, id string) error
+	// Incidents returns those that the user may see, newest first.
+	Incidents(ctx context.Context, status store.IncidentStatus, after uuid.UUID, limit int) ([]store.Incident, error)
+	Incident(ctx context.Context, id string) (store.Incident, error)
+	// Acknowledge acknowledges an incident as the user.
+	Acknowledge(ctx context.Context, id, note string) error
 	Retry(ctx context.Context, id, provider string) error
 	RetryMatching(ctx context.Context, r steering.RequeueRequest) (steering.Requeued, error)
 	// Channels returns the channels with their providers and queues.

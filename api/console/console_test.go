@@ -97,8 +97,15 @@ func (nothing) Mark(context.Context) string                  { return "" }
 func (nothing) TemplateFigures(context.Context, string) (overview.ChannelFigures, error) {
 	return overview.ChannelFigures{}, nil
 }
-func (nothing) Cancel(context.Context, string) error        { return errNothing }
-func (nothing) Retry(context.Context, string, string) error { return errNothing }
+func (nothing) Cancel(context.Context, string) error { return errNothing }
+func (nothing) Incidents(context.Context, store.IncidentStatus, uuid.UUID, int) ([]store.Incident, error) {
+	return nil, errNothing
+}
+func (nothing) Incident(context.Context, string) (store.Incident, error) {
+	return store.Incident{}, errNothing
+}
+func (nothing) Acknowledge(context.Context, string, string) error { return errNothing }
+func (nothing) Retry(context.Context, string, string) error       { return errNothing }
 func (nothing) RetryMatching(context.Context, steering.RequeueRequest) (steering.Requeued, error) {
 	return steering.Requeued{}, nil
 }

@@ -27,6 +27,7 @@ func (r route) path() string {
 var routes = []route{
 	{pattern: "GET " + Prefix + "/{$}", view: "overview", nav: true, live: true, handle: showOverview},
 	{pattern: "GET " + Prefix + "/notifications", view: "notifications", role: roleSend, nav: true, holds: []string{"notification", "delivery"}, live: true, handle: listNotifications},
+	{pattern: "GET " + Prefix + "/incidents", view: "incidents", role: roleSend, nav: true, holds: []string{"incident"}, live: true, handle: listIncidents},
 	{pattern: "GET " + Prefix + "/dead", view: "dead", role: roleSend, nav: true, holds: []string{"deadgroup"}, handle: listDead},
 	{pattern: "GET " + Prefix + "/templates", view: "templates", role: roleTemplates, nav: true, holds: []string{"template", "versions"}, handle: listTemplates},
 	{pattern: "GET " + Prefix + "/kinds", view: "kinds", nav: true, holds: []string{"kind"}, handle: listKinds},
@@ -53,6 +54,9 @@ var routes = []route{
 
 	{pattern: "GET " + Prefix + "/notifications/{id}", view: "notification", role: roleSend, live: true, handle: showNotification},
 	{pattern: "POST " + Prefix + "/notifications/{id}/cancel", view: "notification", role: roleSend, handle: cancelNotification},
+	{pattern: "GET " + Prefix + "/incidents/{id}", view: "incident", role: roleSend, live: true, handle: showIncident},
+	{pattern: "POST " + Prefix + "/incidents/{id}/ack", view: "incident", role: roleSend, handle: acknowledgeIncident},
+	{pattern: "POST " + Prefix + "/incidents/{id}/stop", view: "incident", role: roleSend, handle: stopIncident},
 	{pattern: "GET " + Prefix + "/deliveries/{id}", view: "delivery", role: roleSend, live: true, handle: showDelivery},
 	{pattern: "GET " + Prefix + "/deliveries/{id}/mail", view: "delivery", role: roleSend, handle: showMail},
 	{pattern: "POST " + Prefix + "/deliveries/{id}/retry", view: "delivery", role: roleSend, handle: retryDelivery},

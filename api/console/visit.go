@@ -48,7 +48,7 @@ func (v *visit) Notice() []any {
 var notices = map[string]bool{
 	"cancelled": true, "retried": true, "retriedMany": true, "retriedSome": true, "tested": true,
 	"templateSaved": true, "templateDeleted": true, "kindSaved": true, "kindDeleted": true,
-	"switched": true, "unsuppressed": true, "endpointSwitched": true, "endpointDeleted": true, "replayed": true,
+	"switched": true, "unsuppressed": true, "endpointSwitched": true, "endpointDeleted": true, "replayed": true, "acknowledged": true, "stopped": true,
 }
 
 // page writes the answer of a view.

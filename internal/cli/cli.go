@@ -13,6 +13,8 @@ import (
 type Commands struct {
 	Send          sendCommand          `cmd:"" help:"Send a notification." group:"Use a running service"`
 	Notifications notificationCommands `cmd:"" help:"See and cancel notifications." group:"Use a running service"`
+	Ack           ackCommand           `cmd:"" help:"Acknowledge a notification: what it escalates to is not sent." group:"Use a running service"`
+	Incidents     incidentCommands     `cmd:"" help:"See what waits for an acknowledgement." group:"Use a running service"`
 	Deliveries    deliveryCommands     `cmd:"" help:"See deliveries, and send them again." group:"Use a running service"`
 	Status        statusCommand        `cmd:"" help:"See how the channels stand, and what is dead." group:"Use a running service"`
 	Breaker       breakerCommands      `cmd:"" help:"Let the deliveries of a provider wait, or go on; administrators only." group:"Use a running service"`

@@ -109,6 +109,11 @@ func notificationText(w io.Writer, n client.Notification) {
 	if n.Expansion != nil {
 		row(w, "To", expansionText(n.Expansion))
 	}
+	if n.Incident != nil {
+		row(w, "Incident", incidentText(*n.Incident))
+	} else if n.IncidentID != "" {
+		row(w, "Incident", n.IncidentID)
+	}
 	if n.Test {
 		row(w, "Test", "yes")
 	}

@@ -91,6 +91,9 @@ func announce(w io.Writer, a client.Accepted, key string) {
 		fmt.Fprintf(w, "Not reached by any of the channels: %s:%s\n", r.Type, r.Value)
 	}
 	reachText(w, a.Contacts)
+	if a.Incident != nil {
+		fmt.Fprintf(w, "Incident: %s. Acknowledge it with: sealos-notify ack %s\n", incidentText(*a.Incident), a.NotificationID)
+	}
 }
 
 // reachText writes how many contacts are reached, and which lack an address.

@@ -84,7 +84,7 @@ func New(
 		templates: newTemplateCache(st), kinds: newKindCache(st), large: shares.New(maxLarge, largeOfApp),
 		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
-			Weight: func(a store.Acceptance) int { return len(a.Deliveries) }, Metrics: batches, Log: log,
+			Weight: store.Acceptance.Total, Metrics: batches, Log: log,
 		}, st.Accept),
 	}
 }
@@ -181,6 +181,7 @@ func result(a store.Accepted, hash []byte, err error) (Accepted, error) {
 		Withheld:       a.Notification.Withheld,
 		Reach:          a.Notification.Reach,
 		Expansion:      a.Notification.Expansion,
+		IncidentID:     a.Notification.IncidentID,
 		Replayed:       a.Replayed,
 	}, nil
 }

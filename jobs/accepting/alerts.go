@@ -107,8 +107,8 @@ func (a *Accepter) CheckAlerts(ctx context.Context, req Request) ([]*refusal.Err
 			return nil, err
 		}
 	}
-	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
-		_, t, err := a.template(ctx, p, channel, req.Channels[channel].Template, a.templates.stored)
+	check := func(channel, template string) error {
+		_, t, err := a.template(ctx, p, channel, template, a.templates.stored)
 		if err == nil {
 			t = *rendering.Choose(t).For(req.Locale)
 			t.Texts = nil // of the others nothing is sent
@@ -117,8 +117,18 @@ func (a *Accepter) CheckAlerts(ctx context.Context, req Request) ([]*refusal.Err
 		if err == nil {
 			err = p.checkKind(channel)
 		}
-		if err := note(in(channel, err)); err != nil {
+		return in(channel, err)
+	}
+	for _, channel := range slices.Sorted(maps.Keys(req.Channels)) {
+		if err := note(check(channel, req.Channels[channel].Template)); err != nil {
 			return nil, err
+		}
+	}
+	for i, step := range req.Escalation {
+		for _, channel := range slices.Sorted(maps.Keys(step.Channels)) {
+			if err := note(req.inStep(i, check(channel, step.Channels[channel].Template))); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return problems, nil

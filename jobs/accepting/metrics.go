@@ -67,6 +67,9 @@ func (a *Accepter) Expect(registry *channels.Registry) {
 func (m *metrics) countAccepted(a store.Acceptance, withheld map[store.Withheld]int) {
 	m.accepted.Inc()
 	m.countDeliveries(a.Deliveries, withheld)
+	for _, step := range a.Steps {
+		m.countDeliveries(step.Deliveries, nil)
+	}
 }
 
 // countDeliveries counts deliveries that were just written, and what was withheld of them.

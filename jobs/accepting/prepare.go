@@ -42,6 +42,7 @@ type preparation struct {
 	anyPrivate bool    // also private templates of other apps, and any group
 	fallbacks  []fallback
 	digest     *digest // nil: none
+	before     int     // deliveries of the notification that this is a step of, and of its steps before
 }
 
 // prepare returns all rows of a notification, which is to be given back. It writes nothing.
@@ -64,17 +65,34 @@ func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from s
 	}
 	if g, is, err := a.largeGroup(ctx, p); err != nil {
 		return err
+	} else if is && req.opensIncident() {
+		return refusal.New(refusal.TooManyDeliveries, "recipients", "this group is too large for a notification that is to be acknowledged")
 	} else if is {
 		return a.fillExpansion(ctx, p, req, g, from.template)
 	}
 	if err := p.resolve(ctx, a); err != nil {
 		return err
 	}
-	if err := p.addDigest(ctx, from.template); err != nil {
-		return err
+	if !req.opensIncident() {
+		if err := p.addDigest(ctx, from.template); err != nil {
+			return err
+		}
 	}
 	turn := a.renderer.Begin(ctx, req.AppID)
 	defer turn.End()
+	if err := a.addChannels(ctx, p, turn, req, from); err != nil {
+		a.noteFallbacks(req.Alerts, p.fallbacks)
+		return err
+	}
+	if err := a.addSteps(ctx, p, turn, req, from); err != nil {
+		return err
+	}
+	return p.addQuotas(req.Limits)
+}
+
+// addChannels adds the messages and deliveries of all channels. It returns a *refusal.Error when there
+// are no deliveries.
+func (a *Accepter) addChannels(ctx context.Context, p *preparation, turn *rendering.Turn, req Request, from sources) error {
 	for _, channel := range p.lists.channels {
 		if err := a.addChannel(ctx, p, turn, channel, req.Channels[channel], from.template); err != nil {
 			return in(channel, err)
@@ -83,17 +101,19 @@ func (a *Accepter) fill(ctx context.Context, p *preparation, req Request, from s
 	p.Notification.Unmatched, p.Notification.Reach = p.lists.unmatched(p.reached), p.reach.stored()
 	if len(p.Deliveries) == 0 {
 		if len(p.fallbacks) > 0 {
-			a.noteFallbacks(req.Alerts, p.fallbacks)
 			return in(p.fallbacks[0].channel, p.fallbacks[0].why)
 		}
 		return refusal.New(refusal.NoRecipients, "recipients", "no recipient fits any of the channels: %s",
 			a.renderer.RecipientTypes(p.lists.channels))
 	}
-	return p.addQuotas(req.Limits)
+	return nil
 }
 
 // begin checks the recipients and times of a request and makes its notification.
 func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*preparation, error) {
+	if err := req.CheckEscalation(); err != nil {
+		return nil, err
+	}
 	current := a.settings.Load()
 	recipients, err := a.checkLists(req, current.Defaults.MaxRecipients)
 	if err != nil {
@@ -310,7 +330,7 @@ func (p *preparation) addDeliveries(message store.Message, locale string, t chan
 			continue
 		}
 		p.reached[r.Recipient] = struct{}{}
-		if len(p.Deliveries)+len(p.Digests) >= maxDeliveries { // each item may open a digest
+		if p.before+len(p.Deliveries)+len(p.Digests) >= maxDeliveries { // each item may open a digest
 			return refusal.New(refusal.TooManyDeliveries, "recipients",
 				"these recipients on these channels are more than %d deliveries; send several requests", maxDeliveries)
 		}

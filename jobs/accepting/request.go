@@ -31,6 +31,9 @@ type Request struct {
 	Admin          bool    // may send the private templates of other apps
 	Alerts         *Alerts `json:"-"` // nil: not from a source of alerts
 	Limits         Limits  // of the app
+	Acknowledge    bool    // somebody is asked to acknowledge it; so they are with Escalation
+	Escalation     []Step  // what is sent until then
+	Repeat         int     // how often Escalation begins again
 }
 
 // TestSuffix ends the app id of what was sent with a test secret. No app id has a colon, so
@@ -72,6 +75,7 @@ type Accepted struct {
 	Withheld       store.Amounts     // deliveries that were not sent, by code; nil: none
 	Reach          *store.Reach      // nil: it names no contact and no group, or has an Expansion
 	Expansion      *store.Expansion  // nil: all deliveries were made
+	IncidentID     uuid.UUID         // of the incident that it opened; uuid.Nil: none
 	Replayed       bool              // the same request was accepted before; nothing new was written
 }
 
@@ -87,11 +91,9 @@ func (r Request) recipients() int {
 // hash identifies what the request asks. The order of keys, of recipients and of mentions, and
 // repeated ones, make no difference.
 func (r Request) hash() []byte {
-	byName := make(map[string]ChannelRequest, len(r.Channels))
-	for name, c := range r.Channels {
-		c.Recipients = inOrder(c.Recipients, address)
-		c.Mention = inOrder(c.Mention, func(r store.Recipient) store.Recipient { return r })
-		byName[name] = c
+	steps := slices.Clone(r.Escalation)
+	for i, s := range steps {
+		steps[i].Channels, steps[i].Recipients = channelsInOrder(s.Channels), inOrder(s.Recipients, address)
 	}
 	sum := sha256.Sum256(canonical(struct {
 		Channels          map[string]ChannelRequest
@@ -103,8 +105,25 @@ func (r Request) hash() []byte {
 		Locale            string `json:",omitempty"`
 		Thread            string `json:",omitempty"`
 		Resolved          bool   `json:",omitempty"`
-	}{byName, inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test, r.Locale, r.Thread, r.Resolved}))
+		Acknowledge       bool   `json:",omitempty"`
+		Escalation        []Step `json:",omitempty"`
+		Repeat            int    `json:",omitempty"`
+	}{
+		channelsInOrder(r.Channels), inOrder(r.Recipients, address), r.SendAt, r.ExpiresAt, r.Priority.InQueue(), r.Kind, r.Test, r.Locale,
+		r.Thread, r.Resolved, r.Acknowledge, steps, r.Repeat,
+	}))
 	return sum[:]
+}
+
+// channelsInOrder returns the channels with their recipients and mentions in order.
+func channelsInOrder(channels map[string]ChannelRequest) map[string]ChannelRequest {
+	byName := make(map[string]ChannelRequest, len(channels))
+	for name, c := range channels {
+		c.Recipients = inOrder(c.Recipients, address)
+		c.Mention = inOrder(c.Mention, func(r store.Recipient) store.Recipient { return r })
+		byName[name] = c
+	}
+	return byName
 }
 
 // inOrder returns a list sorted by address, without repetitions.

@@ -46,6 +46,8 @@ type Store interface {
 	Kind(ctx context.Context, name string) (store.Kind, error)
 	store.Digests
 	TakeTurns(ctx context.Context, batch []store.Turn) ([]store.Taken, error)
+	FindIncidents(ctx context.Context, ids []uuid.UUID) ([]store.Incident, error)
+	IncidentFacts(ctx context.Context, i store.Incident) (store.IncidentFacts, error)
 	MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
 	TakeSlot(ctx context.Context, provider string, interval, horizon time.Duration) (time.Duration, bool, error)
@@ -57,26 +59,27 @@ type Store interface {
 
 // Deliverer sends deliveries. Close it after the last Deliver.
 type Deliverer struct {
-	store    Store
-	types    map[string]channels.Type // by channel
-	renderer *rendering.Renderer
-	settings *settings.Live
-	links    *optout.OptOut
-	loads    *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
-	records  *groupcommit.Committer[store.Outcome, bool]
-	moves    *groupcommit.Committer[store.Move, bool]
-	turns    *groupcommit.Committer[store.Turn, store.Taken]
-	messages *otter.Cache[uuid.UUID, store.Message]
-	places   *places
-	rooms    sync.Map // by provider, a *room
-	breakers *breakers
-	running  context.Context // until Stop
-	stopping <-chan struct{} // closed by Stop
-	stop     context.CancelFunc
-	log      *zap.Logger
-	metrics  *metrics
-	unlisted *unlisted
-	tracer   trace.Tracer // nil: no traces
+	store     Store
+	types     map[string]channels.Type // by channel
+	renderer  *rendering.Renderer
+	settings  *settings.Live
+	links     *optout.OptOut
+	loads     *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
+	records   *groupcommit.Committer[store.Outcome, bool]
+	moves     *groupcommit.Committer[store.Move, bool]
+	turns     *groupcommit.Committer[store.Turn, store.Taken]
+	incidents *groupcommit.Committer[uuid.UUID, *store.Incident]
+	messages  *otter.Cache[uuid.UUID, store.Message]
+	places    *places
+	rooms     sync.Map // by provider, a *room
+	breakers  *breakers
+	running   context.Context // until Stop
+	stopping  <-chan struct{} // closed by Stop
+	stop      context.CancelFunc
+	log       *zap.Logger
+	metrics   *metrics
+	unlisted  *unlisted
+	tracer    trace.Tracer // nil: no traces
 }
 
 // New starts a Deliverer. types is the table of provider types, one for each channel.
@@ -118,6 +121,11 @@ func New(
 	}, func(ctx context.Context, gather func() []store.Turn) ([]store.Taken, error) {
 		return d.store.TakeTurns(ctx, gather())
 	})
+	d.incidents = groupcommit.New(groupcommit.Options[uuid.UUID]{
+		Name: "incidents", BatchTime: loadTime, ItemTime: loadTime, Metrics: batches, Log: log,
+	}, func(ctx context.Context, gather func() []uuid.UUID) ([]*store.Incident, error) {
+		return d.findIncidents(ctx, gather())
+	})
 	return d
 }
 
@@ -132,6 +140,7 @@ func (d *Deliverer) Close() {
 	d.records.Close()
 	d.moves.Close()
 	d.turns.Close()
+	d.incidents.Close()
 	d.places.close()
 }
 
@@ -149,6 +158,7 @@ type run struct {
 	other    *alternative         // where it can go after a failure
 	link     string               // that switches off such mails; empty: none
 	turn     *store.ThreadMessage // what there is to edit; nil: it is in no thread
+	note     string               // that somebody has acknowledged the incident; empty: nobody has
 
 	connection channels.Connection // nil when the provider has none, or it was released
 }
@@ -204,6 +214,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) *Next {
 		d.checkBreaker,
 		d.checkLease,
 		d.addLink,
+		d.checkIncident,
 		d.takeTurn,
 	} {
 		if next := step(ctx, r); next != nil {
@@ -344,7 +355,7 @@ func (r *run) outgoing() channels.Message {
 		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params, Unsubscribe: r.link,
-		InThread: r.delivery.ThreadID != uuid.Nil, Resolved: r.delivery.Resolved,
+		InThread: r.delivery.ThreadID != uuid.Nil, Resolved: r.delivery.Resolved, Note: r.note,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt

@@ -44,16 +44,16 @@ func (d *Deliverer) closeDigest(ctx context.Context, r *run) *Next {
 	case !closed.Held.IsZero():
 		return snooze(max(time.Second, time.Until(r.delivery.Wakes(closed.Held))))
 	case closed.Count == 0:
-		return d.endDigest(ctx, r, store.DeliveryCancelled, CodeDigestEmpty, "none of its items was left to be sent")
+		return d.end(ctx, r, store.DeliveryCancelled, CodeDigestEmpty, "none of its items was left to be sent")
 	default:
 		err = d.renderDigest(ctx, r, provider, closed)
 	}
 	var refused *refusal.Error
 	switch {
 	case errors.As(err, &refused):
-		return d.endDigest(ctx, r, store.DeliveryDead, CodeDigestFailed, refused.Message)
+		return d.end(ctx, r, store.DeliveryDead, CodeDigestFailed, refused.Message)
 	case errors.Is(err, store.ErrNotFound):
-		return d.endDigest(ctx, r, store.DeliveryDead, CodeDigestFailed, "its template was deleted")
+		return d.end(ctx, r, store.DeliveryDead, CodeDigestFailed, "its template was deleted")
 	case err != nil:
 		d.log.Warn("digest could not be closed", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
 		return snooze(time.Second)
@@ -102,17 +102,4 @@ func (d *Deliverer) digestTemplate(ctx context.Context, of store.Delivery) (stor
 		t, err = d.store.Template(ctx, of.TemplateName)
 	}
 	return *rendering.Choose(t).For(of.Locale), err
-}
-
-// endDigest ends a digest, and its items, without an attempt.
-func (d *Deliverer) endDigest(ctx context.Context, r *run, status store.DeliveryStatus, code, text string) *Next {
-	closed, err := d.store.CloseOrphans(ctx, []store.Closing{{
-		DeliveryID: r.delivery.ID, JobID: r.job.ID, Status: status, Code: code, Error: text, At: store.Now(),
-	}})
-	if err != nil || !closed[0] {
-		d.log.Warn("digest could not be ended", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
-		return snooze(time.Second) // its state is read again then
-	}
-	d.log.Warn("digest was not sent", zap.Stringer("delivery", r.delivery.ID), zap.String("code", code))
-	return cancel(code)
 }

@@ -43,6 +43,23 @@ func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, rec
 	return next
 }
 
+// end ends a delivery, and the items of a digest, without an attempt.
+func (d *Deliverer) end(ctx context.Context, r *run, status store.DeliveryStatus, code, text string) *Next {
+	closed, err := d.store.CloseOrphans(ctx, []store.Closing{{
+		DeliveryID: r.delivery.ID, JobID: r.job.ID, Status: status, Code: code, Error: text, At: store.Now(),
+	}})
+	if err != nil || !closed[0] {
+		d.log.Warn("delivery could not be ended", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
+		return snooze(time.Second) // its state is read again then
+	}
+	level := zap.InfoLevel
+	if status == store.DeliveryDead {
+		level = zap.WarnLevel
+	}
+	d.log.Log(level, "delivery was not sent", zap.Stringer("delivery", r.delivery.ID), zap.String("code", code))
+	return cancel(code)
+}
+
 // askAt returns when the vendor is first asked what became of a delivery: of one that it took, and of one that is held.
 func (d *Deliverer) askAt(r *run, o store.Outcome) *time.Time {
 	held := o.Status == store.DeliveryDead && o.Attempt.Code == channels.CodeUncertainOutcome

@@ -26,6 +26,7 @@ const (
 	InvalidSendAt       = "invalid_send_at"
 	InvalidThread       = "invalid_thread" // resolved without a thread
 	InvalidExpiresAt    = "invalid_expires_at"
+	InvalidEscalation   = "invalid_escalation"
 	IdempotencyConflict = "idempotency_conflict" // the key was used for another request
 
 	InvalidMsgType         = "invalid_msg_type"
@@ -41,6 +42,8 @@ const (
 	Erased            = "erased"           // the address is gone
 	InvalidPreference = "invalid_preference"
 	KindNotOptional   = "kind_not_optional" // nobody may switch it off
+
+	NoIncident = "no_incident" // nobody was asked to acknowledge it
 
 	CannotProbe = "cannot_probe" // the provider's type has no probe
 )

@@ -2,6 +2,7 @@ package steering
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,8 +24,13 @@ const (
 
 // Cancel cancels the deliveries of a notification that wait. Those that are being sent
 // finish, and are not retried when they fail. Of very many deliveries some are left, and a
-// repetition goes on with them. The first one already ends an expansion.
+// repetition goes on with them. The first one already ends an expansion, and closes the incident that the
+// notification has opened: its steps are cancelled by a job.
 func (c *Control) Cancel(ctx context.Context, notification uuid.UUID, by store.Actor) error {
+	_, _, err := c.changeIncident(ctx, store.IncidentChange{IncidentID: notification, At: store.Now(), ClosedBy: store.ClosedByCancel})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	page := store.Cancellation{
 		NotificationID: notification, Limit: cancelBatch,
 		Code: CodeCancelled, Error: "its notification was cancelled", At: store.Now(),

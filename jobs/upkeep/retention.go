@@ -28,6 +28,7 @@ const retentionBatch = 5_000
 type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (deleted int, more bool, err error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
+	DeleteIncidents(ctx context.Context, before time.Time) (int, error)
 	ForgetThreads(ctx context.Context, before time.Time) (int, error)
 	ForgetUses(ctx context.Context, before time.Time) (int, error)
 	ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error)
@@ -88,6 +89,9 @@ func (r *Retention) deleteOld(ctx context.Context) (more bool, err error) {
 	}
 	if _, countsErr := r.store.DeleteCounts(ctx, before); countsErr != nil {
 		err = errors.Join(err, countsErr)
+	}
+	if _, incidentsErr := r.store.DeleteIncidents(ctx, before); incidentsErr != nil {
+		err = errors.Join(err, incidentsErr)
 	}
 	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
 	if versions > 0 {

@@ -33,6 +33,7 @@ CREATE TABLE notifications (
     priority        text NOT NULL,
     test            boolean NOT NULL,
     kind            text NOT NULL DEFAULT '', -- empty: none
+    incident_id     uuid, -- that it opened, or is a step of; NULL: none
     withheld        jsonb, -- object: how many deliveries were withheld, by code; NULL: none
     thread          text NOT NULL DEFAULT '', -- empty: none
     thread_id       uuid, -- NULL: none
@@ -154,6 +155,7 @@ CREATE TABLE deliveries (
     send_at           timestamptz,
     expires_at        timestamptz,
     kind              text NOT NULL DEFAULT '',
+    incident_id       uuid,
     quiet             text NOT NULL DEFAULT '', -- hours and zone in which it is not sent; empty: none
     digest_id         uuid, -- the digest that it is an item of; its own id: it is the digest; NULL: none
     receipt           text NOT NULL DEFAULT '' -- what the vendor says became of it; empty: nothing yet
@@ -292,6 +294,25 @@ CREATE TABLE digests (
 )
 WITH (fillfactor = 50); -- updated for each item
 
+-- What somebody is asked to acknowledge. Until then its steps are sent, each a notification.
+CREATE TABLE incidents (
+    id              uuid PRIMARY KEY, -- of the notification that opened it
+    app_id          text NOT NULL,
+    thread          text NOT NULL, -- empty: it is in none
+    opened_at       timestamptz NOT NULL,
+    steps           jsonb NOT NULL, -- array of {notificationId, at, channels, if}, in the order of their times
+    ends_at         timestamptz NOT NULL, -- when the last step is due
+    acknowledged_at timestamptz, -- NULL: nobody has
+    acknowledged_by text NOT NULL DEFAULT '',
+    over            text NOT NULL DEFAULT '', -- how it was acknowledged
+    note            text NOT NULL DEFAULT '',
+    closed_at       timestamptz, -- NULL: it is open, or acknowledged
+    closed_by       text NOT NULL DEFAULT ''
+);
+
+-- For those that wait for somebody.
+CREATE INDEX incidents_open ON incidents (id) WHERE acknowledged_at IS NULL AND closed_at IS NULL;
+
 -- People and teams by name, with their addresses.
 CREATE TABLE contacts (
     owner      text COLLATE "C" NOT NULL, -- app id; empty: shared by all apps
@@ -408,6 +429,7 @@ CREATE TABLE threads (
     name       text COLLATE "C" NOT NULL,
     id         uuid NOT NULL,
     seq        bigint NOT NULL, -- of its last notification
+    incident_id uuid, -- the last that was opened in it and not resolved; NULL: none
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (app_id, name)
 )
@@ -615,6 +637,7 @@ DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP FUNCTION audit_never_changes;
 DROP TABLE app_use;
+DROP TABLE incidents;
 DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;

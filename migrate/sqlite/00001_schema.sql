@@ -29,6 +29,7 @@ CREATE TABLE notifications (
     priority        TEXT NOT NULL,
     test            INTEGER NOT NULL,
     kind            TEXT NOT NULL DEFAULT '',
+    incident_id     TEXT,
     withheld        TEXT CHECK (json_valid(withheld)),
     thread          TEXT NOT NULL DEFAULT '',
     thread_id       TEXT,
@@ -147,6 +148,7 @@ CREATE TABLE deliveries (
     send_at           INTEGER,
     expires_at        INTEGER,
     kind              TEXT NOT NULL DEFAULT '',
+    incident_id       TEXT,
     quiet             TEXT NOT NULL DEFAULT '',
     digest_id         TEXT,
     receipt           TEXT NOT NULL DEFAULT ''
@@ -264,6 +266,23 @@ CREATE TABLE digests (
     PRIMARY KEY (recipient_value, recipient_type, kind, channel, app_id, key)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE incidents (
+    id              TEXT PRIMARY KEY,
+    app_id          TEXT NOT NULL,
+    thread          TEXT NOT NULL,
+    opened_at       INTEGER NOT NULL,
+    steps           TEXT NOT NULL CHECK (json_valid(steps)),
+    ends_at         INTEGER NOT NULL,
+    acknowledged_at INTEGER,
+    acknowledged_by TEXT NOT NULL DEFAULT '',
+    over            TEXT NOT NULL DEFAULT '',
+    note            TEXT NOT NULL DEFAULT '',
+    closed_at       INTEGER,
+    closed_by       TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX incidents_open ON incidents (id) WHERE acknowledged_at IS NULL AND closed_at IS NULL;
+
 CREATE TABLE contacts (
     owner      TEXT NOT NULL,
     name       TEXT NOT NULL,
@@ -374,6 +393,7 @@ CREATE TABLE threads (
     name       TEXT NOT NULL,
     id         TEXT NOT NULL,
     seq        INTEGER NOT NULL,
+    incident_id TEXT,
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (app_id, name)
 ) STRICT, WITHOUT ROWID;
@@ -532,6 +552,7 @@ DROP TABLE provider_slots;
 DROP TABLE hourly_counts;
 DROP TABLE audit;
 DROP TABLE app_use;
+DROP TABLE incidents;
 DROP TABLE digests;
 DROP TABLE recipient_use;
 DROP TABLE kinds;

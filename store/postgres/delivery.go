@@ -19,12 +19,12 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
 			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id,
-			thread_id, thread_seq, resolved, anew)
+			thread_id, thread_seq, resolved, anew, incident_id)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
 			$8::text[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::integer[],
 			$14::timestamptz[], $15::timestamptz[], $16::boolean[], $17::boolean[],
 			$18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::uuid[],
-			$26::uuid[], $27::bigint[], $28::boolean[], $29::boolean[])`,
+			$26::uuid[], $27::bigint[], $28::boolean[], $29::boolean[], $30::uuid[])`,
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.ID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.NotificationID }),
 		column(deliveries, func(d *store.Delivery) [16]byte { return d.MessageID }),
@@ -53,7 +53,8 @@ func insertDeliveries(queries *pgx.Batch, deliveries []store.Delivery) {
 		column(deliveries, func(d *store.Delivery) pgtype.UUID { return optionalID(d.ThreadID) }),
 		column(deliveries, func(d *store.Delivery) int64 { return d.ThreadSeq }),
 		column(deliveries, func(d *store.Delivery) bool { return d.Resolved }),
-		column(deliveries, func(d *store.Delivery) bool { return d.Anew }))
+		column(deliveries, func(d *store.Delivery) bool { return d.Anew }),
+		column(deliveries, func(d *store.Delivery) pgtype.UUID { return optionalID(d.IncidentID) }))
 }
 
 // optionalID returns an id as it is stored; NULL for uuid.Nil.

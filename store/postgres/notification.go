@@ -40,7 +40,10 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err != nil {
 			return err
 		}
-		news := store.InThreads(decision.News, threads)
+		news, err := s.joinIncidents(ctx, tx, store.InThreads(decision.News, threads), threads)
+		if err != nil {
+			return err
+		}
 		asked := s.suppressing.Load()
 		known, err := lockKnown(ctx, tx, news, asked)
 		if err != nil {
@@ -51,7 +54,8 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err != nil {
 			return err
 		}
-		created = inOrderOfKeys(store.Gather(withheld, open))
+		gathered := store.Gather(withheld, open)
+		created = inOrderOfKeys(slices.Concat(gathered, store.StepsOf(gathered)))
 		return s.insertAcceptances(ctx, tx, created, asked, store.ToldOf(decision.News), decision.Used, used)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -173,6 +177,7 @@ func (s *Store) insertAcceptances(
 	}
 	insertDeliveries(&queries, deliveries)
 	insertExpansions(&queries, expanding)
+	insertIncidents(&queries, batch)
 	writeEvents(&queries, store.EventsOf(batch))
 	writeTold(&queries, told)
 	writeUses(&queries, uses)
@@ -220,11 +225,11 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 	queries.Queue(`
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion,
-			thread, thread_id, thread_seq, resolved)
+			thread, thread_id, thread_seq, resolved, incident_id)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
 			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
 			$13::text[], $14::jsonb[], $15::integer[], $16::json[], $17::text[],
-			$18::text[], $19::uuid[], $20::bigint[], $21::boolean[])
+			$18::text[], $19::uuid[], $20::bigint[], $21::boolean[], $22::uuid[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -246,7 +251,8 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		column(batch, func(a *store.Acceptance) string { return a.Notification.Thread }),
 		column(batch, func(a *store.Acceptance) pgtype.UUID { return optionalID(a.Notification.ThreadID) }),
 		column(batch, func(a *store.Acceptance) int64 { return a.Notification.ThreadSeq }),
-		column(batch, func(a *store.Acceptance) bool { return a.Notification.Resolved })).
+		column(batch, func(a *store.Acceptance) bool { return a.Notification.Resolved }),
+		column(batch, func(a *store.Acceptance) pgtype.UUID { return optionalID(a.Notification.IncidentID) })).
 		Exec(func(inserted pgconn.CommandTag) error {
 			if int(inserted.RowsAffected()) < len(batch) {
 				return errRepeated

@@ -140,6 +140,17 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (ma
 	return ids, nil
 }
 
+// insertIncidentJob inserts the job that follows a change of an incident.
+func (s *Store) insertIncidentJob(ctx context.Context, tx pgx.Tx, incident uuid.UUID) error {
+	_, err := s.river.InsertTx(ctx, tx, store.IncidentArgs{IncidentID: incident}, &river.InsertOpts{
+		Queue: store.IncidentQueue, MaxAttempts: store.IncidentAttempts,
+	})
+	if err != nil {
+		return fmt.Errorf("insert job: %w", err)
+	}
+	return nil
+}
+
 // insertExpandJobs inserts the jobs of expansions and returns their ids in the same order.
 func (s *Store) insertExpandJobs(ctx context.Context, tx pgx.Tx, notifications []uuid.UUID) ([]int64, error) {
 	results, err := s.river.InsertManyTx(ctx, tx, column(notifications, func(id *uuid.UUID) river.InsertManyParams {

@@ -22,7 +22,7 @@ func lockThreads(ctx context.Context, tx pgx.Tx, news []store.Acceptance) ([]sto
 		INSERT INTO threads AS t (`+sqlread.ThreadColumns+`, updated_at)
 		SELECT *, now() FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[])
 		ON CONFLICT (app_id, name) DO UPDATE SET seq = t.seq + excluded.seq, updated_at = excluded.updated_at
-		RETURNING `+sqlread.ThreadColumns,
+		RETURNING `+sqlread.ThreadColumns+`, incident_id`,
 		column(threads, func(t *store.Thread) string { return t.AppID }),
 		column(threads, func(t *store.Thread) string { return t.Name }),
 		column(threads, func(t *store.Thread) [16]byte { return t.ID }),

@@ -16,8 +16,8 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name,
 			recipient_type, recipient_value, max_retry, created_at, updated_at, template_version, send_at, expires_at,
 			recipient_configured, test, contact, locale, kind, quiet, status, last_code, last_error, digest_id,
-			thread_id, thread_seq, resolved, anew)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			thread_id, thread_seq, resolved, anew, incident_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,8 @@ func insertDeliveries(ctx context.Context, tx *sql.Tx, deliveries []store.Delive
 			d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(),
 			d.TemplateVersion, micros(d.SendAt), micros(d.ExpiresAt), d.Recipient.Configured, d.Test,
 			d.Contact, d.Locale, d.Kind, d.Quiet, d.Status, d.LastCode, d.LastError,
-			optionalID(d.DigestID), optionalID(d.ThreadID), d.ThreadSeq, d.Resolved, d.Anew)
+			optionalID(d.DigestID), optionalID(d.ThreadID), d.ThreadSeq, d.Resolved, d.Anew,
+			optionalID(d.IncidentID))
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,10 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		if err != nil {
 			return err
 		}
-		news := store.InThreads(decision.News, threads)
+		news, err := s.joinIncidents(ctx, tx, store.InThreads(decision.News, threads), threads)
+		if err != nil {
+			return err
+		}
 		known, err := readKnown(ctx, tx, news)
 		if err != nil {
 			return err
@@ -68,6 +71,12 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 			if !accepted[i].Replayed && !isBeyond {
 				created = append(created, a)
 			}
+		}
+		for _, a := range store.StepsOf(created) {
+			if _, err := insertNotification(ctx, tx, a); err != nil {
+				return err
+			}
+			created = append(created, a)
 		}
 		for _, a := range store.OpenedOf(gathered) {
 			if _, err := insertNotification(ctx, tx, a); err != nil {
@@ -135,14 +144,14 @@ func insertNotification(ctx context.Context, tx *sql.Tx, a store.Acceptance) (st
 	written, err := query(ctx, tx, sqlread.Notification, `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion,
-			thread, thread_id, thread_seq, resolved)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			thread, thread_id, thread_seq, resolved, incident_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING
 		RETURNING `+sqlread.NotificationColumns,
 		n.ID, n.AppID, n.IdempotencyKey, n.RequestHash, text(unmatched), len(a.Deliveries), n.CreatedAt, n.UpdatedAt,
 		n.SendAt, n.ExpiresAt, n.Priority, n.Test,
 		n.Kind, text(n.Withheld.JSON()), n.Withheld.Sum(), text(n.Reach.JSON()), n.Expansion.State(),
-		n.Thread, optionalID(n.ThreadID), n.ThreadSeq, n.Resolved)
+		n.Thread, optionalID(n.ThreadID), n.ThreadSeq, n.Resolved, optionalID(n.IncidentID))
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("insert notification: %w", err)
 	}
@@ -174,6 +183,9 @@ func (s *Store) insertContents(ctx context.Context, tx *sql.Tx, batch []store.Ac
 	}
 	if err := s.insertExpansions(ctx, tx, batch); err != nil {
 		return fmt.Errorf("insert expansions: %w", err)
+	}
+	if err := insertIncidents(ctx, tx, batch); err != nil {
+		return fmt.Errorf("insert incidents: %w", err)
 	}
 	return s.insertWithJobs(ctx, tx, deliveries, jobs)
 }

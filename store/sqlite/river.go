@@ -126,6 +126,21 @@ func (s *Store) insertJobs(ctx context.Context, tx *sql.Tx, jobs []store.Job) (m
 	return ids, nil
 }
 
+// insertIncidentJob inserts the job that follows a change of an incident.
+func (s *Store) insertIncidentJob(ctx context.Context, tx *sql.Tx, incident uuid.UUID) error {
+	client, err := s.riverClient()
+	if err != nil {
+		return err
+	}
+	_, err = client.InsertTx(ctx, tx, store.IncidentArgs{IncidentID: incident}, &river.InsertOpts{
+		Queue: store.IncidentQueue, MaxAttempts: store.IncidentAttempts,
+	})
+	if err != nil {
+		return fmt.Errorf("insert job: %w", err)
+	}
+	return nil
+}
+
 // insertExpandJob inserts the job of an expansion and returns its id.
 func (s *Store) insertExpandJob(ctx context.Context, tx *sql.Tx, notification uuid.UUID) (int64, error) {
 	client, err := s.riverClient()

@@ -20,7 +20,7 @@ func lockThreads(ctx context.Context, tx *sql.Tx, news []store.Acceptance) ([]st
 		found, err := query(ctx, tx, sqlread.Thread, `
 			INSERT INTO threads (`+sqlread.ThreadColumns+`, updated_at) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (app_id, name) DO UPDATE SET seq = seq + excluded.seq, updated_at = excluded.updated_at
-			RETURNING `+sqlread.ThreadColumns, t.AppID, t.Name, t.ID, t.Seq, store.Now())
+			RETURNING `+sqlread.ThreadColumns+`, incident_id`, t.AppID, t.Name, t.ID, t.Seq, store.Now())
 		if err != nil {
 			return nil, fmt.Errorf("lock a thread: %w", err)
 		}

@@ -13,7 +13,7 @@ import (
 
 // DeliveryColumns are those that Delivery scans, of a table or alias d. The status,
 // stored or derived, comes last.
-const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.channel, d.provider,
+const DeliveryColumns = `d.id, d.notification_id, d.incident_id, d.message_id, d.job_id, d.channel, d.provider,
 	coalesce(d.next_provider, ''), d.pinned, d.template_name, d.template_version, d.recipient_type, d.recipient_value,
 	d.recipient_configured, d.contact, d.attempts, d.max_retry, d.next_retry_at, d.last_code, d.last_error, d.details,
 	d.created_at, d.updated_at, d.send_at, d.expires_at, d.test, d.locale, d.kind, d.quiet, d.digest_id,
@@ -22,8 +22,8 @@ const DeliveryColumns = `d.id, d.notification_id, d.message_id, d.job_id, d.chan
 // Delivery scans DeliveryColumns and a status.
 func Delivery(row Row) (store.Delivery, error) {
 	var d store.Delivery
-	var digest, thread *uuid.UUID
-	err := row.Scan(&d.ID, &d.NotificationID, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
+	var digest, thread, incident *uuid.UUID
+	err := row.Scan(&d.ID, &d.NotificationID, &incident, &d.MessageID, &d.JobID, &d.Channel, &d.Provider,
 		&d.NextProvider, &d.Pinned, &d.TemplateName, &d.TemplateVersion, &d.Recipient.Type, &d.Recipient.Value,
 		&d.Recipient.Configured, &d.Contact, &d.Attempts, &d.MaxRetry, &d.NextRetryAt, &d.LastCode, &d.LastError, &d.Details,
 		&d.CreatedAt, &d.UpdatedAt, &d.SendAt, &d.ExpiresAt, &d.Test, &d.Locale, &d.Kind, &d.Quiet, &digest,
@@ -33,6 +33,9 @@ func Delivery(row Row) (store.Delivery, error) {
 	}
 	if thread != nil {
 		d.ThreadID = *thread
+	}
+	if incident != nil {
+		d.IncidentID = *incident
 	}
 	return d, err
 }

@@ -19,22 +19,25 @@ const listedColumns = `id, app_id, idempotency_key, request_hash, CASE WHEN tota
 
 const otherColumns = `total, total - failed - success - dead - cancelled, failed, success, dead, cancelled,
 	status, created_at, updated_at, send_at, expires_at, priority, test, kind, withheld, expansion,
-	thread, thread_id, thread_seq, resolved`
+	thread, thread_id, thread_seq, resolved, incident_id`
 
 // Notification scans NotificationColumns.
 func Notification(row Row) (store.Notification, error) {
 	var n store.Notification
 	var expansion *string
-	var thread *uuid.UUID
+	var thread, incident *uuid.UUID
 	err := row.Scan(&n.ID, &n.AppID, &n.IdempotencyKey, &n.RequestHash, &n.Unmatched, &n.Reach,
 		&n.Counts.Total, &n.Counts.Pending, &n.Counts.Failed, &n.Counts.Success, &n.Counts.Dead, &n.Counts.Cancelled,
 		&n.Status, &n.CreatedAt, &n.UpdatedAt, &n.SendAt, &n.ExpiresAt, &n.Priority, &n.Test, &n.Kind, &n.Withheld, &expansion,
-		&n.Thread, &thread, &n.ThreadSeq, &n.Resolved)
+		&n.Thread, &thread, &n.ThreadSeq, &n.Resolved, &incident)
 	if thread != nil {
 		n.ThreadID = *thread
 	}
 	if expansion != nil {
 		n.Expansion = &store.Expansion{} // see withExpansion
+	}
+	if incident != nil {
+		n.IncidentID = *incident
 	}
 	return n, err
 }

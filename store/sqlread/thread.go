@@ -3,6 +3,8 @@ package sqlread
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -11,7 +13,11 @@ const ThreadColumns = `app_id, name, id, seq`
 
 // Thread scans ThreadColumns.
 func Thread(row Row) (t store.Thread, err error) {
-	err = row.Scan(&t.AppID, &t.Name, &t.ID, &t.Seq)
+	var incident *uuid.UUID
+	err = row.Scan(&t.AppID, &t.Name, &t.ID, &t.Seq, &incident)
+	if incident != nil {
+		t.IncidentID = *incident
+	}
 	return t, err
 }
 

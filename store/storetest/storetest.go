@@ -25,6 +25,7 @@ func Run(t *testing.T, open Open) {
 	for _, cases := range []map[string]func(*testing.T, bundle){
 		acceptCases, deliveryCases, recordCases, rollUpCases, orphanCases, templateCases, limitCases, retentionCases,
 		filterCases, requeueCases, cancelCases, queueCases, alertCases, auditCases, quotaCases, eraseCases, sessionCases, deadCases, countCases, breakerCases, suppressionCases, preferenceCases, kindCases, withholdCases, contactCases, expansionCases, digestCases, receiptCases, endpointCases, eventCases, threadCases,
+		incidentCases,
 	} {
 		for name, test := range cases {
 			t.Run(name, func(t *testing.T) {

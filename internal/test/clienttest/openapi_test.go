@@ -48,6 +48,14 @@ var operations = map[string]struct {
 		_, err := c.CancelNotification(ctx, "X")
 		return err
 	}, client.Notification{}},
+	"acknowledgeNotification": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Acknowledge(ctx, "X", filled[client.Acknowledgement]())
+		return err
+	}, client.Acknowledged{}},
+	"listIncidents": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Incidents(ctx, filled[client.IncidentQuery]())
+		return err
+	}, client.IncidentList{}},
 	"findDeliveries": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Deliveries(ctx, filled[client.DeliveryQuery]())
 		return err

@@ -116,6 +116,8 @@ var commandArgs = map[string][]string{
 	"notifications list":   nil,
 	"notifications show":   {"id"},
 	"notifications cancel": {"id"},
+	"ack":                  {"id"},
+	"incidents list":       nil,
 	"deliveries list":      nil,
 	"deliveries show":      {"id"},
 	"deliveries retry":     {"id"},

@@ -1,0 +1,71 @@
+package delivering
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/store"
+)
+
+// checkIncident ends a delivery of an incident that somebody has acknowledged or closed, and a step whose
+// condition does not hold. It is the last look before the call: an acknowledgement that was answered wins.
+func (d *Deliverer) checkIncident(ctx context.Context, r *run) *Next {
+	if r.delivery.IncidentID == uuid.Nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	incident, err := d.incidents.Do(ctx, r.delivery.IncidentID)
+	if err != nil {
+		return d.incidentNotRead(r, err)
+	}
+	if incident == nil {
+		return nil
+	}
+	r.note = rendering.IncidentNote(*incident, r.delivery.Locale)
+	if !incident.Stops(r.delivery.NotificationID) {
+		return nil
+	}
+	if code, text := incident.Why(); code != "" {
+		return d.end(ctx, r, store.DeliveryCancelled, code, text)
+	}
+	step := incident.Step(r.delivery.NotificationID)
+	if step == nil || step.If == "" {
+		return nil
+	}
+	facts, err := d.store.IncidentFacts(ctx, *incident)
+	if err != nil {
+		return d.incidentNotRead(r, err)
+	}
+	if why := step.If.Fails(facts); why != "" {
+		return d.end(ctx, r, store.DeliveryCancelled, store.CodeNotNeeded, why)
+	}
+	return nil
+}
+
+// incidentNotRead puts a delivery off whose incident could not be read. Nothing was sent, so no attempt is spent.
+func (d *Deliverer) incidentNotRead(r *run, err error) *Next {
+	d.log.Warn("incident could not be read", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
+	return snooze(time.Second)
+}
+
+// findIncidents reads incidents for all waiting workers. What does not exist is nil.
+func (d *Deliverer) findIncidents(ctx context.Context, ids []uuid.UUID) ([]*store.Incident, error) {
+	incidents, err := d.store.FindIncidents(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[uuid.UUID]*store.Incident, len(incidents))
+	for i := range incidents {
+		byID[incidents[i].ID] = &incidents[i]
+	}
+	found := make([]*store.Incident, len(ids))
+	for i, id := range ids {
+		found[i] = byID[id]
+	}
+	return found, nil
+}

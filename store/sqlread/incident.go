@@ -1,0 +1,51 @@
+package sqlread
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/labring/sealos-notify/store"
+)
+
+// IncidentColumns are those that Incident scans.
+const IncidentColumns = `id, app_id, thread, opened_at, steps, acknowledged_at, acknowledged_by, over, note, closed_at, closed_by`
+
+// Incident scans IncidentColumns.
+func Incident(row Row) (store.Incident, error) {
+	var i store.Incident
+	err := row.Scan(&i.ID, &i.AppID, &i.Thread, &i.OpenedAt, &i.Steps, &i.AcknowledgedAt, &i.AcknowledgedBy, &i.Over, &i.Note, &i.ClosedAt, &i.ClosedBy)
+	return i, err
+}
+
+// Incident implements store.Incidents.
+func (r Reader) Incident(ctx context.Context, id uuid.UUID) (store.Incident, error) {
+	i, err := one(ctx, r.DB, Incident, `SELECT `+IncidentColumns+` FROM incidents WHERE id = $1`, id)
+	return wrapped(i, err, "incident %s", id)
+}
+
+// IncidentFacts scans them.
+func IncidentFacts(row Row) (f store.IncidentFacts, err error) {
+	err = row.Scan(&f.AllDead, &f.Seen)
+	return f, err
+}
+
+// ListIncidents implements store.Incidents.
+func (r Reader) ListIncidents(ctx context.Context, f store.IncidentFilter, after uuid.UUID, limit int) ([]store.Incident, error) {
+	var c conditions
+	c.equal(`app_id`, f.AppID)
+	c.equal(`thread`, f.Thread)
+	if term := map[store.IncidentStatus]string{
+		store.IncidentOpen:         `acknowledged_at IS NULL AND closed_at IS NULL`,
+		store.IncidentAcknowledged: `acknowledged_at IS NOT NULL AND closed_at IS NULL`,
+		store.IncidentClosed:       `closed_at IS NOT NULL`,
+	}[f.Status]; term != "" {
+		c.terms = append(c.terms, term)
+	}
+	c.page(`id`, after, time.Time{}, time.Time{})
+	incidents, err := listed(ctx, r.DB, Incident,
+		`SELECT `+IncidentColumns+` FROM incidents`+c.where()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit), c.args)
+	return wrapped(incidents, err, "list incidents")
+}
