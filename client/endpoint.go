@@ -15,6 +15,7 @@ const (
 	EventDeliverySuccess      = "delivery.success"
 	EventDeliveryDead         = "delivery.dead"
 	EventDeliveryCancelled    = "delivery.cancelled"
+	EventAcknowledged         = "notification.acknowledged"
 )
 
 // Event is the body of a request to an endpoint. Verify the request by Standard Webhooks before you trust

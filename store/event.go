@@ -18,11 +18,12 @@ const (
 	EventDeliverySuccess      EventType = "delivery.success"
 	EventDeliveryDead         EventType = "delivery.dead"
 	EventDeliveryCancelled    EventType = "delivery.cancelled"
+	EventAcknowledged         EventType = "notification.acknowledged" // of the notification that opened the incident
 )
 
 // EventTypes returns all types, in the order in which they are shown.
 func EventTypes() []EventType {
-	return []EventType{EventNotificationFinished, EventDeliverySuccess, EventDeliveryDead, EventDeliveryCancelled}
+	return []EventType{EventNotificationFinished, EventDeliverySuccess, EventDeliveryDead, EventDeliveryCancelled, EventAcknowledged}
 }
 
 // Event is something that happened to a notification or a delivery. It is written in the transaction

@@ -209,6 +209,14 @@ type IncidentFilter struct {
 	Status IncidentStatus
 }
 
+// EventsOf returns what the change of an incident tells.
+func (c IncidentChange) EventsOf(i Incident) []Event {
+	if c.ClosedBy != "" {
+		return nil
+	}
+	return []Event{{AppID: i.AppID, Type: EventAcknowledged, At: c.At, NotificationID: i.ID, Status: string(i.Status())}}
+}
+
 // Incidents acknowledges and closes incidents. Accept opens them.
 type Incidents interface {
 	// Incident returns one incident, or ErrNotFound.

@@ -110,6 +110,7 @@ func (s *Store) ChangeIncident(ctx context.Context, c store.IncidentChange) (i s
 		}
 		var queries pgx.Batch
 		queries.Queue(writeIncident, incidentArgs(i)...)
+		writeEvents(&queries, c.EventsOf(i))
 		queries.Queue(announce, []string{store.IncidentQueue})
 		return tx.SendBatch(ctx, &queries).Close()
 	})

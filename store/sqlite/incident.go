@@ -103,7 +103,10 @@ func (s *Store) ChangeIncident(ctx context.Context, c store.IncidentChange) (i s
 		if err := s.insertIncidentJob(ctx, tx, i.ID); err != nil {
 			return err
 		}
-		return writeIncident(ctx, tx, i)
+		if err := writeIncident(ctx, tx, i); err != nil {
+			return err
+		}
+		return s.writeEvents(ctx, tx, c.EventsOf(i))
 	})
 	if err != nil {
 		return store.Incident{}, false, fmt.Errorf("change incident %s: %w", c.IncidentID, err)

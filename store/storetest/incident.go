@@ -20,6 +20,7 @@ var incidentCases = map[string]func(*testing.T, bundle){
 	"Incident/closed":                      incidentClosed,
 	"Incident/facts":                       incidentFacts,
 	"Incident/deleted after its last step": incidentDeleted,
+	"Incident/tells":                       incidentTells,
 	"Incident/listed":                      incidentsListed,
 	"Incident/of a thread":                 incidentOfThread,
 	"Incident/of a thread in one batch":    incidentsInOneBatch,
@@ -314,4 +315,18 @@ func incidentsListed(t *testing.T, b bundle) {
 			require.Equal(t, b.incident(t, want.Notification.ID), list[i])
 		}
 	}
+}
+
+// The acknowledgement that stands is told.
+func incidentTells(t *testing.T, b bundle) {
+	b.endpoint(t, "app", store.EventAcknowledged)
+	a := Escalated("a", time.Minute)
+	b.accept(t, a)
+	for _, by := range []string{"alice", "bob"} {
+		_, _, err := b.ChangeIncident(t.Context(), acknowledgement(a.Notification.ID, by))
+		require.NoError(t, err)
+	}
+	_, _, err := b.ChangeIncident(t.Context(), store.IncidentChange{IncidentID: a.Notification.ID, At: store.Now(), ClosedBy: store.ClosedByCancel})
+	require.NoError(t, err)
+	require.Equal(t, []string{"notification.acknowledged a acknowledged"}, b.events(t, named(a)))
 }
