@@ -38,7 +38,7 @@ type incidentView struct {
 	Note           string        `json:"note" doc:"what they said, or empty"`
 	ClosedAt       *time.Time    `json:"closedAt" doc:"null: it was not closed"`
 	ClosedBy       string        `json:"closedBy" enum:",cancelled,resolved" doc:"cancelled: its notification was; resolved: by a later one of its thread; or empty"`
-	Next           *nextStepView `json:"next" doc:"the step that is due next unless somebody acknowledges; null: there is none"`
+	Next           *nextStepView `json:"next,omitempty" doc:"the step that is due next unless somebody acknowledges; left out when there is none"`
 }
 
 type nextStepView struct {

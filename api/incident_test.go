@@ -34,7 +34,7 @@ func TestSendWithEscalation(t *testing.T) {
 	require.Equal(t, store.IfFailed, got.Escalation[0].If)
 	require.Equal(t, "plain", got.Escalation[0].Channels["email"].Template)
 	require.Equal(t, accepting.To(store.Recipient{Type: "email", Value: "boss@example.com"}), got.Escalation[0].Recipients)
-	require.Contains(t, a.text, `"incident":{"id":"`+incident.ID.String()+`","status":"open"`)
+	require.Contains(t, a.text, `"incident":{"id":"`+incident.ID.String()+`","app":"sender","thread":"","status":"open"`)
 	require.Contains(t, a.text, `"channels":["email"]`)
 
 	for body, field := range map[string]string{
@@ -65,7 +65,7 @@ func TestAcknowledge(t *testing.T) {
 	a = b.call(t, request{method: "POST", path: path, app: "sender", body: `{"by": "alice", "note": "on it"}`})
 	require.Equal(t, 200, a.status, a.text)
 	require.Equal(t, []steering.Acknowledgement{{IncidentID: n.IncidentID, By: "alice", Note: "on it", Over: store.OverAPI}}, b.control.acknowledged)
-	require.Contains(t, a.text, `{"changed":true,"incident":{"id":"`+n.IncidentID.String()+`","status":"acknowledged"`)
+	require.Contains(t, a.text, `{"changed":true,"incident":{"id":"`+n.IncidentID.String()+`","app":"","thread":"","status":"acknowledged"`)
 	a = b.call(t, request{method: "POST", path: path, app: "root", body: "{}"})
 	require.Contains(t, a.text, `"changed":false`)
 	require.Equal(t, 404, b.call(t, request{method: "POST", path: path, app: "console2", body: "{}"}).status)

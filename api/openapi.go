@@ -79,6 +79,7 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 var tags = []*huma.Tag{
 	{Name: "notifications", Description: "Send, read and cancel notifications."},
 	{Name: "deliveries", Description: "What became of each recipient on each channel; send again."},
+	{Name: "incidents", Description: "What somebody is asked to acknowledge."},
 	{Name: "erase", Description: "Make addresses and texts unreadable."},
 	{Name: "templates", Description: "What is sent, and its versions."},
 	{Name: "kinds", Description: "Where, when and how often sorts of notifications may reach somebody."},
@@ -87,6 +88,7 @@ var tags = []*huma.Tag{
 	{Name: "channels", Description: "The channels, their providers and queues."},
 	{Name: "overview", Description: "How the service stands."},
 	{Name: "integrations", Description: "Webhooks of alert sources."},
+	{Name: "endpoints", Description: "Where apps are told of events."},
 	{Name: "receivers", Description: "Who gets alerts."},
 	{Name: "providers", Description: "The vendors, as they are configured; let their deliveries wait, or go on."},
 	{Name: "preferences", Description: "What recipients have switched off."},

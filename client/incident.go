@@ -29,7 +29,7 @@ type Incident struct {
 	Note           string     `json:"note"`
 	ClosedAt       *time.Time `json:"closedAt"` // nil: it was not closed
 	ClosedBy       string     `json:"closedBy"`
-	Next           *NextStep  `json:"next"` // nil: there is none
+	Next           *NextStep  `json:"next,omitempty"` // nil: there is none
 }
 
 // NextStep is what is sent next unless somebody acknowledges.

@@ -112,11 +112,11 @@ var bad = map[string][]string{
 		":6: providers.empty.type: is required; there are: feishu_app, test_sms",
 	},
 	"escalation": {
-		":19: integrations.receivers.order.escalation[1].after: must not be less than that of the step before",
-		":24: integrations.receivers.unknown.escalation[0].channels.carrier_pigeon: unknown channel; there are: feishu_app, sms",
 		":29: integrations.receivers.nobody.escalation[0].channels.feishu_app: no recipient fits; it takes feishu_user_id, email",
 		":29: integrations.receivers.nobody.escalation[0].recipients[0].type: fits none of the receiver's channels",
+		":19: integrations.receivers.order.escalation[1].after: must not be less than that of the step before",
 		":33: integrations.receivers.repeat.repeat: repeats the steps of escalation, and there are none",
+		":24: integrations.receivers.unknown.escalation[0].channels.carrier_pigeon: unknown channel; there are: feishu_app, sms",
 	},
 	"receivers": {
 		":33: integrations.receivers.unknown-keys.channel: unknown key",
