@@ -17,6 +17,7 @@ import (
 	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/optout"
+	"github.com/labring/sealos-notify/jobs/sealing"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -25,7 +26,7 @@ var alice = store.Recipient{Type: "email", Value: "alice.canary@example.com"}
 // link returns the path of a link that switches mails of the kind news off.
 func (b *bench) link(t *testing.T) string {
 	t.Helper()
-	token, err := optout.New(b.store, builtin.Types()).Token(t.Context(), optout.Choice{Kind: "news", Channel: "email", Recipient: alice})
+	token, err := optout.New(b.store, builtin.Types(), sealing.New(b.store)).Token(t.Context(), optout.Choice{Kind: "news", Channel: "email", Recipient: alice})
 	require.NoError(t, err)
 	return optout.Path + token
 }

@@ -59,6 +59,9 @@ type Receipt struct {
 	Details map[string]any
 	// Reference is what an Updater needs to find the message again; at most 1 KB, and no secret.
 	Reference string
+	// MessageID is the vendor's id of the message, when the provider's Listener tells of it; empty
+	// otherwise.
+	MessageID string
 	// Urgent is why the urgent call after the message failed, as an *Error; nil otherwise.
 	// The delivery is a success all the same.
 	Urgent error

@@ -28,7 +28,7 @@ type Events interface {
 
 // ReadMark tells that somebody has read messages.
 type ReadMark struct {
-	MessageIDs []string // as the receipts of the messages have them
+	MessageIDs []string // as in the messages' Receipt
 	Reader     Person
 	At         time.Time
 }

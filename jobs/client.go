@@ -155,6 +155,7 @@ func (c *Client) Start(ctx context.Context) error {
 	look.Go(func() { c.jobs.announceDue(looking) })
 	look.Go(func() { c.jobs.giveBackUntaken(looking, c.id, c.lease) })
 	c.stopLook = func() { stop(); look.Wait() }
+	c.jobs.Listening.Start()
 	return nil
 }
 
@@ -182,6 +183,9 @@ func (c *Client) Stop() error {
 	c.jobs.Deliverer.Stop()
 	c.jobs.Receipts.Stop()
 	c.jobs.Accepter.StopExpanding()
+	var stopping sync.WaitGroup
+	stopping.Go(c.jobs.Listening.Stop)
+	defer stopping.Wait() // it takes less than the jobs may
 	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
 	defer cancel()
 	err := c.river.Stop(ctx)

@@ -15,10 +15,12 @@ import (
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/jobs/groupcommit"
+	"github.com/labring/sealos-notify/jobs/listening"
 	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/overview"
 	"github.com/labring/sealos-notify/jobs/receipts"
 	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/sealing"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/jobs/telling"
@@ -45,6 +47,7 @@ type Jobs struct {
 	Overview  *overview.Overview
 	OptOut    *optout.OptOut
 	Teller    *telling.Teller
+	Listening *listening.Listening
 
 	channels   []string
 	settings   *settings.Live
@@ -63,7 +66,8 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	live := &settings.Live{}
 	live.Store(&initial)
 	batches := groupcommit.NewMetrics(telemetry.Metrics)
-	renderer, optOut := rendering.New(types, live), optout.New(st, types)
+	sealer := sealing.New(st)
+	renderer, optOut := rendering.New(types, live), optout.New(st, types, sealer)
 	j := &Jobs{
 		Renderer:  renderer,
 		Accepter:  accepting.New(st, types, renderer, live, log, telemetry.Metrics, batches),
@@ -72,7 +76,8 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log), OptOut: optOut,
 		Teller: telling.New(st, live, log, telemetry.Metrics), endpoints: st,
-		settings: live, queues: st, expansions: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
+		Listening: listening.New(st, sealer, nil, log, telemetry.Metrics),
+		settings:  live, queues: st, expansions: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {
 		j.channels = append(j.channels, t.Channel)
@@ -93,6 +98,7 @@ func (j *Jobs) Apply(s settings.Settings) {
 	j.Accepter.Expect(s.Registry)
 	j.Deliverer.Expect(s.Registry)
 	j.Receipts.Expect(s.Registry)
+	j.Listening.Apply(s.Registry)
 	if old := j.settings.Swap(&s); old.Registry != s.Registry {
 		old.Registry.Close() // its idle connections would keep their places from the new ones
 	}

@@ -108,6 +108,9 @@ func (s *sender) Send(ctx context.Context, m channels.Message) (channels.Receipt
 		return channels.Receipt{}, err
 	}
 	receipt := channels.Receipt{Details: map[string]any{"message_id": id}, Reference: reference{id, m.MsgType}.String()}
+	if s.config.Events {
+		receipt.MessageID = id
+	}
 	if lacks != nil {
 		receipt.Details["button_left_out"] = lacks.Error()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labring/sealos-notify/api/console"
 	"github.com/labring/sealos-notify/internal/vendors"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
 //go:embed inbox.html
@@ -26,12 +27,13 @@ const maxShown = 50
 // inbox is the page of what has arrived at the simulated vendors.
 type inbox struct {
 	*vendors.Inbox
-	page *template.Template
-	api  atomic.Pointer[string] // URL of the API; nil until it serves
+	feishu *feishu.Platform
+	page   *template.Template
+	api    atomic.Pointer[string] // URL of the API; nil until it serves
 }
 
-func newInbox(of *vendors.Inbox) *inbox {
-	return &inbox{Inbox: of, page: template.Must(template.New("inbox").Funcs(template.FuncMap{"asset": console.Asset}).Parse(inboxTemplate))}
+func newInbox(of *vendors.Inbox, platform *feishu.Platform) *inbox {
+	return &inbox{Inbox: of, feishu: platform, page: template.Must(template.New("inbox").Funcs(template.FuncMap{"asset": console.Asset}).Parse(inboxTemplate))}
 }
 
 // handler serves the page, the mails in it, and the JSON.
@@ -39,6 +41,8 @@ func (i *inbox) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /inbox", i.show)
 	mux.HandleFunc("GET /inbox/mail/{id}", i.mail)
+	mux.HandleFunc("POST /inbox/read", i.read)
+	mux.HandleFunc("POST /inbox/press", i.press)
 	mux.Handle("GET /inbox.json", i.Inbox)
 	mux.Handle("GET "+console.Prefix+"/static/", console.Static())
 	mux.Handle("GET /{$}", http.RedirectHandler("/inbox", http.StatusFound))
@@ -50,6 +54,8 @@ type shown struct {
 	vendors.Arrival
 	Picture  template.HTML
 	Delivery string // URL of its page in the console, or empty
+	Readable bool   // its reader may say so
+	Buttons  []feishu.Button
 }
 
 // show answers with the page, or with no content when all that there is was seen.
@@ -84,6 +90,9 @@ func (i *inbox) draw(a vendors.Arrival, api string) shown {
 	if uuid.Validate(a.Mark) == nil && api != "" {
 		s.Delivery = api + console.Prefix + "/deliveries/" + a.Mark
 	}
+	if a.Channel == "feishu_app" {
+		s.Readable, s.Buttons = a.ToType != "chat_id", feishu.Buttons(a.Text)
+	}
 	if a.HTML == "" {
 		s.Picture, _ = console.Picture(a.Channel, a.Kind, a.Text) // a text at least
 	}
@@ -100,4 +109,36 @@ func (i *inbox) mail(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", console.MailPolicy)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte(a.HTML)) // the browser may have gone
+}
+
+// reader is the user who reads and presses in the inbox.
+const reader = "ou_developer"
+
+// read tells the service that a message was read.
+func (i *inbox) read(w http.ResponseWriter, r *http.Request) {
+	id := r.FormValue("id")
+	i.noteAndShow(w, r, id, "read", i.feishu.Read(r.Context(), reader, id))
+}
+
+// press presses a button of a card.
+func (i *inbox) press(w http.ResponseWriter, r *http.Request) {
+	id := r.FormValue("id")
+	a, _ := i.Get(id)
+	n, err := strconv.Atoi(r.FormValue("button"))
+	buttons := feishu.Buttons(a.Text)
+	if err != nil || n < 0 || n >= len(buttons) {
+		http.NotFound(w, r)
+		return
+	}
+	toast, err := i.feishu.Press(r.Context(), reader, id, buttons[n].Value)
+	i.noteAndShow(w, r, id, buttons[n].Label+": "+toast.Content, err)
+}
+
+// noteAndShow notes what happened to an arrival, and goes back to the page.
+func (i *inbox) noteAndShow(w http.ResponseWriter, r *http.Request, id, note string, err error) {
+	if err != nil {
+		note += " " + err.Error()
+	}
+	i.Note(id, note)
+	http.Redirect(w, r, "/inbox", http.StatusSeeOther)
 }

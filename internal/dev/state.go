@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/labring/sealos-notify/internal/app"
 	"github.com/labring/sealos-notify/internal/vendors/world"
@@ -101,7 +102,8 @@ integrations:
       recipients: [{type: feishu_user_id, value: ou_oncall}]
 channels:%sproviders:%s`,
 		o.Address, s.path(dbFile), o.LogLevel, s.path(appsFile),
-		receiver, world.Channels, v.Providers(v.Addresses, s.path(kubeconfigFile)))
+		receiver, world.Channels, strings.Replace(v.Providers(v.Addresses, s.path(kubeconfigFile)),
+			"type: feishu_app\n", "type: feishu_app\n    events: true # the inbox has buttons\n", 1))
 	apps := fmt.Sprintf(`apps:
   - appId: %q
     appSecret: %q

@@ -35,7 +35,7 @@ func startVendors(ctx context.Context, address string) (*simulatedVendors, error
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	inbox := newInbox(all.Inbox)
+	inbox := newInbox(all.Inbox, all.Feishu)
 	page := &http.Server{Handler: inbox.handler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = page.Serve(l) }() // it ends with close
 	return &simulatedVendors{World: all, page: page, inbox: inbox, inboxURL: "http://" + l.Addr().String()}, nil

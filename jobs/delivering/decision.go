@@ -47,6 +47,7 @@ func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Ne
 		Took:   now.Sub(r.delivery.Due()),
 	}
 	if sendErr == nil {
+		outcome.Reference = receipt.MessageID
 		return outcome, complete()
 	}
 	d := &decision{run: r, outcome: outcome, err: channels.AsError(sendErr), now: now}

@@ -16,6 +16,7 @@ import (
 	"github.com/labring/sealos-notify/channels/builtin"
 	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/sealing"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -92,7 +93,7 @@ var alice = store.Recipient{Type: "email", Value: "爱丽丝.alice@example.com"}
 
 var news = optout.Choice{Kind: "news", Channel: "email", Recipient: alice}
 
-func newOptOut(st optout.Store) *optout.OptOut { return optout.New(st, builtin.Types()) }
+func newOptOut(st *memory) *optout.OptOut { return optout.New(st, builtin.Types(), sealing.New(st)) }
 
 func token(t *testing.T, o *optout.OptOut, c optout.Choice) string {
 	t.Helper()

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/refusal"
+	"github.com/labring/sealos-notify/jobs/sealing"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -23,22 +23,21 @@ const maxOff = 500
 // Store is what an OptOut needs of the store.
 type Store interface {
 	store.Preferences
-	store.LinkKeys
 	Kind(ctx context.Context, name string) (store.Kind, error)
 }
 
 // OptOut keeps what people have switched off.
 type OptOut struct {
-	store Store
-	types []channels.Type
-
-	reading sync.Mutex
-	keys    atomic.Pointer[keys] // nil until they were read
-	kinds   sync.Map             // by name, of mails that were sent: a knownKind
+	store  Store
+	types  []channels.Type
+	sealer *sealing.Sealer
+	kinds  sync.Map // by name, of mails that were sent: a knownKind
 }
 
 // New returns an OptOut. types is the table of provider types.
-func New(st Store, types []channels.Type) *OptOut { return &OptOut{store: st, types: types} }
+func New(st Store, types []channels.Type, sealer *sealing.Sealer) *OptOut {
+	return &OptOut{store: st, types: types, sealer: sealer}
+}
 
 // Preferences returns what a recipient has switched off. It returns a *refusal.Error for one that
 // cannot be.

@@ -502,7 +502,8 @@ CREATE TABLE provider_slots (
 WITH (fillfactor = 50); -- one row for each provider, updated at every call
 
 -- The connections that a provider bears, numbered from 1. A replica holds the places of its open
--- connections, and renews them; those of a replica that died expire.
+-- connections, and renews them; those of a replica that died expire. A provider that
+-- is listened to has one place, which the replica that listens holds.
 CREATE TABLE provider_places (
     provider   text NOT NULL,
     place      integer NOT NULL,
