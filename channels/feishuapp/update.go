@@ -57,6 +57,9 @@ func (s *sender) Update(ctx context.Context, ref string, m channels.Message) (ch
 		return channels.Receipt{}, err
 	}
 	receipt := channels.Receipt{Details: map[string]any{"message_id": old.MessageID}, Reference: old.String()}
+	if s.config.Events {
+		receipt.MessageID = old.MessageID
+	}
 	if lacks != nil {
 		receipt.Details["button_left_out"] = lacks.Error()
 	}
