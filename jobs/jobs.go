@@ -68,15 +68,16 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	batches := groupcommit.NewMetrics(telemetry.Metrics)
 	sealer := sealing.New(st)
 	renderer, optOut := rendering.New(types, live), optout.New(st, types, sealer)
+	control := steering.New(st, live, log)
 	j := &Jobs{
 		Renderer:  renderer,
 		Accepter:  accepting.New(st, types, renderer, live, log, telemetry.Metrics, batches),
-		Deliverer: delivering.New(st, types, renderer, live, optOut, log, telemetry.Metrics, batches, telemetry.Tracer),
-		Control:   steering.New(st, live, log),
+		Deliverer: delivering.New(st, types, renderer, live, optOut, sealer, log, telemetry.Metrics, batches, telemetry.Tracer),
+		Control:   control,
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log), OptOut: optOut,
 		Teller: telling.New(st, live, log, telemetry.Metrics), endpoints: st,
-		Listening: listening.New(st, sealer, nil, log, telemetry.Metrics),
+		Listening: listening.New(st, sealer, steering.Buttons{Control: control}, log, telemetry.Metrics),
 		settings:  live, queues: st, expansions: st, ping: st.Ping, river: newRiverMetrics(telemetry.Metrics), log: log,
 	}
 	for _, t := range types {

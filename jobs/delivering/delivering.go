@@ -19,6 +19,7 @@ import (
 	"github.com/labring/sealos-notify/jobs/groupcommit"
 	"github.com/labring/sealos-notify/jobs/optout"
 	"github.com/labring/sealos-notify/jobs/rendering"
+	"github.com/labring/sealos-notify/jobs/sealing"
 	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/jobs/tracing"
 	"github.com/labring/sealos-notify/store"
@@ -64,6 +65,7 @@ type Deliverer struct {
 	renderer  *rendering.Renderer
 	settings  *settings.Live
 	links     *optout.OptOut
+	sealer    *sealing.Sealer
 	loads     *groupcommit.Committer[uuid.UUID, *loaded] // by delivery; nil when it does not exist
 	records   *groupcommit.Committer[store.Outcome, bool]
 	moves     *groupcommit.Committer[store.Move, bool]
@@ -84,11 +86,11 @@ type Deliverer struct {
 
 // New starts a Deliverer. types is the table of provider types, one for each channel.
 func New(
-	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, links *optout.OptOut, log *zap.Logger,
+	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, links *optout.OptOut, sealer *sealing.Sealer, log *zap.Logger,
 	registry prometheus.Registerer, batches *groupcommit.Metrics, tracer trace.Tracer,
 ) *Deliverer {
 	d := &Deliverer{
-		store: st, renderer: renderer, types: make(map[string]channels.Type, len(types)), settings: live, links: links, messages: newMessageCache(),
+		store: st, renderer: renderer, types: make(map[string]channels.Type, len(types)), settings: live, links: links, sealer: sealer, messages: newMessageCache(),
 		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
 		unlisted: newUnlisted(registry, log), tracer: tracer,
 	}
@@ -158,6 +160,7 @@ type run struct {
 	other    *alternative         // where it can go after a failure
 	link     string               // that switches off such mails; empty: none
 	turn     *store.ThreadMessage // what there is to edit; nil: it is in no thread
+	button   *channels.Button     // that acknowledges the incident; nil: none
 	note     string               // that somebody has acknowledged the incident; empty: nobody has
 
 	connection channels.Connection // nil when the provider has none, or it was released
@@ -355,7 +358,7 @@ func (r *run) outgoing() channels.Message {
 		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params, Unsubscribe: r.link,
-		InThread: r.delivery.ThreadID != uuid.Nil, Resolved: r.delivery.Resolved, Note: r.note,
+		InThread: r.delivery.ThreadID != uuid.Nil, Resolved: r.delivery.Resolved, Note: r.note, Button: r.button,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt

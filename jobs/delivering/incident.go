@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -27,6 +28,9 @@ func (d *Deliverer) checkIncident(ctx context.Context, r *run) *Next {
 		return nil
 	}
 	r.note = rendering.IncidentNote(*incident, r.delivery.Locale)
+	if err := d.addButton(ctx, r, *incident); err != nil {
+		return d.incidentNotRead(r, err)
+	}
 	if !incident.Stops(r.delivery.NotificationID) {
 		return nil
 	}
@@ -44,6 +48,20 @@ func (d *Deliverer) checkIncident(ctx context.Context, r *run) *Next {
 	if why := step.If.Fails(facts); why != "" {
 		return d.end(ctx, r, store.DeliveryCancelled, store.CodeNotNeeded, why)
 	}
+	return nil
+}
+
+// addButton adds the button of an open incident, where the vendor tells who presses it.
+func (d *Deliverer) addButton(ctx context.Context, r *run, i store.Incident) error {
+	_, tells := r.provider.Sender.(channels.Listener)
+	if !tells || i.Status() != store.IncidentOpen {
+		return nil
+	}
+	value, err := d.sealer.Button(ctx, r.delivery.ID)
+	if err != nil {
+		return err
+	}
+	r.button = &channels.Button{Label: rendering.AcknowledgeLabel(r.delivery.Locale), Value: value}
 	return nil
 }
 

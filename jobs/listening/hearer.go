@@ -83,7 +83,7 @@ func (h *hearer) Pressed(ctx context.Context, press channels.Press) (channels.Re
 	delivery, err := h.listening.sealer.Delivery(ctx, press.Value)
 	var response channels.Response
 	switch {
-	case errors.Is(err, sealing.ErrForged) || err == nil && h.listening.acknowledger == nil:
+	case errors.Is(err, sealing.ErrForged):
 		h.count("press", "refused")
 		h.listening.log.Warn("a button was pressed that this service did not make", zap.String("provider", h.provider))
 		return channels.Response{Refused: true, Text: "This button is not valid (any more). 这个按钮无效或已失效。"}, nil

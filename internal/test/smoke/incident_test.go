@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/labring/sealos-notify/client"
 	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
 // A step is sent although the program was killed after it had answered, and once. What follows is not sent when
@@ -52,5 +54,56 @@ func TestEscalationFromTheCommandLine(t *testing.T) {
 		shown, _ := c.run(0, "notifications", "show", id)
 		require.Contains(t, shown, "acknowledged by alice over api")
 		require.Equal(t, 2, w.Vendors.Inbox.Total())
+	})
+}
+
+// The button of a card acknowledges, without an address that the vendor can reach. What escalates is not sent then, the
+// card says who it was, and so does what comes later in the thread.
+func TestAcknowledgementByACard(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.Configure(map[string]string{
+			"channels": `{feishu_app: {enabled: true, provider: feishu}}`, "providers": w.FeishuProvider(", events: true"),
+		})
+		r := w.Start()
+		r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{
+			"name": "card", "channel": "feishu_app", "msgType": "interactive", "body": `{"elements": [{"tag": "markdown", "content": "{{ .state }}"}]}`,
+		})
+		send := func(state string, more map[string]any) string {
+			body := map[string]any{
+				"idempotencyKey": state, "thread": "db-7", "recipients": []map[string]string{{"type": "feishu_user_id", "value": "ou_alice"}},
+				"channels": map[string]any{"feishu_app": map[string]any{"template": "card", "params": map[string]any{"state": state}}},
+			}
+			maps.Copy(body, more)
+			id := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", body).Body["notificationId"].(string)
+			r.Until(id, "success")
+			return id
+		}
+		id := send("down", map[string]any{"escalation": []any{map[string]any{
+			"after": "1h", "channels": map[string]any{"feishu_app": map[string]any{"template": "card"}},
+		}}})
+		card := w.Vendors.Inbox.Arrivals()[0]
+		buttons := feishu.Buttons(card.Text)
+		require.Len(t, buttons, 1)
+		require.NoError(t, w.Vendors.Feishu.WaitConnections(t.Context(), 1))
+		toast, err := w.Vendors.Feishu.Press(t.Context(), "ou_alice", card.ID, buttons[0].Value)
+		require.NoError(t, err)
+		require.Equal(t, "success", toast.Type, toast.Content)
+
+		c := openTerminal(t, w, r)
+		incidents := runJSON[client.IncidentList](c, 0, "incidents", "list").Incidents
+		require.Len(t, incidents, 1)
+		require.Equal(t, []any{id, "acknowledged", "feishu_card"}, []any{incidents[0].ID, incidents[0].Status, incidents[0].Over})
+		require.Nil(t, incidents[0].Next)
+
+		send("up", map[string]any{"resolved": true})
+		arrivals := w.Vendors.Inbox.Arrivals()
+		require.Len(t, arrivals, 1, "it is one card")
+		shown := append(arrivals[0].Was, arrivals[0].Text)
+		require.Len(t, shown, 3)
+		for _, text := range shown[1:] {
+			require.Contains(t, text, "Acknowledged by "+feishu.UserName("ou_alice"))
+			require.Empty(t, feishu.Buttons(text))
+		}
+		require.Contains(t, shown[2], `"up"`)
 	})
 }
