@@ -31,7 +31,7 @@ func IncidentNote(i store.Incident, locale string) string {
 // IncidentGone returns what somebody reads who acknowledges what is over.
 func IncidentGone(locale string) string {
 	if isChinese(locale) {
-		return "该事件已关闭"
+		return "该故障已关闭"
 	}
 	return "This is over: nobody has to acknowledge it"
 }
