@@ -232,8 +232,8 @@ func TestAnEventInFlightIsAnswered(t *testing.T) {
 	<-begun
 	go func() { ended <- stop() }()
 	select {
-	case <-ended:
-		require.FailNow(t, "the event was cut")
+	case err := <-ended:
+		require.FailNow(t, "the event was cut", "%v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(goOn)

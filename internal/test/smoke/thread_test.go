@@ -46,9 +46,7 @@ func TestThreadFromTheCommandLine(t *testing.T) {
 
 		shown := map[string][]string{}
 		for _, a := range w.Vendors.Inbox.Arrivals() {
-			for _, text := range append(a.Was, a.Text) {
-				shown[a.Channel] = append(shown[a.Channel], text)
-			}
+			shown[a.Channel] = append(shown[a.Channel], append(a.Was, a.Text)...)
 			if a.Channel == "inapp" {
 				require.Equal(t, []string{"marked as read"}, a.Notes)
 			}

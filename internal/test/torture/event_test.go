@@ -149,7 +149,7 @@ func whileTelling(s *stage, e *told) func() {
 }
 
 // afterTelling lets requests be answered, and blocks River from completing the jobs.
-func afterTelling(s *stage, e *told) func() {
+func afterTelling(s *stage, _ *told) func() {
 	s.exec(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$`)
 	s.exec(`CREATE TRIGGER hold BEFORE UPDATE ON river_job FOR EACH ROW

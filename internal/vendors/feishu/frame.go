@@ -34,7 +34,7 @@ const (
 func (f frame) bytes() []byte {
 	var b []byte
 	for i, n := range []uint64{f.seqID, f.logID, f.service, f.method} {
-		b = binary.AppendUvarint(append(b, byte((i+1)<<3|varint)), n)
+		b = binary.AppendUvarint(append(b, byte((i+1)<<3|varint)), n) //nolint:gosec // there are four
 	}
 	for _, h := range f.headers {
 		b = appendText(b, 5, string(appendText(appendText(nil, 1, h[0]), 2, h[1])))
@@ -103,7 +103,7 @@ func parse(b []byte, take func(number int, n uint64, value string) error) error 
 		default:
 			return fmt.Errorf("a field of type %d", tag&7)
 		}
-		if err := take(int(tag>>3), n, value); err != nil { //nolint:gosec // numbers of fields are small
+		if err := take(int(tag>>3), n, value); err != nil {
 			return err
 		}
 	}
