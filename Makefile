@@ -1,6 +1,7 @@
 # `make help` lists every target that has a `##` comment.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE   ?= sealos-notify
+BINARY  ?= sealos-notify
 
 # The trace exporter depends on gRPC. The tag leaves out gRPC's page of recent requests, which takes 1 MB of memory.
 TAGS    := grpcnotrace
@@ -15,7 +16,7 @@ help: ## Show what make can do
 
 .PHONY: build
 build: ## Build the binary ./sealos-notify
-	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o sealos-notify .
+	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) .
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -99,6 +100,21 @@ verify: ## Check that generated files and go.mod are current
 	go test ./api/console -run '^TestVendoredFiles$$' -count=1
 	@git ls-files '*go.mod' | while read -r file; do (cd $$(dirname $$file) && echo "tidy $$file" && go mod tidy -diff) || exit 1; done
 	go mod verify
+
+# What a release is made for.
+RELEASES ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: release
+release: lint-workflows ## Make the files of a release of VERSION in dist: archives, checksums, bill of materials
+	deploy/release.sh $(VERSION) $(RELEASES)
+
+.PHONY: release-dry
+release-dry: VERSION := v0.0.0-dry
+release-dry: release ## Make the files of a release, of no version
+
+.PHONY: lint-workflows
+lint-workflows:
+	go tool -modfile=internal/tools/go.mod actionlint
 
 .PHONY: docker-build
 docker-build: ## Build the image IMAGE:VERSION
