@@ -114,7 +114,7 @@ release-dry: release ## Make the files of a release, of no version
 
 .PHONY: lint-workflows
 lint-workflows:
-	go tool -modfile=internal/tools/go.mod actionlint
+	go tool -modfile=internal/tools/release/go.mod actionlint
 
 .PHONY: docker-build
 docker-build: ## Build the image IMAGE:VERSION

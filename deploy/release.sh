@@ -35,7 +35,7 @@ for platform; do
 	binary=$work/$folder/$program
 done
 # The modules are the same for every platform, but for a few of the system's; the last one is described.
-go tool -modfile=internal/tools/go.mod cyclonedx-gomod bin -json -noserial -output "$dist/${name}_${version}.cdx.json" "$binary"
+go tool -modfile=internal/tools/release/go.mod cyclonedx-gomod bin -json -noserial -output "$dist/${name}_${version}.cdx.json" "$binary"
 cd "$dist"
 sha256sum -- * >checksums.txt
 echo "$(wc -l <checksums.txt) files in dist, and checksums.txt"
