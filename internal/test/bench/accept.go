@@ -13,7 +13,7 @@ func (b *bench) acceptOnly(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	rate, err := b.accept(ctx, setup{database: config}, 1)
+	rate, err := b.accept(ctx, setup{database: config}, 1, record)
 	record("accept", rate)
 	return err
 }
@@ -24,7 +24,7 @@ func (b *bench) acceptAtInfo(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	rate, err := b.accept(ctx, setup{database: config, level: "info"}, 1)
+	rate, err := b.accept(ctx, setup{database: config, level: "info"}, 1, nil)
 	record("accept-info", rate)
 	return err
 }
@@ -69,14 +69,14 @@ func (b *bench) acceptOnReplicas(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	rate, err := b.accept(ctx, setup{database: config}, replicas)
+	rate, err := b.accept(ctx, setup{database: config}, replicas, nil)
 	record("replicas-accept", rate)
 	return err
 }
 
 // accept starts API-only replicas and returns how many notifications to one person
-// they accept a second in sum.
-func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, error) {
+// they accept a second in sum. It records what each costs, unless record is nil.
+func (b *bench) accept(ctx context.Context, s setup, replicas int, record record) (float64, error) {
 	services := make([]*service, replicas)
 	for i := range services {
 		var err error
@@ -84,11 +84,20 @@ func (b *bench) accept(ctx context.Context, s setup, replicas int) (float64, err
 			return 0, err
 		}
 	}
+	m, err := b.ofServices(services...)
+	if err != nil {
+		return 0, err
+	}
+	var posted atomic.Int64
 	// Each replica has its own heap and connections to warm up, and they share the
 	// processors. The longer span gives each as many requests as a single one gets.
 	rate, err := closedLoop(ctx, callers*replicas, time.Duration(replicas)*b.span, func(i int) error {
+		posted.Add(1)
 		return services[i%replicas].post(i, 1)
 	})
+	if err == nil && record != nil {
+		err = m.record("accept-cpu", int(posted.Load()), record)
+	}
 	if err != nil {
 		return 0, err
 	}

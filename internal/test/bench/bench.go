@@ -47,11 +47,12 @@ type bench struct {
 	admin   *pgx.Conn
 	profile string // folder; empty without profiles
 
-	measuring string        // name of the measure
-	services  []*service    // of the measure; killed after it
-	databases []string      // of the measure; dropped after it
-	count     int           // makes names of databases, folders and profiles unique
-	past      *store.Config // the database with a history; nil before it is made
+	measuring string          // name of the measure
+	services  []*service      // of the measure; killed after it
+	databases []string        // of the measure; dropped after it
+	count     int             // makes names of databases, folders and profiles unique
+	past      *store.Config   // the database with a history; nil before it is made
+	riverP50  map[int]float64 // milliseconds from insert to work, by the rate of jobs a second
 }
 
 func newBench(ctx context.Context, o options) (*bench, error) {
@@ -59,7 +60,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{amounts: full, folder: folder, profile: o.profile}
+	b := &bench{amounts: full, folder: folder, profile: o.profile, riverP50: map[int]float64{}}
 	if o.short {
 		b.amounts = short
 	}

@@ -20,6 +20,7 @@ func (b *bench) drainBacklog(ctx context.Context, record record) error {
 	}
 	d, err := b.drain(ctx, setup{database: config}, 1, b.backlog)
 	record("drain", d.rate)
+	record("drain-cpu", d.cpu)
 	record("drain-memory", d.memory)
 	return err
 }
@@ -55,6 +56,7 @@ func (b *bench) drainOnReplicas(ctx context.Context, record record) error {
 	}
 	d, err := b.drain(ctx, setup{database: config}, replicas, b.backlog)
 	record("replicas-drain", d.rate)
+	record("replicas-drain-cpu", d.cpu)
 	record("replicas-share", d.share)
 	return err
 }
@@ -62,6 +64,7 @@ func (b *bench) drainOnReplicas(ctx context.Context, record record) error {
 // drained has the figures of a drained backlog.
 type drained struct {
 	rate   float64 // deliveries a second, from the vendor's first answer until River has completed the last job
+	cpu    float64 // microseconds of processor time for each, PostgreSQL's included
 	memory float64 // peak resident megabytes of the first replica
 	share  float64 // deliveries of the least busy replica, as a part of an even share
 }
@@ -102,6 +105,10 @@ func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, e
 			return drained{}, err
 		}
 	}
+	m, err := b.ofServices(services...)
+	if err != nil {
+		return drained{}, err
+	}
 	start := time.Now()
 	for _, h := range holds {
 		h.Lift()
@@ -113,6 +120,10 @@ func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, e
 		return drained{}, err
 	}
 	took := time.Since(start)
+	each, err := m.each(n)
+	if err != nil {
+		return drained{}, err
+	}
 	memory, err := services[0].memory("VmHWM")
 	if err != nil {
 		return drained{}, err
@@ -122,15 +133,57 @@ func (b *bench) drain(ctx context.Context, s setup, replicas, n int) (drained, e
 		sent[i] = p.Requests(feishu.Messages)
 	}
 	return drained{
-		rate: float64(n) / took.Seconds(), memory: memory,
+		rate: float64(n) / took.Seconds(), cpu: each.sum(), memory: memory,
 		share: float64(slices.Min(sent)) * float64(replicas) / float64(n),
 	}, stop(services...)
 }
 
+// fanOut measures notifications to 1,000 people each on one replica, from the first request to the last
+// record.
+func (b *bench) fanOut(ctx context.Context, record record) error {
+	config, err := b.database(ctx)
+	if err != nil {
+		return err
+	}
+	r, inbox, end, err := b.startWithVendor(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer end()
+	look, err := openForLook(config)
+	if err != nil {
+		return err
+	}
+	defer look.close()
+	m, err := b.ofServices(r)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	for i := range b.backlog / recipientsEach {
+		if err := r.post(i, recipientsEach); err != nil {
+			return err
+		}
+	}
+	if err := inbox.Wait(ctx, b.backlog); err != nil {
+		return err
+	}
+	if err := look.awaitIdle(ctx); err != nil {
+		return err
+	}
+	record("fanout", float64(b.backlog)/time.Since(start).Seconds())
+	if err := m.record("fanout-cpu", b.backlog, record); err != nil {
+		return err
+	}
+	return r.stop()
+}
+
+// recipientsEach is how many recipients a notification of a backlog has.
+const recipientsEach = 1000
+
 // makeBacklog accepts n deliveries, in notifications to 1,000 people each, and
 // delivers none.
 func (b *bench) makeBacklog(ctx context.Context, s setup, n int) error {
-	const recipients = 1000
 	r, err := b.start(ctx, setup{database: s.database})
 	if err != nil {
 		return err
@@ -139,8 +192,8 @@ func (b *bench) makeBacklog(ctx context.Context, s setup, n int) error {
 	if s.own {
 		post = r.postOwn
 	}
-	for i := range n / recipients {
-		if err := post(i, recipients); err != nil {
+	for i := range n / recipientsEach {
+		if err := post(i, recipientsEach); err != nil {
 			return err
 		}
 	}

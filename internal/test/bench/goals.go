@@ -15,6 +15,16 @@ type goal struct {
 // goals are the rows in the order of the table. A row without a must is for
 // information.
 var goals = []goal{
+	{what: "River: to insert a job, one a transaction", metric: "river-insert-cpu", unit: "µs", less: true},
+	{what: "to accept a notification under load", metric: "accept-cpu", unit: "µs", base: "river-insert-cpu", must: 0.30, reach: 0.22, less: true},
+	{what: "River: to insert a job in bulk and to work it", metric: "river-bulk-work-cpu", unit: "µs", less: true},
+	{what: "a delivery of a notification to 1,000 people, from POST to record", metric: "fanout-cpu", unit: "µs", base: "river-bulk-work-cpu", must: 2.1, reach: 1.7, less: true},
+	{what: "River: to insert and work a job, 200 a second", metric: "river-rate-cpu", unit: "µs", less: true},
+	{what: "a notification to one, from POST to record, 200 a second", metric: "latency-cpu", unit: "µs", base: "river-rate-cpu", must: 2, reach: 1.4, less: true},
+	{what: "a delivery of a backlog", metric: "drain-cpu", unit: "µs", less: true},
+	{what: "… by three replicas", metric: "replicas-drain-cpu", unit: "µs", base: "drain-cpu", must: 1.3, reach: 1.15, less: true},
+	{what: "nothing to do, of one core", metric: "idle-cpu", unit: "%", must: 0.3, reach: 0.15, less: true},
+
 	{what: "River: jobs inserted, one a transaction, 32 callers", metric: "river-insert", unit: "/s"},
 	{what: "River: jobs inserted, 1,000 at once", metric: "river-bulk", unit: "/s"},
 	{what: "River: no-op jobs worked", metric: "river-work", unit: "/s"},
@@ -29,13 +39,20 @@ var goals = []goal{
 	{what: "… with params for each recipient", metric: "accept-10000-own", unit: "s", base: "accept-10000", must: 2.5, reach: 1.5, less: true},
 	{what: "delivered from a backlog", metric: "drain", unit: "/s", base: "river-work", must: 0.22, reach: 0.40},
 	{what: "… with params for each recipient", metric: "drain-own", unit: "/s", base: "drain", must: 0.77, reach: 0.9},
-	{what: "POST to vendor at 200/s, p50", metric: "latency-p50", unit: "ms", base: "river-latency", must: 3, reach: 2, less: true},
+	{what: "River: insert to work at 200/s, p50", metric: "river-rate-p50", unit: "ms", less: true},
+	{what: "POST to vendor at 200/s, p50", metric: "latency-p50", unit: "ms", less: true},
+	{what: "… above River's", metric: "latency-above", unit: "ms", must: 2.5, reach: 1.5, less: true},
 	{what: "POST to vendor at 200/s, p99", metric: "latency-p99", unit: "ms", base: "river-latency", must: 10, reach: 6, less: true},
+	{what: "River: insert to work at 20/s, p50", metric: "river-rate-low-p50", unit: "ms", less: true},
+	{what: "POST to vendor at 20/s, p50", metric: "latency-low-p50", unit: "ms", less: true},
+	{what: "… above River's", metric: "latency-low-above", unit: "ms", must: 2, reach: 1.2, less: true},
 	{what: "accepted, logging each request", metric: "accept-info", unit: "/s", base: "accept"},
 	{what: "delivered from a backlog, logging each attempt", metric: "drain-info", unit: "/s", base: "drain"},
 
+	{what: "delivered from requests to 1,000 people each", metric: "fanout", unit: "/s"},
+
 	{what: "a million contacts of a group, accepted", metric: "group-million-accepted", unit: "s", must: 0.5, reach: 0.25, less: true},
-	{what: "… delivered, from the request to the last record", metric: "group-million", unit: "/s", base: "drain"},
+	{what: "… delivered, from the request to the last record", metric: "group-million", unit: "/s", base: "fanout", must: 0.9, reach: 1},
 	{what: "… resident memory before the request", metric: "group-million-before", unit: "MB", less: true},
 	{what: "… resident memory, most", metric: "group-million-memory", unit: "MB", must: 250, reach: 150, less: true},
 
@@ -48,7 +65,7 @@ var goals = []goal{
 	{what: "… the slowest page of them, p95", metric: "history-console-slowest-p95", unit: "ms", must: 200, reach: 100, less: true},
 
 	{what: "start to ready, schema current", metric: "start", unit: "s", must: 1, reach: 0.5, less: true},
-	{what: "resident memory, idle", metric: "idle-memory", unit: "MB", must: 45, reach: 35, less: true},
+	{what: "resident memory, idle", metric: "idle-memory", unit: "MB", must: 42, reach: 35, less: true},
 	{what: "resident memory, most during a drain", metric: "drain-memory", unit: "MB", must: 150, reach: 100, less: true},
 
 	{what: "SQLite: River's jobs inserted, 32 callers", metric: "river-sqlite-insert", unit: "/s"},
@@ -58,7 +75,7 @@ var goals = []goal{
 
 	{what: "River in three processes: jobs inserted in sum", metric: "river-replicas-insert", unit: "/s", base: "river-insert"},
 	{what: "River in three processes: jobs worked in sum", metric: "river-replicas-work", unit: "/s", base: "river-work"},
-	{what: "three replicas: accepted in sum, 64 callers each", metric: "replicas-accept", unit: "/s", base: "accept", must: 1, reach: 1},
-	{what: "three replicas: delivered in sum", metric: "replicas-drain", unit: "/s", base: "drain", must: 1, reach: 1},
+	{what: "three replicas: accepted in sum, 64 callers each", metric: "replicas-accept", unit: "/s", base: "accept"},
+	{what: "three replicas: delivered in sum", metric: "replicas-drain", unit: "/s", base: "drain"},
 	{what: "three replicas: share of the least busy one", metric: "replicas-share", unit: "of even", must: 0.5, reach: 0.8},
 }

@@ -143,7 +143,7 @@ func (b *bench) acceptWithHistory(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	rate, err := b.accept(ctx, setup{database: config}, 1)
+	rate, err := b.accept(ctx, setup{database: config}, 1, nil)
 	record("history-accept", rate)
 	return err
 }
@@ -165,7 +165,7 @@ func (b *bench) latencyWithHistory(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	return b.timeArrivals(ctx, config, "history-latency", record)
+	return b.timeArrivals(ctx, config, "history-latency", latencyRate, record)
 }
 
 // readWithHistory measures the time from the moment a read is due to its answer. It

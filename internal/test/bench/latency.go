@@ -10,29 +10,52 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// latencyRate is the number of notifications a second while latency is measured.
-const latencyRate = 200
+// latencyRate and lowRate are the numbers of notifications a second while latency is measured.
+const (
+	latencyRate = 200
+	lowRate     = 20
+)
 
 // postToVendor measures the time from the moment a request is due to the arrival of
 // its message at the vendor.
 func (b *bench) postToVendor(ctx context.Context, record record) error {
+	return b.timeArrivalsAt(ctx, latencyRate, "latency", record)
+}
+
+// postSeldom is postToVendor at a low rate.
+func (b *bench) postSeldom(ctx context.Context, record record) error {
+	return b.timeArrivalsAt(ctx, lowRate, "latency-low", record)
+}
+
+func (b *bench) timeArrivalsAt(ctx context.Context, rate int, name string, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
 		return err
 	}
-	return b.timeArrivals(ctx, config, "latency", record)
+	return b.timeArrivals(ctx, config, name, rate, record)
 }
 
-func (b *bench) timeArrivals(ctx context.Context, config store.Config, name string, record record) error {
+// timeArrivals records the time until the message is at the vendor, how much that is above River's at
+// the same rate when it was measured before, and the processor time from the request to the record.
+func (b *bench) timeArrivals(ctx context.Context, config store.Config, name string, rate int, record record) error {
 	r, inbox, end, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer end()
-	const warm = latencyRate / 2
-	total := warm + b.latencies
+	look, err := openForLook(config)
+	if err != nil {
+		return err
+	}
+	defer look.close()
+	m, err := b.ofServices(r)
+	if err != nil {
+		return err
+	}
+	warm := rate / 2
+	total := warm + b.latencies*rate/latencyRate
 	dues := make([]time.Time, total)
-	err = openLoop(latencyRate, total, func(i int, due time.Time) error {
+	err = openLoop(rate, total, func(i int, due time.Time) error {
 		dues[i] = due
 		return r.post(i, 1)
 	})
@@ -40,6 +63,12 @@ func (b *bench) timeArrivals(ctx context.Context, config store.Config, name stri
 		return err
 	}
 	if err := inbox.Wait(ctx, total); err != nil {
+		return err
+	}
+	if err := look.awaitIdle(ctx); err != nil {
+		return err
+	}
+	if err := m.record(name+"-cpu", total, record); err != nil {
 		return err
 	}
 	var took []float64
@@ -52,7 +81,11 @@ func (b *bench) timeArrivals(ctx context.Context, config store.Config, name stri
 			took = append(took, milliseconds(a.At.Sub(dues[i])))
 		}
 	}
-	record(name+"-p50", percentile(took, 50))
+	p50 := percentile(took, 50)
+	record(name+"-p50", p50)
+	if river, measured := b.riverP50[rate]; measured {
+		record(name+"-above", p50-river)
+	}
 	record(name+"-p99", percentile(took, 99))
 	return r.stop()
 }

@@ -144,6 +144,7 @@ type measure struct {
 var measures = slices.Concat([]measure{
 	{"vendor", (*bench).vendorAlone},
 	{"start", (*bench).startToReady},
+	{"idle", (*bench).idle},
 	{"accept-10000", (*bench).acceptTenThousand},
 }, slices.Repeat([]measure{
 	{"river-insert", (*bench).riverInsert},
@@ -158,7 +159,11 @@ var measures = slices.Concat([]measure{
 	{"history-read", (*bench).readWithHistory},
 	{"history-console", (*bench).consoleWithHistory},
 	{"river-work", (*bench).riverWork},
+	{"river-rate", (*bench).riverAtRate},
 	{"latency", (*bench).postToVendor},
+	{"river-rate-low", (*bench).riverSeldom},
+	{"latency-low", (*bench).postSeldom},
+	{"fanout", (*bench).fanOut},
 	{"history-latency", (*bench).latencyWithHistory},
 	{"drain", (*bench).drainBacklog},
 	{"drain-own", (*bench).drainOwn},

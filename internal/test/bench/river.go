@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,20 +32,29 @@ const (
 // riverInsert and the measures below measure River alone. They are the bases of the
 // service's figures.
 func (b *bench) riverInsert(ctx context.Context, record record) error {
-	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.insert(ctx, b.span, "river", record) })
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.insert(ctx, b, "river", record) })
 }
 
 func (b *bench) riverWork(ctx context.Context, record record) error {
-	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.work(ctx, b.backlog, b.probes, "river", record) })
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.work(ctx, b, b.backlog, "river", record) })
+}
+
+// riverAtRate measures River at the rate of postToVendor, riverSeldom at that of postSeldom.
+func (b *bench) riverAtRate(ctx context.Context, record record) error {
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.atRate(ctx, b, latencyRate, "river-rate", record) })
+}
+
+func (b *bench) riverSeldom(ctx context.Context, record record) error {
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.atRate(ctx, b, lowRate, "river-rate-low", record) })
 }
 
 func (b *bench) riverInsertSQLite(ctx context.Context, record record) error {
-	return b.riverOnSQLite(ctx, func(r *riverAlone[*sql.Tx]) error { return r.insert(ctx, b.span, "river-sqlite", record) })
+	return b.riverOnSQLite(ctx, func(r *riverAlone[*sql.Tx]) error { return r.insert(ctx, b, "river-sqlite", record) })
 }
 
 func (b *bench) riverWorkSQLite(ctx context.Context, record record) error {
 	return b.riverOnSQLite(ctx, func(r *riverAlone[*sql.Tx]) error {
-		return r.work(ctx, b.sqliteBacklog, b.probes, "river-sqlite", record)
+		return r.work(ctx, b, b.sqliteBacklog, "river-sqlite", record)
 	})
 }
 
@@ -93,6 +103,7 @@ func migrateRiver[TTx any](ctx context.Context, driver riverdriver.Driver[TTx]) 
 // noop are the args of a job that does nothing. Their size is typical.
 type noop struct {
 	Padding string `json:"padding"`
+	Due     int64  `json:"due,omitempty"` // nanoseconds since 1970; 0: its time is not measured
 }
 
 // Kind returns the name of the job's kind.
@@ -107,6 +118,9 @@ type riverAlone[TTx any] struct {
 	worked   atomic.Int64
 	target   atomic.Int64
 	reached  chan struct{} // receives when worked reaches target
+
+	mu   sync.Mutex
+	took []float64 // milliseconds from when a job was due until it was worked
 }
 
 func newRiverAlone[TTx any](driver riverdriver.Driver[TTx], database store.Config) *riverAlone[TTx] {
@@ -119,7 +133,13 @@ func (r *riverAlone[TTx]) client(works bool) (*river.Client[TTx], error) {
 	config := &river.Config{Logger: slog.New(slog.DiscardHandler)}
 	if works {
 		config.Workers = river.NewWorkers()
-		river.AddWorker(config.Workers, river.WorkFunc(func(context.Context, *river.Job[noop]) error {
+		river.AddWorker(config.Workers, river.WorkFunc(func(_ context.Context, job *river.Job[noop]) error {
+			if job.Args.Due != 0 {
+				took := milliseconds(time.Since(time.Unix(0, job.Args.Due)))
+				r.mu.Lock()
+				r.took = append(r.took, took)
+				r.mu.Unlock()
+			}
 			if r.worked.Add(1) == r.target.Load() {
 				r.reached <- struct{}{}
 			}
@@ -132,12 +152,18 @@ func (r *riverAlone[TTx]) client(works bool) (*river.Client[TTx], error) {
 }
 
 // insert measures jobs inserted a second: one in each transaction, and in bulk.
-func (r *riverAlone[TTx]) insert(ctx context.Context, span time.Duration, name string, record record) error {
+func (r *riverAlone[TTx]) insert(ctx context.Context, b *bench, name string, record record) error {
 	client, err := r.client(false)
 	if err != nil {
 		return err
 	}
-	rate, err := closedLoop(ctx, riverCallers, span, func(int) error {
+	m, err := b.ofBench()
+	if err != nil {
+		return err
+	}
+	var inserted atomic.Int64
+	rate, err := closedLoop(ctx, riverCallers, b.span, func(int) error {
+		inserted.Add(1)
 		_, err := client.Insert(ctx, padded, nil)
 		return err
 	})
@@ -145,9 +171,12 @@ func (r *riverAlone[TTx]) insert(ctx context.Context, span time.Duration, name s
 		return err
 	}
 	record(name+"-insert", rate)
+	if err := m.record(name+"-insert-cpu", int(inserted.Load()), record); err != nil {
+		return err
+	}
 
 	bulk := slices.Repeat([]river.InsertManyParams{{Args: padded}}, riverBulk)
-	rate, err = closedLoop(ctx, 1, span, func(int) error {
+	rate, err = closedLoop(ctx, 1, b.span, func(int) error {
 		_, err := client.InsertManyFast(ctx, bulk)
 		return err
 	})
@@ -157,13 +186,17 @@ func (r *riverAlone[TTx]) insert(ctx context.Context, span time.Duration, name s
 
 // work measures how fast a backlog of n no-op jobs is worked, and then the time from
 // the insert of a job to its work, one job at a time.
-func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, record record) error {
+func (r *riverAlone[TTx]) work(ctx context.Context, b *bench, n int, name string, record record) error {
 	look, err := openForLook(r.database)
 	if err != nil {
 		return err
 	}
 	defer look.close()
 	client, err := r.client(true)
+	if err != nil {
+		return err
+	}
+	m, err := b.ofBench()
 	if err != nil {
 		return err
 	}
@@ -175,11 +208,7 @@ func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, 
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		_ = client.StopAndCancel(ctx)
-	}()
+	defer stopRiver(client)
 	if err := r.await(ctx); err != nil {
 		return err
 	}
@@ -187,9 +216,12 @@ func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, 
 		return err
 	}
 	record(name+"-work", float64(n)/time.Since(start).Seconds())
+	if err := m.record(name+"-bulk-work-cpu", n, record); err != nil {
+		return err
+	}
 
 	var took []float64
-	for range probes {
+	for range b.probes {
 		time.Sleep(50 * time.Millisecond) // low load
 		r.target.Add(1)
 		start := time.Now()
@@ -203,6 +235,51 @@ func (r *riverAlone[TTx]) work(ctx context.Context, n, probes int, name string, 
 	}
 	record(name+"-latency", median(took))
 	return nil
+}
+
+// atRate measures jobs that are inserted at a rate, one in each transaction, and worked: the time from
+// when a job is due, and the processor time.
+func (r *riverAlone[TTx]) atRate(ctx context.Context, b *bench, rate int, name string, record record) error {
+	client, err := r.client(true)
+	if err != nil {
+		return err
+	}
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	defer stopRiver(client)
+	m, err := b.ofBench()
+	if err != nil {
+		return err
+	}
+	total := rate/2 + b.latencies*rate/latencyRate
+	r.target.Store(int64(total))
+	err = openLoop(rate, total, func(_ int, due time.Time) error {
+		_, err := client.Insert(ctx, noop{Padding: padded.Padding, Due: due.UnixNano()}, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.await(ctx); err != nil {
+		return err
+	}
+	if err := m.record(name+"-cpu", total, record); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p50 := median(r.took)
+	record(name+"-p50", p50)
+	b.riverP50[rate] = p50
+	return nil
+}
+
+// stopRiver stops a client that works.
+func stopRiver[TTx any](client *river.Client[TTx]) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_ = client.StopAndCancel(ctx)
 }
 
 // fill makes a backlog of n jobs.

@@ -4,7 +4,7 @@ import "context"
 
 // onSQLite measures how fast a replica accepts and delivers on SQLite.
 func (b *bench) onSQLite(ctx context.Context, record record) error {
-	rate, err := b.accept(ctx, setup{database: b.sqliteFile()}, 1)
+	rate, err := b.accept(ctx, setup{database: b.sqliteFile()}, 1, nil)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/labring/sealos-notify/internal/vendors"
 )
 
-// startToReady measures the time until a replica is ready on a current schema, and the
-// memory of an idle one.
+// startToReady measures the time until a replica is ready on a current schema.
 func (b *bench) startToReady(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -35,12 +33,5 @@ func (b *bench) startToReady(ctx context.Context, record record) error {
 		took = append(took, r.ready.Seconds())
 	}
 	record("start", median(took))
-
-	time.Sleep(3 * time.Second) // it becomes idle
-	memory, err := r.memory("VmRSS")
-	if err != nil {
-		return err
-	}
-	record("idle-memory", memory)
 	return r.stop()
 }

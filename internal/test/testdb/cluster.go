@@ -135,6 +135,16 @@ func (c *Cluster) Remove(ctx context.Context) error {
 	return errors.Join(stopped, os.RemoveAll(c.folder))
 }
 
+// PID returns the process id of the running server, whose children serve the sessions.
+func (c *Cluster) PID() (int, error) {
+	content, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	return strconv.Atoi(first)
+}
+
 // URL returns the URL of the database postgres, as the superuser.
 func (c *Cluster) URL() string {
 	u := url.URL{
