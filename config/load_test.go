@@ -57,6 +57,7 @@ func TestLoadsEveryKey(t *testing.T) {
 		MaxRetry: 0, RetryBackoffSeconds: []int{0, 60}, TimeoutSeconds: 31, MaxRecipients: 100, SuppressDays: 0,
 	}, cfg.Defaults)
 	require.Equal(t, settings.Templates{RequiredLocales: []string{"zh", "en"}}, cfg.Templates)
+	require.True(t, cfg.Endpoints.AllowPrivateNetworks)
 	require.Equal(t, config.Metrics{Address: "127.0.0.1:9091"}, cfg.Metrics)
 	require.Equal(t, config.Tracing{Endpoint: "https://collector:4318"}, cfg.Tracing)
 	require.Equal(t, map[string]config.Channel{

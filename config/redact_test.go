@@ -73,6 +73,9 @@ templates:
   requiredLocales:
   - zh
   - en
+endpoints:
+  key: "***"
+  allowPrivateNetworks: true
 metrics:
   address: 127.0.0.1:9091
 tracing:

@@ -57,7 +57,7 @@ func TestFlagsOfManyCommands(t *testing.T) {
 	parser, err := kong.New(&program{}, kong.Exit(func(int) {}), kong.Vars{"recipient_types": "email"}, kong.Name("sealos-notify"))
 	require.NoError(t, err)
 	_, err = parser.Parse([]string{"serve", "--profile", "prod"})
-	require.ErrorContains(t, UsageError(err), "unknown flag --profile: it is a flag of send, notifications, deliveries, ")
+	require.ErrorContains(t, UsageError(err), "unknown flag --profile: it is a flag of send, notifications, ack, incidents, deliveries, ")
 }
 
 func TestArgs(t *testing.T) {
