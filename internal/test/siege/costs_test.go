@@ -36,7 +36,7 @@ const mebibyte = 1 << 20
 // costs is the table of docs/reliability.md; a test compares them.
 var costs = []cost{
 	{"one request", "has the largest body, of as many values as it may", 200 * mebibyte, 2 * time.Second, func(a *attacker) { a.post(densest("one")) }, []int{202}},
-	{"one request", "has the largest body, of one text", 200 * mebibyte, time.Second, func(a *attacker) { a.post(longest("text")) }, []int{202}},
+	{"one request", "has the largest body, of one text", 200 * mebibyte, 2 * time.Second, func(a *attacker) { a.post(longest("text")) }, []int{202}},
 	{"one request", "has more values than it may", 40 * mebibyte, time.Second, func(a *attacker) { a.post(tooMany) }, []int{400}},
 	{"one request", "makes 30,000 deliveries", 250 * mebibyte, 15 * time.Second, func(a *attacker) { a.post(widest("wide")) }, []int{202}},
 	{"one request", "makes 30,000 deliveries, each with a text of its own", 400 * mebibyte, 20 * time.Second, func(a *attacker) { a.post(widestOwn("own")) }, []int{202}},
