@@ -57,10 +57,15 @@ func each(t *testing.T, test func(t *testing.T, b asking)) {
 		a := asking{b, &asker{Provider: b.Provider}, jobstest.TestChannel}
 		a.kind.OnUncertain, a.kind.AskInterval = channels.Hold, time.Millisecond
 		b.Types = []channels.Type{a.kind, jobstest.OtherChannel}
-		b.Rebuild(b.Store)
-		b.Jobs.Apply(a.settings())
+		a.rebuild()
 		test(t, a)
 	})
+}
+
+// rebuild makes new jobs, as a new process has them. Those whose client was stopped wait for no turn.
+func (a asking) rebuild() {
+	a.Rebuild(a.Store)
+	a.Jobs.Apply(a.settings())
 }
 
 func (a asking) settings() settings.Settings {
@@ -83,6 +88,7 @@ func (a asking) sent(t *testing.T, key string, status store.DeliveryStatus) stor
 	c := a.Start()
 	d = a.WaitFor(d.ID, status)
 	require.NoError(t, c.Stop())
+	a.rebuild()
 	return d
 }
 
