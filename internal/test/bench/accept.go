@@ -140,18 +140,18 @@ func (b *bench) acceptWhileDelivering(ctx context.Context, record record) error 
 	if err != nil {
 		return err
 	}
-	r, inbox, end, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer r.close()
 	start := time.Now()
 	rate, err := closedLoop(ctx, callers, b.span, func(i int) error { return r.post(i, 1) })
 	if err != nil {
 		return err
 	}
 	record("accept-delivering", rate)
-	record("accept-delivering-arrived", float64(inbox.Total())/time.Since(start).Seconds())
+	record("accept-delivering-arrived", float64(r.inbox.Total())/time.Since(start).Seconds())
 	return r.stop()
 }
 

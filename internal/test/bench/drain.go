@@ -145,17 +145,12 @@ func (b *bench) fanOut(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	r, inbox, end, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer end()
-	look, err := openForLook(config)
-	if err != nil {
-		return err
-	}
-	defer look.close()
-	m, err := b.ofServices(r)
+	defer r.close()
+	m, err := b.ofServices(r.service)
 	if err != nil {
 		return err
 	}
@@ -165,10 +160,7 @@ func (b *bench) fanOut(ctx context.Context, record record) error {
 			return err
 		}
 	}
-	if err := inbox.Wait(ctx, b.backlog); err != nil {
-		return err
-	}
-	if err := look.awaitIdle(ctx); err != nil {
+	if err := r.awaitRecorded(ctx, b.backlog); err != nil {
 		return err
 	}
 	record("fanout", float64(b.backlog)/time.Since(start).Seconds())

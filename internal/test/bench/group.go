@@ -26,17 +26,12 @@ func (b *bench) expandGroup(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	r, inbox, end, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer end()
-	look, err := openForLook(config)
-	if err != nil {
-		return err
-	}
-	defer look.close()
-	if err := b.makeGroup(ctx, r, look); err != nil {
+	defer r.close()
+	if err := b.makeGroup(ctx, r); err != nil {
 		return err
 	}
 	before, err := r.memory("VmRSS")
@@ -49,20 +44,17 @@ func (b *bench) expandGroup(ctx context.Context, record record) error {
 		return err
 	}
 	accepted := time.Since(start)
-	if err := inbox.Wait(ctx, b.members); err != nil {
-		return err
-	}
-	if err := look.awaitIdle(ctx); err != nil {
+	if err := r.awaitRecorded(ctx, b.members); err != nil {
 		return err
 	}
 	took := time.Since(start)
 	var status string
 	var recorded int
-	if err := look.db.QueryRowContext(ctx, `SELECT status, success FROM notifications`).Scan(&status, &recorded); err != nil {
+	if err := r.look.db.QueryRowContext(ctx, `SELECT status, success FROM notifications`).Scan(&status, &recorded); err != nil {
 		return err
 	}
-	if store.NotificationStatus(status) != store.NotificationSuccess || recorded != b.members || inbox.Total() != b.members {
-		return fmt.Errorf("it is %s; %d of %d were recorded, %d arrived", status, recorded, b.members, inbox.Total())
+	if store.NotificationStatus(status) != store.NotificationSuccess || recorded != b.members || r.inbox.Total() != b.members {
+		return fmt.Errorf("it is %s; %d of %d were recorded, %d arrived", status, recorded, b.members, r.inbox.Total())
 	}
 	most, err := r.memory("VmHWM")
 	if err != nil {
@@ -76,11 +68,11 @@ func (b *bench) expandGroup(ctx context.Context, record record) error {
 }
 
 // makeGroup stores the group and its contacts.
-func (b *bench) makeGroup(ctx context.Context, r *service, look look) error {
-	if _, err := look.db.ExecContext(ctx, insertMembers, b.members, appID); err != nil {
+func (b *bench) makeGroup(ctx context.Context, r *delivering) error {
+	if _, err := r.look.db.ExecContext(ctx, insertMembers, b.members, appID); err != nil {
 		return err
 	}
-	if _, err := look.db.ExecContext(ctx, `VACUUM (ANALYZE) contacts, contact_labels`); err != nil {
+	if _, err := r.look.db.ExecContext(ctx, `VACUUM (ANALYZE) contacts, contact_labels`); err != nil {
 		return err
 	}
 	return r.call("PUT", "/api/v1/groups/everyone", []byte(`{"labels": {"all": "yes"}}`), fasthttp.StatusOK)

@@ -38,17 +38,12 @@ func (b *bench) timeArrivalsAt(ctx context.Context, rate int, name string, recor
 // timeArrivals records the time until the message is at the vendor, how much that is above River's at
 // the same rate when it was measured before, and the processor time from the request to the record.
 func (b *bench) timeArrivals(ctx context.Context, config store.Config, name string, rate int, record record) error {
-	r, inbox, end, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer end()
-	look, err := openForLook(config)
-	if err != nil {
-		return err
-	}
-	defer look.close()
-	m, err := b.ofServices(r)
+	defer r.close()
+	m, err := b.ofServices(r.service)
 	if err != nil {
 		return err
 	}
@@ -62,17 +57,14 @@ func (b *bench) timeArrivals(ctx context.Context, config store.Config, name stri
 	if err != nil {
 		return err
 	}
-	if err := inbox.Wait(ctx, total); err != nil {
-		return err
-	}
-	if err := look.awaitIdle(ctx); err != nil {
+	if err := r.awaitRecorded(ctx, total); err != nil {
 		return err
 	}
 	if err := m.record(name+"-cpu", total, record); err != nil {
 		return err
 	}
 	var took []float64
-	for _, a := range inbox.Arrivals() {
+	for _, a := range r.inbox.Arrivals() {
 		i, err := strconv.Atoi(strings.TrimPrefix(a.To, recipientPrefix))
 		if err != nil || i >= total {
 			return fmt.Errorf("message to an unknown recipient: %q", a.To)

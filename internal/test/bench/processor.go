@@ -133,13 +133,13 @@ func (b *bench) idle(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	r, _, end, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer r.close()
 	time.Sleep(5 * time.Second) // what a start brings is over
-	m, err := b.ofServices(r)
+	m, err := b.ofServices(r.service)
 	if err != nil {
 		return err
 	}

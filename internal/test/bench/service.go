@@ -47,18 +47,43 @@ type service struct {
 	err    error
 }
 
-// startWithVendor starts a replica and a vendor that it delivers through, to the inbox. end stops the vendor.
-func (b *bench) startWithVendor(ctx context.Context, config store.Config) (r *service, inbox *vendors.Inbox, end func(), err error) {
-	inbox = vendors.NewInbox()
-	v, err := newVendor(ctx, inbox)
-	if err != nil {
-		return nil, nil, nil, err
+// delivering is a replica that delivers to a vendor. Close it.
+type delivering struct {
+	*service
+	inbox  *vendors.Inbox
+	vendor *vendor
+	look   look
+}
+
+// startWithVendor starts a replica and a vendor that it delivers through.
+func (b *bench) startWithVendor(ctx context.Context, config store.Config) (*delivering, error) {
+	d := &delivering{inbox: vendors.NewInbox()}
+	var err error
+	if d.look, err = openForLook(config); err != nil {
+		return nil, err
 	}
-	if r, err = b.start(ctx, setup{database: config, vendor: v.url}); err != nil {
-		v.close()
-		return nil, nil, nil, err
+	if d.vendor, err = newVendor(ctx, d.inbox); err != nil {
+		d.look.close()
+		return nil, err
 	}
-	return r, inbox, v.close, nil
+	if d.service, err = b.start(ctx, setup{database: config, vendor: d.vendor.url}); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *delivering) close() {
+	d.vendor.close()
+	d.look.close()
+}
+
+// awaitRecorded waits until n messages have arrived and all outcomes are recorded.
+func (d *delivering) awaitRecorded(ctx context.Context, n int) error {
+	if err := d.inbox.Wait(ctx, n); err != nil {
+		return err
+	}
+	return d.look.awaitIdle(ctx)
 }
 
 // start starts a replica and returns when it is ready and has the template.
