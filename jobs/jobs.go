@@ -70,9 +70,12 @@ func New(st store.Store, types []channels.Type, initial settings.Settings, log *
 	renderer, optOut := rendering.New(types, live), optout.New(st, types, sealer)
 	control := steering.New(st, live, log)
 	j := &Jobs{
-		Renderer:  renderer,
-		Accepter:  accepting.New(st, types, renderer, live, log, telemetry.Metrics, batches),
-		Deliverer: delivering.New(st, types, renderer, live, optOut, sealer, log, telemetry.Metrics, batches, telemetry.Tracer),
+		Renderer: renderer,
+		Accepter: accepting.New(st, types, renderer, live, log, telemetry.Metrics, batches),
+		Deliverer: delivering.New(st, delivering.Options{
+			Types: types, Renderer: renderer, Settings: live, Links: optOut, Sealer: sealer, Log: log,
+			Registry: telemetry.Metrics, Batches: batches, Tracer: telemetry.Tracer,
+		}),
 		Control:   control,
 		Orphans:   upkeep.NewOrphans(st, log, telemetry.Metrics),
 		Retention: upkeep.NewRetention(st, live, log), OptOut: optOut,

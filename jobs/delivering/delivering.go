@@ -84,47 +84,58 @@ type Deliverer struct {
 	tracer    trace.Tracer // nil: no traces
 }
 
-// New starts a Deliverer. types is the table of provider types, one for each channel.
-func New(
-	st Store, types []channels.Type, renderer *rendering.Renderer, live *settings.Live, links *optout.OptOut, sealer *sealing.Sealer, log *zap.Logger,
-	registry prometheus.Registerer, batches *groupcommit.Metrics, tracer trace.Tracer,
-) *Deliverer {
+// Options are what a Deliverer works with.
+type Options struct {
+	Types    []channels.Type // one for each channel
+	Renderer *rendering.Renderer
+	Settings *settings.Live
+	Links    *optout.OptOut
+	Sealer   *sealing.Sealer
+	Log      *zap.Logger
+	Registry prometheus.Registerer // nil: no metrics
+	Batches  *groupcommit.Metrics
+	Tracer   trace.Tracer // nil: no traces
+}
+
+// New starts a Deliverer.
+func New(st Store, o Options) *Deliverer {
 	d := &Deliverer{
-		store: st, renderer: renderer, types: make(map[string]channels.Type, len(types)), settings: live, links: links, sealer: sealer, messages: newMessageCache(),
-		places: newPlaces(st, log), log: log, metrics: newMetrics(registry),
-		unlisted: newUnlisted(registry, log), tracer: tracer,
+		store: st, renderer: o.Renderer, types: make(map[string]channels.Type, len(o.Types)), settings: o.Settings, links: o.Links, sealer: o.Sealer,
+		messages: newMessageCache(),
+		places:   newPlaces(st, o.Log), log: o.Log, metrics: newMetrics(o.Registry),
+		unlisted: newUnlisted(o.Registry, o.Log), tracer: o.Tracer,
 	}
-	d.breakers = newBreakers(st, live, log, d.metrics)
-	if registry != nil {
-		registry.MustRegister(d.breakers)
+	d.breakers = newBreakers(st, o.Settings, o.Log, d.metrics)
+	if o.Registry != nil {
+		o.Registry.MustRegister(d.breakers)
 	}
 	d.running, d.stop = context.WithCancel(context.Background())
 	d.stopping = d.running.Done()
-	for _, t := range types {
+	for _, t := range o.Types {
 		d.types[t.Channel] = t
 	}
 	d.loads = groupcommit.New(groupcommit.Options[uuid.UUID]{
-		Name: "load", BatchTime: loadTime, ItemTime: loadTime, Metrics: batches, Log: log,
+		Name: "load", BatchTime: loadTime, ItemTime: loadTime, Metrics: o.Batches, Log: o.Log,
 	}, func(ctx context.Context, gather func() []uuid.UUID) ([]*loaded, error) {
 		return d.loadBatch(ctx, gather())
 	})
 	d.records = groupcommit.New(groupcommit.Options[store.Outcome]{
-		Name: "record", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
+		Name: "record", BatchTime: recordTime, ItemTime: recordTime, Metrics: o.Batches, Log: o.Log,
 	}, func(ctx context.Context, gather func() []store.Outcome) ([]bool, error) {
 		return d.recordBatch(ctx, gather())
 	})
 	d.moves = groupcommit.New(groupcommit.Options[store.Move]{
-		Name: "move", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
+		Name: "move", BatchTime: recordTime, ItemTime: recordTime, Metrics: o.Batches, Log: o.Log,
 	}, func(ctx context.Context, gather func() []store.Move) ([]bool, error) {
 		return d.store.MoveDeliveries(ctx, gather())
 	})
 	d.turns = groupcommit.New(groupcommit.Options[store.Turn]{
-		Name: "turn", BatchTime: recordTime, ItemTime: recordTime, Metrics: batches, Log: log,
+		Name: "turn", BatchTime: recordTime, ItemTime: recordTime, Metrics: o.Batches, Log: o.Log,
 	}, func(ctx context.Context, gather func() []store.Turn) ([]store.Taken, error) {
 		return d.store.TakeTurns(ctx, gather())
 	})
 	d.incidents = groupcommit.New(groupcommit.Options[uuid.UUID]{
-		Name: "incidents", BatchTime: loadTime, ItemTime: loadTime, Metrics: batches, Log: log,
+		Name: "incidents", BatchTime: loadTime, ItemTime: loadTime, Metrics: o.Batches, Log: o.Log,
 	}, func(ctx context.Context, gather func() []uuid.UUID) ([]*store.Incident, error) {
 		return d.findIncidents(ctx, gather())
 	})
@@ -159,7 +170,7 @@ type run struct {
 	probes   bool                 // it tries whether the provider works again
 	other    *alternative         // where it can go after a failure
 	link     string               // that switches off such mails; empty: none
-	turn     *store.ThreadMessage // what there is to edit; nil: it is in no thread
+	turn     *store.ThreadMessage // the message that is edited, if it was sent before; nil: the delivery is in no thread
 	button   *channels.Button     // that acknowledges the incident; nil: none
 	note     string               // that somebody has acknowledged the incident; empty: nobody has
 

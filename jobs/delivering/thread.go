@@ -30,15 +30,7 @@ func (d *Deliverer) checkSuperseded(ctx context.Context, r *run) *Next {
 
 // supersede ends a delivery without an attempt.
 func (d *Deliverer) supersede(ctx context.Context, r *run) *Next {
-	closed, err := d.store.CloseOrphans(ctx, []store.Closing{{
-		DeliveryID: r.delivery.ID, JobID: r.job.ID, Status: store.DeliveryCancelled,
-		Code: store.CodeSuperseded, Error: "a later notification of its thread has replaced it", At: store.Now(),
-	}})
-	if err != nil || !closed[0] {
-		d.log.Warn("delivery could not be ended", zap.Stringer("delivery", r.delivery.ID), zap.Error(err))
-		return snooze(time.Second) // its state is read again then
-	}
-	return cancel(store.CodeSuperseded)
+	return d.end(ctx, r, store.DeliveryCancelled, store.CodeSuperseded, "a later notification of its thread has replaced it")
 }
 
 // takeTurn waits until no other delivery of the thread is being sent to the recipient over the channel.
