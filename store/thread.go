@@ -162,7 +162,7 @@ type Turn struct {
 
 // Taken is the result of a Turn.
 type Taken struct {
-	// Message is what there is to edit. It has the turn's delivery and provider when the turn was
+	// Message is the message that the recipient has. It has the turn's delivery and provider when the turn was
 	// taken.
 	Message    ThreadMessage
 	Superseded bool          // a later delivery had its turn

@@ -59,7 +59,7 @@ type Listening struct {
 	end      func() // of those that listen now
 }
 
-// New returns a Listening. Without an acknowledger no button is known.
+// New returns a Listening.
 func New(st Store, sealer *sealing.Sealer, acknowledger Acknowledger, log *zap.Logger, registry prometheus.Registerer) *Listening {
 	return &Listening{
 		store: st, sealer: sealer, acknowledger: acknowledger, log: log, metrics: newMetrics(registry),

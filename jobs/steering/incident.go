@@ -1,6 +1,7 @@
 package steering
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,16 +24,10 @@ type Acknowledgement struct {
 // cancelled by a job. It returns the incident as it is then, and whether this has changed it: the first
 // acknowledgement stands, and a closed incident is over. It returns store.ErrNotFound when there is none.
 func (c *Control) Acknowledge(ctx context.Context, a Acknowledgement, by store.Actor) (store.Incident, bool, error) {
-	if a.By == "" {
-		a.By = by.Person
-	}
-	if a.By == "" {
-		a.By = by.AppID
-	}
 	entry := by.Did(store.AuditIncidentAcknowledge, a.IncidentID.String())
 	entry.Detail = "over " + string(a.Over)
 	return c.changeIncident(ctx, store.IncidentChange{
-		IncidentID: a.IncidentID, At: store.Now(), By: a.By, Over: a.Over, Note: a.Note, Audit: []store.AuditEntry{entry},
+		IncidentID: a.IncidentID, At: store.Now(), By: cmp.Or(a.By, by.Person, by.AppID), Over: a.Over, Note: a.Note, Audit: []store.AuditEntry{entry},
 	})
 }
 

@@ -47,8 +47,8 @@ func (s *Store) SetReceipts(ctx context.Context, batch []store.Received) ([]bool
 	return areIn(changed, ids), nil
 }
 
-// receivers returns the deliveries of receipts, uuid.Nil for what there is not. It asks the database only about
-// references.
+// receivers returns the deliveries of receipts, in their order; uuid.Nil where none has the reference. Only
+// references are looked up.
 func (s *Store) receivers(ctx context.Context, batch []store.Received) ([][16]byte, error) {
 	ids := column(batch, func(r *store.Received) [16]byte { return r.DeliveryID })
 	var providers, references []string
