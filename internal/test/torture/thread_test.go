@@ -48,10 +48,13 @@ func TestKillWhileThreadsAreEdited(t *testing.T) {
 
 	load := s.load(10, 100*time.Millisecond)
 	kills := length(3, 30)
+	edited := func() int { return s.Vendors.Inbox.Changes() - s.Vendors.Inbox.Total() }
 	for range kills {
+		before := edited()
 		workers := []*harness.Replica{s.Start(), s.Start()}
 		s.run(length(2*time.Second, 4*time.Second))
-		require.Eventually(t, func() bool { return s.count(sending) > 0 }, limit.Wait, 10*time.Millisecond, "nothing is sent")
+		// What waited while slow workers started is superseded: only what comes afterwards edits.
+		require.Eventually(t, func() bool { return edited() > before && s.count(sending) > 0 }, limit.Wait, 10*time.Millisecond, "nothing is edited")
 		for _, worker := range workers {
 			worker.Kill()
 		}
@@ -92,7 +95,6 @@ func TestKillWhileThreadsAreEdited(t *testing.T) {
 	for channel, ended := range b.ended {
 		require.Equal(t, b.accepted/2, ended["success"]+ended["cancelled"], "%s: %v", channel, ended)
 	}
-	require.Positive(t, edits)
 	require.Positive(t, s.count(lostSends, []string{"feishu_app", "inapp"}), "no kill met a send")
 }
 
