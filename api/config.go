@@ -78,6 +78,7 @@ type ReceiverStep struct {
 	Channels   map[string]ReceiverChannel `yaml:"channels" required:"true" doc:"as those of the receiver"`
 	Recipients []ReceiverRecipient        `yaml:"recipients" doc:"of the channels that have none of their own; left out: those of the receiver"`
 	If         string                     `yaml:"if" doc:"failed or unread; empty: in any case"`
+	Urgent     string                     `yaml:"urgent" doc:"app, sms or phone: an urgent call for the message that somebody has of a feishu_app, instead of another one; empty: none"`
 }
 
 // StepRecipients returns who gets what a step sends over a channel that has no recipients of its own, or

@@ -24,6 +24,7 @@ type stepRequest struct {
 	Channels   map[string]channelRequest `json:"channels" minProperties:"1" doc:"as those of the notification; without params they are those that the notification has for the channel, or for its only channel"`
 	Recipients []recipientRequest        `json:"recipients,omitempty" minItems:"1" nullable:"false" doc:"of the channels that have none of their own; left out: those of the notification"`
 	If         string                    `json:"if,omitempty" enum:"failed,unread" doc:"failed: only when every delivery of the notification is dead by then; unread: only when no vendor says that somebody has read it or answered the call; left out: in any case"`
+	Urgent     string                    `json:"urgent,omitempty" enum:"app,sms,phone" doc:"an urgent call over feishu_app for the message of the incident that a recipient has; without one, for the step's own; left out: none, and the step sends its own"`
 }
 
 type incidentView struct {
@@ -119,7 +120,8 @@ func (r notificationRequest) steps() ([]accepting.Step, error) {
 			return nil, fieldProblem(http.StatusBadRequest, codeInvalidRequest, field, "must be a duration from 1s to 168h, such as 5m")
 		}
 		steps = append(steps, accepting.Step{
-			After: after, Channels: channelsOf(s.Channels), Recipients: recipientsOf(s.Recipients), If: store.Condition(s.If),
+			After: after, Channels: channelsOf(s.Channels), Recipients: recipientsOf(s.Recipients),
+			If: store.Condition(s.If), Urgent: s.Urgent,
 		})
 	}
 	return steps, nil

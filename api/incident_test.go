@@ -23,7 +23,7 @@ func TestSendWithEscalation(t *testing.T) {
 	b.store.incidents = append(b.store.incidents, incident)
 	b.accepter.accepted = accepting.Accepted{NotificationID: incident.ID, IncidentID: incident.ID, Deliveries: 1}
 	a := b.call(t, post("sender", with("escalation", `[
-		{"after": "1h", "channels": {"email": {"template": "plain", "params": {"a": 1}}}, "if": "failed",
+		{"after": "1h", "channels": {"email": {"template": "plain", "params": {"a": 1}}}, "if": "failed", "urgent": "sms",
 			"recipients": [{"type": "email", "value": "boss@example.com"}]}], "repeat": 2, "acknowledge": true`)))
 	require.Equal(t, 202, a.status, a.text)
 	got := b.accepter.requests[0]
@@ -32,15 +32,17 @@ func TestSendWithEscalation(t *testing.T) {
 	require.Len(t, got.Escalation, 1)
 	require.Equal(t, time.Hour, got.Escalation[0].After)
 	require.Equal(t, store.IfFailed, got.Escalation[0].If)
+	require.Equal(t, "sms", got.Escalation[0].Urgent)
 	require.Equal(t, "plain", got.Escalation[0].Channels["email"].Template)
 	require.Equal(t, accepting.To(store.Recipient{Type: "email", Value: "boss@example.com"}), got.Escalation[0].Recipients)
 	require.Contains(t, a.text, `"incident":{"id":"`+incident.ID.String()+`","app":"sender","thread":"","status":"open"`)
 	require.Contains(t, a.text, `"channels":["email"]`)
 
 	for body, field := range map[string]string{
-		`[{"after": "soon", "channels": {"email": {"template": "plain"}}}]`:          "escalation[0].after",
-		`[{"after": "1m", "channels": {}}]`:                                          "escalation[0].channels",
-		`[{"after": "1m", "channels": {"email": {"template": "plain"}}, "if": "x"}]`: "escalation[0].if",
+		`[{"after": "soon", "channels": {"email": {"template": "plain"}}}]`:              "escalation[0].after",
+		`[{"after": "1m", "channels": {}}]`:                                              "escalation[0].channels",
+		`[{"after": "1m", "channels": {"email": {"template": "plain"}}, "if": "x"}]`:     "escalation[0].if",
+		`[{"after": "1m", "channels": {"email": {"template": "plain"}}, "urgent": "x"}]`: "escalation[0].urgent",
 		`[]`: "escalation",
 	} {
 		a := b.call(t, post("sender", with("escalation", body)))

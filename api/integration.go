@@ -122,7 +122,8 @@ func (r Receiver) Steps() []accepting.Step {
 	var steps []accepting.Step
 	for _, s := range r.Escalation {
 		steps = append(steps, accepting.Step{
-			After: s.After, Channels: receiverChannels(s.Channels), Recipients: accepting.To(configured(s.Recipients)...), If: store.Condition(s.If),
+			After: s.After, Channels: receiverChannels(s.Channels), Recipients: accepting.To(configured(s.Recipients)...),
+			If: store.Condition(s.If), Urgent: s.Urgent,
 		})
 	}
 	return steps

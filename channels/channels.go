@@ -40,8 +40,8 @@ type Message struct {
 	Unsubscribe string
 	// ExpiresAt is when the message is of no use any more; zero: never.
 	ExpiresAt time.Time
-	// Urgent is the kind of urgent call after the message, in place of the provider's: app, sms or
-	// phone; empty: the provider's.
+	// Urgent is the kind of urgent call after the message, one of the type's, in place of the
+	// provider's; empty: the provider's.
 	Urgent string
 	// Button is shown below the message, where the vendor and the message's type have buttons.
 	Button *Button
@@ -57,7 +57,7 @@ type Receipt struct {
 	// Details are shown by the API, for example the vendor's message id. They hold
 	// no secret.
 	Details map[string]any
-	// Reference is what an Updater needs to find the message again; at most 1 KB, and no secret.
+	// Reference is what an Updater or an Urger needs to find the message again; at most 1 KB, and no secret.
 	Reference string
 	// MessageID is the vendor's id of the message, when the provider's Listener tells of it; empty
 	// otherwise.
@@ -130,8 +130,9 @@ type Type struct {
 	TemplateCode bool
 	// Dedupes is true when the vendor drops a repeated delivery id.
 	Dedupes bool
-	// Urgent is true when the channel can remind the recipient after the message.
-	Urgent bool
+	// Urgent are the kinds of urgent calls that can remind the recipient of a message; nil: the channel
+	// has none.
+	Urgent []string
 	// Edits is true when its Sender is an Updater.
 	Edits bool
 	// Combine makes one message of a template's texts in all its languages. Nil: a message has
@@ -217,7 +218,7 @@ func (t Type) Abilities() []string {
 	if t.AskInterval > 0 {
 		abilities = append(abilities, "receipts")
 	}
-	if t.Urgent {
+	if len(t.Urgent) > 0 {
 		abilities = append(abilities, "urgent")
 	}
 	if t.TemplateCode {

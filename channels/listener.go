@@ -64,8 +64,9 @@ type Button struct {
 // Urger is a Sender that can remind the recipient of a message that is there.
 type Urger interface {
 	Sender
-	// Urge makes the urgent call for the message with the vendor's id, as m.Urgent says. m is as
-	// it was sent, or a later one to the same recipient. Its error is like Send's. A call that may
-	// have reached somebody and costs money is no error: it is the receipt's Urgent.
-	Urge(ctx context.Context, messageID string, m Message) (Receipt, error)
+	// Urge makes the urgent call for the message that has the reference of an earlier Receipt, as
+	// m.Urgent says. m is as it was sent, or a later one to the same recipient. A permanent error means
+	// that the call cannot be made for this message. Other errors are as Send's. A call that may have
+	// reached somebody and costs money is no error: it is the receipt's Urgent.
+	Urge(ctx context.Context, reference string, m Message) (Receipt, error)
 }

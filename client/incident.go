@@ -14,6 +14,9 @@ type Step struct {
 	// Recipients are those of the channels that have none of their own; the notification's when empty.
 	Recipients []RecipientRequest `json:"recipients,omitempty"`
 	If         string             `json:"if,omitempty"` // failed, unread, or empty: in any case
+	// Urgent is an urgent call for the message that a recipient has of a feishu_app, instead of another
+	// one: app, sms, phone, or empty.
+	Urgent string `json:"urgent,omitempty"`
 }
 
 // Incident is what somebody is asked to acknowledge.

@@ -115,8 +115,9 @@ var bad = map[string][]string{
 		":29: integrations.receivers.nobody.escalation[0].channels.feishu_app: no recipient fits; it takes feishu_user_id, email",
 		":29: integrations.receivers.nobody.escalation[0].recipients[0].type: fits none of the receiver's channels",
 		":19: integrations.receivers.order.escalation[1].after: must not be less than that of the step before",
-		":33: integrations.receivers.repeat.repeat: repeats the steps of escalation, and there are none",
+		":39: integrations.receivers.repeat.repeat: repeats the steps of escalation, and there are none",
 		":24: integrations.receivers.unknown.escalation[0].channels.carrier_pigeon: unknown channel; there are: feishu_app, sms",
+		":35: integrations.receivers.urgent.escalation[1].urgent: is none of app, sms, phone",
 	},
 	"receivers": {
 		":33: integrations.receivers.unknown-keys.channel: unknown key",

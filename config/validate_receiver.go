@@ -42,7 +42,7 @@ func (r *reader) validateReceiver(key string, receiver api.Receiver) {
 func (r *reader) validateEscalation(key string, receiver api.Receiver) (types []channels.Type) {
 	steps := accepting.Request{Alerts: &accepting.Alerts{}, Escalation: receiver.Steps(), Repeat: receiver.Repeat}
 	var refused *refusal.Error
-	if errors.As(steps.CheckEscalation(), &refused) {
+	if errors.As(steps.CheckEscalation(r.Types), &refused) {
 		r.problem(key+"."+refused.Field, "%s", refused.Message)
 	}
 	for i, step := range receiver.Escalation {

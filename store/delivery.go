@@ -185,6 +185,9 @@ type Outcome struct {
 	Digest bool
 	// Reference is the vendor's id of the message, when receipts come under it; empty: they do not.
 	Reference string
+	// Card is the reference by which the provider finds the message, when it is one of an open incident;
+	// empty: as before.
+	Card string
 	// AskAt is when the vendor is first asked what became of the delivery; nil: it is not asked.
 	AskAt *time.Time
 	// CountAs is the code under which the outcome is counted, when it is not the attempt's: a

@@ -85,6 +85,7 @@ type IncidentStep struct {
 	At             time.Time `json:"at"`
 	Channels       []string  `json:"channels"`
 	If             Condition `json:"if,omitempty"`
+	Urgent         string    `json:"urgent,omitempty"` // kind of the urgent call for the message that somebody has; empty: none
 }
 
 // IncidentSteps are kept as JSON.
@@ -226,6 +227,9 @@ type Incidents interface {
 	FindIncidents(ctx context.Context, ids []uuid.UUID) ([]Incident, error)
 	// IncidentFacts returns what the conditions of an incident's steps look at.
 	IncidentFacts(ctx context.Context, i Incident) (IncidentFacts, error)
+	// IncidentCard returns the Card of the newest message of an incident that a provider has sent to
+	// a recipient, or ErrNotFound.
+	IncidentCard(ctx context.Context, incident uuid.UUID, provider string, to Recipient) (string, error)
 	// ListIncidents returns a page of at most limit incidents, newest first. The page begins after the
 	// given id; uuid.Nil is the start. The error may be ErrTooBroad.
 	ListIncidents(ctx context.Context, f IncidentFilter, after uuid.UUID, limit int) ([]Incident, error)

@@ -23,7 +23,7 @@ var Type = channels.Type{
 	},
 	Dedupes:     true,
 	Edits:       true,
-	Urgent:      true,
+	Urgent:      []string{urgentApp, urgentSMS, urgentPhone},
 	OnUncertain: channels.Resend, // Feishu drops a second message with the same uuid
 	NewConfig: func() channels.Config {
 		return &Config{

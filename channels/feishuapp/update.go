@@ -22,12 +22,21 @@ func (r reference) String() string {
 	return string(encoded)
 }
 
+// referenceOf reads the reference of a receipt.
+func referenceOf(ref string) (reference, error) {
+	var there reference
+	if err := json.Unmarshal([]byte(ref), &there); err != nil || there.MessageID == "" {
+		return there, channels.PermanentError("reference", "it is not known which message it is")
+	}
+	return there, nil
+}
+
 // Update implements channels.Updater. The platform edits cards by one call, and texts and posts by
 // another; a message keeps its type. Nobody is urged by an edit. The receipt's details are message_id.
 func (s *sender) Update(ctx context.Context, ref string, m channels.Message) (channels.Receipt, error) {
-	var old reference
-	if err := json.Unmarshal([]byte(ref), &old); err != nil || old.MessageID == "" {
-		return channels.Receipt{}, channels.PermanentError("reference", "it is not known which message to edit")
+	old, err := referenceOf(ref)
+	if err != nil {
+		return channels.Receipt{}, err
 	}
 	content, err := s.content(m)
 	if err != nil {

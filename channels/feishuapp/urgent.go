@@ -31,15 +31,19 @@ func (s *sender) urgeAfter(ctx context.Context, m channels.Message, messageID st
 }
 
 // Urge implements channels.Urger.
-func (s *sender) Urge(ctx context.Context, messageID string, m channels.Message) (channels.Receipt, error) {
-	receipt := channels.Receipt{Details: map[string]any{"message_id": messageID, "urged": true}}
+func (s *sender) Urge(ctx context.Context, ref string, m channels.Message) (channels.Receipt, error) {
+	there, err := referenceOf(ref)
+	if err != nil {
+		return channels.Receipt{}, err
+	}
+	receipt := channels.Receipt{Details: map[string]any{"message_id": there.MessageID, "urged": true}}
 	switch {
 	case s.urgentType(m) == "":
 		return receipt, channels.PermanentError("urgent", "neither the message nor the provider says how to urge")
 	case m.Recipient.Type == channels.RecipientFeishuChatID:
 		return receipt, channels.PermanentError("urgent", "nobody is urged by a message to a chat")
 	}
-	err := s.urge(ctx, m, messageID, &receipt)
+	err = s.urge(ctx, m, there.MessageID, &receipt)
 	if costs := s.urgentType(m) != urgentApp; costs && err != nil && channels.AsError(err).Class == channels.Uncertain {
 		receipt.Urgent, err = err, nil
 		receipt.Details["urgent_error"] = receipt.Urgent.Error()

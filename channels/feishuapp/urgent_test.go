@@ -190,33 +190,35 @@ func TestUrge(t *testing.T) {
 	m := toEmail()
 	sent, err := sender.Send(t.Context(), m)
 	require.NoError(t, err)
-	id := sent.Details["message_id"].(string)
+	id, ref := sent.Details["message_id"].(string), sent.Reference
 	urger := sender.(channels.Urger)
-	_, err = urger.Urge(t.Context(), id, m)
+	_, err = urger.Urge(t.Context(), ref, m)
 	channeltest.RequireError(t, err, channels.Permanent, "urgent")
+	_, err = urger.Urge(t.Context(), "om_x", m)
+	channeltest.RequireError(t, err, channels.Permanent, "reference")
 
 	m.Urgent = "sms"
-	receipt, err := urger.Urge(t.Context(), id, m)
+	receipt, err := urger.Urge(t.Context(), ref, m)
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"message_id": id, "urged": true, "urgent_type": "sms"}, receipt.Details)
 	require.Equal(t, []string{"urgent sms to " + feishu.UserID("open_id", mailUser)}, platform.Inbox().Arrivals()[0].Notes)
 	require.Equal(t, 1, platform.Inbox().Total())
 
 	platform.Fail(feishu.Fault{Where: feishu.Urgent, Times: 1, HTTPStatus: 400, Code: "230110"})
-	_, err = urger.Urge(t.Context(), id, m)
+	_, err = urger.Urge(t.Context(), ref, m)
 	channeltest.RequireError(t, err, channels.Permanent, "feishu_230110")
 	chat := textTo(channels.RecipientFeishuChatID, chat)
 	chat.Urgent = "app"
-	_, err = urger.Urge(t.Context(), id, chat)
+	_, err = urger.Urge(t.Context(), ref, chat)
 	channeltest.RequireError(t, err, channels.Permanent, "urgent")
 
 	// The answer is lost: what costs money is not repeated, the other is.
 	platform.Fail(feishu.Fault{Where: feishu.Urgent, Times: 2, After: true, Reset: true})
-	receipt, err = urger.Urge(t.Context(), id, m)
+	receipt, err = urger.Urge(t.Context(), ref, m)
 	require.NoError(t, err)
 	channeltest.RequireError(t, receipt.Urgent, channels.Uncertain, "no_answer")
 	require.Contains(t, receipt.Details["urgent_error"], "no_answer")
 	m.Urgent = "app"
-	_, err = urger.Urge(t.Context(), id, m)
+	_, err = urger.Urge(t.Context(), ref, m)
 	channeltest.RequireError(t, err, channels.Uncertain, "no_answer")
 }

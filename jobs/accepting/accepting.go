@@ -63,6 +63,7 @@ type Accepter struct {
 	metrics   *metrics
 	log       *zap.Logger
 
+	types          []channels.Type
 	recipientTypes []*channels.RecipientType
 
 	bounds        bounds
@@ -78,6 +79,7 @@ func New(
 	expanding, stop := context.WithCancel(context.Background())
 	return &Accepter{
 		bounds: bounds{maxDeliveries, expandBatch}, expanding: expanding, stopExpanding: stop,
+		types:          types,
 		recipientTypes: channels.RecipientTypesOf(types...),
 
 		store: st, renderer: renderer, settings: live, metrics: newMetrics(registry), log: log,

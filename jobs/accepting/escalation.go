@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/refusal"
 	"github.com/labring/sealos-notify/jobs/rendering"
 	"github.com/labring/sealos-notify/store"
@@ -30,13 +31,17 @@ type Step struct {
 	Channels   map[string]ChannelRequest // without Params they are those of the notification's channel
 	Recipients []Recipient               `json:",omitempty"` // of the channels that have none of their own; nil: the notification's
 	If         store.Condition           `json:",omitempty"`
+	// Urgent is the kind of urgent call for the message that a recipient has; without one, for the
+	// step's own. Empty: none, and the step sends its own.
+	Urgent string `json:",omitempty"`
 }
 
 // opensIncident reports whether somebody is asked to acknowledge the notification.
 func (r Request) opensIncident() bool { return r.Acknowledge || len(r.Escalation) > 0 }
 
-// CheckEscalation returns a *refusal.Error for steps that are too many, or not in order.
-func (r Request) CheckEscalation() error {
+// CheckEscalation returns a *refusal.Error for steps that are too many, or not in order, and for an urgent
+// call that none of the step's channels makes. types is the table of provider types.
+func (r Request) CheckEscalation(types []channels.Type) error {
 	switch {
 	case len(r.Escalation) > maxSteps:
 		return refusal.New(refusal.InvalidEscalation, "escalation", "has more than %d steps", maxSteps)
@@ -56,6 +61,9 @@ func (r Request) CheckEscalation() error {
 		if step.If != "" && step.If != store.IfFailed && step.If != store.IfUnread {
 			return refusal.New(refusal.InvalidEscalation, fmt.Sprintf("escalation[%d].if", i), "is not failed or unread")
 		}
+		if wrong := step.checkUrgent(types); wrong != "" {
+			return refusal.New(refusal.InvalidEscalation, fmt.Sprintf("escalation[%d].urgent", i), "%s", wrong)
+		}
 		var wrong string
 		switch {
 		case step.After < minAfter || step.After > maxAfter:
@@ -69,6 +77,23 @@ func (r Request) CheckEscalation() error {
 		before = step.After
 	}
 	return nil
+}
+
+// checkUrgent returns what is wrong with the step's urgent call; empty when nothing is.
+func (s Step) checkUrgent(types []channels.Type) string {
+	var kinds []string
+	for _, t := range types {
+		if _, has := s.Channels[t.Channel]; has {
+			kinds = append(kinds, t.Urgent...)
+		}
+	}
+	switch {
+	case s.Urgent == "" || slices.Contains(kinds, s.Urgent):
+		return ""
+	case kinds == nil:
+		return "none of the step's channels makes urgent calls"
+	}
+	return "is none of " + strings.Join(kinds, ", ")
 }
 
 // addSteps adds the incident that a notification opens, with its steps: each is a notification of its own, which
@@ -134,7 +159,7 @@ func (a *Accepter) addStep(ctx context.Context, p *preparation, turn *rendering.
 	// What was read for the step is checked with what was read for the notification.
 	p.texts, p.Templates, s.Templates, s.CheckKind = s.texts, append(p.Templates, s.Templates...), nil, false
 	p.Incident.Steps = append(p.Incident.Steps, store.IncidentStep{
-		NotificationID: s.Notification.ID, At: *req.SendAt, Channels: s.channels(), If: step.If,
+		NotificationID: s.Notification.ID, At: *req.SendAt, Channels: s.channels(), If: step.If, Urgent: step.Urgent,
 	})
 	p.Steps = append(p.Steps, s.Acceptance)
 	return nil

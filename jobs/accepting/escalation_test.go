@@ -83,6 +83,29 @@ func TestStepsAreNotifications(t *testing.T) {
 	})
 }
 
+// A step says how those are urged who have a message; a channel that urges nobody refuses it.
+func TestUrgentSteps(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		r := escalated("k", stepOf(time.Minute, "hello"), stepOf(2*time.Minute, "hello"))
+		r.Escalation[1].Urgent = "sms"
+		_, err := b.Jobs.Accepter.Accept(t.Context(), r)
+		jobstest.RequireRefusal(t, err, refusal.InvalidEscalation, "escalation[1].urgent")
+		b.Types[0].Urgent = []string{"app", "sms"}
+		b.Rebuild(b.Store)
+		accepted, err := b.Jobs.Accepter.Accept(t.Context(), r)
+		require.NoError(t, err)
+		incident, err := b.Store.Incident(t.Context(), accepted.IncidentID)
+		require.NoError(t, err)
+		require.Equal(t, []string{"", "sms"}, []string{incident.Steps[0].Urgent, incident.Steps[1].Urgent})
+		r.Escalation[1].Urgent = "app"
+		_, err = b.Jobs.Accepter.Accept(t.Context(), r)
+		jobstest.RequireRefusal(t, err, refusal.IdempotencyConflict, "idempotencyKey")
+		r.Escalation[1].Urgent = "pigeon"
+		_, err = b.Jobs.Accepter.Accept(t.Context(), r)
+		jobstest.RequireRefusal(t, err, refusal.InvalidEscalation, "escalation[1].urgent")
+	})
+}
+
 func TestAcknowledgeWithoutSteps(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
 		d := b.AcceptWith("k", func(r *accepting.Request) { r.Acknowledge = true })

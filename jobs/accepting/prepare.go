@@ -111,7 +111,7 @@ func (a *Accepter) addChannels(ctx context.Context, p *preparation, turn *render
 
 // begin checks the recipients and times of a request and makes its notification.
 func (a *Accepter) begin(ctx context.Context, req Request, hash []byte) (*preparation, error) {
-	if err := req.CheckEscalation(); err != nil {
+	if err := req.CheckEscalation(a.types); err != nil {
 		return nil, err
 	}
 	current := a.settings.Load()

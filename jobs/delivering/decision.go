@@ -48,6 +48,9 @@ func decide(r *run, receipt channels.Receipt, sendErr error) (store.Outcome, *Ne
 	}
 	if sendErr == nil {
 		outcome.Reference = receipt.MessageID
+		if r.open {
+			outcome.Card = receipt.Reference
+		}
 		return outcome, complete()
 	}
 	d := &decision{run: r, outcome: outcome, err: channels.AsError(sendErr), now: now}

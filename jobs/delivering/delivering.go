@@ -48,6 +48,7 @@ type Store interface {
 	store.Digests
 	TakeTurns(ctx context.Context, batch []store.Turn) ([]store.Taken, error)
 	FindIncidents(ctx context.Context, ids []uuid.UUID) ([]store.Incident, error)
+	IncidentCard(ctx context.Context, incident uuid.UUID, provider string, to store.Recipient) (string, error)
 	IncidentFacts(ctx context.Context, i store.Incident) (store.IncidentFacts, error)
 	MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)
@@ -172,6 +173,9 @@ type run struct {
 	link     string               // that switches off such mails; empty: none
 	turn     *store.ThreadMessage // the message that is edited, if it was sent before; nil: the delivery is in no thread
 	button   *channels.Button     // that acknowledges the incident; nil: none
+	open     bool                 // it is of an incident that is open
+	urgent   string               // kind of the step's urgent call; empty: none
+	card     string               // reference of the message to urge; empty: one is sent
 	note     string               // that somebody has acknowledged the incident; empty: nobody has
 
 	connection channels.Connection // nil when the provider has none, or it was released
@@ -369,7 +373,7 @@ func (r *run) outgoing() channels.Message {
 		Recipient: addressOf(r.delivery), Mention: mentioned(r.message.Mention),
 		MsgType: r.message.MsgType, Subject: r.message.Subject, Body: r.message.Body,
 		TemplateCode: r.message.Code(r.provider.Name), Params: r.message.Params, Unsubscribe: r.link,
-		InThread: r.delivery.ThreadID != uuid.Nil, Resolved: r.delivery.Resolved, Note: r.note, Button: r.button,
+		InThread: r.delivery.ThreadID != uuid.Nil, Resolved: r.delivery.Resolved, Note: r.note, Button: r.button, Urgent: r.urgent,
 	}
 	if r.delivery.ExpiresAt != nil {
 		m.ExpiresAt = *r.delivery.ExpiresAt

@@ -2,6 +2,7 @@ package delivering
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,7 @@ func (d *Deliverer) checkIncident(ctx context.Context, r *run) *Next {
 	if err := d.addButton(ctx, r, *incident); err != nil {
 		return d.incidentNotRead(r, err)
 	}
+	r.open = incident.Status() == store.IncidentOpen
 	if !incident.Stops(r.delivery.NotificationID) {
 		return nil
 	}
@@ -38,17 +40,52 @@ func (d *Deliverer) checkIncident(ctx context.Context, r *run) *Next {
 		return d.end(ctx, r, store.DeliveryCancelled, code, text)
 	}
 	step := incident.Step(r.delivery.NotificationID)
-	if step == nil || step.If == "" {
+	if step == nil {
 		return nil
 	}
-	facts, err := d.store.IncidentFacts(ctx, *incident)
-	if err != nil {
+	if step.If != "" {
+		facts, err := d.store.IncidentFacts(ctx, *incident)
+		if err != nil {
+			return d.incidentNotRead(r, err)
+		}
+		if why := step.If.Fails(facts); why != "" {
+			return d.end(ctx, r, store.DeliveryCancelled, store.CodeNotNeeded, why)
+		}
+	}
+	if err := d.findCard(ctx, r, *step); err != nil {
 		return d.incidentNotRead(r, err)
 	}
-	if why := step.If.Fails(facts); why != "" {
-		return d.end(ctx, r, store.DeliveryCancelled, store.CodeNotNeeded, why)
-	}
 	return nil
+}
+
+// findCard finds the message that an urgent step urges instead of sending another.
+func (d *Deliverer) findCard(ctx context.Context, r *run, step store.IncidentStep) error {
+	if r.urgent = step.Urgent; r.urgent == "" {
+		return nil
+	}
+	if _, urges := r.provider.Sender.(channels.Urger); !urges {
+		return nil
+	}
+	card, err := d.store.IncidentCard(ctx, r.delivery.IncidentID, r.provider.Name, r.delivery.Recipient)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	r.card = card
+	return err
+}
+
+// urge makes the urgent call for the message that the recipient has. When that cannot be urged, the step
+// sends its own, which is.
+func (d *Deliverer) urge(ctx context.Context, r *run, m channels.Message) (channels.Receipt, error) {
+	receipt, err := r.provider.Sender.(channels.Urger).Urge(ctx, r.card, m)
+	refused := channels.AsError(err)
+	if err == nil || refused.Class != channels.Permanent {
+		return receipt, err
+	}
+	if receipt, err = r.send(ctx, m); err == nil {
+		receipt = withDetail(receipt, "not_urged", refused.Code)
+	}
+	return receipt, err
 }
 
 // addButton adds the button of an open incident, where the vendor tells who presses it.

@@ -93,7 +93,7 @@ func (d *Deliverer) Expect(registry *channels.Registry) {
 				d.metrics.edits.WithLabelValues(channel, edited)
 				d.metrics.edits.WithLabelValues(channel, sentAnew)
 			}
-			d.metrics.expect(channel, provider, d.types[channel].Urgent)
+			d.metrics.expect(channel, provider, len(d.types[channel].Urgent) > 0)
 		}
 	}
 }

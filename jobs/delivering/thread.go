@@ -68,10 +68,13 @@ func (r *run) turnEnd(receipt channels.Receipt) *store.TurnEnd {
 	return &store.TurnEnd{ThreadMessageKey: r.turn.ThreadMessageKey, Reference: receipt.Reference}
 }
 
-// sendOrEdit sends the message, or edits the one that the recipient has of the thread. A call that is
-// given up may go on, so it changes nothing of the run.
+// sendOrEdit sends the message, edits the one that the recipient has of the thread, or urges the one of the
+// incident. A call that is given up may go on, so it changes nothing of the run.
 func (d *Deliverer) sendOrEdit(ctx context.Context, r *run) (channels.Receipt, error) {
 	m := r.outgoing()
+	if r.card != "" {
+		return d.urge(ctx, r, m)
+	}
 	updater, edits := r.provider.Sender.(channels.Updater)
 	if r.turn == nil || !edits {
 		return r.send(ctx, m)

@@ -163,6 +163,7 @@ CREATE TABLE deliveries (
     receipt_at        timestamptz,
     receipt_code      text NOT NULL DEFAULT '',
     reference         text NOT NULL DEFAULT '', -- the vendor's id, when receipts come under it
+    card              text NOT NULL DEFAULT '', -- by which the provider finds the message of an open incident; empty: nobody looks for it
     sent_again        boolean NOT NULL DEFAULT false, -- by itself, because the vendor did not have it
     thread_id         uuid, -- NULL: none
     thread_seq        bigint NOT NULL DEFAULT 0,
@@ -180,6 +181,9 @@ CREATE INDEX deliveries_digest ON deliveries (digest_id, id) WHERE digest_id IS 
 -- For the later ones of a thread.
 CREATE INDEX deliveries_thread ON deliveries (thread_id, recipient_value, thread_seq)
     WHERE status IN ('pending', 'failed') AND thread_id IS NOT NULL;
+
+-- For the messages of an incident.
+CREATE INDEX deliveries_incident ON deliveries (incident_id, recipient_value, id) WHERE incident_id IS NOT NULL;
 
 -- For the deliveries of a notification.
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);

@@ -156,6 +156,7 @@ CREATE TABLE deliveries (
     receipt_at        INTEGER,
     receipt_code      TEXT NOT NULL DEFAULT '',
     reference         TEXT NOT NULL DEFAULT '',
+    card              TEXT NOT NULL DEFAULT '',
     sent_again        INTEGER NOT NULL DEFAULT 0,
     thread_id         TEXT,
     thread_seq        INTEGER NOT NULL DEFAULT 0,
@@ -168,6 +169,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_digest ON deliveries (digest_id, id) WHERE digest_id IS NOT NULL;
 CREATE INDEX deliveries_thread ON deliveries (thread_id, recipient_value, thread_seq)
     WHERE status IN ('pending', 'failed') AND thread_id IS NOT NULL;
+CREATE INDEX deliveries_incident ON deliveries (incident_id, recipient_value, id) WHERE incident_id IS NOT NULL;
 CREATE INDEX deliveries_notification ON deliveries (notification_id, id);
 CREATE INDEX deliveries_open ON deliveries (id) WHERE status IN ('pending', 'failed');
 CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE status IN ('pending', 'failed') AND expires_at IS NOT NULL;

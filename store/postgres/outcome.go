@@ -53,9 +53,9 @@ var record = `
 		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
 			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
 			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[], $20::text[],
-			$21::timestamptz[], $22::text[])
+			$21::timestamptz[], $22::text[], $23::text[])
 		AS o (delivery_id, job_id, attempt, throttled, status, next_retry_at,
-			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line, suppress_until, reference)
+			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line, suppress_until, reference, card)
 	), changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, d.recipient_type, d.recipient_value, o.*
 		FROM outcomes o, ` + rowOf("deliveries", "o.delivery_id") + ` d
@@ -74,6 +74,7 @@ var record = `
 			last_error = CASE WHEN c.status = 'success' THEN '' ELSE c.error END,
 			details = c.details,
 			reference = coalesce(nullif(c.reference, ''), d.reference),
+			card = coalesce(nullif(c.card, ''), d.card),
 			updated_at = c.at
 		FROM changed_deliveries c WHERE d.id = c.delivery_id
 	), inserted_attempts AS (
@@ -108,7 +109,8 @@ func (s *Store) Record(ctx context.Context, batch []store.Outcome) ([]bool, erro
 		column(batch, func(o *store.Outcome) bool { return o.Pinned }),
 		column(batch, func(o *store.Outcome) string { return o.Line }),
 		column(batch, func(o *store.Outcome) *time.Time { return o.SuppressUntil }),
-		column(batch, func(o *store.Outcome) string { return o.Reference }))
+		column(batch, func(o *store.Outcome) string { return o.Reference }),
+		column(batch, func(o *store.Outcome) string { return o.Card }))
 	if err != nil {
 		return nil, fmt.Errorf("record outcomes: %w", err)
 	}

@@ -59,10 +59,11 @@ func (s *Store) recordOne(ctx context.Context, tx *sql.Tx, o store.Outcome, tall
 			updated_at = ?10,
 			next_provider = coalesce(nullif(?11, ''), next_provider),
 			pinned = pinned OR ?12,
-			reference = coalesce(nullif(?13, ''), reference)
+			reference = coalesce(nullif(?13, ''), reference),
+			card = coalesce(nullif(?14, ''), card)
 		WHERE id = ?1`,
 		a.DeliveryID, o.Status, o.Unspent, a.Attempt, a.Provider, micros(o.NextRetryAt),
-		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro(), o.NextProvider, o.Pinned, o.Reference)
+		a.Code, a.Error, text(a.Details), a.FinishedAt.UnixMicro(), o.NextProvider, o.Pinned, o.Reference, o.Card)
 	if err != nil {
 		return false, err
 	}

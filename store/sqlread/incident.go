@@ -32,6 +32,16 @@ func IncidentFacts(row Row) (f store.IncidentFacts, err error) {
 	return f, err
 }
 
+// IncidentCard implements store.Incidents.
+func (r Reader) IncidentCard(ctx context.Context, incident uuid.UUID, provider string, to store.Recipient) (string, error) {
+	card, err := one(ctx, r.DB, func(row Row) (card string, err error) {
+		err = row.Scan(&card)
+		return card, err
+	}, `SELECT card FROM deliveries WHERE incident_id = $1 AND recipient_value = $2 AND recipient_type = $3 AND provider = $4 AND card <> ''
+		ORDER BY id DESC LIMIT 1`, incident, to.Value, to.Type, provider)
+	return wrapped(card, err, "card of incident %s", incident)
+}
+
 // ListIncidents implements store.Incidents.
 func (r Reader) ListIncidents(ctx context.Context, f store.IncidentFilter, after uuid.UUID, limit int) ([]store.Incident, error) {
 	var c conditions

@@ -19,6 +19,7 @@ var incidentCases = map[string]func(*testing.T, bundle){
 	"Incident/many acknowledge":            incidentManyAcknowledge,
 	"Incident/closed":                      incidentClosed,
 	"Incident/facts":                       incidentFacts,
+	"Incident/cards":                       incidentCards,
 	"Incident/deleted after its last step": incidentDeleted,
 	"Incident/tells":                       incidentTells,
 	"Incident/listed":                      incidentsListed,
@@ -213,6 +214,37 @@ func incidentFacts(t *testing.T, b bundle) {
 		require.NoError(t, err)
 		require.Equal(t, store.IncidentFacts{AllDead: true, Seen: receipt == store.ReceiptAnswered}, facts())
 	}
+}
+
+func incidentCards(t *testing.T, b bundle) {
+	a, other := Escalated("a", time.Minute), Escalated("b")
+	b.accept(t, a, other)
+	find := func(provider string, to store.Recipient) string {
+		t.Helper()
+		card, err := b.IncidentCard(t.Context(), a.Notification.ID, provider, to)
+		if err != nil {
+			require.ErrorIs(t, err, store.ErrNotFound)
+		}
+		return card
+	}
+	record := func(d store.Delivery, attempt int, status store.DeliveryStatus, card string) {
+		t.Helper()
+		o := outcome(b.delivery(t, d.ID), attempt, status)
+		o.Card = card
+		require.Equal(t, []bool{true}, b.record(t.Context(), t, o))
+	}
+	alice, bob := a.Deliveries[0].Recipient, a.Deliveries[1].Recipient
+	record(other.Deliveries[0], 1, store.DeliverySuccess, "of another incident")
+	record(a.Deliveries[1], 1, store.DeliverySuccess, "bob's")
+	require.Empty(t, find("smtp", alice))
+	record(a.Deliveries[0], 1, store.DeliveryFailed, "")
+	record(a.Deliveries[0], 2, store.DeliverySuccess, "first")
+	require.Equal(t, "first", find("smtp", alice))
+	require.Equal(t, "bob's", find("smtp", bob))
+	require.Empty(t, find("other", alice))
+	require.Empty(t, find("smtp", store.Recipient{Type: "phone", Value: alice.Value}))
+	record(a.Steps[0].Deliveries[0], 1, store.DeliverySuccess, "second")
+	require.Equal(t, "second", find("smtp", alice))
 }
 
 func incidentDeleted(t *testing.T, b bundle) {

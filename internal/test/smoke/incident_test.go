@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"testing"
@@ -54,6 +55,50 @@ func TestEscalationFromTheCommandLine(t *testing.T) {
 		shown, _ := c.run(0, "notifications", "show", id)
 		require.Contains(t, shown, "acknowledged by alice over api")
 		require.Equal(t, 2, w.Vendors.Inbox.Total())
+	})
+}
+
+// A ladder of urgent steps is one message: each step urges it, although the program was killed in between. When it
+// was deleted, the step sends its own.
+func TestUrgentLadder(t *testing.T) {
+	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
+		w.Configure(map[string]string{
+			"channels": `{feishu_app: {enabled: true, provider: feishu}}`, "providers": w.FeishuProvider(""),
+		})
+		r := w.Start()
+		r.Do(http.StatusCreated, http.MethodPost, "/api/v1/templates", map[string]any{"name": "page", "channel": "feishu_app", "body": "db is down"})
+		var steps []any
+		for _, kind := range []string{"app", "sms", "phone"} {
+			steps = append(steps, map[string]any{
+				"after": fmt.Sprintf("%ds", 2*len(steps)+2), "urgent": kind, "channels": map[string]any{"feishu_app": map[string]any{"template": "page"}},
+			})
+		}
+		id := r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", map[string]any{
+			"idempotencyKey": "k", "recipients": []map[string]string{{"type": "feishu_user_id", "value": "ou_alice"}},
+			"channels": map[string]any{"feishu_app": map[string]any{"template": "page"}}, "escalation": steps,
+		}).Body["notificationId"].(string)
+		r.Until(id, "success")
+		notes := func() []string { return w.Vendors.Inbox.Arrivals()[0].Notes }
+		require.Eventually(t, func() bool { return len(notes()) == 1 }, harness.Patience, harness.Tick, "the first step")
+		last := r.Do(http.StatusOK, http.MethodGet, "/api/v1/notifications/"+id, nil).Body["incident"].(map[string]any)
+		require.Equal(t, "open", last["status"])
+		r.Kill()
+		r = w.Start()
+		require.Eventually(t, func() bool { return len(notes()) >= 3 }, harness.Patience, harness.Tick, "the other steps")
+		require.Equal(t, []string{"urgent app to ou_alice", "urgent sms to ou_alice", "urgent phone to ou_alice"}, notes())
+		require.Equal(t, 1, w.Vendors.Inbox.Total())
+
+		steps[0].(map[string]any)["after"] = "3s"
+		id = r.Do(http.StatusAccepted, http.MethodPost, "/api/v1/notifications", map[string]any{
+			"idempotencyKey": "deleted", "recipients": []map[string]string{{"type": "feishu_user_id", "value": "ou_bob"}},
+			"channels": map[string]any{"feishu_app": map[string]any{"template": "page"}}, "escalation": steps[:1],
+		}).Body["notificationId"].(string)
+		r.Until(id, "success")
+		w.Vendors.Feishu.Delete(w.Vendors.Inbox.Arrivals()[1].ID)
+		require.Eventually(t, func() bool {
+			arrivals := w.Vendors.Inbox.Arrivals()
+			return len(arrivals) == 3 && len(arrivals[2].Notes) == 1
+		}, harness.Patience, harness.Tick, "a message of the step's own")
 	})
 }
 

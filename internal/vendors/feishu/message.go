@@ -114,13 +114,15 @@ func (p *Platform) urge(r request) answer {
 	}
 	id, kind := r.PathValue("id"), strings.TrimPrefix(r.PathValue("urgent"), "urgent_")
 	idType := r.URL.Query().Get("user_id_type")
-	_, known := p.Inbox().Get(id)
+	m, known := p.messages[id]
 	err := json.Unmarshal(r.body, &body)
 	switch {
 	case err != nil || len(body.UserIDs) == 0:
 		return invalid("invalid user_id_list")
 	case !known:
 		return invalid("invalid message_id")
+	case m.gone != 0:
+		return refused(230110) // its page has no code of its own for one that was recalled
 	case !slices.Contains([]string{"app", "sms", "phone"}, kind):
 		return invalid("invalid urgent type")
 	case !slices.Contains([]string{"open_id", "user_id", "union_id"}, idType):
