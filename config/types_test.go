@@ -19,6 +19,7 @@ var types = []channels.Type{
 		Name: "feishu_app", Channel: "feishu_app",
 		RecipientTypes: []*channels.RecipientType{channels.FeishuUserID, channels.Email},
 		MsgTypes:       []channels.MsgType{{Name: "text", Format: channels.FormatText}},
+		Urgent:         []string{"app", "sms", "phone"},
 		OnUncertain:    channels.Resend,
 		NewConfig:      func() channels.Config { return &appConfig{ReceiveIDType: "open_id", BaseURL: "https://open.feishu.cn"} },
 	},

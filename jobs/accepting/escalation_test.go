@@ -100,7 +100,7 @@ func TestUrgentSteps(t *testing.T) {
 		r.Escalation[1].Urgent = "app"
 		_, err = b.Jobs.Accepter.Accept(t.Context(), r)
 		jobstest.RequireRefusal(t, err, refusal.IdempotencyConflict, "idempotencyKey")
-		r.Escalation[1].Urgent = "pigeon"
+		r.IdempotencyKey, r.Escalation[1].Urgent = "other", "pigeon"
 		_, err = b.Jobs.Accepter.Accept(t.Context(), r)
 		jobstest.RequireRefusal(t, err, refusal.InvalidEscalation, "escalation[1].urgent")
 	})
