@@ -7,6 +7,9 @@ BINARY  ?= sealos-notify
 TAGS    := grpcnotrace
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=internal/tools/go.mod golangci-lint
+# Node's programs, by npm: the linters of openapi.yaml, TypeScript.
+NODE    := internal/tools/node
+NODEBIN := $(CURDIR)/$(NODE)/node_modules/.bin
 # Runs a command beside a private PostgreSQL server, or on the one of TEST_DATABASE_URL.
 WITH_PG := go run ./internal/test/testdb/cmd/withpostgres --
 
@@ -36,6 +39,12 @@ dev: ## Try the service (needs only Go)
 .PHONY: deps
 deps: ## Install the programs that the tests need (Debian's apt-get, as root or with sudo)
 	@sh internal/test/deps/deps.sh $(filter deps,$(MAKECMDGOALS))
+	@$(MAKE) -s $(NODE)/node_modules/.package-lock.json
+
+# npm writes the file. The packages' own install scripts do not run: two of them report or advertise.
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .PHONY: test
 test: deps ## Run all tests: both engines, real mail servers, a real Kubernetes API, Prometheus' engine
@@ -94,8 +103,10 @@ generate: ## Regenerate files (OpenAPI, configuration reference)
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1 -update
 
 .PHONY: verify
-verify: ## Check that generated files and go.mod are current
+verify: deps ## Check that generated files and go.mod are current, and openapi.yaml with its linters
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1
+	cd api && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODEBIN)/redocly lint openapi.yaml
+	cd api && $(NODEBIN)/spectral lint --fail-severity=hint openapi.yaml
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
 	go test ./api/console -run '^TestVendoredFiles$$' -count=1
 	@git ls-files '*go.mod' | while read -r file; do (cd $$(dirname $$file) && echo "tidy $$file" && go mod tidy -diff) || exit 1; done

@@ -203,7 +203,7 @@ func (s *Server) failingEndpoints(ctx context.Context, app string) ([]endpointVi
 }
 
 type endpointInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"id of the endpoint"`
 }
 
 func (s *Server) getEndpoint(ctx context.Context, in *endpointInput) (*endpointOutput, error) {
@@ -215,7 +215,7 @@ func (s *Server) getEndpoint(ctx context.Context, in *endpointInput) (*endpointO
 }
 
 type replaceEndpointInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"id of the endpoint"`
 	jsonBody[EndpointContent]
 }
 
@@ -275,7 +275,7 @@ type replayView struct {
 }
 
 type replayInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"id of the endpoint"`
 	jsonBody[replayRequest]
 }
 

@@ -62,14 +62,14 @@ func (s *Server) listNotifications(ctx context.Context, in *listNotificationsInp
 
 type findDeliveriesInput struct {
 	Status       string    `query:"status" enum:"pending,processing,success,failed,dead,cancelled" doc:"failed ones wait for a retry; dead ones that may have arrived have the code uncertain_outcome"`
-	Channel      string    `query:"channel" maxLength:"64"`
+	Channel      string    `query:"channel" maxLength:"64" doc:"name of the channel"`
 	Provider     string    `query:"provider" maxLength:"64" doc:"the provider of the last attempt"`
 	Code         string    `query:"code" maxLength:"128" doc:"of the last failure"`
 	Receipt      string    `query:"receipt" enum:"unknown,failed,delivered,read,answered" doc:"what the vendor says became of it"`
 	Recipient    string    `query:"recipient" maxLength:"320" doc:"the exact address"`
-	Template     string    `query:"template" maxLength:"64"`
+	Template     string    `query:"template" maxLength:"64" doc:"name of the template"`
 	Test         string    `query:"test" enum:"true,false" doc:"whether it was sent with a test secret"`
-	Notification uuid.UUID `query:"notification" format:"uuid"`
+	Notification uuid.UUID `query:"notification" format:"uuid" doc:"id of the notification"`
 	Digest       uuid.UUID `query:"digest" format:"uuid" doc:"the digest of this id, and its items"`
 	App          string    `query:"app" maxLength:"128" doc:"the sending app; only administrators may name another than their own"`
 	Since        time.Time `query:"since" doc:"accepted at this time or later"`

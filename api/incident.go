@@ -128,7 +128,7 @@ func (r notificationRequest) steps() ([]accepting.Step, error) {
 }
 
 type listIncidentsInput struct {
-	Status string    `query:"status" enum:"open,acknowledged,closed"`
+	Status string    `query:"status" enum:"open,acknowledged,closed" doc:"open ones wait for somebody"`
 	App    string    `query:"app" maxLength:"128" doc:"id of the sender; administrators only"`
 	Thread string    `query:"thread" maxLength:"255" doc:"of this thread"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"at most so many incidents"`

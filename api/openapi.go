@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -15,7 +16,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/labring/sealos-notify/jobs/accepting"
-	"github.com/labring/sealos-notify/jobs/refusal"
 )
 
 // configureHuma sets what huma keeps for the whole process.
@@ -52,7 +52,10 @@ func newHuma(app *fiber.App, transformers ...huma.Transformer) huma.API {
 	config.Info.Description = "Notifications over several channels. Errors are problem documents (RFC 9457) with a stable code: " +
 		"400 is about the shape of a request, 422 about what it asks for."
 	config.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
-	config.Servers = []*huma.Server{{URL: "http://localhost:8080", Description: "the default address"}}
+	config.Servers = []*huma.Server{{
+		URL: "{address}", Description: "where the service is installed",
+		Variables: map[string]*huma.ServerVariable{"address": {Default: "http://localhost:8080", Description: "scheme, host and port"}},
+	}}
 	config.Tags = tags
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // serveSpec serves the description; huma's page loads from a CDN
 	config.CreateHooks = nil                                             // no $schema in answers
@@ -169,7 +172,9 @@ func addRoute[I, O any](s *Server, api huma.API, r route, handle func(context.Co
 		registry := api.OpenAPI().Components.Schemas
 		schema := registry.Schema(in.bodyType(), true, "")
 		op.Metadata[bodySchemaKey] = bodySchema{registry, schema}
-		body = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: schema}}}
+		body = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			fiber.MIMEApplicationJSON: {Schema: schema, Example: json.RawMessage(exampleBodies[r.id])},
+		}}
 	}
 	answer := func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
@@ -239,23 +244,4 @@ func addResponses(op *huma.Operation, r route) {
 	if op.Tags[0] == tagOf("/livez") {
 		op.Responses["200"].Headers = nil
 	}
-}
-
-// exampleProblems holds an example problem for each status.
-var exampleProblems = map[int]*Problem{
-	http.StatusBadRequest:   fieldProblem(http.StatusBadRequest, codeInvalidRequest, "priority", "must be one of high, normal, low"),
-	http.StatusUnauthorized: errUnauthorized,
-	http.StatusForbidden:    errForbidden(RoleTemplates),
-	http.StatusNotFound:     errNotFound,
-	http.StatusConflict: fieldProblem(http.StatusConflict, refusal.IdempotencyConflict,
-		"idempotencyKey", "this key was used for a different request"),
-	http.StatusRequestEntityTooLarge: newProblem(http.StatusRequestEntityTooLarge,
-		codeByStatus[http.StatusRequestEntityTooLarge], "the body must have at most 4194304 bytes"),
-	http.StatusUnsupportedMediaType: newProblem(http.StatusUnsupportedMediaType,
-		codeByStatus[http.StatusUnsupportedMediaType], notJSON),
-	http.StatusUnprocessableEntity: fieldProblem(http.StatusUnprocessableEntity, refusal.MissingParam,
-		"channels.feishu_app.params.incident", `template "feishu-alert" needs the param "incident"`),
-	http.StatusTooManyRequests:     errTooManyAttempts(guessWindow),
-	http.StatusInternalServerError: errInternal,
-	http.StatusServiceUnavailable:  errUnavailable,
 }

@@ -40,7 +40,7 @@ type providerListView struct {
 }
 
 type probeInput struct {
-	Name string `path:"name" maxLength:"64"`
+	Name string `path:"name" maxLength:"64" doc:"name of the provider"`
 }
 
 type probeOutput struct{ Body probeView }

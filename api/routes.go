@@ -199,10 +199,11 @@ func (s *Server) kindRoutes(api huma.API) {
 	const kinds = apiPrefix + "/kinds"
 	addRoute(s, api, route{
 		method: http.MethodGet, path: kinds, id: "listKinds",
-		summary: "List the kinds of notifications by name", answer: kindListView{}, errors: []int{400},
+		summary: "List the kinds of notifications by name", description: "Every app may read them, to name one in a request.", answer: kindListView{}, errors: []int{400},
 	}, s.listKinds)
 	addRoute(s, api, route{
-		method: http.MethodGet, path: kinds + "/{name}", id: "getKind", summary: "Read a kind", errors: []int{404},
+		method: http.MethodGet, path: kinds + "/{name}", id: "getKind", summary: "Read a kind",
+		description: "Every app may read it.", errors: []int{404},
 	}, s.getKind)
 	addRoute(s, api, route{
 		method: http.MethodPut, path: kinds + "/{name}", id: "putKind", role: RoleAdmin,
@@ -328,7 +329,7 @@ func (s *Server) appRoutes(api huma.API) {
 	}, s.listAudit)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/whoami", id: "whoAmI",
-		summary: "Read which app makes the request, its roles and limits",
+		summary: "Read which app makes the request, its roles and limits", description: "Needs no role: a check of credentials that sends nothing.",
 	}, s.whoAmI)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: apiPrefix + "/apps", id: "listApps", role: RoleAdmin,
@@ -339,14 +340,15 @@ func (s *Server) appRoutes(api huma.API) {
 func (s *Server) healthRoutes(api huma.API) {
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/health", id: "health", probes: true,
-		summary: "Report whether the service and its database work",
+		summary: "Report whether the service and its database work", description: "For alerts. It is 503 while the database does not answer.",
 	}, s.health)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/livez", id: "live",
-		summary: "Report whether the process answers, without the database",
+		summary: "Report whether the process answers, without the database", description: "For a liveness probe. A restart would not mend the database.",
 	}, s.live)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: "/readyz", id: "ready", probes: true,
-		summary: "Report whether this replica accepts requests",
+		summary:     "Report whether this replica accepts requests",
+		description: "For a readiness probe. It is 503 while the replica starts or stops, and while its database does not answer.",
 	}, s.ready)
 }

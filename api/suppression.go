@@ -27,7 +27,7 @@ type suppressionView struct {
 }
 
 type listSuppressionsInput struct {
-	Channel   string    `query:"channel" maxLength:"64"`
+	Channel   string    `query:"channel" maxLength:"64" doc:"name of the channel"`
 	Recipient string    `query:"recipient" maxLength:"320" doc:"the exact address"`
 	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"at most so many suppressions"`
 	After     uuid.UUID `query:"after" format:"uuid" doc:"continue after this suppression: next of the previous page"`
@@ -68,7 +68,7 @@ func (s *Server) listSuppressions(ctx context.Context, in *listSuppressionsInput
 }
 
 type deleteSuppressionInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"id of the suppression"`
 }
 
 func (s *Server) deleteSuppression(ctx context.Context, in *deleteSuppressionInput) (*struct{}, error) {

@@ -75,7 +75,7 @@ func (s *Server) listVersions(ctx context.Context, in *listVersionsInput) (*list
 
 type getVersionInput struct {
 	Name    string `path:"name" doc:"name of the template, which may be deleted"`
-	Version int    `path:"version" minimum:"1"`
+	Version int    `path:"version" minimum:"1" doc:"number of the version"`
 }
 
 type versionOutput struct{ Body templateVersionView }

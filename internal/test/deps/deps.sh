@@ -10,6 +10,7 @@ exim4-daemon-light       exim4 /usr/sbin/exim4
 chromium                 chromium chromium-browser google-chrome
 prometheus-alertmanager  prometheus-alertmanager alertmanager
 pgbouncer                pgbouncer /usr/sbin/pgbouncer
+npm                      npm
 '
 
 # Debian's postfix and exim4 remove each other. So Postfix is not installed: it is unpacked

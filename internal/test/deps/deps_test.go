@@ -39,7 +39,7 @@ func run(t *testing.T, user string, programs ...string) (string, error) {
 
 func TestInstallsWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	output, err := run(t, "0", "initdb", "exim4", "postfix", "pgbouncer", "chromium", "apt-get")
+	output, err := run(t, "0", "initdb", "exim4", "postfix", "pgbouncer", "npm", "chromium", "apt-get")
 	require.NoError(t, err)
 	require.Equal(t, `The tests need programs that this machine lacks. Debian's packages: prometheus-alertmanager
 > apt-get update -q
@@ -47,12 +47,12 @@ Installing: prometheus-alertmanager
 > apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 prometheus-alertmanager
 `, output)
 
-	output, err = run(t, "1000", "initdb", "exim4", "postfix", "pgbouncer", "chromium", "apt-get", "sudo")
+	output, err = run(t, "1000", "initdb", "exim4", "postfix", "pgbouncer", "npm", "chromium", "apt-get", "sudo")
 	require.NoError(t, err)
 	require.Contains(t, output, "> sudo env DEBIAN_FRONTEND=noninteractive apt-get install")
 	require.Contains(t, output, "the tests with a real Postfix are skipped")
 
-	output, err = run(t, "0", "initdb", "exim4", "postfix", "pgbouncer", "chromium", "alertmanager")
+	output, err = run(t, "0", "initdb", "exim4", "postfix", "pgbouncer", "npm", "chromium", "alertmanager")
 	require.NoError(t, err)
 	require.Equal(t, "The tests find every program that they need.\n", output)
 }
@@ -67,7 +67,7 @@ func TestUnpacksPostfix(t *testing.T) {
 		"dpkg":       `mkdir -p "$3/usr/lib/postfix/sbin"; cp "$0" "$3/usr/lib/postfix/sbin/master"`,
 		"dpkg-deb":   `echo "libc6 (>= 2.34), libdb5.3, adduser"`,
 		"dpkg-query": `test "$*" = "-W libc6 libdb5.3"`,
-		"initdb":     "", "exim4": "", "alertmanager": "", "pgbouncer": "", "chromium": "",
+		"initdb":     "", "exim4": "", "alertmanager": "", "pgbouncer": "", "npm": "", "chromium": "",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
 	}
@@ -85,10 +85,10 @@ func TestUnpacksPostfix(t *testing.T) {
 
 func TestSaysWhyItCannotInstall(t *testing.T) {
 	t.Parallel()
-	output, err := run(t, "0", "initdb", "exim4", "postfix", "pgbouncer", "chromium")
+	output, err := run(t, "0", "initdb", "exim4", "postfix", "pgbouncer", "npm", "chromium")
 	require.Error(t, err)
 	require.Contains(t, output, "There is no apt-get.")
-	output, err = run(t, "1000", "initdb", "exim4", "pgbouncer", "chromium", "apt-get")
+	output, err = run(t, "1000", "initdb", "exim4", "pgbouncer", "npm", "chromium", "apt-get")
 	require.Error(t, err)
 	require.Contains(t, output, "Run this script as root, which installs: prometheus-alertmanager postfix\n")
 }
