@@ -57,8 +57,9 @@ type Client struct {
 	jobs     *Jobs
 	id       string // as River notes who took a job
 	lease    time.Duration
-	river    worker // nil on a replica that does not work the queues
-	stopLook func() // ends announceDue and giveBackUntaken
+	room     <-chan struct{} // lines of events that had no room have some
+	river    worker          // nil on a replica that does not work the queues
+	stopLook func()          // ends announceDue and giveBackUntaken
 }
 
 // worker is the part of river.Client that has no type parameter.
@@ -72,10 +73,12 @@ type worker interface {
 // false it works nothing. A database that cannot announce jobs is polled.
 func NewClient[TTx any](driver riverdriver.Driver[TTx], engine Engine, j *Jobs, d Dispatcher, announces bool, log *slog.Logger) (*Client, error) {
 	config := &river.Config{Logger: log}
+	var room <-chan struct{}
 	if d.Enabled {
 		fetcher := newFetcher(j, engine, d.BatchSize, d.LeaseTimeout)
 		driver = fairDriver[TTx]{driver, fetcher}
 		config = workingConfig(j, d, fetcher, log)
+		room = fetcher.channels[store.EventQueue].room.again
 		if !announces {
 			config.PollOnly, config.FetchPollInterval = true, min(d.Interval, pollInterval)
 		}
@@ -84,7 +87,7 @@ func NewClient[TTx any](driver riverdriver.Driver[TTx], engine Engine, j *Jobs, 
 	if err != nil {
 		return nil, fmt.Errorf("river client: %w", err)
 	}
-	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j, id: client.ID(), lease: d.LeaseTimeout, stopLook: func() {}}
+	c := &Client{UI: riverui.NewEndpoints(client, nil), jobs: j, id: client.ID(), lease: d.LeaseTimeout, room: room, stopLook: func() {}}
 	if d.Enabled {
 		c.river = client
 	}
@@ -110,8 +113,7 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 		maintenanceQueue: {MaxWorkers: 2}, store.ExpandQueue: {MaxWorkers: expandWorkers}, store.AskQueue: {MaxWorkers: askWorkers},
 		store.IncidentQueue: {MaxWorkers: incidentWorkers},
 	}
-	queues[store.EventQueue] = river.QueueConfig{MaxWorkers: d.BatchSize, FetchPollInterval: min(d.Interval, tellPoll)}
-	for _, channel := range j.channels {
+	for _, channel := range append(slices.Clone(j.channels), store.EventQueue) {
 		queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}
 	}
 	return &river.Config{
@@ -152,7 +154,7 @@ func (c *Client) Start(ctx context.Context) error {
 	}
 	looking, stop := context.WithCancel(ctx)
 	var look sync.WaitGroup
-	look.Go(func() { c.jobs.announceDue(looking) })
+	look.Go(func() { c.jobs.announceDue(looking, c.room) })
 	look.Go(func() { c.jobs.giveBackUntaken(looking, c.id, c.lease) })
 	c.stopLook = func() { stop(); look.Wait() }
 	c.jobs.Listening.Start()

@@ -15,14 +15,16 @@ const (
 	dueInterval = time.Second
 	// dueTimeout bounds a look.
 	dueTimeout = 5 * time.Second
+	// roomPause is how long lines of events that had no room wait after there is some.
+	roomPause = 100 * time.Millisecond
 )
 
 // announceDue announces the queues with due jobs until ctx ends. River's own announcements are
 // not enough: its scheduler, which runs on the leader only, makes jobs available before they
 // are due and announces only those that are late; the others wait for the workers' poll. When
 // the leader is killed, nobody makes jobs available until its lease has ended. So each replica
-// that works the queues looks for itself.
-func (j *Jobs) announceDue(ctx context.Context) {
+// that works the queues looks for itself. It looks sooner when lines of events have room again.
+func (j *Jobs) announceDue(ctx context.Context, room <-chan struct{}) {
 	ticker := time.NewTicker(dueInterval)
 	defer ticker.Stop()
 	var failing bool
@@ -31,6 +33,12 @@ func (j *Jobs) announceDue(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-room:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(roomPause):
+			}
 		}
 		err := j.announceDueOnce(ctx)
 		if err != nil && !failing && ctx.Err() == nil {

@@ -156,7 +156,9 @@ func (c *channelFetcher) share(
 		if line.MaxToLock = most; len(lines) > 1 {
 			line.MaxToLock = (most + min(2*len(lines), mostPortions) - 1) / min(2*len(lines), mostPortions)
 		}
-		if line.MaxToLock = c.room.of(line.Queue, line.MaxToLock); line.MaxToLock == 0 {
+		asked := line.MaxToLock
+		if line.MaxToLock = c.room.of(line.Queue, asked); line.MaxToLock == 0 {
+			c.room.lack()
 			lines = slices.Delete(lines, next, next+1)
 			continue
 		}
@@ -176,6 +178,8 @@ func (c *channelFetcher) share(
 		if len(taken.Jobs) < line.MaxToLock {
 			c.busy = slices.DeleteFunc(c.busy, func(l store.BusyLine) bool { return l.Queue == line.Queue })
 			lines = slices.Delete(lines, next, next+1)
+		} else if line.MaxToLock < asked {
+			c.room.lack()
 		}
 	}
 	return nil

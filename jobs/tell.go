@@ -12,10 +12,6 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-// tellPoll is how often the queue of events is read when nothing announces jobs. Lines that have no room
-// wait for it.
-const tellPoll = 250 * time.Millisecond
-
 // tellWorker runs the jobs that tell endpoints of events.
 type tellWorker struct {
 	river.WorkerDefaults[store.EventArgs]
@@ -40,8 +36,10 @@ type room struct {
 	workers int
 	lease   time.Duration
 
-	mu   sync.Mutex
-	jobs map[int64]roomJob
+	mu     sync.Mutex
+	jobs   map[int64]roomJob
+	lacked bool          // a line had room for less than it may have
+	again  chan struct{} // a job has ended since: there is room again
 }
 
 type roomJob struct {
@@ -50,7 +48,7 @@ type roomJob struct {
 }
 
 func newRoom(workers int, lease time.Duration) *room {
-	return &room{workers: workers, lease: lease, jobs: map[int64]roomJob{}}
+	return &room{workers: workers, lease: lease, jobs: map[int64]roomJob{}, again: make(chan struct{}, 1)}
 }
 
 // of returns how many more jobs of a line may be taken. A nil room has no bound.
@@ -76,6 +74,16 @@ func (r *room) of(line string, most int) int {
 	return min(most, max(0, (free-own)/2))
 }
 
+// lack notes that a line has got all that it had room for, and may have more jobs.
+func (r *room) lack() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lacked = true
+}
+
 // enter notes jobs that were taken.
 func (r *room) enter(jobs []*rivertype.JobRow) {
 	if r == nil {
@@ -93,4 +101,11 @@ func (r *room) leave(job int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.jobs, job)
+	if r.lacked {
+		r.lacked = false
+		select {
+		case r.again <- struct{}{}:
+		default:
+		}
+	}
 }

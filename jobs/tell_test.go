@@ -42,5 +42,11 @@ func TestRoom(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		require.Equal(t, 10, take("a"), "those that were lost do not count")
 		require.Equal(t, 7, (*room)(nil).of("a", 7))
+		r.leave(next)
+		require.Empty(t, r.again, "nothing was lacking")
+		r.lack()
+		r.leave(next - 1)
+		r.leave(next - 2)
+		require.Len(t, r.again, 1)
 	})
 }

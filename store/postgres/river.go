@@ -74,6 +74,9 @@ const (
 	// TestEventJobsAreAsRiverInserts compares them with River's.
 	insertEventJobs   = `INSERT INTO river_job (args, queue, kind, max_attempts) `
 	announceEventJobs = ` RETURNING pg_notify(current_schema() || '.river_insert', json_build_object('queue', queue)::text)`
+	// anyWaiting is whether a job waits, due or not. Its ORDER BY is for the planner, as that of lines.
+	anyWaiting = `SELECT count(*) > 0 FROM unnest('{available,retryable,scheduled}'::river_job_state[]) AS s(state),
+		LATERAL (SELECT j.queue FROM river_job j WHERE j.state = s.state ORDER BY j.queue LIMIT 1) AS first`
 	countRunning      = `SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_at < $1`
 	// runningJobs are the jobs that run with the client $1, which is the last that took them.
 	runningJobs = `SELECT id, attempt FROM river_job
@@ -252,6 +255,15 @@ func (s *Store) deleteWaiting(ctx context.Context, tx pgx.Tx, jobs []int64) (map
 
 // AnnounceDue implements store.Queues.
 func (s *Store) AnnounceDue(ctx context.Context, channels []string) ([]string, error) {
+	// Every replica asks this every second, and mostly in vain. To plan the other statements costs far more than to
+	// run this one.
+	var some bool
+	switch err := s.pool.QueryRow(ctx, anyWaiting, pgx.QueryExecModeExec).Scan(&some); {
+	case err != nil:
+		return nil, fmt.Errorf("look for jobs: %w", marked(err))
+	case !some:
+		return nil, nil
+	}
 	if _, err := s.pool.Exec(ctx, leaveLine, pgx.QueryExecModeExec, store.ScheduleBatch); err != nil {
 		return nil, fmt.Errorf("announce expired jobs: %w", marked(err))
 	}
