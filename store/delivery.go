@@ -216,9 +216,10 @@ type DeadGroup struct {
 type Orphan struct {
 	DeliveryID uuid.UUID
 	JobID      int64
-	JobState   JobState // JobGone, JobCancelled, JobDiscarded or JobCompleted
-	JobAttempt int      // attempts that River has started
-	Attempts   int      // attempts that were recorded
+	JobState   JobState  // JobGone, JobCancelled, JobDiscarded or JobCompleted
+	JobAttempt int       // attempts that River has started
+	Attempts   int       // attempts that were recorded
+	IncidentID uuid.UUID // uuid.Nil: of none
 }
 
 // Closing gives an open delivery its final status without an attempt.

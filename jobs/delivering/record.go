@@ -43,8 +43,10 @@ func (d *Deliverer) conclude(ctx context.Context, r *run, started time.Time, rec
 	return next
 }
 
-// end ends a delivery, and the items of a digest, without an attempt.
+// end ends a delivery, and the items of a digest, without an attempt. What ends it may have cancelled its job.
 func (d *Deliverer) end(ctx context.Context, r *run, status store.DeliveryStatus, code, text string) *Next {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer stop()
 	closed, err := d.store.CloseOrphans(ctx, []store.Closing{{
 		DeliveryID: r.delivery.ID, JobID: r.job.ID, Status: status, Code: code, Error: text, At: store.Now(),
 	}})

@@ -32,11 +32,13 @@ const (
 type OrphanStore interface {
 	Orphans(ctx context.Context, after uuid.UUID, limit int) ([]store.Orphan, error)
 	CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool, error)
+	FindIncidents(ctx context.Context, ids []uuid.UUID) ([]store.Incident, error)
 	EndLostExpansions(ctx context.Context, at time.Time) ([]uuid.UUID, error)
 }
 
 // Orphans closes open deliveries whose job ended without an outcome: an operator cancelled or
-// deleted it, in River UI or by SQL, or River discarded it because its last worker was lost.
+// deleted it, in River UI or by SQL, or River discarded it because its last worker was lost. The
+// end of an incident cancels those whose worker has taken them, too.
 type Orphans struct {
 	store  OrphanStore
 	log    *zap.Logger
@@ -103,9 +105,13 @@ func (o *Orphans) Close(ctx context.Context) (int, error) {
 }
 
 func (o *Orphans) closeBatch(ctx context.Context, orphans []store.Orphan) (int, error) {
+	incidents, err := o.incidentsOf(ctx, orphans)
+	if err != nil {
+		return 0, err
+	}
 	batch := make([]store.Closing, len(orphans))
 	for i, orphan := range orphans {
-		batch[i] = closing(orphan)
+		batch[i] = closing(orphan, incidents[orphan.IncidentID])
 	}
 	closed, err := o.store.CloseOrphans(ctx, batch)
 	if err != nil {
@@ -117,6 +123,10 @@ func (o *Orphans) closeBatch(ctx context.Context, orphans []store.Orphan) (int, 
 			continue // it got an outcome or another job meanwhile
 		}
 		n++
+		if c.Code == store.CodeAcknowledged || c.Code == store.CodeStopped {
+			o.log.Info("delivery was not sent", zap.Stringer("delivery", c.DeliveryID), zap.String("code", c.Code))
+			continue
+		}
 		o.closed.WithLabelValues(c.Code).Inc()
 		o.log.Warn("delivery closed without an outcome", zap.Stringer("delivery", c.DeliveryID),
 			zap.String("status", string(c.Status)), zap.String("code", c.Code))
@@ -124,12 +134,37 @@ func (o *Orphans) closeBatch(ctx context.Context, orphans []store.Orphan) (int, 
 	return n, nil
 }
 
-// closing returns what an orphan becomes.
-func closing(o store.Orphan) store.Closing {
+// incidentsOf returns the incidents of the orphans whose job was cancelled, by id: their end may have done that.
+func (o *Orphans) incidentsOf(ctx context.Context, orphans []store.Orphan) (map[uuid.UUID]store.Incident, error) {
+	var ids []uuid.UUID
+	for _, orphan := range orphans {
+		if orphan.IncidentID != uuid.Nil && orphan.JobState == store.JobCancelled {
+			ids = append(ids, orphan.IncidentID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := o.store.FindIncidents(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("incidents of orphans: %w", err)
+	}
+	incidents := make(map[uuid.UUID]store.Incident, len(found))
+	for _, incident := range found {
+		incidents[incident.ID] = incident
+	}
+	return incidents, nil
+}
+
+// closing returns what an orphan becomes. Its incident is the zero value when it has none.
+func closing(o store.Orphan, incident store.Incident) store.Closing {
 	c := store.Closing{DeliveryID: o.DeliveryID, JobID: o.JobID, Status: store.DeliveryDead, At: store.Now()}
 	switch {
 	case o.JobState == store.JobCancelled:
 		c.Status, c.Code, c.Error = store.DeliveryCancelled, CodeJobCancelled, "its job was cancelled"
+		if code, text := incident.Why(); code != "" {
+			c.Code, c.Error = code, text
+		}
 	case o.JobState == store.JobGone:
 		c.Code, c.Error = CodeJobDeleted, "its job was deleted"
 	case o.JobAttempt > o.Attempts:

@@ -2,6 +2,7 @@ package upkeep_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/jobs/accepting"
+	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/jobs/upkeep"
 	"github.com/labring/sealos-notify/store"
 )
@@ -46,6 +49,29 @@ func TestCloseOrphans(t *testing.T) {
 		n, err := b.Jobs.Orphans.Close(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, n, "a closed orphan stays closed")
+	})
+}
+
+// A job that was cancelled because somebody has acknowledged the incident ends its delivery so.
+func TestCloseOrphansOfAnIncident(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		codes := map[bool]string{}
+		for _, acknowledged := range []bool{false, true} {
+			d := b.AcceptWith(fmt.Sprint(acknowledged), func(r *accepting.Request) { r.Acknowledge = true })
+			if acknowledged {
+				_, _, err := b.Jobs.Control.Acknowledge(t.Context(), steering.Acknowledgement{IncidentID: d.IncidentID, Over: store.OverAPI}, store.Actor{AppID: "app"})
+				require.NoError(t, err)
+			}
+			b.Exec("UPDATE river_job SET finalized_at = CURRENT_TIMESTAMP, state = 'cancelled' WHERE id = $1", d.JobID)
+			n, err := b.Jobs.Orphans.Close(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			got, err := b.Store.Delivery(t.Context(), d.ID)
+			require.NoError(t, err)
+			require.Equal(t, store.DeliveryCancelled, got.Status)
+			codes[acknowledged] = got.LastCode
+		}
+		require.Equal(t, map[bool]string{false: upkeep.CodeJobCancelled, true: store.CodeAcknowledged}, codes)
 	})
 }
 

@@ -31,7 +31,7 @@ const (
 	runningJob = `river_job j ON j.id = d.job_id AND j.state = 'running'`
 	// orphanedJobs is Reader.OrphanedJobs.
 	orphanedJobs = `
-		SELECT d.id, d.job_id, coalesce(j.state::text, ''), coalesce(j.attempt, 0), d.attempts
+		SELECT d.id, d.job_id, coalesce(j.state::text, ''), coalesce(j.attempt, 0), d.attempts, d.incident_id
 		FROM deliveries d LEFT JOIN river_job j ON j.id = d.job_id
 		WHERE d.status IN ('pending', 'failed') AND d.id > $1
 			AND d.job_id <> -1 AND (j.id IS NULL OR j.state IN ('cancelled', 'discarded', 'completed'))

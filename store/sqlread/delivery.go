@@ -181,7 +181,11 @@ func attempt(row Row) (store.Attempt, error) {
 // Orphans implements store.Deliveries.
 func (r Reader) Orphans(ctx context.Context, after uuid.UUID, limit int) ([]store.Orphan, error) {
 	orphans, err := all(ctx, r.DB, func(row Row) (o store.Orphan, err error) {
-		err = row.Scan(&o.DeliveryID, &o.JobID, &o.JobState, &o.JobAttempt, &o.Attempts)
+		var incident *uuid.UUID
+		err = row.Scan(&o.DeliveryID, &o.JobID, &o.JobState, &o.JobAttempt, &o.Attempts, &incident)
+		if incident != nil {
+			o.IncidentID = *incident
+		}
 		return o, err
 	}, r.OrphanedJobs, after, limit)
 	return wrapped(orphans, err, "orphans")

@@ -13,6 +13,7 @@ var orphanCases = map[string]func(*testing.T, bundle){
 	"Orphans/each job state":       orphansByState,
 	"Orphans/no closed deliveries": orphansClosed,
 	"Orphans/pages":                orphanPages,
+	"Orphans/of an incident":       orphanOfIncident,
 	"CloseOrphans/closes once":     closeOnce,
 	"CloseOrphans/fence":           closeFence,
 	"CloseOrphans/a batch":         closeBatch,
@@ -46,6 +47,16 @@ func orphansByState(t *testing.T, b bundle) {
 	got, err := b.Orphans(t.Context(), uuid.Nil, 100)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+}
+
+func orphanOfIncident(t *testing.T, b bundle) {
+	a := Escalated("key")
+	b.accept(t, a)
+	b.deleteJob(t, b.delivery(t, a.Deliveries[0].ID).JobID)
+	orphans, err := b.Orphans(t.Context(), uuid.Nil, 100)
+	require.NoError(t, err)
+	require.Len(t, orphans, 1)
+	require.Equal(t, a.Notification.ID, orphans[0].IncidentID)
 }
 
 func orphansClosed(t *testing.T, b bundle) {
