@@ -116,8 +116,7 @@ func (s *stage) killTelling(key string, e *told, reach func(*stage, *told) (rele
 	s.exec(`UPDATE river_job SET state = 'available', scheduled_at = now() WHERE kind = 'event' AND state = 'scheduled'`)
 
 	release := reach(s, e)
-	s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		WHERE datname = current_database() AND application_name = 'sealos-notify'`)
+	s.gone()
 	release()
 	// The leases of the lost jobs end, and a new leader looks for lost jobs at once.
 	s.until(2*lease, 0, `SELECT count(*) FROM river_job WHERE kind = 'event' AND state = 'running' AND attempted_at > now() - $1::interval`, lease)

@@ -49,6 +49,7 @@ var tortures = []struct{ done, shows string }{
 	{"`kill -9` of one of three workers every few seconds, while vendors are asked what became of deliveries", "no receipt lost; LOST 0, DUP 0"},
 	{"`kill -9` of the worker that tells an endpoint of events: before the request, in it, before its success is noted", "no event lost; told twice only after a request, with the same `webhook-id`"},
 	{"`kill -9` of all workers while messages of threads are sent and edited, under load", "LOST 0; DUP 0: each person has one message of a thread; it shows the last notification; no edit overtakes another"},
+	{"`kill -9` at each seam of a step of an escalation and of its acknowledgement, and of one of three replicas every few seconds while incidents escalate and are acknowledged, under load", "LOST 0: no step is lost, and all come again as often as `repeat` says; DUP 0 where there is a mark or a hold; after the answer of an acknowledgement no step begins"},
 }
 
 // report collects the figures of all tortures, by number.

@@ -24,15 +24,18 @@ type seam struct {
 	recorded bool
 }
 
+// seams are all of them.
+var seams = []seam{
+	{name: "before the send", reach: beforeTheSend},
+	{name: "in the send", reach: inTheSend, sent: true},
+	{name: "before the record", reach: beforeTheRecord, sent: true},
+	{name: "after the record", reach: afterTheRecord, sent: true, recorded: true},
+}
+
 // A worker is killed at each seam while it works on deliveries of all channels.
 func TestKillAtEachSeam(t *testing.T) {
 	t.Parallel()
-	for _, seam := range []seam{
-		{name: "before the send", reach: beforeTheSend},
-		{name: "in the send", reach: inTheSend, sent: true},
-		{name: "before the record", reach: beforeTheRecord, sent: true},
-		{name: "after the record", reach: afterTheRecord, sent: true, recorded: true},
-	} {
+	for _, seam := range seams {
 		t.Run(seam.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, harness.NewPostgres(t))
@@ -59,9 +62,7 @@ func (seam seam) kill(s *stage, round int) {
 	require.Zero(s.t, s.fleet.take().Terminate())
 
 	release := seam.reach(s, perRound*fanOut)
-	// End its sessions: otherwise a statement that waits for a lock would still run.
-	s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		WHERE datname = current_database() AND application_name = 'sealos-notify'`)
+	s.gone()
 	release()
 
 	s.rescue()
@@ -147,6 +148,13 @@ func afterTheRecord(s *stage, deliveries int) func() {
 		s.exec(`DROP TRIGGER hold ON river_job`)
 		s.exec(`DROP FUNCTION hold`)
 	}
+}
+
+// gone ends the sessions of a replica that was killed: otherwise a statement that waits for a lock would still run.
+func (s *stage) gone() {
+	s.t.Helper()
+	s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = 'sealos-notify'`)
 }
 
 // lock locks the table exclusively until it is unlocked.

@@ -231,8 +231,8 @@ func (s *stage) askNow() {
 		WHERE kind = 'ask' AND state IN ('scheduled', 'retryable') AND scheduled_at > now()`)
 }
 
-// settle waits until no delivery is held: each was found at its vendor, or was sent again, and has its receipt. It makes
-// all holds an hour old, and their questions the first that are asked.
+// settle waits until no delivery is held: each was found at its vendor, or was sent again, and has its receipt, or was not
+// sent again because somebody has acknowledged its incident. It makes all holds an hour old, and their questions the first that are asked.
 func (s *stage) settle() {
 	s.t.Helper()
 	rows, err := s.db.Query(context.Background(), `SELECT id::text FROM deliveries WHERE status = 'dead' AND last_code = 'uncertain_outcome'`)
@@ -242,7 +242,8 @@ func (s *stage) settle() {
 	if s.held = len(ids); s.held == 0 {
 		return
 	}
-	const unsettled = `SELECT count(*) FROM deliveries WHERE id::text = ANY ($1) AND (status <> 'success' OR receipt NOT IN ('delivered', 'answered'))`
+	const unsettled = `SELECT count(*) FROM deliveries WHERE id::text = ANY ($1) AND last_code <> 'acknowledged'
+		AND (status <> 'success' OR receipt NOT IN ('delivered', 'answered'))`
 	settled := assert.Eventually(s.t, func() bool {
 		s.exec(`UPDATE deliveries SET updated_at = updated_at - interval '1 hour'
 			WHERE status = 'dead' AND last_code = 'uncertain_outcome' AND updated_at > now() - interval '1 hour'`)
