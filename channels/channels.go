@@ -98,6 +98,8 @@ type MsgType struct {
 	// MaxBody is how many bytes the vendor takes, a text as JSON; 0: as many as a template
 	// may make.
 	MaxBody int
+	// Buttons is true when a message can have a Button, or a Note in its place.
+	Buttons bool
 	// Unquoted is true when MaxBody is about the bytes of a text itself.
 	Unquoted bool
 	// MentionRoom returns how many bytes of MaxBody the mention of an address takes, at most.

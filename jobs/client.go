@@ -105,13 +105,14 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 	river.AddWorker(workers, &upkeepWorker[retentionArgs]{log: j.log, run: j.Retention.Delete})
 	river.AddWorker(workers, &expandWorker{accepter: j.Accepter, log: j.log})
 	river.AddWorker(workers, &incidentWorker{control: j.Control, log: j.log})
+	river.AddWorker(workers, &cardWorker{deliverer: j.Deliverer, log: j.log})
 	river.AddWorker(workers, &askWorker{receipts: j.Receipts, log: j.log})
 	river.AddWorker(workers, &tellWorker{teller: j.Teller, room: f.channels[store.EventQueue].room})
 
 	// Two workers, so that a long deletion does not hold up the orphans.
 	queues := map[string]river.QueueConfig{
 		maintenanceQueue: {MaxWorkers: 2}, store.ExpandQueue: {MaxWorkers: expandWorkers}, store.AskQueue: {MaxWorkers: askWorkers},
-		store.IncidentQueue: {MaxWorkers: incidentWorkers},
+		store.IncidentQueue: {MaxWorkers: incidentWorkers}, store.CardQueue: {MaxWorkers: cardWorkers},
 	}
 	for _, channel := range append(slices.Clone(j.channels), store.EventQueue) {
 		queues[channel] = river.QueueConfig{MaxWorkers: d.BatchSize}

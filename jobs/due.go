@@ -51,6 +51,6 @@ func (j *Jobs) announceDue(ctx context.Context, room <-chan struct{}) {
 func (j *Jobs) announceDueOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dueTimeout)
 	defer cancel()
-	_, err := j.queues.AnnounceDue(ctx, append(slices.Clone(j.channels), store.ExpandQueue, store.AskQueue, store.EventQueue, store.IncidentQueue))
+	_, err := j.queues.AnnounceDue(ctx, append(slices.Clone(j.channels), store.ExpandQueue, store.AskQueue, store.EventQueue, store.IncidentQueue, store.CardQueue))
 	return err
 }

@@ -230,11 +230,18 @@ type Incidents interface {
 	// IncidentCard returns the Card of the newest message of an incident that a provider has sent to
 	// a recipient, or ErrNotFound.
 	IncidentCard(ctx context.Context, incident uuid.UUID, provider string, to Recipient) (string, error)
+	// IncidentCards returns a page of at most limit cards of an incident, by recipient and delivery. The page begins
+	// after the given one; the zero value is the start.
+	IncidentCards(ctx context.Context, incident uuid.UUID, after Card, limit int) ([]Card, error)
+	// IncidentSending reports whether a job of one of the incident's open deliveries runs.
+	IncidentSending(ctx context.Context, incident uuid.UUID) (bool, error)
+	// ForgetCards makes the deliveries' messages no cards any more.
+	ForgetCards(ctx context.Context, deliveries []uuid.UUID) error
 	// ListIncidents returns a page of at most limit incidents, newest first. The page begins after the
 	// given id; uuid.Nil is the start. The error may be ErrTooBroad.
 	ListIncidents(ctx context.Context, f IncidentFilter, after uuid.UUID, limit int) ([]Incident, error)
-	// ChangeIncident acknowledges or closes an incident, and inserts the job that cancels what
-	// waits of it, in one transaction. It returns the incident as it is then, and whether it has
+	// ChangeIncident acknowledges or closes an incident, and inserts the jobs that cancel what
+	// waits of it and edit its cards, in one transaction. It returns the incident as it is then, and whether it has
 	// changed; ErrNotFound when there is none.
 	ChangeIncident(ctx context.Context, c IncidentChange) (Incident, bool, error)
 	// DeleteIncidents deletes the incidents that were opened, and whose last step was due, before
@@ -256,6 +263,25 @@ type IncidentArgs struct {
 
 // Kind implements River's JobArgs. It names the job in River's tables and never changes.
 func (IncidentArgs) Kind() string { return "incident" }
+
+// CardQueue is the queue of the jobs that edit the cards of incidents. They are tried as often as those of
+// IncidentQueue.
+const CardQueue = "cards"
+
+// CardArgs are the arguments of the job that edits the cards of an incident after it was changed.
+type CardArgs struct {
+	IncidentID uuid.UUID `json:"incidentId"`
+}
+
+// Kind implements River's JobArgs. It names the job in River's tables and never changes.
+func (CardArgs) Kind() string { return "cards" }
+
+// Card is the message of a delivery that was sent while its incident was open.
+type Card struct {
+	DeliveryID     uuid.UUID
+	RecipientValue string
+	Reference      string // by which the delivery's provider finds it
+}
 
 // IncidentsOf returns the incidents of threads, as lockThreads has them.
 func IncidentsOf(threads []Thread) []uuid.UUID {

@@ -19,7 +19,7 @@ var Type = channels.Type{
 	MsgTypes: []channels.MsgType{
 		{Name: msgText, Format: channels.FormatText, MaxBody: maxContent[msgText] - textEnvelope},
 		{Name: msgPost, Format: channels.FormatJSON, MaxBody: maxContent[msgPost], Check: feishucard.Post},
-		{Name: msgInteractive, Format: channels.FormatJSON, MaxBody: maxContent[msgInteractive], Check: feishucard.Card},
+		{Name: msgInteractive, Format: channels.FormatJSON, MaxBody: maxContent[msgInteractive], Check: feishucard.Card, Buttons: true},
 	},
 	Dedupes:     true,
 	Edits:       true,

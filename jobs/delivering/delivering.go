@@ -49,6 +49,9 @@ type Store interface {
 	TakeTurns(ctx context.Context, batch []store.Turn) ([]store.Taken, error)
 	FindIncidents(ctx context.Context, ids []uuid.UUID) ([]store.Incident, error)
 	IncidentCard(ctx context.Context, incident uuid.UUID, provider string, to store.Recipient) (string, error)
+	IncidentCards(ctx context.Context, incident uuid.UUID, after store.Card, limit int) ([]store.Card, error)
+	IncidentSending(ctx context.Context, incident uuid.UUID) (bool, error)
+	ForgetCards(ctx context.Context, deliveries []uuid.UUID) error
 	IncidentFacts(ctx context.Context, i store.Incident) (store.IncidentFacts, error)
 	MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error)
 	Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error)

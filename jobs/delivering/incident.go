@@ -88,10 +88,17 @@ func (d *Deliverer) urge(ctx context.Context, r *run, m channels.Message) (chann
 	return receipt, err
 }
 
-// addButton adds the button of an open incident, where the vendor tells who presses it.
-func (d *Deliverer) addButton(ctx context.Context, r *run, i store.Incident) error {
+// hasButton reports whether the message has a button while its incident is open: its type can have one, and the
+// vendor tells who presses it.
+func (r *run) hasButton() bool {
 	_, tells := r.provider.Sender.(channels.Listener)
-	if !tells || i.Status() != store.IncidentOpen {
+	t, _ := r.provider.Type.MsgType(r.message.MsgType)
+	return tells && t.Buttons
+}
+
+// addButton adds the button of an open incident.
+func (d *Deliverer) addButton(ctx context.Context, r *run, i store.Incident) error {
+	if i.Status() != store.IncidentOpen || !r.hasButton() {
 		return nil
 	}
 	value, err := d.sealer.Button(ctx, r.delivery.ID)

@@ -59,7 +59,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		}, []string{"channel", "provider"}),
 		edits: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_edits_total",
-			Help: "Messages of threads that were edited, and those that were sent anew because the vendor refused the edit.",
+			Help: "Messages of threads that were edited, those that were sent anew because the vendor refused the edit, and cards of incidents that a note was put on.",
 		}, []string{"channel", "result"}),
 		digests: r.NewCounterVec(prometheus.CounterOpts{
 			Name: "sealos_notify_digests_total",
@@ -92,6 +92,7 @@ func (d *Deliverer) Expect(registry *channels.Registry) {
 			if p, _ := registry.Named(provider); p.Type.Edits {
 				d.metrics.edits.WithLabelValues(channel, edited)
 				d.metrics.edits.WithLabelValues(channel, sentAnew)
+				d.metrics.edits.WithLabelValues(channel, noted)
 			}
 			d.metrics.expect(channel, provider, len(d.types[channel].Urgent) > 0)
 		}

@@ -143,7 +143,7 @@ func TestLaterOnesEdit(t *testing.T) {
 		require.False(t, b.NextCall().InThread)
 		count, err := testutil.GatherAndCount(b.Metrics, "sealos_notify_edits_total")
 		require.NoError(t, err)
-		require.Equal(t, 2, count)
+		require.Equal(t, 3, count)
 	})
 }
 

@@ -47,11 +47,11 @@ func (s *Store) joinIncidents(ctx context.Context, tx pgx.Tx, news []store.Accep
 		column(joined.Threads, func(t *store.Thread) string { return t.Name }),
 		column(joined.Threads, func(t *store.Thread) pgtype.UUID { return optionalID(t.IncidentID) }))
 	for _, i := range joined.Closed {
-		if err := s.insertIncidentJob(ctx, tx, i.ID); err != nil {
+		if err := s.insertIncidentJobs(ctx, tx, i.ID); err != nil {
 			return nil, err
 		}
 		queries.Queue(writeIncident, incidentArgs(i)...)
-		queries.Queue(announce, []string{store.IncidentQueue})
+		queries.Queue(announce, []string{store.IncidentQueue, store.CardQueue})
 	}
 	if err := tx.SendBatch(ctx, &queries).Close(); err != nil {
 		return nil, fmt.Errorf("join incidents: %w", err)
@@ -105,19 +105,31 @@ func (s *Store) ChangeIncident(ctx context.Context, c store.IncidentChange) (i s
 		if err := insertAudit(ctx, tx, c.Audit...); err != nil {
 			return err
 		}
-		if err := s.insertIncidentJob(ctx, tx, i.ID); err != nil {
+		if err := s.insertIncidentJobs(ctx, tx, i.ID); err != nil {
 			return err
 		}
 		var queries pgx.Batch
 		queries.Queue(writeIncident, incidentArgs(i)...)
 		writeEvents(&queries, c.EventsOf(i))
-		queries.Queue(announce, []string{store.IncidentQueue})
+		queries.Queue(announce, []string{store.IncidentQueue, store.CardQueue})
 		return tx.SendBatch(ctx, &queries).Close()
 	})
 	if err != nil {
 		return store.Incident{}, false, fmt.Errorf("change incident %s: %w", c.IncidentID, marked(err))
 	}
 	return i, changed, nil
+}
+
+// ForgetCards implements store.Incidents.
+func (s *Store) ForgetCards(ctx context.Context, deliveries []uuid.UUID) error {
+	if len(deliveries) == 0 {
+		return nil
+	}
+	ids := encodable(deliveries)
+	if _, err := s.change(ctx, ids, nil, `UPDATE deliveries SET card = '' WHERE id = ANY ($1) RETURNING id`, ids); err != nil {
+		return fmt.Errorf("forget cards: %w", err)
+	}
+	return nil
 }
 
 // DeleteIncidents implements store.Incidents.

@@ -143,13 +143,14 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs []store.Job) (ma
 	return ids, nil
 }
 
-// insertIncidentJob inserts the job that follows a change of an incident.
-func (s *Store) insertIncidentJob(ctx context.Context, tx pgx.Tx, incident uuid.UUID) error {
-	_, err := s.river.InsertTx(ctx, tx, store.IncidentArgs{IncidentID: incident}, &river.InsertOpts{
-		Queue: store.IncidentQueue, MaxAttempts: store.IncidentAttempts,
+// insertIncidentJobs inserts the jobs that follow a change of an incident.
+func (s *Store) insertIncidentJobs(ctx context.Context, tx pgx.Tx, incident uuid.UUID) error {
+	_, err := s.river.InsertManyTx(ctx, tx, []river.InsertManyParams{
+		{Args: store.IncidentArgs{IncidentID: incident}, InsertOpts: &river.InsertOpts{Queue: store.IncidentQueue, MaxAttempts: store.IncidentAttempts}},
+		{Args: store.CardArgs{IncidentID: incident}, InsertOpts: &river.InsertOpts{Queue: store.CardQueue, MaxAttempts: store.IncidentAttempts}},
 	})
 	if err != nil {
-		return fmt.Errorf("insert job: %w", err)
+		return fmt.Errorf("insert jobs: %w", err)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func (s *Store) joinIncidents(ctx context.Context, tx *sql.Tx, news []store.Acce
 		}
 	}
 	for _, i := range joined.Closed {
-		if err := s.insertIncidentJob(ctx, tx, i.ID); err != nil {
+		if err := s.insertIncidentJobs(ctx, tx, i.ID); err != nil {
 			return nil, err
 		}
 		if err := writeIncident(ctx, tx, i); err != nil {
@@ -100,7 +100,7 @@ func (s *Store) ChangeIncident(ctx context.Context, c store.IncidentChange) (i s
 		if err := insertAudit(ctx, tx, c.Audit...); err != nil {
 			return err
 		}
-		if err := s.insertIncidentJob(ctx, tx, i.ID); err != nil {
+		if err := s.insertIncidentJobs(ctx, tx, i.ID); err != nil {
 			return err
 		}
 		if err := writeIncident(ctx, tx, i); err != nil {
@@ -112,6 +112,14 @@ func (s *Store) ChangeIncident(ctx context.Context, c store.IncidentChange) (i s
 		return store.Incident{}, false, fmt.Errorf("change incident %s: %w", c.IncidentID, err)
 	}
 	return i, isChanged, nil
+}
+
+// ForgetCards implements store.Incidents.
+func (s *Store) ForgetCards(ctx context.Context, deliveries []uuid.UUID) error {
+	if _, err := s.execute(ctx, `UPDATE deliveries SET card = '' WHERE id IN `+listed, array(deliveries)); err != nil {
+		return fmt.Errorf("forget cards: %w", err)
+	}
+	return nil
 }
 
 // DeleteIncidents implements store.Incidents.

@@ -126,17 +126,18 @@ func (s *Store) insertJobs(ctx context.Context, tx *sql.Tx, jobs []store.Job) (m
 	return ids, nil
 }
 
-// insertIncidentJob inserts the job that follows a change of an incident.
-func (s *Store) insertIncidentJob(ctx context.Context, tx *sql.Tx, incident uuid.UUID) error {
+// insertIncidentJobs inserts the jobs that follow a change of an incident.
+func (s *Store) insertIncidentJobs(ctx context.Context, tx *sql.Tx, incident uuid.UUID) error {
 	client, err := s.riverClient()
 	if err != nil {
 		return err
 	}
-	_, err = client.InsertTx(ctx, tx, store.IncidentArgs{IncidentID: incident}, &river.InsertOpts{
-		Queue: store.IncidentQueue, MaxAttempts: store.IncidentAttempts,
+	_, err = client.InsertManyTx(ctx, tx, []river.InsertManyParams{
+		{Args: store.IncidentArgs{IncidentID: incident}, InsertOpts: &river.InsertOpts{Queue: store.IncidentQueue, MaxAttempts: store.IncidentAttempts}},
+		{Args: store.CardArgs{IncidentID: incident}, InsertOpts: &river.InsertOpts{Queue: store.CardQueue, MaxAttempts: store.IncidentAttempts}},
 	})
 	if err != nil {
-		return fmt.Errorf("insert job: %w", err)
+		return fmt.Errorf("insert jobs: %w", err)
 	}
 	return nil
 }

@@ -42,6 +42,25 @@ func (r Reader) IncidentCard(ctx context.Context, incident uuid.UUID, provider s
 	return wrapped(card, err, "card of incident %s", incident)
 }
 
+// IncidentCards implements store.Incidents.
+func (r Reader) IncidentCards(ctx context.Context, incident uuid.UUID, after store.Card, limit int) ([]store.Card, error) {
+	cards, err := all(ctx, r.DB, func(row Row) (c store.Card, err error) {
+		err = row.Scan(&c.DeliveryID, &c.RecipientValue, &c.Reference)
+		return c, err
+	}, `SELECT id, recipient_value, card FROM deliveries WHERE incident_id = $1 AND (recipient_value, id) > ($2, $3) AND card <> ''
+		ORDER BY recipient_value, id LIMIT $4`, incident, after.RecipientValue, after.DeliveryID, limit)
+	return wrapped(cards, err, "cards of incident %s", incident)
+}
+
+// IncidentSending implements store.Incidents.
+func (r Reader) IncidentSending(ctx context.Context, incident uuid.UUID) (bool, error) {
+	sending, err := one(ctx, r.DB, func(row Row) (sending bool, err error) {
+		err = row.Scan(&sending)
+		return sending, err
+	}, `SELECT EXISTS (SELECT 1 FROM deliveries d JOIN `+r.RunningJob+` WHERE d.incident_id = $1 AND d.status IN ('pending', 'failed'))`, incident)
+	return wrapped(sending, err, "what is sent of incident %s", incident)
+}
+
 // ListIncidents implements store.Incidents.
 func (r Reader) ListIncidents(ctx context.Context, f store.IncidentFilter, after uuid.UUID, limit int) ([]store.Incident, error) {
 	var c conditions

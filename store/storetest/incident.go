@@ -20,6 +20,7 @@ var incidentCases = map[string]func(*testing.T, bundle){
 	"Incident/closed":                      incidentClosed,
 	"Incident/facts":                       incidentFacts,
 	"Incident/cards":                       incidentCards,
+	"Incident/sending":                     incidentSending,
 	"Incident/deleted after its last step": incidentDeleted,
 	"Incident/tells":                       incidentTells,
 	"Incident/listed":                      incidentsListed,
@@ -133,6 +134,7 @@ func incidentAcknowledged(t *testing.T, b bundle) {
 	require.Equal(t, want, i)
 	require.Equal(t, want, b.incident(t, id))
 	require.Equal(t, 1, b.count(t, "river_job WHERE kind = 'incident' AND queue = '"+store.IncidentQueue+"'"))
+	require.Equal(t, 1, b.count(t, "river_job WHERE kind = 'cards' AND queue = '"+store.CardQueue+"'"))
 	require.Equal(t, c.Audit, b.audit(t, store.AuditFilter{}))
 
 	i, changed, err = b.ChangeIncident(t.Context(), acknowledgement(id, "bob"))
@@ -245,6 +247,43 @@ func incidentCards(t *testing.T, b bundle) {
 	require.Empty(t, find("smtp", store.Recipient{Type: "phone", Value: alice.Value}))
 	record(a.Steps[0].Deliveries[0], 1, store.DeliverySuccess, "second")
 	require.Equal(t, "second", find("smtp", alice))
+
+	first := store.Card{DeliveryID: a.Deliveries[0].ID, RecipientValue: alice.Value, Reference: "first"}
+	second := store.Card{DeliveryID: a.Steps[0].Deliveries[0].ID, RecipientValue: alice.Value, Reference: "second"}
+	bobs := store.Card{DeliveryID: a.Deliveries[1].ID, RecipientValue: bob.Value, Reference: "bob's"}
+	list := func(after store.Card, limit int) []store.Card {
+		t.Helper()
+		cards, err := b.IncidentCards(t.Context(), a.Notification.ID, after, limit)
+		require.NoError(t, err)
+		return cards
+	}
+	require.Equal(t, []store.Card{first, second, bobs}, list(store.Card{}, 10))
+	require.Equal(t, []store.Card{first, second}, list(store.Card{}, 2))
+	require.Equal(t, []store.Card{bobs}, list(second, 2))
+	require.Empty(t, list(bobs, 2))
+	before := b.delivery(t, first.DeliveryID)
+	require.NoError(t, b.ForgetCards(t.Context(), nil))
+	require.NoError(t, b.ForgetCards(t.Context(), []uuid.UUID{first.DeliveryID, bobs.DeliveryID, newID()}))
+	require.Equal(t, []store.Card{second}, list(store.Card{}, 10))
+	require.Equal(t, before, b.delivery(t, first.DeliveryID))
+}
+
+func incidentSending(t *testing.T, b bundle) {
+	a, other := Escalated("a", time.Minute), Escalated("b")
+	b.accept(t, a, other)
+	sending := func() bool {
+		t.Helper()
+		is, err := b.IncidentSending(t.Context(), a.Notification.ID)
+		require.NoError(t, err)
+		return is
+	}
+	b.setJobState(t, b.delivery(t, other.Deliveries[0].ID).JobID, store.JobRunning)
+	require.False(t, sending())
+	d := b.delivery(t, a.Steps[0].Deliveries[0].ID)
+	b.setJobState(t, d.JobID, store.JobRunning)
+	require.True(t, sending())
+	b.record(t.Context(), t, outcome(d, 1, store.DeliverySuccess))
+	require.False(t, sending(), "its outcome is recorded")
 }
 
 func incidentDeleted(t *testing.T, b bundle) {
