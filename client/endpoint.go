@@ -16,6 +16,11 @@ const (
 	EventDeliveryDead         = "delivery.dead"
 	EventDeliveryCancelled    = "delivery.cancelled"
 	EventAcknowledged         = "notification.acknowledged"
+	EventReceiptDelivered     = "receipt.delivered"
+	EventReceiptRead          = "receipt.read"
+	EventReceiptAnswered      = "receipt.answered"
+	EventReceiptFailed        = "receipt.failed"
+	EventReceiptUnknown       = "receipt.unknown"
 )
 
 // Event is the body of a request to an endpoint. Verify the request by Standard Webhooks before you trust

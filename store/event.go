@@ -19,11 +19,22 @@ const (
 	EventDeliveryDead         EventType = "delivery.dead"
 	EventDeliveryCancelled    EventType = "delivery.cancelled"
 	EventAcknowledged         EventType = "notification.acknowledged" // of the notification that opened the incident
+	EventReceiptDelivered     EventType = "receipt.delivered"
+	EventReceiptRead          EventType = "receipt.read"
+	EventReceiptAnswered      EventType = "receipt.answered"
+	EventReceiptFailed        EventType = "receipt.failed"
+	EventReceiptUnknown       EventType = "receipt.unknown"
 )
+
+// ReceiptEvents begins the types of events that tell of receipts. The receipt follows.
+const ReceiptEvents = "receipt."
 
 // EventTypes returns all types, in the order in which they are shown.
 func EventTypes() []EventType {
-	return []EventType{EventNotificationFinished, EventDeliverySuccess, EventDeliveryDead, EventDeliveryCancelled, EventAcknowledged}
+	return []EventType{
+		EventNotificationFinished, EventDeliverySuccess, EventDeliveryDead, EventDeliveryCancelled, EventAcknowledged,
+		EventReceiptDelivered, EventReceiptRead, EventReceiptAnswered, EventReceiptFailed, EventReceiptUnknown,
+	}
 }
 
 // Event is something that happened to a notification or a delivery. It is written in the transaction
@@ -36,8 +47,8 @@ type Event struct {
 	NotificationID uuid.UUID
 	DeliveryID     uuid.UUID // uuid.Nil: it is about the notification
 	Channel        string    // of the delivery
-	Status         string    // of the notification or the delivery
-	Code           string    // of the delivery
+	Status         string    // of the notification or the delivery, or the receipt
+	Code           string    // of the delivery, or its receipt
 	Test           bool      // it reached nobody
 }
 
@@ -57,8 +68,8 @@ type EventArgs struct {
 // Kind implements River's JobArgs. It names the job in River's tables and never changes.
 func (EventArgs) Kind() string { return "event" }
 
-// Events keeps what endpoints are told. Accept, Record, CloseOrphans, Cancel, Erase, CloseDigest and
-// Expansions write events, with a job for each endpoint that is on.
+// Events keeps what endpoints are told. Accept, Record, SetReceipts, CloseOrphans, Cancel, Erase,
+// CloseDigest, ChangeIncident and Expansions write events, with a job for each endpoint that is on.
 type Events interface {
 	// Telling returns an event and an endpoint that is told of it. It returns ErrNotFound when one of
 	// them does not exist any more.

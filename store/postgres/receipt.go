@@ -18,17 +18,24 @@ const byReference = `
 		LATERAL (SELECT id FROM deliveries WHERE reference = r.reference AND reference <> '' AND provider = r.provider
 			ORDER BY id DESC LIMIT 1) d`
 
-// setReceipts sets the receipts that are stronger than those that are there, and returns their deliveries. $5 is the
-// order of receipts.
+// setReceipts sets the receipts that are stronger than those that are there, tells of them, and returns their
+// deliveries. $5 is the order of receipts, and $6 the present time: a vendor's own may be older than what an endpoint
+// was told last.
 var setReceipts = `
-	UPDATE deliveries d SET receipt = c.receipt, receipt_code = c.code, receipt_at = c.at
-	FROM (
-		SELECT r.* FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS r (delivery_id, receipt, code, at),
+	WITH stronger_receipts AS (
+		SELECT r.*, d.notification_id, d.channel, d.test
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS r (delivery_id, receipt, code, at),
 			` + rowOf("deliveries", "r.delivery_id") + ` d
 		WHERE array_position($5::text[], r.receipt) > array_position($5::text[], d.receipt)
-	) c
-	WHERE d.id = c.delivery_id
-	RETURNING d.id`
+	), updated_deliveries AS (
+		UPDATE deliveries d SET receipt = c.receipt, receipt_code = c.code, receipt_at = c.at
+		FROM stronger_receipts c WHERE d.id = c.delivery_id
+	), told_events AS (
+		SELECT n.app_id, '` + store.ReceiptEvents + `' || c.receipt AS type, $6::timestamptz AS at, c.notification_id, c.delivery_id,
+			c.channel, c.receipt AS status, c.code, c.test
+		FROM stronger_receipts c, ` + rowOf("notifications", "c.notification_id") + ` n WHERE EXISTS (SELECT FROM endpoints)
+	), ` + writeNewEvents + `
+	SELECT delivery_id FROM stronger_receipts`
 
 // SetReceipts implements store.Receipts.
 func (s *Store) SetReceipts(ctx context.Context, batch []store.Received) ([]bool, error) {
@@ -40,7 +47,7 @@ func (s *Store) SetReceipts(ctx context.Context, batch []store.Received) ([]bool
 		column(batch, func(r *store.Received) string { return string(r.Receipt) }),
 		column(batch, func(r *store.Received) string { return r.Code }),
 		column(batch, func(r *store.Received) time.Time { return r.At }),
-		column(store.ReceiptOrder, func(r *store.Receipt) string { return string(*r) }))
+		column(store.ReceiptOrder, func(r *store.Receipt) string { return string(*r) }), store.Now())
 	if err != nil {
 		return nil, fmt.Errorf("set receipts: %w", err)
 	}

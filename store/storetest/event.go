@@ -18,6 +18,7 @@ var eventCases = map[string]func(*testing.T, bundle){
 	"Record/only to the app's endpoints":        eventApart,
 	"Record/the items of a digest tell, too":    eventDigest,
 	"Accept/what is withheld is told":           eventWithheld,
+	"SetReceipts/told":                          eventReceipts,
 	"CloseOrphans/told":                         eventOrphan,
 	"Cancel/told":                               eventCancel,
 	"Erase/told":                                eventErase,
@@ -46,7 +47,7 @@ func (b bundle) events(t *testing.T, names map[uuid.UUID]string) []string {
 		require.NoError(t, rows.Scan(&id, &kind, &notification, &delivery, &channel, &status, &code))
 		require.Equal(t, uuid.Version(7), id.Version())
 		if delivery.Valid {
-			require.Equal(t, kind, "delivery."+status)
+			require.Contains(t, []string{"delivery." + status, store.ReceiptEvents + status}, kind)
 			require.NotEmpty(t, channel)
 			told = append(told, fmt.Sprintf("%s %s %s", kind, names[delivery.UUID], code))
 		} else {
@@ -327,6 +328,32 @@ func eventReplay(t *testing.T, b bundle) {
 		require.Equal(t, e.ID, a.EndpointID)
 	}
 	require.Equal(t, 5, entriesOf(t, b, store.AuditEndpointReplay))
+}
+
+// A receipt that is kept is told, and a weaker one, which is not kept, is not.
+func eventReceipts(t *testing.T, b bundle) {
+	a, other := Acceptance("app", "a", 2), Acceptance("other", "other", 1)
+	a.Deliveries[1].Test = true
+	d, o := b.accepted(t, a), b.accepted(t, other)
+	received := func(d store.Delivery, r store.Receipt, code string) store.Received {
+		return store.Received{DeliveryID: d.ID, Receipt: r, Code: code, At: store.Now().Add(-time.Hour)}
+	}
+	b.setReceipts(t, received(d[0], store.ReceiptUnknown, ""))
+	require.Empty(t, b.events(t, named(a)), "no app has an endpoint")
+	began := store.Now()
+	b.endpoint(t, "app")
+	b.endpoint(t, "other", store.EventReceiptFailed)
+	require.Equal(t, []bool{true, true, true}, b.setReceipts(t, received(d[0], store.ReceiptDelivered, "ok"), received(d[1], store.ReceiptFailed, "no"),
+		received(o[0], store.ReceiptRead, "")))
+	require.Equal(t, []bool{false}, b.setReceipts(t, received(d[0], store.ReceiptFailed, "late")))
+	require.Equal(t, []string{"receipt.delivered a/0 ok", "receipt.failed a/1 no"}, b.events(t, named(a)))
+	b.setReceipts(t, received(o[0], store.ReceiptAnswered, ""), received(d[0], store.ReceiptRead, ""))
+	require.Equal(t, []string{"receipt.delivered a/0 ok", "receipt.failed a/1 no", "receipt.read a/0 "}, b.events(t, named(a)))
+	require.Equal(t, 3, b.eventJobs(t))
+	require.Equal(t, 1, b.count(t, "events WHERE test"))
+	n, err := b.DeleteEvents(t.Context(), began)
+	require.NoError(t, err)
+	require.Zero(t, n, "it happened when the service learned it")
 }
 
 func eventLines(t *testing.T, b bundle) {
