@@ -114,15 +114,16 @@ func (d *Deliverer) noteCard(ctx context.Context, i store.Incident, l loaded, re
 	if r.delivery.ThreadID != uuid.Nil {
 		turn := r.askTurn(false)
 		taken, err := d.turns.Do(ctx, turn)
-		if err != nil || taken.Wait > 0 {
+		switch {
+		case err != nil || taken.Wait > 0:
 			return false
+		case !taken.Superseded:
+			m.DeliveryID = taken.Message.Mark
+			turn.Lease = 0 // ends it
+			defer func() { _, _ = d.turns.Do(context.WithoutCancel(ctx), turn) }()
+		case taken.Message.Reference == reference:
+			return true // a later one shows its own text there, and the note
 		}
-		if taken.Superseded {
-			return true // a later one shows its own text, and the note
-		}
-		m.DeliveryID = taken.Message.Mark
-		turn.Lease = 0 // ends it
-		defer func() { _, _ = d.turns.Do(context.WithoutCancel(ctx), turn) }()
 	}
 	started := time.Now()
 	receipt, err := d.call(context.WithoutCancel(ctx), r, func(ctx context.Context) (channels.Receipt, error) { return updater.Update(ctx, reference, m) })

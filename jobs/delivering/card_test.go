@@ -180,6 +180,27 @@ func TestCardsOfAThread(t *testing.T) {
 	})
 }
 
+// A message of a thread that a later one did not edit is a card of its own.
+func TestCardsThatAThreadHasLeft(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		v := useCards(b)
+		b.Start()
+		of := func(text string) store.Delivery {
+			d := cards(t, b, text, 1, func(r *accepting.Request) { r.Thread = "db" })[0]
+			return b.WaitFor(d.ID, store.DeliverySuccess)
+		}
+		v.refuse(func(channels.Message) error { return channels.PermanentError("too_old", "it is too old") })
+		first := of("fires")
+		of("fires again")
+		limit.Receive(t, v.edited, "an edit")
+		v.refuse(nil)
+		acknowledge(t, b, first.IncidentID)
+		texts := []string{limit.Receive(t, v.edited, "an edit").Body, limit.Receive(t, v.edited, "an edit").Body}
+		require.ElementsMatch(t, []string{`{"text": "fires"}`, `{"text": "fires again"}`}, texts)
+		require.Len(t, v.shows(), 2)
+	})
+}
+
 // The cards of a notification that was cancelled say that it is over.
 func TestCardsOfWhatWasCancelled(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
