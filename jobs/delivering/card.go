@@ -40,6 +40,7 @@ func (d *Deliverer) NoteCards(ctx context.Context, id uuid.UUID) (again time.Dur
 	if err != nil {
 		return 0, err
 	}
+	pass := cardPass{incident: *incident, down: map[string]bool{}}
 	var after store.Card
 	failed := false
 	for {
@@ -51,7 +52,7 @@ func (d *Deliverer) NoteCards(ctx context.Context, id uuid.UUID) (again time.Dur
 			break
 		}
 		after = cards[len(cards)-1]
-		left, err := d.noteAll(ctx, *incident, cards)
+		left, err := d.noteAll(ctx, pass, cards)
 		switch {
 		case err != nil:
 			return 0, err
@@ -69,13 +70,19 @@ func (d *Deliverer) NoteCards(ctx context.Context, id uuid.UUID) (again time.Dur
 	return 0, nil
 }
 
+// cardPass is one look at all cards of an incident.
+type cardPass struct {
+	incident store.Incident
+	down     map[string]bool // providers that did not work: their other cards are left
+}
+
 // goesOn reports whether there is time for one more card.
 func (d *Deliverer) goesOn(ctx context.Context) bool {
-	return d.running.Err() == nil && hasTime(ctx, slotHorizon+d.settings.Load().LongestTimeout()+2*recordTime)
+	return d.running.Err() == nil && hasTime(ctx, slotHorizon+d.settings.Load().LongestTimeout()) // the shortest lease has 3 s more
 }
 
 // noteAll edits cards, and forgets those that are done. It reports whether some are left.
-func (d *Deliverer) noteAll(ctx context.Context, i store.Incident, cards []store.Card) (left bool, err error) {
+func (d *Deliverer) noteAll(ctx context.Context, pass cardPass, cards []store.Card) (left bool, err error) {
 	ids := make([]uuid.UUID, len(cards))
 	for n, card := range cards {
 		ids[n] = card.DeliveryID
@@ -89,7 +96,7 @@ func (d *Deliverer) noteAll(ctx context.Context, i store.Incident, cards []store
 		if !d.goesOn(ctx) {
 			break
 		}
-		if found[n] == nil || d.noteCard(ctx, i, *found[n], card.Reference) {
+		if found[n] == nil || d.noteCard(ctx, pass, *found[n], card.Reference) {
 			done = append(done, card.DeliveryID)
 		}
 	}
@@ -97,7 +104,7 @@ func (d *Deliverer) noteAll(ctx context.Context, i store.Incident, cards []store
 }
 
 // noteCard edits one card. It returns false when that is to be tried again.
-func (d *Deliverer) noteCard(ctx context.Context, i store.Incident, l loaded, reference string) bool {
+func (d *Deliverer) noteCard(ctx context.Context, pass cardPass, l loaded, reference string) bool {
 	r := &run{delivery: l.delivery, message: l.message, settings: d.settings.Load()}
 	var known bool
 	r.provider, known = r.settings.Registry.Named(r.delivery.Provider)
@@ -105,8 +112,11 @@ func (d *Deliverer) noteCard(ctx context.Context, i store.Incident, l loaded, re
 	if !known || !edits || !r.hasButton() || r.delivery.IsErased() {
 		return true
 	}
+	if pass.down[r.provider.Name] {
+		return false
+	}
 	r.tries = r.settings.TriesOf(r.provider)
-	r.note = cmp.Or(rendering.IncidentNote(i, r.delivery.Locale), rendering.IncidentGone(r.delivery.Locale))
+	r.note = cmp.Or(rendering.IncidentNote(pass.incident, r.delivery.Locale), rendering.IncidentGone(r.delivery.Locale))
 	if next := d.takeSlot(ctx, r); next != nil {
 		return false
 	}
@@ -133,6 +143,7 @@ func (d *Deliverer) noteCard(ctx context.Context, i store.Incident, l loaded, re
 		d.metrics.edits.WithLabelValues(r.delivery.Channel, noted).Inc()
 		return true
 	}
+	pass.down[r.provider.Name] = isOutage(err)
 	e := channels.AsError(err)
 	d.log.Warn("a card keeps the button of an incident", zap.Stringer("delivery", r.delivery.ID), zap.String("provider", r.provider.Name),
 		zap.String("class", string(e.Class)), zap.String("code", channels.CleanText(e.Code)))

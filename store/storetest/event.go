@@ -354,6 +354,12 @@ func eventReceipts(t *testing.T, b bundle) {
 	n, err := b.DeleteEvents(t.Context(), began)
 	require.NoError(t, err)
 	require.Zero(t, n, "it happened when the service learned it")
+
+	_, err = b.db.ExecContext(t.Context(), `DROP TABLE events`)
+	require.NoError(t, err)
+	_, err = b.SetReceipts(t.Context(), []store.Received{received(d[0], store.ReceiptAnswered, "")})
+	require.Error(t, err)
+	require.Equal(t, store.ReceiptRead, b.delivery(t, d[0].ID).Receipt, "neither without the other")
 }
 
 func eventLines(t *testing.T, b bundle) {
