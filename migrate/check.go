@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -11,6 +12,36 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
 
+const (
+	ourVersion = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
+	// notifications is 0 without the table, as every version.
+	notifications = `SELECT count(*) + 1 FROM (SELECT 1 FROM notifications LIMIT 1) AS one`
+)
+
+// ErrForeign is the error of a database that holds another program's tables, such as those of the
+// service that this one replaces. They have the same names.
+var ErrForeign = errors.New("the database has a table notifications that is not this program's, so nothing was changed: " +
+	"give the service a database of its own")
+
+// checkForeign returns ErrForeign before the first migration of a database that is not empty.
+func (m *Migrator) checkForeign(ctx context.Context) error {
+	ours, err := m.version(ctx, ourVersion)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if ours > 0 {
+		return nil
+	}
+	foreign, err := m.version(ctx, notifications)
+	if err != nil {
+		return fmt.Errorf("look for tables of another program: %w", err)
+	}
+	if foreign > 0 {
+		return ErrForeign
+	}
+	return nil
+}
+
 // Check returns an error that says what is missing when the schema is older than this program
 // needs: somebody has migrated down, or restored an old dump. A newer schema is right, because
 // migrations only add. It reads two rows.
@@ -19,7 +50,7 @@ func (m *Migrator) Check(ctx context.Context) error {
 		name, query string
 		needed      int64
 	}{
-		{LineOurs, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`, needed().ours},
+		{LineOurs, ourVersion, needed().ours},
 		{LineRiver, `SELECT coalesce(max(version), 0) FROM river_migration WHERE line = 'main'`, needed().river},
 	} {
 		version, err := m.version(ctx, line.query)

@@ -135,6 +135,9 @@ func (m *Migrator) Up(ctx context.Context) error {
 	}
 	defer s.close()
 
+	if err := m.checkForeign(ctx); err != nil {
+		return err
+	}
 	return m.whenUnlocked(ctx, s, func() error {
 		if _, err := s.river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 			return fmt.Errorf("migrate River up: %w", err)

@@ -86,6 +86,23 @@ func TestUp(t *testing.T) {
 	})
 }
 
+// The tables of the service that this one replaces stay as they are.
+func TestUpRefusesTablesOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	for name, open := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, db, query := open(t)
+			_, err := db.ExecContext(t.Context(), `CREATE TABLE notifications (id text)`)
+			require.NoError(t, err)
+			require.ErrorIs(t, m.Up(t.Context()), migrate.ErrForeign)
+			require.Equal(t, []string{"notifications"}, slices.DeleteFunc(names(t, db, query), func(name string) bool {
+				return name == "goose_db_version"
+			}))
+		})
+	}
+}
+
 func TestUpConcurrently(t *testing.T) {
 	each(t, func(t *testing.T, m *migrate.Migrator, tables func() []string) {
 		var wg sync.WaitGroup

@@ -19,6 +19,7 @@ type templateCommands struct {
 	Get      getTemplate      `cmd:"" help:"Print a template as a file for push."`
 	Check    checkTemplates   `cmd:"" help:"Have the service check a folder of YAML files, and render them with their sampleParams. Nothing is stored."`
 	Push     pushTemplates    `cmd:"" help:"Create and update templates from a folder of YAML files."`
+	Pull     pullTemplates    `cmd:"" help:"Copy the templates of the service that this one replaces."`
 	Diff     diffTemplates    `cmd:"" help:"Show what push would change; exit code 2 when there is something."`
 	Preview  previewTemplate  `cmd:"" help:"Render a template with params, and name those that are missing."`
 	Test     testTemplate     `cmd:"" help:"Send a template to one recipient, marked as a test."`

@@ -47,28 +47,38 @@ func (f folderFlags) changes(ctx context.Context, s *session) ([]change, error) 
 	if err != nil {
 		return nil, err
 	}
-	changes := map[string]change{}
+	wanted := map[string]templateFile{}
 	for name, file := range files {
-		changes[name] = change{Name: name, Action: created, after: file.Template}
+		wanted[name] = file.Template
 	}
-	for _, t := range list.Templates {
+	return compare(wanted, list.Templates, func(t client.Template) bool { return f.Prune && t.Owner == s.appID }), nil
+}
+
+// compare returns the changes that make the service's templates equal to the wanted ones, by name. Of
+// the templates that are not wanted, it deletes those for which prune returns true.
+func compare(wanted map[string]templateFile, have []client.Template, prune func(client.Template) bool) []change {
+	changes := map[string]change{}
+	for name, file := range wanted {
+		changes[name] = change{Name: name, Action: created, after: file}
+	}
+	for _, t := range have {
 		before := fileOf(t)
-		c, wanted := changes[t.Name]
+		after, is := wanted[t.Name]
 		switch {
-		case !wanted && f.Prune && t.Owner == s.appID:
+		case !is && prune(t):
 			changes[t.Name] = change{Name: t.Name, Action: deleted, before: before}
-		case !wanted:
-		case c.after.equal(before):
+		case !is:
+		case after.equal(before):
 			changes[t.Name] = change{Name: t.Name, Action: unchanged, before: before, after: before}
 		default:
-			changes[t.Name] = change{Name: t.Name, Action: updated, before: before, after: c.after, version: t.Version}
+			changes[t.Name] = change{Name: t.Name, Action: updated, before: before, after: after, version: t.Version}
 		}
 	}
 	ordered := make([]change, 0, len(changes))
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		ordered = append(ordered, changes[name])
 	}
-	return ordered, nil
+	return ordered
 }
 
 func (c change) apply(ctx context.Context, api *client.Client) (err error) {
@@ -97,27 +107,39 @@ type pushTemplates struct {
 	confirmFlag
 }
 
-// Run applies a folder. A template that the service refuses does not stop the others.
+// Run applies a folder.
 func (c pushTemplates) Run(ctx context.Context, s *session) error {
 	changes, err := c.changes(ctx, s)
 	if err != nil {
 		return err
 	}
+	if !c.DryRun {
+		if err := c.confirmDeletions(ctx, changes); err != nil {
+			return err
+		}
+	}
+	_, err = applyAll(ctx, s, changes, c.DryRun)
+	return err
+}
+
+// applyAll applies changes, or only has the service check them, and prints those that it took. A template
+// that the service refuses does not stop the others: they are returned, and the error names each with
+// the reason.
+func applyAll(ctx context.Context, s *session, changes []change, dryRun bool) (refused []change, err error) {
 	do, verb := change.apply, ""
-	if c.DryRun {
+	if dryRun {
 		do, verb = change.check, "would be "
-	} else if err := c.confirmDeletions(ctx, changes); err != nil {
-		return err
 	}
 	done := []change{}
-	var refused []error
+	var reasons []error
 	for _, change := range changes {
 		if err := do(change, ctx, s.api); err != nil {
-			refused = append(refused, fmt.Errorf("template %s: %w", change.Name, err))
+			reasons = append(reasons, fmt.Errorf("template %s: %w", change.Name, err))
 			var problem *client.Problem
 			if !errors.As(err, &problem) {
 				break // the service does not answer
 			}
+			refused = append(refused, change)
 			continue
 		}
 		done = append(done, change)
@@ -127,7 +149,7 @@ func (c pushTemplates) Run(ctx context.Context, s *session) error {
 			row(w, change.Name, verb+change.Action)
 		}
 	})
-	return errors.Join(append(refused, err)...)
+	return refused, errors.Join(append(reasons, err)...)
 }
 
 // confirmDeletions asks before templates are deleted.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,7 @@ var commandArgs = map[string][]string{
 	"template get":         {"x"},
 	"template check":       {"templates"},
 	"template push":        {"templates", "--prune", "--yes"},
+	"template pull":        {"--from", "SERVICE"},
 	"template diff":        {"templates", "--prune"},
 	"template preview":     {"x"},
 	"template test":        {"x", "--to", "email:a@example.com", "--wait"},
@@ -193,6 +195,10 @@ func TestNoCommandPrintsControlCharacters(t *testing.T) {
 		args, known := commandArgs[command]
 		require.True(t, known, "command %s needs arguments here", command)
 		for name, url := range services {
+			args := slices.Clone(args)
+			if i := slices.Index(args, "SERVICE"); i >= 0 {
+				args[i] = url
+			}
 			c := terminal{t, w, []string{"SEALOS_NOTIFY_URL=" + url, "HOME=" + w.Dir, "XDG_CONFIG_HOME="}}
 			forms := [][]string{{"-o", "text"}}
 			switch {
