@@ -1,12 +1,13 @@
-FROM golang:1.26 AS build
+# Go builds for the other processor too, so nothing runs in an emulation.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 COPY client/go.mod client/
 RUN go mod download
 COPY . .
-ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /sealos-notify .
-RUN deploy/licenses.sh /licenses
+RUN go run ./deploy/licenses /licenses
+ARG VERSION=dev TARGETOS TARGETARCH
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -tags grpcnotrace -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /sealos-notify .
 
 # The program, the CA certificates for vendors, and the licences of what is in it. It writes
 # no file.

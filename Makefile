@@ -109,6 +109,7 @@ verify: deps ## Check that generated files and go.mod are current, and openapi.y
 	cd api && $(NODEBIN)/spectral lint --fail-severity=hint openapi.yaml
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
 	go test ./api/console -run '^TestVendoredFiles$$' -count=1
+	go run ./deploy/licenses >/dev/null
 	@git ls-files '*go.mod' | while read -r file; do (cd $$(dirname $$file) && echo "tidy $$file" && go mod tidy -diff) || exit 1; done
 	go mod verify
 

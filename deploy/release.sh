@@ -18,7 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 when=$(git log -1 --format=%cI)
 
-deploy/licenses.sh "$work/licenses"
+go run ./deploy/licenses "$work/licenses" >/dev/null
 for platform; do
 	os=${platform%/*}
 	arch=${platform#*/}

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/volcengine/volcengine-go-sdk/service/vms"
-	"github.com/volcengine/volcengine-go-sdk/volcengine"
-
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
 )
@@ -40,10 +37,10 @@ func (s *sender) Ask(ctx context.Context, q channels.Question) (channels.Answer,
 		return channels.Answer{}, nil
 	}
 	answer := channels.Answer{Found: true, At: time.Now()}
-	if at, err := time.ParseInLocation(time.DateTime, volcengine.StringValue(info.ReleaseTime), beijing); err == nil {
+	if at, err := time.ParseInLocation(time.DateTime, info.ReleaseTime, beijing); err == nil {
 		answer.At = at
 	}
-	switch state := volcengine.StringValue(info.State); state {
+	switch info.State {
 	case stateDeleted:
 		answer.Fate, answer.Code = channels.FateFailed, codePrefix+"state_"+stateDeleted
 		return answer, nil
@@ -51,11 +48,11 @@ func (s *sender) Ask(ctx context.Context, q channels.Question) (channels.Answer,
 	default:
 		return answer, nil
 	}
-	result, e := s.callResult(ctx, volcengine.StringValue(info.CallUuid))
+	result, e := s.callResult(ctx, info.CallUUID)
 	switch {
 	case e != nil:
 		return channels.Answer{}, s.redacted(e, q)
-	case result == resultConnected, result == 0 && volcengine.Int32Value(info.Duration) > 0:
+	case result == resultConnected, result == 0 && info.Duration > 0:
 		answer.Fate = channels.FateAnswered
 	case result != 0:
 		answer.Fate = channels.FateFailed
@@ -76,18 +73,29 @@ func (s *sender) redacted(e *channels.Error, q channels.Question) error {
 	return e
 }
 
+const querySingleInfo = "QuerySingleInfo"
+
+// singleInfo is what the vendor knows of a call: https://www.volcengine.com/docs/6358/1722080
+type singleInfo struct {
+	SingleOpenID string `json:"SingleOpenId"`
+	CallUUID     string `json:"CallUuid"`
+	State        string
+	Duration     int32
+	ReleaseTime  string
+}
+
 // singleInfo asks about a call. It returns nil for a result that has none.
-func (s *sender) singleInfo(ctx context.Context, id string) (*vms.QuerySingleInfoOutput, *channels.Error) {
-	request, info := s.sdk.QuerySingleInfoRequest((&vms.QuerySingleInfoInput{}).SetSingleOpenId(id))
-	request.SetContext(ctx)
-	if err := request.Send(); err != nil {
-		return nil, failure(err)
+func (s *sender) singleInfo(ctx context.Context, id string) (*singleInfo, *channels.Error) {
+	var info singleInfo
+	requestID, e := s.api.post(ctx, querySingleInfo, map[string]any{"SingleOpenId": id}, &info)
+	if e != nil {
+		return nil, e
 	}
-	switch volcengine.StringValue(info.SingleOpenId) {
+	switch info.SingleOpenID {
 	case id:
-		return info, nil
+		return &info, nil
 	case "":
-		if request.RequestID != "" {
+		if requestID != "" {
 			return nil, nil
 		}
 	}
@@ -99,14 +107,18 @@ func (s *sender) callResult(ctx context.Context, callID string) (int32, *channel
 	if callID == "" {
 		return 0, nil
 	}
-	request, records := s.sdk.QueryCallRecordMsgV2Request((&vms.QueryCallRecordMsgV2Input{}).SetCallIdList(callID))
-	request.SetContext(ctx)
-	if err := request.Send(); err != nil {
-		return 0, failure(err)
+	var answer struct {
+		Records []struct {
+			CallID     string `json:"CallId"`
+			CallResult int32
+		}
 	}
-	for _, r := range records.Records {
-		if r != nil && volcengine.StringValue(r.CallId) == callID {
-			return volcengine.Int32Value(r.CallResult), nil
+	if e := s.api.get(ctx, "QueryCallRecordMsgV2", "CallIdList", callID, &answer); e != nil {
+		return 0, e
+	}
+	for _, r := range answer.Records {
+		if r.CallID == callID {
+			return r.CallResult, nil
 		}
 	}
 	return 0, nil

@@ -84,7 +84,11 @@ func failure(err error) *channels.Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	// The SDK could not build the request, so nothing was sent.
+	return notMade(err)
+}
+
+// notMade returns the error of a request that could not be built, so nothing was sent.
+func notMade(err error) *channels.Error {
 	return &channels.Error{Class: channels.Transient, Code: "no_request", Message: "the request could not be made", Cause: err}
 }
 

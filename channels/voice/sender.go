@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/volcengine/volcengine-go-sdk/service/vms"
-	"github.com/volcengine/volcengine-go-sdk/volcengine"
-
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/channels/phone"
 	"github.com/labring/sealos-notify/channels/vendorhttp"
@@ -21,7 +18,7 @@ type sender struct {
 	phone.Rule // the numbers it calls
 	numberPool string
 	phoneParam string // the form of the params
-	sdk        *vms.VMS
+	api        *client
 }
 
 var (
@@ -33,11 +30,11 @@ var (
 )
 
 func newSender(c *Config) (*sender, error) {
-	sdk, err := newClient(c)
+	api, err := newClient(c)
 	if err != nil {
 		return nil, err
 	}
-	return &sender{Rule: c.numbers(), numberPool: c.NumberPool, phoneParam: c.PhoneParam, sdk: sdk}, nil
+	return &sender{Rule: c.numbers(), numberPool: c.NumberPool, phoneParam: c.PhoneParam, api: api}, nil
 }
 
 // Send implements channels.Sender. The receipt's details are request_id, phone_param
@@ -86,25 +83,26 @@ func (s *sender) place(ctx context.Context, call map[string]any, form, params st
 	default:
 		call["PhoneParam"] = json.RawMessage(params)
 	}
-	request, _ := s.sdk.SingleBatchAppendCommonRequest(&map[string]any{"List": []any{call}})
-	var result vms.SingleBatchAppendOutput
-	request.Data = &result
-	request.SetContext(ctx)
-	if err := request.Send(); err != nil {
-		return nil, failure(err)
+	var result struct {
+		SuccessList []struct{}
+		FailList    []*struct{ Type string }
 	}
-	details := map[string]any{"request_id": request.RequestID}
+	requestID, e := s.api.post(ctx, "SingleBatchAppend", map[string]any{"List": []any{call}}, &result)
+	if e != nil {
+		return nil, e
+	}
+	details := map[string]any{"request_id": requestID}
 	if params != "" {
 		details["phone_param"] = form
 	}
 	switch {
 	case len(result.FailList) > 0 && result.FailList[0] != nil:
-		failed := volcengine.StringValue(result.FailList[0].Type)
+		failed := result.FailList[0].Type
 		if failed == duplicateItem {
 			details["duplicate"] = true
 			return details, nil
 		}
-		return nil, refusal(failed, "the call was refused", request.RequestID)
+		return nil, refusal(failed, "the call was refused", requestID)
 	case len(result.SuccessList) > 0:
 		return details, nil
 	default:
@@ -117,14 +115,10 @@ const unusedID = "00000000-0000-0000-0000-000000000000"
 
 // Probe implements channels.Prober. It asks for a call that was never made.
 func (s *sender) Probe(ctx context.Context) error {
-	request, _ := s.sdk.QuerySingleInfoRequest((&vms.QuerySingleInfoInput{}).SetSingleOpenId(unusedID))
-	request.SetContext(ctx)
-	err := request.Send()
-	if err == nil {
-		return nil
-	}
-	e := failure(err)
+	_, e := s.api.post(ctx, querySingleInfo, map[string]any{"SingleOpenId": unusedID}, &struct{}{})
 	switch {
+	case e == nil:
+		return nil
 	case e.Class == channels.Permanent, e.Unlisted:
 		return nil // the vendor accepts the credentials and refuses the id
 	case e.Class == channels.Uncertain:
