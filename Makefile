@@ -34,6 +34,7 @@ run: ## Run the service with config.yaml
 
 .PHONY: dev
 dev: ## Try the service (needs only Go)
+	@echo "Building. The first time Go downloads what it needs and builds for some minutes."
 	go run . dev
 
 .PHONY: deps
@@ -82,7 +83,7 @@ bench-check: deps ## Measure, and compare with the committed results.json
 	go run ./internal/test/bench -against internal/test/bench/results.json
 
 .PHONY: lint
-lint: ## Run the linters, which also check the table of allowed imports
+lint: lint-workflows ## Run the linters, which also check the table of allowed imports
 	$(LINT) run ./...
 	cd client && go tool -modfile=../internal/tools/go.mod golangci-lint run ./...
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the files of a release in the folder dist: for each platform an archive with the static
+# Makes the files of a release in the folder $DIST (dist): for each platform an archive with the static
 # binary and the licences, then a bill of materials (CycloneDX) and the checksums.
 #
 #   deploy/release.sh VERSION PLATFORM...     PLATFORM is such as linux/amd64
@@ -11,7 +11,7 @@ version=$1
 shift
 name=sealos-notify
 cd "$(dirname "$0")/.."
-dist=$PWD/dist
+dist=${DIST:-$PWD/dist}
 rm -rf "$dist"
 mkdir -p "$dist"
 work=$(mktemp -d)
