@@ -74,14 +74,14 @@ func TestRequestsAreThoseOfTheSDK(t *testing.T) {
 			func(t *testing.T, s *sender) error {
 				_, err := s.Send(t.Context(), channels.Message{
 					DeliveryID: id, Recipient: channels.Recipient{Type: "phone", Value: "+8613800138000"},
-					TemplateCode: "T <1> 中文", Params: json.RawMessage(`{"host": "db & 0"}`),
+					TemplateCode: "T <1> 中文", Params: json.RawMessage(`{"host":"db 0"}`),
 				})
 				return err
 			},
 			func(sdk *vms.VMS) *request.Request {
 				r, _ := sdk.SingleBatchAppendRequest(&vms.SingleBatchAppendInput{List: []*vms.ListForSingleBatchAppendInput{
 					(&vms.ListForSingleBatchAppendInput{}).SetPhone("13800138000").SetType(resourceTTS).SetResource("T <1> 中文").
-						SetNumberPoolNo("NP1").SetSingleOpenId(id.String()).SetPhoneParam(`{"host": "db & 0"}`),
+						SetNumberPoolNo("NP1").SetSingleOpenId(id.String()).SetPhoneParam(`{"host":"db 0"}`),
 				}})
 				return r
 			},

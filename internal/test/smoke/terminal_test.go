@@ -314,6 +314,8 @@ func hostileService(t *testing.T, status int, mediaType string, document any) st
 				answer = page
 			} else if list == "erase" {
 				answer = map[string]any{"deliveries": 1} // it has numbers only
+			} else if list == "ack" {
+				answer = map[string]any{"changed": true, "incident": fields}
 			}
 		}
 		w.Header().Set("Content-Type", mediaType)
