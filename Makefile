@@ -59,7 +59,7 @@ pictures: deps ## Take the README's pictures anew, of `dev` in a real Chromium
 	cd internal/test/browser/screenshots && cp dev-overview.png dev-card.png dev-dead.png $(CURDIR)/docs/pictures
 
 .PHONY: test-manifests
-test-manifests: deps ## Apply deploy/kubernetes to a real API server (first run: 10 minutes or more, builds Kubernetes)
+test-manifests: deps ## Apply deploy/kubernetes and the chart to a real API server (first run: 10 minutes or more, builds Kubernetes)
 	$(WITH_PG) go test -tags cluster -count=1 -timeout 60m ./internal/test/clustertest
 
 .PHONY: race
@@ -99,9 +99,10 @@ outdated: ## Show which direct dependencies and tools are behind, in every modul
 			go list -f '{{if not .Module.Main}}{{.Module.Path}}{{end}}' tool 2>/dev/null); done | grep . | sort -u || true
 
 .PHONY: generate
-generate: ## Regenerate files (OpenAPI, configuration reference)
+generate: ## Regenerate files (OpenAPI, configuration reference, the chart's alerts)
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1 -update
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1 -update
+	cp deploy/prometheus/rules.yaml deploy/helm/sealos-notify/rules.yaml
 
 .PHONY: verify
 verify: deps ## Check that generated files and go.mod are current, and openapi.yaml with its linters
@@ -118,7 +119,7 @@ verify: deps ## Check that generated files and go.mod are current, and openapi.y
 RELEASES ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
 .PHONY: release
-release: lint-workflows ## Make the files of a release of VERSION in dist: archives, checksums, bill of materials
+release: lint-workflows ## Make the files of a release of VERSION in dist: chart, archives, checksums, bill of materials
 	deploy/release.sh $(VERSION) $(RELEASES)
 
 .PHONY: release-dry

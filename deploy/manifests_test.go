@@ -49,7 +49,7 @@ func TestNothingIsForTheWholeCluster(t *testing.T) {
 // Two replicas that start at different times run the same version.
 func TestImageHasAVersion(t *testing.T) {
 	t.Parallel()
-	require.Regexp(t, `:\d+\.\d+\.\d+$`, readDeployment(t).Spec.Template.Spec.Containers[0].Image)
+	require.Regexp(t, `:v\d+\.\d+\.\d+$`, readDeployment(t).Spec.Template.Spec.Containers[0].Image)
 }
 
 // selecting is an object that selects pods or Services by their labels.
@@ -105,6 +105,14 @@ func TestManifestsFitTogether(t *testing.T) {
 	require.Equal(t, 9464, ports[monitor.Spec.Endpoints[0].Port])
 }
 
+// autoscaler has the fields of the HorizontalPodAutoscaler that the tests read.
+type autoscaler struct {
+	Spec struct {
+		MinReplicas int `yaml:"minReplicas"`
+		MaxReplicas int `yaml:"maxReplicas"`
+	}
+}
+
 // The connections of all replicas, and of the additional one during an update, fit
 // into a PostgreSQL with default settings.
 func TestConnectionsFitIntoTheDatabase(t *testing.T) {
@@ -116,11 +124,7 @@ func TestConnectionsFitIntoTheDatabase(t *testing.T) {
 		}
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(one[configMap](t, "kubernetes", "configmap.yaml").Data["config.yaml"]), &config))
-	scaler := one[struct {
-		Spec struct {
-			MaxReplicas int `yaml:"maxReplicas"`
-		}
-	}](t, "kubernetes", "horizontalpodautoscaler.yaml")
+	scaler := one[autoscaler](t, "kubernetes", "horizontalpodautoscaler.yaml")
 	replicas := scaler.Spec.MaxReplicas + readDeployment(t).Spec.Strategy.RollingUpdate.MaxSurge
 	require.NotZero(t, config.Database.MaxOpenConns)
 	require.LessOrEqual(t, replicas*(config.Database.MaxOpenConns+1), maxConnections-reserved)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
-	"path"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,59 +12,26 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/test/harness"
+	"github.com/labring/sealos-notify/internal/test/kubelet"
 	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
 // deployment has the fields of the Deployment that the tests read.
 type deployment struct {
 	Spec struct {
+		Replicas int
 		Selector struct {
 			MatchLabels map[string]string `yaml:"matchLabels"`
 		}
 		Strategy struct {
 			RollingUpdate struct {
-				MaxSurge int `yaml:"maxSurge"`
+				MaxSurge       int `yaml:"maxSurge"`
+				MaxUnavailable int `yaml:"maxUnavailable"`
 			} `yaml:"rollingUpdate"`
 		}
 		Template struct {
 			Metadata struct{ Labels map[string]string }
-			Spec     pod
-		}
-	}
-}
-
-type pod struct {
-	Grace           int `yaml:"terminationGracePeriodSeconds"`
-	SecurityContext struct {
-		RunAsUser  int `yaml:"runAsUser"`
-		RunAsGroup int `yaml:"runAsGroup"`
-	} `yaml:"securityContext"`
-	Containers []struct {
-		Image string
-		Args  []string
-		Env   []struct{ Name, Value string }
-		Ports []struct {
-			Name          string
-			ContainerPort int `yaml:"containerPort"`
-		}
-		Lifecycle struct {
-			PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
-		}
-		Resources struct {
-			Requests, Limits map[string]string
-		}
-		VolumeMounts []struct {
-			Name      string
-			MountPath string `yaml:"mountPath"`
-		} `yaml:"volumeMounts"`
-	}
-	Volumes []struct {
-		Name      string
-		ConfigMap struct{ Name string } `yaml:"configMap"`
-		Secret    struct {
-			SecretName string `yaml:"secretName"`
-			Items      []struct{ Key, Path string }
+			Spec     kubelet.Pod
 		}
 	}
 }
@@ -83,52 +49,24 @@ func readDeployment(t *testing.T) deployment {
 	return d
 }
 
-// secrets returns the secrets that the documentation tells an operator to create.
-func secrets(password string) map[string]map[string]string {
-	return map[string]map[string]string{
-		"sealos-notify-api-auth":      {"apps.yaml": "apps: [{appId: notify-console, appSecret: a-long-random-secret-of-the-console}]"},
-		"sealos-notify-feishu":        {"app-id": "cli_xxxxxxxxxxxxxxxx", "app-secret": "xxxxxxxxxxxxxxxx"},
-		"sealos-notify-pg-postgresql": {"postgres-password": password, "password": "of another user"},
-	}
-}
-
-// container returns a command that runs the container as the kubelet would: with its
-// mounted files, arguments and environment. The command is put before its arguments.
-func (p pod) container(t *testing.T, password string, command ...string) *exec.Cmd {
+// mountable returns the ConfigMap, and the secrets that the documentation tells an operator to
+// create.
+func mountable(t *testing.T, password string) kubelet.Mountable {
 	t.Helper()
-	root := harness.NewRoot(t)
-	mounted := map[string]string{}
-	for _, m := range p.Containers[0].VolumeMounts {
-		mounted[m.Name] = m.MountPath
-	}
 	config := one[configMap](t, "kubernetes", "configmap.yaml")
-	for _, v := range p.Volumes {
-		require.Contains(t, mounted, v.Name)
-		content := secrets(password)[v.Secret.SecretName]
-		if v.ConfigMap.Name != "" {
-			require.Equal(t, config.Metadata.Name, v.ConfigMap.Name)
-			content = config.Data
-		}
-		require.NotEmpty(t, content, "volume %s", v.Name)
-		if len(v.Secret.Items) == 0 {
-			for key, value := range content {
-				root.Write(path.Join(mounted[v.Name], key), value)
-			}
-		}
-		for _, item := range v.Secret.Items {
-			root.Write(path.Join(mounted[v.Name], item.Path), content[item.Key])
-		}
+	return kubelet.Mountable{
+		ConfigMaps: map[string]map[string]string{config.Metadata.Name: config.Data},
+		Secrets: map[string]map[string]string{
+			"sealos-notify-api-auth":      {"apps.yaml": "apps: [{appId: notify-console, appSecret: a-long-random-secret-of-the-console}]"},
+			"sealos-notify-feishu":        {"app-id": "cli_xxxxxxxxxxxxxxxx", "app-secret": "xxxxxxxxxxxxxxxx"},
+			"sealos-notify-pg-postgresql": {"postgres-password": password, "password": "of another user"},
+		},
 	}
-	c := root.Program(append(command, p.Containers[0].Args...)...)
-	for _, e := range p.Containers[0].Env {
-		c.Env = append(c.Env, e.Name+"="+e.Value)
-	}
-	return c
 }
 
 func TestPodConfiguration(t *testing.T) {
 	t.Parallel()
-	check := readDeployment(t).Spec.Template.Spec.container(t, "canary", "config", "check")
+	check := readDeployment(t).Spec.Template.Spec.Command(t, mountable(t, "canary"), "config", "check")
 	output, err := check.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	require.Contains(t, string(output), "is valid")
@@ -144,7 +82,7 @@ func TestPodStopsWithinItsGracePeriod(t *testing.T) {
 	t.Parallel()
 	db := testdb.New(t)
 	p := readDeployment(t).Spec.Template.Spec
-	serve := p.container(t, db.Password)
+	serve := p.Command(t, mountable(t, db.Password))
 	serve.Env = append(serve.Env, "DATABASE_HOST="+db.Host, fmt.Sprintf("DATABASE_PORT=%d", db.Port),
 		"DATABASE_USER="+db.User, "DATABASE_DBNAME="+db.DBName, "SERVER_ADDRESS=127.0.0.1:0", "METRICS_ADDRESS=127.0.0.1:0")
 	longest := p.Containers[0].Lifecycle.PreStop.Sleep.Seconds + int(longestStop(t, serve).Seconds())

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the files of a release in the folder $DIST (dist): for each platform an archive with the static
-# binary and the licences, then a bill of materials (CycloneDX) and the checksums.
+# Makes the files of a release in the folder $DIST (dist): the Helm chart, for each platform an archive with
+# the static binary and the licences, then a bill of materials (CycloneDX) and the checksums.
 #
 #   deploy/release.sh VERSION PLATFORM...     PLATFORM is such as linux/amd64
 #
@@ -18,6 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 when=$(git log -1 --format=%cI)
 
+deploy/chart.sh "$version" "$dist" # first: it refuses a version that is none
 go run ./deploy/licenses "$work/licenses" >/dev/null
 for platform; do
 	os=${platform%/*}

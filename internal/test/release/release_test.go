@@ -42,16 +42,20 @@ func TestRelease(t *testing.T) {
 	for _, entry := range entries {
 		files = append(files, entry.Name())
 	}
-	require.Equal(t, []string{"checksums.txt", "sealos-notify_" + version + ".cdx.json", name + ".tar.gz"}, files)
+	require.Equal(t, []string{"checksums.txt", "sealos-notify-0.1.0.tgz", "sealos-notify_" + version + ".cdx.json", name + ".tar.gz"}, files)
 
 	t.Run("checksums", func(t *testing.T) {
 		t.Parallel()
 		sums := strings.Split(strings.TrimSpace(string(read(t, filepath.Join(dist, files[0])))), "\n")
-		require.Len(t, sums, 2)
+		require.Len(t, sums, 3)
 		for i, line := range sums {
 			sum := sha256.Sum256(read(t, filepath.Join(dist, files[i+1])))
 			require.Equal(t, hex.EncodeToString(sum[:])+"  "+files[i+1], line)
 		}
+	})
+	t.Run("chart", func(t *testing.T) { // deploy has its tests
+		t.Parallel()
+		require.Contains(t, unpack(t, filepath.Join(dist, files[1])), "sealos-notify/values.schema.json")
 	})
 	t.Run("archive", func(t *testing.T) {
 		t.Parallel()
@@ -70,7 +74,7 @@ func TestRelease(t *testing.T) {
 			BOMFormat  string
 			Components []struct{ Name, Version, Purl string }
 		}
-		require.NoError(t, json.Unmarshal(read(t, filepath.Join(dist, files[1])), &bill))
+		require.NoError(t, json.Unmarshal(read(t, filepath.Join(dist, files[2])), &bill))
 		require.Equal(t, "CycloneDX", bill.BOMFormat)
 		found := map[string]bool{}
 		for _, component := range bill.Components {
