@@ -7,7 +7,7 @@ BINARY  ?= sealos-notify
 TAGS    := grpcnotrace
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=internal/tools/go.mod golangci-lint
-# Node's programs, by npm: the linters of openapi.yaml, TypeScript.
+# Node's programs, by npm: the linters of openapi.yaml, TypeScript, Standard Webhooks' library.
 NODE    := internal/tools/node
 NODEBIN := $(CURDIR)/$(NODE)/node_modules/.bin
 # Runs a command beside a private PostgreSQL server, or on the one of TEST_DATABASE_URL.

@@ -1,12 +1,16 @@
 package smoke
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,8 +30,37 @@ type eventRequest struct {
 	body   []byte
 }
 
+// javascript runs the line of docs/events.md that verifies an event, with Standard Webhooks' own library, which make deps
+// installs, and returns the event.
+func (got eventRequest) javascript(t *testing.T, secret string) (map[string]any, error) {
+	t.Helper()
+	line := harness.Blocks(t, "docs/events.md", "## What comes", "js")[0]
+	cmd := limit.Command(t, limit.Wait, "node", "-e", `
+		const { Webhook } = require("standardwebhooks")
+		const { headers, body } = JSON.parse(require("fs").readFileSync(0, "utf8"))
+		`+line+`
+		console.log(JSON.stringify(event))`)
+	headers := map[string]string{}
+	for name := range got.header {
+		headers[name] = got.header.Get(name)
+	}
+	input, err := json.Marshal(map[string]any{"headers": headers, "body": string(got.body)})
+	require.NoError(t, err)
+	cmd.Stdin = bytes.NewReader(input)
+	cmd.Env = append(cmd.Environ(), "NOTIFY_SECRET="+secret, "NODE_PATH="+filepath.Join(harness.Project(), "internal/tools/node/node_modules"))
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit)
+		return nil, errors.New(string(exit.Stderr))
+	}
+	var event map[string]any
+	require.NoError(t, json.Unmarshal(out, &event))
+	return event, nil
+}
+
 // An app is told what became of its notifications, over HTTPS with a private CA, and verifies that by
-// Standard Webhooks' own library.
+// Standard Webhooks' own libraries for Go and JavaScript.
 func TestEvents(t *testing.T) {
 	harness.EachEngine(t, func(t *testing.T, w *harness.World) {
 		requests := make(chan eventRequest, 1000)
@@ -48,13 +81,18 @@ func TestEvents(t *testing.T) {
 		verify := func(secrets ...string) map[string]any {
 			t.Helper()
 			got := limit.Receive(t, requests, "an event")
+			var event map[string]any
+			require.NoError(t, json.Unmarshal(got.body, &event))
 			for _, secret := range secrets {
 				verifier, err := standardwebhooks.NewWebhook(secret)
 				require.NoError(t, err)
 				require.NoError(t, verifier.Verify(got.body, got.header))
+				verified, err := got.javascript(t, secret)
+				require.NoError(t, err)
+				require.Equal(t, event, verified)
+				_, err = eventRequest{got.header, append([]byte(" "), got.body...)}.javascript(t, secret)
+				require.ErrorContains(t, err, "No matching signature found")
 			}
-			var event map[string]any
-			require.NoError(t, json.Unmarshal(got.body, &event))
 			return event
 		}
 		id := r.Send("k", 1)
