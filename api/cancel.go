@@ -8,7 +8,11 @@ const cancelDescription = "Deliveries that wait for their first attempt or for a
 
 type cancelOutput struct{ Body notificationView }
 
-func (s *Server) cancelNotification(ctx context.Context, in *getNotificationInput) (*cancelOutput, error) {
+type cancelInput struct {
+	ID string `path:"id" doc:"id of the notification"`
+}
+
+func (s *Server) cancelNotification(ctx context.Context, in *cancelInput) (*cancelOutput, error) {
 	n, err := s.notificationOf(ctx, in.ID)
 	if err != nil {
 		return nil, err

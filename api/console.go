@@ -197,7 +197,7 @@ func (c consoleAPI) Cancel(ctx context.Context, id string) error {
 	if err := maySend(ctx); err != nil {
 		return err
 	}
-	_, err := c.s.cancelNotification(ctx, &getNotificationInput{ID: id})
+	_, err := c.s.cancelNotification(ctx, &cancelInput{ID: id})
 	return err
 }
 

@@ -58,6 +58,18 @@ func answerList[R any](ctx context.Context, s *Server, l list[R]) (*listOutput, 
 	return &listOutput{w.answer}, nil
 }
 
+// answerObject answers an object that has no list.
+func answerObject(v any) (*listOutput, error) {
+	var text bytes.Buffer
+	if err := encode(&text, v); err != nil {
+		return nil, err
+	}
+	return &listOutput{func(ctx huma.Context) {
+		ctx.SetHeader(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		_, _ = text.WriteTo(ctx.BodyWriter())
+	}}, nil
+}
+
 // takeList waits until another list may be read for the caller, see maxLists.
 func (s *Server) takeList(ctx context.Context) (giveBack func(), err error) {
 	return s.lists.Take(ctx, callerOf(ctx).AppID, 1)

@@ -266,7 +266,8 @@ func (s *Server) send(ctx context.Context, r accepting.Request) (*sendOutput, er
 }
 
 type getNotificationInput struct {
-	ID string `path:"id" doc:"id of the notification"`
+	ID    string `path:"id" doc:"id of the notification"`
+	Tasks bool   `query:"tasks" default:"true" doc:"false: without the deliveries, to see how far it is"`
 }
 
 func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) (*listOutput, error) {
@@ -277,6 +278,9 @@ func (s *Server) getNotification(ctx context.Context, in *getNotificationInput) 
 	v := viewNotification(ctx, n)
 	if v.Incident, err = s.incidentOf(ctx, n.IncidentID); err != nil {
 		return nil, err
+	}
+	if !in.Tasks {
+		return answerObject(v)
 	}
 	v.Tasks = []deliveryView{}
 	return answerList(ctx, s, s.deliveriesOf(n.ID, uuid.Nil, 0, v))

@@ -417,6 +417,14 @@ func TestGetNotification(t *testing.T) {
 			"nextRetryAt": null, "kind": "", "lastCode": "", "lastError": "", "details": null,
 			"createdAt": "2026-01-01T19:04:05.678901Z", "updatedAt": "2026-01-01T19:04:05.678901Z"}]
 	}`, n.ID, b.store.deliveries[0].ID), a.text)
+
+	without := b.call(t, request{method: "GET", path: "/api/v1/notifications/" + n.ID.String() + "?tasks=false", app: "sender"})
+	require.Equal(t, 200, without.status)
+	require.Equal(t, "application/json", without.header.Get("Content-Type"))
+	whole := a.json(t)
+	delete(whole, "tasks")
+	require.Equal(t, whole, without.json(t))
+	require.Equal(t, 400, b.call(t, request{method: "GET", path: "/api/v1/notifications/" + n.ID.String() + "?tasks=no", app: "sender"}).status)
 }
 
 func TestNotificationsOfOthersDoNotExist(t *testing.T) {

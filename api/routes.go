@@ -36,7 +36,7 @@ func (s *Server) notificationRoutes(api huma.API) {
 	}, s.sendNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}", id: "getNotification", role: RoleSend,
-		summary: "Read a notification with its deliveries", description: readDescription, answer: notificationView{}, errors: []int{404},
+		summary: "Read a notification with its deliveries", description: readDescription, answer: notificationView{}, errors: []int{400, 404},
 	}, s.getNotification)
 	addRoute(s, api, route{
 		method: http.MethodGet, path: notifications + "/{id}/deliveries", id: "listDeliveries", role: RoleSend,

@@ -136,7 +136,7 @@ type Notification struct {
 	Resolved       bool           `json:"resolved"`             // what the thread is about is over
 	Withheld       map[string]int `json:"withheld,omitempty"`   // deliveries that were cancelled when they were made, by code
 	IncidentID     string         `json:"incidentId,omitempty"` // that it has opened, or belongs to; empty: none
-	Incident       *Incident      `json:"incident,omitempty"`   // only in the answer of Client.Notification
+	Incident       *Incident      `json:"incident,omitempty"`   // only in the answers of Client.Notification and Client.Progress
 	Test           bool           `json:"test"`                 // made by Client.TestTemplate, or with a test secret
 	CreatedAt      time.Time      `json:"createdAt"`
 	UpdatedAt      time.Time      `json:"updatedAt"`
@@ -170,11 +170,21 @@ func (c *Client) Send(ctx context.Context, r SendRequest) (Accepted, error) {
 	return a, err
 }
 
-// Notification reads a notification with its deliveries.
+// Notification reads a notification with all its deliveries. Progress reads it without them.
 func (c *Client) Notification(ctx context.Context, id string) (Notification, error) {
 	var n Notification
 	_, err := c.do(ctx, call{
 		method: http.MethodGet, path: "/api/v1/notifications/" + url.PathEscape(id), repeatable: true,
+	}, &n)
+	return n, err
+}
+
+// Progress reads a notification without its deliveries, of which a group may have a million: its status and
+// its counts.
+func (c *Client) Progress(ctx context.Context, id string) (Notification, error) {
+	var n Notification
+	_, err := c.do(ctx, call{
+		method: http.MethodGet, path: "/api/v1/notifications/" + url.PathEscape(id), query: url.Values{"tasks": {"false"}}, repeatable: true,
 	}, &n)
 	return n, err
 }

@@ -23,10 +23,10 @@ const (
 )
 
 // await waits until a notification has ended, and prints its result.
-func (s *session) await(ctx context.Context, id, key string, timeout time.Duration) error {
+func (s *session) await(ctx context.Context, id string, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	n, err := s.poll(ctx, id, key)
+	n, err := s.poll(ctx, id)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{fmt.Errorf("notification %s has not ended after %s: %s; it goes on", id, timeout, progressText(n)), exitUnreachable}
@@ -51,22 +51,17 @@ func (s *session) await(ctx context.Context, id, key string, timeout time.Durati
 }
 
 // poll reads the notification until it has ended, and shows its counts. It returns
-// what it read last. It looks the notification up by its key, because lists leave
-// out the deliveries, and there may be thousands of them.
-func (s *session) poll(ctx context.Context, id, key string) (n client.Notification, err error) {
+// what it read last.
+func (s *session) poll(ctx context.Context, id string) (n client.Notification, err error) {
 	view := newLiveView(s.progress)
 	defer view.end()
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
-		page, err := s.api.Notifications(ctx, client.NotificationQuery{Key: key})
+		read, err := s.api.Progress(ctx, id)
 		switch {
 		case err == nil:
-			for _, found := range page.Notifications { // an administrator sees those of other apps with the same key
-				if found.ID == id {
-					n = found
-				}
-			}
+			n = read
 			view.show(progressText(n))
-			if n.ID != "" && n.Ended() {
+			if n.Ended() {
 				return n, nil
 			}
 		case ExitCode(err) == exitUnreachable: // it may be restarting

@@ -71,7 +71,7 @@ func (f waitFlags) follow(ctx context.Context, s *session, accepted client.Accep
 		return s.print(accepted, func(w io.Writer) { announce(w, accepted, key) })
 	}
 	announce(s.progress, accepted, key)
-	return s.await(ctx, accepted.NotificationID, key, f.Timeout.Duration)
+	return s.await(ctx, accepted.NotificationID, f.Timeout.Duration)
 }
 
 func announce(w io.Writer, a client.Accepted, key string) {

@@ -33,7 +33,7 @@ var operations = map[string]struct {
 		return err
 	}, client.Accepted{}},
 	"getNotification": {func(ctx context.Context, c *client.Client) error {
-		_, err := c.Notification(ctx, "X")
+		_, err := c.Progress(ctx, "X")
 		return err
 	}, client.Notification{}},
 	"listDeliveries": {func(ctx context.Context, c *client.Client) error {
