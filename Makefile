@@ -99,8 +99,9 @@ outdated: ## Show which direct dependencies and tools are behind, in every modul
 			go list -f '{{if not .Module.Main}}{{.Module.Path}}{{end}}' tool 2>/dev/null); done | grep . | sort -u || true
 
 .PHONY: generate
-generate: ## Regenerate files (OpenAPI, configuration reference, the chart's alerts)
+generate: $(NODE)/node_modules/.package-lock.json ## Regenerate files (OpenAPI, its TypeScript types, configuration reference, the chart's alerts)
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1 -update
+	$(NODEBIN)/openapi-typescript api/openapi.yaml -o client/typescript/src/openapi.ts
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1 -update
 	cp deploy/prometheus/rules.yaml deploy/helm/sealos-notify/rules.yaml
 
@@ -109,11 +110,18 @@ verify: deps ## Check that generated files and go.mod are current, and openapi.y
 	go test ./api -run '^TestOpenAPIIsCommitted$$' -count=1
 	cd api && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODEBIN)/redocly lint openapi.yaml
 	cd api && $(NODEBIN)/spectral lint --fail-severity=hint openapi.yaml
+	$(NODEBIN)/openapi-typescript api/openapi.yaml -o client/typescript/src/openapi.ts --check
 	go test ./config -run '^TestDocumentationIsCurrent$$' -count=1
 	go test ./api/console -run '^TestVendoredFiles$$' -count=1
 	go run ./deploy/licenses >/dev/null
 	@git ls-files '*go.mod' | while read -r file; do (cd $$(dirname $$file) && echo "tidy $$file" && go mod tidy -diff) || exit 1; done
 	go mod verify
+
+.PHONY: typescript
+typescript: $(NODE)/node_modules/.package-lock.json ## Make the npm package of the TypeScript client in dist
+	$(NODEBIN)/tsc -p client/typescript
+	mkdir -p dist
+	npm pack ./client/typescript --pack-destination dist
 
 # What a release is made for.
 RELEASES ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
