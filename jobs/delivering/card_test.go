@@ -29,8 +29,7 @@ func (heard) Listen(ctx context.Context, _ channels.Events) error {
 
 // useCards gives the test channel a board whose cards have buttons.
 func useCards(b *jobstest.Bundle) *board {
-	var v *board
-	v = useBoard(b, func(s *settings.Settings) {
+	v := useBoard(b, func(s *settings.Settings) {
 		p, _ := s.Registry.Provider("test")
 		p.Type.MsgTypes = []channels.MsgType{{Name: "text", Format: channels.FormatText}, {Name: "card", Format: channels.FormatJSON, Buttons: true}}
 		p.Sender = heard{p.Sender.(*board)}
