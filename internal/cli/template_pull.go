@@ -163,7 +163,8 @@ func save(dir string, refused []change) error {
 		if err != nil {
 			return err
 		}
-		file, err := os.OpenFile(filepath.Join(dir, url.PathEscape(change.Name)+".yaml"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		path := filepath.Join(dir, url.PathEscape(change.Name)+".yaml")
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // the user names the folder
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
