@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -302,9 +303,12 @@ func hostileService(t *testing.T, status int, mediaType string, document any) st
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := document
 		if fields, is := document.(map[string]any); is && status == http.StatusOK {
+			// Of an incident, what is next is no text.
+			incident := maps.Clone(fields)
+			delete(incident, "next")
 			parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 			if list := parts[len(parts)-1]; r.Method == http.MethodGet && (len(parts) == 3 || list == "versions") {
-				page := map[string]any{list: []any{fields}, "entries": []any{fields}}
+				page := map[string]any{list: []any{incident}, "entries": []any{fields}}
 				if list != "versions" {
 					page["next"] = hostileText
 				}
@@ -315,7 +319,7 @@ func hostileService(t *testing.T, status int, mediaType string, document any) st
 			} else if list == "erase" {
 				answer = map[string]any{"deliveries": 1} // it has numbers only
 			} else if list == "ack" {
-				answer = map[string]any{"changed": true, "incident": fields}
+				answer = map[string]any{"changed": true, "incident": incident}
 			}
 		}
 		w.Header().Set("Content-Type", mediaType)
