@@ -325,7 +325,7 @@ func TestKillWhileIncidentsEscalate(t *testing.T) {
 					continue
 				}
 				people.Go(func() {
-					s.run(rand.N(7 * time.Second)) //nolint:gosec // a person's time is no secret
+					s.run(rand.N(7 * time.Second))
 					s.acknowledge(id)
 					mu.Lock()
 					defer mu.Unlock()
