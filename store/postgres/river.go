@@ -77,7 +77,7 @@ const (
 	// anyWaiting is whether a job waits, due or not. Its ORDER BY is for the planner, as that of lines.
 	anyWaiting = `SELECT count(*) > 0 FROM unnest('{available,retryable,scheduled}'::river_job_state[]) AS s(state),
 		LATERAL (SELECT j.queue FROM river_job j WHERE j.state = s.state ORDER BY j.queue LIMIT 1) AS first`
-	countRunning      = `SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_at < $1`
+	countRunning = `SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_at < $1`
 	// runningJobs are the jobs that run with the client $1, which is the last that took them.
 	runningJobs = `SELECT id, attempt FROM river_job
 		WHERE state = 'running' AND kind = 'deliver' AND attempted_by[array_upper(attempted_by, 1)] = $1`
