@@ -2,8 +2,12 @@ package client
 
 import (
 	"context"
+	"errors"
 	"iter"
 )
+
+// errSamePage is the error of a list that would never end.
+var errSamePage = errors.New("the service says that the next page is the one that it has answered with")
 
 // all yields the items of a list, reading page after page. An error ends it: it comes with a zero item.
 func all[T any, Cursor comparable](first Cursor, page func(after Cursor) (items []T, next Cursor, err error)) iter.Seq2[T, error] {
@@ -21,7 +25,12 @@ func all[T any, Cursor comparable](first Cursor, page func(after Cursor) (items 
 					return
 				}
 			}
-			if next == last {
+			switch next {
+			case last:
+				return
+			case after:
+				var none T
+				yield(none, errSamePage)
 				return
 			}
 			after = next

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -176,6 +177,9 @@ func (c replayEndpoint) Run(ctx context.Context, s *session) error {
 		total = client.Replayed{Events: total.Events + replayed.Events, Next: replayed.Next}
 		if replayed.Next == "" {
 			break
+		}
+		if replayed.Next == r.After {
+			return errors.New("the service says that the next events are those that it has answered with")
 		}
 	}
 	return s.print(total, func(w io.Writer) { fmt.Fprintf(w, "%d events are told again.\n", total.Events) })

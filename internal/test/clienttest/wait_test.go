@@ -106,6 +106,14 @@ func TestAll(t *testing.T) {
 		}
 		require.ErrorContains(t, failed, client.CodeNotFound, "an error ends the list")
 		require.Equal(t, "after=3&limit=500", s.requests[1].URL.RawQuery)
+
+		again := answer(200, `{"kinds":[{"name":"a"}],"next":"a"}`)
+		c, s = setup(t, again, again)
+		for _, err := range c.AllKinds(t.Context()) {
+			failed = err
+		}
+		require.ErrorContains(t, failed, "the next page is the one that it has answered with", "it would never end")
+		require.Len(t, s.requests, 2)
 	})
 }
 
