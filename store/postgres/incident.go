@@ -126,7 +126,7 @@ func (s *Store) ForgetCards(ctx context.Context, deliveries []uuid.UUID) error {
 		return nil
 	}
 	ids := encodable(deliveries)
-	if _, err := s.change(ctx, ids, nil, `UPDATE deliveries SET card = '' WHERE id = ANY ($1) RETURNING id`, ids); err != nil {
+	if _, err := s.change(ctx, ids, `UPDATE deliveries SET card = '' WHERE id = ANY ($1) RETURNING id`, ids); err != nil {
 		return fmt.Errorf("forget cards: %w", err)
 	}
 	return nil

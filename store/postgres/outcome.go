@@ -138,7 +138,7 @@ var moveDeliveries = `
 // MoveDeliveries implements store.Deliveries.
 func (s *Store) MoveDeliveries(ctx context.Context, batch []store.Move) ([]bool, error) {
 	ids := column(batch, func(m *store.Move) [16]byte { return m.DeliveryID })
-	moved, err := s.change(ctx, ids, nil, moveDeliveries, ids,
+	moved, err := s.change(ctx, ids, moveDeliveries, ids,
 		column(batch, func(m *store.Move) int64 { return m.JobID }),
 		column(batch, func(m *store.Move) string { return m.NextProvider }),
 		column(batch, func(m *store.Move) string { return m.Line }))
@@ -180,7 +180,7 @@ const reopen = `
 // Reopen implements store.Deliveries.
 func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts int) (bool, error) {
 	ids := [][16]byte{id}
-	changed, err := s.change(ctx, ids, nil, reopen, ids, jobID, attempts, store.Now())
+	changed, err := s.change(ctx, ids, reopen, ids, jobID, attempts, store.Now())
 	if err != nil {
 		return false, fmt.Errorf("reopen delivery %s: %w", id, err)
 	}
@@ -230,14 +230,13 @@ func (s *Store) CloseOrphans(ctx context.Context, batch []store.Closing) ([]bool
 }
 
 // change locks the notifications of the deliveries and runs a statement that returns the
-// ids of those that it changed. The items of those of the digests that have ended then end with them.
-// All are sent at once, as one implicit transaction.
-func (s *Store) change(ctx context.Context, deliveries, digests [][16]byte, sql string, args ...any) ([][16]byte, error) {
-	return changeIn(ctx, s.pool, deliveries, digests, nil, sql, args...)
+// ids of those that it changed. Both are sent at once, as one implicit transaction.
+func (s *Store) change(ctx context.Context, deliveries [][16]byte, sql string, args ...any) ([][16]byte, error) {
+	return changeIn(ctx, s.pool, deliveries, nil, nil, sql, args...)
 }
 
 // changeAndAsk is change, ends the turns of outcomes, and inserts the jobs of the questions about deliveries that it changed.
-// Without questions it is one round trip, as change is.
+// The items of those of the digests that have ended then end with them. Without questions it is one round trip, as change is.
 func (s *Store) changeAndAsk(
 	ctx context.Context, questions []store.Question, deliveries, digests [][16]byte, ended []store.Outcome, sql string, args ...any,
 ) (changed [][16]byte, err error) {
@@ -263,7 +262,7 @@ func (s *Store) changeAndAsk(
 	return changed, nil
 }
 
-// changeIn is change, on the pool or in a transaction.
+// changeIn is changeAndAsk without questions, on the pool or in a transaction.
 func changeIn(
 	ctx context.Context, db interface {
 		SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults

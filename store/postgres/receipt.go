@@ -43,7 +43,7 @@ func (s *Store) SetReceipts(ctx context.Context, batch []store.Received) ([]bool
 	if err != nil {
 		return nil, fmt.Errorf("find deliveries of receipts: %w", err)
 	}
-	changed, err := s.change(ctx, ids, nil, setReceipts, ids,
+	changed, err := s.change(ctx, ids, setReceipts, ids,
 		column(batch, func(r *store.Received) string { return string(r.Receipt) }),
 		column(batch, func(r *store.Received) string { return r.Code }),
 		column(batch, func(r *store.Received) time.Time { return r.At }),
