@@ -39,14 +39,15 @@ type cluster struct {
 	url       string
 	authority []byte // PEM
 	kubectl   string // path
+	helm      string // path
 }
 
 // start starts a cluster. It ends with the test.
 func start(t *testing.T) *cluster {
 	t.Helper()
-	etcd := build(t, "go.etcd.io/etcd/server/v3")
-	apiserver := build(t, "k8s.io/kubernetes/cmd/kube-apiserver")
-	c := &cluster{dir: t.TempDir(), kubectl: build(t, "k8s.io/kubernetes/cmd/kubectl")}
+	etcd := build(t, "kubernetes", "go.etcd.io/etcd/server/v3")
+	apiserver := buildKubernetes(t, "kube-apiserver")
+	c := &cluster{dir: t.TempDir(), kubectl: buildKubernetes(t, "kubectl")}
 
 	clients, peers := "http://"+freeAddress(t), "http://"+freeAddress(t)
 	run(t, etcd, "--log-level", "error", "--data-dir", c.path("etcd"), "--unsafe-no-fsync",
@@ -72,17 +73,33 @@ func start(t *testing.T) *cluster {
 	return c
 }
 
-// build returns the path of a program whose version the module kubernetes pins. Go
+// build returns the path of a program whose version the module in the folder pins. Go
 // builds it and keeps it in its cache.
-func build(t *testing.T, program string) string {
+func build(t *testing.T, folder, program string) string {
 	t.Helper()
-	cmd := limit.Command(t, buildLimit, "go", "tool", "-n", program)
-	cmd.Dir = "kubernetes"
+	return goCommand(t, folder, "", "tool", "-n", program)
+}
+
+// buildKubernetes is build for a program of Kubernetes. It knows its version, for which charts ask,
+// only when it is told at the build.
+func buildKubernetes(t *testing.T, program string) string {
+	t.Helper()
+	const module, folder = "k8s.io/kubernetes", "kubernetes"
+	version := goCommand(t, folder, "", "list", "-m", "-f", "{{.Version}}", module)
+	return goCommand(t, folder, "-ldflags=-X=k8s.io/component-base/version.gitVersion="+version, "tool", "-n", module+"/cmd/"+program)
+}
+
+// goCommand runs go in the folder and returns what it prints.
+func goCommand(t *testing.T, folder, flags string, args ...string) string {
+	t.Helper()
+	cmd := limit.Command(t, buildLimit, "go", args...)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" "+flags))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	path, err := cmd.Output()
+	out, err := cmd.Output()
 	require.NoError(t, err, stderr.String())
-	return strings.TrimSpace(string(path))
+	return strings.TrimSpace(string(out))
 }
 
 // run runs a program until the test ends. When the test fails it shows the end of the
@@ -140,12 +157,12 @@ func (c *cluster) do(t *testing.T, args ...string) string {
 	return output(t, c.command(t, args...))
 }
 
-// shell runs a script in the project's folder that calls kubectl.
+// shell runs a script in the project's folder that calls kubectl and helm.
 func (c *cluster) shell(t *testing.T, script string) {
 	t.Helper()
 	cmd := c.command(t)
 	cmd.Path, cmd.Args = "/bin/bash", []string{"bash", "-euo", "pipefail", "-c", script}
-	cmd.Env = append(cmd.Env, fmt.Sprintf("PATH=%s:%s", filepath.Dir(c.kubectl), os.Getenv("PATH")))
+	cmd.Env = append(cmd.Env, fmt.Sprintf("PATH=%s:%s:%s", filepath.Dir(c.kubectl), filepath.Dir(c.helm), os.Getenv("PATH")))
 	output(t, cmd)
 }
 
