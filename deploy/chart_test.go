@@ -24,10 +24,7 @@ import (
 	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
-const (
-	chart  = "helm/sealos-notify"
-	oldest = "1.30.0" // Kubernetes
-)
+const chart = "helm/sealos-notify"
 
 // Values files of the tests.
 var (
@@ -69,7 +66,7 @@ type object = map[string]any
 // rendered returns the objects of a release in the namespace ns-admin by "Kind/name".
 func rendered(t *testing.T, release string, flags ...string) map[string]object {
 	t.Helper()
-	text := helm(t, append([]string{"template", release, chart, "--kube-version", oldest, "--namespace", "ns-admin"}, flags...)...)
+	text := helm(t, append([]string{"template", release, chart, "--namespace", "ns-admin"}, flags...)...)
 	all := map[string]object{}
 	for decoder := yaml.NewDecoder(strings.NewReader(text)); ; {
 		var o object
@@ -168,15 +165,6 @@ func TestChartRules(t *testing.T) {
 	require.Equal(t, read(t, "prometheus/rules.yaml"), read(t, chart+"/rules.yaml"), "run make generate")
 }
 
-// An older Kubernetes would drop fields of the pod: it is refused.
-func TestChartNeedsKubernetes(t *testing.T) {
-	t.Parallel()
-	_, stderr, err := tryHelm(t, "template", "sealos-notify", chart, "--kube-version", "1.29.9")
-	require.Error(t, err)
-	require.Contains(t, stderr, "requires kubeVersion: >=1.30.0-0")
-	rendered(t, "sealos-notify", "--kube-version", "v1.31.2-eks-a737599")
-}
-
 func TestChartLint(t *testing.T) {
 	t.Parallel()
 	for _, flags := range [][]string{nil, {"--values", small}, {"--values", everything}} {
@@ -216,7 +204,7 @@ func TestChartRefusesValues(t *testing.T) {
 	} {
 		t.Run(flag, func(t *testing.T) {
 			t.Parallel()
-			_, stderr, err := tryHelm(t, "template", "sealos-notify", chart, "--kube-version", oldest, flag)
+			_, stderr, err := tryHelm(t, "template", "sealos-notify", chart, flag)
 			require.Error(t, err)
 			for _, text := range want {
 				require.Contains(t, stderr, text)
@@ -361,7 +349,7 @@ func TestChartPackage(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.True(t, bytes.Equal(archives[0], archives[1]))
-	text := helm(t, "template", "sealos-notify", filepath.Join(folders[0], "sealos-notify-1.2.3.tgz"), "--kube-version", oldest, "--set", "monitoring.prometheusRule=true")
+	text := helm(t, "template", "sealos-notify", filepath.Join(folders[0], "sealos-notify-1.2.3.tgz"), "--set", "monitoring.prometheusRule=true")
 	require.Contains(t, text, "image: ghcr.io/labring/sealos-notify:v1.2.3\n")
 	require.Contains(t, text, "helm.sh/chart: sealos-notify-1.2.3\n")
 	require.Contains(t, text, "alert: SealosNotifyDown")

@@ -79,7 +79,7 @@ func acceptValues(t *testing.T, c *cluster) {
 	for i, flags := range [][]string{
 		nil, {"-f", small}, {"-f", everything}, {"--set", "monitoring.serviceMonitor=true,monitoring.prometheusRule=true,migration=hook"},
 	} {
-		template := c.helmCommand(t, append([]string{"template", "notify", chart, "--kube-version", "1.30", "-n", "ns-values"}, flags...)...)
+		template := c.helmCommand(t, append([]string{"template", "notify", chart, "-n", "ns-values"}, flags...)...)
 		file := c.write(t, fmt.Sprintf("values-%d.yaml", i), output(t, template))
 		for _, way := range [][]string{{}, {"--server-side"}} {
 			c.do(t, append([]string{"apply", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", file}, way...)...)
@@ -104,6 +104,8 @@ func installChart(t *testing.T, c *cluster) {
 // installReleases installs two releases into one namespace and a third into another one. Each
 // account has its rights, also when another release was removed.
 func installReleases(t *testing.T, c *cluster) {
+	c.do(t, "apply", "-f", "internal/test/k8stest/testdata/notification-crd.yaml")
+	c.do(t, "wait", "--for", "condition=Established", "crd/notifications.notification.sealos.io")
 	c.restricted(t, "ns-one")
 	c.restricted(t, "ns-two")
 	install := func(name, namespace string) {

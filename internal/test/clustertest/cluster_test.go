@@ -46,8 +46,8 @@ type cluster struct {
 func start(t *testing.T) *cluster {
 	t.Helper()
 	etcd := build(t, "kubernetes", "go.etcd.io/etcd/server/v3")
-	apiserver := buildKubernetes(t, "kube-apiserver")
-	c := &cluster{dir: t.TempDir(), kubectl: buildKubernetes(t, "kubectl")}
+	apiserver := build(t, "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver")
+	c := &cluster{dir: t.TempDir(), kubectl: build(t, "kubernetes", "k8s.io/kubernetes/cmd/kubectl")}
 
 	clients, peers := "http://"+freeAddress(t), "http://"+freeAddress(t)
 	run(t, etcd, "--log-level", "error", "--data-dir", c.path("etcd"), "--unsafe-no-fsync",
@@ -77,29 +77,13 @@ func start(t *testing.T) *cluster {
 // builds it and keeps it in its cache.
 func build(t *testing.T, folder, program string) string {
 	t.Helper()
-	return goCommand(t, folder, "", "tool", "-n", program)
-}
-
-// buildKubernetes is build for a program of Kubernetes. It knows its version, for which charts ask,
-// only when it is told at the build.
-func buildKubernetes(t *testing.T, program string) string {
-	t.Helper()
-	const module, folder = "k8s.io/kubernetes", "kubernetes"
-	version := goCommand(t, folder, "", "list", "-m", "-f", "{{.Version}}", module)
-	return goCommand(t, folder, "-ldflags=-X=k8s.io/component-base/version.gitVersion="+version, "tool", "-n", module+"/cmd/"+program)
-}
-
-// goCommand runs go in the folder and returns what it prints.
-func goCommand(t *testing.T, folder, flags string, args ...string) string {
-	t.Helper()
-	cmd := limit.Command(t, buildLimit, "go", args...)
+	cmd := limit.Command(t, buildLimit, "go", "tool", "-n", program)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" "+flags))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	path, err := cmd.Output()
 	require.NoError(t, err, stderr.String())
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(path))
 }
 
 // run runs a program until the test ends. When the test fails it shows the end of the

@@ -29,7 +29,7 @@ func (c *cluster) startControllers(t *testing.T) {
 	t.Helper()
 	port, err := freeport.Take(t.Context())
 	require.NoError(t, err)
-	run(t, buildKubernetes(t, "kube-controller-manager"), "--kubeconfig", c.path("admin.yaml"),
+	run(t, build(t, "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"), "--kubeconfig", c.path("admin.yaml"),
 		"--leader-elect=false", "--bind-address", "127.0.0.1", "--secure-port", fmt.Sprint(port), "--cert-dir", c.path("controllers"),
 		"--horizontal-pod-autoscaler-sync-period", "1s",
 		"--controllers=deployment-controller,replicaset-controller,horizontal-pod-autoscaler-controller,"+
