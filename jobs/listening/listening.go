@@ -122,7 +122,7 @@ func isListener(p channels.Provider) bool {
 // keep listens to a provider whenever no other replica does, until ctx ends. After a connection
 // that broke or failed, another replica may be the next: it may reach the vendor.
 func (l *Listening) keep(ctx context.Context, provider string, listener channels.Listener, h *hearer) {
-	l.metrics.listening.WithLabelValues(provider).Set(0)
+	l.metrics.expect(provider)
 	holder, pause := uuid.New(), firstPause
 	for ctx.Err() == nil {
 		place, taken, err := l.store.TakePlace(ctx, provider, holder, 1, lease)

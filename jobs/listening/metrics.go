@@ -3,6 +3,8 @@ package listening
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/labring/sealos-notify/channels"
 )
 
 // metrics count what is heard.
@@ -28,5 +30,18 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "sealos_notify_heard_total",
 			Help: "Events that providers told (read, press), by result (done, unknown: no delivery or read before, refused, failed).",
 		}, []string{"provider", "event", "result"}),
+	}
+}
+
+// expect shows zeros for everything that a provider may come to count.
+func (m *metrics) expect(provider string) {
+	m.listening.WithLabelValues(provider).Set(0)
+	for _, class := range []channels.Class{channels.Transient, channels.Throttled, channels.Permanent} {
+		m.failures.WithLabelValues(provider, string(class))
+	}
+	for event, results := range map[string][]string{"read": {"done", "unknown", "failed"}, "press": {"done", "refused", "failed"}} {
+		for _, result := range results {
+			m.heard.WithLabelValues(provider, event, result)
+		}
 	}
 }

@@ -17,8 +17,8 @@ const (
 	// poolerLooks is how often two connections are compared. A pooler in transaction mode gives
 	// the second one what the first has just returned, unless somebody else was quicker.
 	poolerLooks = 10
-	// placesTimeout bounds how long a pooler is asked for connections.
-	placesTimeout = time.Second
+	// placesTimeout bounds how long a pooler is asked for connections. A busy machine opens some ten a second.
+	placesTimeout = 4 * time.Second
 )
 
 // errTransactionPooler is the error of an operator who has not said what is in front of the

@@ -610,7 +610,7 @@ func TestCompletionInBash(t *testing.T) {
 		return strings.TrimSpace(string(out))
 	}
 	require.Equal(t, "serve send", complete("se"))
-	require.Equal(t, "push preview", complete("template", "p"))
+	require.Equal(t, "push pull preview", complete("template", "p"))
 	require.Equal(t, "--dry-run", complete("deliveries", "retry", "--d"))
 	require.Equal(t, "text json", complete("template", "list", "--output", ""))
 	require.Empty(t, complete("template", "push", "./"))

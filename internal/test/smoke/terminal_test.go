@@ -320,6 +320,8 @@ func hostileService(t *testing.T, status int, mediaType string, document any) st
 				answer = map[string]any{"deliveries": 1} // it has numbers only
 			} else if list == "ack" {
 				answer = map[string]any{"changed": true, "incident": incident}
+			} else if list == "replay" {
+				answer = incident // its next would be asked for
 			}
 		}
 		w.Header().Set("Content-Type", mediaType)

@@ -70,7 +70,9 @@ func TestKillsWhileEventsAreTold(t *testing.T) {
 	e := newTold(t)
 	s.Configure(map[string]string{"endpoints": `{key: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", allowPrivateNetworks: true}`})
 	s.open(1)
-	s.fleet.any().Do(http.StatusCreated, http.MethodPost, "/api/v1/endpoints", map[string]any{"url": e.URL})
+	s.fleet.any().Do(http.StatusCreated, http.MethodPost, "/api/v1/endpoints", map[string]any{
+		"url": e.URL, "events": []string{"notification.finished", "delivery.success"}, // receipts come when vendors are asked
+	})
 	rounds, events, twice := length(1, 5), 0, 0
 	for round := range rounds {
 		for name, reach := range map[string]func(*stage, *told) (release func()){
