@@ -14,6 +14,7 @@ import (
 
 	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/internal/test/jobstest"
+	"github.com/labring/sealos-notify/internal/test/limit"
 	"github.com/labring/sealos-notify/jobs/accepting"
 	"github.com/labring/sealos-notify/jobs/steering"
 	"github.com/labring/sealos-notify/jobs/upkeep"
@@ -88,8 +89,8 @@ func TestCloseOrphansDuringALongRetention(t *testing.T) {
 		b.Exec("DELETE FROM river_job WHERE id = $1", d.JobID)
 		b.Exec("INSERT INTO river_job (kind, args, queue, max_attempts) VALUES ('retention', '{}', 'maintenance', 1)")
 		b.Start()
+		require.Eventually(t, func() bool { return slow.calls.Load() > 0 }, limit.Wait, time.Millisecond)
 		b.WaitFor(d.ID, store.DeliveryDead)
-		require.Positive(t, slow.calls.Load())
 	})
 }
 
