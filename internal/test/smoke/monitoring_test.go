@@ -21,6 +21,9 @@ import (
 	"github.com/labring/sealos-notify/internal/vendors/feishu"
 )
 
+// feishuApp matches the type of the provider, which counts what it hears with events: true.
+var feishuApp = regexp.MustCompile(`(?m)^(\s+)type: feishu_app$`)
+
 // docs/monitoring.md lists exactly the metrics that exist, with type and labels. The
 // alerts and the dashboard use no other metrics.
 func TestMetrics(t *testing.T) {
@@ -28,6 +31,8 @@ func TestMetrics(t *testing.T) {
 		w.Write("apps.yaml", fmt.Sprintf("apps: [{appId: %s, appSecret: %s, limits: {deliveriesPerDay: {feishu_app: 3}}}]",
 			harness.AppID, harness.AppSecret))
 		w.UseAllChannels(w.Vendors.Addresses) // not every channel counts all
+		providers := w.Vendors.Providers(w.Vendors.Addresses, w.Path("kubeconfig.yaml"), "rateLimit: {perSecond: 0, perMinute: 0}")
+		w.Configure(map[string]string{"providers": feishuApp.ReplaceAllString(providers, "${1}type: feishu_app\n${1}events: true")})
 		r := w.Start()
 		r.Template()
 		r.Until(r.Send("arrives", 2), "success")
