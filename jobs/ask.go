@@ -12,12 +12,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const (
-	// askWorkers is how many questions to vendors a replica has open at once. They are apart from the sends.
-	askWorkers = 4
-	// maxAskRetry is the longest time until a question is tried again for which the database was away.
-	maxAskRetry = time.Minute
-)
+// askWorkers is how many questions to vendors a replica has open at once. They are apart from the sends.
+const askWorkers = 4
 
 // askWorker runs the jobs that ask vendors.
 type askWorker struct {
@@ -41,5 +37,5 @@ func (w *askWorker) Work(ctx context.Context, job *river.Job[store.AskArgs]) err
 
 // NextRetry returns when the job runs again after an error, or when its worker was lost.
 func (w *askWorker) NextRetry(job *river.Job[store.AskArgs]) time.Time {
-	return time.Now().Add(min(time.Duration(job.Attempt)*time.Second, maxAskRetry))
+	return retrySoon(job.Attempt)
 }

@@ -38,5 +38,5 @@ func (w *cardWorker) Work(ctx context.Context, job *river.Job[store.CardArgs]) e
 
 // NextRetry returns when the job runs again after an error, such as while the vendor is away.
 func (w *cardWorker) NextRetry(job *river.Job[store.CardArgs]) time.Time {
-	return time.Now().Add(min(time.Duration(job.Attempt)*time.Second, maxIncidentRetry))
+	return retrySoon(job.Attempt)
 }

@@ -12,12 +12,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const (
-	// expandWorkers is how many expansions a replica works at once. Each has one batch in memory.
-	expandWorkers = 2
-	// maxExpandRetry is the longest time until an expansion that failed goes on.
-	maxExpandRetry = time.Minute
-)
+// expandWorkers is how many expansions a replica works at once. Each has one batch in memory.
+const expandWorkers = 2
 
 // expandWorker runs the jobs of expansions.
 type expandWorker struct {
@@ -41,5 +37,5 @@ func (w *expandWorker) Work(ctx context.Context, job *river.Job[store.ExpandArgs
 
 // NextRetry returns when the job runs again after an error, such as while the database is away.
 func (w *expandWorker) NextRetry(job *river.Job[store.ExpandArgs]) time.Time {
-	return time.Now().Add(min(time.Duration(job.Attempt)*time.Second, maxExpandRetry))
+	return retrySoon(job.Attempt)
 }

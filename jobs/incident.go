@@ -12,12 +12,8 @@ import (
 	"github.com/labring/sealos-notify/store"
 )
 
-const (
-	// incidentWorkers is how many incidents a replica follows up at once.
-	incidentWorkers = 4
-	// maxIncidentRetry is the longest time until what failed is tried again.
-	maxIncidentRetry = time.Minute
-)
+// incidentWorkers is how many incidents a replica follows up at once.
+const incidentWorkers = 4
 
 // incidentWorker runs the jobs that follow a change of an incident.
 type incidentWorker struct {
@@ -37,5 +33,5 @@ func (w *incidentWorker) Work(ctx context.Context, job *river.Job[store.Incident
 
 // NextRetry returns when the job runs again after an error, such as while the database is away.
 func (w *incidentWorker) NextRetry(job *river.Job[store.IncidentArgs]) time.Time {
-	return time.Now().Add(min(time.Duration(job.Attempt)*time.Second, maxIncidentRetry))
+	return retrySoon(job.Attempt)
 }

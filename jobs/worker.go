@@ -29,6 +29,12 @@ func recovering(log *zap.Logger) river.WorkerMiddlewareFunc {
 	}
 }
 
+// maxRetry is the longest time until a job that sends nothing is tried again, such as while the database is away.
+const maxRetry = time.Minute
+
+// retrySoon returns when such a job runs again: a second later for each attempt that it has made.
+func retrySoon(attempt int) time.Time { return time.Now().Add(min(time.Duration(attempt)*time.Second, maxRetry)) }
+
 // deliverWorker runs the jobs of deliveries.
 type deliverWorker struct {
 	river.WorkerDefaults[store.JobArgs]
