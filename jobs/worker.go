@@ -33,7 +33,9 @@ func recovering(log *zap.Logger) river.WorkerMiddlewareFunc {
 const maxRetry = time.Minute
 
 // retrySoon returns when such a job runs again: a second later for each attempt that it has made.
-func retrySoon(attempt int) time.Time { return time.Now().Add(min(time.Duration(attempt)*time.Second, maxRetry)) }
+func retrySoon(attempt int) time.Time {
+	return time.Now().Add(min(time.Duration(attempt)*time.Second, maxRetry))
+}
 
 // deliverWorker runs the jobs of deliveries.
 type deliverWorker struct {
