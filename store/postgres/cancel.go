@@ -23,7 +23,7 @@ func lockOpen(ctx context.Context, tx pgx.Tx, ids [][16]byte) ([]openDelivery, e
 	if _, err := tx.Exec(ctx, lockOpenDigests, ids); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, lockNotifications, ids, ids); err != nil {
+	if _, err := tx.Exec(ctx, lockWithItems, ids, ids); err != nil {
 		return nil, err
 	}
 	return query(ctx, tx, func(row sqlread.Row) (d openDelivery, err error) {

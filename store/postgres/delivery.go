@@ -64,7 +64,7 @@ func optionalID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid:
 func (s *Store) FindDeliveries(ctx context.Context, ids []uuid.UUID) ([]store.Delivery, error) {
 	deliveries, err := query(ctx, s.pool, sqlread.Delivery,
 		`SELECT `+sqlread.DeliveryColumns+`, d.status
-		FROM unnest($1::uuid[]) AS wanted (key), `+rowOf("deliveries", "key")+` d`, encodable(ids))
+		FROM `+deliveriesOf("$1"), encodable(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find deliveries: %w", err)
 	}

@@ -125,7 +125,7 @@ func (s *Store) endWindow(ctx context.Context, tx pgx.Tx, c store.DigestClosing)
 		return end.Held, tx.SendBatch(ctx, &queries).Close()
 	}
 	if len(end.Left) > 0 {
-		queries.Queue(lockNotifications, column(end.Left, func(l *store.Closing) [16]byte { return l.DeliveryID }), nil)
+		queries.Queue(lockNotifications, column(end.Left, func(l *store.Closing) [16]byte { return l.DeliveryID }))
 		queries.Queue(closeDeliveries, s.closeArgs(end.Left)...)
 	}
 	writeRecipientUses(&queries, end.Used)

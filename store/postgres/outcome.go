@@ -12,21 +12,30 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// lockNotifications is the first statement of every transaction that changes the
-// deliveries $1. It locks their notifications, and those of the items of the digests $2, in the
-// order of ids, so that replicas whose batches touch the same notifications wait for each other
-// and cannot deadlock. The next statement of the transaction sees everything that was recorded
-// before.
-var lockNotifications = `
-	SELECT FROM (
-		SELECT d.notification_id
-		FROM unnest($1::uuid[]) AS wanted (key), ` + rowOf("deliveries", "key") + ` d
+var (
+	// lockNotifications is the first statement of every transaction that changes the
+	// deliveries $1. It locks their notifications in the order of ids, so that replicas whose
+	// batches touch the same notifications wait for each other and cannot deadlock. The next
+	// statement of the transaction sees everything that was recorded before.
+	lockNotifications = lockThose(`SELECT DISTINCT d.notification_id FROM ` + deliveriesOf("$1"))
+	// lockWithItems is lockNotifications, and locks the notifications of the items of the digests $2, too.
+	lockWithItems = lockThose(`
+		SELECT d.notification_id FROM ` + deliveriesOf("$1") + `
 		UNION
-		SELECT i.notification_id FROM deliveries i WHERE i.digest_id = ANY ($2::uuid[])
-		ORDER BY notification_id
-	) notification, LATERAL (
-		SELECT FROM notifications WHERE id = notification.notification_id LIMIT 1 FOR NO KEY UPDATE
-	) locked`
+		SELECT i.notification_id FROM deliveries i WHERE i.digest_id = ANY ($2::uuid[])`)
+)
+
+func deliveriesOf(ids string) string {
+	return `unnest(` + ids + `::uuid[]) AS wanted (key), ` + rowOf("deliveries", "key") + ` d`
+}
+
+// lockThose locks the notifications that a query returns, in their order.
+func lockThose(ids string) string {
+	return `
+		SELECT FROM (` + ids + ` ORDER BY notification_id) notification, LATERAL (
+			SELECT FROM notifications WHERE id = notification.notification_id LIMIT 1 FOR NO KEY UPDATE
+		) locked`
+}
 
 // moveCounts is the part of a statement that moves the counts of notifications. It reads
 // the rows of changed_deliveries: notification_id, old_status, status, at.
@@ -272,8 +281,10 @@ func changeIn(
 	var queries pgx.Batch
 	if len(digests) > 0 {
 		queries.Queue(lockOpenDigests, digests)
+		queries.Queue(lockWithItems, deliveries, digests)
+	} else {
+		queries.Queue(lockNotifications, deliveries)
 	}
-	queries.Queue(lockNotifications, deliveries, digests)
 	queries.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
 		changed, err = collect(rows, scanID)
 		return err

@@ -43,7 +43,7 @@ func (s *Store) Requeue(ctx context.Context, batch []store.Requeue) ([]bool, err
 	requeued := make([]bool, len(batch))
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		deliveries := column(batch, func(r *store.Requeue) [16]byte { return r.DeliveryID })
-		if _, err := tx.Exec(ctx, lockNotifications, deliveries, nil); err != nil {
+		if _, err := tx.Exec(ctx, lockNotifications, deliveries); err != nil {
 			return err
 		}
 		positions, err := s.requeuable(ctx, tx, batch, deliveries)

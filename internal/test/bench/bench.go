@@ -69,7 +69,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 		if err := os.MkdirAll(b.profile, 0o750); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(folder))
 		}
-		settings = append(settings, "shared_preload_libraries=pg_stat_statements", "track_io_timing=on")
+		settings = append(settings, "shared_preload_libraries=pg_stat_statements", "track_io_timing=on", "pg_stat_statements.track_planning=on")
 	}
 	if b.binary, err = build(ctx, folder); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))

@@ -57,9 +57,9 @@ func (b *bench) keepStatements(ctx context.Context) error {
 		return nil
 	}
 	rows, err := b.admin.Query(ctx, `
-		SELECT format('%s ms in all, %s calls, %s ms each, %s rows, %s WAL bytes', round(total_exec_time::numeric), calls,
-			round(mean_exec_time::numeric, 3), rows, wal_bytes) || E'\n' || query
-		FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 15`)
+		SELECT format('%s ms in all, %s ms of them planning, %s plans of %s calls, %s rows, %s WAL bytes',
+			round((total_plan_time + total_exec_time)::numeric), round(total_plan_time::numeric), plans, calls, rows, wal_bytes) || E'\n' || query
+		FROM pg_stat_statements ORDER BY total_plan_time + total_exec_time DESC LIMIT 15`)
 	if err != nil {
 		return err
 	}
