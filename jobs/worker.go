@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
 
+	"github.com/labring/sealos-notify/channels"
 	"github.com/labring/sealos-notify/jobs/delivering"
 	"github.com/labring/sealos-notify/store"
 )
@@ -25,6 +26,7 @@ func recovering(log *zap.Logger) river.WorkerMiddlewareFunc {
 				err = errors.New("it panicked: see the log")
 			}
 		}()
+		channels.GrowStack()
 		return work(ctx)
 	}
 }

@@ -1,6 +1,10 @@
 package store
 
-import "github.com/google/uuid"
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
 
 // Key makes a notification unique.
 type Key struct{ AppID, IdempotencyKey string }
@@ -21,9 +25,7 @@ type Decision struct {
 // anything nor uses a quota. last is what was last told of the batch's groups of alerts, and
 // used what was used of its quotas. taken reports whether a notification has the key.
 func Decide(batch []Acceptance, last []Told, used []Use, taken func(Key) bool) Decision {
-	d := Decision{
-		News: make([]Acceptance, 0, len(batch)), Repeated: map[uuid.UUID]uuid.UUID{}, Beyond: map[uuid.UUID]*QuotaError{},
-	}
+	d := Decision{Repeated: map[uuid.UUID]uuid.UUID{}, Beyond: map[uuid.UUID]*QuotaError{}}
 	told := make(map[AlertGroup]Told, len(last))
 	for _, t := range last {
 		told[t.AlertGroup] = t
@@ -33,27 +35,39 @@ func Decide(batch []Acceptance, last []Told, used []Use, taken func(Key) bool) D
 		uses[u.Counter] = u
 	}
 	keys := make(map[Key]bool, len(batch))
-	for _, a := range batch {
+	isNew := func(a *Acceptance) bool {
 		id, key := a.Notification.ID, a.Notification.Key()
 		if a.Telling != nil {
 			now := a.told()
 			if before := told[now.AlertGroup]; now.repeats(before, a.Telling.Again) {
 				d.Repeated[id] = before.NotificationID
-				continue
+				return false
 			}
 		}
 		if keys[key] || taken(key) {
-			continue
+			return false
 		}
-		if beyond := uses.take(a); beyond != nil {
+		if beyond := uses.take(*a); beyond != nil {
 			d.Beyond[id] = beyond
-			continue
+			return false
 		}
 		keys[key] = true
 		if a.Telling != nil {
 			told[a.told().AlertGroup] = a.told()
 		}
-		d.News = append(d.News, a)
+		return true
+	}
+	d.News = batch
+	copied := false // only when one is not new: acceptances are large
+	for i := range batch {
+		switch {
+		case !isNew(&batch[i]):
+			if !copied {
+				d.News, copied = slices.Clone(batch[:i]), true
+			}
+		case copied:
+			d.News = append(d.News, batch[i])
+		}
 	}
 	for _, u := range used {
 		d.Used = append(d.Used, uses[u.Counter])

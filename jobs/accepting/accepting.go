@@ -59,7 +59,7 @@ type Accepter struct {
 	templates *cache[store.Template]
 	kinds     *cache[store.Kind]
 	large     *shares.Pool // requests with many contacts that are worked on at once
-	commits   *groupcommit.Committer[store.Acceptance, store.Accepted]
+	commits   *groupcommit.Committer[*store.Acceptance, store.Accepted]
 	metrics   *metrics
 	log       *zap.Logger
 
@@ -84,10 +84,19 @@ func New(
 
 		store: st, renderer: renderer, settings: live, metrics: newMetrics(registry), log: log,
 		templates: newTemplateCache(st), kinds: newKindCache(st), large: shares.New(maxLarge, largeOfApp),
-		commits: groupcommit.New(groupcommit.Options[store.Acceptance]{
+		commits: groupcommit.New(groupcommit.Options[*store.Acceptance]{
 			Name: "accept", BatchTime: batchTime, ItemTime: itemTime,
-			Weight: store.Acceptance.Total, Metrics: batches, Log: log,
-		}, st.Accept),
+			Weight: (*store.Acceptance).Total, Metrics: batches, Log: log,
+		}, func(ctx context.Context, gather func() []*store.Acceptance) ([]store.Accepted, error) {
+			return st.Accept(ctx, func() (batch []store.Acceptance) {
+				waiting := gather()
+				batch = make([]store.Acceptance, len(waiting))
+				for i, a := range waiting {
+					batch[i] = *a
+				}
+				return batch
+			})
+		}),
 	}
 }
 
@@ -145,7 +154,7 @@ func (a *Accepter) commit(ctx context.Context, req Request, hash []byte, from so
 		return store.Accepted{}, err
 	}
 	defer p.giveBack()
-	accepted, err := a.commits.Do(ctx, p.Acceptance)
+	accepted, err := a.commits.Do(ctx, &p.Acceptance)
 	if err != nil {
 		return store.Accepted{}, fmt.Errorf("accept notification: %w", err)
 	}

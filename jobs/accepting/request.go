@@ -117,6 +117,13 @@ func (r Request) hash() []byte {
 
 // channelsInOrder returns the channels with their recipients and mentions in order.
 func channelsInOrder(channels map[string]ChannelRequest) map[string]ChannelRequest {
+	longest := 0
+	for _, c := range channels {
+		longest = max(longest, len(c.Recipients), len(c.Mention))
+	}
+	if longest < 2 {
+		return channels // as usually: their recipients are the request's
+	}
 	byName := make(map[string]ChannelRequest, len(channels))
 	for name, c := range channels {
 		c.Recipients = inOrder(c.Recipients, address)

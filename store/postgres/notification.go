@@ -55,7 +55,8 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 			return err
 		}
 		gathered := store.Gather(withheld, open)
-		created = inOrderOfKeys(slices.Concat(gathered, store.StepsOf(gathered)))
+		created = slices.Concat(gathered, store.StepsOf(gathered))
+		sortByKey(created)
 		return s.insertAcceptances(ctx, tx, created, asked, store.ToldOf(decision.News), decision.Used, used)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -118,15 +119,13 @@ func decide(
 	}
 }
 
-// inOrderOfKeys sorts acceptances: replicas that insert the same keys wait for each other and
+// sortByKey sorts acceptances: replicas that insert the same keys wait for each other and
 // cannot deadlock.
-func inOrderOfKeys(news []store.Acceptance) []store.Acceptance {
-	sorted := slices.Clone(news)
-	slices.SortFunc(sorted, func(a, b store.Acceptance) int {
+func sortByKey(news []store.Acceptance) {
+	slices.SortFunc(news, func(a, b store.Acceptance) int {
 		return cmp.Or(cmp.Compare(a.Notification.AppID, b.Notification.AppID),
 			cmp.Compare(a.Notification.IdempotencyKey, b.Notification.IdempotencyKey))
 	})
-	return sorted
 }
 
 // readByKey adds the notifications that have the keys of the batch.
