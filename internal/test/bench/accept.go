@@ -140,7 +140,7 @@ func (b *bench) acceptWhileDelivering(ctx context.Context, record record) error 
 	if err != nil {
 		return err
 	}
-	r, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, setup{database: config})
 	if err != nil {
 		return err
 	}

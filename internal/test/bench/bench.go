@@ -150,6 +150,16 @@ func (b *bench) createDatabase(ctx context.Context) (store.Config, error) {
 	return config, err
 }
 
+// copyDatabase makes a database with the content of another one, to which nobody may be connected.
+func (b *bench) copyDatabase(ctx context.Context, of store.Config) (store.Config, error) {
+	b.count++
+	config := of
+	config.DBName = fmt.Sprintf("bench_%d", b.count)
+	b.databases = append(b.databases, config.DBName)
+	_, err := b.admin.Exec(ctx, `CREATE DATABASE `+config.DBName+` TEMPLATE `+of.DBName)
+	return config, err
+}
+
 // sqliteFile returns the settings of a database file that does not exist yet.
 func (b *bench) sqliteFile() store.Config {
 	b.count++

@@ -26,7 +26,7 @@ func (b *bench) expandGroup(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	r, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, setup{database: config})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -166,6 +167,41 @@ func (b *bench) latencyWithHistory(ctx context.Context, record record) error {
 		return err
 	}
 	return b.timeArrivals(ctx, config, "history-latency", latencyRate, record)
+}
+
+// latencyInRetention is latencyWithHistory while the history, which is older than the retention, is deleted.
+func (b *bench) latencyInRetention(ctx context.Context, record record) error {
+	past, err := b.history(ctx)
+	if err != nil {
+		return err
+	}
+	config, err := b.copyDatabase(ctx, past)
+	if err != nil {
+		return err
+	}
+	r, err := b.startWithVendor(ctx, setup{database: config, days: 1})
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	whole, err := r.look.old(ctx)
+	for before := whole; err == nil && before == whole; before, err = r.look.old(ctx) { // until it has begun
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	if err := b.timeArrivalsAtReplica(ctx, r, "retention-latency", latencyRate, record); err != nil {
+		return err
+	}
+	took := time.Since(started)
+	left, err := r.look.old(ctx)
+	if err == nil && left == 0 {
+		err = errors.New("all was deleted before the end")
+	}
+	record("retention", float64(whole-left)/took.Seconds())
+	return err
 }
 
 // readWithHistory measures the time from the moment a read is due to its answer. It

@@ -38,11 +38,15 @@ func (b *bench) timeArrivalsAt(ctx context.Context, rate int, name string, recor
 // timeArrivals records the time until the message is at the vendor, how much that is above River's at
 // the same rate when it was measured before, and the processor time from the request to the record.
 func (b *bench) timeArrivals(ctx context.Context, config store.Config, name string, rate int, record record) error {
-	r, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, setup{database: config})
 	if err != nil {
 		return err
 	}
 	defer r.close()
+	return b.timeArrivalsAtReplica(ctx, r, name, rate, record)
+}
+
+func (b *bench) timeArrivalsAtReplica(ctx context.Context, r *delivering, name string, rate int, record record) error {
 	m, err := b.ofServices(r.service)
 	if err != nil {
 		return err

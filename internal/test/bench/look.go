@@ -42,6 +42,12 @@ func (l look) awaitIdle(ctx context.Context) error {
 	}
 }
 
+// old returns how many deliveries there are of more than a day ago.
+func (l look) old(ctx context.Context) (n int, err error) {
+	err = l.db.QueryRowContext(ctx, `SELECT count(*) FROM deliveries WHERE created_at < now() - interval '1 day'`).Scan(&n)
+	return n, err
+}
+
 func databaseURL(c store.Config) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(c.User, c.Password),

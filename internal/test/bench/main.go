@@ -165,6 +165,7 @@ var measures = slices.Concat([]measure{
 	{"latency-low", (*bench).postSeldom},
 	{"fanout", (*bench).fanOut},
 	{"history-latency", (*bench).latencyWithHistory},
+	{"retention", (*bench).latencyInRetention},
 	{"drain", (*bench).drainBacklog},
 	{"drain-own", (*bench).drainOwn},
 	{"drain-info", (*bench).drainAtInfo},

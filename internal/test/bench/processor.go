@@ -133,7 +133,7 @@ func (b *bench) idle(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	r, err := b.startWithVendor(ctx, config)
+	r, err := b.startWithVendor(ctx, setup{database: config})
 	if err != nil {
 		return err
 	}

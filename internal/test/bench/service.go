@@ -17,6 +17,7 @@ import (
 
 	"github.com/labring/sealos-notify/internal/test/freeport"
 	"github.com/labring/sealos-notify/internal/vendors"
+	"github.com/labring/sealos-notify/jobs/settings"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -35,6 +36,7 @@ type setup struct {
 	vendor   string // URL; empty for an API-only replica
 	level    string // of the log; empty for warn, which logs nothing here
 	own      bool   // recipients of a backlog have params of their own
+	days     int    // of the retention; 0: the default
 }
 
 // service is one running replica: the real binary.
@@ -56,17 +58,18 @@ type delivering struct {
 }
 
 // startWithVendor starts a replica and a vendor that it delivers through.
-func (b *bench) startWithVendor(ctx context.Context, config store.Config) (*delivering, error) {
+func (b *bench) startWithVendor(ctx context.Context, s setup) (*delivering, error) {
 	d := &delivering{inbox: vendors.NewInbox()}
 	var err error
-	if d.look, err = openForLook(config); err != nil {
+	if d.look, err = openForLook(s.database); err != nil {
 		return nil, err
 	}
 	if d.vendor, err = newVendor(ctx, d.inbox); err != nil {
 		d.look.close()
 		return nil, err
 	}
-	if d.service, err = b.start(ctx, setup{database: config, vendor: d.vendor.url}); err != nil {
+	s.vendor = d.vendor.url
+	if d.service, err = b.start(ctx, s); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -151,6 +154,7 @@ func (s setup) write(folder, address string) (string, error) {
 		database = fmt.Sprintf(`{driver: sqlite, path: %q}`, s.database.Path)
 	}
 	level := cmp.Or(s.level, "warn")
+	days := cmp.Or(s.days, settings.NewRetention().Days)
 	apps, config := filepath.Join(folder, "apps.yaml"), filepath.Join(folder, "config.yaml")
 	return config, errors.Join(
 		os.WriteFile(apps, fmt.Appendf(nil, "apps: [{appId: %[1]s, appSecret: %[2]s}, {appId: %[3]s, appSecret: %[2]s, roles: [admin]}]\n", appID, appSecret, operatorID), 0o600),
@@ -160,9 +164,10 @@ logging: {level: %s}
 dispatcher: {enabled: %t, batchSize: %d}
 auth: {credentialsFilePath: %q}
 metrics: {address: ""}
+retention: {days: %d}
 channels: {%s: {enabled: true, provider: feishu}}
 providers: {feishu: {type: feishu_app, appId: %s, appSecret: %s, baseUrl: %q, rateLimit: {perSecond: 0, perMinute: 0}}}
-`, address, database, level, s.vendor != "", workers, apps, channel, feishuID, feishuSecret, cmp.Or(s.vendor, nowhere)), 0o600))
+`, address, database, level, s.vendor != "", workers, apps, days, channel, feishuID, feishuSecret, cmp.Or(s.vendor, nowhere)), 0o600))
 }
 
 // await waits until the service is ready or has stopped.
