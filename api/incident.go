@@ -46,6 +46,7 @@ type nextStepView struct {
 	NotificationID uuid.UUID `json:"notificationId" format:"uuid" doc:"a step is a notification"`
 	At             time.Time `json:"at"`
 	Channels       []string  `json:"channels"`
+	Urgent         string    `json:"urgent,omitempty" enum:"app,sms,phone" doc:"the urgent call that it makes; left out: none"`
 }
 
 func viewIncident(i store.Incident) *incidentView {
@@ -54,7 +55,7 @@ func viewIncident(i store.Incident) *incidentView {
 		Over: string(i.Over), Note: i.Note, ClosedAt: utc(i.ClosedAt), ClosedBy: string(i.ClosedBy),
 	}
 	if next := i.Next(time.Now()); next != nil {
-		v.Next = &nextStepView{next.NotificationID, next.At.UTC(), next.Channels}
+		v.Next = &nextStepView{next.NotificationID, next.At.UTC(), next.Channels, next.Urgent}
 	}
 	return v
 }

@@ -18,7 +18,7 @@ func TestSendWithEscalation(t *testing.T) {
 	b := start(t)
 	now := store.Now()
 	incident := store.Incident{ID: uuid.Must(uuid.NewV7()), AppID: "sender", OpenedAt: now, Steps: store.IncidentSteps{
-		{NotificationID: uuid.Must(uuid.NewV7()), At: now.Add(time.Hour), Channels: []string{"email"}},
+		{NotificationID: uuid.Must(uuid.NewV7()), At: now.Add(time.Hour), Channels: []string{"email"}, Urgent: "sms"},
 	}}
 	b.store.incidents = append(b.store.incidents, incident)
 	b.accepter.accepted = accepting.Accepted{NotificationID: incident.ID, IncidentID: incident.ID, Deliveries: 1}
@@ -36,7 +36,7 @@ func TestSendWithEscalation(t *testing.T) {
 	require.Equal(t, "plain", got.Escalation[0].Channels["email"].Template)
 	require.Equal(t, accepting.To(store.Recipient{Type: "email", Value: "boss@example.com"}), got.Escalation[0].Recipients)
 	require.Contains(t, a.text, `"incident":{"id":"`+incident.ID.String()+`","app":"sender","thread":"","status":"open"`)
-	require.Contains(t, a.text, `"channels":["email"]`)
+	require.Contains(t, a.text, `"channels":["email"],"urgent":"sms"`)
 
 	for body, field := range map[string]string{
 		`[{"after": "soon", "channels": {"email": {"template": "plain"}}}]`:              "escalation[0].after",

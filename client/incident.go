@@ -40,6 +40,7 @@ type NextStep struct {
 	NotificationID string    `json:"notificationId"`
 	At             time.Time `json:"at"`
 	Channels       []string  `json:"channels"`
+	Urgent         string    `json:"urgent,omitempty"` // app, sms or phone: the urgent call that it makes; empty: none
 }
 
 // Acknowledgement is what somebody says who takes care of an incident.

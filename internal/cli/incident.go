@@ -44,7 +44,11 @@ func incidentText(i client.Incident) string {
 		text += "; closed"
 	}
 	if i.Next != nil {
-		text += fmt.Sprintf("; next %s, %s", strings.Join(i.Next.Channels, ", "), i.Next.At.Local().Format(time.DateTime))
+		text += "; next " + strings.Join(i.Next.Channels, ", ")
+		if i.Next.Urgent != "" {
+			text += ", urgent by " + i.Next.Urgent
+		}
+		text += ", " + i.Next.At.Local().Format(time.DateTime)
 	}
 	return text
 }

@@ -2091,6 +2091,11 @@ export interface components {
              * @description a step is a notification
              */
             notificationId: string;
+            /**
+             * @description the urgent call that it makes; left out: none
+             * @enum {string}
+             */
+            urgent?: "app" | "sms" | "phone";
         };
         Notification: {
             /** @description what the contacts and groups among the recipients came to; missing when there are none, and in lists */
