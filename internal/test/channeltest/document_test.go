@@ -2,6 +2,7 @@ package channeltest_test
 
 import (
 	"go/format"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,7 +75,10 @@ func TestPagers(t *testing.T) {
 }
 `
 
-// copyOfProject returns the folder of a copy.
+// packages is where make installs Node's programs: 300 MB.
+const packages = "internal/tools/node/node_modules"
+
+// copyOfProject returns the folder of a copy. It uses the project's Node programs.
 func copyOfProject(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -85,12 +89,54 @@ func copyOfProject(t *testing.T) string {
 		switch ext := filepath.Ext(entry.Name()); {
 		case strings.HasPrefix(entry.Name(), "."):
 		case entry.IsDir():
-			require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+			copyFolder(t, from, to)
 		case ext != "" || entry.Name() == "Makefile":
 			write(t, to, read(t, from))
 		}
 	}
+	linkPackages(t, dir)
 	return dir
+}
+
+// copyFolder copies a folder's files, without what npm has installed.
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.Name() == filepath.Base(packages):
+			if entry.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil // a link to what is installed elsewhere: npm would remove what is there
+		case entry.IsDir():
+			return nil
+		}
+		inside, err := filepath.Rel(from, path)
+		if err == nil {
+			write(t, filepath.Join(to, inside), read(t, path))
+		}
+		return err
+	}))
+}
+
+// linkPackages lets the copy have what npm has installed for the project, in a folder that
+// is newer than what it was made of, so that make does not install it again.
+func linkPackages(t *testing.T, dir string) {
+	t.Helper()
+	installed, err := filepath.Abs(filepath.Join(root, packages))
+	require.NoError(t, err)
+	entries, err := os.ReadDir(installed)
+	require.NoError(t, err, "run make deps")
+	lock := filepath.Join(dir, packages, ".package-lock.json")
+	write(t, lock, read(t, filepath.Join(installed, ".package-lock.json")))
+	for _, entry := range entries {
+		link := filepath.Join(dir, packages, entry.Name())
+		if link != lock {
+			require.NoError(t, os.Symlink(filepath.Join(installed, entry.Name()), link))
+		}
+	}
 }
 
 // follow adds the page's files to a copy of the project, and its lines to files of it.
