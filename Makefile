@@ -10,6 +10,8 @@ LINT    := go tool -modfile=internal/tools/go.mod golangci-lint
 # Node's programs, by npm: the linters of openapi.yaml, TypeScript, Standard Webhooks' library.
 NODE    := internal/tools/node
 NODEBIN := $(CURDIR)/$(NODE)/node_modules/.bin
+# As the program is released. With one setting everywhere nothing is compiled twice.
+export CGO_ENABLED := 0
 # Runs a command beside a private PostgreSQL server, or on the one of TEST_DATABASE_URL.
 WITH_PG := go run ./internal/test/testdb/cmd/withpostgres --
 
@@ -19,14 +21,14 @@ help: ## Show what make can do
 
 .PHONY: build
 build: ## Build the binary ./sealos-notify
-	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) .
+	go build -tags $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) .
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .PHONY: platforms
 platforms: ## Build for every platform that the documentation names
 	@for platform in $(PLATFORMS); do echo $$platform; \
-		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 go build -tags $(TAGS) -o /dev/null . || exit 1; done
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -tags $(TAGS) -o /dev/null . || exit 1; done
 
 .PHONY: run
 run: ## Run the service with config.yaml
@@ -47,9 +49,15 @@ $(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
 	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# Packages whose tests start many processes, or measure. They run one after the other when all others are done:
+# beside each other they overload a small machine.
+ALONE := ./deploy ./internal/test/browser ./internal/test/channeltest ./internal/test/siege ./internal/test/smoke ./internal/test/torture
+TEST_ALL = failed=0; $(WITH_PG) go test $(1) $$(go list ./... | grep -vxF "$$(go list $(ALONE))") || failed=1; \
+	$(WITH_PG) go test $(1) -p 1 $(ALONE) || failed=1; exit $$failed
+
 .PHONY: test
 test: deps ## Run all tests: both engines, real mail servers, a real Kubernetes API, Prometheus' engine
-	$(WITH_PG) go test -timeout 40m ./...
+	$(call TEST_ALL,-timeout 40m)
 	cd internal/test/k8stest && go test -timeout 10m ./...
 	cd internal/test/promtest && go test -timeout 10m ./...
 
@@ -63,8 +71,9 @@ test-manifests: deps ## Apply deploy/kubernetes and the chart to a real API serv
 	$(WITH_PG) go test -tags cluster -count=1 -timeout 60m ./internal/test/clustertest
 
 .PHONY: race
+race: export CGO_ENABLED := 1
 race: deps ## Run all tests with the race detector
-	$(WITH_PG) go test -race -timeout 40m ./...
+	$(call TEST_ALL,-race -timeout 40m)
 
 .PHONY: torture
 torture: deps ## Kill, freeze and cut everything under load, and count lost and double deliveries
