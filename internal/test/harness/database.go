@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -32,6 +33,35 @@ func (w *World) Pool() *pgxpool.Pool {
 	require.NoError(w.t, err)
 	w.t.Cleanup(pool.Close)
 	return pool
+}
+
+// EndLeases ends the leases of replicas that were killed: of their jobs, and of River's
+// leader. The replica that starts next becomes the leader and finds the lost jobs at once,
+// as it would half a minute later. No other replica may work meanwhile.
+func (w *World) EndLeases() {
+	w.t.Helper()
+	if w.DB.Driver == store.DriverSQLite {
+		db, err := sql.Open("sqlite", fmt.Sprintf("file:%s?_pragma=busy_timeout(10000)", w.DB.Path))
+		require.NoError(w.t, err)
+		defer func() { _ = db.Close() }()
+		for _, statement := range []string{
+			"UPDATE river_job SET attempted_at = datetime(attempted_at, 'subsec', '-1 hour') WHERE state = 'running'",
+			"UPDATE river_leader SET expires_at = datetime('now', 'subsec', '-1 second')",
+		} {
+			_, err := db.ExecContext(w.t.Context(), statement)
+			require.NoError(w.t, err)
+		}
+		return
+	}
+	pool := w.Pool()
+	defer pool.Close()
+	for _, statement := range []string{
+		"UPDATE river_job SET attempted_at = attempted_at - interval '1 hour' WHERE state = 'running'",
+		"UPDATE river_leader SET expires_at = now()",
+	} {
+		_, err := pool.Exec(w.t.Context(), statement)
+		require.NoError(w.t, err)
+	}
 }
 
 // tables are those that could hold a secret.

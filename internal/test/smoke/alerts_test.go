@@ -117,6 +117,7 @@ func TestAlertmanagerRetriesAfterAKill(t *testing.T) {
 		am.Post(diskAlert("db-0", time.Now().Add(-time.Minute)))
 		link.await(http.StatusAccepted)
 		limit.Receive(t, killed, "the kill")
+		w.EndLeases()
 		link.use(w.Start().Base)
 		link.await(http.StatusOK)
 		require.Equal(t, []string{"[FIRING:1] DiskFull eu-1"}, titles(t, w, 1))

@@ -174,6 +174,7 @@ func TestCardsLoseTheirButton(t *testing.T) {
 		}
 		r.Do(http.StatusOK, http.MethodPost, "/api/v1/notifications/"+id+"/ack", map[string]any{"by": "alice"})
 		r.Kill()
+		w.EndLeases()
 		w.Start()
 		require.Eventually(t, func() bool {
 			noted := 0

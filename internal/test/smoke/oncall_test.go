@@ -315,6 +315,7 @@ func (s *killed) inCall(inject func(vendors.Fault) *vendors.Injection, operation
 	limit.Count(s.t, hang, 1, operation)
 	s.worker.Kill()
 	hang.Lift()
+	s.w.EndLeases()
 	s.worker = s.start()
 }
 
@@ -329,7 +330,7 @@ func (s *killed) stepComes(n int) string {
 	return id
 }
 
-// until waits until the notification has succeeded, its lost worker's lease included. What is held is asked about at once.
+// until waits until the notification has succeeded. What is held is asked about at once.
 func (s *killed) until(id string) {
 	s.t.Helper()
 	var status string

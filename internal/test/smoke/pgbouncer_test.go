@@ -53,6 +53,7 @@ func TestPgBouncer(t *testing.T) {
 			limit.Count(t, hang, 1, "hanging sends")
 			killed.Kill()
 			hang.Lift()
+			w.EndLeases()
 			requireNoLock(t, w.Pool())
 			r := w.Start()
 			bouncer.Kill()
