@@ -87,7 +87,7 @@ func TestDatabaseReadOnly(t *testing.T) {
 func (s *stage) untilAccepted() time.Duration {
 	s.t.Helper()
 	started := time.Now()
-	require.Eventually(s.t, func() bool { return s.ledger.acceptedSince(started) }, harness.Patience, harness.Tick, "nothing is accepted")
+	require.Eventually(s.t, func() bool { return s.ledger.acceptedSince(started) }, acceptLimit, harness.Tick, "nothing is accepted")
 	return time.Since(started)
 }
 
@@ -95,5 +95,5 @@ func (s *stage) untilAccepted() time.Duration {
 func (s *stage) untilRefused() {
 	s.t.Helper()
 	before := s.ledger.refusals()
-	require.Eventually(s.t, func() bool { return s.ledger.refusals() > before }, harness.Patience, harness.Tick, "nothing is refused")
+	require.Eventually(s.t, func() bool { return s.ledger.refusals() > before }, acceptLimit, harness.Tick, "nothing is refused")
 }

@@ -120,8 +120,7 @@ func (s *stage) killTelling(key string, e *told, reach func(*stage, *told) (rele
 	release := reach(s, e)
 	s.gone()
 	release()
-	// The leases of the lost jobs end, and a new leader looks for lost jobs at once.
-	s.until(2*lease, 0, `SELECT count(*) FROM river_job WHERE kind = 'event' AND state = 'running' AND attempted_at > now() - $1::interval`, lease)
+	s.endLeases()
 	s.fleet.add(s.Start())
 	s.until(harness.Patience*2, 0, `SELECT count(*) FROM river_job WHERE kind = 'event' AND finalized_at IS NULL`)
 	require.Zero(s.t, s.count(`SELECT count(*) FROM river_job WHERE kind = 'event' AND state <> 'completed'`))

@@ -62,8 +62,7 @@ func (s *stage) killExpanding(key string, members, contacts int) {
 	s.exec(`DROP TRIGGER hold ON expansions`)
 	s.exec(`DROP FUNCTION hold`)
 
-	// The lease of the lost job ends, and a new leader looks for lost jobs at once.
-	s.until(2*lease, 0, `SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_at > now() - $1::interval`, lease)
+	s.endLeases()
 	s.fleet.add(s.Start())
 	s.until(2*harness.Patience, 0, `SELECT count(*) FROM expansions WHERE done_at IS NULL`)
 	s.drain()

@@ -10,7 +10,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// Tortures mostly wait: for leases to end, for leaders to be elected. So more of them
 	// run at once than there are cores.
-	_ = flag.Set("test.parallel", length("10", "4"))
+	_ = flag.Set("test.parallel", length("6", "4"))
 	code := m.Run()
 	results.print(os.Stdout)
 	os.Exit(code)

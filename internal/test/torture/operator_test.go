@@ -133,6 +133,7 @@ func (m *meddling) endRunning() {
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
+	s.unhurried()
 	s.open(1)
 	load := s.load(2, 100*time.Millisecond)
 	upgrades := length(2, 20)

@@ -76,6 +76,16 @@ func newStage(t *testing.T, w *harness.World) *stage {
 	}
 }
 
+// unhurried gives sends a minute, and more of a lease. It is for a torture that kills and
+// freezes nothing: there nothing may be sent again, however slow the machine is.
+func (s *stage) unhurried() {
+	s.t.Helper()
+	s.Configure(map[string]string{
+		"dispatcher": dispatcher(2 * time.Minute),
+		"defaults":   `{maxRetry: 20, retryBackoffSeconds: [0, 0, 1], timeoutSeconds: 60}`,
+	})
+}
+
 // open starts replicas and creates the templates.
 func (s *stage) open(replicas int) {
 	s.t.Helper()
@@ -175,19 +185,39 @@ func (s *stage) until(patience time.Duration, n int, sql string, args ...any) {
 	}, patience, pause, "%s", sql)
 }
 
-// rescue waits for the end of lost workers' leases and replaces all replicas by a new
-// one. The new one becomes the leader, and a new leader looks for lost jobs at once.
-// (Otherwise they wait up to half a minute for the next look.)
+// rescue lets lost workers' leases end and replaces all replicas by a new one. The new
+// one becomes the leader, and a new leader looks for lost jobs at once. (Otherwise they
+// wait up to half a minute for the next look.)
 func (s *stage) rescue() {
+	s.t.Helper()
+	if long {
+		s.awaitLeases()
+	}
+	for _, r := range s.fleet.takeAll() {
+		require.Zero(s.t, r.Terminate())
+	}
+	s.endLeases()
+	s.fleet.add(s.Start())
+}
+
+// endLeases lets the leases of killed workers end: at full length it waits for their
+// ends, in the short form it moves them. No other worker may run.
+func (s *stage) endLeases() {
+	s.t.Helper()
+	if long {
+		s.awaitLeases()
+		return
+	}
+	s.EndLeases()
+}
+
+// awaitLeases waits for the ends of the leases that running jobs have now.
+func (s *stage) awaitLeases() {
 	s.t.Helper()
 	var called time.Time
 	require.NoError(s.t, s.db.QueryRow(s.t.Context(), `SELECT now()`).Scan(&called))
 	s.until(2*lease, 0, `SELECT count(*) FROM river_job
-		WHERE kind = 'deliver' AND state = 'running' AND attempted_at > now() - $1::interval AND attempted_at <= $2`, lease, called)
-	for _, r := range s.fleet.takeAll() {
-		require.Zero(s.t, r.Terminate())
-	}
-	s.fleet.add(s.Start())
+		WHERE state = 'running' AND attempted_at > now() - $1::interval AND attempted_at <= $2`, lease, called)
 }
 
 // run waits while the load goes on.

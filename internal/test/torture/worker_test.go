@@ -50,6 +50,7 @@ func TestKill(t *testing.T) {
 func TestTerminate(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, harness.NewPostgres(t))
+	s.unhurried()
 	s.open(2)
 	defer s.fail(vendors.Fault{After: true, Delay: 50 * time.Millisecond})()
 	load := s.load(2, 100*time.Millisecond)
@@ -82,6 +83,7 @@ func TestFrozenWorker(t *testing.T) {
 	frozen.Freeze()
 	lift() // the answers wait for it
 
+	s.awaitLeases()
 	s.rescue()
 	b := s.close()
 	before := s.count(`SELECT sum(hashtext(d::text)) FROM deliveries d`)
