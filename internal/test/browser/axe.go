@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"path"
 	"regexp"
-	"strings"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -44,15 +43,13 @@ const alike = 3
 
 // crawl shows every kind of page that the start pages lead to, and calls check on each. So a new
 // page is checked as soon as something links to it.
-func (b *tab) crawl(check func(name string), start ...string) {
+func (b *tab) crawl(check func(kind string), start ...string) {
 	b.t.Helper()
 	queue, seen, folders := start, map[string]bool{}, map[string]int{}
 	for len(queue) > 0 {
 		next := queue[0]
 		queue = queue[1:]
-		address, err := url.Parse(next)
-		require.NoError(b.t, err)
-		kind := idInPath.ReplaceAllString(address.Path, "id")
+		kind := b.kindOf(next)
 		folder := path.Dir(kind)
 		if seen[kind] || folders[folder] == alike && folder != "/console" {
 			continue
@@ -60,9 +57,17 @@ func (b *tab) crawl(check func(name string), start ...string) {
 		seen[kind] = true
 		folders[folder]++
 		b.visit(next)
-		check(strings.Trim(strings.ReplaceAll(kind, "/", "-"), "-"))
+		check(kind)
 		queue = append(queue, eval[[]string](b, `[...document.querySelectorAll("a[href]")].filter(a => a.origin === location.origin &&
 			(a.pathname.startsWith("/console/") || a.pathname === "/docs")).map(a => a.pathname + a.search)`)...)
 	}
 	require.True(b.t, seen["/docs"], fmt.Sprint(seen))
+}
+
+// kindOf returns the path of an address, in which each id is "id".
+func (b *tab) kindOf(address string) string {
+	b.t.Helper()
+	parsed, err := url.Parse(address)
+	require.NoError(b.t, err)
+	return idInPath.ReplaceAllString(parsed.Path, "id")
 }
