@@ -52,7 +52,8 @@ $(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
 # Packages whose tests start many processes, or measure. They run one after the other when all others are done:
 # beside each other they overload a small machine.
 ALONE := ./deploy ./internal/test/browser ./internal/test/channeltest ./internal/test/siege ./internal/test/smoke ./internal/test/torture
-TEST_ALL = failed=0; $(WITH_PG) go test $(1) $$(go list ./... | grep -vxF "$$(go list $(ALONE))") || failed=1; \
+TEST_ALL = all=$$(go list ./...) && alone=$$(go list $(ALONE)) || exit 1; failed=0; \
+	$(WITH_PG) go test $(1) $$(echo "$$all" | grep -vxF "$$alone") || failed=1; \
 	$(WITH_PG) go test $(1) -p 1 $(ALONE) || failed=1; exit $$failed
 
 .PHONY: test
