@@ -226,13 +226,14 @@ func eval[T any](b *tab, expression string, options ...chromedp.EvaluateOption) 
 	return value
 }
 
-// await waits until the page shows the text. Meanwhile the page may become another.
+// await waits until the page shows the text. Meanwhile the page may become another. A form that
+// htmx has added is htmx's a moment later: before, its button leads to another page.
 func (b *tab) await(text string) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool {
 		ctx, cancel := context.WithTimeout(b.ctx, limit.Wait)
 		defer cancel()
-		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".htmx-added") ? "" : document.body.innerText`))
 		return err == nil && strings.Contains(shown, text)
 	}, limit.Wait, 50*time.Millisecond, text)
 }
