@@ -20,10 +20,10 @@ import (
 )
 
 const (
-	// fetchCooldown is the shortest time between two fetches of a queue. River's default of
-	// 100 ms would delay deliveries by as much, and start at most ten times its workers a
-	// second.
-	fetchCooldown = 5 * time.Millisecond
+	// fetchCooldown is the shortest time between two fetches of a queue, and delays what comes
+	// meanwhile. River's default of 100 ms would start at most ten times its workers a second. With
+	// 1 ms the batches of a backlog are smaller and cost a fifth more.
+	fetchCooldown = 2 * time.Millisecond
 	// pollInterval is how often queues are read when nothing announces jobs.
 	pollInterval = 200 * time.Millisecond
 	// orphansInterval and retentionInterval are how often the periodic jobs run.
