@@ -35,12 +35,12 @@ const mebibyte = 1 << 20
 
 // costs is the table of docs/reliability.md; a test compares them.
 var costs = []cost{
-	{"one request", "has the largest body, of as many values as it may", 200 * mebibyte, 2 * time.Second, func(a *attacker) { a.post(densest("one")) }, []int{202}},
+	{"one request", "has the largest body, of as many values as it may", 250 * mebibyte, 2 * time.Second, func(a *attacker) { a.post(densest("one")) }, []int{202}},
 	{"one request", "has the largest body, of one text", 200 * mebibyte, 2 * time.Second, func(a *attacker) { a.post(longest("text")) }, []int{202}},
 	{"one request", "has more values than it may", 40 * mebibyte, time.Second, func(a *attacker) { a.post(tooMany) }, []int{400}},
-	{"one request", "makes 30,000 deliveries", 250 * mebibyte, 15 * time.Second, func(a *attacker) { a.post(widest("wide")) }, []int{202}},
+	{"one request", "makes 30,000 deliveries", 300 * mebibyte, 15 * time.Second, func(a *attacker) { a.post(widest("wide")) }, []int{202}},
 	{"one request", "makes 30,000 deliveries, each with a text of its own", 400 * mebibyte, 20 * time.Second, func(a *attacker) { a.post(widestOwn("own")) }, []int{202}},
-	{"one request", "reads 30,000 deliveries", 30 * mebibyte, 5 * time.Second, func(a *attacker) { a.get("/api/v1/notifications/" + a.wide) }, []int{200}},
+	{"one request", "reads 30,000 deliveries", 50 * mebibyte, 5 * time.Second, func(a *attacker) { a.get("/api/v1/notifications/" + a.wide) }, []int{200}},
 	{"one request", "saves the template that takes longest", 60 * mebibyte, time.Second, func(a *attacker) { a.save(slowestSources[0]) }, []int{200, 201, 400}},
 	{"one request", "renders the template that takes longest", 60 * mebibyte, 1500 * time.Millisecond, func(a *attacker) { a.preview("slowest") }, []int{422}},
 
@@ -66,7 +66,7 @@ var costs = []cost{
 	{"one stranger", "has 5,000 connections on which forms come slowly, while others ask for /livez", 150 * mebibyte, 10 * time.Second, func(a *attacker) {
 		a.holdWhile(5000, slowForm, func() { a.atOnce(20, func(int) { a.count(a.livez()) }) })
 	}, []int{200}},
-	{"one stranger", "asks for /readyz and for the console with a made-up session, 2,000 times each", 60 * mebibyte, 15 * time.Second, func(a *attacker) {
+	{"one stranger", "asks for /readyz and for the console with a made-up session, 2,000 times each", 100 * mebibyte, 15 * time.Second, func(a *attacker) {
 		a.atOnce(100, func(int) {
 			for range 20 {
 				a.visit("/readyz")
@@ -74,7 +74,7 @@ var costs = []cost{
 			}
 		})
 	}, []int{200, 503}},
-	{"one stranger", "posts 8 KB to each of 2,000 made-up unsubscribe links", 60 * mebibyte, 15 * time.Second, func(a *attacker) {
+	{"one stranger", "posts 8 KB to each of 2,000 made-up unsubscribe links", 100 * mebibyte, 15 * time.Second, func(a *attacker) {
 		a.atOnce(100, func(i int) {
 			for j := range 20 {
 				a.unsubscribe(fmt.Sprintf("%d-%d", i, j))
