@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
+	"go.uber.org/zap"
 	"riverqueue.com/riverui"
 	"riverqueue.com/riverui/uiendpoints"
 
@@ -24,6 +25,8 @@ const (
 	// meanwhile. River's default of 100 ms would start at most ten times its workers a second. With
 	// 1 ms the batches of a backlog are smaller and cost a fifth more.
 	fetchCooldown = 2 * time.Millisecond
+	// startPause is between two tries to start River.
+	startPause = time.Second
 	// pollInterval is how often queues are read when nothing announces jobs.
 	pollInterval = 200 * time.Millisecond
 	// orphansInterval and retentionInterval are how often the periodic jobs run.
@@ -149,10 +152,10 @@ func (c *Client) Start(ctx context.Context) error {
 	if c.river == nil {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	if err := c.river.Start(ctx); err != nil {
-		return fmt.Errorf("start river: %w", err)
+	if err := c.startRiver(ctx); err != nil {
+		return err
 	}
+	ctx = context.WithoutCancel(ctx)
 	looking, stop := context.WithCancel(ctx)
 	var look sync.WaitGroup
 	look.Go(func() { c.jobs.announceDue(looking, c.room) })
@@ -160,6 +163,23 @@ func (c *Client) Start(ctx context.Context) error {
 	c.stopLook = func() { stop(); look.Wait() }
 	c.jobs.Listening.Start()
 	return nil
+}
+
+// startRiver starts River. It tries until ctx ends: River asks the database, which may be away
+// again, or slow, and a replica that ended would only be started anew.
+func (c *Client) startRiver(ctx context.Context) error {
+	for {
+		err := c.river.Start(context.WithoutCancel(ctx))
+		if err == nil {
+			return nil
+		}
+		c.jobs.log.Warn("waiting for the database", zap.Error(fmt.Errorf("start river: %w", err)))
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("start river: %w", err)
+		case <-time.After(startPause):
+		}
+	}
 }
 
 // StopTime returns the longest that Stop takes: timeoutSeconds, at least 10 seconds, and 9 seconds more.

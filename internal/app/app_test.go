@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -157,6 +158,32 @@ func TestStartRefusesWhatBecameWrongWhileItWaited(t *testing.T) {
 	l.write("apps.yaml", "apps: []")
 	l.up()
 	require.ErrorContains(t, r.awaitEnd(), "apps: must have at least one element")
+}
+
+// A database that is slow again once it was reached does not end the start.
+func TestStartWaitsForRiver(t *testing.T) {
+	t.Parallel()
+	l := newLate(t)
+	l.up()
+	l.write("apps.yaml", "apps: [{appId: app, appSecret: secret}]")
+	l.configure("apps.yaml")
+	r := run(t, Options{ConfigPath: l.path("config.yaml")})
+	r.awaitServing()
+	require.NoError(t, r.stop()) // the tables are there
+
+	conn, err := pgx.Connect(t.Context(), fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s dbname=%s sslmode=disable",
+		l.proxy.Port, l.db.User, l.db.Password, l.db.DBName))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "LOCK TABLE river_queue")
+	require.NoError(t, err)
+	r = run(t, Options{ConfigPath: l.path("config.yaml")})
+	r.awaitLog("start river")
+	require.NoError(t, tx.Rollback(t.Context()))
+	r.awaitServing()
+	require.NoError(t, r.stop())
 }
 
 // An error that waiting cannot mend ends the start at once.
