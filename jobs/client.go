@@ -173,10 +173,11 @@ func (c *Client) startRiver(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		c.jobs.log.Warn("waiting for the database", zap.Error(fmt.Errorf("start river: %w", err)))
+		err = fmt.Errorf("start river: %w", err)
+		c.jobs.log.Warn("waiting for the database", zap.Error(err))
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("start river: %w", err)
+			return err
 		case <-time.After(startPause):
 		}
 	}
@@ -205,6 +206,7 @@ func (c *Client) Stop() error {
 	c.stopLook()
 	c.jobs.Deliverer.Stop()
 	c.jobs.Receipts.Stop()
+	c.jobs.Retention.Stop()
 	c.jobs.Accepter.StopExpanding()
 	var stopping sync.WaitGroup
 	stopping.Go(c.jobs.Listening.Stop)

@@ -8,12 +8,13 @@ import (
 
 	"github.com/labring/sealos-notify/internal/test/jobstest"
 	"github.com/labring/sealos-notify/internal/test/limit"
+	"github.com/labring/sealos-notify/jobs/upkeep"
 )
 
 // River would write a panic's value into its log and its job.
 func TestAPanicInAPeriodicJobIsAFailureWithoutItsValue(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		b.Jobs.Orphans, b.Jobs.Retention = nil, nil // they panic
+		b.Jobs.Orphans, b.Jobs.Retention = nil, upkeep.NewRetention(nil, nil, nil) // they panic
 		b.Start()
 		for _, kind := range []string{"orphans", "retention"} {
 			var noted string

@@ -52,12 +52,18 @@ type Retention struct {
 	store    RetentionStore
 	settings *settings.Live
 	log      *zap.Logger
+	running  context.Context // until Stop
+	stop     context.CancelFunc
 }
 
 // NewRetention returns a Retention.
 func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Retention {
-	return &Retention{store: st, settings: live, log: log}
+	running, stop := context.WithCancel(context.Background())
+	return &Retention{store: st, settings: live, log: log, running: running, stop: stop}
 }
+
+// Stop makes a running Delete return after its transaction: another replica goes on.
+func (r *Retention) Stop() { r.stop() }
 
 // Delete deletes what is older than retention.days: the finished notifications, the messages
 // that stay with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
@@ -153,7 +159,10 @@ func (r *Retention) DeleteBefore(ctx context.Context, before time.Time) (total i
 		}
 		select {
 		case <-time.After(retentionPause * time.Since(started)):
+		case <-r.running.Done():
+			return total, true, nil
 		case <-ctx.Done():
+			return total, true, nil
 		}
 	}
 	return total, true, nil

@@ -2,6 +2,7 @@ package upkeep_test
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -124,6 +125,26 @@ func TestRetentionGoesOnWhileNotificationsAreLeft(t *testing.T) {
 			limit.Receive(t, st.audit, "a deletion of old audit entries")
 		}
 		require.GreaterOrEqual(t, st.deleted.Load(), int64(2))
+	})
+}
+
+// A stop does not wait until all old notifications are deleted, and cuts nothing: another replica goes on.
+func TestRetentionEndsWithAStop(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		st := &manyNotifications{Store: b.Store, audit: make(chan struct{}, 100)}
+		b.Rebuild(st)
+		settings := b.Settings(channels.Resend)
+		settings.Retention.Days = 30
+		b.Jobs.Apply(settings)
+		c := b.Open(jobs.Dispatcher{Enabled: true, Interval: 100 * time.Millisecond, BatchSize: 1, LeaseTimeout: time.Hour})
+		require.NoError(t, c.Start(t.Context()))
+		limit.Receive(t, st.audit, "a deletion of old audit entries")
+		require.NoError(t, c.Stop())
+		depths, err := b.Store.QueueDepths(t.Context())
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(depths, func(d store.QueueDepth) bool {
+			return d.Queue == "maintenance" && d.State == "available" && d.Jobs == 1
+		}), "%v", depths)
 	})
 }
 
