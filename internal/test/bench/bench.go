@@ -35,7 +35,7 @@ type amounts struct {
 
 var (
 	full  = amounts{span: 4 * time.Second, backlog: 50_000, sqliteBacklog: 5_000, finished: 2_000_000, members: 1_000_000, latencies: 1600, probes: 40}
-	short = amounts{span: 1500 * time.Millisecond, backlog: 10_000, sqliteBacklog: 2_000, finished: 100_000, members: 50_000, latencies: 400, probes: 20}
+	short = amounts{span: 1500 * time.Millisecond, backlog: 10_000, sqliteBacklog: 2_000, finished: 200_000, members: 50_000, latencies: 400, probes: 20}
 )
 
 // bench holds what all measures share.
@@ -137,26 +137,24 @@ func (b *bench) killServices() {
 
 // database creates an empty database. It is dropped after the measure.
 func (b *bench) database(ctx context.Context) (store.Config, error) {
-	config, err := b.createDatabase(ctx)
+	return b.copyOf(ctx, emptyDatabase)
+}
+
+// copyOf is database with the content of another one, to which nobody may be connected.
+func (b *bench) copyOf(ctx context.Context, name string) (store.Config, error) {
+	config, err := b.createDatabase(ctx, name)
 	b.databases = append(b.databases, config.DBName)
 	return config, err
 }
 
-func (b *bench) createDatabase(ctx context.Context) (store.Config, error) {
+// emptyDatabase is what PostgreSQL makes empty databases of.
+const emptyDatabase = "template1"
+
+func (b *bench) createDatabase(ctx context.Context, copyOf string) (store.Config, error) {
 	b.count++
 	config := b.cluster.Config()
 	config.DBName = fmt.Sprintf("bench_%d", b.count)
-	_, err := b.admin.Exec(ctx, `CREATE DATABASE `+config.DBName)
-	return config, err
-}
-
-// copyDatabase makes a database with the content of another one, to which nobody may be connected.
-func (b *bench) copyDatabase(ctx context.Context, of store.Config) (store.Config, error) {
-	b.count++
-	config := of
-	config.DBName = fmt.Sprintf("bench_%d", b.count)
-	b.databases = append(b.databases, config.DBName)
-	_, err := b.admin.Exec(ctx, `CREATE DATABASE `+config.DBName+` TEMPLATE `+of.DBName)
+	_, err := b.admin.Exec(ctx, `CREATE DATABASE `+config.DBName+` TEMPLATE `+copyOf)
 	return config, err
 }
 

@@ -73,7 +73,7 @@ const pastFunctions = `
 // ones. It is made once for all rounds.
 func (b *bench) history(ctx context.Context) (store.Config, error) {
 	if b.past == nil {
-		config, err := b.createDatabase(ctx)
+		config, err := b.createDatabase(ctx, emptyDatabase)
 		if err != nil {
 			return config, err
 		}
@@ -175,7 +175,7 @@ func (b *bench) latencyInRetention(ctx context.Context, record record) error {
 	if err != nil {
 		return err
 	}
-	config, err := b.copyDatabase(ctx, past)
+	config, err := b.copyOf(ctx, past.DBName)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (b *bench) latencyInRetention(ctx context.Context, record record) error {
 		return err
 	}
 	started := time.Now()
-	if err := b.timeArrivalsAtReplica(ctx, r, "retention-latency", latencyRate, record); err != nil {
+	if err := b.timeArrivalsAt(ctx, r, "retention-latency", latencyRate, record); err != nil {
 		return err
 	}
 	took := time.Since(started)

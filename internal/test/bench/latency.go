@@ -19,15 +19,15 @@ const (
 // postToVendor measures the time from the moment a request is due to the arrival of
 // its message at the vendor.
 func (b *bench) postToVendor(ctx context.Context, record record) error {
-	return b.timeArrivalsAt(ctx, latencyRate, "latency", record)
+	return b.timeArrivalsOnEmpty(ctx, latencyRate, "latency", record)
 }
 
 // postSeldom is postToVendor at a low rate.
 func (b *bench) postSeldom(ctx context.Context, record record) error {
-	return b.timeArrivalsAt(ctx, lowRate, "latency-low", record)
+	return b.timeArrivalsOnEmpty(ctx, lowRate, "latency-low", record)
 }
 
-func (b *bench) timeArrivalsAt(ctx context.Context, rate int, name string, record record) error {
+func (b *bench) timeArrivalsOnEmpty(ctx context.Context, rate int, name string, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
 		return err
@@ -43,10 +43,14 @@ func (b *bench) timeArrivals(ctx context.Context, config store.Config, name stri
 		return err
 	}
 	defer r.close()
-	return b.timeArrivalsAtReplica(ctx, r, name, rate, record)
+	if err := b.timeArrivalsAt(ctx, r, name, rate, record); err != nil {
+		return err
+	}
+	return r.stop()
 }
 
-func (b *bench) timeArrivalsAtReplica(ctx context.Context, r *delivering, name string, rate int, record record) error {
+// timeArrivalsAt is timeArrivals at a replica.
+func (b *bench) timeArrivalsAt(ctx context.Context, r *delivering, name string, rate int, record record) error {
 	m, err := b.ofServices(r.service)
 	if err != nil {
 		return err
@@ -83,5 +87,5 @@ func (b *bench) timeArrivalsAtReplica(ctx context.Context, r *delivering, name s
 		record(name+"-above", p50-river)
 	}
 	record(name+"-p99", percentile(took, 99))
-	return r.stop()
+	return nil
 }
