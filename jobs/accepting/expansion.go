@@ -181,7 +181,7 @@ func (a *Accepter) Expand(ctx context.Context, notification uuid.UUID) (Expandin
 			return Expanding{Wait: expanded.Beyond.Wait}, nil
 		}
 		a.metrics.countDeliveries(expanded.Written.Deliveries, expanded.Written.Withheld())
-		n.Expansion = &expanded.Expansion
+		n.Expansion = new(expanded.Expansion) // a pointer into expanded would keep this batch, and those before it
 	}
 	return Expanding{Done: true}, nil
 }

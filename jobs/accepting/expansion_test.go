@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -440,6 +442,42 @@ func (s *failingExpansions) Expand(ctx context.Context, b store.ExpansionBatch) 
 		return store.Expanded{}, errors.New("the reply is lost")
 	}
 	return expanded, err
+}
+
+// keptExpansions counts the batches that are still in memory when a later one is written.
+type keptExpansions struct {
+	store.Store
+	batches []weak.Pointer[store.Delivery]
+	kept    int
+}
+
+func (s *keptExpansions) Expand(ctx context.Context, b store.ExpansionBatch) (store.Expanded, error) {
+	runtime.GC()
+	kept := 0
+	for _, batch := range s.batches {
+		if batch.Value() != nil {
+			kept++
+		}
+	}
+	s.kept = max(s.kept, kept)
+	if len(b.Deliveries) > 0 {
+		s.batches = append(s.batches, weak.Make(&b.Deliveries[0]))
+	}
+	return s.Store.Expand(ctx, b)
+}
+
+// An expansion has one batch in memory, however many it has made.
+func TestExpansionForgetsItsBatches(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		kept := &keptExpansions{Store: b.Store}
+		b.Rebuild(kept)
+		people(t, b, 30, nil)
+		a, err := b.Jobs.Accepter.Accept(t.Context(), toEveryone("1"))
+		require.NoError(t, err)
+		expandAll(t, b, a.NotificationID)
+		require.Len(t, kept.batches, 10)
+		require.LessOrEqual(t, kept.kept, 1)
+	})
 }
 
 // A cancelled notification gets no more deliveries, and a job that an operator ends ends it.

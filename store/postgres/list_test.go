@@ -108,3 +108,44 @@ func TestFailedNotificationsAreReadByTheCheaperWay(t *testing.T) {
 	require.Equal(t, 1, found)
 	require.Contains(t, plan, "using deliveries_ended")
 }
+
+// inTransaction is a DB whose statements can be asked afterwards what they have read.
+type inTransaction struct{ tx pgx.Tx }
+
+func (d inTransaction) Query(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
+	return forEach(ctx, d.tx, each, sql, args)
+}
+
+func (d inTransaction) List(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
+	return d.Query(ctx, each, sql, args...)
+}
+
+// A page in the midst of a group reads the contacts of the page, not all those before it.
+func TestNextContactsAreReadAlone(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), testdb.New(t))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	for _, statement := range []string{
+		`INSERT INTO contacts (owner, name, addresses, locale, time_zone, labels, created_at, updated_at)
+			SELECT 'app', 'c' || lpad(i::text, 5, '0'), '[]', '', '', '{"team": "all", "plan": "pro"}', now(), now() FROM generate_series(1, 20000) i`,
+		`ANALYZE contacts, contact_labels`,
+	} {
+		_, err := s.pool.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	for _, labels := range []store.Labels{{"team": "all"}, {"team": "all", "plan": "pro"}} {
+		require.NoError(t, pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
+			reader := s.Reader
+			reader.DB = inTransaction{tx}
+			page, err := reader.ContactsWith(t.Context(), "app", labels, "c10000", 100)
+			require.NoError(t, err)
+			require.Len(t, page, 100)
+			var read int
+			require.NoError(t, tx.QueryRow(t.Context(), `SELECT sum(coalesce(idx_tup_fetch, 0) + seq_tup_read) FROM pg_stat_xact_user_tables
+				WHERE relname IN ('contacts', 'contact_labels')`).Scan(&read))
+			require.LessOrEqual(t, read, 500)
+			return nil
+		}))
+	}
+}
