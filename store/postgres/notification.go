@@ -59,13 +59,13 @@ func (s *Store) Accept(ctx context.Context, gather func() []store.Acceptance) ([
 		sortByKey(created)
 		return s.insertAcceptances(ctx, tx, created, asked, store.ToldOf(decision.News), decision.Used, used)
 	}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.begin(ctx, func(tx pgx.Tx) error {
 		batch = gather()
 		return insert(tx)
 	})
 	for errors.Is(err, errRepeated) || errors.Is(err, errNotAsked) {
 		if err = readByKey(ctx, s.pool, created, byKey); err == nil {
-			err = pgx.BeginFunc(ctx, s.pool, insert)
+			err = s.begin(ctx, insert)
 		}
 	}
 	if err != nil {

@@ -279,6 +279,7 @@ func changeIn(
 ) ([][16]byte, error) {
 	var changed [][16]byte
 	var queries pgx.Batch
+	queries.Queue(planOnce)
 	if len(digests) > 0 {
 		queries.Queue(lockOpenDigests, digests)
 		queries.Queue(lockWithItems, deliveries, digests)

@@ -21,12 +21,6 @@ const baseSettings = `dbname='' password='' passfile='' connect_timeout=5 target
 	`sslrootcert='' sslcert='' sslkey='' sslpassword='' sslcertmode=allow sslsni=1 sslnegotiation=postgres ` +
 	`channel_binding=prefer require_auth='' min_protocol_version='' max_protocol_version='' `
 
-// planOnce makes a connection plan each statement once. PostgreSQL would plan those about one row
-// every time, because it takes a list of unknown length for one of ten: planning was more than half of
-// what a delivery's outcome cost it. Lists are planned for their own values (listing). It is no
-// startup parameter, because poolers refuse those that they do not know.
-const planOnce = `SET plan_cache_mode = force_generic_plan`
-
 // SQLSTATE of a write on a standby, or on a primary that was demoted.
 const readOnlyTransaction = "25006"
 
@@ -65,16 +59,12 @@ func poolConfig(c store.Config) (*pgxpool.Config, error) {
 	conn.OnPgError = func(c *pgconn.PgConn, e *pgconn.PgError) bool {
 		return e.Code != readOnlyTransaction && !isOtherSchema(e) && keepOpen(c, e)
 	}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{
 			Name: "timestamptz", OID: pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 		})
-		if c.Pooling == store.PoolingTransaction {
-			return nil // each statement is planned anew
-		}
-		_, err := conn.Exec(ctx, planOnce)
-		return err
+		return nil
 	}
 
 	config.MaxConns = int32(c.MaxOpenConns) + 1 //nolint:gosec // validated

@@ -7,6 +7,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/labring/sealos-notify/internal/test/testdb"
@@ -42,6 +44,39 @@ func TestDueQueuesReadsOneEntryOfTheIndex(t *testing.T) {
 	due, err := s.AnnounceDue(t.Context(), []string{"email", "sms", "voice"})
 	require.NoError(t, err)
 	require.Len(t, due, 20, "the lines of sms")
+}
+
+// A fetch of River's reads the jobs that it takes, however many wait: with a plan for a number of jobs that is not known
+// it would read all of them.
+func TestFetchReadsWhatItTakes(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), testdb.New(t))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	for _, statement := range []string{
+		`INSERT INTO river_job (state, queue, priority, scheduled_at, kind, args, max_attempts)
+			SELECT 'available', 'email|app', 2, now(), 'deliver', '{}', 4 FROM generate_series(1, 50000)`,
+		`ANALYZE river_job`,
+	} {
+		_, err := s.pool.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	require.NoError(t, pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
+		const fetches, each = 8, 50 // PostgreSQL looks whether one plan does for all after five
+		fetch := riverpgxv5.New(s.pool).UnwrapExecutor(tx)
+		for range fetches {
+			got, err := fetch.JobGetAvailable(t.Context(), &riverdriver.JobGetAvailableParams{
+				ClientID: "replica", MaxAttemptedBy: 100, MaxToLock: each, Queue: "email|app",
+			})
+			require.NoError(t, err)
+			require.Len(t, got.Jobs, each)
+		}
+		var read int
+		require.NoError(t, tx.QueryRow(t.Context(), `SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables
+			WHERE relname = 'river_job'`).Scan(&read))
+		require.Less(t, read, 50*fetches*each)
+		return nil
+	}))
 }
 
 // The jobs that a statement inserts for events are those that River's own call inserts.
