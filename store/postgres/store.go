@@ -96,7 +96,7 @@ const planOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', tru
 
 // begin is pgx.BeginFunc for a transaction that accepts: each statement is planned once.
 func (s *Store) begin(ctx context.Context, f func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: `BEGIN; ` + planOnce}, f)
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: `BEGIN; SET LOCAL plan_cache_mode = force_generic_plan`}, f)
 }
 
 // querier is a pool or a transaction.

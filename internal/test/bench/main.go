@@ -144,6 +144,7 @@ type measure struct {
 var measures = slices.Concat([]measure{
 	{"vendor", (*bench).vendorAlone},
 	{"start", (*bench).startToReady},
+	{"river-idle", (*bench).riverIdle},
 	{"idle", (*bench).idle},
 	{"accept-10000", (*bench).acceptTenThousand},
 }, slices.Repeat([]measure{

@@ -123,11 +123,29 @@ func statOf(pid int) (procfs.ProcStat, error) {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// idleSpan is how long a replica is watched that has nothing to do.
-const idleSpan = time.Minute
+// idleSpan is how long one is watched that has nothing to do, after settling, in which what a start brings is over.
+const (
+	idleSpan = time.Minute
+	settling = 5 * time.Second
+)
 
-// idle measures what a replica that has nothing to do costs, with PostgreSQL, in percent of a core,
-// and its memory.
+// recordIdle waits, and records what the processes and PostgreSQL cost meanwhile, in percent of a core.
+func recordIdle(start func() (*meter, error), name string, record record) error {
+	time.Sleep(settling)
+	m, err := start()
+	if err != nil {
+		return err
+	}
+	time.Sleep(idleSpan)
+	second, err := m.each(int(idleSpan / time.Second))
+	if err != nil {
+		return err
+	}
+	record(name, 100*second.sum()/1e6)
+	return nil
+}
+
+// idle measures what a replica that has nothing to do costs, and its memory.
 func (b *bench) idle(ctx context.Context, record record) error {
 	config, err := b.database(ctx)
 	if err != nil {
@@ -138,17 +156,9 @@ func (b *bench) idle(ctx context.Context, record record) error {
 		return err
 	}
 	defer r.close()
-	time.Sleep(5 * time.Second) // what a start brings is over
-	m, err := b.ofServices(r.service)
-	if err != nil {
+	if err := recordIdle(func() (*meter, error) { return b.ofServices(r.service) }, "idle-cpu", record); err != nil {
 		return err
 	}
-	time.Sleep(idleSpan)
-	second, err := m.each(int(idleSpan / time.Second))
-	if err != nil {
-		return err
-	}
-	record("idle-cpu", 100*second.sum()/1e6)
 	memory, err := r.memory("VmRSS")
 	if err != nil {
 		return err

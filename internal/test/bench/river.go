@@ -48,6 +48,23 @@ func (b *bench) riverSeldom(ctx context.Context, record record) error {
 	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error { return r.atRate(ctx, b, lowRate, "river-rate-low", record) })
 }
 
+// riverIdle measures a client with one queue and River's own intervals that has nothing to do.
+func (b *bench) riverIdle(ctx context.Context, record record) error {
+	return b.riverOnPostgres(ctx, func(r *riverAlone[pgx.Tx]) error {
+		config := r.config(true)
+		config.FetchCooldown, config.FetchPollInterval = river.FetchCooldownDefault, river.FetchPollIntervalDefault
+		client, err := river.NewClient(r.driver, config)
+		if err != nil {
+			return err
+		}
+		if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+		defer stopRiver(client)
+		return recordIdle(b.ofBench, "river-idle-cpu", record)
+	})
+}
+
 func (b *bench) riverInsertSQLite(ctx context.Context, record record) error {
 	return b.riverOnSQLite(ctx, func(r *riverAlone[*sql.Tx]) error { return r.insert(ctx, b, "river-sqlite", record) })
 }
@@ -127,9 +144,13 @@ func newRiverAlone[TTx any](driver riverdriver.Driver[TTx], database store.Confi
 	return &riverAlone[TTx]{driver: driver, database: database, reached: make(chan struct{}, 1)}
 }
 
-// client returns a client with the settings of River's own benchmark. It works jobs
-// only if works is true.
+// client returns a client with config.
 func (r *riverAlone[TTx]) client(works bool) (*river.Client[TTx], error) {
+	return river.NewClient(r.driver, r.config(works))
+}
+
+// config returns the settings of River's own benchmark, of a client that works jobs only if works is true.
+func (r *riverAlone[TTx]) config(works bool) *river.Config {
 	config := &river.Config{Logger: slog.New(slog.DiscardHandler)}
 	if works {
 		config.Workers = river.NewWorkers()
@@ -148,7 +169,7 @@ func (r *riverAlone[TTx]) client(works bool) (*river.Client[TTx], error) {
 		config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2000}}
 		config.FetchCooldown, config.FetchPollInterval = 2*time.Millisecond, 20*time.Millisecond
 	}
-	return river.NewClient(r.driver, config)
+	return config
 }
 
 // insert measures jobs inserted a second: one in each transaction, and in bulk.
