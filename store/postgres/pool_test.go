@@ -1,11 +1,14 @@
 package postgres
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -87,4 +90,19 @@ func TestPoolConfigSSLModes(t *testing.T) {
 	}
 	_, err := poolConfig(store.Config{Host: "db", Port: 5432, SSLMode: "on' host='evil", MaxOpenConns: 1})
 	require.ErrorContains(t, err, "sslmode is invalid")
+}
+
+// No statement is compiled, however long PostgreSQL takes it for.
+func TestStatementsAreNotCompiled(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), testdb.New(t))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	rows, err := s.pool.Query(t.Context(), `EXPLAIN ANALYZE SELECT count(*) FROM generate_series(1, 100) a, generate_series(1, 100) b
+		WHERE (a + b) % 7 > 0 AND a > (SELECT count(*) FROM pg_class x, pg_class y, pg_class z LIMIT 0)`)
+	require.NoError(t, err)
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(plan, "\n"), "cost=")
+	require.NotContains(t, strings.Join(plan, "\n"), "JIT")
 }
