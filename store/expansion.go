@@ -26,13 +26,16 @@ type Expansion struct {
 // Done reports whether no further deliveries will be made.
 func (e Expansion) Done() bool { return e.DoneAt != nil }
 
+// ExpansionOpen is the state of an expansion that goes on.
+const ExpansionOpen = "open"
+
 // State returns what the notification's row has of it: open, done, or stopped when contacts are left; nil
 // of no expansion.
 func (e *Expansion) State() *string {
 	if e == nil {
 		return nil
 	}
-	state := "open"
+	state := ExpansionOpen
 	switch {
 	case e.Stopped != "":
 		state = "stopped"

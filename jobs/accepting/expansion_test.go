@@ -444,6 +444,33 @@ func (s *failingExpansions) Expand(ctx context.Context, b store.ExpansionBatch) 
 	return expanded, err
 }
 
+// A notification is never shown with an expansion of another moment.
+func TestExpansionIsReadWithItsCounts(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		people(t, b, 200, nil)
+		b.Jobs.Accepter.SetBounds(5, 1)
+		a, err := b.Jobs.Accepter.Accept(t.Context(), toEveryone("1"))
+		require.NoError(t, err)
+		expanded := make(chan error, 1)
+		go func() {
+			_, err := b.Jobs.Accepter.Expand(t.Context(), a.NotificationID)
+			expanded <- err
+		}()
+		for done := false; !done; {
+			n, err := b.Store.Notification(t.Context(), a.NotificationID)
+			require.NoError(t, err)
+			require.Equal(t, n.Counts.Total, n.Expansion.Deliveries)
+			listed, err := b.Store.ListNotifications(t.Context(), store.NotificationFilter{}, uuid.Nil, 10)
+			require.NoError(t, err)
+			require.Equal(t, listed[0].Counts.Total, listed[0].Expansion.Deliveries)
+			if done = n.Expansion.Done(); done {
+				require.Equal(t, 200, n.Counts.Total)
+			}
+		}
+		require.NoError(t, <-expanded)
+	})
+}
+
 // keptExpansions counts the batches that are still in memory when a later one is written.
 type keptExpansions struct {
 	store.Store

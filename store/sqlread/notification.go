@@ -33,8 +33,11 @@ func Notification(row Row) (store.Notification, error) {
 	if thread != nil {
 		n.ThreadID = *thread
 	}
-	if expansion != nil {
-		n.Expansion = &store.Expansion{} // see withExpansion
+	if expansion != nil { // see withExpansion
+		n.Expansion = &store.Expansion{}
+		if *expansion != store.ExpansionOpen {
+			n.Expansion.DoneAt = &n.UpdatedAt
+		}
 	}
 	if incident != nil {
 		n.IncidentID = *incident
