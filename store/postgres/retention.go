@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -42,10 +44,14 @@ const deleteClosed = `
 	)
 	SELECT (SELECT count(*) FROM deleted_notifications), (SELECT count(*) FROM chosen_notifications)`
 
-// DeleteClosed implements store.Notifications.
+// DeleteClosed implements store.Notifications. Its statement is planned once: planned for each limit, it takes half as long
+// again.
 func (s *Store) DeleteClosed(ctx context.Context, before time.Time, limit int) (deleted int, more bool, err error) {
 	var chosen int
-	if err := s.pool.QueryRow(ctx, deleteClosed, store.FirstID(before), limit, before).Scan(&deleted, &chosen); err != nil {
+	err = s.begin(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, deleteClosed, store.FirstID(before), limit, before).Scan(&deleted, &chosen)
+	})
+	if err != nil {
 		return 0, false, fmt.Errorf("delete closed notifications: %w", err)
 	}
 	return deleted, chosen > 0, nil

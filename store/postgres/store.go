@@ -90,11 +90,11 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // planOnce makes a transaction plan each of its statements once for the connection. PostgreSQL would plan those about
 // one row every time, because it takes a list of unknown length for one of ten: planning was more than half of what a
-// delivery's outcome cost it. It is for statements that read by keys alone: with a limit of unknown size River's fetch
-// would read all jobs (TestFetchReadsWhatItTakes).
+// delivery's outcome cost it. It is not for all: with a limit of unknown size River's fetch would read all jobs
+// (TestFetchReadsWhatItTakes).
 const planOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true)`
 
-// begin is pgx.BeginFunc for a transaction that accepts: each statement is planned once.
+// begin is pgx.BeginFunc, and each statement of the transaction is planned once.
 func (s *Store) begin(ctx context.Context, f func(pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: `BEGIN; SET LOCAL plan_cache_mode = force_generic_plan`}, f)
 }
