@@ -59,6 +59,9 @@ func (r Reader) withExpansion(ctx context.Context, n store.Notification) (store.
 			return n, err
 		}
 		now, err := one(ctx, r.DB, Notification, `SELECT `+listedColumns+` FROM notifications WHERE id = $1`, n.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return n, nil
+		}
 		if err != nil {
 			return n, err
 		}
