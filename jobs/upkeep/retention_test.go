@@ -109,17 +109,24 @@ func requireDeletes(t *testing.T, b *jobstest.Bundle) {
 	require.False(t, more)
 }
 
+// deleteMany starts a replica that deletes notifications without end.
+func deleteMany(t *testing.T, b *jobstest.Bundle, lease time.Duration) (*manyNotifications, *jobs.Client) {
+	t.Helper()
+	st := &manyNotifications{Store: b.Store, audit: make(chan struct{}, 100)}
+	b.Rebuild(st)
+	settings := b.Settings(channels.Resend)
+	settings.Retention.Days = 30
+	b.Jobs.Apply(settings)
+	c := b.Open(jobs.Dispatcher{Enabled: true, Interval: 100 * time.Millisecond, BatchSize: 1, LeaseTimeout: lease})
+	require.NoError(t, c.Start(t.Context()))
+	return st, c
+}
+
 // When there are more old notifications than a job has time for, everything else is deleted before
 // them, and the job goes on at once instead of an hour later.
 func TestRetentionGoesOnWhileNotificationsAreLeft(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		st := &manyNotifications{Store: b.Store, audit: make(chan struct{}, 100)}
-		b.Rebuild(st)
-		settings := b.Settings(channels.Resend)
-		settings.Retention.Days = 30
-		b.Jobs.Apply(settings)
-		c := b.Open(jobs.Dispatcher{Enabled: true, Interval: 100 * time.Millisecond, BatchSize: 1, LeaseTimeout: 3 * time.Second})
-		require.NoError(t, c.Start(t.Context()))
+		st, c := deleteMany(t, b, 3*time.Second)
 		t.Cleanup(func() { require.NoError(t, c.Stop()) })
 		for range 3 {
 			limit.Receive(t, st.audit, "a deletion of old audit entries")
@@ -131,13 +138,7 @@ func TestRetentionGoesOnWhileNotificationsAreLeft(t *testing.T) {
 // A stop does not wait until all old notifications are deleted, and cuts nothing: another replica goes on.
 func TestRetentionEndsWithAStop(t *testing.T) {
 	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
-		st := &manyNotifications{Store: b.Store, audit: make(chan struct{}, 100)}
-		b.Rebuild(st)
-		settings := b.Settings(channels.Resend)
-		settings.Retention.Days = 30
-		b.Jobs.Apply(settings)
-		c := b.Open(jobs.Dispatcher{Enabled: true, Interval: 100 * time.Millisecond, BatchSize: 1, LeaseTimeout: time.Hour})
-		require.NoError(t, c.Start(t.Context()))
+		st, c := deleteMany(t, b, time.Hour)
 		limit.Receive(t, st.audit, "a deletion of old audit entries")
 		require.NoError(t, c.Stop())
 		depths, err := b.Store.QueueDepths(t.Context())

@@ -7,17 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
 )
 
 // An unmatched address is looked up, however many notifications have others.
 func TestUnmatchedAddressesAreFoundByAnIndex(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	_, err = s.pool.Exec(t.Context(), `
+	s := opened(t)
+	_, err := s.pool.Exec(t.Context(), `
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at, priority, test)
 		SELECT gen_random_uuid(), 'app', i::text, '', jsonb_build_array(jsonb_build_object('type', 'phone', 'value', (i % 100)::text)),
 			1, now(), now(), 'normal', false FROM generate_series(1, 5000) i`)
@@ -37,10 +34,8 @@ func TestUnmatchedAddressesAreFoundByAnIndex(t *testing.T) {
 // The messages that mention a recipient are looked up, however many mention others.
 func TestMentionsAreFoundByAnIndex(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	_, err = s.pool.Exec(t.Context(), `
+	s := opened(t)
+	_, err := s.pool.Exec(t.Context(), `
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body, template_code, mention)
 		SELECT gen_random_uuid(), gen_random_uuid(), 'feishu_webhook', '', 0, 'text', '', 'text', '',
 			jsonb_build_array(jsonb_build_object('type', 'feishu_user_id', 'value', (i % 100)::text)) FROM generate_series(1, 5000) i`)

@@ -15,15 +15,26 @@ import (
 	"github.com/labring/sealos-notify/store/sqlread"
 )
 
-// The server ends a list that takes too long. The connection stays usable.
-func TestListTimesOut(t *testing.T) {
-	t.Parallel()
+// opened returns a store on a database of its own, in which the statements were run.
+func opened(t *testing.T, statements ...string) *Store {
+	t.Helper()
 	s, err := Open(t.Context(), testdb.New(t))
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
+	for _, statement := range statements {
+		_, err := s.pool.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	return s
+}
+
+// The server ends a list that takes too long. The connection stays usable.
+func TestListTimesOut(t *testing.T) {
+	t.Parallel()
+	s := opened(t)
 	const slow = `SELECT pg_sleep(60)::text`
 	started := time.Now()
-	err = s.DB.List(t.Context(), func(sqlread.Row) error { return nil }, slow)
+	err := s.DB.List(t.Context(), func(sqlread.Row) error { return nil }, slow)
 	require.ErrorIs(t, err, store.ErrTooBroad)
 	require.NotErrorIs(t, err, store.ErrUnavailable)
 	require.Less(t, time.Since(started), 30*time.Second)
@@ -69,9 +80,7 @@ func (e *explained) List(ctx context.Context, each func(sqlread.Row) error, sql 
 // few: neither reads all of them.
 func TestFailedNotificationsAreReadByTheCheaperWay(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
+	s := opened(t)
 	execute := func(statements ...string) {
 		for _, statement := range statements {
 			_, err := s.pool.Exec(t.Context(), statement)
@@ -110,34 +119,27 @@ func TestFailedNotificationsAreReadByTheCheaperWay(t *testing.T) {
 }
 
 // inTransaction is a DB whose statements can be asked afterwards what they have read.
-type inTransaction struct{ tx pgx.Tx }
+type inTransaction struct {
+	sqlread.DB
+	tx pgx.Tx
+}
 
 func (d inTransaction) Query(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
 	return forEach(ctx, d.tx, each, sql, args)
 }
 
-func (d inTransaction) List(ctx context.Context, each func(sqlread.Row) error, sql string, args ...any) error {
-	return d.Query(ctx, each, sql, args...)
-}
-
 // A page in the midst of a group reads the contacts of the page, not all those before it.
 func TestNextContactsAreReadAlone(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	for _, statement := range []string{
+	s := opened(t,
 		`INSERT INTO contacts (owner, name, addresses, locale, time_zone, labels, created_at, updated_at)
 			SELECT 'app', 'c' || lpad(i::text, 5, '0'), '[]', '', '', '{"team": "all", "plan": "pro"}', now(), now() FROM generate_series(1, 20000) i`,
 		`ANALYZE contacts, contact_labels`,
-	} {
-		_, err := s.pool.Exec(t.Context(), statement)
-		require.NoError(t, err)
-	}
+	)
 	for _, labels := range []store.Labels{{"team": "all"}, {"team": "all", "plan": "pro"}} {
 		require.NoError(t, pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
 			reader := s.Reader
-			reader.DB = inTransaction{tx}
+			reader.DB = inTransaction{s.DB, tx}
 			page, err := reader.ContactsWith(t.Context(), "app", labels, "c10000", 100)
 			require.NoError(t, err)
 			require.Len(t, page, 100)

@@ -22,8 +22,8 @@ const baseSettings = `dbname='' password='' passfile='' connect_timeout=5 target
 	`channel_binding=prefer require_auth='' min_protocol_version='' max_protocol_version='' `
 
 // noJIT keeps PostgreSQL from compiling statements. It does so with those that it takes for long ones, also wrongly
-// when a table has grown since it was analyzed; that took 40 ms where the statement took one. It is no startup parameter,
-// because poolers refuse those that they do not know.
+// when a table has grown since it was analyzed; that took 20 ms and more where the statement took one. It is no startup
+// parameter, because poolers refuse those that they do not know.
 const noJIT = `SET jit = off`
 
 // SQLSTATE of a write on a standby, or on a primary that was demoted.

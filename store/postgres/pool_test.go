@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
 )
 
@@ -95,9 +94,7 @@ func TestPoolConfigSSLModes(t *testing.T) {
 // No statement is compiled, however long PostgreSQL takes it for.
 func TestStatementsAreNotCompiled(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
+	s := opened(t)
 	rows, err := s.pool.Query(t.Context(), `EXPLAIN ANALYZE SELECT count(*) FROM generate_series(1, 100) a, generate_series(1, 100) b
 		WHERE (a + b) % 7 > 0 AND a > (SELECT count(*) FROM pg_class x, pg_class y, pg_class z LIMIT 0)`)
 	require.NoError(t, err)

@@ -11,26 +11,19 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/test/testdb"
 	"github.com/labring/sealos-notify/store"
 )
 
 // A look for due jobs reads the index alone, however many jobs wait.
 func TestDueQueuesReadsOneEntryOfTheIndex(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	for _, statement := range []string{
+	s := opened(t,
 		`INSERT INTO river_job (state, queue, priority, scheduled_at, kind, args, max_attempts)
 			SELECT 'available', 'sms|aliyun|' || i % 20, 2, now() - i * interval '1 ms', 'deliver', '{}', 4 FROM generate_series(1, 20000) i`,
 		`INSERT INTO river_job (state, queue, priority, scheduled_at, kind, args, max_attempts)
 			SELECT 'scheduled', 'email|smtp|' || i % 20, 2, now() + interval '1 day', 'deliver', '{}', 4 FROM generate_series(1, 20000) i`,
 		`ANALYZE river_job`,
-	} {
-		_, err := s.pool.Exec(t.Context(), statement)
-		require.NoError(t, err)
-	}
+	)
 	for _, statement := range []string{dueQueues, busyLines} {
 		rows, err := s.pool.Query(t.Context(), "EXPLAIN (ANALYZE, FORMAT TEXT) "+statement, pgx.QueryExecModeExec, []string{"email", "sms", "voice"})
 		require.NoError(t, err)
@@ -50,17 +43,11 @@ func TestDueQueuesReadsOneEntryOfTheIndex(t *testing.T) {
 // it would read all of them.
 func TestFetchReadsWhatItTakes(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	for _, statement := range []string{
+	s := opened(t,
 		`INSERT INTO river_job (state, queue, priority, scheduled_at, kind, args, max_attempts)
 			SELECT 'available', 'email|app', 2, now(), 'deliver', '{}', 4 FROM generate_series(1, 50000)`,
 		`ANALYZE river_job`,
-	} {
-		_, err := s.pool.Exec(t.Context(), statement)
-		require.NoError(t, err)
-	}
+	)
 	require.NoError(t, pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
 		const fetches, each = 8, 50 // PostgreSQL looks whether one plan does for all after five
 		fetch := riverpgxv5.New(s.pool).UnwrapExecutor(tx)
@@ -82,9 +69,7 @@ func TestFetchReadsWhatItTakes(t *testing.T) {
 // The jobs that a statement inserts for events are those that River's own call inserts.
 func TestEventJobsAreAsRiverInserts(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
+	s := opened(t)
 	e := store.Endpoint{ID: uuid.Must(uuid.NewV7()), AppID: "app", Secret: []byte("s"), CreatedAt: store.Now(), UpdatedAt: store.Now()}
 	require.NoError(t, s.CreateEndpoint(t.Context(), e, store.AuditEntry{Action: store.AuditEndpointCreate}))
 	var args store.EventArgs

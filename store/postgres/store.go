@@ -96,7 +96,7 @@ const planOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', tru
 
 // begin is pgx.BeginFunc, and each statement of the transaction is planned once.
 func (s *Store) begin(ctx context.Context, f func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: `BEGIN; SET LOCAL plan_cache_mode = force_generic_plan`}, f)
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: `BEGIN; ` + planOnce}, f)
 }
 
 // querier is a pool or a transaction.

@@ -8,16 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/labring/sealos-notify/internal/test/testdb"
 )
 
 // Whether a delivery is superseded is looked up, however many deliveries there are.
 func TestSupersededIsLookedUp(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), testdb.New(t))
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	_, err = s.pool.Exec(t.Context(), `
+	s := opened(t)
+	_, err := s.pool.Exec(t.Context(), `
 		INSERT INTO deliveries (id, notification_id, message_id, job_id, channel, provider, template_name, template_version, recipient_type,
 			recipient_value, max_retry, created_at, updated_at, thread_id, thread_seq)
 		SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), i, 'sms', '', '', 0, 'phone', (i % 100)::text, 3, now(), now(),

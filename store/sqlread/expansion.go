@@ -39,33 +39,19 @@ func (r Reader) CountExpansions(ctx context.Context) (int, error) {
 	return wrapped(n, err, "count expansions")
 }
 
-// expansionReads is how often a notification and its expansion are read to have both as they were at a time.
-const expansionReads = 5
-
-// withExpansion adds a notification's expansion, of which its row has only the state. There are few. While it
-// goes on a batch may be written between the two reads: then the row is read again.
+// withExpansion adds a notification's expansion, of which its row has only the state. There are few. What
+// was written since the row was read is not shown: a notification has the deliveries that its expansion made.
 func (r Reader) withExpansion(ctx context.Context, n store.Notification) (store.Notification, error) {
 	if n.Expansion == nil {
 		return n, nil
 	}
-	for read := 1; ; read++ {
-		over := n.Expansion.Done()
-		e, err := r.Expansion(ctx, n.ID)
-		if errors.Is(err, store.ErrNotFound) { // both were deleted meanwhile
-			return n, nil
-		}
-		n.Expansion = &e
-		if err != nil || over || !e.Done() && e.Deliveries == n.Counts.Total || read == expansionReads {
-			return n, err
-		}
-		now, err := one(ctx, r.DB, Notification, `SELECT `+listedColumns+` FROM notifications WHERE id = $1`, n.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return n, nil
-		}
-		if err != nil {
-			return n, err
-		}
-		now.Unmatched, now.Reach = n.Unmatched, n.Reach
-		n = now
+	e, err := r.Expansion(ctx, n.ID)
+	if errors.Is(err, store.ErrNotFound) { // both were deleted meanwhile
+		return n, nil
 	}
+	if !n.Expansion.Done() {
+		e.Deliveries, e.DoneAt, e.Stopped = n.Counts.Total, nil, ""
+	}
+	n.Expansion = &e
+	return n, err
 }
