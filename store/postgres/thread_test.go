@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-
 )
 
 // Whether a delivery is superseded is looked up, however many deliveries there are.
