@@ -40,10 +40,8 @@ func (s *Store) writeCounts(queries *pgx.Batch, counts []store.Count) {
 	}
 	queries.Queue(`
 		INSERT INTO hourly_counts (hour, channel, app_id, template, provider, outcome, code, took, writer, amount)
-		SELECT c.hour, c.channel, c.app_id, c.template, c.provider, c.outcome, c.code, c.took, $10::smallint, c.amount
-		FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-			$8::smallint[], $9::bigint[])
-			AS c (hour, channel, app_id, template, provider, outcome, code, took, amount)
+		SELECT unnest($1::timestamptz[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+			unnest($6::text[]), unnest($7::text[]), unnest($8::smallint[]), $10::smallint, unnest($9::bigint[])
 		ORDER BY 1, 2, 3, 4, 5, 6, 7, 8`+addCounts,
 		column(counts, func(c *store.Count) time.Time { return c.Hour }),
 		column(counts, func(c *store.Count) string { return c.Channel }),

@@ -225,10 +225,11 @@ func insertNotifications(queries *pgx.Batch, batch []store.Acceptance) error {
 		INSERT INTO notifications (id, app_id, idempotency_key, request_hash, unmatched, total, created_at, updated_at,
 			send_at, expires_at, priority, test, kind, withheld, cancelled, contacts, expansion,
 			thread, thread_id, thread_seq, resolved, incident_id)
-		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[],
-			$7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[],
-			$13::text[], $14::jsonb[], $15::integer[], $16::json[], $17::text[],
-			$18::text[], $19::uuid[], $20::bigint[], $21::boolean[], $22::uuid[])
+		SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::bytea[]), unnest($5::jsonb[]),
+			unnest($6::integer[]), unnest($7::timestamptz[]), unnest($8::timestamptz[]), unnest($9::timestamptz[]),
+			unnest($10::timestamptz[]), unnest($11::text[]), unnest($12::boolean[]), unnest($13::text[]),
+			unnest($14::jsonb[]), unnest($15::integer[]), unnest($16::json[]), unnest($17::text[]), unnest($18::text[]),
+			unnest($19::uuid[]), unnest($20::bigint[]), unnest($21::boolean[]), unnest($22::uuid[])
 		ON CONFLICT (app_id, idempotency_key) DO NOTHING`,
 		column(batch, func(a *store.Acceptance) [16]byte { return a.Notification.ID }),
 		column(batch, func(a *store.Acceptance) string { return a.Notification.AppID }),
@@ -286,8 +287,9 @@ func insertMessages(queries *pgx.Batch, messages []store.Message) error {
 	queries.Queue(`
 		INSERT INTO messages (id, notification_id, channel, template_name, template_version, msg_type, subject, body,
 			template_code, params, mention, template_codes)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[],
-			$8::text[], $9::text[], $10::json[], $11::jsonb[], $12::jsonb[])`,
+		SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]), unnest($5::integer[]),
+			unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::json[]),
+			unnest($11::jsonb[]), unnest($12::jsonb[])`,
 		column(messages, func(m *store.Message) [16]byte { return m.ID }),
 		column(messages, func(m *store.Message) [16]byte { return m.NotificationID }),
 		column(messages, func(m *store.Message) string { return m.Channel }),

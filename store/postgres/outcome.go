@@ -59,12 +59,15 @@ const moveCounts = `moved_counts AS (
 // record writes the outcomes that are not fenced and returns their deliveries.
 var record = `
 	WITH outcomes AS (
-		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::boolean[], $5::text[], $6::timestamptz[],
-			$7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[],
-			$13::timestamptz[], $14::timestamptz[], $15::text[], $16::smallint[], $18::text[], $19::boolean[], $20::text[],
-			$21::timestamptz[], $22::text[], $23::text[])
-		AS o (delivery_id, job_id, attempt, throttled, status, next_retry_at,
-			attempt_id, provider, class, code, error, details, started_at, at, counted_as, took, next_provider, pinned, line, suppress_until, reference, card)
+		SELECT unnest($1::uuid[]) AS delivery_id, unnest($2::bigint[]) AS job_id, unnest($3::integer[]) AS attempt,
+			unnest($4::boolean[]) AS throttled, unnest($5::text[]) AS status,
+			unnest($6::timestamptz[]) AS next_retry_at, unnest($7::uuid[]) AS attempt_id,
+			unnest($8::text[]) AS provider, unnest($9::text[]) AS class, unnest($10::text[]) AS code,
+			unnest($11::text[]) AS error, unnest($12::json[]) AS details, unnest($13::timestamptz[]) AS started_at,
+			unnest($14::timestamptz[]) AS at, unnest($15::text[]) AS counted_as, unnest($16::smallint[]) AS took,
+			unnest($18::text[]) AS next_provider, unnest($19::boolean[]) AS pinned, unnest($20::text[]) AS line,
+			unnest($21::timestamptz[]) AS suppress_until, unnest($22::text[]) AS reference,
+			unnest($23::text[]) AS card
 	), changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, d.recipient_type, d.recipient_value, o.*
 		FROM outcomes o, ` + rowOf("deliveries", "o.delivery_id") + ` d
@@ -200,8 +203,8 @@ func (s *Store) Reopen(ctx context.Context, id uuid.UUID, jobID int64, attempts 
 // returns them. Items leave their digest.
 var closeDeliveries = `
 	WITH closings AS (
-		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-		AS s (delivery_id, job_id, status, code, error, at)
+		SELECT unnest($1::uuid[]) AS delivery_id, unnest($2::bigint[]) AS job_id, unnest($3::text[]) AS status,
+			unnest($4::text[]) AS code, unnest($5::text[]) AS error, unnest($6::timestamptz[]) AS at
 	), changed_deliveries AS (
 		SELECT d.notification_id, d.status AS old_status, d.channel, d.template_name, d.test, d.provider,
 			s.code AS counted_as, 0::smallint AS took, s.*
