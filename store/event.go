@@ -77,8 +77,8 @@ type Events interface {
 	// Replay inserts jobs for one page of the events that an endpoint takes, in one transaction. An
 	// endpoint that does not exist, or is off, has none.
 	Replay(ctx context.Context, r Replay) (Replayed, error)
-	// DeleteEvents deletes the events before the given time, and returns how many there were.
-	DeleteEvents(ctx context.Context, before time.Time) (int, error)
+	// DeleteEvents deletes at most limit events before the given time, and returns how many.
+	DeleteEvents(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Replay tells an endpoint again what happened, one page at a time.

@@ -71,9 +71,9 @@ type Kinds interface {
 
 // RecipientUses keeps what recipients have used of the caps of kinds. Accept counts it.
 type RecipientUses interface {
-	// ForgetRecipientUses deletes the counters of days before the given one, and returns how many
-	// there were.
-	ForgetRecipientUses(ctx context.Context, before time.Time) (int, error)
+	// ForgetRecipientUses deletes at most limit counters of days before the given one, and returns how
+	// many.
+	ForgetRecipientUses(ctx context.Context, before time.Time, limit int) (int, error)
 	// EraseRecipientUses deletes the counters of a recipient, and returns how many there were.
 	EraseRecipientUses(ctx context.Context, r Recipient) (int, error)
 }

@@ -38,9 +38,9 @@ type Suppressions interface {
 	ListSuppressions(ctx context.Context, f SuppressionFilter, after uuid.UUID, limit int) ([]Suppression, error)
 	// DeleteSuppression removes one, or returns ErrNotFound.
 	DeleteSuppression(ctx context.Context, id uuid.UUID, audit AuditEntry) error
-	// ForgetSuppressions deletes those that had ended by the given time, and returns how many
-	// there were.
-	ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error)
+	// ForgetSuppressions deletes at most limit of those that had ended by the given time, and returns
+	// how many.
+	ForgetSuppressions(ctx context.Context, endedBy time.Time, limit int) (int, error)
 }
 
 // SuppressibleOf returns the addresses of acceptances that may be suppressed.

@@ -24,9 +24,9 @@ type Threads interface {
 	// ThreadMessage returns the message that a recipient has of a thread over a channel, or
 	// ErrNotFound.
 	ThreadMessage(ctx context.Context, key ThreadMessageKey) (ThreadMessage, error)
-	// ForgetThreads deletes the threads, and the messages of threads, of which nothing was accepted
-	// or sent since the given time, and returns how many rows there were.
-	ForgetThreads(ctx context.Context, before time.Time) (int, error)
+	// ForgetThreads deletes threads, and messages of threads, of which nothing was accepted or sent
+	// since the given time: at most limit of each. It returns how many rows it deleted.
+	ForgetThreads(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Thread is a row of notifications that follow each other: each tells how the same thing is now.

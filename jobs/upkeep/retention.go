@@ -25,6 +25,8 @@ const (
 	// retentionBatch bounds the deliveries that one transaction deletes. Others wait for what it
 	// writes when they commit: with 5,000 their slowest sends took twice as long.
 	retentionBatch = 500
+	// rowsBatch does the same for rows to which nothing belongs.
+	rowsBatch = 1_000
 	// retentionPause is how many times as long as a transaction took the next one waits: the disk and
 	// the processors are for accepting and delivering. Ten million are deleted in some six minutes.
 	retentionPause = 3
@@ -35,15 +37,15 @@ type RetentionStore interface {
 	DeleteClosed(ctx context.Context, before time.Time, limit int) (deleted int, more bool, err error)
 	ForgetAlertGroups(ctx context.Context, before time.Time) (int, error)
 	DeleteIncidents(ctx context.Context, before time.Time) (int, error)
-	ForgetThreads(ctx context.Context, before time.Time) (int, error)
+	ForgetThreads(ctx context.Context, before time.Time, limit int) (int, error)
 	ForgetUses(ctx context.Context, before time.Time) (int, error)
-	ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error)
-	ForgetRecipientUses(ctx context.Context, before time.Time) (int, error)
+	ForgetSuppressions(ctx context.Context, endedBy time.Time, limit int) (int, error)
+	ForgetRecipientUses(ctx context.Context, before time.Time, limit int) (int, error)
 	DeleteReplacedVersions(ctx context.Context, before time.Time) (int, error)
 	DeleteSessions(ctx context.Context, expiredBy time.Time) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time) (int, error)
 	DeleteCounts(ctx context.Context, before time.Time) (int, error)
-	DeleteEvents(ctx context.Context, before time.Time) (int, error)
+	DeleteEvents(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Retention deletes notifications that were finished long ago, and what their messages left
@@ -70,15 +72,16 @@ func (r *Retention) Stop() { r.stop() }
 // replaced as long ago, of which nothing that is left was rendered, and the groups of alerts and
 // the threads of which there was nothing for as long. With 0 days it deletes none of these. Expired sessions, suppressions
 // that have ended, events after eventsAge, and counters of quotas and caps whose period is long over, are always deleted. more is true when there was no time for
-// all notifications.
+// all.
 func (r *Retention) Delete(ctx context.Context) (more bool, err error) {
-	_, sessions := r.store.DeleteSessions(ctx, store.Now())
-	_, uses := r.store.ForgetUses(ctx, store.Now().Add(-usesAge))
-	_, suppressions := r.store.ForgetSuppressions(ctx, store.Now())
-	_, capped := r.store.ForgetRecipientUses(ctx, store.Now().Add(-usesAge))
-	_, events := r.store.DeleteEvents(ctx, store.Now().Add(-eventsAge))
-	more, err = r.deleteOld(ctx)
-	return more, errors.Join(sessions, uses, suppressions, capped, events, err)
+	now := store.Now()
+	_, sessions := r.store.DeleteSessions(ctx, now)
+	_, uses := r.store.ForgetUses(ctx, now.Add(-usesAge))
+	moreSuppressions, suppressions := r.deleteRows(ctx, r.store.ForgetSuppressions, now)
+	moreCapped, capped := r.deleteRows(ctx, r.store.ForgetRecipientUses, now.Add(-usesAge))
+	moreEvents, events := r.deleteRows(ctx, r.store.DeleteEvents, now.Add(-eventsAge))
+	moreOld, old := r.deleteOld(ctx)
+	return moreSuppressions || moreCapped || moreEvents || moreOld, errors.Join(sessions, uses, suppressions, capped, events, old)
 }
 
 // deleteOld deletes notifications after everything else in the database: there may be more of them
@@ -93,9 +96,7 @@ func (r *Retention) deleteOld(ctx context.Context) (more bool, err error) {
 	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
 		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
 	}
-	if _, forgetErr := r.store.ForgetThreads(ctx, before); forgetErr != nil {
-		err = errors.Join(err, forgetErr)
-	}
+	moreThreads, threadsErr := r.deleteRows(ctx, r.store.ForgetThreads, before)
 	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
 		err = errors.Join(err, auditErr)
 	}
@@ -113,7 +114,7 @@ func (r *Retention) deleteOld(ctx context.Context) (more bool, err error) {
 	if deleted > 0 {
 		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
 	}
-	return more, errors.Join(err, versionsErr, deleteErr, r.expire(ctx, s.Registry, before))
+	return more || moreThreads, errors.Join(err, threadsErr, versionsErr, deleteErr, r.expire(ctx, s.Registry, before))
 }
 
 // expire deletes old and ended messages at the vendors where messages stay. Providers that
@@ -141,29 +142,48 @@ func (r *Retention) expire(ctx context.Context, registry *channels.Registry, bef
 	return errors.Join(problems...)
 }
 
-// DeleteBefore deletes the finished notifications that were accepted before the given time, in
-// small transactions, and returns how many there were. It begins none after half of the time that
-// ctx has, and then more may be left.
+// DeleteBefore deletes the finished notifications that were accepted before the given time, and
+// returns how many there were. more is true when there was no time for all.
 func (r *Retention) DeleteBefore(ctx context.Context, before time.Time) (total int, more bool, err error) {
+	more, err = r.inBatches(ctx, func() (bool, error) {
+		deleted, more, err := r.store.DeleteClosed(ctx, before, retentionBatch)
+		total += deleted
+		return more, err
+	})
+	if err != nil {
+		return total, false, fmt.Errorf("delete old notifications: %w", err)
+	}
+	return total, more, nil
+}
+
+// deleteRows deletes all rows that are older than the given time. more is true when there was no
+// time for all.
+func (r *Retention) deleteRows(
+	ctx context.Context, deleteSome func(ctx context.Context, before time.Time, limit int) (int, error), before time.Time,
+) (more bool, err error) {
+	return r.inBatches(ctx, func() (bool, error) {
+		deleted, err := deleteSome(ctx, before, rowsBatch)
+		return deleted >= rowsBatch, err
+	})
+}
+
+// inBatches runs small transactions for as long as there is more to delete. It begins none after half
+// of the time that ctx has, nor after Stop.
+func (r *Retention) inBatches(ctx context.Context, batch func() (more bool, err error)) (more bool, err error) {
 	deadline, limited := ctx.Deadline()
 	until := time.Now().Add(time.Until(deadline) / 2)
 	for !limited || time.Now().Before(until) {
 		started := time.Now()
-		deleted, more, err := r.store.DeleteClosed(ctx, before, retentionBatch)
-		if err != nil {
-			return total, false, fmt.Errorf("delete old notifications: %w", err)
-		}
-		total += deleted
-		if !more {
-			return total, false, nil
+		if more, err := batch(); err != nil || !more {
+			return false, err
 		}
 		select {
 		case <-time.After(retentionPause * time.Since(started)):
 		case <-r.running.Done():
-			return total, true, nil
+			return true, nil
 		case <-ctx.Done():
-			return total, true, nil
+			return true, nil
 		}
 	}
-	return total, true, nil
+	return true, nil
 }

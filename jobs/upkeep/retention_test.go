@@ -149,6 +149,50 @@ func TestRetentionEndsWithAStop(t *testing.T) {
 	})
 }
 
+// All old rows are deleted, in small transactions: others wait for what one writes.
+func TestOldRowsAreDeletedInSmallTransactions(t *testing.T) {
+	jobstest.EachEngine(t, func(t *testing.T, b *jobstest.Bundle) {
+		const rows = 2_500
+		st := &manyRows{Store: b.Store, events: rows, threads: rows, uses: rows, suppressions: rows}
+		b.Rebuild(st)
+		settings := b.Settings(channels.Resend)
+		settings.Retention.Days = 30
+		b.Jobs.Apply(settings)
+		requireDeletes(t, b)
+		require.Equal(t, []int{0, 0, 0, 0}, []int{st.events, st.threads, st.uses, st.suppressions})
+		require.LessOrEqual(t, st.most, 1_000)
+	})
+}
+
+// manyRows is a store with old rows, and most is how many of them were deleted at once.
+type manyRows struct {
+	store.Store
+	events, threads, uses, suppressions int
+	most                                int
+}
+
+func (s *manyRows) DeleteEvents(_ context.Context, _ time.Time, limit int) (int, error) {
+	return s.delete(&s.events, limit)
+}
+
+func (s *manyRows) ForgetThreads(_ context.Context, _ time.Time, limit int) (int, error) {
+	return s.delete(&s.threads, limit)
+}
+
+func (s *manyRows) ForgetRecipientUses(_ context.Context, _ time.Time, limit int) (int, error) {
+	return s.delete(&s.uses, limit)
+}
+
+func (s *manyRows) ForgetSuppressions(_ context.Context, _ time.Time, limit int) (int, error) {
+	return s.delete(&s.suppressions, limit)
+}
+
+func (s *manyRows) delete(rows *int, limit int) (int, error) {
+	deleted := min(*rows, limit)
+	*rows, s.most = *rows-deleted, max(s.most, deleted)
+	return deleted, nil
+}
+
 // manyNotifications is a store with no end of old notifications.
 type manyNotifications struct {
 	store.Store

@@ -103,8 +103,9 @@ func (s *Store) Replay(ctx context.Context, r store.Replay) (replayed store.Repl
 }
 
 // DeleteEvents implements store.Events.
-func (s *Store) DeleteEvents(ctx context.Context, before time.Time) (int, error) {
-	tag, err := s.pool.Exec(ctx, `DELETE FROM events WHERE id < $1`, store.FirstID(before))
+func (s *Store) DeleteEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+	tag, err := s.pool.Exec(ctx, `
+		DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)`, store.FirstID(before), limit)
 	if err != nil {
 		return 0, fmt.Errorf("delete events: %w", marked(err))
 	}

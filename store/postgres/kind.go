@@ -119,11 +119,12 @@ func writeRecipientUses(queries *pgx.Batch, uses []store.RecipientUse) {
 }
 
 // ForgetRecipientUses implements store.RecipientUses. It skips the counters that an Accept has locked.
-func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time) (int, error) {
+func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time, limit int) (int, error) {
 	tag, err := s.pool.Exec(ctx, `
 		DELETE FROM recipient_use WHERE (recipient_value, recipient_type, kind, channel, day) IN (
-			SELECT recipient_value, recipient_type, kind, channel, day FROM recipient_use WHERE day < $1 FOR UPDATE SKIP LOCKED)`,
-		before.Format(time.DateOnly))
+			SELECT recipient_value, recipient_type, kind, channel, day FROM recipient_use
+			WHERE day < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+		before.Format(time.DateOnly), limit)
 	if err != nil {
 		return 0, fmt.Errorf("forget what recipients have used: %w", marked(err))
 	}

@@ -81,8 +81,8 @@ func (s *Store) DeleteSuppression(ctx context.Context, id uuid.UUID, audit store
 }
 
 // ForgetSuppressions implements store.Suppressions.
-func (s *Store) ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error) {
-	tag, err := s.pool.Exec(ctx, `DELETE FROM suppressions WHERE until <= $1`, endedBy)
+func (s *Store) ForgetSuppressions(ctx context.Context, endedBy time.Time, limit int) (int, error) {
+	tag, err := s.pool.Exec(ctx, `DELETE FROM suppressions WHERE id IN (SELECT id FROM suppressions WHERE until <= $1 LIMIT $2)`, endedBy, limit)
 	if err != nil {
 		return 0, fmt.Errorf("forget suppressions: %w", marked(err))
 	}

@@ -132,17 +132,18 @@ func endTurnsOf(queries *pgx.Batch, ended []store.Outcome) {
 
 // ForgetThreads implements store.Threads. It skips the rows that another transaction has locked:
 // they are in use.
-func (s *Store) ForgetThreads(ctx context.Context, before time.Time) (n int, err error) {
+func (s *Store) ForgetThreads(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = s.pool.QueryRow(ctx, `
 		WITH forgotten_threads AS (
 			DELETE FROM threads WHERE (app_id, name) IN
-				(SELECT app_id, name FROM threads WHERE updated_at < $1 FOR UPDATE SKIP LOCKED) RETURNING 1
+				(SELECT app_id, name FROM threads WHERE updated_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1
 		), forgotten_messages AS (
 			DELETE FROM thread_messages WHERE (recipient_value, recipient_type, channel, thread_id) IN
-				(SELECT recipient_value, recipient_type, channel, thread_id FROM thread_messages WHERE updated_at < $1 FOR UPDATE SKIP LOCKED)
+				(SELECT recipient_value, recipient_type, channel, thread_id FROM thread_messages
+				WHERE updated_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
 			RETURNING 1
 		)
-		SELECT (SELECT count(*) FROM forgotten_threads) + (SELECT count(*) FROM forgotten_messages)`, before).Scan(&n)
+		SELECT (SELECT count(*) FROM forgotten_threads) + (SELECT count(*) FROM forgotten_messages)`, before, limit).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("forget threads: %w", marked(err))
 	}

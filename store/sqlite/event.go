@@ -115,8 +115,9 @@ func (s *Store) Replay(ctx context.Context, r store.Replay) (replayed store.Repl
 }
 
 // DeleteEvents implements store.Events.
-func (s *Store) DeleteEvents(ctx context.Context, before time.Time) (int, error) {
-	deleted, err := s.execute(ctx, `DELETE FROM events WHERE id < ?`, store.FirstID(before))
+func (s *Store) DeleteEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+	deleted, err := s.execute(ctx, `
+		DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < ? ORDER BY id LIMIT ?)`, store.FirstID(before), limit)
 	if err != nil {
 		return 0, fmt.Errorf("delete events: %w", err)
 	}

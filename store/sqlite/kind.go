@@ -103,8 +103,11 @@ func writeRecipientUses(ctx context.Context, tx *sql.Tx, uses []store.RecipientU
 }
 
 // ForgetRecipientUses implements store.RecipientUses.
-func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time) (int, error) {
-	forgotten, err := s.execute(ctx, `DELETE FROM recipient_use WHERE day < ?`, before.Format(time.DateOnly))
+func (s *Store) ForgetRecipientUses(ctx context.Context, before time.Time, limit int) (int, error) {
+	forgotten, err := s.execute(ctx, `
+		DELETE FROM recipient_use WHERE (recipient_value, recipient_type, kind, channel, day) IN (
+			SELECT recipient_value, recipient_type, kind, channel, day FROM recipient_use WHERE day < ? LIMIT ?)`,
+		before.Format(time.DateOnly), limit)
 	if err != nil {
 		return 0, fmt.Errorf("forget what recipients have used: %w", err)
 	}

@@ -65,8 +65,8 @@ func (s *Store) DeleteSuppression(ctx context.Context, id uuid.UUID, audit store
 }
 
 // ForgetSuppressions implements store.Suppressions.
-func (s *Store) ForgetSuppressions(ctx context.Context, endedBy time.Time) (int, error) {
-	n, err := s.execute(ctx, `DELETE FROM suppressions WHERE until <= ?`, endedBy)
+func (s *Store) ForgetSuppressions(ctx context.Context, endedBy time.Time, limit int) (int, error) {
+	n, err := s.execute(ctx, `DELETE FROM suppressions WHERE id IN (SELECT id FROM suppressions WHERE until <= ? LIMIT ?)`, endedBy, limit)
 	if err != nil {
 		return 0, fmt.Errorf("forget suppressions: %w", err)
 	}

@@ -80,10 +80,11 @@ func endTurn(ctx context.Context, tx *sql.Tx, o store.Outcome) error {
 }
 
 // ForgetThreads implements store.Threads.
-func (s *Store) ForgetThreads(ctx context.Context, before time.Time) (n int, err error) {
+func (s *Store) ForgetThreads(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"threads", "thread_messages"} {
-			deleted, err := changed(ctx, tx, `DELETE FROM `+table+` WHERE updated_at < ?`, before)
+		for table, key := range map[string]string{"threads": "app_id, name", "thread_messages": "recipient_value, recipient_type, channel, thread_id"} {
+			deleted, err := changed(ctx, tx, `
+				DELETE FROM `+table+` WHERE (`+key+`) IN (SELECT `+key+` FROM `+table+` WHERE updated_at < ? LIMIT ?)`, before, limit)
 			if err != nil {
 				return err
 			}

@@ -351,7 +351,7 @@ func eventReceipts(t *testing.T, b bundle) {
 	require.Equal(t, []string{"receipt.delivered a/0 ok", "receipt.failed a/1 no", "receipt.read a/0 "}, b.events(t, named(a)))
 	require.Equal(t, 3, b.eventJobs(t))
 	require.Equal(t, 1, b.count(t, "events WHERE test"))
-	n, err := b.DeleteEvents(t.Context(), began)
+	n, err := b.DeleteEvents(t.Context(), began, 10)
 	require.NoError(t, err)
 	require.Zero(t, n, "it happened when the service learned it")
 
@@ -390,12 +390,14 @@ func eventDeleted(t *testing.T, b bundle) {
 	b.endpoint(t, "app")
 	d := b.accepted(t, Acceptance("app", "a", 1))
 	b.record(t.Context(), t, outcome(d[0], 1, store.DeliverySuccess))
-	n, err := b.DeleteEvents(t.Context(), time.Now().Add(-time.Minute))
-	require.NoError(t, err)
-	require.Zero(t, n)
-	n, err = b.DeleteEvents(t.Context(), time.Now().Add(time.Minute))
-	require.NoError(t, err)
-	require.Equal(t, 2, n)
+	for _, c := range []struct {
+		before      time.Time
+		limit, want int
+	}{{time.Now().Add(-time.Minute), 10, 0}, {time.Now().Add(time.Minute), 1, 1}, {time.Now().Add(time.Minute), 10, 1}} {
+		n, err := b.DeleteEvents(t.Context(), c.before, c.limit)
+		require.NoError(t, err)
+		require.Equal(t, c.want, n)
+	}
 	require.Zero(t, b.count(t, "events"))
 }
 

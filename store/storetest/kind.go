@@ -351,16 +351,16 @@ func capErased(t *testing.T, b bundle) {
 }
 
 func capForgotten(t *testing.T, b bundle) {
-	a := capped("billing", "1", 2, 1)
+	a := capped("billing", "1", 3, 1)
 	later := store.Now().Add(48 * time.Hour)
-	a.Notification.SendAt, a.Deliveries[1].SendAt = &later, &later
+	a.Notification.SendAt, a.Deliveries[1].SendAt, a.Deliveries[2].SendAt = &later, &later, &later
 	b.withKind(t, a)
 	b.accept(t, a)
 	for _, c := range []struct {
-		before time.Time
-		want   int
-	}{{store.Now().Add(-24 * time.Hour), 0}, {store.Now().Add(24 * time.Hour), 1}, {store.Now().Add(72 * time.Hour), 1}} {
-		forgotten, err := b.ForgetRecipientUses(t.Context(), c.before)
+		before      time.Time
+		limit, want int
+	}{{store.Now().Add(-24 * time.Hour), 10, 0}, {store.Now().Add(24 * time.Hour), 10, 1}, {store.Now().Add(72 * time.Hour), 1, 1}, {store.Now().Add(72 * time.Hour), 10, 1}} {
+		forgotten, err := b.ForgetRecipientUses(t.Context(), c.before, c.limit)
 		require.NoError(t, err)
 		require.Equal(t, c.want, forgotten)
 	}

@@ -206,18 +206,22 @@ func suppressionList(t *testing.T, b bundle) {
 }
 
 func suppressionEnded(t *testing.T, b bundle) {
-	_, deliveries := b.acceptOne(t, 1)
-	over := refused(deliveries[0], 1)
-	*over.SuppressUntil = store.Now().Add(-time.Minute)
-	b.record(t.Context(), t, over)
+	_, deliveries := b.acceptOne(t, 3)
+	for _, d := range deliveries {
+		over := refused(d, 1)
+		*over.SuppressUntil = store.Now().Add(-time.Minute)
+		b.record(t.Context(), t, over)
+	}
 	require.Empty(t, b.suppressions(t))
 	for i := range 2 {
 		require.Equal(t, store.DeliveryPending, b.acceptSuppressible(t, suppressible(fmt.Sprint(i), 1))[0].Status)
 	}
 	b.record(t.Context(), t, refused(b.acceptSuppressible(t, Acceptance("app", "more", 2))[1], 1))
-	forgotten, err := b.ForgetSuppressions(t.Context(), store.Now())
-	require.NoError(t, err)
-	require.Equal(t, 1, forgotten)
+	for _, want := range []int{1, 1, 0} {
+		forgotten, err := b.ForgetSuppressions(t.Context(), store.Now(), 1)
+		require.NoError(t, err)
+		require.Equal(t, want, forgotten)
+	}
 	require.Equal(t, 1, b.count(t, "suppressions"))
 }
 

@@ -334,7 +334,7 @@ func turnsOppositeBatches(t *testing.T, b bundle) {
 		errs := make([]error, callers+1)
 		concurrently(t, callers+1, func(i int) {
 			if i == callers {
-				_, errs[i] = b.ForgetThreads(t.Context(), time.Now().Add(-time.Hour))
+				_, errs[i] = b.ForgetThreads(t.Context(), time.Now().Add(-time.Hour), 10)
 				return
 			}
 			if i%2 == 1 {
@@ -404,11 +404,12 @@ func threadErased(t *testing.T, b bundle) {
 func forgetThreads(t *testing.T, b bundle) {
 	d := b.next(t)
 	b.takeTurn(t, turnOf(d))
+	b.accept(t, inThread("web", 1))
 	for _, c := range []struct {
-		before time.Time
-		want   int
-	}{{time.Now().Add(-time.Hour), 0}, {time.Now().Add(time.Hour), 2}, {time.Now().Add(time.Hour), 0}} {
-		n, err := b.ForgetThreads(t.Context(), c.before)
+		before      time.Time
+		limit, want int
+	}{{time.Now().Add(-time.Hour), 10, 0}, {time.Now().Add(time.Hour), 1, 2}, {time.Now().Add(time.Hour), 1, 1}, {time.Now().Add(time.Hour), 1, 0}} {
+		n, err := b.ForgetThreads(t.Context(), c.before, c.limit)
 		require.NoError(t, err)
 		require.Equal(t, c.want, n)
 	}
