@@ -67,12 +67,12 @@ func NewRetention(st RetentionStore, live *settings.Live, log *zap.Logger) *Rete
 // Stop makes a running Delete return after its transaction: another replica goes on.
 func (r *Retention) Stop() { r.stop() }
 
-// Delete deletes what is older than retention.days: the finished notifications, the messages
-// that stay with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
-// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts and
-// the threads of which there was nothing for as long. With 0 days it deletes none of these. Expired sessions, suppressions
-// that have ended, events after eventsAge, and counters of quotas and caps whose period is long over, are always deleted. more is true when there was no time for
-// all.
+// Delete deletes what is older than retention.days: the finished notifications, the messages that stay
+// with a vendor, the entries of the audit log, the hourly counts, the versions of templates that were
+// replaced as long ago, of which nothing that is left was rendered, and the groups of alerts and the
+// threads of which there was nothing for as long. With 0 days it deletes none of these. Expired sessions,
+// suppressions that have ended, events after eventsAge, and counters of quotas and caps whose period is
+// long over, are always deleted. more is true when there was no time for all.
 func (r *Retention) Delete(ctx context.Context) (more bool, err error) {
 	now := store.Now()
 	_, sessions := r.store.DeleteSessions(ctx, now)
@@ -93,19 +93,11 @@ func (r *Retention) deleteOld(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	before := store.Now().AddDate(0, 0, -days)
-	if _, forgetErr := r.store.ForgetAlertGroups(ctx, before); forgetErr != nil {
-		err = errors.Join(err, fmt.Errorf("forget groups of alerts: %w", forgetErr))
-	}
-	moreThreads, threadsErr := r.deleteRows(ctx, r.store.ForgetThreads, before)
-	if _, auditErr := r.store.DeleteAudit(ctx, before); auditErr != nil {
-		err = errors.Join(err, auditErr)
-	}
-	if _, countsErr := r.store.DeleteCounts(ctx, before); countsErr != nil {
-		err = errors.Join(err, countsErr)
-	}
-	if _, incidentsErr := r.store.DeleteIncidents(ctx, before); incidentsErr != nil {
-		err = errors.Join(err, incidentsErr)
-	}
+	_, groups := r.store.ForgetAlertGroups(ctx, before)
+	moreThreads, threads := r.deleteRows(ctx, r.store.ForgetThreads, before)
+	_, audit := r.store.DeleteAudit(ctx, before)
+	_, counts := r.store.DeleteCounts(ctx, before)
+	_, incidents := r.store.DeleteIncidents(ctx, before)
 	versions, versionsErr := r.store.DeleteReplacedVersions(ctx, before)
 	if versions > 0 {
 		r.log.Info("replaced versions of templates deleted", zap.Int("versions", versions), zap.Int("retentionDays", days))
@@ -114,7 +106,7 @@ func (r *Retention) deleteOld(ctx context.Context) (more bool, err error) {
 	if deleted > 0 {
 		r.log.Info("old notifications deleted", zap.Int("notifications", deleted), zap.Int("retentionDays", days))
 	}
-	return more || moreThreads, errors.Join(err, threadsErr, versionsErr, deleteErr, r.expire(ctx, s.Registry, before))
+	return more || moreThreads, errors.Join(groups, threads, audit, counts, incidents, versionsErr, deleteErr, r.expire(ctx, s.Registry, before))
 }
 
 // expire deletes old and ended messages at the vendors where messages stay. Providers that
