@@ -80,9 +80,11 @@ func (s *Store) DeleteSuppression(ctx context.Context, id uuid.UUID, audit store
 	return nil
 }
 
-// ForgetSuppressions implements store.Suppressions.
+// ForgetSuppressions implements store.Suppressions. It skips those that another transaction has locked:
+// they are being renewed.
 func (s *Store) ForgetSuppressions(ctx context.Context, endedBy time.Time, limit int) (int, error) {
-	tag, err := s.pool.Exec(ctx, `DELETE FROM suppressions WHERE id IN (SELECT id FROM suppressions WHERE until <= $1 LIMIT $2)`, endedBy, limit)
+	tag, err := s.pool.Exec(ctx, `
+		DELETE FROM suppressions WHERE id IN (SELECT id FROM suppressions WHERE until <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, endedBy, limit)
 	if err != nil {
 		return 0, fmt.Errorf("forget suppressions: %w", marked(err))
 	}
